@@ -1,0 +1,66 @@
+"""One line of the ledger: what one attempt at a provider, or one answer from the cache, came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.core.price import Cost
+from gateway.core.usage import Usage
+
+
+class Outcome(StrEnum):
+    """How it ended."""
+
+    OK = "ok"
+    CACHED = "cached"  # Answered from the cache, or by an identical call in flight.
+    HUNG_UP = "hung_up"  # The caller left before the end.
+    CUT = "cut"  # The provider's stream broke off.
+    STOPPED = "stopped"  # We ended the stream: the money held was used up and there was no more.
+    FAILED = "failed"  # The provider took the call and gave no answer: it may have charged.
+    UNRESOLVED = "unresolved"  # We died during the call: charged at its full hold.
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: a key and the chain above it. Empty where there is none."""
+
+    key_id: str
+    org: str = ""
+    team: str = ""
+    user: str = ""
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Everything that may carry a limit for this caller, widest first."""
+        named = (("org", self.org), ("team", self.team), ("user", self.user), ("key", self.key_id))
+        return ("all", *(f"{kind}:{name}" for kind, name in named if name))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One immutable ledger line. `id` is unique for ever: recording it twice changes nothing."""
+
+    id: str  # "<request id>.<attempt number>"
+    request_id: str
+    at: float  # Unix seconds when the attempt left, or the cache answered.
+    caller: Caller
+    asked_model: str  # The name that the caller used.
+    provider: str
+    model: str  # The deployment's model.
+    served_model: str  # What the provider said it was, or the same.
+    tier: str
+    selfhosted: bool
+    reason: str  # Why it went there, as a sentence.
+    usage: Usage
+    cost: Cost
+    held_nanos: int  # What was set aside for it at the end.
+    outcome: Outcome
+    status: int  # The HTTP status that the caller saw.
+    service_tier: str = ""
+    saved_nanos: int = 0  # Against the answer bought again, for one from the cache.
+    first_token_ms: int | None = None
+    duration_ms: int = 0
+    attempts: tuple[str, ...] = ()  # What was tried before, in words.
+    stream: bool = False
+    charges: tuple[tuple[str, int], ...] = ()  # (account, amount spent on it), as booked on the limits.

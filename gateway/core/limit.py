@@ -1,0 +1,99 @@
+"""Limits: how much of what, by whom, in which window, and how strictly. Budgets and rate limits are the same thing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.core.money import Money
+
+
+class Unit(StrEnum):
+    """What a limit counts."""
+
+    USD = "usd"  # In nano-dollars.
+    TOKENS = "tokens"  # Input and output together.
+    REQUESTS = "requests"
+    CONCURRENT = "concurrent"  # Calls in flight; has no window.
+
+
+class Span(StrEnum):
+    """How long a limit's window lasts. Calendar windows start on the hour, midnight, Monday or the first."""
+
+    SECOND = "second"
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    LIFETIME = "lifetime"
+    RUNNING = "while running"  # For concurrency: held while a call runs, spent never.
+
+
+class Mode(StrEnum):
+    """What reaching a limit does."""
+
+    HARD = "hard"  # Refuse.
+    SOFT = "soft"  # Let pass, and tell.
+    SHADOW = "shadow"  # Let pass, and only count what would have been refused.
+
+
+class HoldMode(StrEnum):
+    """How much a streamed call sets aside. Calls that are not streamed always hold strictly."""
+
+    STRICT = "strict"  # The most that it can cost.
+    PROGRESSIVE = "progressive"  # What it is likely to cost, extended while the stream runs.
+
+
+LIMIT_USD_MAX = Money.usd(9_000_000)
+"""Redis counts in doubles, exact to 2**53 nano-dollars = $9,007,199."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One rule: `node` may use `amount` of `unit` per `span`."""
+
+    node: str  # "team:research"; "key:*" gives every key a limit of its own; "all" is everything.
+    unit: Unit
+    amount: int  # Nano-dollars, or a count.
+    span: Span
+    timezone: str = "UTC"
+    mode: Mode = Mode.HARD
+    hold: HoldMode = HoldMode.PROGRESSIVE
+
+    @property
+    def id(self) -> str:
+        """The same from run to run and independent of the amount, so that changing it keeps what was spent."""
+        return f"{self.node}/{self.unit}/{self.span}"
+
+    def applies_to(self, node: str) -> bool:
+        """Whether this rule speaks about that node."""
+        return self.node == node or (self.node.endswith(":*") and node.startswith(self.node[:-1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Fare:
+    """What one call takes from its limits: an amount per unit."""
+
+    nanos: int
+    tokens: int
+    requests: int = 1
+    concurrent: int = 1
+
+    def in_unit(self, unit: Unit) -> int:
+        """The part that a limit in this unit counts."""
+        match unit:
+            case Unit.USD:
+                return self.nanos
+            case Unit.TOKENS:
+                return self.tokens
+            case Unit.REQUESTS:
+                return self.requests
+            case Unit.CONCURRENT:
+                return self.concurrent
+
+
+def amount_text(amount: int, unit: Unit) -> str:
+    """An amount as people write it: '$10.00', '60000 tokens', '8 concurrent'."""
+    return str(Money.of_nanos(amount)) if unit is Unit.USD else f"{amount} {unit}"

@@ -1,0 +1,173 @@
+"""What tokens cost: dated rates in whole pico-dollars per token, applied with integers only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gateway.core.money import Money
+from gateway.core.usage import Usage
+
+
+class CostStatus(StrEnum):
+    """How much a cost can be relied on. Unknown is never zero."""
+
+    REPORTED = "reported"  # The provider charged this very figure.
+    EXACT = "exact"  # Its final usage times a dated price.
+    ESTIMATED = "estimated"  # Partial usage: the answer was cut, or never counted by the provider.
+    UNCERTAIN = "uncertain"  # A tier or rule that does not match the price, or an outcome unknown.
+    UNPRICED = "unpriced"  # No price is known. Never zero, never charged.
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one call cost. `total` is None exactly when `status` is unpriced."""
+
+    total: Money | None
+    status: CostStatus
+    price_id: str | None = None
+    input: Money = Money(0)
+    cache: Money = Money(0)  # Reads and writes of the provider's prompt cache.
+    output: Money = Money(0)
+
+    @property
+    def known(self) -> Money:
+        """The total where there is one; nothing for an unpriced call, which is counted apart."""
+        return self.total if self.total is not None else Money(0)
+
+
+UNPRICED = Cost(None, CostStatus.UNPRICED)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Pico-dollars per token of each class, and per request. All are set: whoever builds Rates decides
+    what a class without a published rate pays (its parent's: cached input pays input, and so on)."""
+
+    input: int
+    output: int
+    cache_read: int
+    cache_write: int
+    cache_write_1h: int
+    input_audio: int
+    cache_read_audio: int
+    input_image: int
+    output_reasoning: int
+    output_audio: int
+    output_image: int
+    request: int = 0
+
+    def input_cost(self, usage: Usage) -> int:
+        """Pico-dollars for uncached input and the fee per request."""
+        return (
+            usage.input * self.input
+            + usage.input_audio * self.input_audio
+            + usage.input_image * self.input_image
+            + usage.requests * self.request
+        )
+
+    def cache_cost(self, usage: Usage) -> int:
+        """Pico-dollars for reading and writing the provider's prompt cache."""
+        return (
+            usage.cache_read * self.cache_read
+            + usage.cache_write * self.cache_write
+            + usage.cache_write_1h * self.cache_write_1h
+            + usage.cache_read_audio * self.cache_read_audio
+        )
+
+    def output_cost(self, usage: Usage) -> int:
+        """Pico-dollars for everything generated."""
+        return (
+            usage.output * self.output
+            + usage.output_reasoning * self.output_reasoning
+            + usage.output_audio * self.output_audio
+            + usage.output_image * self.output_image
+        )
+
+    @property
+    def dearest_input(self) -> int:
+        """The most that one input token can cost, whatever class it turns out to be."""
+        return max(
+            self.input,
+            self.cache_read,
+            self.cache_write,
+            self.cache_write_1h,
+            self.input_audio,
+            self.cache_read_audio,
+            self.input_image,
+        )
+
+    @property
+    def dearest_output(self) -> int:
+        """The most that one output token can cost, whatever class it turns out to be."""
+        return max(self.output, self.output_reasoning, self.output_audio, self.output_image)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Rates by size of the prompt. The whole call pays the rates of the band that its total input falls in."""
+
+    base: Rates
+    above: tuple[tuple[int, Rates], ...] = ()  # (tokens, rates when input > tokens), ascending.
+
+    def at(self, input_total: int) -> Rates:
+        """The rates for a call with this many input tokens."""
+        rates = self.base
+        for tokens, higher in self.above:
+            if input_total <= tokens:
+                break
+            rates = higher
+        return rates
+
+
+STANDARD_TIERS = frozenset({None, "", "default", "standard", "auto", "on_demand", "scale"})
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """The price of one model at one moment: a schedule, and others for service tiers such as flex and priority."""
+
+    id: str
+    standard: Schedule
+    tiers: Mapping[str, Schedule] = field(default_factory=dict)
+
+    def of(self, usage: Usage, service_tier: str | None = None) -> Cost:
+        """The cost of this usage at the tier that served it.
+
+        A tier without a price of its own is not the standard tier: the standard rates are the best
+        guess then, and the cost says `uncertain`.
+        """
+        schedule, matched = self.standard, service_tier in STANDARD_TIERS
+        if not matched and service_tier in self.tiers:
+            schedule, matched = self.tiers[service_tier], True
+        rates = schedule.at(usage.input_total)
+        given, cached, made = rates.input_cost(usage), rates.cache_cost(usage), rates.output_cost(usage)
+        status = CostStatus.EXACT if matched else CostStatus.UNCERTAIN
+        if not usage.final:
+            status = CostStatus.ESTIMATED
+        return Cost(
+            total=Money(given + cached + made),
+            status=status,
+            price_id=self.id,
+            input=Money(given),
+            cache=Money(cached),
+            output=Money(made),
+        )
+
+    def worst(self, input_tokens: int, output_tokens: int, service_tier: str | None = None) -> Money:
+        """The most that a call within these bounds can cost: the dearest class, band and possible tier.
+
+        Without a word from the caller the account's own default may serve `priority` at OpenAI, but
+        only when the project is set so; the tier asked for and the standard one are what may apply.
+        """
+        schedules = [self.standard]
+        if service_tier in self.tiers:
+            schedules.append(self.tiers[service_tier])
+        return Money(
+            max(
+                rates.dearest_input * input_tokens + rates.dearest_output * output_tokens + rates.request
+                for schedule in schedules
+                for rates in (schedule.at(0), schedule.at(input_tokens))
+            )
+        )

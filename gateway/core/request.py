@@ -1,0 +1,47 @@
+"""What a request asks, as far as routing and billing care."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a dialect reads from a body. The body itself stays as received."""
+
+    model: str
+    stream: bool = False
+    wants_usage: bool = True  # False for a stream whose caller did not ask for the usage chunk.
+    output_tokens_max: int | None = None  # The caller's own cap, for one choice.
+    choices: int = 1
+    needs: frozenset[str] = frozenset()  # Of "tools", "vision", "audio", "files", "json".
+    images: int = 0
+    files: int = 0
+    turns: int = 1
+    prompt: str = field(default="", repr=False)  # The head of the last thing said, for difficulty rules.
+    service_tier: str | None = None
+    session: str | None = None  # Names a conversation, where the caller does.
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call, as routing policies see it."""
+
+    id: str
+    key_id: str
+    dialect: str
+    facts: Facts
+    input_tokens: int  # Never less than the truth, unless images or files are involved.
+    input_exact: bool = False  # True once counted by a tokenizer rather than bounded by bytes.
+
+
+@dataclass(frozen=True, slots=True)
+class Countable:
+    """The parts of a body that become tokens, for an exact count when a decision hangs on it."""
+
+    texts: tuple[str, ...] = ()
+    messages: int = 0
+    names: int = 0  # Messages that carry a `name`.
+    tools: str = ""  # The tool definitions, as their JSON.
+    images: int = 0
+    files: int = 0

@@ -1,0 +1,58 @@
+"""Where a request could go, and where it will."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from gateway.core.money import Money
+from gateway.core.request import Request
+
+TIERS = ("premium", "standard", "economy")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One deployment that could take the call, with all the numbers that a policy may know."""
+
+    name: str  # "openai/gpt-4o-mini", unique.
+    provider: str
+    model: str
+    tier: str  # One of TIERS.
+    selfhosted: bool
+    cost_likely: Money | None  # None: unpriced. Unknown is never zero.
+    cost_worst: Money | None
+    weight: int = 1
+    error_rate: float = 0.0  # 0 to 1, recent calls.
+    first_token_ms: float | None = None  # Recent average; None before the first call.
+    in_flight: int = 0
+    working: bool = True  # False while its breaker is open.
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What else a policy may know."""
+
+    remaining: Money | None = None  # On the tightest hard budget of the caller; None without one.
+    params: Mapping[str, Any] = field(default_factory=dict)  # The policy's own, from the configuration.
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Where to try, first choice first, and why. Never empty."""
+
+    plan: tuple[Candidate, ...]
+    reason: str
+
+    def __post_init__(self) -> None:
+        """A policy refuses by raising, not with an empty plan."""
+        assert self.plan, "a policy must not return an empty plan"
+
+
+class Policy(Protocol):
+    """Orders the candidates. Pure: same arguments, same decision."""
+
+    def __call__(self, request: Request, candidates: tuple[Candidate, ...], context: Context) -> Decision:
+        """Return the plan, or raise a GatewayError when none of the candidates will do."""
+        ...
