@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.core.caller import Caller
 from gateway.core.price import Cost
 from gateway.core.usage import Usage
 
@@ -19,22 +20,6 @@ class Outcome(StrEnum):
     STOPPED = "stopped"  # We ended the stream: the money held was used up and there was no more.
     FAILED = "failed"  # The provider took the call and gave no answer: it may have charged.
     UNRESOLVED = "unresolved"  # We died during the call: charged at its full hold.
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks: a key and the chain above it. Empty where there is none."""
-
-    key_id: str
-    org: str = ""
-    team: str = ""
-    user: str = ""
-
-    @property
-    def nodes(self) -> tuple[str, ...]:
-        """Everything that may carry a limit for this caller, widest first."""
-        named = (("org", self.org), ("team", self.team), ("user", self.user), ("key", self.key_id))
-        return ("all", *(f"{kind}:{name}" for kind, name in named if name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ class Unavailable(GatewayError):
 
     status = 503
     code = "service_unavailable"
-    retry_after_s = 1
+    retry_after_s: int | None = 1
 
 
 class NoPrice(Unavailable):

@@ -139,7 +139,7 @@ class Price:
         guess then, and the cost says `uncertain`.
         """
         schedule, matched = self.standard, service_tier in STANDARD_TIERS
-        if not matched and service_tier in self.tiers:
+        if service_tier is not None and service_tier in self.tiers:
             schedule, matched = self.tiers[service_tier], True
         rates = schedule.at(usage.input_total)
         given, cached, made = rates.input_cost(usage), rates.cache_cost(usage), rates.output_cost(usage)
@@ -162,7 +162,7 @@ class Price:
         only when the project is set so; the tier asked for and the standard one are what may apply.
         """
         schedules = [self.standard]
-        if service_tier in self.tiers:
+        if service_tier is not None and service_tier in self.tiers:
             schedules.append(self.tiers[service_tier])
         return Money(
             max(

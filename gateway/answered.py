@@ -1,0 +1,205 @@
+"""Answered before: looking a question up, listening to an identical call, and giving an answer again.
+
+Used by keys and requests that ask for it. Nothing is held for such an answer and nothing paid; the
+ledger still gets an entry, with what was saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from gateway.asking import Question
+from gateway.booking import Books
+from gateway.cache.exact import ExactCache, Stored, question
+from gateway.cache.flights import Flight, Flights
+from gateway.core.caller import Key
+from gateway.core.entry import Entry, Outcome
+from gateway.core.errors import BadRequest, UpstreamError
+from gateway.core.money import ZERO
+from gateway.core.price import Cost, CostStatus
+from gateway.core.usage import Usage
+from gateway.dialects.watch import StreamWatch
+from gateway.receipt import Receipt
+from gateway.relay import Client
+from gateway.telemetry.metrics import Metrics
+
+HEADER = "x-fareway-cache"
+
+
+class CacheUse(StrEnum):
+    """How a call uses the cache: by its header, else by its key's setting."""
+
+    USE = "use"
+    REFRESH = "refresh"  # Ask anew, and keep the new answer.
+    BYPASS = "bypass"
+
+
+class Missed(UpstreamError):
+    """The identical call that this one listened to did not come to an end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks what, for an answer that was there before."""
+
+    request_id: str
+    key: Key
+    question: Question
+    overhead_ms: Callable[[], float]
+
+
+Found = Stored | Flight
+
+
+class Answered:
+    """The cache and the calls in flight."""
+
+    def __init__(self, cache: ExactCache, books: Books, metrics: Metrics) -> None:
+        self._cache = cache
+        self._flights = Flights()
+        self._books = books
+        self._metrics = metrics
+
+    @asynccontextmanager
+    async def looking(
+        self, headers: Mapping[str, str], key: Key, asked: Question
+    ) -> AsyncIterator[tuple[Found | None, Flight | None]]:
+        """An answer or a call to listen to, if there is one; else, where the cache is used, the flight to feed."""
+        use = cache_use(headers, key)
+        if use is CacheUse.BYPASS:
+            yield None, None
+            return
+        name = question(key.id, asked.dialect.name, asked.body)
+        found = await self._find(name) if use is CacheUse.USE else None
+        if found is not None:
+            self._metrics.count("fareway_cache", "hit" if isinstance(found, Stored) else "joined")
+            yield found, None
+            return
+        self._metrics.count("fareway_cache", "miss")
+        flight = self._flights.lead(name)
+        try:
+            yield None, flight
+        finally:
+            self._flights.land(name, flight)
+            if flight.bought is not None and flight.head is not None:
+                self._cache.put(name, flight.head.content_type, flight.body, flight.bought, self._books.clock())
+
+    async def _find(self, name: bytes) -> Found | None:
+        while True:
+            stored = self._cache.get(name, self._books.clock())
+            if stored is not None:
+                return stored
+            flight = self._flights.find(name)
+            if flight is None or await flight.begun() is not None:
+                return flight
+
+    async def give(self, found: Found, asker: Asker, client: Client) -> None:
+        """Answer with what was found. Raises Missed if a call listened to fails before a byte was sent."""
+        if isinstance(found, Stored):
+            await self._give_stored(found, asker, client)
+            return
+        found.followers += 1
+        try:
+            await self._listen(found, asker, client)
+        finally:
+            found.followers -= 1
+
+    async def _give_stored(self, stored: Stored, asker: Asker, client: Client) -> None:
+        entry = self._book(asker, stored.bought)
+        head = _head(stored.content_type, entry, "hit", asker)
+        if not stored.stream:
+            await client.respond(200, head, stored.body)
+            return
+        await client.start(200, head)
+        watch = _free_watch(asker.question)
+        await client.write(watch.feed(stored.body) + watch.finish())
+        await client.finish()
+
+    async def _listen(self, flight: Flight, asker: Asker, client: Client) -> None:
+        assert flight.head is not None
+        if not flight.head.stream:
+            body = b"".join([chunk async for chunk in flight.chunks()])
+            if flight.bought is None:
+                raise Missed("An identical call, which this one waited for, failed. Try again.")
+            entry = self._book(asker, flight.bought)
+            await client.respond(200, _head(flight.head.content_type, entry, "joined", asker), body)
+            return
+        draft = _entry(asker, None, self._books.clock())
+        await client.start(200, _head(flight.head.content_type, draft, "joined", asker))
+        watch = _free_watch(asker.question)
+        async for chunk in flight.chunks():
+            if out := watch.feed(chunk):
+                await client.write(out)
+        if flight.bought is not None:
+            self._book(asker, flight.bought)
+            await client.write(watch.finish())
+        else:
+            broken = Missed("An identical call, which this one listened to, broke off.")
+            await client.write(asker.question.dialect.stream_error(broken, asker.request_id))
+        await client.finish()
+
+    def _book(self, asker: Asker, bought: Entry) -> Entry:
+        entry = _entry(asker, bought, self._books.clock())
+        self._books.journal.settle(entry)
+        self._books.booked(entry)
+        return entry
+
+
+def cache_use(headers: Mapping[str, str], key: Key) -> CacheUse:
+    """What the header says, else what the key is set to. Raises BadRequest for a word that means nothing."""
+    word = headers.get(HEADER)
+    if word is None:
+        return CacheUse.USE if key.cache else CacheUse.BYPASS
+    try:
+        return CacheUse(word.strip().lower())
+    except ValueError:
+        raise BadRequest(f"{HEADER} must be one of {', '.join(CacheUse)}", HEADER) from None
+
+
+def _free_watch(asked: Question) -> StreamWatch:
+    """Shapes the stream as this caller asked for it. The provider's quirks matter only for reading a cost."""
+    facts = asked.request.facts
+    return StreamWatch(asked.dialect, frozenset(), wants_usage=facts.wants_usage, price=lambda _: ZERO)
+
+
+def _head(content_type: str, entry: Entry, cache: str, asker: Asker) -> dict[str, str]:
+    receipt = Receipt(entry, cache, asker.overhead_ms(), remaining=None)
+    return {"Content-Type": content_type, **receipt.headers()}
+
+
+def _entry(asker: Asker, bought: Entry | None, now: float) -> Entry:
+    """A line for an answer that cost nothing. `bought` is the one that it repeats, once that is known."""
+    facts = asker.question.request.facts
+    entry = Entry(
+        id=f"{asker.request_id}.0",
+        request_id=asker.request_id,
+        at=now,
+        caller=asker.key.caller,
+        asked_model=facts.model,
+        provider="",
+        model="",
+        served_model="",
+        tier="",
+        selfhosted=False,
+        reason="answered before",
+        usage=Usage(requests=0),
+        cost=Cost(ZERO, CostStatus.EXACT),
+        held_nanos=0,
+        outcome=Outcome.CACHED,
+        status=200,
+        stream=facts.stream,
+    )
+    if bought is None:
+        return entry
+    return replace(
+        entry,
+        provider=bought.provider,
+        model=bought.model,
+        served_model=bought.served_model,
+        tier=bought.tier,
+        selfhosted=bought.selfhosted,
+        saved_nanos=bought.cost.known.nanos_up,
+    )

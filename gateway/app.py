@@ -1,0 +1,296 @@
+"""The composition root: the only place where parts are chosen and joined."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from gateway.answered import Answered
+from gateway.asking import Asking
+from gateway.booking import Books
+from gateway.cache.exact import ExactCache
+from gateway.catalog.book import PriceBook
+from gateway.catalog.catalog import Catalog
+from gateway.catalog.providers import KNOWN, Deployment, Provider
+from gateway.config.settings import Settings, Target
+from gateway.core.entry import Entry, Outcome
+from gateway.core.price import CostStatus
+from gateway.front.connection import StrictServer
+from gateway.front.server import Front
+from gateway.ledger.journal import Journal
+from gateway.ledger.mover import AUDIT_EVERY_S, Mover
+from gateway.ledger.sqlite import SqliteLedger
+from gateway.limits.chain import Limits
+from gateway.limits.leases import Leases
+from gateway.pipeline import Pipeline
+from gateway.plugins import load_policy
+from gateway.pricing import Pricing
+from gateway.receipt import document
+from gateway.relay import Relay
+from gateway.routing import Router
+from gateway.simulator import Settings as SimulatorSettings
+from gateway.simulator import start as start_simulator
+from gateway.stores.sqlite import SqliteStore
+from gateway.stores.sqlite_keys import SqliteKeys, load_pepper
+from gateway.telemetry.live import Live
+from gateway.telemetry.metrics import Metrics
+from gateway.tenants import Tenants
+from gateway.tokens import Tokens
+from gateway.upstream.health import Health
+from gateway.upstream.retry import RetryBudget
+from gateway.upstream.wire import Wire
+
+KEYS_CHECKED_EVERY_S = 1.0
+"""How long a key that the command line revokes may still be used."""
+
+SIMULATED_TIERS = {"premium": ("sim/sim-large",), "standard": ("sim/sim-medium",), "economy": ("sim/sim-small",)}
+
+log = logging.getLogger("fareway")
+
+
+class Gateway:
+    """One gateway process: `async with Gateway(settings)` runs it. `failed` is set if a background task dies."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._stack = AsyncExitStack()
+        self.failed = asyncio.Event()
+        self.serving = False
+        self.port = settings.server.port
+        self.recovered = (0, 0)  # Entries found settled and unresolved in the journal of an earlier process.
+
+    async def __aenter__(self) -> Gateway:
+        await self._stack.__aenter__()
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self.serving = False
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        if not self.settings.providers:
+            self.settings = await self._with_simulator(self.settings)
+        settings = self.settings
+        self.ledger = SqliteLedger(settings.ledger)
+        self._stack.callback(self.ledger.close)
+        self.journal = Journal(settings.journal, settings.journal_sync_s)
+        self._stack.callback(self.journal.close)
+        self.mover = Mover(self.journal, self.ledger)
+        self.recovered = await self.mover.recover()
+        self._stack.push_async_callback(self._move_the_rest)
+        self._join_money()
+        self._join_routing()
+        front = self._join_front()
+        self._run_in_background()
+        await self._listen(front)
+        self.serving = True
+
+    def _join_money(self) -> None:
+        settings = self.settings
+        store = SqliteStore(settings.state)
+        self._stack.callback(store.close)
+        self.leases = Leases(store, _replica(settings), self.ledger.balances)
+        self.limits = Limits(settings.limits, self.leases, self._clock)
+        self.books = Books(self.limits, self.journal, self._clock, self._booked)
+        self.keys = SqliteKeys(settings.state)
+        self._stack.callback(self.keys.close)
+        self.tenants = Tenants(load_pepper(settings.home / "pepper"), self.keys.all(), self.keys.find)
+
+    def _join_routing(self) -> None:
+        settings, routing, timeouts = self.settings, self.settings.routing, self.settings.timeouts
+        self.wire = Wire(
+            connect_s=timeouts.connect_s,
+            first_byte_s=timeouts.first_byte_s,
+            idle_s=timeouts.idle_s,
+            total_s=timeouts.total_s,
+        )
+        self._stack.push_async_callback(self.wire.close)
+        self.pricing = Pricing(settings.prices, self.wire.get, self._clock, self._prices_changed)
+        self.catalog = catalog(settings, lambda: self.pricing.book, self._clock)
+        self.health = Health(failures_max=routing.breaker_failures, open_s=routing.breaker_open_s)
+        self.router = router(settings, self.catalog, self.health, self._clock)
+
+    def _join_front(self) -> Front:
+        settings, monotonic = self.settings, time.perf_counter
+        self.metrics = Metrics()
+        self._add_gauges()
+        self.live = Live()
+        tokens = Tokens()
+        self._stack.callback(tokens.close)
+        routing = settings.routing
+        asking = Asking(self.wire, self.health, RetryBudget(routing.retry_budget), routing.retry_rounds, self._clock)
+        cache = ExactCache(ttl_s=settings.cache.ttl_s, bytes_max=settings.cache.bytes_max)
+        pipeline = Pipeline(
+            tenants=self.tenants,
+            router=self.router,
+            tokens=tokens,
+            answered=Answered(cache, self.books, self.metrics),
+            books=self.books,
+            asking=asking,
+            relay=Relay(tokens, monotonic),
+            metrics=self.metrics,
+            clock=self._clock,
+            monotonic=monotonic,
+        )
+        return Front(
+            pipeline,
+            self.catalog,
+            self.live,
+            self.mover.find,
+            lambda: self.serving,
+            settings.server.body_bytes_max,
+            settings.server.body_timeout_s,
+        )
+
+    async def _listen(self, front: Front) -> None:
+        server = StrictServer(front.handle, header_timeout_s=self.settings.server.header_timeout_s)
+        runner = web.ServerRunner(server, shutdown_timeout=self.settings.server.drain_s)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, self.settings.server.host, self.settings.server.port, backlog=4096)
+        await site.start()
+        self.port = runner.addresses[0][1]
+
+    def _run_in_background(self) -> None:
+        for work in (
+            self.journal.keep_synced(),
+            self.mover.run(),
+            self.leases.run(self._clock),
+            self.pricing.run(),
+            self._watch_keys(),
+            self._audit(),
+        ):
+            task = asyncio.create_task(self._guarded(work))
+            self._stack.push_async_callback(_cancelled, task)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("a background task died; the gateway stops")
+            self.failed.set()
+
+    async def _watch_keys(self) -> None:
+        seen = self.keys.version
+        while True:
+            await asyncio.sleep(KEYS_CHECKED_EVERY_S)
+            if (now := self.keys.version) != seen:
+                seen = now
+                self.tenants.replace_all(self.keys.all())
+
+    async def _audit(self) -> None:
+        while True:
+            await asyncio.sleep(AUDIT_EVERY_S)
+            await self.mover.audit(self.leases.accounts)
+
+    async def _move_the_rest(self) -> None:
+        await self.mover.move()
+
+    async def _with_simulator(self, settings: Settings) -> Settings:
+        """Nothing is configured: the built-in simulator answers, on a port of its own."""
+        bill = settings.home / "simulator-bill.jsonl"
+        running = await start_simulator(SimulatorSettings(bill=bill), "127.0.0.1", 0)
+        self._stack.push_async_callback(running.stop)
+        return with_simulator(settings, running.url)
+
+    def _booked(self, entry: Entry) -> None:
+        """Everybody who should know of a settled call: metrics, watchers, and the next routing decision."""
+        self.metrics.booked(entry)
+        if self.live.watched:
+            event = b"event: settled\ndata: %b\n\n" % msgspec.json.encode(document(entry))
+            self.live.publish(entry.caller.key_id, event)
+        if entry.cost.status is CostStatus.UNCERTAIN and entry.outcome is Outcome.OK:
+            self.metrics.count("fareway_usage_mended", entry.provider)
+        self._learn(entry)
+
+    def _learn(self, entry: Entry) -> None:
+        vitals = self.health.of(f"{entry.provider}/{entry.model}")
+        if entry.outcome is Outcome.OK:
+            vitals.succeeded()
+            vitals.saw_output(entry.usage.output_total)
+            vitals.saw_first_token(entry.first_token_ms if entry.first_token_ms is not None else entry.duration_ms)
+        elif entry.outcome is Outcome.CUT:
+            self.health.failed(f"{entry.provider}/{entry.model}", self._clock())
+
+    def _prices_changed(self) -> None:
+        self.catalog.forget()
+
+    def _add_gauges(self) -> None:
+        gauges = self.metrics.gauges
+        gauges.add("fareway_drift_units", "What the books disagree by.", (), lambda: {(): self.mover.drift})
+        gauges.add(
+            "fareway_journal_entries", "Settled, not in the ledger yet.", (), lambda: {(): len(self.journal.settled)}
+        )
+        gauges.add("fareway_inflight_requests", "Calls that have left.", (), lambda: {(): self.journal.open_count})
+        gauges.add("fareway_price_age_seconds", "Age of the prices.", (), lambda: {(): self.pricing.age_s()})
+        gauges.add(
+            "fareway_breaker_open",
+            "1 while a deployment is left alone.",
+            ("deployment",),
+            lambda: {(name,): state for name, state in self.health.states(self._clock()).items()},
+        )
+
+
+def catalog(settings: Settings, book: Callable[[], PriceBook], clock: Callable[[], float]) -> Catalog:
+    """The names that these settings give to deployments."""
+    models = {
+        name: tuple(_deployment(target, settings.providers) for target in targets)
+        for name, targets in settings.models.items()
+    }
+    return Catalog(settings.providers, book, clock, models, settings.aliases, settings.tiers)
+
+
+def router(settings: Settings, names: Catalog, health: Health, clock: Callable[[], float]) -> Router:
+    """The router with the policies that these settings name."""
+    routing = settings.routing
+    return Router(
+        names,
+        health,
+        clock,
+        policy=(load_policy(routing.choice.policy), routing.choice.params),
+        auto=(load_policy(routing.auto.policy), routing.auto.params),
+        fallback=routing.fallback,
+    )
+
+
+def with_simulator(settings: Settings, url: str) -> Settings:
+    """These settings with the simulator as the only provider."""
+    provider = replace(KNOWN["sim"], base_url=f"{url}/v1")
+    return replace(settings, providers={"sim": provider}, tiers=settings.tiers or SIMULATED_TIERS)
+
+
+def _deployment(target: Target, providers: Any) -> Deployment:
+    name, _, model = target.to.partition("/")
+    provider: Provider = providers[name]
+    return Deployment(provider, model, weight=target.weight, output_tokens_max=target.output_tokens_max)
+
+
+def _replica(settings: Settings) -> str:
+    """This replica's name, the same after a restart: its numbers in the store go on."""
+    path = settings.home / "replica"
+    with suppress(FileNotFoundError):
+        return path.read_text().strip()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.write_text(name := secrets.token_hex(6))
+    return name
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,177 @@
+"""One request on the books: its hold on the limits, and the journal line of the attempt under way.
+
+    begin ─▶ (extend …) ─▶ settle    the provider took the call: booked at what it cost
+        │                             ▲
+        └──▶ void ─▶ begin again …    no provider has charged: the hold stays for the next attempt
+
+Between `begin` and `settle` or `void` lies the point of no return: a call that may have left. Leaving
+the block in between, however it happens, books all that is held. Leaving it before gives all back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
+
+from gateway.core.caller import Caller
+from gateway.core.entry import Entry, Outcome
+from gateway.core.limit import Fare
+from gateway.core.price import Cost
+from gateway.core.usage import Report, Usage
+from gateway.ledger.journal import Journal
+from gateway.limits.chain import Limits
+from gateway.limits.holds import Hold
+from gateway.routing import Option
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Where a booking writes. `booked` hears of every entry."""
+
+    limits: Limits
+    journal: Journal
+    clock: Callable[[], float]
+    booked: Callable[[Entry], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """What all entries of one request have in common."""
+
+    request_id: str
+    caller: Caller
+    asked_model: str
+    stream: bool
+
+
+class Booking:
+    """See the module. `async with Booking(…)`; everything but `begin` is done without waiting."""
+
+    def __init__(self, books: Books, trip: Trip) -> None:
+        self._books = books
+        self._trip = trip
+        self._hold: Hold | None = None
+        self._draft: Entry | None = None
+        self._number = 0
+        self.tried: list[str] = []
+        self.entry: Entry | None = None  # The last one settled.
+
+    async def begin(self, option: Option, reason: str, fare: Fare, worst: Cost) -> None:
+        """Set the fare aside and write down that the call may leave. Raises LimitReached or Unavailable."""
+        assert self._draft is None, "one attempt at a time"
+        if self._hold is None:
+            self._hold = await self._books.limits.hold(self._trip.caller, fare)
+        else:
+            self._hold.raise_to(fare, self._books.clock())
+        self._number += 1
+        draft = self._draft = self._unresolved(option, reason, worst)
+        try:
+            await self._books.journal.open(draft)
+        except BaseException:
+            self._draft = None
+            self._books.journal.void(draft)
+            raise
+
+    def extend(self, fare: Fare, worst: Cost) -> None:
+        """Hold more for the attempt under way. Raises LimitReached or Unavailable; then what was held stays held."""
+        assert self._hold is not None
+        assert self._draft is not None
+        self._hold.raise_to(fare, self._books.clock())
+        self._draft = replace(
+            self._draft, cost=worst, held_nanos=self._hold.fare.nanos, charges=self._hold.charges_if_all_is_spent()
+        )
+        self._books.journal.extend(self._draft)
+
+    def void(self, why: str) -> None:
+        """The attempt came to nothing and no provider has charged. The hold stays for the next one."""
+        assert self._draft is not None
+        self._books.journal.void(self._draft)
+        self._draft = None
+        self.tried.append(why)
+
+    def settle(
+        self, outcome: Outcome, status: int, usage: Usage, cost: Cost, report: Report, first_token_ms: int | None
+    ) -> Entry:
+        """The attempt is over and this is what it came to."""
+        assert self._draft is not None
+        draft = self._draft
+        fare = Fare(nanos=cost.known.nanos_up, tokens=usage.tokens, requests=1, concurrent=0)
+        return self._book(
+            replace(
+                draft,
+                outcome=outcome,
+                status=status,
+                usage=usage,
+                cost=cost,
+                served_model=report.model or draft.model,
+                service_tier=report.service_tier or "",
+                first_token_ms=first_token_ms,
+            ),
+            fare,
+        )
+
+    def settle_in_full(self, outcome: Outcome, status: int) -> Entry:
+        """The attempt is over and nobody knows what it came to: book all that is held."""
+        assert self._draft is not None
+        assert self._hold is not None
+        held = self._hold.fare
+        fare = Fare(nanos=held.nanos, tokens=held.tokens, requests=held.requests, concurrent=0)
+        return self._book(replace(self._draft, outcome=outcome, status=status), fare)
+
+    @property
+    def held_nanos(self) -> int:
+        """What is set aside now, in nano-dollars."""
+        return self._hold.fare.nanos if self._hold else 0
+
+    @property
+    def draft(self) -> Entry:
+        """The attempt under way, as it would be booked if we died now."""
+        assert self._draft is not None
+        return self._draft
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._draft is not None:
+            self.settle_in_full(Outcome.FAILED, 500)
+        if self._hold is not None:
+            self._hold.void()
+
+    def _book(self, entry: Entry, fare: Fare) -> Entry:
+        assert self._hold is not None
+        charges = self._hold.settle(fare)
+        self._hold = self._draft = None
+        duration_ms = round((self._books.clock() - entry.at) * 1000)
+        self.entry = replace(entry, charges=charges, duration_ms=duration_ms, attempts=tuple(self.tried))
+        self._books.journal.settle(self.entry)
+        self._books.booked(self.entry)
+        return self.entry
+
+    def _unresolved(self, option: Option, reason: str, worst: Cost) -> Entry:
+        assert self._hold is not None
+        candidate, trip = option.candidate, self._trip
+        return Entry(
+            id=f"{trip.request_id}.{self._number}",
+            request_id=trip.request_id,
+            at=self._books.clock(),
+            caller=trip.caller,
+            asked_model=trip.asked_model,
+            provider=candidate.provider,
+            model=candidate.model,
+            served_model=candidate.model,
+            tier=candidate.tier,
+            selfhosted=candidate.selfhosted,
+            reason=reason,
+            usage=Usage(final=False),
+            cost=worst,
+            held_nanos=self._hold.fare.nanos,
+            outcome=Outcome.UNRESOLVED,
+            status=0,
+            stream=trip.stream,
+            charges=self._hold.charges_if_all_is_spent(),
+        )

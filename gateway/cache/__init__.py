@@ -1,0 +1,1 @@
+"""Answered before: answers kept for the same question of the same key, and calls joined in flight."""

@@ -1,0 +1,68 @@
+"""Answers kept in memory for a while, found only by the very same question of the very same key."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from gateway.core.entry import Entry
+
+ANSWER_BYTES_MAX = 4 << 20
+"""A larger answer is passed on and not kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An answer as the provider sent it, and the ledger entry of the call that bought it."""
+
+    content_type: str
+    body: bytes
+    stream: bool
+    bought: Entry
+    until: float  # Unix seconds.
+
+
+def question(key_id: str, dialect: str, body: bytes) -> bytes:
+    """Names one question of one key. Lengths are part of it, so that no two can run together."""
+    digest = hashlib.sha256()
+    for part in (key_id.encode(), dialect.encode(), body):
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.digest()
+
+
+class ExactCache:
+    """Least recently used goes first once the bodies together pass `bytes_max`."""
+
+    def __init__(self, *, ttl_s: float, bytes_max: int) -> None:
+        self._ttl_s = ttl_s
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._answers: OrderedDict[bytes, Stored] = OrderedDict()
+
+    def get(self, asked: bytes, now: float) -> Stored | None:
+        """The answer, if there is one and it is fresh."""
+        stored = self._answers.get(asked)
+        if stored is None:
+            return None
+        if now >= stored.until:
+            self._drop(asked)
+            return None
+        self._answers.move_to_end(asked)
+        return stored
+
+    def put(self, asked: bytes, content_type: str, body: bytes, bought: Entry, now: float) -> None:
+        """Keep a whole, good answer."""
+        if len(body) > min(ANSWER_BYTES_MAX, self._bytes_max):
+            return
+        self._drop(asked)
+        self._answers[asked] = Stored(content_type, body, bought.stream, bought, now + self._ttl_s)
+        self._bytes += len(body)
+        while self._bytes > self._bytes_max:
+            self._drop(next(iter(self._answers)))
+
+    def _drop(self, asked: bytes) -> None:
+        stored = self._answers.pop(asked, None)
+        if stored is not None:
+            self._bytes -= len(stored.body)

@@ -1,0 +1,91 @@
+"""From the name in a request to the deployments that could serve it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+
+from gateway.catalog.book import PriceBook
+from gateway.catalog.providers import Deployment, Provider
+from gateway.core.errors import UnknownModel
+from gateway.core.route import TIERS
+
+AUTO = "auto"
+NAMES_REMEMBERED_MAX = 4096  # Callers may invent any number of names.
+
+PREMIUM_FROM = 8 * 10**6  # Pico-dollars per output token: $8 a million.
+STANDARD_FROM = 15 * 10**5  # $1.50 a million.
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Which names exist. Configured ones first; then every priced model of an enabled provider, by its own name."""
+
+    providers: Mapping[str, Provider]
+    book: Callable[[], PriceBook]
+    clock: Callable[[], float]
+    models: Mapping[str, tuple[Deployment, ...]] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    tiers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    _found: dict[str, tuple[Deployment, ...]] = field(default_factory=dict, repr=False)
+
+    def find(self, name: str) -> tuple[Deployment, ...]:
+        """The deployments behind a name, each with its tier. Raises UnknownModel, with names that are like it."""
+        known = self._found.get(name)
+        if known is None:
+            known = self._find(name)
+            if not known:
+                raise UnknownModel(self._unknown(name))
+            if len(self._found) >= NAMES_REMEMBERED_MAX:
+                self._found.clear()
+            self._found[name] = known
+        return known
+
+    def names(self) -> tuple[str, ...]:
+        """Every name that a caller may ask for, those of single deployments included."""
+        priced = [f"{p.name}/{model}" for p in self.providers.values() for model in self.book().models(p.priced_as)]
+        bare = [name.partition("/")[2] for name in priced]
+        tiers = [*self.tiers, AUTO] if self.tiers else []
+        return tuple(dict.fromkeys([*self.models, *self.aliases, *tiers, *bare, *priced]))
+
+    def forget(self) -> None:
+        """Prices have changed, and with them which names exist."""
+        self._found.clear()
+
+    def tier_of(self, deployment: Deployment) -> str:
+        """The tier whose list names it or a model of it; without one, by its price for output."""
+        for tier, members in self.tiers.items():
+            for member in members:
+                if member == deployment.name or deployment.name in {d.name for d in self.models.get(member, ())}:
+                    return tier
+        price = self.book().price(deployment.provider.priced_as, deployment.model, self.clock())
+        if price is None:
+            return TIERS[1]
+        output = price.standard.base.output
+        return TIERS[0] if output >= PREMIUM_FROM else TIERS[1] if output >= STANDARD_FROM else TIERS[2]
+
+    def _find(self, name: str) -> tuple[Deployment, ...]:
+        name = self.aliases.get(name, name)
+        if name == AUTO:
+            members = [member for tier in self.tiers.values() for member in tier]
+        else:
+            members = list(self.tiers.get(name, (name,)))
+        found = {d.name: d for member in members for d in self._one(self.aliases.get(member, member))}
+        return tuple(replace(d, tier=self.tier_of(d)) for d in found.values())
+
+    def _one(self, name: str) -> tuple[Deployment, ...]:
+        if name in self.models:
+            return self.models[name]
+        provider, slash, model = name.partition("/")
+        if slash and model and provider in self.providers:
+            return (Deployment(self.providers[provider], model),)
+        providers = tuple(self.providers.values())
+        listed = [p for p in providers if name in self.book().models(p.priced_as)]
+        priced = [p for p in providers if self.book().price(p.priced_as, name, self.clock())]  # A dated variant, say.
+        return tuple(Deployment(p, name) for p in listed or priced)
+
+    def _unknown(self, name: str) -> str:
+        near = get_close_matches(name[:100], self.names(), n=3)
+        hint = f" Did you mean {' or '.join(near)}?" if near else " GET /v1/models lists what there is."
+        return f"No model of that name is served here.{hint}"

@@ -1,0 +1,1 @@
+"""The command line: `fareway <command>`. Data goes to stdout, everything else to stderr."""

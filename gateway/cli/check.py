@@ -1,0 +1,81 @@
+"""`fareway check` and `fareway schema`: is the configuration right, and what does it come to?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from gateway.app import catalog
+from gateway.catalog.bundled import price_book
+from gateway.cli.settings import settings
+from gateway.cli.table import FORMATS, print_rows
+from gateway.config.json_schema import json_schema
+from gateway.config.settings import Settings
+from gateway.core.limit import Limit, Unit, amount_text
+from gateway.core.money import Money
+
+_COLUMNS = ("name", "deployment", "tier", "input_usd", "cached_usd", "output_usd", "price")
+_PER_MILLION = 1_000_000
+
+
+def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Declare the commands."""
+    parser = commands.add_parser("check", help="check a configuration and print the priced catalogue")
+    parser.add_argument("config", nargs="?", type=Path, metavar="FILE", help="default: ./fareway.yaml")
+    parser.add_argument("--format", choices=FORMATS, default="table")
+    parser.set_defaults(run=_check)
+    schema = commands.add_parser("schema", help="print the JSON Schema of the configuration, for editors")
+    schema.set_defaults(run=_schema)
+
+
+def _check(parsed: argparse.Namespace) -> int:
+    found = settings(parsed)
+    rows = priced(found)
+    if parsed.format == "table":
+        print(f"Providers: {', '.join(found.providers) or 'none, so the simulator will answer'}")
+        print(f"Limits: {len(found.limits) or 'none'}")
+        for limit in found.limits:
+            print(f"  {_limit(limit)}")
+        if rows:
+            print("\nPrices in dollars per million tokens:")
+        else:
+            print("\nNo model is named. Every priced model of a provider can be called as provider/model.")
+    print_rows(rows, _COLUMNS, parsed.format)
+    return 0
+
+
+def _schema(_: argparse.Namespace) -> int:
+    print(json.dumps(json_schema(), indent=2))
+    return 0
+
+
+def priced(found: Settings) -> list[dict[str, object]]:
+    """Every configured name with its deployments and what they cost now."""
+    book, now = price_book(found.prices.overrides), time.time()
+    names = catalog(found, lambda: book, time.time)
+    rows = []
+    for name in [*found.models, *found.aliases, *found.tiers]:
+        for deployment in names.find(name):
+            price = book.price(deployment.provider.priced_as, deployment.model, now)
+            row: dict[str, object] = {"name": name, "deployment": deployment.name, "tier": deployment.tier}
+            if price is not None:
+                rates = price.standard.base
+                row |= {
+                    "input_usd": _million(rates.input),
+                    "cached_usd": _million(rates.cache_read),
+                    "output_usd": _million(rates.output),
+                }
+            rows.append(row | {"price": price.id if price else "UNPRICED: refused under a hard budget"})
+    return rows
+
+
+def _million(picos: int) -> str:
+    return Money(picos * _PER_MILLION).decimal
+
+
+def _limit(limit: Limit) -> str:
+    span = "" if limit.unit is Unit.CONCURRENT else f" a {limit.span}"
+    return f"{limit.node}: {amount_text(limit.amount, limit.unit)}{span}, {limit.mode}, {limit.timezone}"

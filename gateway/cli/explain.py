@@ -1,0 +1,110 @@
+"""`fareway explain request.json`: where a call would go, why, at what cost, and what would be held. Nobody is called."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gateway.app import catalog, router, with_simulator
+from gateway.asking import Question
+from gateway.catalog.bundled import price_book
+from gateway.cli.settings import Unusable, settings
+from gateway.cli.table import print_rows
+from gateway.config.settings import Settings
+from gateway.core.errors import GatewayError
+from gateway.core.limit import HoldMode
+from gateway.core.money import Money
+from gateway.core.request import Request
+from gateway.dialects.base import Dialect
+from gateway.dialects.openai_chat import OpenAIChat
+from gateway.dialects.openai_embeddings import OpenAIEmbeddings
+from gateway.routing import Chosen, Option, bounded
+from gateway.tokens import Tokens
+from gateway.upstream.health import Health
+
+_COLUMNS = ("rank", "candidate", "tier", "likely_usd", "worst_usd", "held_usd", "price")
+
+
+def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("explain", parents=[common], help="candidates, costs and the decision for a request")
+    parser.add_argument("request", type=Path, metavar="REQUEST.json", help="a request body; - for standard input")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    parser.set_defaults(run=_explain)
+
+
+def _explain(parsed: argparse.Namespace) -> int:
+    try:
+        body = sys.stdin.buffer.read() if str(parsed.request) == "-" else parsed.request.read_bytes()
+    except OSError as error:
+        raise Unusable(f"cannot read the request: {error}") from None
+    try:
+        told = asyncio.run(explained(settings(parsed), body))
+    except GatewayError as error:
+        raise Unusable(f"the call would be refused with status {error.status}: {error}") from None
+    if parsed.format == "json":
+        print(json.dumps(told, indent=2))
+        return 0
+    print(f"model asked for   {told['model']}")
+    print(f"input tokens      {told['input_tokens']} counted, {told['input_tokens_bound']} at most")
+    print(f"decision          {told['reason']}")
+    print(f"hold              {told['hold']}\n")
+    print_rows(told["candidates"], _COLUMNS, "table")
+    return 0
+
+
+async def explained(found: Settings, body: bytes) -> dict[str, Any]:
+    """Everything that the pipeline would decide on. Raises the GatewayError that it would answer with."""
+    found = found if found.providers else with_simulator(found, "")
+    book = price_book(found.prices.overrides)
+    dialect = _dialect(body)
+    facts = dialect.read(body)
+    request = Request("explain", "explain", dialect.name, facts, input_tokens=0)
+    bound = bounded(request, len(body))
+    tokens = Tokens()
+    exact = min(bound, await tokens.count(dialect.countable(body), facts.model))
+    tokens.close()
+    request = replace(request, input_tokens=bound)
+    health = Health(failures_max=1, open_s=0)
+    way = router(found, catalog(found, lambda: book, time.time), health, time.time)
+    options = way.options(request, len(body))
+    chosen = way.choose(request, options, None, needs_price=False)
+    question = Question(request, dialect, body, {}, _hold_mode(found))
+    return {
+        "model": facts.model,
+        "input_tokens": exact,
+        "input_tokens_bound": bound,
+        "reason": chosen.reason,
+        "hold": f"{question.hold_mode if facts.stream else 'strict'}, by the bound of the input",
+        "candidates": [_row(option, chosen, question) for option in options],
+    }
+
+
+def _row(option: Option, chosen: Chosen, question: Question) -> dict[str, object]:
+    candidate = option.candidate
+    fare, worst = option.worst(question.request, question.output_held(option))
+    plan = [o.candidate.name for o in chosen.plan]
+    return {
+        "rank": plan.index(candidate.name) + 1 if candidate.name in plan else None,
+        "candidate": candidate.name,
+        "tier": candidate.tier,
+        "likely_usd": candidate.cost_likely.decimal if candidate.cost_likely is not None else None,
+        "worst_usd": candidate.cost_worst.decimal if candidate.cost_worst is not None else None,
+        "held_usd": Money.of_nanos(fare.nanos).decimal if worst.total is not None else None,
+        "price": option.price.id if option.price else "unpriced",
+    }
+
+
+def _dialect(body: bytes) -> Dialect:
+    return OpenAIEmbeddings() if b'"input"' in body and b'"messages"' not in body else OpenAIChat()
+
+
+def _hold_mode(found: Settings) -> HoldMode:
+    strict = any(limit.hold is HoldMode.STRICT for limit in found.limits)
+    return HoldMode.STRICT if strict else HoldMode.PROGRESSIVE

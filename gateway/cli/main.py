@@ -1,0 +1,41 @@
+"""Which command does what. Exit codes: 0 ok, 1 a check failed, 2 wrong usage, 3 nothing there, 4 refused."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gateway import __version__
+from gateway.cli import check, explain, keys, prices, serve, usage
+from gateway.cli.settings import Unusable
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        return int(parsed.run(parsed))
+    except Unusable as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # Somebody piped us into `head`.
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fareway", description="The LLM gateway that knows the fare before it travels."
+    )
+    parser.add_argument("--version", action="version", version=f"fareway {__version__}")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--config", type=Path, metavar="FILE", help="fareway.yaml; without it, providers come from the environment"
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for module in (serve, keys, usage, check, explain, prices):
+        module.add_to(commands, common)
+    return parser

@@ -1,0 +1,95 @@
+"""`fareway usage`: what was spent, by whatever one wants to know it by. Read from the ledger, gateway running or not."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sqlite3
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.cli.settings import Unusable, settings
+from gateway.cli.table import FORMATS, print_rows
+from gateway.config.units import duration
+from gateway.core.money import Money
+from gateway.ledger.sqlite import connect
+
+DIMENSIONS = {
+    "org": "org",
+    "team": "team",
+    "user": "user",
+    "key": "key_id",
+    "model": "model",
+    "asked_model": "asked_model",
+    "provider": "provider",
+    "tier": "tier",
+    "deployment": "deployment",
+    "outcome": "outcome",
+    "cost_status": "cost_status",
+    "day": "date(at, 'unixepoch')",
+    "hour": "strftime('%Y-%m-%dT%H:00Z', at, 'unixepoch')",
+}
+_FIGURES = ("calls", "input_tokens", "cached_tokens", "output_tokens", "cost_usd", "unpriced_calls", "saved_usd")
+_QUERY = """
+SELECT {dimensions}, count(*), sum(input_tokens), sum(cached_tokens), sum(output_tokens),
+    coalesce(sum(cost_picos), 0), sum(cost_picos IS NULL), sum(saved_nanos)
+FROM entries WHERE at >= ? AND at < ? GROUP BY {positions} ORDER BY coalesce(sum(cost_picos), 0) DESC, {positions}
+"""
+
+
+def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("usage", parents=[common], help="spend by team, model, day, …")
+    parser.add_argument("--by", default="model", metavar="A,B", help=f"of {', '.join(DIMENSIONS)} (default: model)")
+    parser.add_argument("--since", default="30d", metavar="30d|2026-11-01", help="how far back (default: 30d)")
+    parser.add_argument("--until", default=None, metavar="2026-12-01", help="up to, not including (default: now)")
+    parser.add_argument("--format", choices=FORMATS, default="table")
+    parser.set_defaults(run=_usage)
+
+
+def _usage(parsed: argparse.Namespace) -> int:
+    names = parsed.by.split(",")
+    unknown = [name for name in names if name not in DIMENSIONS]
+    if unknown:
+        raise Unusable(f"--by: {unknown[0]!r} is none of {', '.join(DIMENSIONS)}")
+    now = time.time()
+    since, until = _moment(parsed.since, now), _moment(parsed.until, now) if parsed.until else now + 1
+    path = settings(parsed).ledger
+    if not path.exists():
+        raise Unusable(f"there is no ledger at {path} yet: it begins with the first call")
+    try:
+        with closing(connect(path, readonly=True)) as database:
+            rows = report(database, names, since, until)
+    except sqlite3.Error as error:
+        raise Unusable(f"cannot read the ledger at {path}: {error}") from None
+    if not rows and parsed.format == "table":
+        print("No calls in that time.")
+        return 0
+    print_rows(rows, (*names, *_FIGURES), parsed.format)
+    return 0
+
+
+def report(database: sqlite3.Connection, names: list[str], since: float, until: float) -> list[dict[str, object]]:
+    """One row for each combination of these dimensions, dearest first. Raises sqlite3.Error."""
+    dimensions = ", ".join(DIMENSIONS[name] for name in names)
+    positions = ", ".join(str(i + 1) for i in range(len(names)))
+    query = _QUERY.format(dimensions=dimensions, positions=positions)
+    return [_row(names, values) for values in database.execute(query, (since, until))]
+
+
+def _row(names: list[str], values: tuple[Any, ...]) -> dict[str, object]:
+    row: dict[str, object] = dict(zip((*names, *_FIGURES), values, strict=True))
+    row["cost_usd"] = Money(int(values[-3])).decimal
+    row["saved_usd"] = Money.of_nanos(int(values[-1])).decimal
+    return row
+
+
+def _moment(text: str, now: float) -> float:
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+    try:
+        return now - duration(text)
+    except ValueError as error:
+        raise Unusable(f"{text!r} is neither a date nor a duration: {error}") from None

@@ -1,0 +1,105 @@
+"""Puts checked sections together as settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.catalog.providers import Provider
+from gateway.config import names, rules
+from gateway.config.findings import Findings
+from gateway.config.schema import AutoSection, FarewayFile, RoutingSection
+from gateway.config.settings import Cache, PolicyChoice, Prices, Routing, Server, Settings, Timeouts
+from gateway.config.shape import Shaped
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """What relative paths are relative to."""
+
+    file: Path  # The folder of the configuration file.
+    environ: Mapping[str, str] = field(repr=False)
+
+    def path(self, text: str) -> Path:
+        """A path as a user writes it in the file. Raises RuntimeError for ~ where there is no home."""
+        if text == "~" or text.startswith("~/"):
+            return Path(self.environ.get("HOME") or Path.home()) / text[2:]
+        return self.file / text
+
+    def home(self, given: str | None) -> Path:
+        """The data directory."""
+        if given is None and (variable := self.environ.get("FAREWAY_HOME")):
+            return Path(variable).absolute()
+        return self.path(given or "~/.fareway")
+
+
+def build(shaped: Shaped, providers: dict[str, Provider], known: names.Names, folders: Folders) -> Settings:
+    """The settings. Notes what does not fit together in the findings of `known`; they then must not be used."""
+    file = shaped.file
+    home = folders.home(file.home)
+    findings = known.findings
+    return Settings(
+        home=home,
+        state=Path(file.state) if file.state else home / "state.db",
+        ledger=Path(file.ledger) if file.ledger else home / "ledger.db",
+        journal=folders.path(file.journal.dir) if file.journal.dir else home / "journal",
+        journal_sync_s=file.journal.sync,
+        server=_server(file),
+        providers=providers,
+        models=names.models(file, known),
+        aliases=names.aliases(file, known),
+        tiers=names.tiers(file, known),
+        routing=_routing(file, findings),
+        timeouts=_timeouts(file),
+        cache=Cache(ttl_s=file.cache.exact.ttl, bytes_max=file.cache.exact.max),
+        prices=_prices(file, findings),
+        limits=rules.limits(shaped.limits, findings),
+    )
+
+
+def _server(file: FarewayFile) -> Server:
+    return Server(
+        host=file.server.host,
+        port=file.server.port,
+        body_bytes_max=file.server.body_max,
+        header_timeout_s=file.server.header_timeout,
+        body_timeout_s=file.server.body_timeout,
+        drain_s=file.server.drain,
+    )
+
+
+def _routing(file: FarewayFile, findings: Findings) -> Routing:
+    routing = file.routing
+    return Routing(
+        choice=_choice(routing, Routing().choice, "routing", findings),
+        auto=_choice(file.auto, Routing().auto, "auto", findings),
+        fallback=routing.fallback,
+        retry_rounds=routing.retry.rounds,
+        retry_budget=routing.retry.budget,
+        breaker_failures=routing.breaker.failures,
+        breaker_open_s=routing.breaker.open,
+    )
+
+
+def _choice(
+    section: RoutingSection | AutoSection, default: PolicyChoice, name: str, findings: Findings
+) -> PolicyChoice:
+    if section.policy is None and section.params:
+        findings.add((name, "params"), "means nothing without a policy", f"write policy: {default.policy}", at_key=True)
+    return PolicyChoice(section.policy or default.policy, section.params)
+
+
+def _timeouts(file: FarewayFile) -> Timeouts:
+    timeouts = file.timeouts
+    return Timeouts(timeouts.connect, timeouts.first_byte, timeouts.idle, timeouts.total)
+
+
+def _prices(file: FarewayFile, findings: Findings) -> Prices:
+    return Prices(
+        feed_url=file.prices.feed,
+        feed_every_s=file.prices.every,
+        guard_factor=file.prices.guard,
+        unknown=file.prices.unknown,
+        overrides=rules.overrides(file.prices.overrides, findings),
+    )

@@ -1,0 +1,92 @@
+"""Which providers are there: those in the file, and those whose key is in the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from gateway.catalog.providers import KNOWN, Provider
+from gateway.config.fields import secret
+from gateway.config.findings import Findings
+from gateway.config.problems import did_you_mean
+from gateway.config.references import Source
+from gateway.config.schema import ProviderSection
+from gateway.config.units import UnreadableError
+from gateway.config.yaml_file import KeyPath
+
+SIMULATOR = "sim"
+"""Needs neither a key nor an address: it runs inside the gateway."""
+
+_SECRET_HEADERS = ("auth", "key", "token", "secret", "cookie", "password")
+_BY_REFERENCE = "must not stand in the file"
+
+
+class Headers(dict[str, str]):
+    """Headers by name. Their values may be secrets, so they are not shown."""
+
+    def __repr__(self) -> str:
+        return repr(dict.fromkeys(self, "…"))
+
+
+def enabled(
+    sections: Mapping[str, ProviderSection | None], environ: Mapping[str, str], findings: Findings
+) -> dict[str, Provider]:
+    """Every provider to use, by name. `None` for a section is "off"; it wins over the environment."""
+    providers = _from_environment(environ, frozenset(sections), findings)
+    for name, section in sections.items():
+        if section is not None:
+            providers[name] = _configured(name, section, environ, findings)
+    return providers
+
+
+def _from_environment(environ: Mapping[str, str], named: frozenset[str], findings: Findings) -> dict[str, Provider]:
+    """Those that need no more than a key, if the file does not speak of them."""
+    found = {}
+    for name, known in KNOWN.items():
+        text = environ.get(known.key_env, "").strip()
+        if not text or name in named or not known.base_url:
+            continue
+        try:
+            found[name] = replace(known, key=secret(text).get_secret_value())
+        except UnreadableError:
+            findings.add_environment(f"{known.key_env} must be one line of plain characters, as keys are")
+    return found
+
+
+def _configured(name: str, section: ProviderSection, environ: Mapping[str, str], findings: Findings) -> Provider:
+    path: KeyPath = ("providers", name)
+    base = KNOWN.get(name) or Provider(name, "")
+    _check_secrets(section, path, base.key_env or f"{name.upper().replace('-', '_')}_API_KEY", findings)
+    changes: dict[str, Any] = section.model_dump(
+        include={"base_url", "auth", "prices", "selfhosted", "bills_after_abort", "quirks"}, exclude_none=True
+    )
+    key = section.key.get_secret_value() if section.key else environ.get(base.key_env, "").strip() or base.key
+    headers = Headers({header: value.get_secret_value() for header, value in section.headers.items()})
+    provider = replace(base, key=key, headers=headers, **changes)
+    _check_complete(provider, section, path, findings)
+    return provider
+
+
+def _check_secrets(section: ProviderSection, path: KeyPath, variable: str, findings: Findings) -> None:
+    """A secret comes from outside of the file, all of it; of a header, at least a part."""
+    hint = f"write ${{{variable}}} and set that variable"
+    if section.key is not None and findings.source((*path, "key")) is not Source.REFERENCE:
+        findings.add((*path, "key"), _BY_REFERENCE, hint)
+    for header in section.headers:
+        secretive = any(word in header.lower() for word in _SECRET_HEADERS)
+        if secretive and findings.source((*path, "headers", header)) is Source.LITERAL:
+            findings.add((*path, "headers", header), _BY_REFERENCE, hint)
+
+
+def _check_complete(provider: Provider, section: ProviderSection, path: KeyPath, findings: Findings) -> None:
+    if provider.name == SIMULATOR:
+        return
+    known = provider.name in KNOWN
+    if not provider.base_url:
+        hint = "" if known else did_you_mean(provider.name, KNOWN)
+        kind = "" if known else ", being none that the gateway knows"
+        findings.add(path, f"needs a base_url, such as https://api.example.com/v1{kind}", hint, at_key=True)
+    elif known and not provider.key and section.base_url is None:
+        message = f"has no key: set {provider.key_env}, or write key: ${{NAME}}"
+        findings.add(path, message, f"write {provider.name}: off if it is not wanted", at_key=True)

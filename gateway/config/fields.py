@@ -1,0 +1,168 @@
+"""The types of configuration values: how each is read, and how editors see it."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, WithJsonSchema
+
+from gateway.catalog.overrides import OTHERS, RATES
+from gateway.config import units
+from gateway.config.policies import known_policy
+from gateway.config.problems import did_you_mean
+from gateway.config.units import Amount, UnreadableError
+from gateway.ledger.journal import SYNC_ALWAYS, SYNC_NEVER
+
+REFERENCE = r"\$\{.+\}"
+"""What may stand for any scalar."""
+
+_NODE = r"^(all|(org|team|user|key):(\*|[^\s*]{1,200}))$"
+_LATER = frozenset({"redis", "rediss", "valkey", "postgres", "postgresql"})
+
+
+def _pattern(pattern: str, *examples: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples)})
+
+
+def node(value: str) -> str:
+    """Whom a limit speaks about: all, or org, team, user or key with a name or `*`. Raises UnreadableError."""
+    if re.fullmatch(_NODE, value):
+        return value
+    kind, _, name = value.partition(":")
+    hint = did_you_mean(kind, ("all", "org", "team", "user", "key")) if name or not value else ""
+    raise UnreadableError(
+        "must be all, org:x, team:x, user:x or key:<id>, where x may be *, such as team:research", hint
+    )
+
+
+def timezone(value: str) -> str:
+    """A name from the IANA's list. Raises UnreadableError."""
+    try:
+        ZoneInfo(value)
+    except (OSError, LookupError, ValueError):
+        hint = did_you_mean(value, available_timezones())
+        raise UnreadableError("must be a time zone by its IANA name, such as Europe/Zurich", hint) from None
+    return value
+
+
+def sqlite(value: str) -> str:
+    """The path in sqlite:///path. Raises UnreadableError; the text may hold a password and is not repeated."""
+    scheme, found, rest = value.partition("://")
+    if found and scheme in _LATER:
+        raise UnreadableError(
+            f"cannot be {scheme}: that is not in this version; write sqlite:///var/lib/fareway/file.db"
+        )
+    if scheme != "sqlite" or not rest.startswith("/") or rest.endswith("/"):
+        raise UnreadableError("must be a file such as sqlite:///var/lib/fareway/file.db, with three slashes")
+    return "/" + rest.lstrip("/")
+
+
+def url(value: str) -> str:
+    """An address without credentials. Raises UnreadableError; the text may hold a password and is not repeated."""
+    example = "such as https://api.example.com/v1"
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or not re.fullmatch(r"[!-~]+", value):
+        raise UnreadableError(f"must be an http or https URL, {example}")
+    if "@" in parts.netloc:
+        raise UnreadableError(f"must have no user or password in it, {example}")
+    return value
+
+
+def base_url(value: str) -> str:
+    """A URL to which paths are appended: no query, no slash at its end. Raises UnreadableError."""
+    if "?" in value or "#" in value:
+        raise UnreadableError("must have no ? or #, such as https://api.example.com/v1: paths are appended to it")
+    return url(value).rstrip("/")
+
+
+def feed(value: object) -> str | None:
+    """A URL, or None for off. Raises UnreadableError."""
+    if value is False or value == "off":
+        return None
+    if isinstance(value, str) and "://" in value:
+        return url(value)
+    raise UnreadableError("must be off, or an http or https URL, such as https://example.com/prices.json")
+
+
+def sync(value: object) -> float:
+    """Seconds between two syncs, or what the journal calls always and os. Raises UnreadableError."""
+    words = {"always": SYNC_ALWAYS, "os": SYNC_NEVER}
+    if isinstance(value, str) and value in words:
+        return words[value]
+    try:
+        return units.duration(value)
+    except UnreadableError:
+        raise UnreadableError("must be os, always, or a duration with its unit, such as 50ms") from None
+
+
+def header_name(value: str) -> str:
+    """A name that may stand before the colon of an HTTP header. Raises UnreadableError."""
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}", value):
+        raise UnreadableError("must be the name of a header, such as api-key")
+    return value
+
+
+def provider_name(value: str) -> str:
+    """The part of "openai/gpt-4o" before the slash. Raises UnreadableError."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value):
+        raise UnreadableError("must be letters, digits, dots, dashes and underscores, such as my-gpus")
+    return value
+
+
+def secret(value: object) -> SecretStr:
+    """What may follow a header's colon. Raises UnreadableError; the text is never repeated."""
+    stripped = value.strip() if isinstance(value, str) else ""
+    if not re.fullmatch(r"[ -~]+", stripped):
+        raise UnreadableError("must be one line of plain characters, such as ${OPENAI_API_KEY}")
+    return SecretStr(stripped)
+
+
+def _model(value: str) -> str:
+    if not re.fullmatch(r"\S{1,200}", value):
+        raise UnreadableError("must be a name without spaces, such as gpt-4o-mini")
+    return value
+
+
+def _price_schema() -> dict[str, Any]:
+    """One override, as `gateway.catalog.overrides` reads it."""
+    rate = {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?/M$", "description": "USD per million tokens."}
+    request = {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?/K$", "description": "USD per thousand calls."}
+    properties: dict[str, Any] = {name: request if name == "request" else rate for name in RATES}
+    properties |= {name: {"type": "string"} for name in sorted(OTHERS)}
+    return {"type": "object", "properties": properties, "required": ["model"], "additionalProperties": False}
+
+
+Whole = Annotated[int, BeforeValidator(units.whole)]
+Duration = Annotated[float, PlainValidator(units.duration), _pattern(units.DURATION, "30s", "5m")]
+DurationOrZero = Annotated[float, PlainValidator(units.duration_or_zero), _pattern(units.DURATION, "30s", "0s")]
+Size = Annotated[int, PlainValidator(units.size), _pattern(units.SIZE, "20MB", "20MiB")]
+Percentage = Annotated[float, PlainValidator(units.percentage), _pattern(units.PERCENTAGE, "10%")]
+Factor = Annotated[int, PlainValidator(units.factor), _pattern(units.FACTOR, "3x")]
+LimitAmount = Annotated[
+    Amount, PlainValidator(units.amount), _pattern(units.AMOUNT, "500 usd", "$500", "60000 tokens", "8 concurrent")
+]
+Sync = Annotated[float, PlainValidator(sync), _pattern(f"{units.DURATION}|^(os|always)$", "50ms", "os", "always")]
+Feed = Annotated[str | None, PlainValidator(feed), _pattern("^(off|https?://.+)$", "off")]
+Node = Annotated[str, AfterValidator(node), _pattern(_NODE, "all", "team:research", "key:*")]
+Timezone = Annotated[str, AfterValidator(timezone), Field(examples=["UTC", "Europe/Zurich"])]
+SqliteFile = Annotated[
+    str, AfterValidator(sqlite), _pattern("^sqlite:///.+[^/]$", "sqlite:///var/lib/fareway/state.db")
+]
+BaseUrl = Annotated[str, AfterValidator(base_url), _pattern("^https?://[^?#@]+$", "http://10.0.0.5:8000/v1")]
+HeaderName = Annotated[str, AfterValidator(header_name)]
+ProviderName = Annotated[str, AfterValidator(provider_name)]
+Secret = Annotated[
+    SecretStr, PlainValidator(secret), _pattern(REFERENCE, "${OPENAI_API_KEY}", "${file:/run/secrets/key}")
+]
+HeaderValue = Annotated[SecretStr, PlainValidator(secret), WithJsonSchema({"type": "string"})]
+ModelName = Annotated[str, AfterValidator(_model)]
+PolicyName = Annotated[str, AfterValidator(known_policy), Field(examples=["policies.cheapest", "policies.tiered"])]
+Price = Annotated[dict[str, Any], WithJsonSchema(_price_schema())]
+Window = Literal["second", "minute", "hour", "day", "week", "month", "quarter", "lifetime"]

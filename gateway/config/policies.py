@@ -1,0 +1,44 @@
+"""Whether a policy can be loaded, and which ones come with the gateway."""
+
+from __future__ import annotations
+
+import re
+from importlib.util import find_spec
+from pkgutil import iter_modules
+
+from gateway.config.problems import did_you_mean, listed
+from gateway.config.units import UnreadableError
+from gateway.plugins import NoPolicy, load_policy
+
+BUILT_IN = "policies"
+
+
+def known_policy(dotted: str) -> str:
+    """The same name, if a policy is there. Raises UnreadableError, saying what is missing or wrong in it."""
+    if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", dotted):
+        raise UnreadableError("must be a policy by its dotted name, such as policies.cheapest")
+    try:
+        load_policy(dotted)
+    except NoPolicy as error:
+        names = built_in()
+        hint = did_you_mean(dotted, names, otherwise=f"built in: {listed(names, 'and')}")
+        raise UnreadableError(str(error), hint, complete=True) from None
+    except Exception as error:  # noqa: BLE001 - A policy is anybody's code, and may fail in any way when it is loaded.
+        message = f"the policy {dotted} cannot be loaded: {type(error).__name__}: {error}"
+        raise UnreadableError(message, complete=True) from None
+    return dotted
+
+
+def built_in() -> list[str]:
+    """The dotted names of the policies that come with the gateway."""
+    spec = find_spec(BUILT_IN)
+    folders = spec.submodule_search_locations if spec else None
+    return [name for name in (f"{BUILT_IN}.{module.name}" for module in iter_modules(folders or [])) if _loads(name)]
+
+
+def _loads(dotted: str) -> bool:
+    try:
+        load_policy(dotted)
+    except NoPolicy:
+        return False
+    return True

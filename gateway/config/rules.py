@@ -1,0 +1,74 @@
+"""Limits and price overrides from their sections."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway.catalog.overrides import OTHERS, RATES, Override, OverrideError, read_override
+from gateway.config.findings import Findings, dotted
+from gateway.config.problems import did_you_mean, listed
+from gateway.config.references import Source
+from gateway.config.schema import LimitSection
+from gateway.config.yaml_file import KeyPath
+from gateway.core.limit import Limit, Span, Unit
+
+WINDOWS = tuple(span.value for span in Span if span is not Span.RUNNING)
+
+
+def limits(sections: Mapping[int, LimitSection], findings: Findings) -> tuple[Limit, ...]:
+    """The rules, from sections by their position. Notes those that lack a window or repeat another."""
+    result: dict[str, tuple[int, Limit]] = {}
+    for index, section in sections.items():
+        path: KeyPath = ("limits", index)
+        limit = _limit(section, path, findings)
+        if limit is not None and limit.id in result:
+            line = findings.line(("limits", result[limit.id][0]))
+            message = f"there is a limit for {limit.node} in {limit.unit} per {limit.span} in line {line} already"
+            findings.add(path, message, "keep one of them")
+        elif limit is not None:
+            result[limit.id] = (index, limit)
+    return tuple(limit for _, limit in result.values())
+
+
+def _limit(section: LimitSection, path: KeyPath, findings: Findings) -> Limit | None:
+    unit, amount = section.amount
+    if unit is Unit.CONCURRENT and section.window is not None:
+        findings.add((*path, "window"), "calls in flight have no window; leave it out", at_key=True)
+        return None
+    if unit is not Unit.CONCURRENT and section.window is None:
+        findings.add((*path, "window"), "is missing", f"{unit} need one of {listed(WINDOWS)}")
+        return None
+    span = Span.RUNNING if section.window is None else Span(section.window)
+    return Limit(section.node, unit, amount, span, section.timezone, section.mode, section.hold)
+
+
+def overrides(entries: Sequence[dict[str, Any]], findings: Findings) -> tuple[Override, ...]:
+    """The user's own prices. Notes those that cannot be read."""
+    result = []
+    for index, entry in enumerate(entries):
+        path: KeyPath = ("prices", "overrides", index)
+        allowed = (*RATES, *OTHERS)
+        unknown = [key for key in entry if key not in allowed]
+        for key in unknown:
+            hint = did_you_mean(key, allowed, otherwise=f"a price has {listed(sorted(allowed), 'and')}")
+            findings.add((*path, key), "unknown key", hint, at_key=True)
+        if not unknown:
+            result += _override(entry, path, findings)
+    return tuple(result)
+
+
+def _override(entry: dict[str, Any], path: KeyPath, findings: Findings) -> list[Override]:
+    where = dotted(path)
+    try:
+        return [read_override(entry, where, "override")]
+    except OverrideError as error:
+        message = str(error).removeprefix(where)
+    key = re.match(r"\.(\w+) ", message)
+    if key is not None:
+        path, message = (*path, key[1]), message[key.end() :]
+        if findings.source(path) is not Source.LITERAL:  # The message may quote the value.
+            message = "is not what it must be"
+    findings.add(path, message.strip())
+    return []

@@ -1,0 +1,218 @@
+"""The shape of fareway.yaml. Defaults are written as a user would write them; a test compares them with Settings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from gateway.config import fields as f
+from gateway.core.limit import HoldMode, Mode
+from gateway.dialects.base import Quirk
+
+
+class Section(BaseModel):
+    """A mapping with fixed keys. An empty value is as good as none: all that was in it may be commented out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, data: Any) -> Any:
+        return {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else data
+
+
+def _off_is_none(value: object) -> object:
+    return {} if value is None else None if value is False or value == "off" else value
+
+
+def _named(value: object) -> object:
+    return {"to": value} if isinstance(value, str) else value
+
+
+class ServerSection(Section):
+    """Where and how to listen."""
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="The address to listen on; 0.0.0.0 for every one.")
+    port: f.Whole = Field(default=4000, ge=0, le=65535, description="0 takes a free one.")
+    body_max: f.Size = Field(default="20MiB", validate_default=True, description="The largest request.")
+    header_timeout: f.Duration = Field(
+        default="10s", validate_default=True, description="For all headers of a request."
+    )
+    body_timeout: f.Duration = Field(default="30s", validate_default=True, description="Between two pieces of a body.")
+    drain: f.DurationOrZero = Field(
+        default="30s", validate_default=True, description="How long calls in flight may run on when the gateway stops."
+    )
+
+
+class JournalSection(Section):
+    """The file that a killed process is recovered from."""
+
+    dir: str | None = Field(
+        default=None, min_length=1, description="Its directory; journal in the home directory if left out."
+    )
+    sync: f.Sync = Field(
+        default="50ms",
+        validate_default=True,
+        description="How often it is forced to disk: a duration, before every call (always), or never (os).",
+    )
+
+
+class ProviderSection(Section):
+    """Who answers calls. A known provider needs a key; another one a base_url, and is asked as OpenAI is."""
+
+    key: f.Secret | None = Field(
+        default=None, description="By reference only. Known providers: left out, from their variable."
+    )
+    base_url: f.BaseUrl | None = Field(default=None, description="Paths such as /chat/completions are appended to it.")
+    auth: f.HeaderName | None = Field(
+        default=None, description="bearer, or the name of the header that carries the bare key."
+    )
+    headers: dict[f.HeaderName, f.HeaderValue] = Field(
+        default_factory=dict, description="Sent with every call; secrets by reference only."
+    )
+    prices: str | None = Field(
+        default=None, min_length=1, description="Its name in the price book, if that is another one."
+    )
+    selfhosted: bool | None = Field(default=None, description="Whether it runs on your own machines.")
+    bills_after_abort: bool | None = Field(default=None, description="Whether it goes on charging when we hang up.")
+    quirks: frozenset[Quirk] | None = Field(default=None, description="How its usage departs from OpenAI's.")
+
+
+class DeploymentSection(Section):
+    """One place that serves a model."""
+
+    to: str = Field(description="provider/model, such as openai/gpt-4o-mini.")
+    weight: f.Whole = Field(
+        default=1, ge=0, le=1_000_000, description="Its share under policies.weighted; 0 is fallback only."
+    )
+    output_tokens_max: f.Whole | None = Field(
+        default=None, ge=1, description="The most it generates in one answer; left out, the price book is asked."
+    )
+
+
+Deployment = Annotated[DeploymentSection, BeforeValidator(_named, json_schema_input_type=str | DeploymentSection)]
+
+
+class ModelSection(Section):
+    """A name that callers use, and where it is served."""
+
+    deployments: list[Deployment] = Field(min_length=1, description="provider/model, or {to, weight, …}.")
+
+
+class AutoSection(Section):
+    """How the model "auto" is chosen."""
+
+    policy: f.PolicyName | None = Field(default=None, description="By its dotted name; policies.tiered if left out.")
+    params: dict[str, Any] = Field(default_factory=dict, description="The policy's own.")
+
+
+class RetrySection(Section):
+    """Asking again."""
+
+    rounds: f.Whole = Field(default=1, ge=0, le=10, description="Times to go through the plan again after a wait.")
+    budget: f.Percentage = Field(
+        default="10%", validate_default=True, description="The share of recent calls that may be repeats."
+    )
+
+
+class BreakerSection(Section):
+    """Leaving a failing deployment alone."""
+
+    failures: f.Whole = Field(default=5, ge=1, le=1000, description="In a row.")
+    open: f.Duration = Field(default="10s", validate_default=True, description="For how long.")
+
+
+class RoutingSection(Section):
+    """How calls find their way."""
+
+    policy: f.PolicyName | None = Field(default=None, description="By its dotted name; policies.cheapest if left out.")
+    params: dict[str, Any] = Field(default_factory=dict, description="The policy's own.")
+    fallback: f.Whole = Field(default=2, ge=0, le=20, description="Further candidates to try, at most.")
+    retry: RetrySection = RetrySection()
+    breaker: BreakerSection = BreakerSection()
+
+
+class TimeoutsSection(Section):
+    """Towards providers."""
+
+    connect: f.Duration = Field(default="5s", validate_default=True, description="To be connected.")
+    first_byte: f.Duration = Field(
+        default="120s", validate_default=True, description="From the request to the first byte."
+    )
+    idle: f.Duration = Field(default="60s", validate_default=True, description="Between two pieces of an answer.")
+    total: f.Duration = Field(default="600s", validate_default=True, description="For a whole answer.")
+
+
+class ExactSection(Section):
+    """The response cache. It serves keys and requests that ask for it."""
+
+    ttl: f.Duration = Field(default="1h", validate_default=True, description="How long an answer is good.")
+    max: f.Size = Field(default="256MiB", validate_default=True, description="How much is kept.")
+
+
+class CacheSection(Section):
+    """Caches."""
+
+    exact: ExactSection = ExactSection()
+
+
+class PricesSection(Section):
+    """Where prices come from, after the bundled snapshot."""
+
+    feed: f.Feed = Field(default="off", validate_default=True, description="off, or the URL of a genai-prices file.")
+    every: f.Duration = Field(default="1h", validate_default=True, description="How often the feed is asked.")
+    guard: f.Factor = Field(
+        default="3x",
+        validate_default=True,
+        description="A feed that moves a price in use by more than this is set aside.",
+    )
+    unknown: Literal["refuse", "allow"] = Field(
+        default="refuse", description="What a hard budget does without a price."
+    )
+    overrides: list[f.Price] = Field(default_factory=list, description="Your own prices, which win over all others.")
+
+
+class LimitSection(Section):
+    """One rule: who may use how much, in which window."""
+
+    node: f.Node = Field(description="all, org:x, team:x, user:x, key:<id>; x may be *: each has a limit of its own.")
+    amount: f.LimitAmount = Field(description="500 usd, $500, 60000 tokens, 600 requests or 8 concurrent.")
+    window: f.Window | None = Field(default=None, description="Left out for concurrent, and only there.")
+    timezone: f.Timezone = Field(default="UTC", description="Where the window's days begin.")
+    mode: Mode = Field(default=Mode.HARD, description="hard refuses, soft tells, shadow only counts.")
+    hold: HoldMode = Field(default=HoldMode.PROGRESSIVE, description="How much a streamed call sets aside.")
+
+
+class FarewayFile(Section):
+    """The configuration of Fareway. Everything has a default; without any file, providers come from the environment."""
+
+    home: str | None = Field(
+        default=None, min_length=1, description="The data directory: $FAREWAY_HOME, or else ~/.fareway."
+    )
+    state: f.SqliteFile | None = Field(
+        default=None, description="Keys and accounts; else state.db in the home directory."
+    )
+    ledger: f.SqliteFile | None = Field(
+        default=None, description="What was charged; else ledger.db in the home directory."
+    )
+    server: ServerSection = ServerSection()
+    journal: JournalSection = JournalSection()
+    providers: dict[
+        f.ProviderName,
+        Annotated[
+            ProviderSection | None,
+            BeforeValidator(_off_is_none, json_schema_input_type=ProviderSection | Literal["off", False] | None),
+        ],
+    ] = Field(default_factory=dict, description="By name. Those whose key is in the environment need not be here.")
+    models: dict[f.ModelName, ModelSection] = Field(default_factory=dict, description="The names that callers use.")
+    aliases: dict[f.ModelName, f.ModelName] = Field(default_factory=dict, description="Other names for them.")
+    tiers: dict[Literal["premium", "standard", "economy"], list[str]] = Field(
+        default_factory=dict, description="Which models or deployments are of which class."
+    )
+    auto: AutoSection = AutoSection()
+    routing: RoutingSection = RoutingSection()
+    timeouts: TimeoutsSection = TimeoutsSection()
+    cache: CacheSection = CacheSection()
+    prices: PricesSection = PricesSection()
+    limits: list[LimitSection] = Field(default_factory=list, description="Budgets and rate limits alike.")

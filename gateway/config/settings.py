@@ -1,0 +1,104 @@
+"""What the configuration says, as immutable values. Durations are seconds, sizes bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gateway.catalog.overrides import Override
+from gateway.catalog.providers import Provider
+from gateway.core.limit import Limit
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where and how to listen."""
+
+    host: str = "127.0.0.1"
+    port: int = 4000
+    body_bytes_max: int = 20 << 20
+    header_timeout_s: float = 10.0
+    body_timeout_s: float = 30.0  # Between two pieces of a body.
+    drain_s: float = 30.0  # How long calls in flight may run on at the end.
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A deployment by name, as a model lists it."""
+
+    to: str  # "openai/gpt-4o-mini"
+    weight: int = 1
+    output_tokens_max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChoice:
+    """A policy by dotted name, and its parameters."""
+
+    policy: str = "policies.cheapest"
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """How calls find their way."""
+
+    choice: PolicyChoice = PolicyChoice()
+    auto: PolicyChoice = PolicyChoice("policies.tiered")
+    fallback: int = 2  # Further candidates to try, at most.
+    retry_rounds: int = 1  # Times to go through the plan again after a wait.
+    retry_budget: float = 0.1  # Share of recent calls that may be repeats.
+    breaker_failures: int = 5  # In a row, before a deployment is left alone for a while.
+    breaker_open_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Towards providers."""
+
+    connect_s: float = 5.0
+    first_byte_s: float = 120.0
+    idle_s: float = 60.0
+    total_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """Exact response cache; used by keys or requests that ask for it."""
+
+    ttl_s: float = 3600.0
+    bytes_max: int = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Where prices come from."""
+
+    feed_url: str | None = None
+    feed_every_s: float = 3600.0
+    guard_factor: int = 3
+    unknown: str = "refuse"  # Under a hard budget: refuse | allow. Without one, calls pass as unpriced.
+    overrides: tuple[Override, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything."""
+
+    home: Path
+    state: Path
+    ledger: Path
+    journal: Path
+    journal_sync_s: float = 0.05  # gateway.ledger.journal.SYNC_ALWAYS and SYNC_NEVER are special.
+    server: Server = Server()
+    providers: Mapping[str, Provider] = field(default_factory=dict)  # Only those enabled, by name.
+    models: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    tiers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # Tier -> names of models or deployments.
+    routing: Routing = Routing()
+    timeouts: Timeouts = Timeouts()
+    cache: Cache = Cache()
+    prices: Prices = Prices()
+    limits: tuple[Limit, ...] = ()

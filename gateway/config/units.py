@@ -1,0 +1,128 @@
+"""How durations, sizes, shares and amounts are written. A bare number is never one: its unit would be a guess."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import NamedTuple
+
+from gateway.core.limit import LIMIT_USD_MAX, Unit
+from gateway.core.money import PICOS_PER_NANO, Money
+
+_NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,12})?"
+_SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
+_BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+_UNITS = {"token": Unit.TOKENS, "request": Unit.REQUESTS, "concurrent": Unit.CONCURRENT}
+
+DURATION = rf"^({_NUMBER}) ?(ms|s|m|h|d)$"
+SIZE = rf"^({_NUMBER}) ?([KMG]i?B|B)$"
+PERCENTAGE = rf"^({_NUMBER}) ?%$"
+FACTOR = r"^([0-9]{1,6})x$"
+AMOUNT = rf"^(?:\$ ?({_NUMBER})|({_NUMBER}) ?usd|([0-9]{{1,18}}) (?:(token|request)s?|(concurrent)))$"
+
+COUNT_MAX = 2**53 - 1
+"""Shared stores count in doubles."""
+DURATION_MAX = Decimal(86400 * 3660)
+"""Ten years; more is a slip."""
+
+
+class UnreadableError(ValueError):
+    """A value is not written as it must be. The message shows a right example.
+
+    It does not show the value, which may be a secret, unless `complete` says that nothing is to be added to it.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, complete: bool = False) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.complete = complete
+
+
+class Amount(NamedTuple):
+    """How much of what."""
+
+    unit: Unit
+    amount: int  # Nano-dollars, or a count.
+
+
+def whole(value: object) -> int:
+    """A whole number; also as text, which is what a reference gives. Raises UnreadableError."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
+        return int(value)
+    raise UnreadableError("must be a whole number, such as 5")
+
+
+def duration(value: object) -> float:
+    """Seconds from '30s', '5m', '1h', '1d' or '50ms'; more than none. Raises UnreadableError."""
+    seconds = duration_or_zero(value)
+    if seconds == 0:
+        raise UnreadableError("must be longer than nothing, such as 30s")
+    return seconds
+
+
+def duration_or_zero(value: object) -> float:
+    """Seconds, possibly none. Raises UnreadableError."""
+    number, unit = _parts(DURATION, value, "must be a duration with its unit, such as 30s, 5m, 1h, 1d or 50ms")
+    seconds = Decimal(number) * _SECONDS[unit]
+    if seconds > DURATION_MAX:
+        raise UnreadableError("must be ten years at most, such as 30d")
+    return float(seconds)
+
+
+def size(value: object) -> int:
+    """Bytes from '20MB' (millions) or '20MiB' (1024 squared); one or more, and whole. Raises UnreadableError."""
+    number, unit = _parts(SIZE, value, "must be a size with its unit, such as 20MB, 20MiB or 512KB")
+    count = Decimal(number) * _BYTES[unit]
+    if count != int(count) or count < 1:
+        raise UnreadableError("must be a whole number of bytes and more than none, such as 20MB")
+    return int(count)
+
+
+def percentage(value: object) -> float:
+    """A share from 0 to 1, from '10%'. Raises UnreadableError."""
+    (number,) = _parts(PERCENTAGE, value, "must be a percentage, such as 10%")
+    if Decimal(number) > 100:
+        raise UnreadableError("must be 100% at most, such as 10%")
+    return float(Decimal(number) / 100)
+
+
+def factor(value: object) -> int:
+    """A whole number from '3x', two at least. Raises UnreadableError."""
+    (number,) = _parts(FACTOR, value, "must be a whole factor with an x, such as 3x")
+    if int(number) < 2:
+        raise UnreadableError("must be 2x at least, such as 3x")
+    return int(number)
+
+
+def amount(value: object) -> Amount:
+    """What a limit allows, from '500 usd', '$500', '60000 tokens', '600 requests' or '8 concurrent'.
+
+    Raises UnreadableError, also for more than shared stores can count and for fractions of a nano-dollar.
+    """
+    example = "must be an amount with its unit, such as 500 usd, $500, 60000 tokens, 600 requests or 8 concurrent"
+    after, before, count, *units = _parts(AMOUNT, value, example)
+    if dollars := after or before:
+        return Amount(Unit.USD, _nanos(dollars))
+    if int(count) > COUNT_MAX:
+        raise UnreadableError(f"must be {COUNT_MAX} at most, such as 60000 tokens")
+    return Amount(_UNITS["".join(unit or "" for unit in units)], int(count))
+
+
+def _nanos(dollars: str) -> int:
+    money = Money.usd(dollars)
+    if money > LIMIT_USD_MAX:
+        raise UnreadableError(
+            f"must be {LIMIT_USD_MAX} at most, which is what shared stores can count, such as 500 usd"
+        )
+    if money.picos % PICOS_PER_NANO:
+        raise UnreadableError("must be a whole number of nano-dollars, which is nine decimals, such as 0.000000001 usd")
+    return money.nanos_up
+
+
+def _parts(pattern: str, value: object, example: str) -> tuple[str, ...]:
+    found = re.fullmatch(pattern, value) if isinstance(value, str) else None
+    if found is None:
+        raise UnreadableError(example)
+    return found.groups()

@@ -1,0 +1,189 @@
+"""OpenAI's `POST /v1/chat/completions`, which most providers speak."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from gateway.core.errors import BadRequest
+from gateway.core.request import Countable, Facts
+from gateway.core.usage import Report
+from gateway.dialects import openai_errors, splice
+from gateway.dialects.base import Quirk
+from gateway.dialects.openai_usage import read_cost, read_usage
+from gateway.dialects.validate import decode
+
+PROMPT_HEAD_CHARACTERS = 2000
+CHOICES_MAX = 128  # OpenAI's own limit for `n`.
+
+_MONEY_KEYS = ("model", "stream", "n", "max_tokens", "max_completion_tokens", "service_tier")
+_PART_NEEDS = {"image_url": "vision", "input_audio": "audio", "file": "files"}
+
+
+class _Part(msgspec.Struct):
+    type: str = ""
+    text: str | None = None
+
+
+class _Message(msgspec.Struct):
+    role: str = ""
+    content: str | list[_Part] | None = None
+    name: str | None = None
+    tool_calls: msgspec.Raw = msgspec.Raw()
+
+
+class _StreamOptions(msgspec.Struct):
+    include_usage: bool | None = None
+
+
+class _ResponseFormat(msgspec.Struct):
+    type: str = "text"
+
+
+class _Body(msgspec.Struct):
+    model: str
+    messages: list[_Message]
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    n: int | None = None
+    tools: msgspec.Raw = msgspec.Raw()
+    functions: msgspec.Raw = msgspec.Raw()
+    response_format: _ResponseFormat | None = None
+    service_tier: str | None = None
+    prompt_cache_key: str | None = None
+    user: str | None = None
+
+
+class _Answer(msgspec.Struct):
+    """The fields of an answer or a chunk that money depends on. Any: a provider may send anything."""
+
+    model: Any = None
+    service_tier: Any = None
+    usage: Any = None
+
+
+_requests = msgspec.json.Decoder(_Body)
+_answers = msgspec.json.Decoder(_Answer)
+
+
+class OpenAIChat:
+    """The lens for chat completions."""
+
+    name = "openai-chat"
+    path = "/chat/completions"
+
+    def read(self, body: bytes) -> Facts:
+        """See `Dialect.read`."""
+        asked = decode(_requests, body)
+        splice.refuse_twins(body, _MONEY_KEYS)
+        if not asked.messages:
+            raise BadRequest("messages must not be empty", "messages")
+        stream = bool(asked.stream)
+        options = asked.stream_options
+        parts = [p.type for m in asked.messages if isinstance(m.content, list) for p in m.content]
+        return Facts(
+            model=asked.model,
+            stream=stream,
+            wants_usage=not stream or bool(options and options.include_usage),
+            output_tokens_max=_output_cap(asked),
+            choices=_choices(asked.n),
+            needs=_needs(asked, parts),
+            images=parts.count("image_url"),
+            files=parts.count("file"),
+            turns=len(asked.messages),
+            prompt=_head(asked.messages[-1]),
+            service_tier=asked.service_tier,
+            session=asked.prompt_cache_key or asked.user,
+        )
+
+    def aim(self, body: bytes, model: str, facts: Facts) -> bytes:
+        """See `Dialect.aim`. A stream reports usage only on request: `stream_options.include_usage`."""
+        if model != facts.model:
+            body = splice.replace(body, splice.find_string(body, "model"), msgspec.json.encode(model))
+        if not facts.stream or facts.wants_usage:
+            return body
+        span = splice.find(body, "stream_options")
+        if span is None:
+            return splice.append(body, "stream_options", b'{"include_usage":true}')
+        options = msgspec.json.decode(body[slice(*span)]) or {}
+        return splice.replace(body, span, msgspec.json.encode(options | {"include_usage": True}))
+
+    def countable(self, body: bytes) -> Countable:
+        """See `Dialect.countable`."""
+        asked = decode(_requests, body)
+        parts = [p for m in asked.messages if isinstance(m.content, list) for p in m.content]
+        texts = [m.content for m in asked.messages if isinstance(m.content, str)]
+        texts += [p.text for p in parts if p.text]
+        texts += [text for m in asked.messages for text in (m.name, bytes(m.tool_calls).decode()) if text]
+        return Countable(
+            texts=tuple(texts),
+            messages=len(asked.messages),
+            names=sum(m.name is not None for m in asked.messages),
+            tools=(bytes(asked.tools) + bytes(asked.functions)).decode(),
+            images=sum(p.type == "image_url" for p in parts),
+            files=sum(p.type == "file" for p in parts),
+        )
+
+    def report(self, message: bytes, quirks: frozenset[Quirk]) -> Report:
+        """See `Dialect.report`."""
+        return read_report(message, quirks)
+
+    error = staticmethod(openai_errors.error_body)
+    stream_error = staticmethod(openai_errors.stream_error)
+
+
+def read_report(message: bytes, quirks: frozenset[Quirk]) -> Report:
+    """What any answer of OpenAI's older endpoints says about its usage. Garbage says nothing."""
+    try:
+        answer = _answers.decode(message)
+    except (msgspec.DecodeError, RecursionError):
+        return Report()
+    usage, cost, clamped = None, None, False
+    if isinstance(answer.usage, dict):
+        usage, clamped = read_usage(answer.usage, quirks)
+        cost = read_cost(answer.usage, quirks)
+    return Report(
+        usage=usage,
+        model=answer.model if isinstance(answer.model, str) else None,
+        service_tier=answer.service_tier if isinstance(answer.service_tier, str) else None,
+        cost=cost,
+        clamped=clamped,
+    )
+
+
+def _output_cap(asked: _Body) -> int | None:
+    """The newer name wins where both are given; OpenAI refuses both, other providers take either."""
+    field = "max_completion_tokens" if asked.max_completion_tokens is not None else "max_tokens"
+    cap = asked.max_completion_tokens if asked.max_completion_tokens is not None else asked.max_tokens
+    if cap is not None and cap < 0:
+        raise BadRequest(f"{field} must not be negative", field)
+    if asked.max_tokens is not None and cap is not None:
+        return max(asked.max_tokens, cap)
+    return cap
+
+
+def _choices(n: int | None) -> int:
+    if n is None:
+        return 1
+    if not 1 <= n <= CHOICES_MAX:
+        raise BadRequest(f"n must be between 1 and {CHOICES_MAX}", "n")
+    return n
+
+
+def _needs(asked: _Body, parts: list[str]) -> frozenset[str]:
+    needs = {_PART_NEEDS[kind] for kind in parts if kind in _PART_NEEDS}
+    if asked.tools or asked.functions:
+        needs.add("tools")
+    if asked.response_format and asked.response_format.type != "text":
+        needs.add("json")
+    return frozenset(needs)
+
+
+def _head(message: _Message) -> str:
+    content = message.content
+    if isinstance(content, list):
+        content = " ".join(p.text for p in content if p.text)
+    return (content or "")[:PROMPT_HEAD_CHARACTERS]

@@ -1,0 +1,41 @@
+"""Our refusals in OpenAI's shape: https://platform.openai.com/docs/guides/error-codes."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.core.errors import BadRequest, GatewayError, LimitReached
+from gateway.core.limit import Unit
+
+_TYPES = {400: "invalid_request_error", 401: "invalid_request_error", 404: "invalid_request_error"}
+
+
+def error_body(error: GatewayError, request_id: str) -> bytes:
+    """`{"error": {message, type, param, code}}`, with the types that OpenAI's clients know."""
+    kind, code = _kind(error)
+    return msgspec.json.encode(
+        {
+            "error": {
+                "message": str(error),
+                "type": kind,
+                "param": error.param if isinstance(error, BadRequest) else None,
+                "code": code,
+                "request_id": request_id,
+            }
+        }
+    )
+
+
+def stream_error(error: GatewayError, request_id: str) -> bytes:
+    """The error as an event. No `[DONE]` may follow: clients would take the answer for whole."""
+    return b"data: " + error_body(error, request_id) + b"\n\n"
+
+
+def _kind(error: GatewayError) -> tuple[str, str]:
+    if isinstance(error, LimitReached):
+        if error.refusal.unit == Unit.USD:
+            return "insufficient_quota", "insufficient_quota"
+        return ("tokens" if error.refusal.unit == Unit.TOKENS else "requests"), "rate_limit_exceeded"
+    if isinstance(error, BadRequest) and error.status == 400:
+        return "invalid_request_error", "invalid_value" if error.param else "invalid_request_error"
+    return _TYPES.get(error.status, error.code), error.code

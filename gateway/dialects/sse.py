@@ -1,0 +1,66 @@
+"""Server-sent events, without I/O: chunks cut anywhere in, whole events out, not a byte changed.
+
+The format: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+EVENT_BYTES_MAX = 1 << 20
+"""A longer event is passed on unread; nothing that a model streams comes near it."""
+
+# A line ends in CRLF, LF or CR; an event ends in an empty line. The first line end must not be the
+# CR of a CRLF. The second may be, if the LF is still on its way: the next event then starts with an
+# empty line, which means nothing.
+_EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
+
+
+class EventSplitter:
+    """Holds back an unfinished event until the rest has come."""
+
+    def __init__(self) -> None:
+        self._pending = b""
+        self.blind = False  # An event was too long: from here on bytes pass unread.
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The bytes of all events that are now whole, in order; empty if none is."""
+        if self.blind:
+            return chunk
+        data = self._pending + chunk if self._pending else chunk
+        end = len(data) if data.endswith(b"\n\n") else _last_end(data)
+        self._pending = data[end:]
+        if len(self._pending) > EVENT_BYTES_MAX:
+            self.blind = True
+            return data[:end] + self.rest()
+        return data[:end] if end != len(data) else data
+
+    def rest(self) -> bytes:
+        """What is left when the stream is over: an event without its empty line."""
+        rest, self._pending = self._pending, b""
+        return rest
+
+
+def events(data: bytes) -> Iterator[bytes]:
+    """The whole events in some bytes, each with its ending, so that they join up to the same bytes."""
+    start = 0
+    for match in _EVENT_END.finditer(data):
+        yield data[start : match.end()]
+        start = match.end()
+    if start < len(data):
+        yield data[start:]
+
+
+def payload(event: bytes) -> bytes:
+    """The data of one event; empty for a comment."""
+    lines = event.splitlines()
+    parts = [line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:")]
+    return parts[0] if len(parts) == 1 else b"\n".join(parts)
+
+
+def _last_end(data: bytes) -> int:
+    end = 0
+    for match in _EVENT_END.finditer(data):
+        end = match.end()
+    return end

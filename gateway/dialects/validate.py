@@ -1,0 +1,36 @@
+"""Decoding a request body, with errors that name the field and never show the input."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+
+import msgspec
+
+from gateway.core.errors import BadRequest
+
+T = TypeVar("T")
+_PATH = re.compile(r" - at `\$\.?(.*)`$")
+_MISSING = re.compile(r"missing required field `(\w+)`")
+
+
+def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    """The body as the decoder's type. Raises BadRequest for anything that is not that."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as invalid:
+        raise _explained(str(invalid)) from None
+    except RecursionError:
+        raise BadRequest("The body is nested too deeply.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BadRequest("The body is not valid JSON in UTF-8.") from None
+
+
+def _explained(text: str) -> BadRequest:
+    missing = _MISSING.search(text)
+    path = _PATH.search(text)
+    where = path[1] if path else ""
+    if missing:
+        name = f"{where}.{missing[1]}".lstrip(".")
+        return BadRequest(f"{name} is required", name)
+    return BadRequest(_PATH.sub(f" at {where}" if where else "", text), where or None)

@@ -1,0 +1,106 @@
+"""Watching a stream go by: whole events through, usage noted, and the two changes that we do make.
+
+The usage chunk that only we asked for is taken out again; where the caller asked for usage, its cost
+is written into it. Every other byte passes as it came.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from gateway.core.money import Money
+from gateway.core.usage import Report
+from gateway.dialects import splice
+from gateway.dialects.base import Dialect, Quirk
+from gateway.dialects.sse import EventSplitter, events, payload
+
+TEXT_BYTES_KEPT_MAX = 1 << 20
+"""Of the generated text, kept to count it should the stream be cut. Beyond, only its length is known."""
+
+_USAGE = re.compile(rb'"usage"\s*:\s*\{')
+_ERROR = re.compile(rb'^(?:event:\s*error|data:\s*\{\s*"error"\s*:\s*[{"])', re.MULTILINE)
+_DONE = re.compile(rb"^data:\s*\[DONE\]", re.MULTILINE)
+_NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
+_TEXT = re.compile(
+    rb'"(?:content|reasoning_content|reasoning|refusal|arguments|text)"\s*:\s*"((?:[^"\\]+|\\.)+)"', re.DOTALL
+)
+
+
+class StreamWatch:
+    """Reads one answer's stream. `price` turns a report into the cost to show to the caller."""
+
+    def __init__(
+        self, dialect: Dialect, quirks: frozenset[Quirk], *, wants_usage: bool, price: Callable[[Report], Money | None]
+    ) -> None:
+        self._dialect = dialect
+        self._quirks = quirks
+        self._wants_usage = wants_usage
+        self._price = price
+        self._splitter = EventSplitter()
+        self._texts: list[bytes] = []
+        self.report = Report()
+        self.text_bytes = 0  # Of generated text, as JSON writes it.
+        self.done = False  # The provider said that this was all.
+        self.error: bytes | None = None  # The data of an error event inside the stream.
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take what came; return what to pass on."""
+        whole = self._splitter.feed(chunk)
+        return self._watch(whole) if whole and not self._splitter.blind else whole
+
+    def finish(self) -> bytes:
+        """The stream is over: what is left to pass on, such as an event without its empty line."""
+        rest = self._splitter.rest()
+        return self._watch(rest) if rest and not self._splitter.blind else rest
+
+    @property
+    def text(self) -> str:
+        """The generated text as far as kept, near enough to count its tokens."""
+        joined = b"".join(self._texts).decode(errors="replace")
+        return joined.replace("\\n", "\n").replace('\\"', '"')
+
+    def _watch(self, whole: bytes) -> bytes:
+        for text in _TEXT.findall(whole):
+            self.text_bytes += len(text)
+            if self.text_bytes <= TEXT_BYTES_KEPT_MAX:
+                self._texts.append(text)
+        if b"[DONE]" in whole and _DONE.search(whole):
+            self.done = True
+        if b"error" in whole and self.error is None and _ERROR.search(whole):
+            self._note_error(whole)
+        if _USAGE.search(whole) is None:
+            return whole
+        return b"".join([self._reported(event) if _USAGE.search(event) else event for event in events(whole)])
+
+    def _note_error(self, whole: bytes) -> None:
+        for event in events(whole):
+            if _ERROR.search(event):
+                self.error = payload(event)
+                return
+
+    def _reported(self, event: bytes) -> bytes:
+        """An event that carries usage: note it, then pass it on, leave it out, or add the cost."""
+        data = payload(event)
+        seen = self._dialect.report(data, self._quirks)
+        if seen.usage is None and not seen.clamped:
+            return event  # The words stood in somebody's text.
+        self.report = Report(
+            usage=seen.usage or self.report.usage,
+            model=seen.model or self.report.model,
+            service_tier=seen.service_tier or self.report.service_tier,
+            cost=seen.cost or self.report.cost,
+            clamped=seen.clamped or self.report.clamped,
+        )
+        if not self._wants_usage:
+            return b"" if _NO_CHOICES.search(data) else event
+        cost = self._price(self.report) if seen.usage else None
+        return event if cost is None else _with_cost(event, data, cost)
+
+
+def _with_cost(event: bytes, data: bytes, cost: Money) -> bytes:
+    span = splice.find(data, "usage")
+    if span is None or b'"cost"' in data[slice(*span)]:
+        return event
+    usage = splice.append(data[slice(*span)], "cost", cost.decimal.encode())
+    return event.replace(data, splice.replace(data, span, usage), 1)

@@ -1,0 +1,1 @@
+"""HTTP in: the data plane, health, metrics and live events."""

@@ -1,0 +1,186 @@
+"""Which path is what. Every answer that is not a provider's is made here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import msgspec
+from aiohttp import web
+
+from gateway.asking import ProviderRefused
+from gateway.catalog.catalog import Catalog
+from gateway.core.entry import Entry
+from gateway.core.errors import BadRequest, GatewayError, LimitReached, NotFound, Unavailable
+from gateway.dialects.base import Dialect
+from gateway.dialects.openai_chat import OpenAIChat
+from gateway.dialects.openai_embeddings import OpenAIEmbeddings
+from gateway.dialects.openai_errors import error_body
+from gateway.front.client import HttpClient, read_body
+from gateway.pipeline import Call, Pipeline
+from gateway.receipt import request_document
+from gateway.telemetry.live import Live, TooManyWatchers
+from gateway.upstream.headers import for_caller
+
+HEARTBEAT_S = 15.0
+"""A comment on an idle stream of live events, so that proxies between keep it open."""
+
+DIALECTS: dict[str, Dialect] = {
+    "/v1/chat/completions": OpenAIChat(),
+    "/v1/embeddings": OpenAIEmbeddings(),
+}
+_REQUESTS = "/v1/requests/"
+
+log = logging.getLogger("fareway.front")
+
+Answer = Awaitable[web.StreamResponse]
+
+
+@dataclass(frozen=True)
+class Front:
+    """The data plane. `find` reads a request's entries; `ready` says whether calls can be taken."""
+
+    pipeline: Pipeline
+    catalog: Catalog
+    live: Live
+    find: Callable[[str], Awaitable[list[Entry]]]
+    ready: Callable[[], bool]
+    body_bytes_max: int
+    body_stall_s: float
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request, whatever happens."""
+        call_id = f"req_{secrets.token_hex(12)}"
+        client = HttpClient(request)
+        try:
+            return await self._route(request, call_id, client)
+        except GatewayError as error:
+            self.pipeline.metrics.count("fareway_errors", error.code)
+            if client.response is not None:  # Too late for another status. The relay has said what can be said.
+                raise ConnectionResetError from error
+            if isinstance(error, LimitReached):
+                self.pipeline.metrics.count("fareway_refusals", error.refusal.unit, error.refusal.reason)
+            return error_response(error, call_id)
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception:
+            log.exception("unhandled error in request %s", call_id)
+            if client.response is not None:
+                raise ConnectionResetError from None
+            return error_response(GatewayError("Something went wrong in the gateway."), call_id)
+
+    def _route(self, request: web.BaseRequest, call_id: str, client: HttpClient) -> Answer:
+        method, path = request.method, request.path
+        if (dialect := DIALECTS.get(path)) is not None and method == "POST":
+            return self._serve(request, call_id, dialect, client)
+        if method == "GET":
+            if path.startswith(_REQUESTS):
+                return self._one_request(request, path.removeprefix(_REQUESTS))
+            if (handler := self._pages.get(path)) is not None:
+                return handler(request)
+        if path in DIALECTS or path in self._pages:
+            return _raise(BadRequest(f"{method} is not what this path takes."))
+        return _raise(NotFound("There is nothing at this path."))
+
+    @property
+    def _pages(self) -> dict[str, Callable[[web.BaseRequest], Answer]]:
+        return {
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/metrics": self._metrics,
+            "/live": self._live,
+            "/v1/models": self._models,
+        }
+
+    async def _serve(
+        self, request: web.BaseRequest, call_id: str, dialect: Dialect, client: HttpClient
+    ) -> web.StreamResponse:
+        arrived = self.pipeline.monotonic()
+        if not self.ready():
+            raise Unavailable("The gateway is starting or stopping.")
+        body = await read_body(request, bytes_max=self.body_bytes_max, stall_s=self.body_stall_s)
+        call = Call(call_id, dialect, request.headers, body, arrived)
+        try:
+            await self.pipeline.serve(call, client)
+        except ProviderRefused as refused:
+            return _provider_response(refused, call_id)
+        assert client.response is not None
+        return client.response
+
+    async def _one_request(self, request: web.BaseRequest, wanted: str) -> web.StreamResponse:
+        key = self.pipeline.tenants.identify(request.headers, self.pipeline.clock())
+        entries = [e for e in await self.find(wanted) if key.admin or e.caller.key_id == key.id]
+        if not entries:
+            raise NotFound("No such request, or it is not settled yet.")
+        return _json(request_document(entries))
+
+    async def _models(self, request: web.BaseRequest) -> web.StreamResponse:
+        key = self.pipeline.tenants.identify(request.headers, self.pipeline.clock())
+        names = [name for name in self.catalog.names() if key.may_use(name)]
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "fareway"} for name in names]
+        return _json({"object": "list", "data": data})
+
+    async def _live(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Server-sent events: one for each settled call that the key may see."""
+        key = self.pipeline.tenants.identify(request.headers, self.pipeline.clock())
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        try:
+            with self.live.watch(None if key.admin else key.id) as events:
+                await response.prepare(request)
+                await response.write(b": watching\n\n")
+                while True:
+                    await response.write(await _next_event(events))
+        except TooManyWatchers:
+            raise Unavailable("Too many are watching.") from None
+
+    async def _healthz(self, _: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(text="ok\n")
+
+    async def _readyz(self, _: web.BaseRequest) -> web.StreamResponse:
+        ready = self.ready()
+        return web.Response(status=200 if ready else 503, text="ready\n" if ready else "not ready\n")
+
+    async def _metrics(self, _: web.BaseRequest) -> web.StreamResponse:
+        exposition = self.pipeline.metrics.exposition()
+        return web.Response(body=exposition, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+async def _next_event(events: asyncio.Queue[bytes]) -> bytes:
+    try:
+        async with asyncio.timeout(HEARTBEAT_S):
+            return await events.get()
+    except TimeoutError:
+        return b": still here\n\n"
+
+
+async def _raise(error: GatewayError) -> web.StreamResponse:
+    raise error
+
+
+def _json(value: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
+
+
+def error_response(error: GatewayError, call_id: str) -> web.Response:
+    """Our refusal, with what client libraries need to know about trying again."""
+    headers = {"x-fareway-request-id": call_id, "x-request-id": call_id}
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(error.retry_after_s)
+    if error.retryable is not None:
+        headers["x-should-retry"] = "true" if error.retryable else "false"
+    if isinstance(error, LimitReached):
+        headers["x-fareway-budget-scope"] = error.refusal.node
+        headers["x-fareway-limit-reason"] = error.refusal.reason
+        if error.refusal.resets_at:
+            headers["x-fareway-budget-reset"] = error.refusal.resets_at
+    body = error_body(error, call_id)
+    return web.Response(status=error.status, headers=headers, body=body, content_type="application/json")
+
+
+def _provider_response(refused: ProviderRefused, call_id: str) -> web.Response:
+    """The provider's own error, as it came."""
+    headers = for_caller(refused.headers) | {"x-fareway-request-id": call_id}
+    return web.Response(status=refused.status, headers=headers, body=refused.body)

@@ -1,0 +1,197 @@
+"""An append-only file that survives SIGKILL: what is open, what is settled and not yet in the ledger.
+
+One write(2) a record puts it into the kernel's hands, which a dead process cannot take back. A lost
+machine can: fdatasync runs in groups off the loop, or before every call if `sync` is `always`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from gateway.core.entry import Entry
+from gateway.core.errors import Unavailable
+from gateway.ledger.records import Kind, Recovered, line, replay
+
+SEGMENT_BYTES = 16 << 20
+"""A file is left for the next one at this size, and deleted once the ledger has what it settled."""
+
+SYNC_ALWAYS = 0.0
+SYNC_NEVER = -1.0  # Leave it to the operating system.
+
+
+class JournalBusy(Exception):
+    """Another process uses this journal."""
+
+
+class Journal:
+    """One process's journal in a directory of its own. `sync_s`: seconds between syncs, SYNC_ALWAYS or SYNC_NEVER."""
+
+    def __init__(self, directory: Path, sync_s: float) -> None:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._directory = directory
+        self._sync_s = sync_s
+        self._lock = _lock(directory)
+        self._old = sorted(directory.glob("*.journal"))
+        self._number = int(self._old[-1].stem) if self._old else 0
+        self._unsynced = False
+        self._left: list[int] = []  # Handles of files left behind, to be synced once more and closed.
+        self._open: dict[str, bytes] = {}
+        self._owed: list[bytes] = []  # Settled lines that the disk refused; kept until it takes them.
+        self.settled: list[Entry] = []  # In order; not yet in the ledger.
+        self.retired: list[Path] = []  # Left behind; may go once everything settled so far is in the ledger.
+        self._number, self._file = self._create(self._number + 1)
+        self._size = self._carried = 0  # Bytes in the file; of these, what was open when it was begun.
+
+    @property
+    def open_count(self) -> int:
+        """Attempts that have left and are not over."""
+        return len(self._open)
+
+    def recover(self) -> Recovered:
+        """What the files that an earlier process left say. `forget_recovered` deletes them."""
+        return replay(_lines(self._old))
+
+    def forget_recovered(self) -> None:
+        """The ledger has it all: the old files may go."""
+        for path in self._old:
+            path.unlink()
+        self._old = []
+
+    async def open(self, entry: Entry) -> None:
+        """Before a byte leaves: the entry that is true if we die now. Raises Unavailable if the disk refuses."""
+        record = line(Kind.OPEN, entry)
+        try:
+            self._append(record)
+        except OSError as error:
+            raise Unavailable("The journal cannot be written, so no call may leave.") from error
+        self._open[entry.id] = record
+        if self._sync_s == SYNC_ALWAYS:
+            await asyncio.to_thread(os.fdatasync, self._file)
+
+    def extend(self, entry: Entry) -> None:
+        """The same attempt now holds more. Raises Unavailable if the disk refuses."""
+        record = line(Kind.OPEN, entry)
+        try:
+            self._append(record)
+        except OSError as error:
+            raise Unavailable("The journal cannot be written.") from error
+        self._open[entry.id] = record
+
+    def settle(self, entry: Entry) -> None:
+        """The attempt is over and this is what it came to. Never fails: what the disk refuses is kept and retried."""
+        self._open.pop(entry.id, None)
+        self.settled.append(entry)
+        self._append_or_owe(line(Kind.SETTLED, entry))
+
+    def void(self, entry: Entry) -> None:
+        """The attempt is over and no provider has charged for it."""
+        self._open.pop(entry.id, None)
+        self._append_or_owe(line(Kind.VOID, entry))
+
+    def moved(self, count: int, retired: list[Path]) -> None:
+        """The ledger has the first `count` settled entries, and so needs these files no more."""
+        del self.settled[:count]
+        for path in retired:
+            path.unlink(missing_ok=True)
+            self.retired.remove(path)
+
+    async def keep_synced(self) -> None:
+        """Sync in groups for ever, and retry what the disk refused."""
+        while True:
+            await asyncio.sleep(self._sync_s if self._sync_s > 0 else 1)
+            self._pay_owed()
+            left, self._left = self._left, []
+            if self._unsynced and self._sync_s > 0:
+                self._unsynced = False
+                await asyncio.to_thread(_sync_and_close, [*left, os.dup(self._file)])
+            else:
+                await asyncio.to_thread(_sync_and_close, left)
+
+    def close(self) -> None:
+        """Sync and let go. With nothing open and all moved, the last file goes as well."""
+        self._pay_owed()
+        _sync_and_close([*self._left, self._file])
+        if not (self._open or self.settled or self._owed):
+            self._path(self._number).unlink()
+        os.close(self._lock)
+
+    def _path(self, number: int) -> Path:
+        return self._directory / f"{number:012d}.journal"
+
+    def _create(self, number: int) -> tuple[int, int]:
+        return number, os.open(self._path(number), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
+
+    def _append(self, record: bytes) -> None:
+        written = os.write(self._file, record)
+        if written != len(record):  # The disk is full: leave no torn line for the next one to follow.
+            os.ftruncate(self._file, self._size)
+            raise OSError("short write")
+        self._size += written
+        self._unsynced = True
+        if self._size - self._carried >= SEGMENT_BYTES:
+            self._begin_next_segment()
+
+    def _begin_next_segment(self) -> None:
+        """Carry what is open into a new file, so that the old one only holds what is over.
+
+        A full disk leaves everything as it was; the next record tries again.
+        """
+        carried = b"".join(self._open.values())
+        number, file = self._number + 1, -1
+        try:
+            _, file = self._create(number)
+            whole = os.write(file, carried) == len(carried)
+        except OSError:
+            whole = False
+        if not whole:
+            if file >= 0:
+                os.close(file)
+                self._path(number).unlink()
+            return
+        self._left.append(self._file)
+        self.retired.append(self._path(self._number))
+        self._number, self._file = number, file
+        self._size = self._carried = len(carried)
+
+    def _append_or_owe(self, record: bytes) -> None:
+        if self._owed:
+            self._owed.append(record)
+            return
+        try:
+            self._append(record)
+        except OSError:
+            self._owed.append(record)
+
+    def _pay_owed(self) -> None:
+        while self._owed:
+            try:
+                self._append(self._owed[0])
+            except OSError:
+                return
+            del self._owed[0]
+
+
+def _lock(directory: Path) -> int:
+    handle = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise JournalBusy(f"another gateway is running with {directory}") from None
+    return handle
+
+
+def _sync_and_close(handles: list[int]) -> None:
+    for handle in handles:
+        os.fdatasync(handle)
+        os.close(handle)
+
+
+def _lines(paths: list[Path]) -> Iterator[bytes]:
+    for path in paths:
+        with path.open("rb") as file:
+            yield from file

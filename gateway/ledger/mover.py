@@ -1,0 +1,87 @@
+"""Moving what is settled from the journal into the ledger, and checking that all books agree."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Iterable
+from typing import Protocol
+
+from gateway.core.entry import Entry
+from gateway.core.errors import Unavailable
+from gateway.ledger.journal import Journal
+from gateway.ledger.sqlite import SqliteLedger
+
+MOVE_EVERY_S = 0.25
+AUDIT_EVERY_S = 60
+
+log = logging.getLogger("fareway.ledger")
+
+
+class Balance(Protocol):
+    """What an account says about itself."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102 - the account's name in the ledger
+    @property
+    def spent(self) -> int: ...  # noqa: D102 - in the account's unit
+
+
+class Mover:
+    """Feeds the ledger. `drift` is what the last audit found: the sum of all differences, which must be zero."""
+
+    def __init__(self, journal: Journal, ledger: SqliteLedger) -> None:
+        self._journal = journal
+        self._ledger = ledger
+        self._moving = asyncio.Lock()  # An audit must not see an entry in both books, or in none.
+        self.drift = 0
+
+    async def recover(self) -> tuple[int, int]:
+        """Book what an earlier process left. Returns how many entries were settled, and how many unresolved."""
+        found = self._journal.recover()
+        await self._ledger.record([*found.settled, *found.unresolved])
+        self._journal.forget_recovered()
+        if found.damaged:
+            log.warning("the journal had %d damaged lines; one torn line is the trace of a crash", found.damaged)
+        return len(found.settled), len(found.unresolved)
+
+    async def run(self) -> None:
+        """Move for ever. A ledger that does not answer is tried again; the journal keeps everything."""
+        while True:
+            await asyncio.sleep(MOVE_EVERY_S)
+            try:
+                await self.move()
+            except Unavailable as error:
+                log.warning("%s Entries wait in the journal: %d", error, len(self._journal.settled))
+
+    async def move(self) -> None:
+        """Bring the ledger up to date. Raises Unavailable."""
+        async with self._moving:
+            await self._move()
+
+    async def _move(self) -> None:
+        batch, retired = list(self._journal.settled), list(self._journal.retired)
+        if batch or retired:
+            await self._ledger.record(batch)
+            self._journal.moved(len(batch), retired)
+
+    async def find(self, request_id: str) -> list[Entry]:
+        """All entries of one request, those on their way included."""
+        waiting = [e for e in self._journal.settled if e.request_id == request_id]
+        known = await self._ledger.find(request_id)
+        seen = {entry.id for entry in known}
+        return known + [entry for entry in waiting if entry.id not in seen]
+
+    async def audit(self, accounts: Iterable[Balance]) -> int:
+        """Compare what the accounts say with what ledger and journal say. Returns the sum of differences."""
+        async with self._moving:
+            said = {account.id: account.spent for account in accounts}
+            waiting: Counter[str] = Counter()
+            for entry in self._journal.settled:
+                waiting.update(dict(entry.charges))
+            booked = await self._ledger.balances(list(said))
+        self.drift = sum(abs(spent - booked.get(name, 0) - waiting[name]) for name, spent in said.items())
+        if self.drift:
+            log.error("the books disagree by %d units in all", self.drift)
+        return self.drift

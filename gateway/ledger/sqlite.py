@@ -1,0 +1,125 @@
+"""The ledger in SQLite: entries that are only ever added, and the balances that follow from them.
+
+An entry and its effect on the balances are one transaction, so a balance is always the sum of the
+entries' charges, and recording an entry twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from gateway.core.entry import Entry
+from gateway.core.errors import Unavailable
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (
+    id TEXT PRIMARY KEY, request_id TEXT NOT NULL, at REAL NOT NULL,
+    key_id TEXT NOT NULL, org TEXT NOT NULL, team TEXT NOT NULL, user TEXT NOT NULL,
+    asked_model TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL, tier TEXT NOT NULL,
+    deployment TEXT NOT NULL, outcome TEXT NOT NULL, cost_status TEXT NOT NULL,
+    cost_picos INTEGER, saved_nanos INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+    entry BLOB NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS entries_by_request ON entries (request_id);
+CREATE INDEX IF NOT EXISTS entries_by_time ON entries (at);
+CREATE TABLE IF NOT EXISTS balances (account TEXT PRIMARY KEY, spent INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+"""
+_INSERT = f"INSERT OR IGNORE INTO entries VALUES ({','.join('?' * 20)})"  # noqa: S608 - only question marks
+_CHARGE = "INSERT INTO balances VALUES (?, ?) ON CONFLICT (account) DO UPDATE SET spent = spent + excluded.spent"
+A = TypeVar("A")
+R = TypeVar("R")
+_entry = msgspec.json.Decoder(Entry)
+
+
+def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
+    """Open the database; readers do not block the writer. Raises sqlite3.Error."""
+    if readonly:
+        return sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")  # The journal keeps what a power cut takes from here.
+    connection.executescript(_SCHEMA)
+    return connection
+
+
+class SqliteLedger:
+    """See the module. One thread owns the connection; the event loop never waits for the disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = connect(path)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+
+    async def record(self, entries: Sequence[Entry]) -> int:
+        """Add entries; those already there are left alone. Returns how many were new. Raises Unavailable."""
+        return await self._run(self._record, entries)
+
+    async def balances(self, accounts: list[str]) -> dict[str, int]:
+        """What was spent on these accounts; one without entries is missing. Raises Unavailable."""
+        return await self._run(self._balances, accounts)
+
+    async def find(self, request_id: str) -> list[Entry]:
+        """All entries of one request, in order. Raises Unavailable."""
+        return await self._run(self._find, request_id)
+
+    def close(self) -> None:
+        """Wait for what is under way, and close."""
+        self._thread.shutdown(wait=True)
+        self._database.close()
+
+    async def _run(self, function: Callable[[A], R], argument: A) -> R:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, function, argument)
+        except sqlite3.Error as error:
+            raise Unavailable("The ledger's database does not answer.") from error
+
+    def _record(self, entries: Sequence[Entry]) -> int:
+        new = 0
+        with _transaction(self._database) as database:
+            for entry in entries:
+                if database.execute(_INSERT, _row(entry)).rowcount:
+                    new += 1
+                    database.executemany(_CHARGE, entry.charges)
+        return new
+
+    def _balances(self, accounts: list[str]) -> dict[str, int]:
+        read = self._database.execute
+        rows = [read("SELECT account, spent FROM balances WHERE account = ?", (a,)).fetchone() for a in accounts]
+        return dict(row for row in rows if row)
+
+    def _find(self, request_id: str) -> list[Entry]:
+        query = "SELECT entry FROM entries WHERE request_id = ? ORDER BY id"
+        return [_entry.decode(row[0]) for row in self._database.execute(query, (request_id,))]
+
+
+class _transaction:  # noqa: N801 - reads as a keyword
+    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK if anything goes wrong."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._database.execute("BEGIN IMMEDIATE")
+        return self._database
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._database.execute("COMMIT" if kind is None else "ROLLBACK")
+
+
+def _row(entry: Entry) -> tuple[object, ...]:
+    usage, caller = entry.usage, entry.caller
+    return (
+        *(entry.id, entry.request_id, entry.at, caller.key_id, caller.org, caller.team, caller.user),
+        *(entry.asked_model, entry.provider, entry.model, entry.tier),
+        *("selfhosted" if entry.selfhosted else "api", entry.outcome, entry.cost.status),
+        *(entry.cost.total.picos if entry.cost.total is not None else None, entry.saved_nanos),
+        *(usage.input_total, usage.cache_read, usage.output_total, msgspec.json.encode(entry)),
+    )

@@ -1,0 +1,1 @@
+"""Budgets and rate limits, one mechanism: windows, accounts, leases, holds."""

@@ -1,0 +1,69 @@
+"""What one call has set aside on every limit of its chain. It closes once: settled, or voided.
+
+    open ──settle──▶ closed   the call cost something: spent at the true amount, even above the hold
+      └────void────▶ closed   no byte reached a provider: everything is given back
+
+All amounts change together or not at all, and nothing here waits: no other call can come between
+the check and the taking.
+"""
+
+from __future__ import annotations
+
+from gateway.core.errors import LimitReached
+from gateway.core.limit import Fare, Unit
+from gateway.limits.accounts import Account
+
+Charges = tuple[tuple[str, int], ...]
+
+
+class Hold:
+    """Made by `Limits.hold`."""
+
+    def __init__(self, accounts: tuple[Account, ...]) -> None:
+        self.accounts = accounts
+        self.fare = Fare(nanos=0, tokens=0, requests=0, concurrent=0)
+        self.closed = False
+
+    def raise_to(self, fare: Fare, now: float) -> None:
+        """Hold this much in all, at least what is held already. Raises LimitReached, and then nothing has changed."""
+        assert not self.closed, "a closed hold cannot grow"
+        more = Fare(
+            nanos=max(0, fare.nanos - self.fare.nanos),
+            tokens=max(0, fare.tokens - self.fare.tokens),
+            requests=max(0, fare.requests - self.fare.requests),
+            concurrent=max(0, fare.concurrent - self.fare.concurrent),
+        )
+        refusing = [a for a in self.accounts if a.refuses(more.in_unit(a.limit.unit))]
+        if refusing:
+            last_to_reset = max(refusing, key=lambda a: a.window.end)
+            raise LimitReached(last_to_reset.refusal(more.in_unit(last_to_reset.limit.unit), now))
+        for account in self.accounts:
+            account.hold(more.in_unit(account.limit.unit))
+        self.fare = Fare(
+            self.fare.nanos + more.nanos,
+            self.fare.tokens + more.tokens,
+            self.fare.requests + more.requests,
+            self.fare.concurrent + more.concurrent,
+        )
+
+    def settle(self, actual: Fare) -> Charges:
+        """Close it at what it cost. Returns what was spent on which account, for the ledger."""
+        assert not self.closed, "a hold closes once"
+        self.closed = True
+        charges = []
+        for account in self.accounts:
+            unit = account.limit.unit
+            spent = actual.in_unit(unit)
+            account.settle(self.fare.in_unit(unit), spent)
+            if spent:
+                charges.append((account.id, spent))
+        return tuple(charges)
+
+    def charges_if_all_is_spent(self) -> Charges:
+        """What would be booked if the call cost all that it holds: for whoever must settle it without us."""
+        held = ((a, self.fare.in_unit(a.limit.unit)) for a in self.accounts if a.limit.unit is not Unit.CONCURRENT)
+        return tuple((account.id, amount) for account, amount in held if amount)
+
+    def void(self) -> None:
+        """Close it and give everything back: no provider has seen the call."""
+        self.settle(Fare(nanos=0, tokens=0, requests=0, concurrent=0))

@@ -1,0 +1,131 @@
+"""The journey of one call, top to bottom. Start reading here.
+
+    1 who asks?   2 what?   3 how big?   4 answered before?   5 where could it go?   6 which is best?
+    7 set the fare aside   8 ask, and pass the answer on   9 settle   10 tell
+
+The whole life of a call is inside `serve`, so that leaving it, however that happens, closes the books.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from gateway.answered import Answered, Asker
+from gateway.asking import Asking, Question
+from gateway.booking import Booking, Books, Trip
+from gateway.core.caller import Key
+from gateway.core.entry import Entry
+from gateway.core.errors import Forbidden, LimitReached
+from gateway.core.money import ZERO
+from gateway.core.request import Request
+from gateway.dialects.base import Dialect
+from gateway.receipt import Receipt
+from gateway.relay import Client, Passage, Relay
+from gateway.routing import Chosen, Router, bounded
+from gateway.telemetry.metrics import Metrics
+from gateway.tenants import Tenants
+from gateway.tokens import Tokens
+from gateway.upstream.headers import for_caller, for_provider
+from gateway.upstream.wire import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What arrived, before we understand it."""
+
+    id: str
+    dialect: Dialect
+    headers: Mapping[str, str]
+    body: bytes
+    arrived: float  # On the monotonic clock, in seconds.
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The steps, joined by `app`."""
+
+    tenants: Tenants
+    router: Router
+    tokens: Tokens
+    answered: Answered
+    books: Books
+    asking: Asking
+    relay: Relay
+    metrics: Metrics
+    clock: Callable[[], float]  # Unix seconds.
+    monotonic: Callable[[], float]  # For durations.
+
+    async def serve(self, call: Call, client: Client) -> None:
+        """Answer the call. Raises GatewayError for what the caller must be told instead of an answer."""
+        # 1. Who asks?  2. What is asked?  3. How big is it, at most?
+        key = self.tenants.identify(call.headers, self.clock())
+        question = self._understand(call, key)
+
+        # 4. Answered before? Then nothing is asked, held or paid.
+        async with self.answered.looking(call.headers, key, question) as (found, flight):
+            if found is not None:
+                await self.answered.give(found, self._asker(call, key, question), client)
+                return
+
+            async with Booking(self.books, _trip(call, key, question.request)) as booking:
+                # 5. Where could it go?  6. Which is best?  7. Set its fare aside.
+                question, chosen = await self._set_aside(booking, key, question)
+                left = self.monotonic()
+
+                # 8. Ask, and pass the answer on.  9. It is settled on the way, and 10. told by its entry.
+                async with self.asking.answer(question, chosen, booking) as (option, answer):
+
+                    def headers(entry: Entry, answer: Answer, received: float) -> dict[str, str]:
+                        cache = "off" if flight is None else "miss"
+                        return self._headers(call, key, entry, answer, cache, upstream_s=received - left)
+
+                    await self.relay.carry(Passage(question, option, answer, booking, client, headers, flight))
+
+    def _understand(self, call: Call, key: Key) -> Question:
+        facts = call.dialect.read(call.body)
+        if not key.may_use(facts.model):
+            raise Forbidden("This key may not use that model.")
+        request = Request(call.id, key.id, call.dialect.name, facts, input_tokens=0)
+        request = replace(request, input_tokens=bounded(request, len(call.body)))
+        travelling = for_provider(call.headers.items())
+        mode = self.books.limits.hold_mode(key.caller)
+        return Question(request, call.dialect, call.body, travelling, mode)
+
+    async def _set_aside(self, booking: Booking, key: Key, question: Question) -> tuple[Question, Chosen]:
+        """Decide and hold. If that is refused by the rough bound, count exactly and decide once more."""
+        try:
+            return question, await self._decide_and_hold(booking, key, question)
+        except LimitReached:
+            if await self.books.limits.remaining(key.caller) == ZERO:
+                raise
+        exact = await self.tokens.count(question.dialect.countable(question.body), question.request.facts.model)
+        request = replace(question.request, input_tokens=min(exact, question.request.input_tokens), input_exact=True)
+        question = replace(question, request=request)
+        return question, await self._decide_and_hold(booking, key, question)
+
+    async def _decide_and_hold(self, booking: Booking, key: Key, question: Question) -> Chosen:
+        limits = self.books.limits
+        remaining = await limits.remaining(key.caller)
+        options = self.router.options(question.request, len(question.body))
+        chosen = self.router.choose(question.request, options, remaining, needs_price=limits.guards_money(key.caller))
+        first = chosen.plan[0]
+        fare, worst = first.worst(question.request, question.output_held(first))
+        await booking.begin(first, chosen.reason, fare, worst)
+        return chosen
+
+    def _headers(
+        self, call: Call, key: Key, entry: Entry, answer: Answer, cache: str, *, upstream_s: float
+    ) -> dict[str, str]:
+        """What the caller is told: the provider's own headers, and the receipt."""
+        overhead_s = max(0.0, self.monotonic() - call.arrived - upstream_s)
+        self.metrics.overhead.observe(overhead_s)
+        remaining = self.books.limits.remaining_now(key.caller)
+        return for_caller(answer.headers) | Receipt(entry, cache, overhead_s * 1000, remaining).headers()
+
+    def _asker(self, call: Call, key: Key, question: Question) -> Asker:
+        return Asker(call.id, key, question, lambda: (self.monotonic() - call.arrived) * 1000)
+
+
+def _trip(call: Call, key: Key, request: Request) -> Trip:
+    return Trip(call.id, key.caller, request.facts.model, request.facts.stream)

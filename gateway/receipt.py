@@ -1,0 +1,114 @@
+"""What a caller learns about its call: headers on the answer, and a document for later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.core.entry import Entry, Outcome
+from gateway.core.money import Money
+from gateway.core.price import CostStatus
+
+CacheUse = str
+"""hit, joined, miss or off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One answer's headers. For a stream they leave before the cost is known: then they tell what is held."""
+
+    entry: Entry  # Settled, or the draft of a stream that has just begun.
+    cache: CacheUse
+    overhead_ms: float
+    remaining: Money | None
+
+    def headers(self) -> dict[str, str]:
+        """All as ASCII text; amounts in dollars with every digit."""
+        entry = self.entry
+        cost = entry.cost
+        status = CostStatus.ESTIMATED if entry.outcome is Outcome.UNRESOLVED and cost.total is not None else cost.status
+        headers = {
+            "x-fareway-request-id": entry.request_id,
+            "x-fareway-cost-status": status,
+            "x-fareway-model": _plain(entry.served_model),
+            "x-fareway-provider": entry.provider,
+            "x-fareway-tier": entry.tier,
+            "x-fareway-route-reason": _plain(entry.reason),
+            "x-fareway-cache": self.cache,
+            "x-fareway-saved-usd": Money.of_nanos(entry.saved_nanos).decimal,
+            "x-fareway-overhead-ms": f"{self.overhead_ms:.2f}",
+        }
+        if cost.total is not None:
+            headers["x-fareway-cost-usd"] = cost.total.decimal
+        if cost.price_id is not None:
+            headers["x-fareway-price-id"] = _plain(cost.price_id)
+        if self.remaining is not None:
+            headers["x-fareway-budget-remaining-usd"] = self.remaining.decimal
+        return headers
+
+
+def _plain(text: str) -> str:
+    """Text that may stand in a header: other people's names can hold anything."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text[:300])
+
+
+def document(entry: Entry) -> dict[str, Any]:
+    """One ledger entry as JSON for its caller, the dashboard and the live feed. Amounts as decimal strings."""
+    usage, cost = entry.usage, entry.cost
+    return {
+        "id": entry.id,
+        "request_id": entry.request_id,
+        "at": datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="milliseconds"),
+        "key_id": entry.caller.key_id,
+        "org": entry.caller.org,
+        "team": entry.caller.team,
+        "user": entry.caller.user,
+        "asked_model": entry.asked_model,
+        "provider": entry.provider,
+        "model": entry.model,
+        "served_model": entry.served_model,
+        "tier": entry.tier,
+        "deployment": "selfhosted" if entry.selfhosted else "api",
+        "route_reason": entry.reason,
+        "outcome": entry.outcome,
+        "status": entry.status,
+        "stream": entry.stream,
+        "service_tier": entry.service_tier or None,
+        "tokens": {
+            "input": usage.input_total,
+            "cache_read": usage.cache_read,
+            "cache_write": usage.cache_write + usage.cache_write_1h,
+            "output": usage.output_total,
+            "reasoning": usage.output_reasoning,
+            "final": usage.final,
+        },
+        "cost_usd": None if cost.total is None else cost.total.decimal,
+        "cost_status": cost.status,
+        "cost_parts_usd": {
+            "input": cost.input.decimal,
+            "cache": cost.cache.decimal,
+            "output": cost.output.decimal,
+        },
+        "price_id": cost.price_id,
+        "held_usd": Money.of_nanos(entry.held_nanos).decimal,
+        "saved_usd": Money.of_nanos(entry.saved_nanos).decimal,
+        "first_token_ms": entry.first_token_ms,
+        "duration_ms": entry.duration_ms,
+        "attempts": list(entry.attempts),
+        "charges": {account: amount for account, amount in entry.charges},
+    }
+
+
+def request_document(entries: Sequence[Entry]) -> dict[str, Any]:
+    """Everything known about one request: its entries, and what they cost together (None if any is unpriced)."""
+    totals = [entry.cost.total for entry in entries]
+    known = [total for total in totals if total is not None]
+    cost = Money(sum(total.picos for total in known)).decimal if len(known) == len(totals) else None
+    return {
+        "object": "fareway.request",
+        "id": entries[0].request_id,
+        "cost_usd": cost,
+        "entries": [document(entry) for entry in entries],
+    }

@@ -1,0 +1,169 @@
+"""Which way: candidates with their numbers, and the policy's word on them. Pure but for reading the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway import tokens
+from gateway.catalog.book import PriceBook
+from gateway.catalog.catalog import AUTO, Catalog
+from gateway.catalog.providers import Deployment
+from gateway.core.errors import NoPrice
+from gateway.core.limit import Fare
+from gateway.core.money import Money
+from gateway.core.price import UNPRICED, Cost, CostStatus, Price
+from gateway.core.request import Request
+from gateway.core.route import Candidate, Context, Decision, Policy
+from gateway.core.usage import Report, Usage
+from gateway.upstream.health import Health, Vitals
+
+OUTPUT_TOKENS_MAX = 32_768
+"""Taken for the most that a model generates when neither the caller, the configuration nor the price book says."""
+
+OUTPUT_TOKENS_GUESS = 512
+"""What an answer is expected to hold before any was seen, and the least that a progressive hold covers."""
+
+BYTES_PER_TOKEN = 4
+"""For guessing, never for holding: the median over prose and code is a little above four."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One candidate with what stands behind it."""
+
+    deployment: Deployment
+    price: Price | None
+    candidate: Candidate
+    book: PriceBook
+    output_max: int  # Tokens that the whole call may generate: all choices together.
+    output_guess: int
+
+    def worst(self, request: Request, output_tokens: int) -> tuple[Fare, Cost]:
+        """What to set aside for at most this much output, and the cost to book should we die in between."""
+        known = request.facts
+        count = request.input_tokens + output_tokens
+        if self.price is None:
+            return Fare(nanos=0, tokens=count), UNPRICED
+        cost = self.price.worst(request.input_tokens, output_tokens, known.service_tier)
+        return Fare(nanos=cost.nanos_up, tokens=count), Cost(cost, CostStatus.UNCERTAIN, self.price.id)
+
+    def cost(self, usage: Usage, report: Report, at: float) -> Cost:
+        """What the call cost: the provider's own figure where it charges by that, else usage times price."""
+        price = self._settling_price(report, at)
+        computed = price.of(usage, report.service_tier) if price else UNPRICED
+        if report.cost is not None:
+            return Cost(
+                report.cost, CostStatus.REPORTED, computed.price_id, computed.input, computed.cache, computed.output
+            )
+        if report.clamped and computed.total is not None and computed.status is CostStatus.EXACT:
+            return Cost(
+                computed.total, CostStatus.UNCERTAIN, computed.price_id, computed.input, computed.cache, computed.output
+            )
+        return computed
+
+    def _settling_price(self, report: Report, at: float) -> Price | None:
+        """A moving alias pays for the model that it stood for, if the answer names it; all else, what was held for."""
+        moving = self.deployment.model.endswith("-latest") or self.price is None
+        if moving and report.model:
+            return self.book.price(self.deployment.provider.priced_as, report.model, at) or self.price
+        return self.price
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A plan, first choice first, and the policy's reason for it."""
+
+    plan: tuple[Option, ...]
+    reason: str
+
+
+class Router:
+    """Builds the candidates of a request and asks the policy."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        health: Health,
+        clock: Callable[[], float],
+        *,
+        policy: tuple[Policy, Mapping[str, Any]],
+        auto: tuple[Policy, Mapping[str, Any]],
+        fallback: int,
+    ) -> None:
+        self._catalog = catalog
+        self._health = health
+        self._clock = clock
+        self._policy = policy
+        self._auto = auto
+        self._fallback = fallback
+
+    def options(self, request: Request, body_bytes: int) -> tuple[Option, ...]:
+        """Everywhere the request could go. Raises UnknownModel."""
+        now = self._clock()
+        deployments = self._catalog.find(request.facts.model)
+        return tuple(
+            self._option(d, request, body_bytes, now) for d in deployments if request.dialect in d.provider.dialects
+        )
+
+    def choose(
+        self, request: Request, options: tuple[Option, ...], remaining: Money | None, *, needs_price: bool
+    ) -> Chosen:
+        """The policy's plan, no longer than first choice and fallbacks. Raises what the policy raises, or NoPrice."""
+        if needs_price and not (options := tuple(o for o in options if o.price is not None)):
+            raise NoPrice("A hard budget guards this key, and no price is known for the model.")
+        decision = self._ask(request, tuple(o.candidate for o in options), remaining)
+        by_name = {o.candidate.name: o for o in options}
+        plan = tuple(by_name[c.name] for c in decision.plan[: 1 + self._fallback])
+        return Chosen(plan, decision.reason)
+
+    def _ask(self, request: Request, candidates: tuple[Candidate, ...], remaining: Money | None) -> Decision:
+        policy, params = self._auto if request.facts.model == AUTO else self._policy
+        return policy(request, candidates, Context(remaining, params))
+
+    def _option(self, deployment: Deployment, request: Request, body_bytes: int, now: float) -> Option:
+        book, provider = self._catalog.book(), deployment.provider
+        price = book.price(provider.priced_as, deployment.model, now)
+        vitals = self._health.of(deployment.name)
+        most = _output_max(deployment, book, request)
+        guess = min(most, round(vitals.output_tokens or OUTPUT_TOKENS_GUESS))
+        likely = Usage(input=min(request.input_tokens, body_bytes // BYTES_PER_TOKEN + 1), output=guess)
+        candidate = _candidate(deployment, vitals, now, price, likely, request, most)
+        return Option(deployment, price, candidate, book, most, guess)
+
+
+def _candidate(
+    deployment: Deployment, vitals: Vitals, now: float, price: Price | None, likely: Usage, request: Request, most: int
+) -> Candidate:
+    return Candidate(
+        name=deployment.name,
+        provider=deployment.provider.name,
+        model=deployment.model,
+        tier=deployment.tier,
+        selfhosted=deployment.provider.selfhosted,
+        cost_likely=price.of(likely).total if price else None,
+        cost_worst=price.worst(request.input_tokens, most, request.facts.service_tier) if price else None,
+        weight=deployment.weight,
+        error_rate=vitals.error_rate,
+        first_token_ms=vitals.first_token_ms,
+        in_flight=vitals.in_flight,
+        working=vitals.working(now),
+    )
+
+
+def _output_max(deployment: Deployment, book: PriceBook, request: Request) -> int:
+    """Tokens that all choices together may hold: the caller's cap, within what the model can do."""
+    facts = request.facts
+    able = deployment.output_tokens_max or book.output_max(deployment.provider.priced_as, deployment.model)
+    cap = facts.output_tokens_max
+    if cap is None:
+        cap = able or OUTPUT_TOKENS_MAX
+    elif able is not None:
+        cap = min(cap, able)
+    return cap * facts.choices
+
+
+def bounded(request: Request, body_bytes: int) -> int:
+    """The instant upper bound of the request's input tokens, over the families of models that it may reach."""
+    return tokens.bound(body_bytes, request.facts, request.facts.model)

@@ -1,0 +1,115 @@
+"""What the provider charges, written down by itself: the evidence that a gateway's books are checked against."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+_PER = Decimal(1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """USD per million tokens. `reasons`: the model thinks before it answers when asked to."""
+
+    input: Decimal
+    cached: Decimal
+    output: Decimal
+    reasons: bool = False
+
+    def cost(self, prompt: int, cached: int, completion: int) -> Decimal:
+        """The price of a call in USD; `cached` is part of `prompt`. Exact."""
+        return ((prompt - cached) * self.input + cached * self.cached + completion * self.output) / _PER
+
+
+MODELS: Mapping[str, Rates] = {
+    "sim-large": Rates(Decimal("2.50"), Decimal("1.25"), Decimal("10.00"), reasons=True),
+    "sim-medium": Rates(Decimal("0.50"), Decimal("0.125"), Decimal("2.00")),
+    "sim-small": Rates(Decimal("0.10"), Decimal("0.025"), Decimal("0.40")),
+    "sim-embed": Rates(Decimal("0.02"), Decimal("0.02"), Decimal(0)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who called, as far as the headers say: the experiment's own tag and the gateway's request."""
+
+    tag: str | None = None
+    gateway_request_id: str | None = None
+
+
+@dataclass(slots=True)
+class Tab:
+    """What one call has cost so far. It closes once; the first reason counts."""
+
+    id: str
+    model: str
+    rates: Rates
+    prompt_tokens: int
+    cached_tokens: int
+    whole_answer: int  # Tokens of the answer if nothing comes between.
+    caller: Caller
+    completion_tokens: int = 0
+    _bill: Bill = field(default_factory=lambda: Bill(None), repr=False)
+    _closed: bool = False
+
+    def close(self, ended: str) -> None:
+        """Write the line. Call it before the last byte is sent, so that who has the answer finds it billed."""
+        if self._closed:
+            return
+        self._closed = True
+        if ended == "complete" or (ended == "aborted" and self._bill.aborts_bill_rest):
+            self.completion_tokens = self.whole_answer
+        self._bill.write(self.line(ended))
+
+    def line(self, ended: str) -> dict[str, object]:
+        """The call as the bill shows it."""
+        cost = self.rates.cost(self.prompt_tokens, self.cached_tokens, self.completion_tokens)
+        return {
+            "id": self.id,
+            "at": round(time.time(), 6),
+            "model": self.model,
+            "prompt_tokens": self.prompt_tokens,
+            "cached_tokens": self.cached_tokens,
+            "completion_tokens": self.completion_tokens,
+            "cost_usd": f"{cost:f}",
+            "ended": ended,
+            "caller": self.caller.tag,
+            "gateway_request_id": self.caller.gateway_request_id,
+        }
+
+
+class Bill:
+    """An append-only file of JSON lines, one `write(2)` each, so that a kill loses none. None: no file."""
+
+    def __init__(self, path: Path | None, *, aborts_bill_rest: bool = False) -> None:
+        self.aborts_bill_rest = aborts_bill_rest
+        self._file = None if path is None else os.open(path, os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o644)
+
+    @contextmanager
+    def tab(  # noqa: PLR0917 - the columns of the bill
+        self, call_id: str, model: str, rates: Rates, prompt: int, cached: int, whole_answer: int, caller: Caller
+    ) -> Iterator[Tab]:
+        """A tab that is closed however the call ends: by its own word, else as aborted."""
+        tab = Tab(call_id, model, rates, prompt, cached, whole_answer, caller, _bill=self)
+        try:
+            yield tab
+        finally:
+            tab.close("aborted")
+
+    def write(self, line: dict[str, object]) -> None:
+        """Append one line."""
+        if self._file is not None:
+            os.write(self._file, json.dumps(line).encode() + b"\n")
+
+    def close(self) -> None:
+        """Give the file back."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None

@@ -1,0 +1,105 @@
+"""The simulator as a web server: routes, keys, errors, and how it starts and stops."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from gateway.simulator.chat import PROVIDER, chat
+from gateway.simulator.embeddings import embeddings
+from gateway.simulator.errors import RefusedError, error_body
+from gateway.simulator.provider import Provider
+from gateway.simulator.recorded import Recordings
+from gateway.simulator.settings import Settings
+
+BODY_BYTES_MAX = 64 * 1024 * 1024
+SHUTDOWN_S = 0.2  # Calls that hang on purpose are not waited for.
+_CREATED = 1_750_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A simulator that listens. `url` has no path; SDKs want `{url}/v1`."""
+
+    url: str
+    runner: web.AppRunner
+
+    async def stop(self) -> None:
+        """Stop listening, cancel what still runs (and bill it), close the bill."""
+        await self.runner.cleanup()
+
+
+def build(settings: Settings) -> web.Application:
+    """The application. Serve it with `handler_cancellation=True`, or aborted calls run on unnoticed."""
+    app = web.Application(middlewares=[_in_openai_shape, _with_key], client_max_size=BODY_BYTES_MAX)
+    app[PROVIDER] = Provider(settings)
+    app.router.add_post("/v1/chat/completions", chat)
+    app.router.add_post("/v1/embeddings", embeddings)
+    app.router.add_get("/v1/models", _models)
+    if settings.recorded is not None:
+        replay = Recordings(settings.recorded).answer
+        app.router.add_post("/recorded/{name}/chat/completions", replay)
+        app.router.add_post("/recorded/{name}/embeddings", replay)
+    app.on_response_prepare.append(_name_request)
+    app.cleanup_ctx.append(_closing)
+    return app
+
+
+async def start(settings: Settings, host: str = "127.0.0.1", port: int = 0) -> Running:
+    """Listen, on a free port if `port` is 0. Raises OSError if that cannot be."""
+    runner = web.AppRunner(build(settings), handler_cancellation=True, shutdown_timeout=SHUTDOWN_S, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except BaseException:
+        await runner.cleanup()
+        raise
+    return Running(f"http://{host}:{runner.addresses[0][1]}", runner)
+
+
+def run(settings: Settings, host: str = "127.0.0.1", port: int = 8081) -> None:
+    """Listen until the process is told to stop."""
+    web.run_app(
+        build(settings), host=host, port=port, handler_cancellation=True, shutdown_timeout=SHUTDOWN_S, access_log=None
+    )
+
+
+async def _models(request: web.Request) -> web.Response:
+    names = request.app[PROVIDER].settings.models
+    listed = [{"id": name, "object": "model", "created": _CREATED, "owned_by": "sim"} for name in names]
+    return web.json_response({"object": "list", "data": listed})
+
+
+@web.middleware
+async def _in_openai_shape(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except RefusedError as refused:
+        return web.json_response(refused.body, status=refused.status, headers=refused.headers)
+    except web.HTTPError as error:
+        body = error_body(f"{error.reason}: {request.method} {request.path}", error.status)
+        return web.json_response(body, status=error.status)
+    except ConnectionResetError:
+        # Nobody is there to read it, and the server would report what is raised as a failure of its own.
+        return web.Response()
+
+
+@web.middleware
+async def _with_key(request: web.Request, handler: Handler) -> web.StreamResponse:
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise RefusedError(401, "You didn't provide an API key: send Authorization: Bearer <key>.", "invalid_api_key")
+    return await handler(request)
+
+
+async def _name_request(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers["x-request-id"] = f"req_{uuid.uuid4().hex}"
+
+
+async def _closing(app: web.Application) -> AsyncIterator[None]:
+    yield
+    app[PROVIDER].close()

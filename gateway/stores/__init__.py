@@ -1,0 +1,1 @@
+"""State that outlives a process or is shared between several, behind one protocol."""

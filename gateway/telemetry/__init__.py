@@ -1,0 +1,1 @@
+"""Telling: metrics for Prometheus, and events for whoever watches."""

@@ -1,0 +1,83 @@
+"""Who asks: virtual keys and the chain above them.
+
+A key is `fw-<id of 12>-<secret of 43>`. The id is public and finds the record; of the secret only an
+HMAC is kept, under a pepper that lives in a file of its own, so that neither a copied database nor a
+copied pepper opens anything. A fast hash is enough: the secret has 256 bits of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from gateway.core.caller import Key
+from gateway.core.errors import BadRequest, Unauthorized
+
+_TOKEN = re.compile(r"fw-([0-9a-z]{12})-([A-Za-z0-9_-]{43})")
+_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+_HEADERS = ("x-api-key", "api-key", "x-goog-api-key")
+
+
+def new_key(pepper: bytes, template: Key) -> tuple[Key, str]:
+    """A key like the template with an id and a secret of its own, and the token that is shown once."""
+    name = "".join(secrets.choice(_ALPHABET) for _ in range(12))
+    secret = secrets.token_urlsafe(32)
+    caller = replace(template.caller, key_id=name)
+    return replace(template, id=name, digest=digest(pepper, secret), caller=caller), f"fw-{name}-{secret}"
+
+
+def digest(pepper: bytes, secret: str) -> bytes:
+    """What is stored of a secret."""
+    return hmac.digest(pepper, secret.encode(), hashlib.sha256)
+
+
+def presented(headers: Mapping[str, str]) -> str:
+    """The one token that a caller shows, wherever client libraries put it. Raises Unauthorized or BadRequest."""
+    shown = {headers[name].strip() for name in _HEADERS if name in headers}
+    authorization = headers.get("Authorization", "")
+    if authorization:
+        scheme, _, token = authorization.partition(" ")
+        shown.add(token.strip() if scheme.lower() == "bearer" else "")
+    if not shown:
+        raise Unauthorized("No API key was given. Send it as `Authorization: Bearer fw-…`.")
+    if len(shown) > 1:
+        raise BadRequest("Two different API keys were given in one request.")
+    return shown.pop()
+
+
+class Tenants:
+    """Knows every key. `find` reads one from the store, which has the last word on what is not known yet."""
+
+    def __init__(self, pepper: bytes, keys: Mapping[str, Key], find: Callable[[str], Key | None]) -> None:
+        self._pepper = pepper
+        self._keys = dict(keys)
+        self._find = find
+
+    def replace_all(self, keys: Mapping[str, Key]) -> None:
+        """The store has changed: forget what was known."""
+        self._keys = dict(keys)
+
+    def identify(self, headers: Mapping[str, str], now: float) -> Key:
+        """The key that these headers show. Raises Unauthorized, always with the same words."""
+        match = _TOKEN.fullmatch(presented(headers))
+        if match is None:
+            raise Unauthorized(_UNKNOWN)
+        key = self._keys.get(match[1]) or self._learn(match[1])
+        known = key.digest if key else bytes(32)
+        right = hmac.compare_digest(digest(self._pepper, match[2]), known)
+        if key is None or not right or not key.good(now):
+            raise Unauthorized(_UNKNOWN)
+        return key
+
+    def _learn(self, name: str) -> Key | None:
+        key = self._find(name)
+        if key is not None:
+            self._keys[name] = key
+        return key
+
+
+_UNKNOWN = "The API key is not valid: it is unknown, revoked or expired."

@@ -1,0 +1,84 @@
+"""Counts made with a tokenizer, in threads, because a megabyte takes half a second."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from gateway.core.request import Countable
+from gateway.tokens import bpe
+from gateway.tokens.bounds import MESSAGE_TOKENS, attachments, ceiling, size
+from gateway.tokens.families import Family, family_of
+from gateway.tokens.tools import rendered
+
+TOOLS_MARGIN_PERCENT = 125  # The worst recorded error of the rendering is 24 %.
+
+log = logging.getLogger(__name__)
+
+
+class Tokens:
+    """Counts tokens off the event loop, in `threads` threads. Vocabularies load when first needed.
+
+    A count that takes longer than `timeout_s`, or that fails, is answered with a bound instead.
+    """
+
+    def __init__(self, threads: int = 2, timeout_s: float = 2.0) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="tokens")
+        self._timeout_s = timeout_s
+
+    async def count(self, countable: Countable, model: str) -> int:
+        """Input tokens at `model`: OpenAI's own formula for its models, never less than the truth for others.
+
+        `countable.texts` holds contents and names but no roles: a role is one token each.
+        """
+        family = family_of(model)
+        most = ceiling(countable, family)
+        return min(most, await self._apart(partial(count_now, countable, family), otherwise=most))
+
+    async def count_text(self, text: str, model: str) -> int:
+        """Tokens of a plain text at `model`, such as an answer, or the part of it that has come."""
+        family, most = family_of(model), size(text)
+        return min(most, await self._apart(partial(_scaled, (text,), family), otherwise=most))
+
+    def close(self) -> None:
+        """Take no more work. A thread that is still counting finishes by itself."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _apart(self, work: Callable[[], int], *, otherwise: int) -> int:
+        loop = asyncio.get_running_loop()
+        try:
+            return await asyncio.wait_for(loop.run_in_executor(self._threads, work), self._timeout_s)
+        except TimeoutError:
+            return otherwise
+        except (OSError, ValueError) as error:
+            log.warning("counting tokens failed, using the bound of bytes: %s", error)
+            return otherwise
+
+
+def count_now(countable: Countable, family: Family) -> int:
+    """The count itself; blocks."""
+    text = _scaled(countable.texts, family)
+    messages = countable.messages * MESSAGE_TOKENS + countable.names + (family.priming if countable.messages else 0)
+    template = family.template if countable.messages else 0
+    return text + messages + template + _tools(countable.tools, family) + attachments(countable, family)
+
+
+def _tools(tools: str, family: Family) -> int:
+    if not tools:
+        return 0
+    if family.openai:
+        vocabulary = bpe.encoding(family.encoding)
+        return _percent(bpe.count((rendered(tools),), vocabulary), TOOLS_MARGIN_PERCENT) + family.tools
+    return _scaled((tools,), family) + family.tools
+
+
+def _scaled(texts: tuple[str, ...], family: Family) -> int:
+    return _percent(bpe.count(texts, bpe.encoding(family.encoding)), family.percent)
+
+
+def _percent(tokens: int, percent: int) -> int:
+    """Scaled and rounded up."""
+    return -(-tokens * percent // 100)

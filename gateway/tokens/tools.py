@@ -1,0 +1,60 @@
+"""Tool definitions as OpenAI shows them to its models: a TypeScript namespace.
+
+Found by reverse engineering (the form that litellm's `_format_function_definitions` uses); median
+error of a count made this way 2 to 3 %, worst seen 24 % (enums, nesting). What the form does not
+cover stays JSON, which is longer and so errs on the safe side.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+DEPTH_MAX = 16
+_SCALARS = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
+
+
+def rendered(tools: str) -> str:
+    """The definitions (a JSON array of tools) as the model reads them; `tools` itself if they are not such."""
+    try:
+        definitions = json.loads(tools)
+        return "\n".join(["namespace functions {", "", *_functions(definitions), "} // namespace functions"])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return tools
+
+
+def _functions(definitions: list[dict[str, Any]]) -> Iterator[str]:
+    for definition in definitions:
+        function = definition.get("function", definition)
+        if description := function.get("description"):
+            yield f"// {description}"
+        parameters = function.get("parameters") or {}
+        if parameters.get("properties"):
+            yield f"type {function['name']} = (_: {{"
+            yield from _fields(parameters, 0)
+            yield "}) => any;"
+        else:
+            yield f"type {function['name']} = () => any;"
+        yield ""
+
+
+def _fields(schema: dict[str, Any], depth: int) -> Iterator[str]:
+    indent = "  " * depth
+    required = schema.get("required") or ()
+    for name, field in schema["properties"].items():
+        if description := field.get("description"):
+            yield f"{indent}// {description}"
+        yield f"{indent}{name}{'' if name in required else '?'}: {_type(field, depth)},"
+
+
+def _type(schema: dict[str, Any], depth: int) -> str:
+    if "enum" in schema:
+        return " | ".join(json.dumps(value, ensure_ascii=False) for value in schema["enum"])
+    kind = schema.get("type")
+    if kind == "array" and "items" in schema:
+        return f"{_type(schema['items'], depth)}[]"
+    if kind == "object" and schema.get("properties") and depth < DEPTH_MAX:
+        return "\n".join(["{", *_fields(schema, depth + 1), "}"])
+    scalar = _SCALARS.get(kind) if isinstance(kind, str) else None
+    return scalar or json.dumps(schema, ensure_ascii=False)

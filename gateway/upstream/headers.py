@@ -1,0 +1,48 @@
+"""Which headers travel. Ours and the connection's own stay behind; everything else passes, beta flags included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+# RFC 9110 section 7.6.1, and what each side of a gateway must say for itself.
+_HOP_BY_HOP = {
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "content-length",
+}
+_NOT_UP = _HOP_BY_HOP | {
+    "host",
+    "authorization",  # The caller's key is for us alone.
+    "x-api-key",
+    "api-key",
+    "x-goog-api-key",
+    "cookie",
+    "accept-encoding",  # Usage must be readable, so answers come as they are.
+    "content-encoding",
+    "expect",
+    "x-request-id",  # The caller's name for the call is not the provider's business.
+    "forwarded",
+    "via",
+}
+_NOT_DOWN = _HOP_BY_HOP | {"set-cookie", "content-encoding", "server", "date", "alt-svc", "strict-transport-security"}
+
+
+def for_provider(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """What of the caller's headers goes up."""
+    return {
+        name: value
+        for name, value in headers
+        if (lower := name.lower()) not in _NOT_UP and not lower.startswith(("x-fareway-", "x-forwarded-"))
+    }
+
+
+def for_caller(headers: Mapping[str, str]) -> dict[str, str]:
+    """What of the provider's headers comes back, its request ids and rate limits included."""
+    return {name: value for name, value in headers.items() if name.lower() not in _NOT_DOWN}

@@ -1,0 +1,87 @@
+"""How each deployment has been doing: what policies see, and when to leave one alone. Time is an argument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+RECENT = 0.1
+"""Weight of the newest call in the running averages: about the last twenty count."""
+
+
+@dataclass(slots=True)
+class Vitals:
+    """One deployment. Its breaker is closed (calls pass), open (none does), or half open (one may try).
+
+    closed ──failures in a row──▶ open ──after a while──▶ half open ──success──▶ closed
+                                   ▲                          └────failure────▶ open
+    """
+
+    error_rate: float = 0.0
+    first_token_ms: float | None = None
+    output_tokens: float | None = None
+    in_flight: int = 0
+    failures: int = 0  # In a row.
+    open_until: float = 0.0
+    probing: bool = False
+
+    def working(self, now: float) -> bool:
+        """Whether a call may be sent now."""
+        return self.open_until == 0.0 or (now >= self.open_until and not self.probing)
+
+    def begin(self, now: float) -> None:
+        """A call leaves."""
+        self.in_flight += 1
+        self.probing = self.open_until != 0.0 and now >= self.open_until
+
+    def leave(self) -> None:
+        """It is over, whatever came of it."""
+        self.in_flight -= 1
+        self.probing = False
+
+    def succeeded(self) -> None:
+        """It answered."""
+        self.failures, self.open_until = 0, 0.0
+        self.error_rate *= 1 - RECENT
+
+    def failed(self, now: float, *, failures_max: int, open_s: float) -> None:
+        """It failed in a way that says something about the deployment, not about the request."""
+        self.failures += 1
+        self.error_rate += RECENT * (1 - self.error_rate)
+        if self.failures >= failures_max or self.open_until:
+            self.open_until = now + open_s
+
+    def saw_first_token(self, milliseconds: float) -> None:
+        """Time from dispatch to the first byte of the body."""
+        self.first_token_ms = _mixed(self.first_token_ms, milliseconds)
+
+    def saw_output(self, tokens: int) -> None:
+        """How much an answer held, for guessing the next one."""
+        self.output_tokens = _mixed(self.output_tokens, tokens)
+
+
+def _mixed(average: float | None, value: float) -> float:
+    return value if average is None else average + RECENT * (value - average)
+
+
+class Health:
+    """Vitals of every deployment, by name."""
+
+    def __init__(self, *, failures_max: int, open_s: float) -> None:
+        self._failures_max = failures_max
+        self._open_s = open_s
+        self._vitals: dict[str, Vitals] = {}
+
+    def of(self, deployment: str) -> Vitals:
+        """The deployment's vitals; healthy until something is known."""
+        vitals = self._vitals.get(deployment)
+        if vitals is None:
+            vitals = self._vitals[deployment] = Vitals()
+        return vitals
+
+    def failed(self, deployment: str, now: float) -> None:
+        """Note a failure under the configured breaker."""
+        self.of(deployment).failed(now, failures_max=self._failures_max, open_s=self._open_s)
+
+    def states(self, now: float) -> dict[str, int]:
+        """For a gauge: 1 where the breaker keeps calls away, else 0."""
+        return {name: int(not vitals.working(now)) for name, vitals in self._vitals.items()}

@@ -1,0 +1,135 @@
+"""The one seam to the network: ask a provider, get an open answer. Nothing above knows which HTTP client it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from gateway.core.errors import UpstreamError, UpstreamTimeout
+
+IDLE_CONNECTION_S = 4.0
+"""Less than the five seconds after which common servers (uvicorn, so vLLM) close a silent connection:
+a request written into a closing connection may or may not have been taken."""
+
+READ_BYTES_MAX = 64 << 20
+"""The largest whole answer that is read into memory."""
+
+
+class Unreached(UpstreamError):
+    """No byte of the call can have been taken: there was no connection."""
+
+
+class Lost(UpstreamError):
+    """The call was sent, and the answer did not come or broke off. The provider may have charged."""
+
+
+class LostWaiting(Lost, UpstreamTimeout):
+    """The same, because we stopped waiting."""
+
+    status = 504
+    code = "upstream_timeout"
+
+
+class Answer:
+    """A provider's answer: its head is here, its body comes on demand. Close it, always."""
+
+    def __init__(self, response: aiohttp.ClientResponse, idle_s: float) -> None:
+        self._response = response
+        self._idle_s = idle_s
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the body is server-sent events, whatever was asked for."""
+        return self._response.content_type == "text/event-stream"
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it arrives. Raises Lost if it breaks off or stays silent too long."""
+        content = self._response.content
+        while True:
+            try:
+                async with asyncio.timeout(self._idle_s):
+                    chunk = await content.readany()
+            except TimeoutError:
+                raise LostWaiting("The provider stopped sending.") from None
+            except aiohttp.ClientError as error:
+                raise Lost("The provider's answer broke off.") from error
+            if not chunk:
+                return
+            yield chunk
+
+    async def read(self) -> bytes:
+        """The whole body. Raises Lost, and UpstreamError if it is larger than READ_BYTES_MAX."""
+        parts, size = [], 0
+        async for chunk in self.chunks():
+            parts.append(chunk)
+            size += len(chunk)
+            if size > READ_BYTES_MAX:
+                raise Lost("The provider's answer is too large.")
+        return b"".join(parts)
+
+    def close(self) -> None:
+        """Done with it. If the body was not read to its end, the connection is cut, which aborts the call."""
+        self._response.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Wire:
+    """Keeps connections to providers. One for the process; close it at the end."""
+
+    def __init__(self, *, connect_s: float, first_byte_s: float, idle_s: float, total_s: float) -> None:
+        self._first_byte_s = first_byte_s
+        self._idle_s = idle_s
+        timeout = aiohttp.ClientTimeout(total=total_s, sock_connect=connect_s, ceil_threshold=1e9)
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_CONNECTION_S)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=timeout,
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("User-Agent", "Accept"),
+            trust_env=True,
+        )
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Ask, and wait for the head of the answer. Raises Unreached, Lost or LostWaiting."""
+        sent = dict(headers) | {"Accept-Encoding": "identity"}
+        try:
+            async with asyncio.timeout(self._first_byte_s):
+                response = await self._session.post(url, data=body, headers=sent, allow_redirects=False)
+        except aiohttp.ClientConnectorError as error:
+            raise Unreached("The provider cannot be reached.") from error
+        except aiohttp.ConnectionTimeoutError as error:
+            raise Unreached("The provider did not accept a connection in time.") from error
+        except (TimeoutError, aiohttp.ServerTimeoutError) as error:
+            raise LostWaiting("The provider did not answer in time.") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise Lost("The connection to the provider broke before an answer came.") from error
+        return Answer(response, self._idle_s)
+
+    async def get(self, url: str, headers: Mapping[str, str], bytes_max: int) -> tuple[int, Mapping[str, str], bytes]:
+        """Fetch a document of at most that size: status, headers, body. Raises UpstreamError."""
+        try:
+            async with self._session.get(url, headers=dict(headers)) as response:
+                body = await response.content.read(bytes_max + 1)
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise UpstreamError(f"fetching failed: {type(error).__name__}") from error
+        if len(body) > bytes_max:
+            raise UpstreamError("the document is larger than allowed")
+        return response.status, response.headers, body
+
+    async def close(self) -> None:
+        """Let all connections go."""
+        await self._session.close()

@@ -1,0 +1,22 @@
+"""Each in proportion to its weight; the toss is a hash of the request id, so a replay tosses the same."""
+
+from __future__ import annotations
+
+from math import log
+
+from gateway.core.request import Request
+from gateway.core.route import Candidate, Context, Decision
+from policies.parts import coin, usable
+
+
+def choose(request: Request, candidates: tuple[Candidate, ...], context: Context) -> Decision:
+    """Draw without replacement by weight (Efraimidis and Spirakis 2006): order by log(coin)/weight.
+    Weight 0 is a fallback only."""
+
+    def rank(candidate: Candidate) -> tuple[bool, float, str]:
+        toss = coin(f"{request.id}/{candidate.name}") or 2**-57
+        return candidate.weight <= 0, -log(toss) / max(candidate.weight, 1), candidate.name
+
+    plan = sorted(usable(candidates, context.remaining), key=rank)
+    total = sum(c.weight for c in plan)
+    return Decision(tuple(plan), f"drawn by weight: {plan[0].name} has {plan[0].weight} of {total}")

@@ -1,0 +1,140 @@
+"""Overrides: exact values, clear errors, and what wins over what."""
+
+from datetime import date, datetime
+
+import pytest
+
+from gateway.catalog.book import PriceBook
+from gateway.catalog.bundled import corrections, snapshot
+from gateway.catalog.overrides import OverrideError, read_overrides
+from gateway.core.usage import Usage
+
+NOW = datetime.fromisoformat("2026-11-15T12:00:00+00:00").timestamp()
+
+
+def entries(*given, source="override"):
+    return read_overrides(list(given), where="prices", source=source)
+
+
+def book(*given):
+    return PriceBook(snapshot(), entries(*given), corrections())
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("x", r"prices\[0\] is not a mapping"),
+        ({"model": "m", "inptu": "1/M"}, "unknown keys: inptu"),
+        ({"model": "m"}, "sets no rate"),
+        ({"input": "1/M"}, "model is missing"),
+        ({"model": "", "input": "1/M"}, r"\.model must be a text"),
+        ({"model": "m", "input": 0.1}, r"prices\[0\]\.input must be US dollars"),
+        ({"model": "m", "input": "0.1"}, r"\.input"),
+        ({"model": "m", "input": "5/K"}, r"\.input"),
+        ({"model": "m", "request": "5/M"}, r"\.request"),
+        ({"model": "m", "input": "-1/M"}, r"\.input"),
+        ({"model": "m", "input": "0.0000001/M"}, "finer than a pico-dollar"),
+        ({"model": "m", "input": "9999999/M"}, "more than"),
+        ({"model": "m", "input": "1/M", "from": "soon"}, r"\.from must be a date"),
+        ({"model": "m", "input": "1/M", "from": datetime.fromisoformat("2026-01-01")}, r"\.from must be a date"),
+        ({"model": "m", "input": "1/M", "from": "2026-01-02", "until": date(2026, 1, 2)}, "until must be after"),
+    ],
+)
+def test_errors_name_entry_and_key(entry, message):
+    """A wrong price never starts: a float, a wrong unit or a slip of a key is an error with its place."""
+    with pytest.raises(OverrideError, match=message):
+        entries(entry)
+
+
+def test_not_a_list():
+    with pytest.raises(OverrideError, match="prices is not a list"):
+        read_overrides({"model": "m"}, where="prices")
+
+
+def test_values_are_exact():
+    (read,) = entries({"model": "M", "input": "0.10/M", "request": "0.5/K", "audio_output": "64/M"})
+    assert read.rates == {"input": 100_000, "request": 5 * 10**8, "output_audio": 64_000_000}
+    assert read.model == "m"
+
+
+def test_a_whole_price_replaces_the_feeds():
+    """With input and output nothing of the feed's price remains; an unnamed class pays its parent's rate."""
+    price = book({"provider": "openai", "model": "gpt-4o", "input": "1/M", "output": "2/M"}).price(
+        "openai", "gpt-4o", NOW
+    )
+    assert price.standard.base.cache_read == price.standard.base.input == 1_000_000
+    assert not price.tiers
+    assert price.id.startswith("override/openai/gpt-4o@start#")
+
+
+def test_a_partial_price_amends_the_feeds():
+    """With one rate only that rate changes, in every tier that does not have its own."""
+    price = book({"provider": "openai", "model": "gpt-4o", "cache_read": "0.5/M"}).price("openai", "gpt-4o", NOW)
+    assert (price.standard.base.cache_read, price.standard.base.input) == (500_000, 2_500_000)
+    assert price.tiers["priority"].base.cache_read == 2_125_000
+    assert price.tiers["batch"].base.cache_read == 500_000
+    assert "genai-prices-0.2.3/openai/gpt-4o@" in price.id
+    assert "+override@start#" in price.id
+
+
+def test_amending_what_is_not_there_is_no_price():
+    """A partial override of an unknown model leaves it unpriced rather than half free."""
+    assert book({"provider": "openai", "model": "mystery", "output": "1/M"}).price("openai", "mystery", NOW) is None
+
+
+def test_the_user_wins_over_corrections_and_these_over_the_feed():
+    """The fee of a sonar call: 12 in the feed, 5 corrected, 7 by contract."""
+    fee = lambda *given: book(*given).price("perplexity", "sonar", NOW).standard.base.request  # noqa: E731
+    assert PriceBook(snapshot()).price("perplexity", "sonar", NOW).standard.base.request == 12 * 10**9
+    assert fee() == 5 * 10**9
+    assert fee({"model": "sonar", "request": "7/K"}) == 7 * 10**9
+
+
+def test_the_more_specific_override_wins():
+    """A provider's own goes before one for any provider, the name as called before the name as listed."""
+    general = {"model": "gpt-4o", "input": "1/M", "output": "1/M"}
+    azure = {"provider": "azure", "model": "gpt-4o", "input": "2/M", "output": "2/M"}
+    dated = {"provider": "azure", "model": "gpt-4o-2024-08-06", "input": "3/M", "output": "3/M"}
+    prices = book(dated, azure, general)
+    found = {
+        (provider, model): prices.price(provider, model, NOW).standard.base.input // 10**6
+        for provider in ("openai", "azure")
+        for model in ("gpt-4o", "gpt-4o-2024-08-06")
+    }
+    assert list(found.values()) == [1, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("second", "input_rate"), [(-1, 2_500_000), (0, 1_000_000), (86_399, 1_000_000), (86_400, 2_500_000)]
+)
+def test_dates_begin_and_end_at_midnight_utc(second, input_rate):
+    """`from` is the first day and `until` the first day after, to the second, also through the cache."""
+    start = datetime.fromisoformat("2026-02-01T00:00:00+00:00").timestamp()
+    entry = {"model": "gpt-4o", "input": "1/M", "output": "1/M", "from": "2026-02-01", "until": "2026-02-02"}
+    prices = book(entry)
+    for at in (start - 1, start, start + 86_399, start + 86_400, start + second):
+        rate = prices.price("openai", "gpt-4o", at).standard.base.input
+    assert rate == input_rate
+
+
+def test_a_tier_of_its_own():
+    """A tier changes what it names, only there."""
+    price = book({"model": "gpt-4o", "tier": "priority", "output": "99/M"}).price("openai", "gpt-4o", NOW)
+    assert price.tiers["priority"].base.output == 99_000_000
+    assert price.tiers["priority"].base.input == 4_250_000
+    assert price.standard.base.output == 10_000_000
+
+
+def test_free_by_configuration_is_a_price():
+    """An explicit zero is believed when a person wrote it."""
+    price = book({"provider": "own", "model": "local", "input": "0/M", "output": "0/M"}).price("own", "local", NOW)
+    assert price.of(Usage(input=5, output=5)).total.picos == 0
+
+
+def test_price_ids_tell_edits_apart():
+    """The same entry with other rates has another id."""
+    first, second = (
+        book({"provider": "own", "model": "m", "input": f"{dollars}/M", "output": "1/M"}).price("own", "m", NOW).id
+        for dollars in (1, 2)
+    )
+    assert first != second
