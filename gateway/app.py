@@ -8,35 +8,29 @@ import secrets
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
-from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from aiohttp import web
 
-from gateway.answered import Answered
-from gateway.asking import Asking
-from gateway.booking import Books
+from gateway.assembly import catalog, router, with_simulator
 from gateway.cache.exact import ExactCache
-from gateway.catalog.book import PriceBook
-from gateway.catalog.catalog import Catalog
-from gateway.catalog.providers import KNOWN, Deployment, Provider
-from gateway.config.settings import Settings, Target
+from gateway.config.settings import Settings
 from gateway.core.entry import Entry, Outcome
 from gateway.core.price import CostStatus
 from gateway.front.connection import StrictServer
 from gateway.front.server import Front
+from gateway.journey.answered import Answered
+from gateway.journey.asking import Asking
+from gateway.journey.booking import Books
+from gateway.journey.receipt import document
 from gateway.ledger.journal import Journal
 from gateway.ledger.mover import AUDIT_EVERY_S, Mover
 from gateway.ledger.sqlite import SqliteLedger
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
 from gateway.pipeline import Pipeline
-from gateway.plugins import load_policy
 from gateway.pricing import Pricing
-from gateway.receipt import document
-from gateway.relay import Relay
-from gateway.routing import Router
 from gateway.simulator import Settings as SimulatorSettings
 from gateway.simulator import start as start_simulator
 from gateway.stores.sqlite import SqliteStore
@@ -51,8 +45,6 @@ from gateway.upstream.wire import Wire
 
 KEYS_CHECKED_EVERY_S = 1.0
 """How long a key that the command line revokes may still be used."""
-
-SIMULATED_TIERS = {"premium": ("sim/sim-large",), "standard": ("sim/sim-medium",), "economy": ("sim/sim-small",)}
 
 log = logging.getLogger("fareway")
 
@@ -69,7 +61,7 @@ class Gateway:
         self.port = settings.server.port
         self.recovered = (0, 0)  # Entries found settled and unresolved in the journal of an earlier process.
 
-    async def __aenter__(self) -> Gateway:
+    async def __aenter__(self) -> Self:
         await self._stack.__aenter__()
         try:
             await self._start()
@@ -142,7 +134,6 @@ class Gateway:
             answered=Answered(cache, self.books, self.metrics),
             books=self.books,
             asking=asking,
-            relay=Relay(tokens, monotonic),
             metrics=self.metrics,
             clock=self._clock,
             monotonic=monotonic,
@@ -244,40 +235,6 @@ class Gateway:
             ("deployment",),
             lambda: {(name,): state for name, state in self.health.states(self._clock()).items()},
         )
-
-
-def catalog(settings: Settings, book: Callable[[], PriceBook], clock: Callable[[], float]) -> Catalog:
-    """The names that these settings give to deployments."""
-    models = {
-        name: tuple(_deployment(target, settings.providers) for target in targets)
-        for name, targets in settings.models.items()
-    }
-    return Catalog(settings.providers, book, clock, models, settings.aliases, settings.tiers)
-
-
-def router(settings: Settings, names: Catalog, health: Health, clock: Callable[[], float]) -> Router:
-    """The router with the policies that these settings name."""
-    routing = settings.routing
-    return Router(
-        names,
-        health,
-        clock,
-        policy=(load_policy(routing.choice.policy), routing.choice.params),
-        auto=(load_policy(routing.auto.policy), routing.auto.params),
-        fallback=routing.fallback,
-    )
-
-
-def with_simulator(settings: Settings, url: str) -> Settings:
-    """These settings with the simulator as the only provider."""
-    provider = replace(KNOWN["sim"], base_url=f"{url}/v1")
-    return replace(settings, providers={"sim": provider}, tiers=settings.tiers or SIMULATED_TIERS)
-
-
-def _deployment(target: Target, providers: Any) -> Deployment:
-    name, _, model = target.to.partition("/")
-    provider: Provider = providers[name]
-    return Deployment(provider, model, weight=target.weight, output_tokens_max=target.output_tokens_max)
 
 
 def _replica(settings: Settings) -> str:

@@ -11,18 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from gateway.answered import Answered, Asker
-from gateway.asking import Asking, Question
-from gateway.booking import Booking, Books, Trip
 from gateway.core.caller import Key
 from gateway.core.entry import Entry
 from gateway.core.errors import Forbidden, LimitReached
 from gateway.core.money import ZERO
 from gateway.core.request import Request
 from gateway.dialects.base import Dialect
-from gateway.receipt import Receipt
-from gateway.relay import Client, Passage, Relay
-from gateway.routing import Chosen, Router, bounded
+from gateway.journey.answered import Answered, Asker
+from gateway.journey.asking import Asking, Question
+from gateway.journey.booking import Booking, Books, Trip
+from gateway.journey.passage import Client, Passage
+from gateway.journey.receipt import Receipt
+from gateway.journey.relay import carry
+from gateway.journey.routing import Chosen, Router, bounded
 from gateway.telemetry.metrics import Metrics
 from gateway.tenants import Tenants
 from gateway.tokens import Tokens
@@ -51,7 +52,6 @@ class Pipeline:
     answered: Answered
     books: Books
     asking: Asking
-    relay: Relay
     metrics: Metrics
     clock: Callable[[], float]  # Unix seconds.
     monotonic: Callable[[], float]  # For durations.
@@ -80,7 +80,8 @@ class Pipeline:
                         cache = "off" if flight is None else "miss"
                         return self._headers(call, key, entry, answer, cache, upstream_s=received - left)
 
-                    await self.relay.carry(Passage(question, option, answer, booking, client, headers, flight))
+                    way = (question, option, answer, booking, client, headers, flight)
+                    await carry(Passage(*way, self.tokens, self.monotonic))
 
     def _understand(self, call: Call, key: Key) -> Question:
         facts = call.dialect.read(call.body)

@@ -14,8 +14,6 @@ from gateway.config.settings import Prices
 
 Get = Callable[[str, Mapping[str, str], int], Awaitable[tuple[int, Mapping[str, str], bytes]]]
 
-IN_USE_REMEMBERED_MAX = 4096
-
 log = logging.getLogger("fareway.prices")
 
 
@@ -52,12 +50,15 @@ class Pricing:
             fetch=self._fetch,
             accept=self._accept,
             current=lambda: self.book.feed,
-            in_use=lambda: self.book.in_use(),
+            in_use=self._in_use,
             url=url,
             interval=self._prices.feed_every_s,
             factor=self._prices.guard_factor,
             clock=self._clock,
         )
+
+    def _in_use(self) -> set[tuple[str, str]]:
+        return self.book.in_use()
 
     async def _fetch(self, url: str, etag: str | None) -> Fetched:
         status, headers, body = await self._get(url, {"If-None-Match": etag} if etag else {}, LARGEST_BODY)

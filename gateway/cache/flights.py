@@ -13,7 +13,6 @@ from gateway.core.entry import Entry
 class Head:
     """How the answer begins."""
 
-    status: int
     content_type: str
     stream: bool
 

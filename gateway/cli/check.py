@@ -1,4 +1,4 @@
-"""`fareway check` and `fareway schema`: is the configuration right, and what does it come to?"""
+"""`fareway check` and `fareway schema`: whether the configuration is right, and what it comes to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gateway.app import catalog
+from gateway.assembly import catalog
 from gateway.catalog.bundled import price_book
 from gateway.cli.settings import settings
 from gateway.cli.table import FORMATS, print_rows
@@ -21,7 +21,7 @@ _COLUMNS = ("name", "deployment", "tier", "input_usd", "cached_usd", "output_usd
 _PER_MILLION = 1_000_000
 
 
-def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
+def add_to(commands: Any, _: argparse.ArgumentParser) -> None:
     """Declare the commands."""
     parser = commands.add_parser("check", help="check a configuration and print the priced catalogue")
     parser.add_argument("config", nargs="?", type=Path, metavar="FILE", help="default: ./fareway.yaml")

@@ -1,4 +1,4 @@
-"""`fareway explain request.json`: where a call would go, why, at what cost, and what would be held. Nobody is called."""
+"""`fareway explain request.json`: where a call would go, why, at what cost, and what would be held."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gateway.app import catalog, router, with_simulator
-from gateway.asking import Question
+from gateway.assembly import catalog, router, with_simulator
 from gateway.catalog.bundled import price_book
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import print_rows
@@ -24,7 +23,8 @@ from gateway.core.request import Request
 from gateway.dialects.base import Dialect
 from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dialects.openai_embeddings import OpenAIEmbeddings
-from gateway.routing import Chosen, Option, bounded
+from gateway.journey.asking import Question
+from gateway.journey.routing import Chosen, Option, bounded
 from gateway.tokens import Tokens
 from gateway.upstream.health import Health
 

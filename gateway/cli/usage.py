@@ -1,4 +1,4 @@
-"""`fareway usage`: what was spent, by whatever one wants to know it by. Read from the ledger, gateway running or not."""
+"""`fareway usage`: what was spent, by any dimension. Read from the ledger, gateway running or not."""
 
 from __future__ import annotations
 

@@ -52,9 +52,11 @@ class Names:
     def _no_provider(self, name: str) -> tuple[str, str]:
         if name in self.off:
             return f'the provider "{name}" is off', "turn it on under providers"
-        if name in KNOWN and KNOWN[name].key_env:
-            return f'the provider "{name}" is not enabled', f"set {KNOWN[name].key_env}, or name it under providers"
-        hint = did_you_mean(name, self.providers | set(KNOWN), otherwise="name it under providers")
+        if name in KNOWN:
+            variable = KNOWN[name].key_env
+            hint = f"set {variable}, or name it under providers" if variable else f"write providers: {{{name}: {{}}}}"
+            return f'the provider "{name}" is not enabled', hint
+        hint = did_you_mean(name, {*self.providers, *KNOWN}, otherwise="name it under providers")
         return f'there is no provider "{name}"', hint
 
 

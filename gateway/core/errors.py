@@ -1,5 +1,4 @@
-"""
-Everything that can go wrong that is not our bug:
+"""Everything that can go wrong that is not our bug.
 
 * GatewayError
   - BadRequest              400  the body or a header is wrong

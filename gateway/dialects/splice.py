@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from gateway.core.errors import BadRequest
 
@@ -11,6 +12,7 @@ Span = tuple[int, int]
 # A string, or one of the characters that give JSON its structure. Numbers and literals fall between.
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]', re.DOTALL)
 _STRING_VALUE = re.compile(rb'\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")', re.DOTALL)
+_OPENING, _CLOSING = (b"{", b"["), (b"}", b"]")
 _ESCAPED_ASCII = rb"\u00"  # A key may hide as "mod\u0065l".
 
 
@@ -55,31 +57,30 @@ def append(body: bytes, key: str, value: bytes) -> bytes:
 
 
 def _scan(body: bytes, key: str) -> Span | None:
-    """Walk the structure. Linear; the regular expression skips the inside of strings."""
-    depth, name, found = 0, b"", None
-    value_start = expecting_key = False
-    start = 0
+    found = None
+    for name, start, end in _members(body):
+        if not _same(name, key):
+            continue
+        if found is not None:
+            raise BadRequest(f"{key!r} is given twice", key)
+        found = _trim(body, start, end)
+    return found
+
+
+def _members(body: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """The quoted name and the place of every top-level member. Linear; the insides of strings are skipped."""
+    depth, name, start = 0, b"", -1
     for match in _TOKEN.finditer(body):
         token = match.group()
-        if token in b"{[":
+        if token in _OPENING:
             depth += 1
-            if depth == 1:
-                expecting_key = True
-        elif token in b"}]":
+        elif token in _CLOSING:
             depth -= 1
-        if depth > 1 or (depth == 1 and token in b"]}"):
-            continue
-        if token == b":":
-            start, value_start, expecting_key = match.end(), True, False
-        elif token == b"," or depth == 0:
-            if value_start and _same(name, key):
-                if found is not None:
-                    raise BadRequest(f"{key!r} is given twice", key)
-                found = _trim(body, start, match.start())
-            value_start, expecting_key = False, True
-        elif expecting_key:
-            name = token
-    return found
+        elif depth == 1 and start < 0:
+            name, start = (name, match.end()) if token == b":" else (token, -1)
+        if start >= 0 and (depth == 0 or (depth == 1 and token == b",")):
+            yield name, start, match.start()
+            start = -1
 
 
 def _same(quoted: bytes, key: str) -> bool:

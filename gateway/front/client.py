@@ -11,7 +11,7 @@ from gateway.core.errors import BadRequest, BodyTooLarge, UnsupportedEncoding
 
 
 class HttpClient:
-    """Implements `gateway.relay.Client`."""
+    """Implements `gateway.journey.relay.Client`."""
 
     def __init__(self, request: web.BaseRequest) -> None:
         self._request = request

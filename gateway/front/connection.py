@@ -49,10 +49,10 @@ class Connection(web.RequestHandler):
 
     def handle_error(
         self,
-        request: web.BaseRequest,
+        request: web.BaseRequest,  # noqa: ARG002 - aiohttp's signature
         status: int = 500,
         exc: BaseException | None = None,
-        message: str | None = None,
+        message: str | None = None,  # noqa: ARG002 - it quotes the input
     ) -> web.StreamResponse:
         """What cannot be parsed, and bugs: an error without a word of the input or the cause."""
         error: GatewayError = GatewayError("Something went wrong in the gateway.")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import msgspec
 from aiohttp import web
 
-from gateway.asking import ProviderRefused
 from gateway.catalog.catalog import Catalog
 from gateway.core.entry import Entry
 from gateway.core.errors import BadRequest, GatewayError, LimitReached, NotFound, Unavailable
@@ -20,8 +19,9 @@ from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dialects.openai_embeddings import OpenAIEmbeddings
 from gateway.dialects.openai_errors import error_body
 from gateway.front.client import HttpClient, read_body
+from gateway.journey.asking import ProviderRefused
+from gateway.journey.receipt import request_document
 from gateway.pipeline import Call, Pipeline
-from gateway.receipt import request_document
 from gateway.telemetry.live import Live, TooManyWatchers
 from gateway.upstream.headers import for_caller
 

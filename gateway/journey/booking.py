@@ -20,10 +20,10 @@ from gateway.core.entry import Entry, Outcome
 from gateway.core.limit import Fare
 from gateway.core.price import Cost
 from gateway.core.usage import Report, Usage
+from gateway.journey.routing import Option
 from gateway.ledger.journal import Journal
 from gateway.limits.chain import Limits
 from gateway.limits.holds import Hold
-from gateway.routing import Option
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Booking:
         self.tried.append(why)
 
     def settle(
-        self, outcome: Outcome, status: int, usage: Usage, cost: Cost, report: Report, first_token_ms: int | None
+        self, outcome: Outcome, status: int, *, usage: Usage, cost: Cost, report: Report, first_token_ms: int | None
     ) -> Entry:
         """The attempt is over and this is what it came to."""
         assert self._draft is not None

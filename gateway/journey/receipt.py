@@ -97,7 +97,7 @@ def document(entry: Entry) -> dict[str, Any]:
         "first_token_ms": entry.first_token_ms,
         "duration_ms": entry.duration_ms,
         "attempts": list(entry.attempts),
-        "charges": {account: amount for account, amount in entry.charges},
+        "charges": dict(entry.charges),
     }
 
 

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from gateway.booking import Booking
 from gateway.core.entry import Outcome
 from gateway.core.errors import GatewayError, LimitReached, Unavailable, UpstreamError
 from gateway.core.limit import HoldMode
 from gateway.core.request import Request
 from gateway.dialects.base import Dialect
-from gateway.routing import OUTPUT_TOKENS_GUESS, Chosen, Option
+from gateway.journey.booking import Booking
+from gateway.journey.routing import OUTPUT_TOKENS_GUESS, Chosen, Option
 from gateway.upstream.health import Health
 from gateway.upstream.retry import REFUSED_US, RetryBudget, retry_after_s, says_next, wait_s
 from gateway.upstream.wire import Answer, Lost, Unreached, Wire
@@ -116,14 +116,18 @@ class Asking:
         }
         vitals.begin(self._clock())
         try:
-            answer = await self._wire.post(provider.base_url + question.dialect.path, headers, body)
-            if answer.status >= 400:
-                raise await _refusal(answer)
+            return await self._good_answer(provider.base_url + question.dialect.path, headers, body)
         except BaseException as error:
             vitals.leave()
             self._note(booking, name, error)
             raise
-        return answer
+
+    async def _good_answer(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Raises ProviderRefused for any other, and what the wire raises."""
+        answer = await self._wire.post(url, headers, body)
+        if answer.status < 400:
+            return answer
+        raise await _refusal(answer)
 
     def _note(self, booking: Booking, name: str, error: BaseException) -> None:
         """What the failed attempt means for the books and for the deployment's health."""
@@ -140,7 +144,7 @@ class Asking:
             self._health.failed(name, self._clock())
 
 
-async def _refusal(answer: Answer) -> ProviderRefused | Lost:
+async def _refusal(answer: Answer) -> ProviderRefused:
     """The provider's error, read whole. A status of 400 or more is never charged for."""
     async with answer:
         try:

@@ -11,8 +11,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from gateway.asking import Question
-from gateway.booking import Books
 from gateway.cache.exact import ExactCache, Stored, question
 from gateway.cache.flights import Flight, Flights
 from gateway.core.caller import Key
@@ -22,8 +20,10 @@ from gateway.core.money import ZERO
 from gateway.core.price import Cost, CostStatus
 from gateway.core.usage import Usage
 from gateway.dialects.watch import StreamWatch
-from gateway.receipt import Receipt
-from gateway.relay import Client
+from gateway.journey.asking import Question
+from gateway.journey.booking import Books
+from gateway.journey.passage import Client
+from gateway.journey.receipt import Receipt
 from gateway.telemetry.metrics import Metrics
 
 HEADER = "x-fareway-cache"

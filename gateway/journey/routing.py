@@ -129,12 +129,19 @@ class Router:
         most = _output_max(deployment, book, request)
         guess = min(most, round(vitals.output_tokens or OUTPUT_TOKENS_GUESS))
         likely = Usage(input=min(request.input_tokens, body_bytes // BYTES_PER_TOKEN + 1), output=guess)
-        candidate = _candidate(deployment, vitals, now, price, likely, request, most)
+        candidate = _candidate(request, deployment, price, likely, most, vitals=vitals, now=now)
         return Option(deployment, price, candidate, book, most, guess)
 
 
 def _candidate(
-    deployment: Deployment, vitals: Vitals, now: float, price: Price | None, likely: Usage, request: Request, most: int
+    request: Request,
+    deployment: Deployment,
+    price: Price | None,
+    likely: Usage,
+    most: int,
+    *,
+    vitals: Vitals,
+    now: float,
 ) -> Candidate:
     return Candidate(
         name=deployment.name,

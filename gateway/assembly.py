@@ -1,0 +1,49 @@
+"""Parts that follow from the settings alone: a running gateway uses them, and so do commands that run none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from gateway.catalog.book import PriceBook
+from gateway.catalog.catalog import Catalog
+from gateway.catalog.providers import KNOWN, Deployment, Provider
+from gateway.config.settings import Settings, Target
+from gateway.journey.routing import Router
+from gateway.plugins import load_policy
+from gateway.upstream.health import Health
+
+SIMULATED_TIERS = {"premium": ("sim/sim-large",), "standard": ("sim/sim-medium",), "economy": ("sim/sim-small",)}
+
+
+def catalog(settings: Settings, book: Callable[[], PriceBook], clock: Callable[[], float]) -> Catalog:
+    """The names that these settings give to deployments."""
+    models = {
+        name: tuple(_deployment(target, settings.providers) for target in targets)
+        for name, targets in settings.models.items()
+    }
+    return Catalog(settings.providers, book, clock, models, settings.aliases, settings.tiers)
+
+
+def router(settings: Settings, names: Catalog, health: Health, clock: Callable[[], float]) -> Router:
+    """The router with the policies that these settings name."""
+    routing = settings.routing
+    return Router(
+        names,
+        health,
+        clock,
+        policy=(load_policy(routing.choice.policy), routing.choice.params),
+        auto=(load_policy(routing.auto.policy), routing.auto.params),
+        fallback=routing.fallback,
+    )
+
+
+def with_simulator(settings: Settings, url: str) -> Settings:
+    """These settings with the simulator as the only provider."""
+    provider = replace(KNOWN["sim"], base_url=f"{url}/v1")
+    return replace(settings, providers={"sim": provider}, tiers=settings.tiers or SIMULATED_TIERS)
+
+
+def _deployment(target: Target, providers: Mapping[str, Provider]) -> Deployment:
+    name, _, model = target.to.partition("/")
+    return Deployment(providers[name], model, weight=target.weight, output_tokens_max=target.output_tokens_max)

@@ -1,0 +1,107 @@
+"""One answer on its way to one caller, and what both ways of carrying it need."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.cache.flights import Flight
+from gateway.core.entry import Entry, Outcome
+from gateway.core.money import Money
+from gateway.core.usage import Report, Usage
+from gateway.dialects.watch import StreamWatch
+from gateway.journey.asking import Question
+from gateway.journey.booking import Booking
+from gateway.journey.routing import Option
+from gateway.tokens import Tokens
+from gateway.upstream.wire import Answer
+
+DRAIN_S_MAX = 120.0
+"""How long an answer nobody listens to any more is read, to learn what it cost."""
+
+OUTPUT_MARGIN = 16
+"""Tokens that a provider may have generated beyond what reached us before it noticed the abort."""
+
+
+class Client(Protocol):
+    """The caller's end of the connection. Every method raises ConnectionError once the caller is gone."""
+
+    async def start(self, status: int, headers: Mapping[str, str]) -> None:
+        """Begin an answer whose length is not known."""
+        ...
+
+    async def write(self, chunk: bytes) -> None:
+        """Send a piece of it, waiting while the caller reads slowly."""
+        ...
+
+    async def finish(self) -> None:
+        """End it."""
+        ...
+
+    async def respond(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """Send a whole answer at once."""
+        ...
+
+
+Headers = Callable[[Entry, Answer, float], dict[str, str]]
+"""The caller's headers: given the entry as far as it is known, the answer, and when its last part came in."""
+
+
+@dataclass(slots=True)
+class Passage:
+    """The answer, where it came from, where it goes, and the books that it closes."""
+
+    question: Question
+    option: Option
+    answer: Answer
+    booking: Booking
+    client: Client
+    headers: Headers
+    flight: Flight | None
+    tokens: Tokens
+    monotonic: Callable[[], float]  # For durations, in seconds.
+    first_token_ms: int | None = None
+
+    def read_report(self, message: bytes) -> Report:
+        """What a whole answer says about itself."""
+        return self.question.dialect.report(message, self.option.deployment.provider.quirks)
+
+    def watch(self) -> StreamWatch:
+        """Something to read the stream with, that knows this call's price."""
+        at = self.booking.draft.at
+
+        def price(report: Report) -> Money | None:
+            return self.option.cost(report.usage, report, at).total if report.usage else None
+
+        quirks = self.option.deployment.provider.quirks
+        facts = self.question.request.facts
+        return StreamWatch(self.question.dialect, quirks, wants_usage=facts.wants_usage, price=price)
+
+    def settle(self, outcome: Outcome, status: int, report: Report, usage: Usage) -> Entry:
+        """Book what the answer came to. A whole one is of use to whoever asks the same."""
+        cost = self.option.cost(usage, report, self.booking.draft.at)
+        entry = self.booking.settle(
+            outcome, status, usage=usage, cost=cost, report=report, first_token_ms=self.first_token_ms
+        )
+        if self.flight is not None and outcome is Outcome.OK:
+            self.flight.bought = entry
+        return entry
+
+    async def estimate(self, watch: StreamWatch) -> Usage:
+        """Usage as far as we can count it ourselves: a little too much rather than too little."""
+        request, model = self.question.request, self.option.deployment.model
+        given = request.input_tokens
+        if not request.input_exact:
+            given = min(given, await self.tokens.count(self.question.dialect.countable(self.question.body), model))
+        made = await self.tokens.count_text(watch.text, model) + OUTPUT_MARGIN
+        return Usage(input=given, output=made, final=False)
+
+
+def resume() -> None:
+    """This task was cancelled because its caller left. There is something to finish first."""
+    task = asyncio.current_task()
+    assert task is not None
+    while task.cancelling():
+        task.uncancel()
