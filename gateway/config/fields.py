@@ -19,6 +19,7 @@ from gateway.ledger.journal import SYNC_ALWAYS, SYNC_NEVER
 REFERENCE = r"\$\{.+\}"
 """What may stand for any scalar."""
 
+_KINDS = ("all", "org", "team", "user", "key")
 _NODE = r"^(all|(org|team|user|key):(\*|[^\s*]{1,200}))$"
 _LATER = frozenset({"redis", "rediss", "valkey", "postgres", "postgresql"})
 
@@ -31,8 +32,8 @@ def node(value: str) -> str:
     """Whom a limit speaks about: all, or org, team, user or key with a name or `*`. Raises UnreadableError."""
     if re.fullmatch(_NODE, value):
         return value
-    kind, _, name = value.partition(":")
-    hint = did_you_mean(kind, ("all", "org", "team", "user", "key")) if name or not value else ""
+    kind = value.partition(":")[0]
+    hint = "" if kind in _KINDS else did_you_mean(kind, _KINDS)
     raise UnreadableError(
         "must be all, org:x, team:x, user:x or key:<id>, where x may be *, such as team:research", hint
     )

@@ -44,6 +44,10 @@ class Findings:
         text = str(value).lower() if isinstance(value, bool) else str(value)
         return f', not "{text[:SHOWN_MAX]}{"…" if len(text) > SHOWN_MAX else ""}"'
 
+    def named(self, path: KeyPath, name: str) -> str:
+        """'"x"', or words in its place if the name comes from a reference."""
+        return f'"{name}"' if self.source(path) is Source.LITERAL else "of that name"
+
     def source(self, path: KeyPath) -> Source:
         """Where the text at this path came from."""
         return self.document.sources.get(path, Source.LITERAL)

@@ -31,9 +31,10 @@ class Names:
         """Note a deployment that is not "provider/model" with a provider that is there."""
         provider, slash, model = name.partition("/")
         if not (slash and provider and model) or any(c.isspace() for c in name):
-            self.findings.add(path, f'must be provider/model, such as openai/gpt-4o-mini, not "{name}"')
+            shown = self.findings.shown(path, name)
+            self.findings.add(path, f"must be provider/model, such as openai/gpt-4o-mini{shown}")
         elif provider not in self.providers:
-            self.findings.add(path, *self._no_provider(provider))
+            self.findings.add(path, *self._no_provider(path, provider))
 
     def check_model_or_deployment(self, path: KeyPath, name: str) -> None:
         """Note a name that is neither."""
@@ -47,9 +48,9 @@ class Names:
             self.check_deployment(path, name)
         else:
             otherwise = "define it under models, or write provider/model"
-            self.findings.add(path, f'there is no model "{name}"', hint or otherwise)
+            self.findings.add(path, f"there is no model {self.findings.named(path, name)}", hint or otherwise)
 
-    def _no_provider(self, name: str) -> tuple[str, str]:
+    def _no_provider(self, path: KeyPath, name: str) -> tuple[str, str]:
         if name in self.off:
             return f'the provider "{name}" is off', "turn it on under providers"
         if name in KNOWN:
@@ -57,7 +58,7 @@ class Names:
             hint = f"set {variable}, or name it under providers" if variable else f"write providers: {{{name}: {{}}}}"
             return f'the provider "{name}" is not enabled', hint
         hint = did_you_mean(name, {*self.providers, *KNOWN}, otherwise="name it under providers")
-        return f'there is no provider "{name}"', hint
+        return f"there is no provider {self.findings.named(path, name)}", hint
 
 
 def names_in(findings: Findings, shaped: Shaped, providers: Iterable[str]) -> Names:
@@ -83,7 +84,7 @@ def models(file: FarewayFile, names: Names) -> dict[str, tuple[Target, ...]]:
             path = _target_path(names.findings, ("models", model, "deployments", index))
             names.check_deployment(path, deployment.to)
             if deployment.to in seen:
-                names.findings.add(path, f'"{deployment.to}" is listed twice', "give it a weight instead")
+                names.findings.add(path, "is listed twice", "give it a weight instead")
             seen.add(deployment.to)
         result[model] = tuple(Target(d.to, d.weight, d.output_tokens_max) for d in section.deployments)
     return result
@@ -115,9 +116,9 @@ def tiers(file: FarewayFile, names: Names) -> dict[str, tuple[str, ...]]:
         for index, name in enumerate(members):
             path: KeyPath = ("tiers", tier, index)
             if name in file.aliases and name not in names.models:
-                names.findings.add(path, f'must be a model; "{name}" is an alias', f'write "{file.aliases[name]}"')
+                names.findings.add(path, f'must be a model; "{name}" is an alias', "write what it stands for")
             elif name in first:
-                names.findings.add(path, f'"{name}" is in the tier {first[name]} already')
+                names.findings.add(path, f"is in the tier {first[name]} already")
             else:
                 names.check_model_or_deployment(path, name)
             first.setdefault(name, tier)

@@ -22,10 +22,10 @@ def known_policy(dotted: str) -> str:
     except NoPolicy as error:
         names = built_in()
         hint = did_you_mean(dotted, names, otherwise=f"built in: {listed(names, 'and')}")
-        raise UnreadableError(str(error), hint, complete=True) from None
+        raise UnreadableError(str(error), hint, quotes=True) from None
     except Exception as error:  # noqa: BLE001 - A policy is anybody's code, and may fail in any way when it is loaded.
         message = f"the policy {dotted} cannot be loaded: {type(error).__name__}: {error}"
-        raise UnreadableError(message, complete=True) from None
+        raise UnreadableError(message, quotes=True) from None
     return dotted
 
 

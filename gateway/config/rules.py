@@ -25,7 +25,7 @@ def limits(sections: Mapping[int, LimitSection], findings: Findings) -> tuple[Li
         limit = _limit(section, path, findings)
         if limit is not None and limit.id in result:
             line = findings.line(("limits", result[limit.id][0]))
-            message = f"there is a limit for {limit.node} in {limit.unit} per {limit.span} in line {line} already"
+            message = f"is for the same node, unit and window as the limit in line {line}"
             findings.add(path, message, "keep one of them")
         elif limit is not None:
             result[limit.id] = (index, limit)

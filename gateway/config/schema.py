@@ -129,8 +129,8 @@ class RoutingSection(Section):
     policy: f.PolicyName | None = Field(default=None, description="By its dotted name; policies.cheapest if left out.")
     params: dict[str, Any] = Field(default_factory=dict, description="The policy's own.")
     fallback: f.Whole = Field(default=2, ge=0, le=20, description="Further candidates to try, at most.")
-    retry: RetrySection = RetrySection()
-    breaker: BreakerSection = BreakerSection()
+    retry: RetrySection = Field(default_factory=RetrySection)
+    breaker: BreakerSection = Field(default_factory=BreakerSection)
 
 
 class TimeoutsSection(Section):
@@ -154,7 +154,7 @@ class ExactSection(Section):
 class CacheSection(Section):
     """Caches."""
 
-    exact: ExactSection = ExactSection()
+    exact: ExactSection = Field(default_factory=ExactSection)
 
 
 class PricesSection(Section):
@@ -196,8 +196,8 @@ class FarewayFile(Section):
     ledger: f.SqliteFile | None = Field(
         default=None, description="What was charged; else ledger.db in the home directory."
     )
-    server: ServerSection = ServerSection()
-    journal: JournalSection = JournalSection()
+    server: ServerSection = Field(default_factory=ServerSection)
+    journal: JournalSection = Field(default_factory=JournalSection)
     providers: dict[
         f.ProviderName,
         Annotated[
@@ -210,9 +210,9 @@ class FarewayFile(Section):
     tiers: dict[Literal["premium", "standard", "economy"], list[str]] = Field(
         default_factory=dict, description="Which models or deployments are of which class."
     )
-    auto: AutoSection = AutoSection()
-    routing: RoutingSection = RoutingSection()
-    timeouts: TimeoutsSection = TimeoutsSection()
-    cache: CacheSection = CacheSection()
-    prices: PricesSection = PricesSection()
+    auto: AutoSection = Field(default_factory=AutoSection)
+    routing: RoutingSection = Field(default_factory=RoutingSection)
+    timeouts: TimeoutsSection = Field(default_factory=TimeoutsSection)
+    cache: CacheSection = Field(default_factory=CacheSection)
+    prices: PricesSection = Field(default_factory=PricesSection)
     limits: list[LimitSection] = Field(default_factory=list, description="Budgets and rate limits alike.")

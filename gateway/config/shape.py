@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from gateway.config.findings import Findings, dotted
 from gateway.config.problems import did_you_mean, listed
+from gateway.config.references import Source
 from gateway.config.schema import FarewayFile, LimitSection
 from gateway.config.units import UnreadableError
 from gateway.config.yaml_file import KeyPath
@@ -81,11 +82,8 @@ def _last_first(path: KeyPath) -> int:
 def _remove(value: Any, path: KeyPath) -> None:
     *parents, last = path
     for step in parents:
-        if step not in value:
-            return
         value = value[step]
-    if isinstance(last, int) or last in value:
-        del value[last]
+    del value[last]
 
 
 def _explain(findings: Findings, detail: ErrorDetails) -> None:
@@ -98,12 +96,18 @@ def _explain(findings: Findings, detail: ErrorDetails) -> None:
     elif kind == "missing":
         findings.add(path, "is missing")
     elif isinstance(error := context.get("error"), UnreadableError):
-        shown = "" if error.complete else findings.shown(path, detail["input"])
-        findings.add(path, f"{error}{shown}", error.hint, at_key=at_key)
+        findings.add(path, _readable(findings, path, error, detail["input"]), error.hint, at_key=at_key)
     else:
         words = _WORDS[kind](context) if kind in _WORDS else detail["msg"]
         hint = did_you_mean(detail["input"], _expected(context)) if isinstance(detail["input"], str) else ""
         findings.add(path, words + findings.shown(path, detail["input"]), hint, at_key=at_key)
+
+
+def _readable(findings: Findings, path: KeyPath, error: UnreadableError, value: object) -> str:
+    """The message and the value, if the value may be shown."""
+    if error.quotes:
+        return str(error) if findings.source(path) is Source.LITERAL else "cannot be used"
+    return f"{error}{findings.shown(path, value)}"
 
 
 def _expected(context: _Context) -> list[str]:

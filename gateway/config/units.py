@@ -29,13 +29,13 @@ DURATION_MAX = Decimal(86400 * 3660)
 class UnreadableError(ValueError):
     """A value is not written as it must be. The message shows a right example.
 
-    It does not show the value, which may be a secret, unless `complete` says that nothing is to be added to it.
+    It does not show the value, which may be a secret, unless `quotes` says so.
     """
 
-    def __init__(self, message: str, hint: str = "", *, complete: bool = False) -> None:
+    def __init__(self, message: str, hint: str = "", *, quotes: bool = False) -> None:
         super().__init__(message)
         self.hint = hint
-        self.complete = complete
+        self.quotes = quotes
 
 
 class Amount(NamedTuple):

@@ -27,6 +27,6 @@ def wrong(configured, tmp_path):
             configured(text, **environ)
         lines = str(error.value).splitlines()
         assert all(line.startswith(f"{tmp_path}/fareway.yaml") for line in lines)
-        return [line.removeprefix(f"{tmp_path}/fareway.yaml:").replace(" error: ", " ", 1) for line in lines]
+        return [line.removeprefix(f"{tmp_path}/fareway.yaml:").replace(": error: ", " ", 1) for line in lines]
 
     return read

@@ -64,22 +64,8 @@ def test_as_written(read, text, value):
         (units.percentage, ["10", 10, 0.1, "101%", "-1%"]),
         (units.factor, ["3", 3, "1x", "2.5x", "x"]),
         (units.whole, ["5.0", 5.0, True, "-1", "five", None]),
-        (
-            units.amount,
-            [
-                500,
-                "500",
-                "usd",
-                "500 eur",
-                "$5 usd",
-                "-5 usd",
-                "1.5 tokens",
-                "8 concurrents",
-                "$9000000.01",
-                "1k tokens",
-            ]
-            + ["0.0000000001 usd", f"{units.COUNT_MAX + 1} tokens", "$١"],
-        ),
+        (units.amount, [500, "500", "usd", "500 eur", "$5 usd", "-5 usd", "1.5 tokens", "8 concurrents", "1k tokens"]),
+        (units.amount, ["$9000000.01", "0.0000000001 usd", f"{units.COUNT_MAX + 1} tokens", "$١", None]),
     ],
 )
 def test_refused_with_an_example_that_works(read, texts):

@@ -1,0 +1,170 @@
+"""Loading: defaults, what each key becomes, and which providers are there."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from gateway.catalog.providers import KNOWN, Provider
+from gateway.config.load import load
+from gateway.config.problems import ConfigError
+from gateway.config.settings import Cache, PolicyChoice, Prices, Server, Settings, Target, Timeouts
+from gateway.core.limit import HoldMode, Limit, Mode, Span, Unit
+from gateway.dialects.base import Quirk
+from gateway.ledger.journal import SYNC_ALWAYS, SYNC_NEVER
+
+HOME = Path("/home/me/.fareway")
+DEFAULTS = Settings(HOME, HOME / "state.db", HOME / "ledger.db", HOME / "journal")
+
+
+@pytest.mark.parametrize("text", ["", "# only a comment", "server:", "{}", "routing: {retry: }\nlimits:\nproviders:"])
+def test_an_empty_file_is_all_defaults(configured, text):
+    """Which also shows that the defaults of the schema are those of the settings."""
+    assert configured(text) == DEFAULTS
+
+
+def test_no_file_is_all_defaults():
+    assert load(None, {"HOME": "/home/me"}) == DEFAULTS
+
+
+def test_the_home_directory(configured, tmp_path):
+    assert load(None, {"FAREWAY_HOME": "/data"}).ledger == Path("/data/ledger.db")
+    assert configured("home: ~/x", FAREWAY_HOME="/data").state == Path("/home/me/x/state.db")
+    assert configured("home: data").journal == tmp_path / "data" / "journal"
+    assert load(None, {}).home == Path.home() / ".fareway"
+
+
+def test_files(configured, tmp_path):
+    settings = configured("state: sqlite:///a/s.db\nledger: sqlite:////b/l.db\njournal: {dir: j}")
+    assert (settings.state, settings.ledger) == (Path("/a/s.db"), Path("/b/l.db"))
+    assert settings.journal == tmp_path / "j"
+
+
+@pytest.mark.parametrize(("text", "value"), [("50ms", 0.05), ("2s", 2.0), ("os", SYNC_NEVER), ("always", SYNC_ALWAYS)])
+def test_journal_sync(configured, text, value):
+    assert configured(f"journal: {{sync: {text}}}").journal_sync_s == value
+
+
+def test_plain_sections(configured):
+    settings = configured("""
+server: {host: 0.0.0.0, port: 0, body_max: 1MB, header_timeout: 1s, body_timeout: 2s, drain: 0s}
+timeouts: {connect: 1s, first_byte: 2s, idle: 3s, total: 1m}
+cache: {exact: {ttl: 1d, max: 512MB}}
+prices: {feed: "https://example.com/p.json", every: 2h, guard: 5x, unknown: allow}
+routing: {policy: policies.weighted, params: {a: [1]}, fallback: 0, retry: {rounds: 0, budget: 5%}}
+auto: {policy: policies.fastest}
+""")
+    assert settings.server == Server("0.0.0.0", 0, 10**6, 1.0, 2.0, 0.0)
+    assert settings.timeouts == Timeouts(1.0, 2.0, 3.0, 60.0)
+    assert settings.cache == Cache(86400.0, 512 * 10**6)
+    assert settings.prices == Prices("https://example.com/p.json", 7200.0, 5, "allow")
+    assert settings.routing.choice == PolicyChoice("policies.weighted", {"a": [1]})
+    assert settings.routing.auto == PolicyChoice("policies.fastest")
+    assert (settings.routing.fallback, settings.routing.retry_rounds, settings.routing.retry_budget) == (0, 0, 0.05)
+
+
+def test_breaker(configured):
+    routing = configured("routing: {breaker: {failures: 2, open: 1m}}").routing
+    assert (routing.breaker_failures, routing.breaker_open_s) == (2, 60.0)
+
+
+def test_numbers_and_truth_values_may_come_from_references(configured):
+    settings = configured(
+        'server: {port: "${PORT}"}\nproviders: {l: {base_url: "http://l", selfhosted: "${OWN}"}}', PORT="80", OWN="true"
+    )
+    assert settings.server.port == 80
+    assert settings.providers["l"].selfhosted is True
+
+
+def test_names(configured):
+    settings = configured(
+        """
+models:
+  m: {deployments: [openai/a, {to: openai/b/c, weight: 0, output_tokens_max: 5}]}
+aliases: {fast: m, direct: openai/x, clever: premium, any: auto}
+tiers: {premium: [m], economy: [openai/x]}
+""",
+        OPENAI_API_KEY="k",
+    )
+    assert settings.models == {"m": (Target("openai/a"), Target("openai/b/c", 0, 5))}
+    assert settings.aliases == {"fast": "m", "direct": "openai/x", "clever": "premium", "any": "auto"}
+    assert settings.tiers == {"premium": ("m",), "economy": ("openai/x",)}
+
+
+def test_limits(configured):
+    settings = configured("""
+limits:
+  - {node: all, amount: $5000, window: lifetime}
+  - {node: team:research, amount: 500 usd, window: month, timezone: Europe/Zurich, mode: soft, hold: strict}
+  - {node: "key:*", amount: 60000 tokens, window: minute}
+  - {node: "user:a@x.com", amount: 8 concurrent, mode: shadow}
+""")
+    assert settings.limits == (
+        Limit("all", Unit.USD, 5000 * 10**9, Span.LIFETIME),
+        Limit("team:research", Unit.USD, 500 * 10**9, Span.MONTH, "Europe/Zurich", Mode.SOFT, HoldMode.STRICT),
+        Limit("key:*", Unit.TOKENS, 60000, Span.MINUTE),
+        Limit("user:a@x.com", Unit.CONCURRENT, 8, Span.RUNNING, mode=Mode.SHADOW),
+    )
+
+
+def test_price_overrides(configured):
+    entry = "{model: My-Model, input: 0.10/M, output: 0.40/M, from: 2026-12-01}"
+    (override,) = configured(f"prices: {{overrides: [{entry}]}}").prices.overrides
+    assert (override.model, override.since, override.rates["input"]) == ("my-model", date(2026, 12, 1), 100_000)
+
+
+@pytest.mark.parametrize("text", ["", "providers: {mistral: {key: '${M}'}}", "providers: {groq: }"])
+def test_the_environment_enables_providers(configured, text):
+    settings = configured(text, OPENAI_API_KEY=" sk-1\n", GROQ_API_KEY="gsk", M="m")
+    assert settings.providers["openai"] == replace(KNOWN["openai"], key="sk-1")
+    assert settings.providers["groq"] == replace(KNOWN["groq"], key="gsk")
+
+
+@pytest.mark.parametrize("off", ["off", "false"])
+def test_the_file_turns_providers_off(configured, off):
+    assert set(configured(f"providers: {{groq: {off}}}", OPENAI_API_KEY="k", GROQ_API_KEY="k").providers) == {"openai"}
+
+
+def test_azure_is_not_found_by_its_key_alone():
+    assert load(None, {"AZURE_OPENAI_API_KEY": "k", "GROQ_API_KEY": ""}).providers == {}
+
+
+def test_a_bad_key_in_the_environment():
+    with pytest.raises(ConfigError) as error:
+        load(None, {"OPENAI_API_KEY": "two\nlines"})
+    assert str(error.value) == "environment: error: OPENAI_API_KEY must be one line of plain characters, as keys are"
+
+
+def test_the_simulator_needs_nothing(configured):
+    assert configured("providers: {sim: }").providers == {"sim": KNOWN["sim"]}
+
+
+def test_what_a_provider_may_say(configured):
+    settings = configured(
+        """
+providers:
+  openai: {base_url: "https://eu.example.com/v1/", bills_after_abort: true}
+  xai: {key: "${X}", quirks: []}
+  azure: {key: "${X}", base_url: "https://me.openai.azure.com/openai/v1"}
+  local: {base_url: "http://10.0.0.5:8000/v1", selfhosted: yes, auth: x-key, key: "${X}", prices: together,
+          headers: {X-Team: a, X-Token: "t ${X}"}, quirks: [output_is_the_rest]}
+""",
+        OPENAI_API_KEY="k",
+        X="x",
+    )
+    assert settings.providers["openai"] == replace(
+        KNOWN["openai"], key="k", base_url="https://eu.example.com/v1", bills_after_abort=True
+    )
+    assert settings.providers["xai"].quirks == frozenset()
+    assert settings.providers["azure"].authorization() == {"api-key": "x"}
+    assert settings.providers["local"] == Provider(
+        "local",
+        "http://10.0.0.5:8000/v1",
+        key="x",
+        auth="x-key",
+        prices="together",
+        headers={"X-Team": "a", "X-Token": "t x"},
+        quirks=frozenset({Quirk.OUTPUT_IS_THE_REST}),
+        selfhosted=True,
+    )

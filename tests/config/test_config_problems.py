@@ -1,0 +1,215 @@
+"""Each kind of mistake: where it is said to be, what is said, and what is suggested."""
+
+import pytest
+
+from gateway.config.problems import Problem, closest
+
+LIMIT = "such as 500 usd, $500, 60000 tokens, 600 requests or 8 concurrent"
+NODES = "must be all, org:x, team:x, user:x or key:<id>, where x may be *, such as team:research"
+URL = "such as https://api.example.com/v1"
+LIMIT_KEYS = "node, amount, window, timezone, mode and hold"
+OPENAI = {"OPENAI_API_KEY": "k"}
+
+SHAPES = [
+    ("server: {prot: 1}", '1:10 server.prot: unknown key; did you mean "port"?'),
+    ("sever: {}", '1:1 sever: unknown key; did you mean "server"?'),
+    (
+        "limits: [{node: all, amount: $5, window: day, x: 1}]",
+        f"1:47 limits[0].x: unknown key; limits[0] has {LIMIT_KEYS}",
+    ),
+    ("server: 4000", '1:9 server: must be a mapping, such as {key: value}, not "4000"'),
+    ("server:\n  port: five", '2:9 server.port: must be a whole number, such as 5, not "five"'),
+    ("server: {port: 70000}", '1:16 server.port: must be 65535 or less, not "70000"'),
+    ("server: {port: true}", '1:16 server.port: must be a whole number, such as 5, not "true"'),
+    ("server: {host: 1}", '1:16 server.host: must be a text, not "1"'),
+    ("server: {host: ''}", '1:16 server.host: must not be empty, not ""'),
+    (
+        "server: {drain: 30}",
+        '1:17 server.drain: must be a duration with its unit, such as 30s, 5m, 1h, 1d or 50ms, not "30"',
+    ),
+    ("server: {drain: [1]}", "1:17 server.drain: must be a duration with its unit, such as 30s, 5m, 1h, 1d or 50ms"),
+    (
+        "server: {body_max: 20}",
+        '1:20 server.body_max: must be a size with its unit, such as 20MB, 20MiB or 512KB, not "20"',
+    ),
+    ("routing: {retry: {budget: 10}}", '1:27 routing.retry.budget: must be a percentage, such as 10%, not "10"'),
+    ("prices: {guard: 3}", '1:17 prices.guard: must be a whole factor with an x, such as 3x, not "3"'),
+    ("prices: {unknown: alow}", '1:19 prices.unknown: must be refuse or allow, not "alow"; did you mean "allow"?'),
+    (
+        "prices: {feed: on}",
+        "1:16 prices.feed: must be off, or an http or https URL, such as https://example.com/prices.json",
+    ),
+    ("prices: {feed: 'https://u:hidden@x'}", f"1:16 prices.feed: must have no user or password in it, {URL}"),
+    (
+        "journal: {sync: never}",
+        '1:17 journal.sync: must be os, always, or a duration with its unit, such as 50ms, not "never"',
+    ),
+    ("limits: {}", "1:9 limits: must be a list, such as [a, b]"),
+    ("limits: 5", '1:9 limits: must be a list, such as [a, b], not "5"'),
+    ("models: {m: {}}", "1:13 models.m.deployments: is missing"),
+    ("models: {m: {deployments: []}}", "1:27 models.m.deployments: must not be empty"),
+    ("models: {a b: {deployments: [x/y]}}", "1:10 models.a b: must be a name without spaces, such as gpt-4o-mini"),
+    ("tiers: {premum: []}", '1:9 tiers.premum: must be premium, standard or economy; did you mean "premium"?'),
+    (
+        "state: redis://:hidden@h",
+        "1:8 state: cannot be redis: that is not in this version; write sqlite:///var/lib/fareway/file.db",
+    ),
+    (
+        "ledger: postgresql://h",
+        "1:9 ledger: cannot be postgresql: that is not in this version; write sqlite:///var/lib/fareway/file.db",
+    ),
+    ("state: sqlite://x.db", "1:8 state: must be a file such as sqlite:///var/lib/fareway/file.db, with three slashes"),
+    ("server: {port: 1, port: 2}", '1:19 the key "port" is there twice, first in line 1'),
+    ("home: ${NOPE}", "1:7 home: the environment variable NOPE is not set; set it, or give a default: ${NOPE:-…}"),
+]
+
+POLICIES = [
+    (
+        "routing: {policy: cheapest}",
+        (
+            "1:19 routing.policy: there is no module 'cheapest': No module named 'cheapest'; "
+            'did you mean "policies.cheapest"?'
+        ),
+    ),
+    (
+        "auto: {policy: policies.parts}",
+        (
+            "1:16 auto.policy: 'policies.parts' has no function `choose(request, candidates, "
+            'context)`; did you mean "policies.fastest"?'
+        ),
+    ),
+    (
+        "auto: {policy: a/b}",
+        '1:16 auto.policy: must be a policy by its dotted name, such as policies.cheapest, not "a/b"',
+    ),
+    ("auto: {params: {a: 1}}", "1:8 auto.params: means nothing without a policy; write policy: policies.tiered"),
+    (
+        "routing: {params: {a: 1}}",
+        "1:11 routing.params: means nothing without a policy; write policy: policies.cheapest",
+    ),
+]
+
+LIMITS = [
+    ("limits: [{node: team, amount: $5, window: day}]", f'1:17 limits[0].node: {NODES}, not "team"'),
+    (
+        "limits: [{node: 'tem:x', amount: $5, window: day}]",
+        f'1:17 limits[0].node: {NODES}, not "tem:x"; did you mean "team"?',
+    ),
+    ("limits: [{node: 'team:a*', amount: $5, window: day}]", f'1:17 limits[0].node: {NODES}, not "team:a*"'),
+    ("limits: [{amount: $5, window: day}]", "1:10 limits[0].node: is missing"),
+    (
+        "limits: [{node: all, amount: 5, window: day}]",
+        f'1:30 limits[0].amount: must be an amount with its unit, {LIMIT}, not "5"',
+    ),
+    (
+        "limits: [{node: all, amount: $9000001, window: day}]",
+        (
+            "1:30 limits[0].amount: must be $9000000.00 at most, "
+            'which is what shared stores can count, such as 500 usd, not "$9000001"'
+        ),
+    ),
+    (
+        "limits: [{node: all, amount: $5}]",
+        (
+            "1:10 limits[0].window: is missing; usd need one of "
+            "second, minute, hour, day, week, month, quarter or lifetime"
+        ),
+    ),
+    (
+        "limits: [{node: all, amount: 8 concurrent, window: day}]",
+        "1:44 limits[0].window: calls in flight have no window; leave it out",
+    ),
+    (
+        "limits: [{node: all, amount: $5, window: mnth}]",
+        (
+            "1:42 limits[0].window: must be second, minute, hour, day, week, month, quarter "
+            'or lifetime, not "mnth"; did you mean "month"?'
+        ),
+    ),
+    (
+        "limits: [{node: all, amount: $5, window: day, timezone: Europe/Zurch}]",
+        (
+            "1:57 limits[0].timezone: must be a time zone by its IANA "
+            'name, such as Europe/Zurich, not "Europe/Zurch"; did you mean "Europe/Zurich"?'
+        ),
+    ),
+    (
+        "limits: [{node: all, amount: $5, window: day, timezone: ../UTC}]",
+        (
+            "1:57 limits[0].timezone: must be a time zone by its IANA name, such as Europe/Zurich, "
+            'not "../UTC"; did you mean "UTC"?'
+        ),
+    ),
+    (
+        "limits:\n- {node: all, amount: $5, window: day}\n- {node: all, amount: $6, window: day}",
+        "3:3 limits[1]: is for the same node, unit and window as the limit in line 2; keep one of them",
+    ),
+]
+
+PRICES = [
+    (
+        "prices: {overrides: [{model: m, inptu: 1/M}]}",
+        '1:33 prices.overrides[0].inptu: unknown key; did you mean "input"?',
+    ),
+    (
+        "prices: {overrides: [{model: m, input: 1}]}",
+        "1:40 prices.overrides[0].input: must be US dollars such as '0.10/M', not 1",
+    ),
+    ("prices: {overrides: [{input: 1/M}]}", "1:22 prices.overrides[0].model: is missing"),
+    ("prices: {overrides: [{model: m}]}", "1:22 prices.overrides[0]: sets no rate"),
+    ("prices: {overrides: [x]}", '1:22 prices.overrides[0]: must be a mapping, such as {key: value}, not "x"'),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), SHAPES + POLICIES + LIMITS + PRICES)
+def test_one_mistake_is_one_problem_at_its_place(wrong, text, said):
+    assert wrong(text, **OPENAI) == [said]
+
+
+def test_everything_at_once_by_line(wrong):
+    """One bad entry hides nothing about the others, and causes no second complaint about itself."""
+    said = wrong(
+        """
+limits:
+  - {node: all, amount: 5, window: day}
+  - {node: all, amount: $5}
+  - {node: all, amount: $5, window: day}
+  - {node: all, amount: $6, window: day}
+models:
+  m: {deployments: [openai/x], wieght: 1}
+  n: {deployments: [groq/x]}
+aliases: {a: m, b: opnai/x}
+providers:
+  openai: {key: "${NOPE}", auht: x}
+  mistral: {}
+server: {prot: 1}
+prices: {guard: 1, overrides: [{model: m}]}
+"""
+    )
+    assert [line.split(":")[0] for line in said] == ["3", "4", "6", "8", "9", "10", "12", "12", "13", "14", "15", "15"]
+
+
+def test_a_policy_that_fails_to_load(wrong, tmp_path, monkeypatch):
+    (tmp_path / "broken_policy.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(tmp_path)
+    said = "1:19 routing.policy: the policy broken_policy cannot be loaded: ZeroDivisionError: division by zero"
+    assert wrong("routing: {policy: broken_policy}") == [said]
+
+
+def test_a_value_is_shown_only_if_it_stands_in_the_file(wrong):
+    assert wrong("server: {port: '${P}'}", P="hidden") == ["1:16 server.port: must be a whole number, such as 5"]
+    entry = "{model: m, input: '${P}'}"
+    assert wrong(f"prices: {{overrides: [{entry}]}}", P="hidden") == [
+        "1:40 prices.overrides[0].input: is not what it must be"
+    ]
+
+
+def test_long_values_are_cut(wrong):
+    (said,) = wrong(f"server: {{port: {'x' * 100}}}")
+    assert said.endswith(f'not "{"x" * 40}…"')
+
+
+def test_rendering():
+    assert str(Problem("f.yaml", 12, 5, "a", "b")) == "f.yaml:12:5: error: a; b"
+    assert str(Problem("environment", 0, 0, "a")) == "environment: error: a"
+    assert closest("OPENAI", ["openai", "groq"]) == "openai"
