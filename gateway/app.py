@@ -30,7 +30,7 @@ from gateway.ledger.sqlite import SqliteLedger
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
 from gateway.pipeline import Pipeline
-from gateway.pricing import Pricing
+from gateway.prices.current import Pricing
 from gateway.simulator import Settings as SimulatorSettings
 from gateway.simulator import start as start_simulator
 from gateway.stores.sqlite import SqliteStore
@@ -112,7 +112,16 @@ class Gateway:
             total_s=timeouts.total_s,
         )
         self._stack.push_async_callback(self.wire.close)
-        self.pricing = Pricing(settings.prices, self.wire.get, self._clock, self._prices_changed)
+        prices = settings.prices
+        self.pricing = Pricing(
+            prices.overrides,
+            self.wire.get,
+            self._clock,
+            self._prices_changed,
+            feed_url=prices.feed_url,
+            feed_every_s=prices.feed_every_s,
+            guard_factor=prices.guard_factor,
+        )
         self.catalog = catalog(settings, lambda: self.pricing.book, self._clock)
         self.health = Health(failures_max=routing.breaker_failures, open_s=routing.breaker_open_s)
         self.router = router(settings, self.catalog, self.health, self._clock)

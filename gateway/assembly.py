@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from gateway.catalog.book import PriceBook
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import KNOWN, Deployment, Provider
 from gateway.config.settings import Settings, Target
 from gateway.journey.routing import Router
 from gateway.plugins import load_policy
+from gateway.prices.book import PriceBook
 from gateway.upstream.health import Health
 
 SIMULATED_TIERS = {"premium": ("sim/sim-large",), "standard": ("sim/sim-medium",), "economy": ("sim/sim-small",)}

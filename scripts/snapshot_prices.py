@@ -1,4 +1,4 @@
-"""Writes the bundled price snapshot into gateway/catalog/, the same bytes on every run.
+"""Writes the bundled price snapshot into gateway/prices/, the same bytes on every run.
 
 Run it in a throwaway environment, so that the calculator never becomes a dependency of the gateway:
 
@@ -130,7 +130,7 @@ def main() -> None:
     """Write the two data files and the header that names and pins them."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--litellm", type=Path, required=True, help="the litellm wheel")
-    options.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "gateway" / "catalog")
+    options.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "gateway" / "prices")
     chosen = options.parse_args()
     header = {
         "id": f"genai-prices-{GENAI_PRICES}",

@@ -1,1 +1,1 @@
-"""The price book: what each model costs, from dated data that is replaced whole and never edited."""
+"""Names, and what stands behind them: models, deployments, providers."""

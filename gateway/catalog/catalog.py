@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
-from gateway.catalog.book import PriceBook
 from gateway.catalog.providers import Deployment, Provider
 from gateway.core.errors import UnknownModel
 from gateway.core.route import TIERS
+from gateway.prices.book import PriceBook
 
 AUTO = "auto"
 NAMES_REMEMBERED_MAX = 4096  # Callers may invent any number of names.

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from gateway.assembly import catalog
-from gateway.catalog.bundled import price_book
 from gateway.cli.settings import settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.config.json_schema import json_schema
 from gateway.config.settings import Settings
 from gateway.core.limit import Limit, Unit, amount_text
 from gateway.core.money import Money
+from gateway.prices.bundled import price_book
 
 _COLUMNS = ("name", "deployment", "tier", "input_usd", "cached_usd", "output_usd", "price")
 _PER_MILLION = 1_000_000

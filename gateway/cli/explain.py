@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from gateway.assembly import catalog, router, with_simulator
-from gateway.catalog.bundled import price_book
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import print_rows
 from gateway.config.settings import Settings
@@ -25,6 +24,7 @@ from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dialects.openai_embeddings import OpenAIEmbeddings
 from gateway.journey.asking import Question
 from gateway.journey.routing import Chosen, Option, bounded
+from gateway.prices.bundled import price_book
 from gateway.tokens import Tokens
 from gateway.upstream.health import Health
 

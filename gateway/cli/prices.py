@@ -6,12 +6,12 @@ import argparse
 import time
 from typing import Any
 
-from gateway.catalog.bundled import price_book
 from gateway.catalog.providers import KNOWN
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.core.money import Money
 from gateway.core.price import Price
+from gateway.prices.bundled import price_book
 
 _COLUMNS = ("tier", "above_tokens", "input_usd", "cache_read_usd", "cache_write_usd", "output_usd", "request_usd")
 

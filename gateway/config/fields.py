@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, WithJsonSchema
 
-from gateway.catalog.overrides import OTHERS, RATES
 from gateway.config import units
 from gateway.config.policies import known_policy
 from gateway.config.problems import did_you_mean
 from gateway.config.units import Amount, UnreadableError
 from gateway.ledger.journal import SYNC_ALWAYS, SYNC_NEVER
+from gateway.prices.overrides import OTHERS, RATES
 
 REFERENCE = r"\$\{.+\}"
 """What may stand for any scalar."""
@@ -132,7 +132,7 @@ def _model(value: str) -> str:
 
 
 def _price_schema() -> dict[str, Any]:
-    """One override, as `gateway.catalog.overrides` reads it."""
+    """One override, as `gateway.prices.overrides` reads it."""
     rate = {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?/M$", "description": "USD per million tokens."}
     request = {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?/K$", "description": "USD per thousand calls."}
     properties: dict[str, Any] = {name: request if name == "request" else rate for name in RATES}

@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.catalog.overrides import OTHERS, RATES, Override, OverrideError, read_override
 from gateway.config.findings import Findings, dotted
 from gateway.config.problems import did_you_mean, listed
 from gateway.config.references import Source
 from gateway.config.schema import LimitSection
 from gateway.config.yaml_file import KeyPath
 from gateway.core.limit import Limit, Span, Unit
+from gateway.prices.overrides import OTHERS, RATES, Override, OverrideError, read_override
 
 WINDOWS = tuple(span.value for span in Span if span is not Span.RUNNING)
 

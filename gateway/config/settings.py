@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gateway.catalog.overrides import Override
 from gateway.catalog.providers import Provider
 from gateway.core.limit import Limit
+from gateway.prices.overrides import Override
 
 
 @dataclass(frozen=True, slots=True)

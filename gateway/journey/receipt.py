@@ -11,8 +11,8 @@ from gateway.core.entry import Entry, Outcome
 from gateway.core.money import Money
 from gateway.core.price import CostStatus
 
-CacheUse = str
-"""hit, joined, miss or off."""
+TEXT_MAX = 300
+"""Characters of one header's value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Receipt:
     """One answer's headers. For a stream they leave before the cost is known: then they tell what is held."""
 
     entry: Entry  # Settled, or the draft of a stream that has just begun.
-    cache: CacheUse
+    cache: str  # hit, joined, miss or off.
     overhead_ms: float
     remaining: Money | None
 
@@ -51,7 +51,10 @@ class Receipt:
 
 def _plain(text: str) -> str:
     """Text that may stand in a header: other people's names can hold anything."""
-    return "".join(c if " " <= c <= "~" else "?" for c in text[:300])
+    text = text[:TEXT_MAX]
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if " " <= c <= "~" else "?" for c in text)
 
 
 def document(entry: Entry) -> dict[str, Any]:

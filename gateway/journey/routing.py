@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway import tokens
-from gateway.catalog.book import PriceBook
 from gateway.catalog.catalog import AUTO, Catalog
 from gateway.catalog.providers import Deployment
 from gateway.core.errors import NoPrice
@@ -17,6 +16,7 @@ from gateway.core.price import UNPRICED, Cost, CostStatus, Price
 from gateway.core.request import Request
 from gateway.core.route import Candidate, Context, Decision, Policy
 from gateway.core.usage import Report, Usage
+from gateway.prices.book import PriceBook
 from gateway.upstream.health import Health, Vitals
 
 OUTPUT_TOKENS_MAX = 32_768

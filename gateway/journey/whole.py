@@ -34,19 +34,18 @@ async def carry_whole(passage: Passage) -> None:
 
 async def _read_to_the_end(passage: Passage) -> bytes:
     """The whole body, even if the caller leaves meanwhile: a call that does not stream bills in full."""
-    reading = asyncio.ensure_future(passage.answer.read())
     try:
-        return await asyncio.shield(reading)
+        return await passage.answer.read()
     except asyncio.CancelledError:
-        await _settle_unheard(passage, reading)
+        await _settle_unheard(passage)
         raise
 
 
-async def _settle_unheard(passage: Passage, reading: asyncio.Future[bytes]) -> None:
+async def _settle_unheard(passage: Passage) -> None:
     resume()
     try:
         async with asyncio.timeout(DRAIN_S_MAX):
-            report = passage.read_report(await reading)
+            report = passage.read_report(await passage.answer.read())
     except (Lost, TimeoutError):
         passage.booking.settle_in_full(Outcome.HUNG_UP, 499)
         return

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Self
+from urllib.request import getproxies
 
 import aiohttp
 
@@ -40,6 +41,7 @@ class Answer:
     def __init__(self, response: aiohttp.ClientResponse, idle_s: float) -> None:
         self._response = response
         self._idle_s = idle_s
+        self._parts: list[bytes] = []  # Of a whole body, as far as `read` has come.
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
 
@@ -51,6 +53,9 @@ class Answer:
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives. Raises Lost if it breaks off or stays silent too long."""
         content = self._response.content
+        if content.is_eof() and (rest := content.read_nowait()):  # All of it came with the head.
+            yield rest
+            return
         while True:
             try:
                 async with asyncio.timeout(self._idle_s):
@@ -64,14 +69,15 @@ class Answer:
             yield chunk
 
     async def read(self) -> bytes:
-        """The whole body. Raises Lost, and UpstreamError if it is larger than READ_BYTES_MAX."""
-        parts, size = [], 0
+        """The whole body; a reader that was cancelled may begin again and misses nothing.
+
+        Raises Lost, also if the body is larger than READ_BYTES_MAX.
+        """
         async for chunk in self.chunks():
-            parts.append(chunk)
-            size += len(chunk)
-            if size > READ_BYTES_MAX:
+            self._parts.append(chunk)
+            if sum(map(len, self._parts)) > READ_BYTES_MAX:
                 raise Lost("The provider's answer is too large.")
-        return b"".join(parts)
+        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
 
     def close(self) -> None:
         """Done with it. If the body was not read to its end, the connection is cut, which aborts the call."""
@@ -100,7 +106,7 @@ class Wire:
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("User-Agent", "Accept"),
-            trust_env=True,
+            trust_env=bool(getproxies()),  # Asking costs a look at ~/.netrc for every call.
         )
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:

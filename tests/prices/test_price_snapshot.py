@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gateway.catalog import bundled
-from gateway.catalog.feed import FeedError
-from gateway.catalog.rates import figures, inexact, scale
+from gateway.prices import bundled
+from gateway.prices.feed import FeedError
+from gateway.prices.rates import figures, inexact, scale
 
 PROVIDERS = [
     "openai",

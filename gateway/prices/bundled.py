@@ -11,11 +11,11 @@ from importlib.resources import files
 import msgspec
 import yaml
 
-from gateway.catalog.book import OutputLimits, PriceBook
-from gateway.catalog.feed import Feed, FeedError, parse
-from gateway.catalog.overrides import Override, read_overrides
+from gateway.prices.book import OutputLimits, PriceBook
+from gateway.prices.feed import Feed, FeedError, parse
+from gateway.prices.overrides import Override, read_overrides
 
-HERE = files("gateway.catalog")
+HERE = files("gateway.prices")
 
 
 class Header(msgspec.Struct, frozen=True):

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.catalog.feed import FeedError, parse
-from gateway.catalog.match import find
+from gateway.prices.feed import FeedError, parse
+from gateway.prices.match import find
 
 
 def body(prices=None, match=None, **model):

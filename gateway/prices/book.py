@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from gateway.catalog.compose import Dated, compose
-from gateway.catalog.feed import Feed
-from gateway.catalog.match import LONGEST_NAME, Found, find
-from gateway.catalog.overrides import Override
-from gateway.catalog.rates import Inexact, inexact
-from gateway.catalog.recent import Recent
 from gateway.core.price import Price
+from gateway.prices.compose import Dated, compose
+from gateway.prices.feed import Feed
+from gateway.prices.match import LONGEST_NAME, Found, find
+from gateway.prices.overrides import Override
+from gateway.prices.rates import Inexact, inexact
+from gateway.prices.recent import Recent
 
 REMEMBERED = 4096  # (provider, model) pairs. A gateway uses a few hundred; callers may invent any number.
 

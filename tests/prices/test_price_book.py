@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.catalog import book as book_module
-from gateway.catalog.book import PriceBook
-from gateway.catalog.bundled import price_book
-from gateway.catalog.compose import compose
-from gateway.catalog.dated import active, window
-from gateway.catalog.feed import Constraint, parse
-from gateway.catalog.recent import Recent
+from gateway.prices import book as book_module
+from gateway.prices.book import PriceBook
+from gateway.prices.bundled import price_book
+from gateway.prices.compose import compose
+from gateway.prices.dated import active, window
+from gateway.prices.feed import Constraint, parse
+from gateway.prices.recent import Recent
 from gateway.core.price import CostStatus
 from gateway.core.usage import Usage
 

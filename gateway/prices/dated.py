@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 
-from gateway.catalog.feed import Conditional, Constraint
+from gateway.prices.feed import Conditional, Constraint
 
 DAY = 86_400  # Seconds; unix time has no leap seconds.
 EPOCH = date(1970, 1, 1).toordinal()

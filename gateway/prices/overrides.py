@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from gateway.catalog.dated import Window, midnight
-from gateway.catalog.feed import DEAREST
-from gateway.catalog.rates import PER_MILLION_TOKENS, PER_THOUSAND_REQUESTS
+from gateway.prices.dated import Window, midnight
+from gateway.prices.feed import DEAREST
+from gateway.prices.rates import PER_MILLION_TOKENS, PER_THOUSAND_REQUESTS
 
 AMOUNT = re.compile(r"(\d{1,9}(?:\.\d{1,12})?)/([MK])")
 RATES: Mapping[str, str] = {

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from gateway.catalog import refresh as refresh_module
-from gateway.catalog.feed import parse
-from gateway.catalog.refresh import Fetched, Refresh
+from gateway.prices import refresh as refresh_module
+from gateway.prices.feed import parse
+from gateway.prices.refresh import Fetched, Refresh
 
 NOW = 1_790_000_000
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from gateway.catalog.feed import Feed, PriceList, Rate, Stepped
 from gateway.core.money import PICOS_PER_DOLLAR
 from gateway.core.price import Rates, Schedule
+from gateway.prices.feed import Feed, PriceList, Rate, Stepped
 
 PER_MILLION_TOKENS = PICOS_PER_DOLLAR // 10**6
 PER_THOUSAND_REQUESTS = PICOS_PER_DOLLAR // 10**3

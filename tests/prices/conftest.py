@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.catalog import bundled
+from gateway.prices import bundled
 
 
 @pytest.fixture(scope="session")

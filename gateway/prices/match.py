@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from gateway.catalog.feed import Clause, Feed, Model
+from gateway.prices.feed import Clause, Feed, Model
 
 LONGEST_NAME = 256  # Characters. Names come from callers; a longer one is no model, and regexes take their time.
 COMPACT_DATE = re.compile(r"-(20\d\d)(\d\d)(\d\d)(?=[-:]|$)")

@@ -5,8 +5,8 @@ from fractions import Fraction
 
 import pytest
 
-from gateway.catalog.feed import parse
-from gateway.catalog.guard import judge
+from gateway.prices.feed import parse
+from gateway.prices.guard import judge
 
 AT = 1_790_000_000
 IN_USE = {("p0", "m0")}

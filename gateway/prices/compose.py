@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from gateway.catalog.dated import Window, active, applying, window
-from gateway.catalog.feed import Conditional, Constraint, Feed, Variant
-from gateway.catalog.match import Found, find
-from gateway.catalog.overrides import Override, concerning
-from gateway.catalog.rates import Card, Steps, card, free, schedule
 from gateway.core.price import STANDARD_TIERS, Price, Schedule
+from gateway.prices.dated import Window, active, applying, window
+from gateway.prices.feed import Conditional, Constraint, Feed, Variant
+from gateway.prices.match import Found, find
+from gateway.prices.overrides import Override, concerning
+from gateway.prices.rates import Card, Steps, card, free, schedule
 
 
 @dataclass(frozen=True, slots=True)

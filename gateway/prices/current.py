@@ -6,11 +6,11 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
-from gateway.catalog.book import PriceBook
-from gateway.catalog.bundled import price_book
-from gateway.catalog.feed import Feed
-from gateway.catalog.refresh import LARGEST_BODY, Fetched, Refresh
-from gateway.config.settings import Prices
+from gateway.prices.book import PriceBook
+from gateway.prices.bundled import price_book
+from gateway.prices.feed import Feed
+from gateway.prices.overrides import Override
+from gateway.prices.refresh import LARGEST_BODY, Fetched, Refresh
 
 Get = Callable[[str, Mapping[str, str], int], Awaitable[tuple[int, Mapping[str, str], bytes]]]
 
@@ -18,15 +18,36 @@ log = logging.getLogger("fareway.prices")
 
 
 class Pricing:
-    """Holds the book. `changed` is called after it was replaced."""
+    """Holds the book. `changed` is called after it was replaced. Without a `feed_url` it stays as it is."""
 
-    def __init__(self, prices: Prices, get: Get, clock: Callable[[], float], changed: Callable[[], None]) -> None:
-        self.book: PriceBook = price_book(prices.overrides)
-        self._prices = prices
+    def __init__(
+        self,
+        overrides: tuple[Override, ...],
+        get: Get,
+        clock: Callable[[], float],
+        changed: Callable[[], None],
+        *,
+        feed_url: str | None,
+        feed_every_s: float,
+        guard_factor: int,
+    ) -> None:
+        self.book: PriceBook = price_book(overrides)
+        self._overrides = overrides
         self._get = get
         self._clock = clock
         self._changed = changed
-        self._refresh = self._make_refresh(prices.feed_url) if prices.feed_url else None
+        self._refresh: Refresh | None = None
+        if feed_url is not None:
+            self._refresh = Refresh(
+                fetch=self._fetch,
+                accept=self._accept,
+                current=lambda: self.book.feed,
+                in_use=self._in_use,
+                url=feed_url,
+                interval=feed_every_s,
+                factor=guard_factor,
+                clock=clock,
+            )
 
     async def run(self) -> None:
         """Refresh for ever, if a feed is configured."""
@@ -45,18 +66,6 @@ class Pricing:
             return self._clock() - self._refresh.last_success_at
         return self._clock() - datetime.fromisoformat(self.book.date).replace(tzinfo=UTC).timestamp()
 
-    def _make_refresh(self, url: str) -> Refresh:
-        return Refresh(
-            fetch=self._fetch,
-            accept=self._accept,
-            current=lambda: self.book.feed,
-            in_use=self._in_use,
-            url=url,
-            interval=self._prices.feed_every_s,
-            factor=self._prices.guard_factor,
-            clock=self._clock,
-        )
-
     def _in_use(self) -> set[tuple[str, str]]:
         return self.book.in_use()
 
@@ -65,6 +74,6 @@ class Pricing:
         return Fetched(status, headers.get("ETag"), body)
 
     def _accept(self, feed: Feed) -> None:
-        self.book = price_book(self._prices.overrides, feed)
+        self.book = price_book(self._overrides, feed)
         log.info("prices are now %s of %s", self.book.id, self.book.date)
         self._changed()

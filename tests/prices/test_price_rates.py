@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.catalog.feed import Step, Stepped
-from gateway.catalog.rates import card, free, picos, schedule
+from gateway.prices.feed import Step, Stepped
+from gateway.prices.rates import card, free, picos, schedule
 
 
 @given(st.decimals(min_value=0, max_value=1000, places=6))

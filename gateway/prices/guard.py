@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from gateway.catalog.compose import compose
-from gateway.catalog.feed import Feed
 from gateway.core.price import Price, Rates, Schedule
+from gateway.prices.compose import compose
+from gateway.prices.feed import Feed
 
 KEPT = Fraction(9, 10)  # A feed that lost this much or more is damaged: 10 % fewer providers or models.
 FACTOR = 3  # No honest price moves more at once; a slip of the unit moves it a thousandfold.

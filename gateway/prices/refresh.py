@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 
-from gateway.catalog.feed import Feed, FeedError, parse
-from gateway.catalog.guard import FACTOR, judge
+from gateway.prices.feed import Feed, FeedError, parse
+from gateway.prices.guard import FACTOR, judge
 
 URL = "https://raw.githubusercontent.com/pydantic/genai-prices/refs/heads/main/prices/new_data/v2/data.json"
 LARGEST_BODY = 64 * 1024 * 1024  # Bytes. The feed is below 3 MB; more is an accident or an attack.
