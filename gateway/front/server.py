@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
@@ -34,6 +35,10 @@ DIALECTS: dict[str, Dialect] = {
 }
 _REQUESTS = "/v1/requests/"
 
+# Unique for ever, and cheap: random for the process, counted within it. Nobody is let in by guessing one.
+_PROCESS = secrets.token_hex(8)
+_NUMBERS = itertools.count(1)
+
 log = logging.getLogger("fareway.front")
 
 Answer = Awaitable[web.StreamResponse]
@@ -53,7 +58,7 @@ class Front:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, whatever happens."""
-        call_id = f"req_{secrets.token_hex(12)}"
+        call_id = f"req_{_PROCESS}{next(_NUMBERS):08x}"
         client = HttpClient(request)
         try:
             return await self._route(request, call_id, client)

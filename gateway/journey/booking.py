@@ -10,13 +10,15 @@ the block in between, however it happens, books all that is held. Leaving it bef
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from gateway.core.caller import Caller
 from gateway.core.entry import Entry, Outcome
+from gateway.core.errors import GatewayError
 from gateway.core.limit import Fare
 from gateway.core.price import Cost
 from gateway.core.usage import Report, Usage
@@ -95,30 +97,21 @@ class Booking:
         self, outcome: Outcome, status: int, *, usage: Usage, cost: Cost, report: Report, first_token_ms: int | None
     ) -> Entry:
         """The attempt is over and this is what it came to."""
-        assert self._draft is not None
-        draft = self._draft
-        fare = Fare(nanos=cost.known.nanos_up, tokens=usage.tokens, requests=1, concurrent=0)
         return self._book(
-            replace(
-                draft,
-                outcome=outcome,
-                status=status,
-                usage=usage,
-                cost=cost,
-                served_model=report.model or draft.model,
-                service_tier=report.service_tier or "",
-                first_token_ms=first_token_ms,
-            ),
-            fare,
+            Fare(nanos=cost.known.nanos_up, tokens=usage.tokens, requests=1, concurrent=0),
+            outcome=outcome,
+            status=status,
+            usage=usage,
+            cost=cost,
+            served_model=report.model or self.draft.model,
+            service_tier=report.service_tier or "",
+            first_token_ms=first_token_ms,
         )
 
     def settle_in_full(self, outcome: Outcome, status: int) -> Entry:
         """The attempt is over and nobody knows what it came to: book all that is held."""
-        assert self._draft is not None
         assert self._hold is not None
-        held = self._hold.fare
-        fare = Fare(nanos=held.nanos, tokens=held.tokens, requests=held.requests, concurrent=0)
-        return self._book(replace(self._draft, outcome=outcome, status=status), fare)
+        return self._book(replace(self._hold.fare, concurrent=0), outcome=outcome, status=status)
 
     @property
     def held_nanos(self) -> int:
@@ -138,19 +131,23 @@ class Booking:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._draft is not None:
-            self.settle_in_full(Outcome.FAILED, 500)
+            hung_up = isinstance(error, asyncio.CancelledError)
+            status = 499 if hung_up else error.status if isinstance(error, GatewayError) else 500
+            self.settle_in_full(Outcome.HUNG_UP if hung_up else Outcome.FAILED, status)
         if self._hold is not None:
             self._hold.void()
 
-    def _book(self, entry: Entry, fare: Fare) -> Entry:
+    def _book(self, fare: Fare, **outcome: Any) -> Entry:
         assert self._hold is not None
+        draft = self.draft
         charges = self._hold.settle(fare)
         self._hold = self._draft = None
-        duration_ms = round((self._books.clock() - entry.at) * 1000)
-        self.entry = replace(entry, charges=charges, duration_ms=duration_ms, attempts=tuple(self.tried))
-        self._books.journal.settle(self.entry)
-        self._books.booked(self.entry)
-        return self.entry
+        duration_ms = round((self._books.clock() - draft.at) * 1000)
+        entry = replace(draft, charges=charges, duration_ms=duration_ms, attempts=tuple(self.tried), **outcome)
+        self.entry = entry
+        self._books.journal.settle(entry)
+        self._books.booked(entry)
+        return entry
 
     def _unresolved(self, option: Option, reason: str, worst: Cost) -> Entry:
         assert self._hold is not None

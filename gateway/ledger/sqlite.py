@@ -26,14 +26,17 @@ CREATE TABLE IF NOT EXISTS entries (
     deployment TEXT NOT NULL, outcome TEXT NOT NULL, cost_status TEXT NOT NULL,
     cost_picos INTEGER, saved_nanos INTEGER NOT NULL,
     input_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
-    entry BLOB NOT NULL
+    charges TEXT NOT NULL, entry BLOB NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS entries_by_request ON entries (request_id);
 CREATE INDEX IF NOT EXISTS entries_by_time ON entries (at);
 CREATE TABLE IF NOT EXISTS balances (account TEXT PRIMARY KEY, spent INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS entries_are_charged AFTER INSERT ON entries BEGIN
+    INSERT INTO balances SELECT value ->> 0, value ->> 1 FROM json_each(new.charges) WHERE true
+    ON CONFLICT (account) DO UPDATE SET spent = spent + excluded.spent;
+END;
 """
-_INSERT = f"INSERT OR IGNORE INTO entries VALUES ({','.join('?' * 20)})"  # noqa: S608 - only question marks
-_CHARGE = "INSERT INTO balances VALUES (?, ?) ON CONFLICT (account) DO UPDATE SET spent = spent + excluded.spent"
+_INSERT = f"INSERT OR IGNORE INTO entries VALUES ({','.join('?' * 21)})"  # noqa: S608 - only question marks
 A = TypeVar("A")
 R = TypeVar("R")
 _entry = msgspec.json.Decoder(Entry)
@@ -82,13 +85,8 @@ class SqliteLedger:
             raise Unavailable("The ledger's database does not answer.") from error
 
     def _record(self, entries: Sequence[Entry]) -> int:
-        new = 0
         with _transaction(self._database) as database:
-            for entry in entries:
-                if database.execute(_INSERT, _row(entry)).rowcount:
-                    new += 1
-                    database.executemany(_CHARGE, entry.charges)
-        return new
+            return database.executemany(_INSERT, [_row(entry) for entry in entries]).rowcount
 
     def _balances(self, accounts: list[str]) -> dict[str, int]:
         read = self._database.execute
@@ -121,5 +119,6 @@ def _row(entry: Entry) -> tuple[object, ...]:
         *(entry.asked_model, entry.provider, entry.model, entry.tier),
         *("selfhosted" if entry.selfhosted else "api", entry.outcome, entry.cost.status),
         *(entry.cost.total.picos if entry.cost.total is not None else None, entry.saved_nanos),
-        *(usage.input_total, usage.cache_read, usage.output_total, msgspec.json.encode(entry)),
+        *(usage.input_total, usage.cache_read, usage.output_total, msgspec.json.encode(entry.charges).decode()),
+        msgspec.json.encode(entry),
     )

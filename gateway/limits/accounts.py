@@ -11,7 +11,7 @@ call has really cost counts even above its hold: the provider has already charge
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.core.errors import Reason, Refusal
 from gateway.core.limit import Limit, Mode, amount_text
@@ -30,11 +30,11 @@ class Account:
     held: int = 0
     open: bool = False  # True once the balance is loaded and a lease was asked for.
     reported: int = -1  # The `spent` that the store last heard of.
+    id: str = field(init=False)  # Names the record in the store and in the ledger.
 
-    @property
-    def id(self) -> str:
-        """Names the record in the store and in the ledger."""
-        return f"{self.node}/{self.limit.unit}/{self.limit.span}@{self.window.label}"
+    def __post_init__(self) -> None:
+        """The same in every process: node, unit, span and the window's start."""
+        self.id = f"{self.node}/{self.limit.unit}/{self.limit.span}@{self.window.label}"
 
     @property
     def available(self) -> int:

@@ -53,9 +53,6 @@ class Answer:
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives. Raises Lost if it breaks off or stays silent too long."""
         content = self._response.content
-        if content.is_eof() and (rest := content.read_nowait()):  # All of it came with the head.
-            yield rest
-            return
         while True:
             try:
                 async with asyncio.timeout(self._idle_s):
@@ -73,6 +70,9 @@ class Answer:
 
         Raises Lost, also if the body is larger than READ_BYTES_MAX.
         """
+        content = self._response.content
+        if content.is_eof() and not self._parts:  # All of it came with the head, as small answers do.
+            return content.read_nowait()
         async for chunk in self.chunks():
             self._parts.append(chunk)
             if sum(map(len, self._parts)) > READ_BYTES_MAX:
