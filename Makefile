@@ -3,38 +3,49 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check lint types contracts install coverage bench-first-run clean
+.PHONY: help run test check lint types contracts bench-first-run bench-overhead clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: $(VENV)/.installed ## install what is missing and start the gateway on 127.0.0.1:4000
 	@$(BIN)/fareway serve
 
-test: $(VENV)/.dev ## everything that the tests need, and the tests
-	@command -v redis-server >/dev/null || scripts/install-redis.sh
-	$(BIN)/pytest -n 2 --dist loadgroup
+test: $(VENV)/.dev ## set up what the tests need, and run them
+	@scripts/setup-tests.sh
+	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=
+	$(BIN)/coverage report --skip-covered --fail-under=100 --include='gateway/core/*,gateway/dialects/*,gateway/limits/*,policies/*'
 
-check: lint types contracts coverage ## all that CI checks
+check: lint types contracts test ## everything that must hold before a change lands
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.dev ## ruff, every rule on
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/.dev
+types: $(VENV)/.dev ## mypy, strict
 	$(BIN)/mypy
 
-contracts: $(VENV)/.dev
+contracts: $(VENV)/.dev ## which part may import which
 	$(BIN)/lint-imports
 
-$(VENV)/bin/python:
+bench-first-run: ## seconds and megabytes from nothing to the first answer, into build/bench/first-run.json
+	$(PYTHON) benchmarks/first_run.py
+
+bench-overhead: $(VENV)/.dev ## CPU per small call beside a plain proxy, into build/bench/overhead.json
+	@scripts/setup-benchmarks.sh
+	$(BIN)/python benchmarks/overhead/run.py $(BENCH)
+
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Fareway needs Python 3.11 or newer"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian: apt-get install python3-venv"; exit 1; }
 
-$(VENV)/.installed: $(VENV)/bin/python pyproject.toml
+$(VENV)/.installed: $(BIN)/python pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/bin/python pyproject.toml
+$(VENV)/.dev: $(BIN)/python pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
 
-clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: ## remove everything that was made here
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

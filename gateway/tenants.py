@@ -19,6 +19,9 @@ from gateway.core.errors import BadRequest, Unauthorized
 
 _TOKEN = re.compile(r"fw-([0-9a-z]{12})-([A-Za-z0-9_-]{43})")
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+VERIFIED_MAX = 100_000
+"""Tokens whose check is remembered."""
+
 _HEADERS = ("x-api-key", "api-key", "x-goog-api-key")
 
 
@@ -56,22 +59,32 @@ class Tenants:
         self._pepper = pepper
         self._keys = dict(keys)
         self._find = find
+        self._verified: dict[bytes, Key] = {}  # By a fast keyed hash of the whole token; never the token itself.
 
     def replace_all(self, keys: Mapping[str, Key]) -> None:
         """The store has changed: forget what was known."""
         self._keys = dict(keys)
+        self._verified.clear()
 
     def identify(self, headers: Mapping[str, str], now: float) -> Key:
         """The key that these headers show. Raises Unauthorized, always with the same words."""
-        match = _TOKEN.fullmatch(presented(headers))
-        if match is None:
+        token = presented(headers)
+        mark = hashlib.blake2b(token.encode(errors="replace"), key=self._pepper, digest_size=16).digest()
+        key = self._verified.get(mark) or self._verify(token)
+        if key is None or not key.good(now):
             raise Unauthorized(_UNKNOWN)
+        if len(self._verified) < VERIFIED_MAX:
+            self._verified[mark] = key
+        return key
+
+    def _verify(self, token: str) -> Key | None:
+        match = _TOKEN.fullmatch(token)
+        if match is None:
+            return None
         key = self._keys.get(match[1]) or self._learn(match[1])
         known = key.digest if key else bytes(32)
         right = hmac.compare_digest(digest(self._pepper, match[2]), known)
-        if key is None or not right or not key.good(now):
-            raise Unauthorized(_UNKNOWN)
-        return key
+        return key if right else None
 
     def _learn(self, name: str) -> Key | None:
         key = self._find(name)

@@ -57,6 +57,16 @@ class Rates:
     output_audio: int
     output_image: int
     request: int = 0
+    dearest_input: int = field(init=False)  # The most that one input token can cost, whatever it turns out to be.
+    dearest_output: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Worked out once: every call asks."""
+        inputs = (self.input, self.cache_read, self.cache_write, self.cache_write_1h)
+        more_inputs = (self.input_audio, self.cache_read_audio, self.input_image)
+        outputs = (self.output, self.output_reasoning, self.output_audio, self.output_image)
+        object.__setattr__(self, "dearest_input", max(inputs + more_inputs))
+        object.__setattr__(self, "dearest_output", max(outputs))
 
     def input_cost(self, usage: Usage) -> int:
         """Pico-dollars for uncached input and the fee per request."""
@@ -84,24 +94,6 @@ class Rates:
             + usage.output_audio * self.output_audio
             + usage.output_image * self.output_image
         )
-
-    @property
-    def dearest_input(self) -> int:
-        """The most that one input token can cost, whatever class it turns out to be."""
-        return max(
-            self.input,
-            self.cache_read,
-            self.cache_write,
-            self.cache_write_1h,
-            self.input_audio,
-            self.cache_read_audio,
-            self.input_image,
-        )
-
-    @property
-    def dearest_output(self) -> int:
-        """The most that one output token can cost, whatever class it turns out to be."""
-        return max(self.output, self.output_reasoning, self.output_audio, self.output_image)
 
 
 @dataclass(frozen=True, slots=True)

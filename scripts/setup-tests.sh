@@ -1,0 +1,15 @@
+#!/bin/sh
+# What the tests need beyond Python, from Debian's packages:
+#   libfaketime   recorded answers are priced at the dates on which they were recorded
+# Without root it only says what is missing; the tests that need it are then skipped, and fail in CI.
+set -eu
+missing=
+[ -e /usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 ] || [ -e /usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1 ] || missing="$missing libfaketime"
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    echo "Not installed, so some tests are skipped:$missing" >&2
+    exit 0
+fi
+apt-get update -qq
+# shellcheck disable=SC2086 - several words are meant
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
