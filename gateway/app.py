@@ -144,6 +144,7 @@ class Gateway:
             books=self.books,
             asking=asking,
             metrics=self.metrics,
+            refuse_unpriced=settings.prices.unknown == "refuse",
             clock=self._clock,
             monotonic=monotonic,
         )

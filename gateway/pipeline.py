@@ -53,6 +53,7 @@ class Pipeline:
     books: Books
     asking: Asking
     metrics: Metrics
+    refuse_unpriced: bool  # Whether a hard budget refuses a model without a price.
     clock: Callable[[], float]  # Unix seconds.
     monotonic: Callable[[], float]  # For durations.
 
@@ -109,7 +110,8 @@ class Pipeline:
         limits = self.books.limits
         remaining = await limits.remaining(key.caller)
         options = self.router.options(question.request, len(question.body))
-        chosen = self.router.choose(question.request, options, remaining, needs_price=limits.guards_money(key.caller))
+        needs_price = self.refuse_unpriced and limits.guards_money(key.caller)
+        chosen = self.router.choose(question.request, options, remaining, needs_price=needs_price)
         first = chosen.plan[0]
         fare, worst = first.worst(question.request, question.output_held(first))
         await booking.begin(first, chosen.reason, fare, worst)
