@@ -8,8 +8,11 @@ The whole life of a call is inside `serve`, so that leaving it, however that hap
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from gateway.core.caller import Key
 from gateway.core.entry import Entry
@@ -103,7 +106,7 @@ class Pipeline:
                 raise
         exact = await self.tokens.count(question.dialect.countable(question.body), question.request.facts.model)
         request = replace(question.request, input_tokens=min(exact, question.request.input_tokens), input_exact=True)
-        question = replace(question, request=request)
+        question = dataclasses.replace(question, request=request)
         return question, await self._decide_and_hold(booking, key, question)
 
     async def _decide_and_hold(self, booking: Booking, key: Key, question: Question) -> Chosen:

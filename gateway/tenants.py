@@ -14,6 +14,8 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from msgspec import structs
+
 from gateway.core.caller import Key
 from gateway.core.errors import BadRequest, Unauthorized
 
@@ -29,7 +31,7 @@ def new_key(pepper: bytes, template: Key) -> tuple[Key, str]:
     """A key like the template with an id and a secret of its own, and the token that is shown once."""
     name = "".join(secrets.choice(_ALPHABET) for _ in range(12))
     secret = secrets.token_urlsafe(32)
-    caller = replace(template.caller, key_id=name)
+    caller = structs.replace(template.caller, key_id=name)
     return replace(template, id=name, digest=digest(pepper, secret), caller=caller), f"fw-{name}-{secret}"
 
 

@@ -7,9 +7,10 @@ import asyncio
 import json
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from gateway.assembly import catalog, router, with_simulator
 from gateway.cli.settings import Unusable, settings

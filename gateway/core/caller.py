@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+
+class Caller(Struct, frozen=True, gc=False):
     """A key and the chain above it. Empty where there is none."""
 
     key_id: str = ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from gateway.core.caller import Caller
 from gateway.core.price import Cost
@@ -22,8 +23,7 @@ class Outcome(StrEnum):
     UNRESOLVED = "unresolved"  # We died during the call: charged at its full hold.
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One immutable ledger line. `id` is unique for ever: recording it twice changes nothing."""
 
     id: str  # "<request id>.<attempt number>"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
+
 from gateway.core.money import Money
 
 
@@ -72,8 +74,7 @@ class Limit:
         return self.node == node or (self.node.endswith(":*") and node.startswith(self.node[:-1]))
 
 
-@dataclass(frozen=True, slots=True)
-class Fare:
+class Fare(Struct, frozen=True, gc=False):
     """What one call takes from its limits: an amount per unit."""
 
     nanos: int

@@ -7,15 +7,15 @@ of one token is a whole number of pico-dollars. Limits and shared stores count i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 PICOS_PER_DOLLAR = 10**12
 PICOS_PER_NANO = 1000
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Money:
+class Money(Struct, frozen=True, order=True, gc=False):
     """An amount of US dollars, in whole pico-dollars. Adds only to Money."""
 
     picos: int = 0

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from msgspec import Struct
+
 from gateway.core.money import Money
 from gateway.core.usage import Usage
 
@@ -20,8 +22,7 @@ class CostStatus(StrEnum):
     UNPRICED = "unpriced"  # No price is known. Never zero, never charged.
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Struct, frozen=True, gc=False):
     """What one call cost. `total` is None exactly when `status` is unpriced."""
 
     total: Money | None

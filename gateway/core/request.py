@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What a dialect reads from a body. The body itself stays as received."""
 
     model: str
@@ -18,13 +17,12 @@ class Facts:
     images: int = 0
     files: int = 0
     turns: int = 1
-    prompt: str = field(default="", repr=False)  # The head of the last thing said, for difficulty rules.
+    prompt: str = ""  # The head of the last thing said, for difficulty rules.
     service_tier: str | None = None
     session: str | None = None  # Names a conversation, where the caller does.
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One call, as routing policies see it."""
 
     id: str
@@ -35,8 +33,7 @@ class Request:
     input_exact: bool = False  # True once counted by a tokenizer rather than bounded by bytes.
 
 
-@dataclass(frozen=True, slots=True)
-class Countable:
+class Countable(Struct, frozen=True, gc=False):
     """The parts of a body that become tokens, for an exact count when a decision hangs on it."""
 
     texts: tuple[str, ...] = ()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from gateway.core.money import Money
 from gateway.core.request import Request
@@ -12,8 +13,7 @@ from gateway.core.request import Request
 TIERS = ("premium", "standard", "economy")
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """One deployment that could take the call, with all the numbers that a policy may know."""
 
     name: str  # "openai/gpt-4o-mini", unique.
@@ -30,16 +30,14 @@ class Candidate:
     working: bool = True  # False while its breaker is open.
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """What else a policy may know."""
 
     remaining: Money | None = None  # On the tightest hard budget of the caller; None without one.
     params: Mapping[str, Any] = field(default_factory=dict)  # The policy's own, from the configuration.
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """Where to try, first choice first, and why. Never empty."""
 
     plan: tuple[Candidate, ...]

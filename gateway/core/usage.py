@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from gateway.core.money import Money
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True, gc=False):
     """Disjoint token counters of one call.
 
     Providers disagree on what contains what (OpenAI counts cached tokens inside `prompt_tokens`,
@@ -54,8 +53,7 @@ class Usage:
         return self.input_total + self.output_total
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What a provider's answer says about itself."""
 
     usage: Usage | None = None

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
+
+from msgspec.structs import replace
 
 from gateway.core.caller import Caller
 from gateway.core.entry import Entry, Outcome

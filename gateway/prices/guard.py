@@ -78,7 +78,7 @@ def schedule_moves(before: Schedule, after: Schedule, factor: int | Fraction) ->
 def rate_moves(before: Rates, after: Rates, factor: int | Fraction) -> Mapping[str, str]:
     """Rate -> what is wrong with its move. From zero, any move is one too far."""
     found: dict[str, str] = {}
-    for field in dataclasses.fields(Rates):
+    for field in (field for field in dataclasses.fields(Rates) if field.init):
         was, now = getattr(before, field.name), getattr(after, field.name)
         if was and not now:
             found[field.name] = f"becomes zero, from {was} pico-dollars"
