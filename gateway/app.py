@@ -46,6 +46,9 @@ from gateway.upstream.wire import Wire
 KEYS_CHECKED_EVERY_S = 1.0
 """How long a key that the command line revokes may still be used."""
 
+BALANCES_KEPT_S = 48 * 3600.0
+"""How long after it began the balance of a window of an hour or less is kept."""
+
 log = logging.getLogger("fareway")
 
 
@@ -198,6 +201,7 @@ class Gateway:
         while True:
             await asyncio.sleep(AUDIT_EVERY_S)
             await self.mover.audit(self.leases.accounts)
+            await self.ledger.sweep(self._clock() - BALANCES_KEPT_S)
 
     async def _move_the_rest(self) -> None:
         await self.mover.move()

@@ -116,7 +116,7 @@ class Pipeline:
         needs_price = self.refuse_unpriced and limits.guards_money(key.caller)
         chosen = self.router.choose(question.request, options, remaining, needs_price=needs_price)
         first = chosen.plan[0]
-        fare, worst = first.worst(question.request, question.output_held(first))
+        fare, worst = question.fare(first)
         await booking.begin(first, chosen.reason, fare, worst)
         return chosen
 

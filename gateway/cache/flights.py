@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from gateway.core.entry import Entry
@@ -54,16 +53,13 @@ class Flight:
             await self._wait()
         return self.head
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Everything from the start, as it comes."""
-        heard = 0
-        while True:
-            while heard < len(self._chunks):
-                yield self._chunks[heard]
-                heard += 1
+    async def chunk(self, number: int) -> bytes | None:
+        """The piece of that number, counted from 0, waiting for it; None if there are no more."""
+        while number >= len(self._chunks):
             if self.over:
-                return
+                return None
             await self._wait()
+        return self._chunks[number]
 
     async def _wait(self) -> None:
         if self._news is None:

@@ -89,7 +89,7 @@ async def explained(found: Settings, body: bytes) -> dict[str, Any]:
 
 def _row(option: Option, chosen: Chosen, question: Question) -> dict[str, object]:
     candidate = option.candidate
-    fare, worst = option.worst(question.request, question.output_held(option))
+    fare, worst = question.fare(option)
     plan = [o.candidate.name for o in chosen.plan]
     return {
         "rank": plan.index(candidate.name) + 1 if candidate.name in plan else None,

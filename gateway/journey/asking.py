@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from gateway.core.entry import Outcome
 from gateway.core.errors import GatewayError, LimitReached, Unavailable, UpstreamError
-from gateway.core.limit import HoldMode
+from gateway.core.limit import Fare, HoldMode
+from gateway.core.price import Cost
 from gateway.core.request import Request
 from gateway.dialects.base import Dialect
 from gateway.journey.booking import Booking
@@ -39,11 +40,21 @@ class Question:
     headers: Mapping[str, str]  # Of the caller, as far as they travel.
     hold_mode: HoldMode
 
-    def output_held(self, option: Option) -> int:
-        """Output tokens to set aside at first. A call that is not streamed cannot be stopped half-way."""
-        if self.hold_mode is HoldMode.STRICT or not self.request.facts.stream:
+    def output_first(self, option: Option) -> int:
+        """Output tokens that the hold of a stream begins with."""
+        if self.hold_mode is HoldMode.STRICT:
             return option.output_max
         return min(option.output_max, max(OUTPUT_TOKENS_GUESS, 2 * option.output_guess))
+
+    def fare(self, option: Option) -> tuple[Fare, Cost]:
+        """What to set aside at first, and the cost to book should we die in between.
+
+        A call that is not streamed cannot be stopped half-way, so its money is held in full. Its tokens are
+        not: a limit on tokens paces callers, and few of them set a cap.
+        """
+        first = self.output_first(option)
+        money = first if self.request.facts.stream else option.output_max
+        return option.worst(self.request, money, count=first)
 
 
 class Asking:
@@ -76,8 +87,8 @@ class Asking:
     async def _first(self, question: Question, chosen: Chosen, booking: Booking) -> tuple[Option, Answer]:
         self._retries.called()
         begun = True
+        failure: GatewayError | None = None
         for done in range(1, self._rounds + 2):
-            failure: GatewayError = Unavailable("No deployment of this model is working at the moment.")
             asked_s: float | None = None
             for option in chosen.plan:
                 try:
@@ -89,18 +100,21 @@ class Asking:
                     if not says_next(error.status):
                         raise
                     failure, asked_s = error, retry_after_s(error.headers, self._clock())
-                except (LimitReached, UpstreamError, Unavailable) as error:
+                except UpstreamError as error:
                     failure = error
+                except (LimitReached, Unavailable) as error:  # What a provider said tells the caller more.
+                    failure = failure or error
             wait = wait_s(done, asked_s) if done <= self._rounds else None
             if wait is None or not self._retries.take():
                 break
             await asyncio.sleep(wait)
+        assert failure is not None, "a plan is never empty"
         raise _for_caller(failure)
 
     async def _begin(self, question: Question, chosen: Chosen, booking: Booking, option: Option) -> None:
         if not self._health.of(option.candidate.name).working(self._clock()):
             raise Unavailable(f"{option.candidate.name} is left alone after failing repeatedly.")
-        fare, worst = option.worst(question.request, question.output_held(option))
+        fare, worst = question.fare(option)
         await booking.begin(option, chosen.reason, fare, worst)
 
     async def _try(self, question: Question, booking: Booking, option: Option) -> Answer:

@@ -16,7 +16,7 @@ class Growth:
     def __init__(self, passage: Passage, watch: StreamWatch) -> None:
         self._passage = passage
         self._watch = watch
-        self._held = passage.question.output_held(passage.option)
+        self._held = passage.question.output_first(passage.option)
         self._refused: GatewayError | None = None
 
     def needed(self) -> GatewayError | None:
@@ -32,7 +32,7 @@ class Growth:
         option, request = self._passage.option, self._passage.question.request
         more = min(option.output_max, self._held * 2)
         try:
-            self._passage.booking.extend(*option.worst(request, more))
+            self._passage.booking.extend(*option.worst(request, more, count=more))
         except (LimitReached, Unavailable) as refusal:
             self._refused = refusal
         else:

@@ -40,14 +40,13 @@ class Option:
     output_max: int  # Tokens that the whole call may generate: all choices together.
     output_guess: int
 
-    def worst(self, request: Request, output_tokens: int) -> tuple[Fare, Cost]:
-        """What to set aside for at most this much output, and the cost to book should we die in between."""
-        known = request.facts
-        count = request.input_tokens + output_tokens
+    def worst(self, request: Request, money: int, *, count: int) -> tuple[Fare, Cost]:
+        """What to set aside for so many output tokens in money, and so many as a count; and that money as a cost."""
+        tokens_held = request.input_tokens + count
         if self.price is None:
-            return Fare(nanos=0, tokens=count), UNPRICED
-        cost = self.price.worst(request.input_tokens, output_tokens, known.service_tier)
-        return Fare(nanos=cost.nanos_up, tokens=count), Cost(cost, CostStatus.UNCERTAIN, self.price.id)
+            return Fare(nanos=0, tokens=tokens_held), UNPRICED
+        cost = self.price.worst(request.input_tokens, money, request.facts.service_tier)
+        return Fare(nanos=cost.nanos_up, tokens=tokens_held), Cost(cost, CostStatus.UNCERTAIN, self.price.id)
 
     def cost(self, usage: Usage, report: Report, at: float) -> Cost:
         """What the call cost: the provider's own figure where it charges by that, else usage times price."""

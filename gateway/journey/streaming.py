@@ -40,7 +40,7 @@ async def _pump(passage: Passage, watch: StreamWatch) -> GatewayError | None:
     growth = Growth(passage, watch)
     began = passage.monotonic()
     await passage.client.start(passage.answer.status, passage.headers(passage.booking.draft, passage.answer, began))
-    async for chunk in passage.answer.chunks():
+    while chunk := await passage.answer.next_chunk():
         if passage.first_token_ms is None:
             passage.first_token_ms = round((passage.monotonic() - began) * 1000)
         if passage.flight is not None:
@@ -116,7 +116,7 @@ async def _hung_up(passage: Passage, watch: StreamWatch) -> None:
 async def _drain(passage: Passage, watch: StreamWatch) -> None:
     try:
         async with asyncio.timeout(DRAIN_S_MAX):
-            async for chunk in passage.answer.chunks():
+            while chunk := await passage.answer.next_chunk():
                 watch.feed(chunk)
                 if passage.flight is not None:
                     passage.flight.add(chunk)

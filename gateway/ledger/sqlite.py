@@ -10,6 +10,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ import msgspec
 
 from gateway.core.entry import Entry
 from gateway.core.errors import Unavailable
+from gateway.core.limit import Span
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -36,6 +38,9 @@ CREATE TRIGGER IF NOT EXISTS entries_are_charged AFTER INSERT ON entries BEGIN
     ON CONFLICT (account) DO UPDATE SET spent = spent + excluded.spent;
 END;
 """
+SHORT_SPANS = (Span.SECOND, Span.MINUTE, Span.HOUR)
+"""Windows of which there are too many to keep a balance of each for ever."""
+
 _INSERT = f"INSERT OR IGNORE INTO entries VALUES ({','.join('?' * 21)})"  # noqa: S608 - only question marks
 A = TypeVar("A")
 R = TypeVar("R")
@@ -73,6 +78,10 @@ class SqliteLedger:
         """All entries of one request, in order. Raises Unavailable."""
         return await self._run(self._find, request_id)
 
+    async def sweep(self, before: float) -> int:
+        """Drop the balances of short windows that began before that moment: the entries still tell. Returns how many."""
+        return await self._run(self._sweep, before)
+
     def close(self) -> None:
         """Wait for what is under way, and close."""
         self._thread.shutdown(wait=True)
@@ -92,6 +101,14 @@ class SqliteLedger:
         read = self._database.execute
         rows = [read("SELECT account, spent FROM balances WHERE account = ?", (a,)).fetchone() for a in accounts]
         return dict(row for row in rows if row)
+
+    def _sweep(self, before: float) -> int:
+        short = " OR ".join(f"account GLOB '*/{span}@*'" for span in SHORT_SPANS)
+        accounts = [row[0] for row in self._database.execute(f"SELECT account FROM balances WHERE {short}")]  # noqa: S608
+        old = [(a,) for a in accounts if datetime.fromisoformat(a.rpartition("@")[2]).timestamp() < before]
+        with _transaction(self._database) as database:
+            database.executemany("DELETE FROM balances WHERE account = ?", old)
+        return len(old)
 
     def _find(self, request_id: str) -> list[Entry]:
         query = "SELECT entry FROM entries WHERE request_id = ? ORDER BY id"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 from urllib.request import getproxies
@@ -42,6 +42,7 @@ class Answer:
         self._response = response
         self._idle_s = idle_s
         self._parts: list[bytes] = []  # Of a whole body, as far as `read` has come.
+        self._size = 0
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
 
@@ -50,20 +51,18 @@ class Answer:
         """Whether the body is server-sent events, whatever was asked for."""
         return self._response.content_type == "text/event-stream"
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it arrives. Raises Lost if it breaks off or stays silent too long."""
-        content = self._response.content
-        while True:
-            try:
-                async with asyncio.timeout(self._idle_s):
-                    chunk = await content.readany()
-            except TimeoutError:
-                raise LostWaiting("The provider stopped sending.") from None
-            except aiohttp.ClientError as error:
-                raise Lost("The provider's answer broke off.") from error
-            if not chunk:
-                return
-            yield chunk
+    async def next_chunk(self) -> bytes:
+        """What has arrived since, waiting for something; empty at the end.
+
+        Raises Lost if the body breaks off or stays silent too long.
+        """
+        try:
+            async with asyncio.timeout(self._idle_s):
+                return await self._response.content.readany()
+        except TimeoutError:
+            raise LostWaiting("The provider stopped sending.") from None
+        except aiohttp.ClientError as error:
+            raise Lost("The provider's answer broke off.") from error
 
     async def read(self) -> bytes:
         """The whole body; a reader that was cancelled may begin again and misses nothing.
@@ -71,13 +70,14 @@ class Answer:
         Raises Lost, also if the body is larger than READ_BYTES_MAX.
         """
         content = self._response.content
-        if content.is_eof() and not self._parts:  # All of it came with the head, as small answers do.
+        if content.is_eof() and not self._parts and content.exception() is None:  # It came with the head.
             return content.read_nowait()
-        async for chunk in self.chunks():
+        while chunk := await self.next_chunk():
             self._parts.append(chunk)
-            if sum(map(len, self._parts)) > READ_BYTES_MAX:
+            self._size += len(chunk)
+            if self._size > READ_BYTES_MAX:
                 raise Lost("The provider's answer is too large.")
-        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        return b"".join(self._parts)
 
     def close(self) -> None:
         """Done with it. If the body was not read to its end, the connection is cut, which aborts the call."""

@@ -1,0 +1,139 @@
+"""A cost is usage times rates, exactly; the worst case is never below what a call within its bounds costs."""
+
+from dataclasses import fields
+from decimal import Decimal, localcontext
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.core.money import Money
+from gateway.core.price import STANDARD_TIERS, UNPRICED, Cost, CostStatus, Price, Rates, Schedule
+from gateway.core.usage import Usage
+
+CLASSES = [f.name for f in fields(Rates) if f.init and f.name != "request"]
+INPUTS = ["input", "cache_read", "cache_write", "cache_write_1h", "input_audio", "cache_read_audio", "input_image"]
+OUTPUTS = ["output", "output_reasoning", "output_audio", "output_image"]
+
+rate = st.integers(0, 10**9)
+rates = st.builds(Rates, **dict.fromkeys(CLASSES, rate), request=rate)
+counters = st.fixed_dictionaries(dict.fromkeys(INPUTS + OUTPUTS, st.integers(0, 2_000_000)))
+
+
+def flat(picos, request=0):
+    return Rates(*[picos] * len(CLASSES), request=request)
+
+
+@st.composite
+def schedules(draw, most=1000):
+    thresholds = sorted(draw(st.sets(st.integers(0, most), max_size=4)))
+    return Schedule(draw(rates), tuple((t, draw(rates)) for t in thresholds))
+
+
+def test_every_class_of_tokens_is_in_one_of_the_two_lists():
+    assert sorted(INPUTS + OUTPUTS) == sorted(CLASSES)
+
+
+@given(counters, st.fixed_dictionaries(dict.fromkeys(CLASSES, st.decimals(0, 1000, places=6))), st.decimals(0, 1, places=12))
+def test_a_cost_is_the_sum_of_products_to_the_pico_dollar(counted, per_million, fee):
+    """Against decimal arithmetic at 60 digits, over rates per million tokens as published: error 0."""
+    priced = Rates(**{name: int(value * 10**6) for name, value in per_million.items()}, request=int(fee * 10**12))
+    cost = Price("p", Schedule(priced)).of(Usage(**counted))
+    with localcontext() as context:
+        context.prec = 60
+        expected = fee + sum((counted[n] * per_million[n] / 10**6 for n in CLASSES), Decimal(0))
+        assert Decimal(cost.total.picos) - expected * 10**12 == 0
+    assert cost.input + cost.cache + cost.output == cost.total
+
+
+@given(counters)
+def test_parts_of_a_cost_are_input_with_fee_cache_and_output(counted):
+    cost = Price("p", Schedule(flat(1, request=7))).of(Usage(**counted))
+    usage = Usage(**counted)
+    assert cost.output.picos == usage.output_total
+    assert cost.cache.picos == sum(counted[n] for n in INPUTS if n.startswith("cache"))
+    assert cost.input.picos == usage.input_total - cost.cache.picos + 7
+
+
+@pytest.mark.parametrize("field", INPUTS)
+def test_a_threshold_counts_every_input_token_and_is_exclusive(field):
+    """At t-1 and t the lower band applies, from t+1 the higher one, whatever class the tokens are of."""
+    price = Price("p", Schedule(flat(1), ((100, flat(10)), (200, flat(100)))))
+    paid = {n: price.of(Usage(**{field: n})).total.picos // n for n in (99, 100, 101, 199, 200, 201)}
+    assert paid == {99: 1, 100: 1, 101: 10, 199: 10, 200: 10, 201: 100}
+
+
+def test_output_does_not_move_a_call_into_a_dearer_band():
+    price = Price("p", Schedule(flat(1), ((100, flat(10)),)))
+    assert price.of(Usage(input=1, output=1000)).total == Money(1001)
+
+
+def test_the_whole_call_pays_the_rates_of_its_band():
+    price = Price("p", Schedule(flat(1), ((100, flat(10)),)))
+    assert price.of(Usage(input=101, output=1)).total == Money(1020)
+
+
+@pytest.mark.parametrize("tier", sorted(STANDARD_TIERS, key=str))
+def test_standard_tiers_pay_the_standard_price_and_are_exact(tier):
+    cost = Price("p", Schedule(flat(2)), {"flex": Schedule(flat(1))}).of(Usage(input=10), tier)
+    assert (cost.total, cost.status, cost.price_id) == (Money(20), CostStatus.EXACT, "p")
+
+
+def test_a_tier_with_a_price_pays_it_and_is_exact():
+    cost = Price("p", Schedule(flat(2)), {"flex": Schedule(flat(1))}).of(Usage(input=10), "flex")
+    assert (cost.total, cost.status) == (Money(10), CostStatus.EXACT)
+
+
+@pytest.mark.parametrize("tier", ["priority", "Flex", "batch"])
+def test_a_tier_without_a_price_is_uncertain_at_the_standard_price(tier):
+    cost = Price("p", Schedule(flat(2)), {"flex": Schedule(flat(1))}).of(Usage(input=10), tier)
+    assert (cost.total, cost.status) == (Money(20), CostStatus.UNCERTAIN)
+
+
+@pytest.mark.parametrize("tier", [None, "priority"])
+def test_partial_usage_makes_a_cost_estimated_whatever_the_tier(tier):
+    assert Price("p", Schedule(flat(2))).of(Usage(input=1, final=False), tier).status is CostStatus.ESTIMATED
+
+
+@settings(max_examples=300)
+@given(schedules(), schedules(), st.booleans(), counters, st.integers(0, 50), st.integers(0, 50), st.data())
+def test_no_call_within_its_bounds_costs_more_than_the_worst_case(standard, flex, tiered, counted, more, made, data):
+    """Whatever classes the tokens turn out to be, whatever band they fall in, at the tier asked for or the standard."""
+    small = {name: value % 300 for name, value in counted.items()}
+    usage = Usage(**small)
+    price = Price("p", standard, {"flex": flex} if tiered else {})
+    asked = data.draw(st.sampled_from([None, "flex", "default"]))
+    served = data.draw(st.sampled_from([None, "default", asked]))
+    worst = price.worst(usage.input_total + more, usage.output_total + made, asked)
+    assert worst >= price.of(usage, served).total
+
+
+@given(schedules(), st.integers(0, 2000), st.integers(0, 2000), st.data())
+def test_the_worst_case_is_reached_by_some_call_within_its_bounds(standard, given_tokens, made, data):
+    """It is no looser than it need be: some usage within the bounds costs exactly that."""
+    price = Price("p", standard)
+    edges = {given_tokens, *(t for t, _ in standard.above if t < given_tokens)}
+    possible = [
+        price.of(Usage(**{i: n, o: made})).total for n in edges for i in INPUTS for o in OUTPUTS
+    ]
+    assert max(possible) <= price.worst(given_tokens, made)
+    if not standard.above:
+        assert max(possible) == price.worst(given_tokens, made)
+
+
+def test_a_middle_band_that_is_dearer_than_both_ends_is_the_worst_case():
+    """Volume discounts exist: a call that is smaller than its bound may fall into a dearer band."""
+    price = Price("p", Schedule(flat(1), ((10, flat(9)), (100, flat(2)))))
+    assert price.worst(101, 0) >= price.of(Usage(input=100)).total == Money(900)
+
+
+def test_an_unpriced_cost_is_unknown_and_not_zero():
+    assert UNPRICED.total is None
+    assert UNPRICED.known == Money(0)
+    assert Cost(Money(5), CostStatus.EXACT).known == Money(5)
+
+
+@given(rates)
+def test_the_dearest_rates_are_those_of_the_dearest_class(priced):
+    assert priced.dearest_input == max(getattr(priced, n) for n in INPUTS)
+    assert priced.dearest_output == max(getattr(priced, n) for n in OUTPUTS)

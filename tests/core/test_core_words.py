@@ -1,0 +1,187 @@
+"""The smaller words of the domain: usage, limits, callers, refusals, decisions."""
+
+from dataclasses import fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.caller import Caller, Key
+from gateway.core.entry import Outcome
+from gateway.core.errors import (
+    RETRY_WORTH_WAITING_S,
+    BadRequest,
+    BodyTooLarge,
+    Forbidden,
+    GatewayError,
+    LimitReached,
+    NoPrice,
+    NotFound,
+    Reason,
+    Refusal,
+    Unauthorized,
+    Unavailable,
+    UnknownModel,
+    UnsupportedEncoding,
+    UpstreamError,
+    UpstreamTimeout,
+)
+from gateway.core.limit import Fare, Limit, Span, Unit, amount_text
+from gateway.core.route import Candidate, Context, Decision
+from gateway.core.usage import Usage
+
+COUNTERS = [f.name for f in fields(Usage) if f.name not in {"requests", "final"}]
+
+
+@given(st.fixed_dictionaries({name: st.integers(0, 10**9) for name in COUNTERS}))
+def test_every_token_counter_is_in_exactly_one_total(counted):
+    usage = Usage(**counted)
+    made = sum(v for n, v in counted.items() if n.startswith("output"))
+    assert usage.output_total == made
+    assert usage.input_total + usage.output_total == usage.tokens == sum(counted.values())
+
+
+def test_a_callers_nodes_go_from_everything_down_to_the_key():
+    assert Caller("k", "o", "t", "u").nodes == ("all", "org:o", "team:t", "user:u", "key:k")
+    assert Caller(key_id="k", team="t").nodes == ("all", "team:t", "key:k")
+    assert Caller().nodes == ("all",)
+
+
+def test_a_key_is_good_until_it_expires_and_while_it_is_not_revoked():
+    assert Key("k", b"").good(10**12)
+    assert Key("k", b"", expires=100).good(99.9)
+    assert not Key("k", b"", expires=100).good(100)
+    assert not Key("k", b"", revoked=True).good(0)
+
+
+def test_a_key_without_models_may_use_all_and_else_only_those():
+    assert Key("k", b"").may_use("anything")
+    assert Key("k", b"", models=("a",)).may_use("a")
+    assert not Key("k", b"", models=("a",)).may_use("b")
+
+
+@pytest.mark.parametrize(
+    ("node", "asked", "applies"),
+    [
+        ("all", "all", True),
+        ("team:a", "team:a", True),
+        ("team:a", "team:ab", False),
+        ("key:*", "key:x", True),
+        ("key:*", "team:x", False),
+        ("all", "key:x", False),
+    ],
+)
+def test_a_limit_applies_to_its_node_and_a_star_to_all_of_a_kind(node, asked, applies):
+    assert Limit(node, Unit.USD, 1, Span.DAY).applies_to(asked) is applies
+
+
+def test_a_limits_identity_survives_another_amount_and_changes_with_unit_span_and_node():
+    base = Limit("all", Unit.USD, 1, Span.DAY)
+    assert base.id == Limit("all", Unit.USD, 999, Span.DAY, timezone="Europe/Zurich").id
+    others = [("all", Unit.TOKENS, Span.DAY), ("all", Unit.USD, Span.WEEK), ("team:a", Unit.USD, Span.DAY)]
+    assert base.id not in {Limit(n, u, 1, s).id for n, u, s in others}
+
+
+def test_a_fare_has_an_amount_in_every_unit():
+    fare = Fare(nanos=1, tokens=2, requests=3, concurrent=4)
+    assert [fare.in_unit(u) for u in (Unit.USD, Unit.TOKENS, Unit.REQUESTS, Unit.CONCURRENT)] == [1, 2, 3, 4]
+
+
+def test_amounts_are_written_with_their_unit():
+    assert amount_text(10_000_000_000, Unit.USD) == "$10.00"
+    assert amount_text(60000, Unit.TOKENS) == "60000 tokens"
+    assert amount_text(8, Unit.CONCURRENT) == "8 concurrent"
+
+
+def refusal(reason, resets_in_s=None, unit="usd"):
+    at = None if resets_in_s is None else "2026-12-01T00:00:00+00:00"
+    return Refusal("team:a", unit, "month", "$10.00", "$9.00", "$0.50", "$2.00", at, reason, resets_in_s)
+
+
+def test_what_calls_in_flight_hold_is_worth_asking_for_in_a_second():
+    error = LimitReached(refusal(Reason.HELD, 10**6))
+    assert (error.retry_after_s, error.retryable) == (1, None)
+
+
+@pytest.mark.parametrize(("resets_in", "wait"), [(0.0, 1), (0.2, 1), (59.5, 60), (60, 61), (-5.0, 1)])
+def test_a_window_that_ends_soon_says_when_to_come_back_and_never_too_early(resets_in, wait):
+    error = LimitReached(refusal(Reason.EXHAUSTED, resets_in))
+    assert (error.retry_after_s, error.retryable) == (wait, None)
+    assert error.retry_after_s > resets_in
+
+
+@pytest.mark.parametrize("resets_in", [RETRY_WORTH_WAITING_S + 0.1, 10**6, None])
+def test_an_exhausted_budget_that_stays_so_is_not_retried(resets_in):
+    error = LimitReached(refusal(Reason.EXHAUSTED, resets_in))
+    assert (error.retry_after_s, error.retryable) == (None, False)
+
+
+def test_a_call_that_cannot_fit_is_not_retried_even_if_the_window_ends_soon():
+    error = LimitReached(refusal(Reason.TOO_BIG, 5.0))
+    assert (error.retry_after_s, error.retryable) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [(Reason.EXHAUSTED, "Ask whoever owns team:a"), (Reason.HELD, "try again in a moment"), (Reason.TOO_BIG, "shorter")],
+)
+def test_a_refusal_says_who_how_much_and_what_to_do(reason, words):
+    text = str(LimitReached(refusal(reason, 3600)))
+    for part in ("Budget", "team:a", "month", "$9.00 spent", "$0.50 held of $10.00", "needs $2.00", words):
+        assert part in text
+    assert ("2026-12-01" in text) == (reason is not Reason.HELD)
+
+
+def test_a_refusal_of_a_rate_limit_does_not_speak_of_a_budget():
+    text = str(LimitReached(refusal(Reason.EXHAUSTED, unit="tokens")))
+    assert text.startswith("Limit reached")
+    assert "resets" not in text
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (BadRequest("x"), 400),
+        (BodyTooLarge("x"), 413),
+        (UnsupportedEncoding("x"), 415),
+        (Unauthorized("x"), 401),
+        (Forbidden("x"), 403),
+        (NotFound("x"), 404),
+        (UnknownModel("x"), 404),
+        (LimitReached(refusal(Reason.HELD)), 429),
+        (Unavailable("x"), 503),
+        (NoPrice("x"), 503),
+        (UpstreamError("x"), 502),
+        (UpstreamTimeout("x"), 504),
+    ],
+)
+def test_every_error_has_the_status_that_its_table_says(error, status):
+    assert isinstance(error, GatewayError)
+    assert error.status == status
+
+
+def test_waiting_helps_when_we_are_down_and_not_when_a_price_is_missing():
+    assert Unavailable("x").retry_after_s == 1
+    assert (NoPrice("x").retry_after_s, NoPrice("x").retryable) == (None, False)
+
+
+def test_a_bad_request_names_its_field():
+    assert BadRequest("x", "n").param == "n"
+    assert BadRequest("x").param is None
+
+
+def test_a_policy_cannot_decide_for_nothing():
+    with pytest.raises(AssertionError):
+        Decision((), "because")
+    one = Candidate("a/b", "a", "b", "premium", selfhosted=False, cost_likely=None, cost_worst=None)
+    assert Decision((one,), "because").plan == (one,)
+
+
+def test_contexts_do_not_share_their_parameters():
+    assert Context().params is not Context().params
+
+
+def test_outcomes_read_as_plain_words():
+    """They are stored and shown as they are."""
+    assert f"{Outcome.HUNG_UP}" == "hung_up"
+    assert Outcome("unresolved") is Outcome.UNRESOLVED

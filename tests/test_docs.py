@@ -1,0 +1,64 @@
+"""The documentation says what is so."""
+
+from __future__ import annotations
+
+import re
+import sys
+import types
+
+import pytest
+from harness import ROOT
+
+from gateway.catalog.providers import KNOWN
+from gateway.config.schema import FarewayFile
+from gateway.core import errors
+from gateway.core.entry import Outcome
+from gateway.core.money import Money
+from gateway.core.price import CostStatus
+from gateway.core.request import Facts, Request
+from gateway.core.route import Candidate, Context
+from gateway.plugins import load_policy
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_policy_in_the_readme_works(monkeypatch):
+    """A newcomer's ten lines load by their dotted name and decide."""
+    source = re.search(r"```python\n(from gateway\.core\.route.*?)```", README, re.DOTALL)[1]
+    assert len(source.splitlines()) <= 10
+    module = types.ModuleType("acme_policy")
+    exec(source, module.__dict__)  # noqa: S102 - our own README
+    monkeypatch.setitem(sys.modules, "acme_policy", module)
+    busy = Candidate("a/x", "a", "x", "economy", False, Money(1), Money(1), in_flight=3)
+    free = Candidate("b/x", "b", "x", "economy", False, Money(2), Money(2))
+    request = Request("r", "k", "openai-chat", Facts("x"), input_tokens=1)
+    decision = load_policy("acme_policy")(request, (busy, free), Context())
+    assert decision.plan == (free,)
+    assert "b/x" in decision.reason
+
+
+@pytest.mark.parametrize("key", FarewayFile.model_fields)
+def test_every_key_of_the_configuration_is_in_the_readme(key):
+    assert f"`{key}`" in README
+
+
+def test_every_error_code_is_documented():
+    documented = (ROOT / "docs/errors.md").read_text()
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    for kind in kinds:
+        if kind is not errors.LimitReached:  # Told under the names that OpenAI's clients know.
+            assert f"| {kind.status} | `{kind.code}`" in documented, kind
+
+
+def test_every_outcome_and_cost_status_is_documented():
+    documented = (ROOT / "docs/money.md").read_text()
+    for word in [*Outcome, *CostStatus]:
+        assert f"`{word}`" in documented, word
+
+
+def test_every_provider_and_quirk_is_documented():
+    documented = (ROOT / "docs/providers.md").read_text()
+    for provider in KNOWN.values():
+        if provider.name != "sim":
+            assert f"`{provider.name}` | `{provider.key_env}`" in documented
+            assert all(f"`{quirk}`" in documented for quirk in provider.quirks)
