@@ -7,12 +7,15 @@ of one token is a whole number of pico-dollars. Limits and shared stores count i
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 
 from msgspec import Struct
 
 PICOS_PER_DOLLAR = 10**12
 PICOS_PER_NANO = 1000
+
+# The default context would round a product of more than 28 digits without a word.
+_EXACT = Context(prec=100, Emax=100, Emin=-100, traps=[Inexact, InvalidOperation, Overflow])
 
 
 class Money(Struct, frozen=True, order=True, gc=False):
@@ -24,8 +27,10 @@ class Money(Struct, frozen=True, order=True, gc=False):
     def usd(cls, amount: str | int | Decimal) -> Money:
         """Read dollars exactly. Raises ValueError for what is not a number or finer than a pico-dollar."""
         try:
-            picos = Decimal(amount) * PICOS_PER_DOLLAR
+            picos = _EXACT.multiply(Decimal(amount), PICOS_PER_DOLLAR)
             whole = int(picos)
+        except Inexact:
+            raise ValueError(f"{amount!r} is finer than a pico-dollar") from None
         except (ArithmeticError, ValueError):
             raise ValueError(f"{amount!r} is not an amount of dollars") from None
         if picos != whole:

@@ -113,6 +113,10 @@ class Schedule:
             rates = higher
         return rates
 
+    def up_to(self, input_total: int) -> tuple[Rates, ...]:
+        """The rates of every band that a call with at most this many input tokens may fall in."""
+        return (self.base, *(rates for tokens, rates in self.above if input_total > tokens))
+
 
 STANDARD_TIERS = frozenset({None, "", "default", "standard", "auto", "on_demand", "scale"})
 
@@ -161,6 +165,6 @@ class Price:
             max(
                 rates.dearest_input * input_tokens + rates.dearest_output * output_tokens + rates.request
                 for schedule in schedules
-                for rates in (schedule.at(0), schedule.at(input_tokens))
+                for rates in schedule.up_to(input_tokens)
             )
         )

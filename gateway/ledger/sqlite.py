@@ -79,7 +79,7 @@ class SqliteLedger:
         return await self._run(self._find, request_id)
 
     async def sweep(self, before: float) -> int:
-        """Drop the balances of short windows that began before that moment: the entries still tell. Returns how many."""
+        """Drop the balances of short windows that began before that moment: the entries stay. Returns how many."""
         return await self._run(self._sweep, before)
 
     def close(self) -> None:

@@ -1,7 +1,5 @@
 """The smaller words of the domain: usage, limits, callers, refusals, decisions."""
 
-from dataclasses import fields
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +28,7 @@ from gateway.core.limit import Fare, Limit, Span, Unit, amount_text
 from gateway.core.route import Candidate, Context, Decision
 from gateway.core.usage import Usage
 
-COUNTERS = [f.name for f in fields(Usage) if f.name not in {"requests", "final"}]
+COUNTERS = [name for name in Usage.__match_args__ if name not in {"requests", "final"}]
 
 
 @given(st.fixed_dictionaries({name: st.integers(0, 10**9) for name in COUNTERS}))
@@ -123,7 +121,11 @@ def test_a_call_that_cannot_fit_is_not_retried_even_if_the_window_ends_soon():
 
 @pytest.mark.parametrize(
     ("reason", "words"),
-    [(Reason.EXHAUSTED, "Ask whoever owns team:a"), (Reason.HELD, "try again in a moment"), (Reason.TOO_BIG, "shorter")],
+    [
+        (Reason.EXHAUSTED, "Ask whoever owns team:a"),
+        (Reason.HELD, "try again in a moment"),
+        (Reason.TOO_BIG, "shorter"),
+    ],
 )
 def test_a_refusal_says_who_how_much_and_what_to_do(reason, words):
     text = str(LimitReached(refusal(reason, 3600)))
