@@ -157,6 +157,7 @@ class Gateway:
             self.live,
             self.mover.find,
             lambda: self.serving,
+            self.pricing.approve,
             settings.server.body_bytes_max,
             settings.server.body_timeout_s,
         )
@@ -236,19 +237,20 @@ class Gateway:
         self.catalog.forget()
 
     def _add_gauges(self) -> None:
-        gauges = self.metrics.gauges
-        gauges.add("fareway_drift_units", "What the books disagree by.", (), lambda: {(): self.mover.drift})
-        gauges.add(
-            "fareway_journal_entries", "Settled, not in the ledger yet.", (), lambda: {(): len(self.journal.settled)}
-        )
-        gauges.add("fareway_inflight_requests", "Calls that have left.", (), lambda: {(): self.journal.open_count})
-        gauges.add("fareway_price_age_seconds", "Age of the prices.", (), lambda: {(): self.pricing.age_s()})
-        gauges.add(
-            "fareway_breaker_open",
-            "1 while a deployment is left alone.",
-            ("deployment",),
-            lambda: {(name,): state for name, state in self.health.states(self._clock()).items()},
-        )
+        add, prices = self.metrics.gauges.add, self.pricing
+        add("fareway_drift_units", "What the books disagree by.", (), lambda: {(): self.mover.drift})
+        add("fareway_journal_entries", "Settled, on their way.", (), lambda: {(): len(self.journal.settled)})
+        add("fareway_inflight_requests", "Calls that have left.", (), lambda: {(): self.journal.open_count})
+        add("fareway_price_age_seconds", "Age of the prices.", (), lambda: {(): prices.age_s()})
+        add("fareway_price_quarantined", "1: a feed waits for a yes.", (), lambda: {(): int(bool(prices.quarantined))})
+        in_unit = "in the limit's unit (usd: nano-dollars)."
+        leases = self.leases
+        add("fareway_limit_held", f"Held, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.held))
+        add("fareway_limit_spent", f"Spent, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.spent))
+        add("fareway_breaker_open", "1: a deployment is left alone.", ("deployment",), self._breakers)
+
+    def _breakers(self) -> dict[tuple[str, ...], float]:
+        return {(name,): state for name, state in self.health.states(self._clock()).items()}
 
 
 def _replica(settings: Settings) -> str:

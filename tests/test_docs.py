@@ -27,7 +27,7 @@ def test_the_policy_in_the_readme_works(monkeypatch):
     source = re.search(r"```python\n(from gateway\.core\.route.*?)```", README, re.DOTALL)[1]
     assert len(source.splitlines()) <= 10
     module = types.ModuleType("acme_policy")
-    exec(source, module.__dict__)  # noqa: S102 - our own README
+    exec(source, module.__dict__)
     monkeypatch.setitem(sys.modules, "acme_policy", module)
     busy = Candidate("a/x", "a", "x", "economy", False, Money(1), Money(1), in_flight=3)
     free = Candidate("b/x", "b", "x", "economy", False, Money(2), Money(2))

@@ -29,10 +29,10 @@ class Money(Struct, frozen=True, order=True, gc=False):
         try:
             picos = _EXACT.multiply(Decimal(amount), PICOS_PER_DOLLAR)
             whole = int(picos)
+        except (InvalidOperation, Overflow, OverflowError, ValueError):
+            raise ValueError(f"{amount!r} is not an amount of dollars") from None
         except Inexact:
             raise ValueError(f"{amount!r} is finer than a pico-dollar") from None
-        except (ArithmeticError, ValueError):
-            raise ValueError(f"{amount!r} is not an amount of dollars") from None
         if picos != whole:
             raise ValueError(f"{amount!r} is finer than a pico-dollar")
         return cls(whole)

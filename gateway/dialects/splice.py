@@ -45,15 +45,24 @@ def refuse_twins(body: bytes, keys: tuple[str, ...]) -> None:
             find(body, key)
 
 
+def find_any(body: bytes, key: str) -> Span | None:
+    """As `find`, for what a provider sent: raises nothing, and of twins takes none."""
+    try:
+        return find(body, key)
+    except BadRequest:
+        return None
+
+
 def replace(body: bytes, span: Span, value: bytes) -> bytes:
     """The body with another value in that place."""
     return b"".join((body[: span[0]], value, body[span[1] :]))
 
 
 def append(body: bytes, key: str, value: bytes) -> bytes:
-    """The body with one more member at the end. The object must have one already."""
+    """The object with one more member at the end."""
     end = body.rindex(b"}")
-    return b'%b,"%b":%b%b' % (body[:end], key.encode(), value, body[end:])
+    comma = b"" if body[:end].rstrip().endswith(b"{") else b","
+    return b'%b%b"%b":%b%b' % (body[:end], comma, key.encode(), value, body[end:])
 
 
 def _scan(body: bytes, key: str) -> Span | None:

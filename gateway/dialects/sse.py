@@ -11,10 +11,10 @@ from collections.abc import Iterator
 EVENT_BYTES_MAX = 1 << 20
 """A longer event is passed on unread; nothing that a model streams comes near it."""
 
-# A line ends in CRLF, LF or CR; an event ends in an empty line. The first line end must not be the
-# CR of a CRLF. The second may be, if the LF is still on its way: the next event then starts with an
-# empty line, which means nothing.
-_EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
+# A line ends in CRLF, LF or CR; an event ends in an empty line. A CR is a line end of its own only once
+# the next byte shows that it is not half of a CRLF.
+_EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?=[^\n]))(?:\r\n|\n|\r(?=[^\n]))")
+_BOM = b"\xef\xbb\xbf"  # May stand before the first event.
 
 
 class EventSplitter:
@@ -54,7 +54,7 @@ def events(data: bytes) -> Iterator[bytes]:
 
 def payload(event: bytes) -> bytes:
     """The data of one event; empty for a comment."""
-    lines = event.splitlines()
+    lines = event.removeprefix(_BOM).splitlines()
     parts = [line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:")]
     return parts[0] if len(parts) == 1 else b"\n".join(parts)
 

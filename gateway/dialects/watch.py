@@ -18,12 +18,14 @@ from gateway.dialects.sse import EventSplitter, events, payload
 TEXT_BYTES_KEPT_MAX = 1 << 20
 """Of the generated text, kept to count it should the stream be cut. Beyond, only its length is known."""
 
+_LINE_START = rb"(?:\A(?:\xef\xbb\xbf)?|[\r\n])"
 _USAGE = re.compile(rb'"usage"\s*:\s*\{')
-_ERROR = re.compile(rb'^(?:event:\s*error|data:\s*\{\s*"error"\s*:\s*[{"])', re.MULTILINE)
-_DONE = re.compile(rb"^data:\s*\[DONE\]", re.MULTILINE)
+_ERROR_EVENT = re.compile(_LINE_START + rb"event:[ \t]*error")
+_ERROR_FIELD = re.compile(rb'"error"\s*:\s*[{"]')
+_DONE = re.compile(_LINE_START + rb"data:[ \t]*\[DONE\]")
 _NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
-_TEXT = re.compile(
-    rb'"(?:content|reasoning_content|reasoning|refusal|arguments|text)"\s*:\s*"((?:[^"\\]+|\\.)+)"', re.DOTALL
+_TEXT = re.compile(  # Possessive: a string that is cut short must not be divided up in every possible way.
+    rb'"(?:content|reasoning_content|reasoning|refusal|arguments|text)"\s*:\s*"((?:[^"\\]++|\\.)++)"', re.DOTALL
 )
 
 
@@ -67,7 +69,7 @@ class StreamWatch:
                 self._texts.append(text)
         if b"[DONE]" in whole and _DONE.search(whole):
             self.done = True
-        if b"error" in whole and self.error is None and _ERROR.search(whole):
+        if b"error" in whole and self.error is None:
             self._note_error(whole)
         if _USAGE.search(whole) is None:
             return whole
@@ -75,7 +77,7 @@ class StreamWatch:
 
     def _note_error(self, whole: bytes) -> None:
         for event in events(whole):
-            if _ERROR.search(event):
+            if _ERROR_EVENT.search(event) or (_ERROR_FIELD.search(event) and _says_error(payload(event))):
                 self.error = payload(event)
                 return
 
@@ -89,7 +91,7 @@ class StreamWatch:
             usage=seen.usage or self.report.usage,
             model=seen.model or self.report.model,
             service_tier=seen.service_tier or self.report.service_tier,
-            cost=seen.cost or self.report.cost,
+            cost=self.report.cost if seen.cost is None else seen.cost,
             clamped=seen.clamped or self.report.clamped,
         )
         if not self._wants_usage:
@@ -98,8 +100,14 @@ class StreamWatch:
         return event if cost is None else _with_cost(event, data, cost)
 
 
+def _says_error(data: bytes) -> bool:
+    """Whether a chunk has an `error` of its own: alone, or, at OpenRouter, beside its other fields."""
+    span = splice.find_any(data, "error")
+    return span is not None and data[slice(*span)] != b"null"
+
+
 def _with_cost(event: bytes, data: bytes, cost: Money) -> bytes:
-    span = splice.find(data, "usage")
+    span = splice.find_any(data, "usage")
     if span is None or b'"cost"' in data[slice(*span)]:
         return event
     usage = splice.append(data[slice(*span)], "cost", cost.decimal.encode())

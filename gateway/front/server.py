@@ -14,7 +14,7 @@ from aiohttp import web
 
 from gateway.catalog.catalog import Catalog
 from gateway.core.entry import Entry
-from gateway.core.errors import BadRequest, GatewayError, LimitReached, NotFound, Unavailable
+from gateway.core.errors import BadRequest, Forbidden, GatewayError, LimitReached, NotFound, Unavailable
 from gateway.dialects.base import Dialect
 from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dialects.openai_embeddings import OpenAIEmbeddings
@@ -34,6 +34,7 @@ DIALECTS: dict[str, Dialect] = {
     "/v1/embeddings": OpenAIEmbeddings(),
 }
 _REQUESTS = "/v1/requests/"
+_APPROVE = "/admin/v1/prices/approve"
 
 # Unique for ever, and cheap: random for the process, counted within it. Nobody is let in by guessing one.
 _PROCESS = secrets.token_hex(8)
@@ -53,6 +54,7 @@ class Front:
     live: Live
     find: Callable[[str], Awaitable[list[Entry]]]
     ready: Callable[[], bool]
+    approve_prices: Callable[[], bool]
     body_bytes_max: int
     body_stall_s: float
 
@@ -81,6 +83,8 @@ class Front:
         method, path = request.method, request.path
         if (dialect := DIALECTS.get(path)) is not None and method == "POST":
             return self._serve(request, call_id, dialect, client)
+        if method == "POST" and path == _APPROVE:
+            return self._approve(request)
         if method == "GET":
             if path.startswith(_REQUESTS):
                 return self._one_request(request, path.removeprefix(_REQUESTS))
@@ -121,6 +125,13 @@ class Front:
         if not entries:
             raise NotFound("No such request, or it is not settled yet.")
         return _json(request_document(entries))
+
+    async def _approve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """An admin's yes to the price feed that waits in quarantine."""
+        key = self.pipeline.tenants.identify(request.headers, self.pipeline.clock())
+        if not key.admin:
+            raise Forbidden("This takes an admin's key.")
+        return _json({"approved": self.approve_prices()})
 
     async def _models(self, request: web.BaseRequest) -> web.StreamResponse:
         key = self.pipeline.tenants.identify(request.headers, self.pipeline.clock())

@@ -60,6 +60,10 @@ class Pricing:
         waiting = self._refresh.quarantined if self._refresh else None
         return waiting.reasons if waiting else ()
 
+    def approve(self) -> bool:
+        """Somebody says yes to the feed in quarantine. False if none waits there."""
+        return self._refresh is not None and self._refresh.approve()
+
     def age_s(self) -> float:
         """Seconds since the prices were known to be current."""
         if self._refresh is not None and self._refresh.last_success_at is not None:

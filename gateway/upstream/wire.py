@@ -129,12 +129,14 @@ class Wire:
         """Fetch a document of at most that size: status, headers, body. Raises UpstreamError."""
         try:
             async with self._session.get(url, headers=dict(headers)) as response:
-                body = await response.content.read(bytes_max + 1)
+                body = bytearray()
+                while (part := await response.content.readany()) and len(body) <= bytes_max:
+                    body += part
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise UpstreamError(f"fetching failed: {type(error).__name__}") from error
         if len(body) > bytes_max:
             raise UpstreamError("the document is larger than allowed")
-        return response.status, response.headers, body
+        return response.status, response.headers, bytes(body)
 
     async def close(self) -> None:
         """Let all connections go."""

@@ -30,12 +30,13 @@ RATES = {  # Dollars per million tokens: uncached input, cached input, output. T
     "sim-small": (Decimal("0.10"), Decimal("0.025"), Decimal("0.40")),
     "sim-embed": (Decimal("0.02"), Decimal("0.02"), Decimal(0)),
 }
+PROVIDER_KEY = "key-of-the-provider"
 PROVIDERS = "providers:\n  sim: {base_url: SIM_URL/v1}\n"
 
 
 @dataclass
 class Road:
-    """Both processes. In the configuration, SIM_URL stands for the simulator's address."""
+    """Both processes. In the configuration, SIM_URL is the simulator's address and SECRET a reference to a key."""
 
     sim: harness.Process
     gate: harness.Process
@@ -119,8 +120,11 @@ class Road:
 def road(folder: Path, config: str = PROVIDERS, *options: str, env: Mapping[str, str] | None = None) -> Iterator[Road]:
     """Both processes, for as long as the block runs. `options` are the simulator's."""
     sim = harness.simulator(folder / "sim", *options)
+    secret = folder / "secret"
+    secret.write_text(PROVIDER_KEY)
+    config = config.replace("SIM_URL", sim.url).replace("SECRET", f'"${{file:{secret}}}"')
     try:
-        gate = harness.gateway(folder / "gate", config.replace("SIM_URL", sim.url), env=dict(env or {}))
+        gate = harness.gateway(folder / "gate", config, env=dict(env or {}))
         try:
             yield Road(sim, gate, *gate.tokens)
         finally:

@@ -1,0 +1,258 @@
+"""A watched stream passes as it came, but for the usage chunk nobody asked for and the cost that somebody did."""
+
+import json
+import time
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.core.money import Money
+from gateway.dialects.base import Quirk
+from gateway.dialects.openai_chat import OpenAIChat
+from gateway.dialects.watch import TEXT_BYTES_KEPT_MAX, StreamWatch
+
+CHAT = OpenAIChat()
+ENDS = [b"\n\n", b"\r\n\r\n", b"\r\r"]
+
+
+def price(report):
+    return Money(report.usage.tokens * 1_000_000)
+
+
+def watch(*, wants_usage=True, quirks=(), price=price):
+    return StreamWatch(CHAT, frozenset(quirks), wants_usage=wants_usage, price=price)
+
+
+def chunk(text=None, *, usage=None, choices=True, **more):
+    body = {"id": "c", "model": "m-1", "choices": [{"index": 0, "delta": {"content": text}}] if choices else []}
+    return b"data: " + json.dumps({**body, "usage": usage, **more}).encode()
+
+
+def used(prompt, completion, **more):
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion, **more}
+
+
+def last(prompt, completion, **more):
+    return chunk(usage=used(prompt, completion), choices=False, **more)
+
+
+DONE = b"data: [DONE]"
+ERROR = b'data: {"error": {"message": "boom"}}'
+
+
+def run(stream, places=(), **options):
+    """Everything observable about a stream that came in these pieces."""
+    watched = watch(**options)
+    edges = [0, *sorted({p % (len(stream) + 1) for p in places}), len(stream)]
+    out = b"".join(watched.feed(stream[a:b]) for a, b in pairwise(edges)) + watched.finish()
+    return out, watched.report, watched.text, watched.text_bytes, watched.done, watched.error
+
+
+pieces = st.lists(
+    st.one_of(
+        st.text(max_size=8).map(chunk),
+        st.tuples(st.integers(0, 99), st.integers(0, 99)).map(lambda t: last(*t)),
+        st.tuples(st.integers(0, 99), st.integers(0, 99)).map(lambda t: chunk("x", usage=used(*t))),
+        st.sampled_from([DONE, ERROR, b": ping", b"event: error\ndata: {}", chunk('"usage": {"choices": []}')]),
+        st.sampled_from([chunk(usage={"prompt_tokens": -1}), chunk(usage=used(1, 2, cost=0.5), choices=False)]),
+    ),
+    max_size=6,
+)
+
+
+@st.composite
+def streams(draw):
+    body = b"".join(event + draw(st.sampled_from(ENDS)) for event in draw(pieces))
+    return draw(st.sampled_from([b"", b"\xef\xbb\xbf"])) + body + draw(st.sampled_from([b"", DONE, chunk("end")]))
+
+
+@settings(max_examples=300)
+@given(streams(), st.lists(st.integers(0, 3000), max_size=10), st.booleans())
+def test_wherever_a_stream_is_cut_the_outcome_is_the_same(stream, places, wants_usage):
+    whole = run(stream, wants_usage=wants_usage)
+    assert run(stream, places, wants_usage=wants_usage) == whole
+
+
+@settings(max_examples=30)
+@given(streams(), st.booleans())
+def test_cut_at_every_byte_the_outcome_is_the_same(stream, wants_usage):
+    assert run(stream, range(len(stream)), wants_usage=wants_usage) == run(stream, wants_usage=wants_usage)
+
+
+@given(st.lists(st.text(max_size=20), max_size=6), st.sampled_from(ENDS))
+def test_the_usage_chunk_nobody_asked_for_is_left_out_and_nothing_else(texts, end):
+    answer = b"".join(chunk(t) + end for t in texts)
+    out, report, *_, done, error = run(answer + last(3, 4) + end + DONE + end, wants_usage=False)
+    assert out == answer + DONE + end
+    assert (report.usage.input, report.usage.output) == (3, 4)
+    assert (report.model, done, error) == ("m-1", True, None)
+
+
+def test_usage_in_a_chunk_with_an_answer_stays_for_everybody():
+    """Some providers report usage beside the last words: leaving it out would lose them."""
+    stream = chunk("bye", usage=used(3, 4)) + b"\n\n"
+    out, report, *_ = run(stream, wants_usage=False)
+    assert out == stream
+    assert report.usage.tokens == 7
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.sampled_from(ENDS))
+def test_whoever_asked_for_usage_gets_its_cost_with_it(prompt, completion, end):
+    """The cost stands in the usage block as a number with every digit; all other bytes are as they came."""
+    stream = chunk("hi") + end + last(prompt, completion) + end + DONE + end
+    out, *_ = run(stream)
+    cost = price(watch_report(stream)).decimal
+    assert out == stream.replace(
+        b'"total_tokens": %d' % (prompt + completion),
+        b'"total_tokens": %d,"cost":%s' % (prompt + completion, cost.encode()),
+    )
+    events = [e for e in out.split(end) if b"total_tokens" in e]
+    assert json.loads(events[0][6:], parse_float=Decimal)["usage"]["cost"] == Decimal(prompt + completion) / 10**6
+
+
+def watch_report(stream):
+    return run(stream)[1]
+
+
+def test_a_cost_that_the_provider_wrote_stays_as_it_is():
+    stream = chunk(usage=used(1, 2, cost=0.25), choices=False) + b"\n\n"
+    assert run(stream)[0] == stream
+
+
+def test_without_a_price_nothing_is_written():
+    stream = last(1, 2) + b"\n\n"
+    assert run(stream, price=lambda _: None)[0] == stream
+
+
+def test_usage_over_several_data_lines_is_read_and_passes_unchanged():
+    stream = b'data: {"choices": [],\ndata: "usage": {"prompt_tokens": 5, "completion_tokens": 1}}\n\n'
+    out, report, *_ = run(stream)
+    assert (out, report.usage.input) == (stream, 5)
+
+
+def test_usage_given_twice_in_one_chunk_passes_unchanged_and_raises_nothing():
+    block = b'"usage": {"prompt_tokens": 5, "completion_tokens": 1}'
+    stream = b"data: {" + block + b", " + block + b"}\n\n"
+    out, report, *_ = run(stream)
+    assert (out, report.usage.input) == (stream, 5)
+
+
+def test_the_last_usage_counts_and_is_never_added_up():
+    """Usage is cumulative: three reports of 10, 20 and 30 tokens are 30 tokens."""
+    stream = b"".join(chunk("x", usage=used(5, n)) + b"\n\n" for n in (10, 20, 30))
+    assert run(stream)[1].usage.output == 30
+
+
+def test_what_a_later_report_leaves_open_is_kept_from_an_earlier_one():
+    stream = last(1, 2, service_tier="flex") + b"\n\n" + chunk(usage=used(1, 3), choices=False, model=None) + b"\n\n"
+    report = run(stream)[1]
+    assert (report.usage.output, report.service_tier, report.model) == (3, "flex", "m-1")
+
+
+def test_nonsense_after_good_usage_is_noted_and_the_good_usage_kept():
+    stream = last(1, 2) + b"\n\n" + chunk(usage={"prompt_tokens": "many"}, choices=False) + b"\n\n"
+    report = run(stream)[1]
+    assert (report.usage.tokens, report.clamped) == (3, True)
+
+
+@pytest.mark.parametrize(("cost", "expected"), [(0, Money(0)), (0.5, Money.usd("0.5"))])
+def test_a_cost_that_the_provider_charges_is_reported_also_when_it_is_zero(cost, expected):
+    """An explicit zero is a value: a free model must not be charged at the list price."""
+    stream = chunk(usage=used(1, 2, cost=cost), choices=False) + b"\n\n"
+    assert run(stream, quirks={Quirk.CHARGES_REPORTED_COST})[1].cost == expected
+
+
+def test_an_earlier_cost_is_replaced_by_a_later_one_even_of_zero():
+    stream = b"".join(chunk(usage=used(1, 2, cost=c), choices=False) + b"\n\n" for c in (0.5, 0))
+    assert run(stream, quirks={Quirk.CHARGES_REPORTED_COST})[1].cost == Money(0)
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize(
+    ("event", "data"),
+    [
+        (ERROR, b'{"error": {"message": "boom"}}'),
+        (b'data:{"error":"boom"}', b'{"error":"boom"}'),
+        (b'event: error\ndata: {"x": 1}', b'{"x": 1}'),
+        (
+            b'data: {"id": "c", "error": {"code": 502}, "choices": []}',
+            b'{"id": "c", "error": {"code": 502}, "choices": []}',
+        ),
+    ],
+)
+def test_an_error_inside_a_stream_is_noticed_and_passes(event, data, end):
+    """The first one is kept. OpenRouter writes `error` beside the other fields of a chunk."""
+    stream = chunk("a") + end + event + end + b'data: {"error": {"message": "second"}}' + end
+    out, *_, done, error = run(stream)
+    assert (out, done, error) == (stream, False, data)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        chunk('data: {"error": {"message": "boom"}}'),
+        chunk("a", error=None),
+        chunk("the error: data: [DONE]"),
+        b'data: {"choices": [{"delta": {"content": "", "error": {"deep": 1}}}]}',
+        b': data: [DONE] "error": {',
+    ],
+)
+def test_words_in_an_answer_are_no_error_and_no_end(event):
+    *_, done, error = run(event + b"\n\n")
+    assert (done, error) == (False, None)
+
+
+def test_the_generated_text_is_collected_from_every_field_that_costs():
+    deltas = [
+        {"content": "one "},
+        {"reasoning_content": "two "},
+        {"refusal": "three "},
+        {"content": None},
+        {"role": "assistant"},
+    ]
+    deltas.append({"tool_calls": [{"function": {"name": "f", "arguments": '{"a": "\\n'}}]})
+    stream = b"".join(b"data: " + json.dumps({"choices": [{"delta": d}]}).encode() + b"\n\n" for d in deltas)
+    _, _, text, size, *_ = run(stream)
+    assert text.startswith("one two three {")
+    assert '"a": ' in text
+    assert size == len(b"one two three ") + len(json.dumps('{"a": "\\n')) - 2
+
+
+def test_text_beyond_what_is_kept_is_still_counted():
+    watched = watch()
+    piece = "a" * 100_000
+    for _ in range(12):
+        watched.feed(chunk(piece) + b"\n\n")
+    assert watched.text_bytes == 1_200_000
+    assert len(watched.text) <= TEXT_BYTES_KEPT_MAX < watched.text_bytes
+
+
+@pytest.mark.parametrize("size", [24, 1000, 500_000])
+@pytest.mark.parametrize("end", [b"", b"\n\n"])
+def test_a_stream_cut_inside_a_word_is_read_in_no_time(size, end):
+    """An unfinished string must not make the search for text try every way to divide it."""
+    watched = watch()
+    began = time.process_time()
+    watched.feed(b'data: {"choices": [{"delta": {"content": "' + b"a" * size + end)
+    watched.finish()
+    assert time.process_time() - began < 0.3
+    assert watched.text_bytes == 0
+
+
+def test_after_an_event_that_is_too_long_bytes_pass_unread():
+    watched = watch(wants_usage=False)
+    huge = chunk("a" * (3 << 20)) + b"\n\n"
+    out = b"".join(watched.feed(huge[i : i + 65536]) for i in range(0, len(huge), 65536))
+    out += watched.feed(last(1, 2) + b"\n\n") + watched.finish()
+    assert out == huge + last(1, 2) + b"\n\n"
+    assert watched.report.usage is None
+
+
+def test_an_event_without_its_empty_line_is_read_at_the_end():
+    watched = watch(wants_usage=False)
+    assert watched.feed(last(1, 2)) == b""
+    assert watched.finish() == b""
+    assert watched.report.usage.tokens == 3

@@ -1,0 +1,116 @@
+"""The live price feed, fetched from a real HTTP server by a real gateway."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+import time
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+import pytest
+from harness import ROOT, gateway
+
+SNAPSHOT = json.loads(gzip.decompress((ROOT / "gateway/prices/prices.json.gz").read_bytes()))
+
+CONFIG = """
+providers: {{openai: {{key: "${{OPENAI_API_KEY}}", base_url: "{url}/v1"}}}}
+models: {{mini: {{deployments: [openai/gpt-4o-mini]}}}}
+prices: {{feed: "{url}/feed", every: 200ms, guard: 3x}}
+"""
+ANSWER = {
+    "model": "gpt-4o-mini",
+    "choices": [],
+    "usage": {"prompt_tokens": 1000, "completion_tokens": 0, "total_tokens": 1000},
+}
+
+
+def feed(input_price: float) -> bytes:
+    """The snapshot with another input price for gpt-4o-mini."""
+    providers = json.loads(json.dumps(SNAPSHOT))
+    (openai,) = [p for p in providers if p["id"] == "openai"]
+    (model,) = [m for m in openai["models"] if m["id"] == "gpt-4o-mini"]
+    model["prices"] = {"input_mtok": input_price, "output_mtok": 0.6}
+    return json.dumps(providers).encode()
+
+
+class Upstream(BaseHTTPRequestHandler):
+    """Answers like a provider, and serves the feed of the moment with an ETag."""
+
+    body = feed(0.15)
+    asked: ClassVar[list[str | None]] = []
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.reply(200, json.dumps(ANSWER).encode())
+
+    def do_GET(self):
+        etag = f'"{hash(self.body)}"'
+        self.asked.append(self.headers["If-None-Match"])
+        if self.headers["If-None-Match"] == etag:
+            self.reply(304, b"")
+        else:
+            self.reply(200, self.body, ETag=etag)
+
+    def reply(self, status, body, **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def running(tmp_path):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    config = CONFIG.format(url=f"http://127.0.0.1:{server.server_port}")
+    process = gateway(tmp_path, config, env={"OPENAI_API_KEY": "x"})
+    yield process
+    process.stop()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def call(process, path, body=b""):
+    request = urllib.request.Request(process.url + path, body or None, method="POST" if body else "GET")
+    request.add_header("Authorization", f"Bearer {process.tokens[0]}")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return answer.headers, answer.read()
+
+
+def cost(process):
+    headers, _ = call(process, "/v1/chat/completions", b'{"model":"mini","messages":[{"role":"user","content":"x"}]}')
+    return headers["x-fareway-cost-usd"]
+
+
+def until(what):
+    deadline = time.monotonic() + 20
+    while not what():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+def test_a_feed_is_taken_guarded_and_approved(running):
+    """A small move is taken, a large one waits for an admin's yes, garbage changes nothing."""
+    assert cost(running) == "0.00015"
+    Upstream.body = feed(0.3)
+    until(lambda: cost(running) == "0.0003")
+    Upstream.body = feed(30)
+    until(lambda: b"fareway_price_quarantined 1.0" in call(running, "/metrics")[1])
+    assert cost(running) == "0.0003"
+    assert json.loads(call(running, "/admin/v1/prices/approve", b"{}")[1]) == {"approved": True}
+    assert cost(running) == "0.03"
+    Upstream.body = b"<html>not prices</html>"
+    until(lambda: "was not refreshed" in running.stderr)
+    assert cost(running) == "0.03"
+    until(lambda: any(tag is not None for tag in Upstream.asked))
