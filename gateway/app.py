@@ -229,6 +229,7 @@ class Gateway:
         if entry.outcome is Outcome.OK:
             vitals.succeeded()
             vitals.saw_output(entry.usage.output_total)
+            vitals.reasons = vitals.reasons or entry.usage.output_reasoning > 0
             vitals.saw_first_token(entry.first_token_ms if entry.first_token_ms is not None else entry.duration_ms)
         elif entry.outcome is Outcome.CUT:
             self.health.failed(f"{entry.provider}/{entry.model}", self._clock())

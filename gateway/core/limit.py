@@ -91,8 +91,7 @@ class Fare(Struct, frozen=True, gc=False):
                 return self.tokens
             case Unit.REQUESTS:
                 return self.requests
-            case Unit.CONCURRENT:
-                return self.concurrent
+        return self.concurrent
 
 
 def amount_text(amount: int, unit: Unit) -> str:

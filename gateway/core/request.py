@@ -14,6 +14,7 @@ class Facts(Struct, frozen=True):
     output_tokens_max: int | None = None  # The caller's own cap, for one choice.
     choices: int = 1
     needs: frozenset[str] = frozenset()  # Of "tools", "vision", "audio", "files", "json".
+    reasons: bool = False  # The caller asks for reasoning, which a provider may charge for and not show.
     images: int = 0
     files: int = 0
     turns: int = 1

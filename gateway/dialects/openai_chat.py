@@ -17,7 +17,10 @@ from gateway.dialects.validate import decode
 PROMPT_HEAD_CHARACTERS = 2000
 CHOICES_MAX = 128  # OpenAI's own limit for `n`.
 
-_MONEY_KEYS = ("model", "stream", "n", "max_tokens", "max_completion_tokens", "service_tier")
+OUTPUT_TOKENS_CREDIBLE_MAX = 10_000_000
+"""No model generates more. A larger cap passes as it is, and is held for as this one: books have 64 bits."""
+
+_MONEY_KEYS = ("model", "stream", "stream_options", "n", "max_tokens", "max_completion_tokens", "service_tier")
 _PART_NEEDS = {"image_url": "vision", "input_audio": "audio", "file": "files"}
 
 
@@ -53,6 +56,8 @@ class _Body(msgspec.Struct):
     functions: msgspec.Raw = msgspec.Raw()
     response_format: _ResponseFormat | None = None
     service_tier: str | None = None
+    reasoning_effort: Any = None
+    reasoning: Any = None  # OpenRouter's name for it.
     prompt_cache_key: str | None = None
     user: str | None = None
 
@@ -91,6 +96,7 @@ class OpenAIChat:
             output_tokens_max=_output_cap(asked),
             choices=_choices(asked.n),
             needs=_needs(asked, parts),
+            reasons=asked.reasoning_effort not in (None, "none") or bool(asked.reasoning),
             images=parts.count("image_url"),
             files=parts.count("file"),
             turns=len(asked.messages),
@@ -108,8 +114,7 @@ class OpenAIChat:
         span = splice.find(body, "stream_options")
         if span is None:
             return splice.append(body, "stream_options", b'{"include_usage":true}')
-        options = msgspec.json.decode(body[slice(*span)]) or {}
-        return splice.replace(body, span, msgspec.json.encode(options | {"include_usage": True}))
+        return splice.replace(body, span, _with_usage(body[slice(*span)]))
 
     def countable(self, body: bytes) -> Countable:
         """See `Dialect.countable`."""
@@ -117,12 +122,12 @@ class OpenAIChat:
         parts = [p for m in asked.messages if isinstance(m.content, list) for p in m.content]
         texts = [m.content for m in asked.messages if isinstance(m.content, str)]
         texts += [p.text for p in parts if p.text]
-        texts += [text for m in asked.messages for text in (m.name, bytes(m.tool_calls).decode()) if text]
+        texts += [text for m in asked.messages for text in (m.name, _text(m.tool_calls)) if text]
         return Countable(
             texts=tuple(texts),
             messages=len(asked.messages),
             names=sum(m.name is not None for m in asked.messages),
-            tools=(bytes(asked.tools) + bytes(asked.functions)).decode(),
+            tools=_text(asked.tools) + _text(asked.functions),
             images=sum(p.type == "image_url" for p in parts),
             files=sum(p.type == "file" for p in parts),
         )
@@ -154,15 +159,31 @@ def read_report(message: bytes, quirks: frozenset[Quirk]) -> Report:
     )
 
 
+def _with_usage(options: bytes) -> bytes:
+    """The value of `stream_options` with usage asked for, and all else in it as it was."""
+    if options == b"null":
+        return b'{"include_usage":true}'
+    span = splice.find(options, "include_usage")
+    return splice.replace(options, span, b"true") if span else splice.append(options, "include_usage", b"true")
+
+
+def _given(raw: msgspec.Raw) -> bool:
+    return bytes(raw) not in (b"", b"null", b"[]")
+
+
+def _text(raw: msgspec.Raw) -> str:
+    """JSON that is only counted. What is no UTF-8 is the provider's to refuse."""
+    return bytes(raw).decode(errors="replace") if _given(raw) else ""
+
+
 def _output_cap(asked: _Body) -> int | None:
-    """The newer name wins where both are given; OpenAI refuses both, other providers take either."""
-    field = "max_completion_tokens" if asked.max_completion_tokens is not None else "max_tokens"
-    cap = asked.max_completion_tokens if asked.max_completion_tokens is not None else asked.max_tokens
-    if cap is not None and cap < 0:
-        raise BadRequest(f"{field} must not be negative", field)
-    if asked.max_tokens is not None and cap is not None:
-        return max(asked.max_tokens, cap)
-    return cap
+    """The larger where both names are given: OpenAI refuses that, other providers take either."""
+    caps = {"max_tokens": asked.max_tokens, "max_completion_tokens": asked.max_completion_tokens}
+    for field, cap in caps.items():
+        if cap is not None and cap < 0:
+            raise BadRequest(f"{field} must not be negative", field)
+    given = [cap for cap in caps.values() if cap is not None]
+    return min(max(given), OUTPUT_TOKENS_CREDIBLE_MAX) if given else None
 
 
 def _choices(n: int | None) -> int:
@@ -175,7 +196,7 @@ def _choices(n: int | None) -> int:
 
 def _needs(asked: _Body, parts: list[str]) -> frozenset[str]:
     needs = {_PART_NEEDS[kind] for kind in parts if kind in _PART_NEEDS}
-    if asked.tools or asked.functions:
+    if _given(asked.tools) or _given(asked.functions):
         needs.add("tools")
     if asked.response_format and asked.response_format.type != "text":
         needs.add("json")

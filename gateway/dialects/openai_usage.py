@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from msgspec.structs import replace
@@ -15,7 +15,11 @@ from gateway.dialects.base import Quirk
 TOKENS_CREDIBLE_MAX = 1_000_000_000
 """A counter above this is an error of the provider, not a count: no context window comes near."""
 
+DOLLARS_CREDIBLE_MAX = 1_000_000
+"""The same for a reported cost. Books have 64 bits."""
+
 TICKS_PER_DOLLAR = 10**10
+PICOS_PER_TICK = 100
 """xAI's unit of `cost_in_usd_ticks`."""
 
 
@@ -50,7 +54,7 @@ def read_usage(block: Mapping[str, Any], quirks: frozenset[Quirk]) -> tuple[Usag
     counters = _Counters()
     prompt, completion = counters.read(block, "prompt_tokens"), counters.read(block, "completion_tokens")
     total = counters.read(block, "total_tokens")
-    if counters.clamped or "prompt_tokens" not in block:
+    if counters.clamped or block.get("prompt_tokens") is None:
         return None, True  # A main counter is nonsense or missing: nothing to charge by.
     if Quirk.OUTPUT_IS_THE_REST in quirks and total > prompt + completion:
         reasoning, completion = total - prompt - completion, total - prompt
@@ -89,8 +93,11 @@ def _output(given: Usage, block: Mapping[str, Any], completion: int, reasoning: 
 
 def read_cost(block: Mapping[str, Any], quirks: frozenset[Quirk]) -> Money | None:
     """What the provider says it charged, if it is one that charges by that figure."""
-    if Quirk.CHARGES_COST_TICKS in quirks and type(ticks := block.get("cost_in_usd_ticks")) is int and ticks >= 0:
-        return Money.usd(Decimal(ticks) / TICKS_PER_DOLLAR)
+    if Quirk.CHARGES_COST_TICKS in quirks:
+        ticks = block.get("cost_in_usd_ticks")
+        if type(ticks) is not int or not 0 <= ticks <= DOLLARS_CREDIBLE_MAX * TICKS_PER_DOLLAR:
+            return None
+        return Money(ticks * PICOS_PER_TICK)
     if Quirk.CHARGES_REPORTED_COST in quirks and not block.get("is_byok"):
         return _dollars(block.get("cost"))
     return None
@@ -98,12 +105,6 @@ def read_cost(block: Mapping[str, Any], quirks: frozenset[Quirk]) -> Money | Non
 
 def _dollars(value: Any) -> Money | None:
     """A JSON number of dollars, rounded up to a pico-dollar: some are the trace of a binary fraction."""
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+    if type(value) not in (int, float) or not 0 <= value <= DOLLARS_CREDIBLE_MAX:
         return None
-    try:
-        exact = Decimal(str(value))
-        if not exact.is_finite() or exact < 0:
-            return None
-        return Money(-int(-exact * 10**12 // 1))
-    except InvalidOperation:
-        return None
+    return Money(int(Decimal(str(value)).scaleb(12).to_integral_value(ROUND_CEILING)))

@@ -31,8 +31,8 @@ def find_string(body: bytes, key: str) -> Span:
     quoted = b'"%b"' % key.encode()
     if _ESCAPED_ASCII not in body and body.count(quoted) == 1:  # So this is the key, and no walk is needed.
         match = _STRING_VALUE.match(body, body.index(quoted) + len(quoted))
-        if match:
-            return match.span(1)
+        assert match is not None, "the caller has read a string there"
+        return match.span(1)
     span = find(body, key)
     assert span is not None, "the caller has read this key"
     return span

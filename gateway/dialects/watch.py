@@ -43,6 +43,7 @@ class StreamWatch:
         self._texts: list[bytes] = []
         self.report = Report()
         self.text_bytes = 0  # Of generated text, as JSON writes it.
+        self.shows_reasoning = False  # Reasoning is part of the stream, and so of the text.
         self.done = False  # The provider said that this was all.
         self.error: bytes | None = None  # The data of an error event inside the stream.
 
@@ -67,6 +68,8 @@ class StreamWatch:
             self.text_bytes += len(text)
             if self.text_bytes <= TEXT_BYTES_KEPT_MAX:
                 self._texts.append(text)
+        if not self.shows_reasoning and (b'"reasoning_content":"' in whole or b'"reasoning":"' in whole):
+            self.shows_reasoning = True
         if b"[DONE]" in whole and _DONE.search(whole):
             self.done = True
         if b"error" in whole and self.error is None:
@@ -103,7 +106,7 @@ class StreamWatch:
 def _says_error(data: bytes) -> bool:
     """Whether a chunk has an `error` of its own: alone, or, at OpenRouter, beside its other fields."""
     span = splice.find_any(data, "error")
-    return span is not None and data[slice(*span)] != b"null"
+    return span is not None and data[slice(*span)] not in (b"null", b'""')
 
 
 def _with_cost(event: bytes, data: bytes, cost: Money) -> bytes:

@@ -55,6 +55,8 @@ class Connection(web.RequestHandler):
         message: str | None = None,  # noqa: ARG002 - it quotes the input
     ) -> web.StreamResponse:
         """What cannot be parsed, and bugs: an error without a word of the input or the cause."""
+        if isinstance(exc, ConnectionError):  # The caller is gone, or an answer that has begun is broken off.
+            raise exc
         error: GatewayError = GatewayError("Something went wrong in the gateway.")
         if status < 500:
             error = BadRequest("The request is not valid HTTP, or its headers are too large.")

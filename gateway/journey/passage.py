@@ -22,7 +22,7 @@ DRAIN_S_MAX = 120.0
 """How long an answer nobody listens to any more is read, to learn what it cost."""
 
 OUTPUT_MARGIN = 16
-"""Tokens that a provider may have generated beyond what reached us before it noticed the abort."""
+"""Tokens of each choice that a provider may have generated beyond what reached us before it noticed the abort."""
 
 
 class Client(Protocol):
@@ -95,7 +95,7 @@ class Passage:
         given = request.input_tokens
         if not request.input_exact:
             given = min(given, await self.tokens.count(self.question.dialect.countable(self.question.body), model))
-        made = await self.tokens.count_text(watch.text, model) + OUTPUT_MARGIN
+        made = await self.tokens.count_text(watch.text, model) + OUTPUT_MARGIN * request.facts.choices
         return Usage(input=given, output=made, final=False)
 
 

@@ -25,6 +25,9 @@ OUTPUT_TOKENS_MAX = 32_768
 OUTPUT_TOKENS_GUESS = 512
 """What an answer is expected to hold before any was seen, and the least that a progressive hold covers."""
 
+MOVING = "-latest"
+"""How the names end that stand for another model from time to time."""
+
 BYTES_PER_TOKEN = 4
 """For guessing, never for holding: the median over prose and code is a little above four."""
 
@@ -39,6 +42,7 @@ class Option:
     book: PriceBook
     output_max: int  # Tokens that the whole call may generate: all choices together.
     output_guess: int
+    may_reason_unseen: bool  # Then what is seen of an answer does not tell what it costs.
 
     def worst(self, request: Request, money: int, *, count: int) -> tuple[Fare, Cost]:
         """What to set aside for so many output tokens in money, and so many as a count; and that money as a cost."""
@@ -56,15 +60,20 @@ class Option:
             return Cost(
                 report.cost, CostStatus.REPORTED, computed.price_id, computed.input, computed.cache, computed.output
             )
-        if report.clamped and computed.total is not None and computed.status is CostStatus.EXACT:
+        doubtful = report.clamped or self._unresolved_alias(report)
+        if doubtful and computed.total is not None and computed.status is CostStatus.EXACT:
             return Cost(
                 computed.total, CostStatus.UNCERTAIN, computed.price_id, computed.input, computed.cache, computed.output
             )
         return computed
 
+    def _unresolved_alias(self, report: Report) -> bool:
+        """Whether the answer leaves open which model a moving alias stood for."""
+        return self.deployment.model.endswith(MOVING) and (report.model or MOVING).endswith(MOVING)
+
     def _settling_price(self, report: Report, at: float) -> Price | None:
         """A moving alias pays for the model that it stood for, if the answer names it; all else, what was held for."""
-        moving = self.deployment.model.endswith("-latest") or self.price is None
+        moving = self.deployment.model.endswith(MOVING) or self.price is None
         if moving and report.model:
             return self.book.price(self.deployment.provider.priced_as, report.model, at) or self.price
         return self.price
@@ -129,7 +138,7 @@ class Router:
         guess = min(most, round(vitals.output_tokens or OUTPUT_TOKENS_GUESS))
         likely = Usage(input=min(request.input_tokens, body_bytes // BYTES_PER_TOKEN + 1), output=guess)
         candidate = _candidate(request, deployment, price, likely, most, vitals=vitals, now=now)
-        return Option(deployment, price, candidate, book, most, guess)
+        return Option(deployment, price, candidate, book, most, guess, request.facts.reasons or vitals.reasons)
 
 
 def _candidate(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from gateway.core.entry import Outcome
 from gateway.core.errors import GatewayError
@@ -15,6 +16,12 @@ from gateway.dialects.watch import StreamWatch
 from gateway.journey.growth import Growth
 from gateway.journey.passage import DRAIN_S_MAX, Passage, resume
 from gateway.upstream.wire import Lost
+
+CATCH_UP_S_MAX = 0.1
+"""How long we read on, before hanging up, what the provider has sent already."""
+
+PAUSE_S = 0.005
+"""Nothing for so long: we have all that it has sent."""
 
 log = logging.getLogger("fareway.streaming")
 
@@ -75,9 +82,8 @@ async def _settle(passage: Passage, watch: StreamWatch) -> None:
 
 async def _stop(passage: Passage, watch: StreamWatch, refused: GatewayError) -> None:
     """What was held is used up and there is no more: end the stream in the caller's own dialect."""
-    passage.answer.close()
-    usage = watch.report.usage or await passage.estimate(watch)
-    passage.settle(Outcome.STOPPED, passage.answer.status, watch.report, usage)
+    await _abort(passage, watch)
+    await _settle_partly(passage, watch, Outcome.STOPPED, passage.answer.status)
     await _say_last(passage, refused)
 
 
@@ -106,11 +112,22 @@ async def _hung_up(passage: Passage, watch: StreamWatch) -> None:
     listened = passage.flight is not None and passage.flight.followers > 0
     if listened or passage.option.deployment.provider.bills_after_abort:
         await _drain(passage, watch)
-    passage.answer.close()
+    await _abort(passage, watch)
     if watch.done and watch.report.usage is not None and listened:
         passage.settle(Outcome.OK, passage.answer.status, watch.report, watch.report.usage)
+    elif watch.error is not None:  # Clients leave as soon as they read the provider's error.
+        await _settle_partly(passage, watch, Outcome.CUT, passage.answer.status)
     else:
         await _settle_partly(passage, watch, Outcome.HUNG_UP, 499)
+
+
+async def _abort(passage: Passage, watch: StreamWatch) -> None:
+    """Hang up on the provider. A caller that reads slowly may be far behind it, and what it has sent is charged."""
+    with suppress(Lost, TimeoutError):
+        async with asyncio.timeout(CATCH_UP_S_MAX):
+            while chunk := await asyncio.wait_for(passage.answer.next_chunk(), PAUSE_S):
+                watch.feed(chunk)
+    passage.answer.close()
 
 
 async def _drain(passage: Passage, watch: StreamWatch) -> None:
@@ -125,10 +142,10 @@ async def _drain(passage: Passage, watch: StreamWatch) -> None:
 
 
 async def _settle_partly(passage: Passage, watch: StreamWatch, outcome: Outcome, status: int) -> None:
-    """Without a last word, what came is counted. If nothing came, nobody knows what was made: all that is held."""
+    """Without a last word, what came is counted. Where that does not tell what was made, all that is held is booked."""
     if watch.report.usage is not None:
         passage.settle(outcome, status, watch.report, watch.report.usage)
-    elif watch.text_bytes:
+    elif watch.text_bytes and not (passage.option.may_reason_unseen and not watch.shows_reasoning):
         passage.settle(outcome, status, watch.report, await passage.estimate(watch))
     else:
         passage.booking.settle_in_full(outcome, status)

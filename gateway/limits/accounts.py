@@ -42,8 +42,9 @@ class Account:
         return self.leased - self.spent - self.held
 
     def refuses(self, amount: int) -> bool:
-        """Whether holding this would break a hard limit. Soft and shadow limits let everything pass."""
-        return self.limit.mode is Mode.HARD and amount > self.available
+        """Whether holding this would break a hard limit. Soft and shadow limits let everything pass, and every
+        limit a call that takes nothing of it, even where more is spent than was leased."""
+        return self.limit.mode is Mode.HARD and amount > max(0, self.available)
 
     def hold(self, amount: int) -> None:
         """Set an amount aside. The caller has asked `refuses` on every account first, without waiting between."""
@@ -55,8 +56,8 @@ class Account:
         self.held -= held
         self.spent += actual
 
-    def refusal(self, amount: int, now: float) -> Refusal:
-        """Why `amount` does not fit, with all the figures."""
+    def refusal(self, amount: int, now: float, own: int = 0) -> Refusal:
+        """Why `amount` does not fit beside what the call holds of its `own`, with all the figures."""
         limit, unit = self.limit.amount, self.limit.unit
         resets_in = self.window.end - now
         finite = self.window.resets_at is not None
@@ -69,7 +70,7 @@ class Account:
             held=amount_text(self.held, unit),
             needed=amount_text(amount, unit),
             resets_at=self.window.resets_at,
-            reason=self._reason(amount),
+            reason=self._reason(own + amount),
             resets_in_s=resets_in if finite else None,
         )
 

@@ -36,7 +36,8 @@ class Hold:
         refusing = [a for a in self.accounts if a.refuses(more.in_unit(a.limit.unit))]
         if refusing:
             last_to_reset = max(refusing, key=lambda a: a.window.end)
-            raise LimitReached(last_to_reset.refusal(more.in_unit(last_to_reset.limit.unit), now))
+            unit = last_to_reset.limit.unit
+            raise LimitReached(last_to_reset.refusal(more.in_unit(unit), now, own=self.fare.in_unit(unit)))
         for account in self.accounts:
             account.hold(more.in_unit(account.limit.unit))
         self.fare = Fare(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from math import inf
+from math import floor, inf
 from zoneinfo import ZoneInfo
 
 from gateway.core.limit import Span
@@ -31,10 +32,10 @@ def window_at(span: Span, timezone: str, at: float) -> Window:
     """The window of this span that contains the moment. Days of 23 and 25 hours are as long as they are."""
     if span in (Span.LIFETIME, Span.RUNNING):
         return Window("always", 0.0, inf)
-    zone = _zone(timezone)
+    zone, second = _zone(timezone), floor(at)  # A datetime would round up to the next microsecond, or day.
     if span in _SECONDS:
-        return _clock_window(_SECONDS[span], zone, at)
-    local = datetime.fromtimestamp(at, zone)
+        return _clock_window(_SECONDS[span], zone, second)
+    local = datetime.fromtimestamp(second, zone)
     first = _first_day(span, local)
     start, end = first.timestamp(), _next(span, first).timestamp()
     return Window(first.isoformat(), start, end)
@@ -45,12 +46,29 @@ def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
-def _clock_window(seconds: int, zone: ZoneInfo, at: float) -> Window:
-    """Seconds, minutes and hours are counted on the clock on the wall, whose offset may be half an hour."""
-    offset = datetime.fromtimestamp(at, zone).utcoffset() or timedelta(0)
-    shift = offset.total_seconds()
+def _clock_window(seconds: int, zone: ZoneInfo, at: int) -> Window:
+    """Seconds, minutes and hours are counted on the clock on the wall, whose offset may be half an hour.
+    Where the clock itself moves by half an hour, as on Lord Howe Island, an hour ends or begins there."""
+    shift = _offset(zone, at)
     start = (at + shift) // seconds * seconds - shift
-    return Window(datetime.fromtimestamp(start, zone).isoformat(), start, start + seconds)
+    end = start + seconds
+    if (_offset(zone, start) - shift) % seconds:
+        start = _change(zone, start, at)
+    if (_offset(zone, end - 1) - shift) % seconds:
+        end = _change(zone, at, end - 1)
+    return Window(datetime.fromtimestamp(start, zone).isoformat(), start, end)
+
+
+def _offset(zone: ZoneInfo, at: int) -> int:
+    ahead = datetime.fromtimestamp(at, zone).utcoffset()
+    assert ahead is not None, "every zone has an offset"
+    return round(ahead.total_seconds())
+
+
+def _change(zone: ZoneInfo, before: int, after: int) -> int:
+    """The second between the two, or at the later one, from which the clock shows another offset."""
+    seconds, was = range(before + 1, after + 1), _offset(zone, before)
+    return seconds[bisect_left(seconds, True, key=lambda second: _offset(zone, second) != was)]
 
 
 def _first_day(span: Span, local: datetime) -> datetime:

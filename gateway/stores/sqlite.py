@@ -51,10 +51,10 @@ class SqliteStore:
         database.execute("BEGIN IMMEDIATE")
         try:
             standings = [self._grant(replica, ask) for ask in asks]
+            database.execute("COMMIT")
         except BaseException:
-            database.execute("ROLLBACK")
+            database.rollback()  # Does nothing where SQLite has rolled back by itself.
             raise
-        database.execute("COMMIT")
         return standings
 
     def _grant(self, replica: str, ask: Ask) -> Standing:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -47,12 +49,21 @@ class SqliteKeys:
 
 def load_pepper(path: Path) -> bytes:
     """The secret under which key secrets are hashed; made on first use, readable by the owner only."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_pepper(path)
+    return path.read_bytes()
+
+
+def _make_pepper(path: Path) -> None:
+    """It appears whole or not at all, and of several processes that start at once the first one's stays."""
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(handle, "wb") as file:
-        pepper = secrets.token_bytes(PEPPER_BYTES)
-        file.write(pepper)
-    return pepper
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_bytes(PEPPER_BYTES))
+            file.flush()
+            os.fsync(handle)
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        Path(draft).unlink()

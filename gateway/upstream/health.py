@@ -19,6 +19,7 @@ class Vitals:
     error_rate: float = 0.0
     first_token_ms: float | None = None
     output_tokens: float | None = None
+    reasons: bool = False  # It has reported reasoning tokens: some of its output may be charged for unseen.
     in_flight: int = 0
     failures: int = 0  # In a row.
     open_until: float = 0.0

@@ -80,7 +80,7 @@ def test_an_unfinished_event_is_held_back_until_it_is_whole():
     assert splitter.rest() == b""
 
 
-@pytest.mark.parametrize("ends", [b"\n\n", b"\r\n\r\n", b"\n\r\n", b"\r\n\n", b"\r\n\n"])
+@pytest.mark.parametrize("ends", [b"\n\n", b"\r\n\r\n", b"\n\r\n", b"\r\n\n"])
 def test_every_kind_of_empty_line_ends_an_event_at_once(ends):
     splitter = EventSplitter()
     assert splitter.feed(b"data: a" + ends) == b"data: a" + ends

@@ -140,6 +140,14 @@ def test_usage_given_twice_in_one_chunk_passes_unchanged_and_raises_nothing():
     assert (out, report.usage.input) == (stream, 5)
 
 
+def test_usage_that_stands_deeper_is_not_the_streams_own():
+    """Groq writes the same figures twice, the second time inside `x_groq`: they count once."""
+    stream = chunk("a", usage=None, x_groq={"usage": used(3, 4)}) + b"\n\n"
+    assert run(stream)[:2] == (stream, watch().report)
+    both = chunk(usage=used(3, 4), choices=False, x_groq={"usage": used(3, 4)}) + b"\n\n"
+    assert run(both)[1].usage.tokens == 7
+
+
 def test_the_last_usage_counts_and_is_never_added_up():
     """Usage is cumulative: three reports of 10, 20 and 30 tokens are 30 tokens."""
     stream = b"".join(chunk("x", usage=used(5, n)) + b"\n\n" for n in (10, 20, 30))
@@ -195,6 +203,8 @@ def test_an_error_inside_a_stream_is_noticed_and_passes(event, data, end):
     [
         chunk('data: {"error": {"message": "boom"}}'),
         chunk("a", error=None),
+        chunk("a", error=""),
+        chunk("a", error=None, metadata={"error": {"of": "somebody else"}}),
         chunk("the error: data: [DONE]"),
         b'data: {"choices": [{"delta": {"content": "", "error": {"deep": 1}}}]}',
         b': data: [DONE] "error": {',

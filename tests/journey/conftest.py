@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import harness  # noqa: E402 - only found once its folder is on the path
+import harness
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,8 @@ models:
   mine: {deployments: [up/sim-small]}
 aliases: {nick: mine}
 """
-ODD = b'  {"usage" : {"total_tokens":11,\n"prompt_tokens": 9 ,"completion_tokens":2}, "later":[1e3, 0.10, "\\u00e9\xc3\xa9"],'
-ODD += b'"choices":[ ]  , "model":"sim-small" }\r\n\r\n'
+ODD = b'  {"usage" : {"total_tokens":11,\n"prompt_tokens": 9 ,"completion_tokens":2}, "later":[1e3, 0.10, '
+ODD += b'"\\u00e9\xc3\xa9"],'"choices":[ ]  , "model":"sim-small" }\r\n\r\n'
 USAGE = b'data: {"id":"x","model":"sim-small","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,'
 USAGE += b'"total_tokens":11}}\n\n'
 EVENTS = (
@@ -35,7 +35,8 @@ EVENTS = (
 CRLF = EVENTS.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 MISTAKE = b'{ "error" : {"message":"no such thing", "type": "odd_error","code": 77 } }'
 BODY = (
-    b' {"messages" : [{"role":"user","content":"\\u00e9 \xc3\xa9 \\/ \\"model\\": \\"nick\\"", "x_part":{"model":"nick"}}],\n'
+    b' {"messages" : [{"role":"user","content":"\\u00e9 \xc3\xa9 \\/ \\"model\\": \\"nick\\"", '
+    b'"x_part":{"model":"nick"}}],\n'
     b'\t"model":"nick", "temperature":0.70, "big":12345678901234567890123, "x_new": {"a":[true,null,1E2]} ,'
     b'"metadata":{"stream":"true"}%s }\n'
 )

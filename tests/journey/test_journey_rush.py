@@ -22,6 +22,7 @@ limits:
   - {{node: "user:*", amount: {FLOW} usd, window: month, hold: progressive}}
 """
 CALL = {"model": "sim-small", "messages": said("Rush hour. [[sim: tokens=70]]"), "max_tokens": 70}
+STREAM = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,6 @@ async def test_a_rush_never_passes_the_budget(way, team, streamed):
         except openai.RateLimitError as error:
             refusals.append(error.response.headers["x-fareway-limit-reason"])
 
-    STREAM = {"stream": True, "stream_options": {"include_usage": True}}
     async with way.aclient(key, max_retries=20) as client:
         await asyncio.gather(*(one(client) for _ in range(64)))
     own = [line for line in way.entries() if line["team"] == team]

@@ -9,8 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-OK = b'{"id":"x","object":"chat.completion","created":1,"model":"sim-small","choices":[{"index":0,"finish_reason":"stop",'
-OK += b'"message":{"role":"assistant","content":"Yes."}}],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}'
+OK = (
+    b'{"id":"x","object":"chat.completion","created":1,"model":"sim-small","choices":[{"index":0,"finish_reason":"stop",'
+    b'"message":{"role":"assistant","content":"Yes."}}],'
+    b'"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}'
+)
 
 
 @dataclass

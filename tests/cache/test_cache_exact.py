@@ -1,0 +1,99 @@
+"""Answers are kept for the very same question of the very same key, for a while, and within a size."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.cache.exact import ANSWER_BYTES_MAX, ExactCache, question
+from gateway.core.caller import Caller
+from gateway.core.entry import Entry, Outcome
+from gateway.core.price import UNPRICED
+from gateway.core.usage import Usage
+
+BOUGHT = Entry(
+    "r.1", "r", 0.0, Caller("k"), "m", "p", "m", "m", "standard", selfhosted=False, reason="", usage=Usage(),
+    cost=UNPRICED, held_nanos=0, outcome=Outcome.OK, status=200, stream=True,
+)  # fmt: skip
+
+
+def cache(bytes_max=1000, ttl_s=60):
+    return ExactCache(ttl_s=ttl_s, bytes_max=bytes_max)
+
+
+def put(kept, asked, body=b"answer", now=0.0):
+    kept.put(asked, "application/json", body, BOUGHT, now)
+
+
+parts = st.tuples(st.text(max_size=4), st.text(max_size=4), st.binary(max_size=4))
+
+
+@given(parts, parts)
+def test_two_questions_are_the_same_only_if_key_dialect_and_body_are(one, other):
+    assert (question(*one) == question(*other)) == (one == other)
+
+
+def test_parts_of_a_question_cannot_run_together():
+    """What one tenant moves from the name of its key into its body must not meet another tenant's answer."""
+    names = {question("ab", "c", b"d"), question("a", "bc", b"d"), question("a", "b", b"cd"), question("", "ab", b"cd")}
+    assert len(names) == 4
+
+
+def test_an_answer_is_found_with_all_that_was_kept():
+    kept = cache()
+    put(kept, b"q", b"body", now=10.0)
+    found = kept.get(b"q", 10.0)
+    assert (found.content_type, found.body, found.stream, found.bought, found.until) == ("application/json", b"body", True, BOUGHT, 70.0)
+    assert kept.get(b"other", 10.0) is None
+
+
+def test_an_answer_is_fresh_until_its_time_and_then_gone():
+    kept = cache(ttl_s=60)
+    put(kept, b"q", now=0.0)
+    assert kept.get(b"q", 59.999)
+    assert kept.get(b"q", 60.0) is None
+    assert kept.get(b"q", 0.0) is None
+
+
+def test_the_least_recently_used_goes_first():
+    kept = cache(bytes_max=30)
+    for name in (b"a", b"b", b"c"):
+        put(kept, name, b"x" * 10)
+    kept.get(b"a", 0.0)
+    put(kept, b"d", b"x" * 10)
+    assert [n for n in (b"a", b"b", b"c", b"d") if kept.get(n, 0.0)] == [b"a", b"c", b"d"]
+
+
+def test_putting_again_replaces_and_does_not_count_twice():
+    kept = cache(bytes_max=30)
+    put(kept, b"a", b"x" * 10)
+    for size in (20, 5, 20):
+        put(kept, b"b", b"y" * size)
+    assert kept.get(b"a", 0.0).body == b"x" * 10
+    assert kept.get(b"b", 0.0).body == b"y" * 20
+
+
+@pytest.mark.parametrize("size", [ANSWER_BYTES_MAX, ANSWER_BYTES_MAX + 1])
+def test_an_answer_that_is_too_large_is_not_kept(size):
+    kept = cache(bytes_max=1 << 30)
+    put(kept, b"q", bytes(size))
+    assert bool(kept.get(b"q", 0.0)) == (size <= ANSWER_BYTES_MAX)
+
+
+def test_an_answer_larger_than_the_whole_cache_drives_nothing_out():
+    kept = cache(bytes_max=10)
+    put(kept, b"small", b"x")
+    put(kept, b"large", b"x" * 11)
+    assert kept.get(b"small", 0.0)
+    assert kept.get(b"large", 0.0) is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 12), st.integers(0, 3)), max_size=40))
+def test_the_size_is_kept_whatever_happens(steps):
+    """Puts, replacements, expiries and evictions: what can be found never passes the bound."""
+    kept, now = cache(bytes_max=20, ttl_s=5), 0
+    for name, size, later in steps:
+        now += later
+        put(kept, bytes([name]), b"x" * size, now)
+        kept.get(bytes([name - 1]) if name else b"?", now)
+        found = [kept.get(bytes([n]), now) for n in range(6)]
+        assert sum(len(f.body) for f in found if f) <= 20

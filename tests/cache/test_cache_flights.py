@@ -1,0 +1,83 @@
+"""Identical calls in flight: every listener hears everything from the start, in order, and knows when it is over."""
+
+import asyncio
+
+import pytest
+
+from gateway.cache.flights import Flight, Flights, Head
+
+HEAD = Head("text/event-stream", stream=True)
+
+
+async def hear(flight):
+    """All pieces, as a listener asks for them."""
+    heard = []
+    while (piece := await flight.chunk(len(heard))) is not None:
+        heard.append(piece)
+    return heard
+
+
+async def test_listeners_early_and_late_hear_the_same():
+    flight = Flight()
+    early = asyncio.create_task(hear(flight))
+    await asyncio.sleep(0)
+    for piece in (b"a", b"b", b"c"):
+        flight.add(piece)
+        await asyncio.sleep(0)
+    late = asyncio.create_task(hear(flight))
+    await asyncio.sleep(0)
+    assert not early.done()
+    flight.end()
+    assert await early == await late == await hear(flight) == [b"a", b"b", b"c"]
+    assert flight.body == b"abc"
+
+
+async def test_pieces_added_in_one_go_are_all_heard():
+    flight = Flight()
+    listener = asyncio.create_task(hear(flight))
+    await asyncio.sleep(0)
+    flight.add(b"a")
+    flight.add(b"b")
+    flight.end()
+    assert await listener == [b"a", b"b"]
+
+
+@pytest.mark.parametrize("begins", [True, False])
+async def test_the_head_is_waited_for_or_never_comes(begins):
+    flight = Flight()
+    waiting = [asyncio.create_task(flight.begun()) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert not any(w.done() for w in waiting)
+    flight.begin(HEAD) if begins else flight.end()
+    assert await asyncio.gather(*waiting) == [HEAD if begins else None] * 3
+
+
+async def test_a_listener_that_leaves_takes_nothing_from_the_others():
+    flight = Flight()
+    leaving, staying = asyncio.create_task(hear(flight)), asyncio.create_task(hear(flight))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    flight.add(b"a")
+    flight.end()
+    assert await staying == [b"a"]
+
+
+async def test_a_question_is_joined_while_it_is_asked_and_not_after():
+    flights = Flights()
+    assert flights.find(b"q") is None
+    flight = flights.lead(b"q")
+    assert flights.find(b"q") is flight
+    assert flights.find(b"other") is None
+    flights.land(b"q", flight)
+    assert flights.find(b"q") is None
+    assert await flight.begun() is None
+
+
+async def test_landing_an_older_call_does_not_take_away_a_newer_one():
+    flights = Flights()
+    first, second = flights.lead(b"q"), flights.lead(b"q")
+    flights.land(b"q", first)
+    assert flights.find(b"q") is second
+    assert (first.over, second.over) == (True, False)

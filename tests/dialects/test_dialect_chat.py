@@ -1,0 +1,304 @@
+"""Chat completions: what is read, what is refused, and the little that is changed on the way."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.errors import BadRequest
+from gateway.core.usage import Usage
+from gateway.dialects.base import Quirk
+from gateway.dialects.openai_chat import CHOICES_MAX, OUTPUT_TOKENS_CREDIBLE_MAX, PROMPT_HEAD_CHARACTERS, OpenAIChat
+
+CHAT = OpenAIChat()
+HI = [{"role": "user", "content": "hi"}]
+DEEP = b"[" * 100_000 + b"]" * 100_000
+SECRET = "sk-very-secret"
+
+
+def body(**more):
+    return json.dumps({"model": "m", "messages": HI, **more}).encode()
+
+
+def raw(member):
+    return b'{"model": "m", "messages": [{"role": "user", "content": "hi"}], ' + member + b"}"
+
+
+@pytest.mark.parametrize(
+    ("bad", "param"),
+    [
+        (b"", None),
+        (b"[]", None),
+        (b"null", None),
+        (b"42", None),
+        (b'"text"', None),
+        (b"{", None),
+        (body() + b"x", None),
+        (b"\xff" + body(), None),
+        (DEEP, None),
+        (b'{"model":' * 100_000, "model"),
+        (raw(b'"temperature": NaN'), None),
+        (raw(b'"temperature": Infinity'), None),
+        (raw(b'"user": "\xff"'), None),
+        (raw(b'"user": "\\ud800"'), None),
+        (raw(b'"metadata": "\\udc00"'), None),
+        (raw(b'"metadata": ' + DEEP), None),
+        (raw(b'"tools": ' + DEEP), None),
+        (b"{}", "model"),
+        (b'{"model": "m"}', "messages"),
+        (body(model=None), "model"),
+        (body(model=5), "model"),
+        (body(messages="hi"), "messages"),
+        (body(messages=None), "messages"),
+        (body(messages=[]), "messages"),
+        (body(messages=["hi"]), "messages[0]"),
+        (body(messages=[*HI, {"content": {SECRET: 1}}]), "messages[1].content"),
+        (body(messages=[{"content": [SECRET]}]), "messages[0].content[0]"),
+        (body(messages=[{"content": [{"type": "text", "text": 5}]}]), "messages[0].content[0].text"),
+        (body(messages=[{"content": [{"type": [SECRET]}]}]), "messages[0].content[0].type"),
+        (body(messages=[{"role": 1, "content": "x"}]), "messages[0].role"),
+        (body(messages=[{"name": 1, "content": "x"}]), "messages[0].name"),
+        (body(stream=1), "stream"),
+        (body(stream="true"), "stream"),
+        (body(stream_options=[]), "stream_options"),
+        (body(stream_options={"include_usage": SECRET}), "stream_options.include_usage"),
+        (body(max_tokens=-1), "max_tokens"),
+        (body(max_completion_tokens=-1), "max_completion_tokens"),
+        (body(max_tokens=-1, max_completion_tokens=5), "max_tokens"),
+        (body(max_tokens=5, max_completion_tokens=-1), "max_completion_tokens"),
+        (body(max_tokens=1.5), "max_tokens"),
+        (body(max_tokens=SECRET), "max_tokens"),
+        (body(max_tokens=True), "max_tokens"),
+        (raw(b'"max_tokens": 1e999'), "max_tokens"),
+        (raw(b'"max_tokens": ' + b"9" * 5000), "max_tokens"),
+        (body(n=0), "n"),
+        (body(n=-1), "n"),
+        (body(n=CHOICES_MAX + 1), "n"),
+        (body(n="2"), "n"),
+        (body(response_format=SECRET), "response_format"),
+        (body(response_format={"type": 1}), "response_format.type"),
+        (body(service_tier=1), "service_tier"),
+        (body(user={SECRET: 1}), "user"),
+        (body(prompt_cache_key=1), "prompt_cache_key"),
+    ],
+)  # fmt: skip
+def test_a_wrong_body_is_refused_naming_the_field_and_not_shown(bad, param):
+    with pytest.raises(BadRequest) as refused:
+        CHAT.read(bad)
+    assert refused.value.param == param
+    text = str(refused.value)
+    assert SECRET not in text
+    assert len(text) < 200
+    assert param is None or param in text
+
+
+@pytest.mark.parametrize("key", ["model", "stream", "n", "max_tokens", "max_completion_tokens", "service_tier", "stream_options"])
+def test_a_key_that_money_depends_on_may_stand_there_once_only(key):
+    """Parsers disagree on which of two counts: we might price one and the provider serve the other."""
+    once = json.loads(body(**{key: json.loads(VALUES[key])}))
+    plain = json.dumps(once).encode()[:-1] + b', "%b": %b}' % (key.encode(), VALUES[key].encode())
+    hidden = plain.replace(b'"%b"' % key.encode(), b'"\\u%04x%b"' % (ord(key[0]), key[1:].encode()), 1)
+    assert CHAT.read(body(**{key: json.loads(VALUES[key])}))
+    for twins in (plain, hidden):
+        with pytest.raises(BadRequest) as refused:
+            CHAT.read(twins)
+        assert refused.value.param == key
+
+
+VALUES = {
+    "model": '"m"', "stream": "false", "n": "1", "max_tokens": "5", "max_completion_tokens": "5",
+    "service_tier": '"flex"', "stream_options": "{}",
+}  # fmt: skip
+
+
+def test_a_plain_call_has_the_defaults():
+    facts = CHAT.read(body())
+    assert (facts.model, facts.stream, facts.wants_usage, facts.output_tokens_max) == ("m", False, True, None)
+    assert (facts.choices, facts.needs, facts.turns, facts.prompt) == (1, frozenset(), 1, "hi")
+    assert (facts.service_tier, facts.session, facts.images, facts.files) == (None, None, 0, 0)
+
+
+def test_nulls_are_the_same_as_nothing():
+    """Client libraries write out every field that they know."""
+    nulls = ["stream", "stream_options", "max_tokens", "max_completion_tokens", "n", "tools", "functions"]
+    nulls += ["response_format", "service_tier", "prompt_cache_key", "user"]
+    assert CHAT.read(body(**dict.fromkeys(nulls))) == CHAT.read(body())
+
+
+@pytest.mark.parametrize(
+    ("options", "wants"),
+    [({}, False), ({"stream_options": None}, False), ({"stream_options": {}}, False)]
+    + [({"stream_options": {"include_usage": flag}}, bool(flag)) for flag in (True, False, None)],
+)
+def test_a_stream_wants_usage_only_if_it_says_so(options, wants):
+    facts = CHAT.read(body(stream=True, **options))
+    assert (facts.stream, facts.wants_usage) == (True, wants)
+
+
+@pytest.mark.parametrize(
+    ("caps", "cap"),
+    [({"max_tokens": 5}, 5), ({"max_completion_tokens": 6}, 6), ({"max_tokens": 0}, 0)]
+    + [({"max_tokens": a, "max_completion_tokens": b}, 7) for a, b in ((7, 3), (3, 7))],
+)
+def test_of_two_caps_the_larger_is_held_for(caps, cap):
+    """OpenAI refuses both together; other providers take either."""
+    assert CHAT.read(body(**caps)).output_tokens_max == cap
+
+
+def test_an_absurd_cap_is_held_for_as_far_as_any_model_could_go():
+    """A cap of 10**30 must not become money that no column holds; the body still says what the caller said."""
+    asked = body(max_tokens=10**30)
+    facts = CHAT.read(asked)
+    assert facts.output_tokens_max == OUTPUT_TOKENS_CREDIBLE_MAX
+    assert CHAT.aim(asked, "m", facts) == asked
+
+
+def test_choices_are_counted():
+    assert CHAT.read(body(n=CHOICES_MAX)).choices == CHOICES_MAX
+
+
+@pytest.mark.parametrize(
+    ("more", "needs"),
+    [
+        ({"tools": [{"type": "function"}]}, {"tools"}),
+        ({"functions": [{"name": "f"}]}, {"tools"}),
+        ({"tools": None}, set()),
+        ({"tools": []}, set()),
+        ({"response_format": {"type": "text"}}, set()),
+        ({"response_format": {"type": "json_schema"}}, {"json"}),
+        ({"messages": [{"content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}, {"vision"}),
+        ({"messages": [{"content": [{"type": "input_audio"}, {"type": "file"}, {"type": "other"}]}]}, {"audio", "files"}),
+    ],
+)
+def test_what_the_call_needs_is_seen(more, needs):
+    assert CHAT.read(body(**more)).needs == needs
+
+
+def test_parts_are_counted_and_the_last_message_is_the_prompt():
+    parts = [{"type": "text", "text": "look"}, {"type": "image_url"}, {"type": "file"}, {"type": "text", "text": "here"}]
+    facts = CHAT.read(body(messages=[*HI, {"role": "user", "content": parts}]))
+    assert (facts.images, facts.files, facts.turns, facts.prompt) == (1, 1, 2, "look here")
+
+
+@pytest.mark.parametrize(("content", "head"), [("a" * 5000, "a" * PROMPT_HEAD_CHARACTERS), (None, ""), ([], "")])
+def test_the_head_of_the_prompt_is_short_or_empty(content, head):
+    assert CHAT.read(body(messages=[{"role": "user", "content": content}])).prompt == head
+
+
+def test_a_conversation_is_named_by_the_cache_key_or_else_the_user():
+    assert CHAT.read(body(prompt_cache_key="c", user="u")).session == "c"
+    assert CHAT.read(body(user="u")).session == "u"
+
+
+def test_a_call_for_the_same_model_passes_byte_for_byte():
+    asked = b'  {"messages": [{"content": "h\\u0069"}], "x": 1e400,\n"model":"m" }\n'
+    assert CHAT.aim(asked, "m", CHAT.read(asked)) is asked
+
+
+@given(st.text(max_size=10), st.text(max_size=10))
+def test_only_the_model_changes(before, after):
+    asked = json.dumps({"messages": HI, "model": before, "metadata": {"model": before}}).encode()
+    aimed = CHAT.aim(asked, after, CHAT.read(asked))
+    assert json.loads(aimed) == {**json.loads(asked), "model": after}
+    assert aimed.startswith(b'{"messages": [{"role": "user", "content": "hi"}], "model": ')
+    assert aimed.endswith(asked[asked.index(b', "metadata"') :])
+
+
+@pytest.mark.parametrize(
+    ("options", "aimed"),
+    [
+        (b"null", b'{"include_usage":true}'),
+        (b"{}", b'{"include_usage":true}'),
+        (b"{ }", b'{ "include_usage":true}'),
+        (b'{"include_usage": false }', b'{"include_usage": true }'),
+        (b'{"include_usage": null}', b'{"include_usage": true}'),
+        (b'{"x": 1e400, "y": "\xff"}', b'{"x": 1e400, "y": "\xff","include_usage":true}'),
+    ],
+)
+def test_a_stream_is_asked_to_report_usage_and_keeps_its_other_options(options, aimed):
+    """Every other byte stays, also what we could not read ourselves."""
+    asked = raw(b'"stream": true, "stream_options": ' + options + b', "seed": 1')
+    facts = CHAT.read(asked)
+    assert CHAT.aim(asked, "m", facts) == asked.replace(options, aimed)
+
+
+def test_a_stream_without_options_gets_them_at_the_end():
+    asked = body(stream=True)
+    assert CHAT.aim(asked, "m2", CHAT.read(asked)) == body(model="m2", stream=True)[:-1] + b',"stream_options":{"include_usage":true}}'
+
+
+@pytest.mark.parametrize("more", [{"stream": False}, {"stream": True, "stream_options": {"include_usage": True}}])
+def test_nothing_is_added_where_usage_comes_anyway(more):
+    asked = body(**more)
+    assert CHAT.aim(asked, "m", CHAT.read(asked)) == asked
+
+
+def test_options_given_twice_within_stream_options_are_refused():
+    asked = raw(b'"stream": true, "stream_options": {"include_usage": true, "include_usage": false}')
+    with pytest.raises(BadRequest) as refused:
+        CHAT.aim(asked, "m", CHAT.read(asked))
+    assert refused.value.param == "include_usage"
+
+
+def test_everything_that_becomes_tokens_is_countable():
+    call = [{"id": "1", "function": {"name": "f", "arguments": "{}"}}]
+    messages = [
+        {"role": "system", "content": "be", "name": "boss"},
+        {"role": "user", "content": [{"type": "text", "text": "see"}, {"type": "image_url"}, {"type": "file"}]},
+        {"role": "assistant", "content": None, "tool_calls": call},
+        {"role": "assistant", "content": None, "tool_calls": None, "name": None},
+    ]
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    countable = CHAT.countable(body(messages=messages, tools=tools))
+    assert sorted(countable.texts) == sorted(["be", "see", "boss", json.dumps(call)])
+    assert (countable.messages, countable.names, countable.images, countable.files) == (4, 1, 1, 1)
+    assert json.loads(countable.tools) == tools
+
+
+@pytest.mark.parametrize("nothing", [None, []])
+def test_no_tools_become_no_tokens(nothing):
+    assert CHAT.countable(body(tools=nothing, functions=nothing)).tools == ""
+
+
+def test_bytes_that_are_no_text_can_still_be_counted():
+    """A field that we pass on unread may hold invalid UTF-8; counting it must not fail."""
+    asked = raw(b'"tools": ["\xff"]')
+    CHAT.read(asked)
+    assert "\ufffd" in CHAT.countable(asked).tools
+    asked = b'{"model": "m", "messages": [{"tool_calls": ["\xff"]}]}'
+    assert "\ufffd" in CHAT.countable(asked).texts[0]
+
+
+@pytest.mark.parametrize("answer", [b"", b"[DONE]", b"[]", b"\xff", b'{"usage": 5}', b'{"usage": null}', DEEP, b'{"usage": 1e999}'])
+def test_an_answer_that_says_nothing_is_no_error(answer):
+    report = CHAT.report(answer, frozenset(Quirk))
+    assert (report.usage, report.cost, report.clamped) == (None, None, False)
+
+
+def test_an_answer_tells_model_tier_and_usage():
+    answer = {"model": "m-2026", "service_tier": "flex", "usage": {"prompt_tokens": 3, "completion_tokens": 4}}
+    report = CHAT.report(json.dumps(answer).encode(), frozenset())
+    assert (report.model, report.service_tier, report.usage.input, report.usage.output) == ("m-2026", "flex", 3, 4)
+    odd = CHAT.report(json.dumps({"model": 5, "service_tier": ["flex"]}).encode(), frozenset())
+    assert (odd.model, odd.service_tier) == (None, None)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["prompt_tokens", "cost", "x"]), inner),
+    max_leaves=4,
+)
+USAGE_KEYS = ["prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details"]
+USAGE_KEYS += ["cost", "cost_in_usd_ticks", "is_byok", "num_cached_tokens", "prompt_cache_hit_tokens"]
+
+
+@given(st.dictionaries(st.sampled_from(USAGE_KEYS), json_values), st.sets(st.sampled_from(list(Quirk))))
+def test_no_usage_block_whatsoever_raises(usage, quirks):
+    """And what is read from it is whole and not negative, so that it fits every book."""
+    report = CHAT.report(json.dumps({"usage": usage}).encode(), frozenset(quirks))
+    if report.usage is not None:
+        counts = [getattr(report.usage, n) for n in Usage.__match_args__ if n != "final"]
+        assert all(isinstance(c, int) and 0 <= c <= 10**10 for c in counts)
+    if report.cost is not None:
+        assert 0 <= report.cost.picos < 2**63

@@ -1,0 +1,109 @@
+"""What real providers answered, replayed to a gateway on the day of the recording: it costs that, to the digit.
+
+With the shared recordings where they are; else with a few answers made up for the purpose (`sample/`).
+"""
+
+import json
+import os
+from datetime import datetime
+from decimal import ROUND_CEILING, Decimal
+from pathlib import Path
+
+import harness
+import pytest
+from openai import OpenAI
+from road import said
+
+from gateway.catalog.providers import KNOWN
+
+pytestmark = pytest.mark.xdist_group("recorded")
+
+SHARED = harness.shared()
+FOLDER = SHARED / "data" / "recorded" if SHARED else Path(__file__).parent / "sample"
+SOURCE = f"the shared recordings in {FOLDER}" if SHARED else "a synthetic sample, as there are no shared recordings"
+CHAT = {"chat.completions", "openai-compat chat", "models chat.completions"}
+NAMES = {"x-ai": "xai"}  # The gateway's own names of providers, where they differ.
+PICO = Decimal("1e-12")
+LIBRARIES = [Path(f"/usr/lib/{machine}-linux-gnu/faketime/libfaketime.so.1") for machine in ("x86_64", "aarch64")]
+INDEX = [e for e in json.loads((FOLDER / "index.json").read_text()) if e["api"] in CHAT | {"embeddings"}]
+
+
+@pytest.fixture(scope="module")
+def library():
+    """libfaketime, which lets one process live on another day."""
+    found = next((path for path in LIBRARIES if path.exists()), None)
+    if found is None:
+        assert "CI" not in os.environ, "libfaketime is missing: scripts/setup-tests.sh installs it"
+        pytest.skip("libfaketime is not installed: scripts/setup-tests.sh installs it")
+    return found
+
+
+@pytest.fixture(scope="module")
+def sim(tmp_path_factory):
+    running = harness.simulator(tmp_path_factory.mktemp("recorded"), "--recorded", str(FOLDER))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def gate(recording, library, sim, tmp_path):
+    """A gateway on the day of the recording, whose only provider gives that answer."""
+    name = NAMES.get(recording["provider"], recording["provider"])
+    auth = ", auth: bearer" if name == "azure" else ""  # The simulator knows bearer tokens only.
+    config = f"providers:\n  {name}: {{base_url: {sim.url}/recorded/{recording['file']}{auth}}}\n"
+    env = {KNOWN[name].key_env: "a-key"}
+    if recording["created"]:
+        at = datetime.fromisoformat(recording["created"]).strftime("@%Y-%m-%d %H:%M:%S")
+        env |= {"LD_PRELOAD": str(library), "FAKETIME": at, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "TZ": "UTC"}
+    running = harness.gateway(tmp_path, config, env=env)
+    yield running, f"{name}/{recording['model']}"
+    assert running.stop() == 0
+    assert "Traceback" not in running.stderr
+
+
+def replay(gate, recording):
+    """Ask with the official client. Returns the headers, and the request as it was settled."""
+    running, model = gate
+    admin, first = running.tokens
+    with OpenAI(base_url=f"{running.url}/v1", api_key=first, max_retries=0) as client:
+        if recording["api"] == "embeddings":
+            headers = client.embeddings.with_raw_response.create(model=model, input="Hi").headers
+        else:
+            raw = client.chat.completions.with_raw_response.create(
+                model=model, messages=said("Hi"), stream=recording["stream"]
+            )
+            headers = raw.headers
+            if recording["stream"]:
+                with raw.parse() as stream:
+                    assert list(stream)
+    request_id = headers["x-fareway-request-id"]
+    return headers, harness.get(f"{running.url}/v1/requests/{request_id}", admin)
+
+
+@pytest.mark.parametrize("recording", INDEX, ids=lambda recording: recording["file"])
+def test_recorded_answer(recording, gate, record_property):
+    record_property("source", SOURCE)
+    headers, document = replay(gate, recording)
+    (entry,) = document["entries"]
+    print(f"{recording['file']}: {document['cost_usd']} {entry['cost_status']}, from {SOURCE}")
+    expected, reported = recording["expected_cost_usd"], recording["provider_reported_cost_usd"]
+    assert entry["outcome"] == "ok"
+    if expected is None and reported is None:
+        assert document["cost_usd"] is None or entry["cost_status"] == "uncertain", recording["note"]
+        assert document["cost_usd"] is None or Decimal(document["cost_usd"]) > 0
+        assert entry["cost_status"] in {"unpriced", "uncertain"}
+        return
+    cost = Decimal(expected or reported).quantize(PICO, ROUND_CEILING)
+    assert Decimal(document["cost_usd"]) == cost
+    assert entry["cost_status"] in ({"exact", "reported", "uncertain"} if expected else {"reported"})
+    if not recording["stream"]:
+        assert Decimal(headers["x-fareway-cost-usd"]) == cost
+        assert headers["x-fareway-cost-status"] == entry["cost_status"]
+    if recording["created"]:
+        assert document["entries"][0]["at"][:10] == recording["created"][:10], "the gateway lived on that day"
+
+
+def test_what_was_replayed(library):
+    """A run says how much evidence it had."""
+    print(f"{len(INDEX)} answers replayed, from {SOURCE}")
+    assert len(INDEX) >= (15 if SHARED else 3)

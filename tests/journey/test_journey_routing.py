@@ -1,0 +1,172 @@
+"""From a request to candidates with numbers, and from an answer to its cost."""
+
+import pytest
+
+from gateway.catalog.catalog import AUTO, Catalog
+from gateway.catalog.providers import Deployment, Provider
+from gateway.core.errors import NoPrice
+from gateway.core.money import Money
+from gateway.core.price import CostStatus, Price, Rates, Schedule
+from gateway.core.request import Facts, Request
+from gateway.core.route import Decision
+from gateway.core.usage import Report, Usage
+from gateway.journey.routing import OUTPUT_TOKENS_GUESS, OUTPUT_TOKENS_MAX, Router
+from gateway.upstream.health import Health
+
+
+def flat(picos):
+    return Price(f"flat-{picos}", Schedule(Rates(*[picos] * 11)))
+
+
+class Book:
+    """A price book in which a few models have a price."""
+
+    def __init__(self, prices, most=None):
+        self.prices, self.most = prices, most
+
+    def price(self, provider, model, at):
+        return self.prices.get(model)
+
+    def output_max(self, provider, model):
+        return self.most
+
+
+PROVIDER = Provider("p", "http://x")
+
+
+def as_they_come(request, candidates, context):
+    return Decision(candidates, f"as they come, with {context.params}")
+
+
+def router(*deployments, prices, most=None, fallback=2, health=None):
+    book = Book(prices, most)
+    catalog = Catalog({"p": PROVIDER}, lambda: book, lambda: 0.0, models={"m": deployments, AUTO: deployments})
+    health = health or Health(failures_max=1, open_s=10)
+    plain, auto = (as_they_come, {"plain": 1}), (as_they_come, {"auto": 1})
+    return Router(catalog, health, lambda: 0.0, policy=plain, auto=auto, fallback=fallback)
+
+
+def asked(model="m", *, tokens=100, **facts):
+    return Request("r", "k", "openai-chat", Facts(model=model, **facts), tokens)
+
+
+def option(request, deployment=None, *, prices=None, most=None, body_bytes=400, health=None):
+    deployment = deployment or Deployment(PROVIDER, "a")
+    (found,) = router(deployment, prices={"a": flat(2)} if prices is None else prices, most=most, health=health).options(request, body_bytes)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("own", "book", "caller", "choices", "most"),
+    [
+        (None, None, None, 1, OUTPUT_TOKENS_MAX),
+        (None, 500, None, 1, 500),
+        (300, 500, None, 1, 300),
+        (None, 500, 50, 1, 50),
+        (None, 500, 5000, 1, 500),
+        (None, None, 5000, 1, 5000),
+        (None, 500, 50, 3, 150),
+        (None, 500, 0, 1, 0),
+    ],
+)
+def test_an_answer_is_at_most_the_callers_cap_within_what_the_model_can_times_the_choices(own, book, caller, choices, most):
+    deployment = Deployment(PROVIDER, "a", output_tokens_max=own)
+    assert option(asked(output_tokens_max=caller, choices=choices), deployment, most=book).output_max == most
+
+
+def test_the_worst_cost_of_a_candidate_covers_all_that_it_may_generate():
+    candidate = option(asked(tokens=100, output_tokens_max=50)).candidate
+    assert candidate.cost_worst == Money(2 * 150)
+    assert candidate.cost_likely <= candidate.cost_worst
+
+
+def test_the_likely_output_is_what_was_seen_lately_within_the_cap():
+    health = Health(failures_max=1, open_s=10)
+    assert option(asked(), health=health).output_guess == OUTPUT_TOKENS_GUESS
+    health.of("p/a").saw_output(40)
+    assert option(asked(), health=health).output_guess == 40
+    assert option(asked(output_tokens_max=10), health=health).output_guess == 10
+
+
+def test_a_candidate_without_a_price_has_no_cost_rather_than_none():
+    candidate = option(asked(), prices={}).candidate
+    assert (candidate.cost_likely, candidate.cost_worst) == (None, None)
+
+
+def test_a_broken_deployment_is_a_candidate_that_does_not_work():
+    health = Health(failures_max=1, open_s=10)
+    health.failed("p/a", 0.0)
+    candidate = option(asked(), health=health).candidate
+    assert not candidate.working
+    assert candidate.error_rate > 0
+
+
+def test_deployments_that_do_not_speak_the_dialect_are_no_candidates():
+    chat_only = Deployment(Provider("q", "http://x", dialects=frozenset({"openai-chat"})), "a")
+    both = Deployment(PROVIDER, "a")
+    request = Request("r", "k", "openai-embeddings", Facts(model="m"), 5)
+    assert [o.deployment for o in router(chat_only, both, prices={}).options(request, 10)] == [both]
+
+
+def test_a_plan_is_cut_to_the_first_choice_and_its_fallbacks():
+    field = [Deployment(PROVIDER, n) for n in "abcd"]
+    way = router(*field, prices=dict.fromkeys("abcd", flat(1)), fallback=1)
+    chosen = way.choose(asked(), way.options(asked(), 10), None, needs_price=False)
+    assert [o.candidate.name for o in chosen.plan] == ["p/a", "p/b"]
+
+
+def test_auto_has_a_policy_of_its_own():
+    way = router(Deployment(PROVIDER, "a"), prices={"a": flat(1)})
+    for model, params in (("m", "plain"), (AUTO, "auto")):
+        chosen = way.choose(asked(model), way.options(asked(model), 10), None, needs_price=False)
+        assert params in chosen.reason
+
+
+def test_where_a_price_is_needed_only_priced_deployments_count():
+    way = router(Deployment(PROVIDER, "a"), Deployment(PROVIDER, "b"), prices={"b": flat(1)})
+    options = way.options(asked(), 10)
+    assert [o.candidate.name for o in way.choose(asked(), options, None, needs_price=True).plan] == ["p/b"]
+    with pytest.raises(NoPrice):
+        way.choose(asked(), options[:1], None, needs_price=True)
+
+
+def cost(report, *, model="a", prices=None, usage=None):
+    deployment = Deployment(PROVIDER, model)
+    prices = {"a": flat(2)} if prices is None else prices
+    return option(asked(), deployment, prices=prices).cost(usage or Usage(input=10), report, 0.0)
+
+
+def test_usage_times_price_is_the_exact_cost():
+    told = cost(Report(model="a"))
+    assert (told.total, told.status, told.price_id) == (Money(20), CostStatus.EXACT, "flat-2")
+
+
+def test_what_the_provider_charged_wins_also_where_it_is_zero_or_no_price_is_known():
+    assert cost(Report(cost=Money(7))).total == Money(7)
+    told = cost(Report(cost=Money(0)), prices={})
+    assert (told.total, told.status) == (Money(0), CostStatus.REPORTED)
+
+
+def test_mended_usage_makes_an_exact_cost_uncertain_and_a_worse_one_no_better():
+    assert cost(Report(clamped=True)).status is CostStatus.UNCERTAIN
+    assert cost(Report(clamped=True), usage=Usage(final=False)).status is CostStatus.ESTIMATED
+    assert cost(Report(clamped=True), prices={}).status is CostStatus.UNPRICED
+
+
+def test_the_served_tier_decides():
+    assert cost(Report(service_tier="priority")).status is CostStatus.UNCERTAIN
+
+
+def test_a_moving_alias_pays_for_what_it_stood_for():
+    prices = {"a-latest": flat(2), "a-2": flat(5)}
+    assert cost(Report(model="a-2"), model="a-latest", prices=prices).total == Money(50)
+    assert cost(Report(model="unheard-of"), model="a-latest", prices=prices).total == Money(20)
+
+
+def test_a_model_with_a_fixed_name_pays_what_was_held_for_whatever_the_answer_calls_it():
+    assert cost(Report(model="b"), prices={"a": flat(2), "b": flat(500)}).total == Money(20)
+
+
+def test_a_model_without_a_price_may_have_one_under_the_name_in_the_answer():
+    assert cost(Report(model="b"), prices={"b": flat(5)}).total == Money(50)
+    assert cost(Report(), prices={"b": flat(5)}).status is CostStatus.UNPRICED

@@ -1,0 +1,207 @@
+"""A caller's chain of limits: who is on it, what is left, and a fresh account for every window."""
+
+import pytest
+
+from gateway.core.caller import Caller
+from gateway.core.errors import LimitReached, Unavailable
+from gateway.core.limit import Fare, HoldMode, Limit, Mode, Span, Unit
+from gateway.core.money import Money
+from gateway.limits import chain as chain_module
+from gateway.limits.chain import Limits
+from gateway.limits.leases import Leases
+from gateway.stores.memory import MemoryStore
+
+ANN = Caller(key_id="k1", org="o", team="t", user="ann")
+BOB = Caller(key_id="k2", org="o", team="t", user="bob")
+
+
+class Clock:
+    now = 1_000_000.0
+
+    def __call__(self):
+        return self.now
+
+
+class Ledger:
+    """Balances as the ledger would tell them, and a note of who asked."""
+
+    def __init__(self, **spent):
+        self.spent = spent
+        self.asked = []
+
+    async def __call__(self, names):
+        self.asked.append(names)
+        return {name: self.spent[name] for name in names if name in self.spent}
+
+
+def make(*limits, ledger=None, clock=None, store=None):
+    leases = Leases(store or MemoryStore(), "r1", ledger or Ledger())
+    return Limits(limits, leases, clock or Clock())
+
+
+def usd(node, amount, span=Span.DAY, **more):
+    return Limit(node, Unit.USD, amount, span, **more)
+
+
+def test_every_limit_at_and_above_the_key_is_on_the_chain_and_no_other():
+    limits = make(usd("all", 1), usd("org:o", 2), usd("org:x", 3), usd("team:t", 4), usd("user:bob", 5), usd("key:k1", 6))
+    assert [s.limit.amount for s in limits.chain(ANN)] == [1, 2, 4, 6]
+    assert [s.limit.amount for s in limits.chain(BOB)] == [1, 2, 4, 5]
+
+
+def test_a_star_gives_every_node_an_account_of_its_own():
+    limits = make(usd("key:*", 10))
+    (ann,), (bob,) = limits.chain(ANN), limits.chain(BOB)
+    assert (ann.node, bob.node) == ("key:k1", "key:k2")
+    assert ann is not bob
+
+
+def test_callers_below_one_node_share_its_account():
+    limits = make(usd("team:t", 10), usd("key:*", 10))
+    assert limits.chain(ANN)[0] is limits.chain(BOB)[0]
+
+
+def test_two_limits_of_one_node_are_two_accounts():
+    limits = make(usd("team:t", 10), usd("team:t", 20, Span.MONTH), Limit("team:t", Unit.TOKENS, 5, Span.DAY))
+    assert len({s.at(0.0).id for s in limits.chain(ANN)}) == 3
+
+
+def test_a_chain_is_worked_out_once_and_survives_being_forgotten(monkeypatch):
+    """When too many callers are remembered all are worked out anew, with the same accounts."""
+    limits = make(usd("key:*", 10))
+    first = limits.chain(ANN)
+    assert limits.chain(ANN) is first
+    monkeypatch.setattr(chain_module, "CHAINS_KEPT_MAX", 1)
+    limits.chain(BOB)
+    again = limits.chain(ANN)
+    assert again is not first
+    assert again[0] is first[0]
+
+
+async def test_a_new_window_is_a_fresh_account_and_calls_in_flight_settle_in_the_old_one():
+    clock = Clock()
+    limits = make(usd("all", 100, Span.HOUR), clock=clock)
+    hold = await limits.hold(ANN, Fare(nanos=80, tokens=0))
+    with pytest.raises(LimitReached):
+        await limits.hold(ANN, Fare(nanos=80, tokens=0))
+    clock.now += 3600
+    second = await limits.hold(ANN, Fare(nanos=80, tokens=0))
+    (old,), (new,) = hold.accounts, second.accounts
+    assert old.window.end == new.window.start
+    assert old.id != new.id
+    assert hold.settle(Fare(nanos=70, tokens=0)) == ((old.id, 70),)
+    assert (old.spent, new.spent, new.held) == (70, 0, 80)
+
+
+async def test_the_same_window_is_the_same_account_to_its_last_moment():
+    clock = Clock()
+    limits = make(usd("all", 100, Span.HOUR), clock=clock)
+    (first,) = await limits.accounts(ANN)
+    clock.now = first.window.end - 0.001
+    assert (await limits.accounts(ANN))[0] is first
+    clock.now = first.window.start
+    assert (await limits.accounts(ANN))[0] is first
+    clock.now = first.window.end
+    assert (await limits.accounts(ANN))[0] is not first
+
+
+async def test_what_the_ledger_knows_is_spent_already():
+    clock = Clock()
+    name = make(usd("all", 100), clock=clock).chain(ANN)[0].at(clock.now).id
+    limits = make(usd("all", 100), clock=clock, ledger=Ledger(**{name: 60}))
+    assert await limits.remaining(ANN) == Money.of_nanos(40)
+    with pytest.raises(LimitReached):
+        await limits.hold(ANN, Fare(nanos=41, tokens=0))
+    await limits.hold(ANN, Fare(nanos=40, tokens=0))
+
+
+async def test_a_refused_hold_takes_nothing_from_any_account():
+    limits = make(usd("all", 100), usd("key:*", 10))
+    with pytest.raises(LimitReached):
+        await limits.hold(ANN, Fare(nanos=50, tokens=0))
+    assert [a.held for a in await limits.accounts(ANN)] == [0, 0]
+
+
+async def test_accounts_that_are_open_need_neither_store_nor_ledger():
+    ledger = Ledger()
+    limits = make(usd("all", 100), usd("key:*", 10), ledger=ledger)
+    await limits.accounts(ANN)
+    await limits.accounts(ANN)
+    await limits.accounts(BOB)
+    assert [len(names) for names in ledger.asked] == [2, 1]
+
+
+async def test_without_limits_nothing_is_asked_and_nothing_is_known():
+    ledger = Ledger()
+    limits = make(ledger=ledger)
+    hold = await limits.hold(ANN, Fare(nanos=10**15, tokens=10**9))
+    assert hold.settle(Fare(nanos=5, tokens=5)) == ()
+    assert await limits.remaining(ANN) is None
+    assert limits.remaining_now(ANN) is None
+    assert ledger.asked == []
+
+
+async def test_what_is_left_is_that_of_the_tightest_hard_budget_in_dollars():
+    limits = make(
+        usd("all", 100), usd("team:t", 50), usd("user:ann", 20, mode=Mode.SOFT), usd("key:k1", 5, mode=Mode.SHADOW),
+        Limit("all", Unit.TOKENS, 1, Span.DAY),
+    )  # fmt: skip
+    assert await limits.remaining(ANN) == Money.of_nanos(50)
+
+
+async def test_what_is_left_is_never_less_than_nothing():
+    limits = make(usd("all", 100))
+    hold = await limits.hold(ANN, Fare(nanos=10, tokens=0))
+    hold.settle(Fare(nanos=500, tokens=0))
+    assert await limits.remaining(ANN) == Money(0)
+
+
+async def test_telling_what_is_left_waits_for_nothing_and_guesses_nothing():
+    limits = make(usd("all", 100))
+    assert limits.remaining_now(ANN) is None
+    await limits.accounts(ANN)
+    assert limits.remaining_now(ANN) == Money.of_nanos(100)
+
+
+@pytest.mark.parametrize(
+    ("limit", "guards"),
+    [
+        (usd("all", 1), True),
+        (usd("key:*", 1), True),
+        (usd("all", 1, mode=Mode.SOFT), False),
+        (usd("all", 1, mode=Mode.SHADOW), False),
+        (Limit("all", Unit.TOKENS, 1, Span.DAY), False),
+        (usd("team:other", 1), False),
+    ],
+)
+def test_only_a_hard_budget_in_dollars_on_the_chain_guards_money(limit, guards):
+    assert make(limit).guards_money(ANN) is guards
+
+
+def test_one_strict_limit_makes_the_whole_chain_strict():
+    strict, progressive = usd("all", 1, hold=HoldMode.STRICT), usd("team:t", 1)
+    assert make(progressive, strict).hold_mode(ANN) is HoldMode.STRICT
+    assert make(progressive).hold_mode(ANN) is HoldMode.PROGRESSIVE
+    assert make().hold_mode(ANN) is HoldMode.PROGRESSIVE
+
+
+async def test_a_store_that_does_not_answer_refuses_new_callers_only():
+    """Whoever has an open account goes on spending what is leased."""
+
+    class Failing(MemoryStore):
+        down = False
+
+        async def exchange(self, replica, asks):
+            if self.down:
+                raise Unavailable("down")
+            return await super().exchange(replica, asks)
+
+    store = Failing()
+    limits = make(usd("key:*", 100), store=store)
+    await limits.accounts(ANN)
+    store.down = True
+    await limits.hold(ANN, Fare(nanos=1, tokens=0))
+    with pytest.raises(Unavailable):
+        await limits.hold(BOB, Fare(nanos=1, tokens=0))
+    store.down = False
+    await limits.hold(BOB, Fare(nanos=1, tokens=0))

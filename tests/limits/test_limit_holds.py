@@ -1,0 +1,227 @@
+"""Holds on a chain of accounts: all or nothing, closed once, and never more set aside than there is."""
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+
+from gateway.core.errors import LimitReached, Reason
+from gateway.core.limit import Fare, Limit, Mode, Span, Unit
+from gateway.limits.accounts import Account
+from gateway.limits.holds import Hold
+from gateway.limits.windows import Window
+
+DAY = Window("2026-11-21", 0.0, 86_400.0)
+amounts = st.integers(0, 60)
+fares = st.builds(Fare, nanos=amounts, tokens=amounts, requests=st.integers(0, 2), concurrent=st.integers(0, 2))
+NOTHING = Fare(nanos=0, tokens=0, requests=0, concurrent=0)
+
+
+def account(amount, *, unit=Unit.USD, mode=Mode.HARD, window=DAY, node="team:a"):
+    made = Account(node, Limit(node, unit, amount, Span.DAY, mode=mode), window)
+    made.leased = amount
+    return made
+
+
+def each(fare, other, combine):
+    return Fare(*(combine(fare.in_unit(u), other.in_unit(u)) for u in Unit))
+
+
+class Books(RuleBasedStateMachine):
+    """Any interleaving of holds, extensions and closings over one chain, against plain sums kept beside it."""
+
+    holds = Bundle("holds")
+
+    @initialize(shapes=st.lists(st.tuples(st.sampled_from(list(Unit)), st.sampled_from(list(Mode)), st.integers(0, 150)), min_size=1, max_size=5))
+    def start(self, shapes):
+        self.chain = tuple(account(n, unit=unit, mode=mode, node=f"user:{i}") for i, (unit, mode, n) in enumerate(shapes))
+        self.open = {}
+        self.spent = [0] * len(self.chain)
+        self.overdrawn = False  # Once a call has cost more than it held, a limit may be passed.
+
+    def state(self):
+        return [(a.held, a.spent, a.leased) for a in self.chain], {id(h): h.fare for h in self.open.values()}
+
+    def fits(self, more):
+        hard = [a for a in self.chain if a.limit.mode is Mode.HARD]
+        return all(n == 0 or n <= a.leased - a.spent - a.held for a in hard for n in [more.in_unit(a.limit.unit)])
+
+    @rule(target=holds, fare=fares)
+    def take(self, fare):
+        """A new call holds its fare on every account or on none."""
+        before, hold = self.state(), Hold(self.chain)
+        if not self.fits(fare):
+            with pytest.raises(LimitReached):
+                hold.raise_to(fare, 0.0)
+            assert self.state() == before
+            assert hold.fare == NOTHING
+            return multiple()
+        hold.raise_to(fare, 0.0)
+        assert hold.fare == fare
+        self.open[id(hold)] = hold
+        return hold
+
+    @rule(hold=holds, fare=fares)
+    def grow(self, hold, fare):
+        """A call that asks for more gets all of it or none; asking for less changes nothing."""
+        before, had = self.state(), hold.fare
+        wanted = each(fare, had, max)
+        if self.fits(each(wanted, had, int.__sub__)):
+            hold.raise_to(fare, 0.0)
+            assert hold.fare == wanted
+        else:
+            with pytest.raises(LimitReached):
+                hold.raise_to(fare, 0.0)
+            assert self.state() == before
+
+    @rule(hold=holds)
+    def ask_for_nothing_more(self, hold):
+        """What is held already is never refused."""
+        before = self.state()
+        hold.raise_to(hold.fare, 0.0)
+        hold.raise_to(NOTHING, 0.0)
+        assert self.state() == before
+
+    @rule(hold=consumes(holds), actual=fares, strict=st.booleans())
+    def settle(self, hold, actual, strict):
+        """It costs what it costs, also above the hold; the charges say what was spent on which account."""
+        held = hold.fare
+        if strict:
+            actual = each(actual, held, min)
+        self.overdrawn |= actual != each(actual, held, min)
+        charges = hold.settle(actual)
+        del self.open[id(hold)]
+        expected = [(a.id, actual.in_unit(a.limit.unit)) for a in self.chain]
+        assert list(charges) == [(name, n) for name, n in expected if n]
+        self.spent = [n + actual.in_unit(a.limit.unit) for n, a in zip(self.spent, self.chain, strict=True)]
+        self.closed_is_closed(hold)
+
+    @rule(hold=consumes(holds))
+    def void(self, hold):
+        """No provider has seen it: everything comes back."""
+        hold.void()
+        del self.open[id(hold)]
+        self.closed_is_closed(hold)
+
+    def closed_is_closed(self, hold):
+        before = self.state()
+        for again in (hold.void, lambda: hold.settle(NOTHING), lambda: hold.raise_to(NOTHING, 0.0)):
+            with pytest.raises(AssertionError):
+                again()
+        assert self.state() == before
+
+    @rule(hold=holds)
+    def what_would_be_charged(self, hold):
+        """If we died now, all that is held would be booked, but for concurrency, which is never spent."""
+        expected = [(a.id, hold.fare.in_unit(a.limit.unit)) for a in self.chain if a.limit.unit is not Unit.CONCURRENT]
+        assert list(hold.charges_if_all_is_spent()) == [(name, n) for name, n in expected if n]
+
+    @invariant()
+    def books_add_up(self):
+        for a, spent in zip(self.chain, self.spent, strict=True):
+            assert a.held == sum(h.fare.in_unit(a.limit.unit) for h in self.open.values())
+            assert a.spent == spent
+            assert a.available == a.leased - a.spent - a.held
+            if a.limit.mode is Mode.HARD and not self.overdrawn:
+                assert a.spent + a.held <= a.leased
+
+
+TestBooks = Books.TestCase
+TestBooks.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+
+
+@pytest.mark.parametrize("mode", [Mode.SOFT, Mode.SHADOW])
+def test_soft_and_shadow_limits_never_refuse_and_still_count(mode):
+    chain = (account(5, mode=mode),)
+    hold = Hold(chain)
+    hold.raise_to(Fare(nanos=100, tokens=0), 0.0)
+    hold.settle(Fare(nanos=200, tokens=0))
+    assert (chain[0].spent, chain[0].held) == (200, 0)
+
+
+def test_what_was_spent_above_the_hold_counts_and_blocks_what_comes_after():
+    chain = (account(100),)
+    hold = Hold(chain)
+    hold.raise_to(Fare(nanos=10, tokens=0), 0.0)
+    hold.settle(Fare(nanos=120, tokens=0))
+    assert chain[0].available == -20
+    with pytest.raises(LimitReached):
+        Hold(chain).raise_to(Fare(nanos=1, tokens=0), 0.0)
+
+
+def test_an_overdrawn_limit_does_not_refuse_what_takes_nothing_of_it():
+    """A stream that needs more money must not be ended because a limit on requests was lowered meanwhile."""
+    money, calls = account(100), account(5, unit=Unit.REQUESTS)
+    hold = Hold((money, calls))
+    hold.raise_to(Fare(nanos=10, tokens=0), 0.0)
+    calls.leased = 0
+    hold.raise_to(Fare(nanos=50, tokens=0), 0.0)
+    assert (money.held, calls.held) == (50, 1)
+
+
+def refusal(chain, fare, hold=None, now=0.0):
+    with pytest.raises(LimitReached) as refused:
+        (hold or Hold(chain)).raise_to(fare, now)
+    return refused.value.refusal
+
+
+def test_a_spent_window_is_exhausted_and_says_when_it_ends():
+    spent = account(10_000_000_000)
+    spent.spent = 9_000_000_000
+    told = refusal((spent,), Fare(nanos=2_000_000_000, tokens=0), now=86_000.0)
+    assert told.reason is Reason.EXHAUSTED
+    assert (told.node, told.unit, told.window) == ("team:a", "usd", "day")
+    assert (told.limit, told.spent, told.held, told.needed) == ("$10.00", "$9.00", "$0.00", "$2.00")
+    assert (told.resets_at, told.resets_in_s) == ("1970-01-02T00:00:00+00:00", 400.0)
+
+
+def test_what_others_hold_may_come_back_soon():
+    busy = account(10)
+    Hold((busy,)).raise_to(Fare(nanos=8, tokens=0), 0.0)
+    told = refusal((busy,), Fare(nanos=3, tokens=0))
+    assert (told.reason, told.held) == (Reason.HELD, "$0.000000008")
+
+
+@pytest.mark.parametrize(("amount", "reason"), [(10, Reason.HELD), (11, Reason.TOO_BIG)])
+def test_a_call_larger_than_the_limit_cannot_fit_even_alone(amount, reason):
+    busy = account(10)
+    Hold((busy,)).raise_to(Fare(nanos=1, tokens=0), 0.0)
+    assert refusal((busy,), Fare(nanos=amount, tokens=0)).reason is reason
+
+
+@pytest.mark.parametrize(("spent", "reason"), [(2, Reason.HELD), (3, Reason.EXHAUSTED)])
+def test_exhausted_begins_where_it_would_not_fit_if_everybody_else_let_go(spent, reason):
+    busy = account(10)
+    busy.spent = spent
+    Hold((busy,)).raise_to(Fare(nanos=5, tokens=0), 0.0)
+    assert refusal((busy,), Fare(nanos=8, tokens=0)).reason is reason
+
+
+def test_a_call_that_grows_beyond_the_limit_is_too_big_and_not_held_up_by_itself():
+    """Its own hold is no reason to try again in a moment."""
+    alone = account(10)
+    hold = Hold((alone,))
+    hold.raise_to(Fare(nanos=6, tokens=0), 0.0)
+    told = refusal((alone,), Fare(nanos=12, tokens=0), hold)
+    assert (told.reason, told.needed) == (Reason.TOO_BIG, "$0.000000006")
+
+
+def test_of_several_refusals_the_one_that_lasts_longest_is_told():
+    short, long = account(1, window=Window("a", 0.0, 60.0)), account(1, window=Window("b", 0.0, 3600.0), node="org:b")
+    for chain in ((short, long), (long, short)):
+        assert refusal(chain, Fare(nanos=2, tokens=0)).node == "org:b"
+
+
+def test_concurrency_is_held_up_by_others_and_never_spent():
+    slots = Account("all", Limit("all", Unit.CONCURRENT, 1, Span.RUNNING), Window("always", 0.0, float("inf")))
+    slots.leased = 1
+    first = Hold((slots,))
+    first.raise_to(Fare(nanos=0, tokens=0), 0.0)
+    told = refusal((slots,), Fare(nanos=0, tokens=0))
+    assert (told.reason, told.resets_at, told.resets_in_s) == (Reason.HELD, None, None)
+    first.settle(Fare(nanos=0, tokens=0, concurrent=0))
+    assert (slots.spent, slots.available) == (0, 1)
+
+
+def test_an_account_is_named_by_node_unit_span_and_window():
+    assert account(1, node="key:k").id == "key:k/usd/day@2026-11-21"

@@ -1,0 +1,160 @@
+"""One suite over every store of leases: together they never grant more than the limit."""
+
+import sqlite3
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.core.errors import Unavailable
+from gateway.stores.base import Ask, Standing, grant
+from gateway.stores.memory import MemoryStore
+from gateway.stores.sqlite import SqliteStore
+
+replicas = st.sampled_from(["a", "b", "c"])
+numbers = st.integers(0, 120)
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(replicas, numbers, numbers), max_size=25), st.integers(0, 100))
+def test_replicas_that_spend_only_what_they_lease_never_pass_the_limit(steps, limit):
+    """Whatever they want: the sum of leases stays within the limit, and nothing spent is ever taken back."""
+    record = {}
+    for name, spend, want in steps:
+        before = record.get(name, Standing())
+        spent = min(before.spent + spend, before.leased)
+        now = record[name] = grant(record, name, Ask("r", limit, spent, want))
+        assert sum(s.leased for s in record.values()) <= limit
+        assert now.spent == spent <= now.leased
+        assert now.leased <= max(want, spent)
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(replicas, numbers, numbers, numbers), max_size=25))
+def test_whatever_is_said_nothing_spent_shrinks_and_all_of_it_stays_leased(steps):
+    """Also with limits that change, costs above the lease, and reports that come late."""
+    record = {}
+    for name, spent, want, limit in steps:
+        before = record.get(name, Standing())
+        others = sum(s.leased for n, s in record.items() if n != name)
+        now = record[name] = grant(record, name, Ask("r", limit, spent, want))
+        assert now.spent == max(spent, before.spent)
+        assert now.leased >= now.spent
+        assert now.leased == now.spent or now.leased + others <= limit
+
+
+@given(st.dictionaries(replicas, st.builds(Standing, numbers, numbers)), replicas, st.builds(Ask, st.just("r"), numbers, numbers, numbers))
+def test_asking_twice_is_asking_once(record, name, ask):
+    once = grant(record, name, ask)
+    assert grant({**record, name: once}, name, ask) == once
+
+
+@given(st.dictionaries(replicas, st.builds(Standing, numbers, numbers)), st.builds(Ask, st.just("r"), numbers, numbers, numbers))
+def test_what_others_have_is_not_touched(record, ask):
+    before = dict(record)
+    grant(record, "a", ask)
+    assert record == before
+
+
+def test_wanting_less_gives_the_difference_to_others():
+    record = {"a": grant({}, "a", Ask("r", 100, 0, 100))}
+    assert grant(record, "b", Ask("r", 100, 0, 50)).leased == 0
+    record["a"] = grant(record, "a", Ask("r", 100, 30, 30))
+    assert grant(record, "b", Ask("r", 100, 0, 90)).leased == 70
+
+
+def test_a_call_that_cost_more_than_was_leased_leaves_others_less():
+    record = {"a": grant({}, "a", Ask("r", 100, 130, 100))}
+    assert record["a"] == Standing(130, 130)
+    assert grant(record, "b", Ask("r", 100, 0, 10)).leased == 0
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request, tmp_path):
+    made = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "deep" / "state.db")
+    yield made
+    if request.param == "sqlite":
+        made.close()
+
+
+async def test_a_store_grants_by_the_rule_and_remembers(store):
+    assert await store.exchange("a", [Ask("x", 100, 0, 60)]) == [Standing(60, 0)]
+    assert await store.exchange("b", [Ask("x", 100, 0, 60)]) == [Standing(40, 0)]
+    assert await store.exchange("a", [Ask("x", 100, 10, 20)]) == [Standing(20, 10)]
+    assert await store.exchange("b", [Ask("x", 100, 40, 100)]) == [Standing(80, 40)]
+
+
+async def test_records_are_apart_and_answers_come_in_order(store):
+    asks = [Ask(name, 100, 0, want) for name, want in (("z", 1), ("a", 2), ("m", 3))]
+    assert [s.leased for s in await store.exchange("a", asks)] == [1, 2, 3]
+    assert await store.exchange("a", []) == []
+
+
+async def test_repeated_and_late_reports_do_no_harm(store):
+    for _ in range(3):
+        assert await store.exchange("a", [Ask("x", 100, 50, 100)]) == [Standing(100, 50)]
+    assert await store.exchange("a", [Ask("x", 100, 20, 100)]) == [Standing(100, 50)]
+
+
+async def test_amounts_up_to_the_largest_limit_are_kept_exactly(store):
+    most = 9_000_000 * 10**9
+    assert await store.exchange("a", [Ask("x", most, most - 1, most)]) == [Standing(most, most - 1)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps=st.lists(st.tuples(replicas, st.sampled_from(["x", "y"]), numbers, numbers), max_size=10))
+async def test_both_stores_answer_alike(tmp_path_factory, steps):
+    folder = tmp_path_factory.mktemp("alike")
+    memory, sqlite = MemoryStore(), SqliteStore(folder / "state.db")
+    for name, record, spent, want in steps:
+        asks = [Ask(record, 100, spent, want)]
+        assert await memory.exchange(name, asks) == await sqlite.exchange(name, asks)
+    sqlite.close()
+
+
+async def test_leases_survive_a_restart(tmp_path):
+    first = SqliteStore(tmp_path / "state.db")
+    await first.exchange("a", [Ask("x", 100, 30, 60)])
+    first.close()
+    second = SqliteStore(tmp_path / "state.db")
+    assert await second.exchange("b", [Ask("x", 100, 0, 100)]) == [Standing(40, 0)]
+    second.close()
+
+
+class Failing:
+    """A connection that fails on one statement, as on a full disk."""
+
+    def __init__(self, database, on):
+        self.database, self.on = database, on
+
+    def __getattr__(self, name):
+        return getattr(self.database, name)
+
+    def execute(self, statement, *values):
+        if statement.startswith(self.on):
+            self.on = "never again"
+            raise sqlite3.OperationalError("disk I/O error")
+        return self.database.execute(statement, *values)
+
+
+@pytest.mark.parametrize("on", ["BEGIN", "SELECT", "INSERT", "COMMIT"])
+async def test_a_failure_anywhere_is_unavailable_changes_nothing_and_passes(tmp_path, on):
+    store = SqliteStore(tmp_path / "state.db")
+    store._database = Failing(store._database, on)
+    with pytest.raises(Unavailable):
+        await store.exchange("a", [Ask("x", 100, 0, 60), Ask("y", 100, 0, 60)])
+    assert await store.exchange("b", [Ask("x", 100, 0, 100), Ask("y", 100, 0, 100)]) == [Standing(100, 0)] * 2
+    store.close()
+
+
+async def test_a_database_locked_by_somebody_else_is_unavailable(tmp_path):
+    store = SqliteStore(tmp_path / "state.db")
+    store._database.execute("PRAGMA busy_timeout = 10")
+    other = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable):
+        await store.exchange("a", [Ask("x", 100, 0, 60)])
+    other.execute("ROLLBACK")
+    other.close()
+    assert await store.exchange("a", [Ask("x", 100, 0, 60)]) == [Standing(60, 0)]
+    store.close()

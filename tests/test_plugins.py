@@ -1,0 +1,34 @@
+"""A policy is found by its dotted name, and what is missing is said."""
+
+import sys
+
+import pytest
+
+from gateway.plugins import NoPolicy, load_policy
+
+
+def test_a_policy_is_the_function_choose_of_its_module():
+    import policies.cheapest
+
+    assert load_policy("policies.cheapest") is policies.cheapest.choose
+
+
+def test_a_policy_of_somebody_else_loads_like_ours(tmp_path, monkeypatch):
+    (tmp_path / "my_own_policy.py").write_text("def choose(request, candidates, context):\n    return 'mine'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert load_policy("my_own_policy")(None, (), None) == "mine"
+    del sys.modules["my_own_policy"]
+
+
+def test_a_module_that_is_not_there_is_named():
+    with pytest.raises(NoPolicy, match=r"no module 'policies\.missing'"):
+        load_policy("policies.missing")
+
+
+@pytest.mark.parametrize("source", ["", "choose = 5\n"])
+def test_a_module_without_the_function_is_named(tmp_path, monkeypatch, source):
+    (tmp_path / "half_a_policy.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(NoPolicy, match="has no function `choose"):
+        load_policy("half_a_policy")
+    sys.modules.pop("half_a_policy")
