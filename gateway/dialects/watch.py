@@ -24,6 +24,7 @@ _ERROR_EVENT = re.compile(_LINE_START + rb"event:[ \t]*error")
 _ERROR_FIELD = re.compile(rb'"error"\s*:\s*[{"]')
 _DONE = re.compile(_LINE_START + rb"data:[ \t]*\[DONE\]")
 _NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
+_REASONING = re.compile(rb'"reasoning(?:_content)?"\s*:\s*"[^"]')
 _TEXT = re.compile(  # Possessive: a string that is cut short must not be divided up in every possible way.
     rb'"(?:content|reasoning_content|reasoning|refusal|arguments|text)"\s*:\s*"((?:[^"\\]++|\\.)++)"', re.DOTALL
 )
@@ -68,7 +69,7 @@ class StreamWatch:
             self.text_bytes += len(text)
             if self.text_bytes <= TEXT_BYTES_KEPT_MAX:
                 self._texts.append(text)
-        if not self.shows_reasoning and (b'"reasoning_content":"' in whole or b'"reasoning":"' in whole):
+        if b'"reasoning' in whole and _REASONING.search(whole):
             self.shows_reasoning = True
         if b"[DONE]" in whole and _DONE.search(whole):
             self.done = True

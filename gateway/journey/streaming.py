@@ -17,11 +17,15 @@ from gateway.journey.growth import Growth
 from gateway.journey.passage import DRAIN_S_MAX, Passage, resume
 from gateway.upstream.wire import Lost
 
-CATCH_UP_S_MAX = 0.1
+CATCH_UP_S_MAX = 1.0
 """How long we read on, before hanging up, what the provider has sent already."""
 
-PAUSE_S = 0.005
-"""Nothing for so long: we have all that it has sent."""
+BACKLOG_BYTES = 16 << 10
+"""A read that brings more comes from full buffers; one that brings less may have emptied them."""
+
+PAUSE_S = 0.02
+PAUSES = 3
+"""Nothing or little for so long, so often in a row: we have all that it has sent."""
 
 log = logging.getLogger("fareway.streaming")
 
@@ -123,10 +127,20 @@ async def _hung_up(passage: Passage, watch: StreamWatch) -> None:
 
 async def _abort(passage: Passage, watch: StreamWatch) -> None:
     """Hang up on the provider. A caller that reads slowly may be far behind it, and what it has sent is charged."""
-    with suppress(Lost, TimeoutError):
-        async with asyncio.timeout(CATCH_UP_S_MAX):
-            while chunk := await asyncio.wait_for(passage.answer.next_chunk(), PAUSE_S):
-                watch.feed(chunk)
+    deadline = passage.monotonic() + CATCH_UP_S_MAX
+    pauses = 0
+    with suppress(Lost):
+        while pauses < PAUSES and passage.monotonic() < deadline:
+            try:
+                async with asyncio.timeout(PAUSE_S):
+                    chunk = await passage.answer.next_chunk()
+            except TimeoutError:
+                pauses += 1
+                continue
+            if not chunk:
+                break
+            watch.feed(chunk)
+            pauses = 0 if len(chunk) > BACKLOG_BYTES else pauses + 1
     passage.answer.close()
 
 

@@ -42,7 +42,13 @@ def test_an_answer_is_found_with_all_that_was_kept():
     kept = cache()
     put(kept, b"q", b"body", now=10.0)
     found = kept.get(b"q", 10.0)
-    assert (found.content_type, found.body, found.stream, found.bought, found.until) == ("application/json", b"body", True, BOUGHT, 70.0)
+    assert (found.content_type, found.body, found.stream, found.bought, found.until) == (
+        "application/json",
+        b"body",
+        True,
+        BOUGHT,
+        70.0,
+    )
     assert kept.get(b"other", 10.0) is None
 
 

@@ -93,7 +93,9 @@ def test_a_wrong_body_is_refused_naming_the_field_and_not_shown(bad, param):
     assert param is None or param in text
 
 
-@pytest.mark.parametrize("key", ["model", "stream", "n", "max_tokens", "max_completion_tokens", "service_tier", "stream_options"])
+@pytest.mark.parametrize(
+    "key", ["model", "stream", "n", "max_tokens", "max_completion_tokens", "service_tier", "stream_options"]
+)
 def test_a_key_that_money_depends_on_may_stand_there_once_only(key):
     """Parsers disagree on which of two counts: we might price one and the provider serve the other."""
     once = json.loads(body(**{key: json.loads(VALUES[key])}))
@@ -168,7 +170,10 @@ def test_choices_are_counted():
         ({"response_format": {"type": "text"}}, set()),
         ({"response_format": {"type": "json_schema"}}, {"json"}),
         ({"messages": [{"content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}, {"vision"}),
-        ({"messages": [{"content": [{"type": "input_audio"}, {"type": "file"}, {"type": "other"}]}]}, {"audio", "files"}),
+        (
+            {"messages": [{"content": [{"type": "input_audio"}, {"type": "file"}, {"type": "other"}]}]},
+            {"audio", "files"},
+        ),
     ],
 )
 def test_what_the_call_needs_is_seen(more, needs):
@@ -176,7 +181,12 @@ def test_what_the_call_needs_is_seen(more, needs):
 
 
 def test_parts_are_counted_and_the_last_message_is_the_prompt():
-    parts = [{"type": "text", "text": "look"}, {"type": "image_url"}, {"type": "file"}, {"type": "text", "text": "here"}]
+    parts = [
+        {"type": "text", "text": "look"},
+        {"type": "image_url"},
+        {"type": "file"},
+        {"type": "text", "text": "here"},
+    ]
     facts = CHAT.read(body(messages=[*HI, {"role": "user", "content": parts}]))
     assert (facts.images, facts.files, facts.turns, facts.prompt) == (1, 1, 2, "look here")
 
@@ -225,7 +235,10 @@ def test_a_stream_is_asked_to_report_usage_and_keeps_its_other_options(options, 
 
 def test_a_stream_without_options_gets_them_at_the_end():
     asked = body(stream=True)
-    assert CHAT.aim(asked, "m2", CHAT.read(asked)) == body(model="m2", stream=True)[:-1] + b',"stream_options":{"include_usage":true}}'
+    assert (
+        CHAT.aim(asked, "m2", CHAT.read(asked))
+        == body(model="m2", stream=True)[:-1] + b',"stream_options":{"include_usage":true}}'
+    )
 
 
 @pytest.mark.parametrize("more", [{"stream": False}, {"stream": True, "stream_options": {"include_usage": True}}])
@@ -270,7 +283,9 @@ def test_bytes_that_are_no_text_can_still_be_counted():
     assert "\ufffd" in CHAT.countable(asked).texts[0]
 
 
-@pytest.mark.parametrize("answer", [b"", b"[DONE]", b"[]", b"\xff", b'{"usage": 5}', b'{"usage": null}', DEEP, b'{"usage": 1e999}'])
+@pytest.mark.parametrize(
+    "answer", [b"", b"[DONE]", b"[]", b"\xff", b'{"usage": 5}', b'{"usage": null}', DEEP, b'{"usage": 1e999}']
+)
 def test_an_answer_that_says_nothing_is_no_error(answer):
     report = CHAT.report(answer, frozenset(Quirk))
     assert (report.usage, report.cost, report.clamped) == (None, None, False)
@@ -285,11 +300,21 @@ def test_an_answer_tells_model_tier_and_usage():
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["prompt_tokens", "cost", "x"]), inner),
     max_leaves=4,
 )
-USAGE_KEYS = ["prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details"]
+USAGE_KEYS = [
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "prompt_tokens_details",
+    "completion_tokens_details",
+]
 USAGE_KEYS += ["cost", "cost_in_usd_ticks", "is_byok", "num_cached_tokens", "prompt_cache_hit_tokens"]
 
 

@@ -44,7 +44,9 @@ def limit(unit):
 def test_every_refusal_has_openais_shape(error, kind, code, param):
     for dialect in (OpenAIChat(), OpenAIEmbeddings()):
         told = json.loads(dialect.error(error, "req-1"))
-        assert told == {"error": {"message": str(error), "type": kind, "param": param, "code": code, "request_id": "req-1"}}
+        assert told == {
+            "error": {"message": str(error), "type": kind, "param": param, "code": code, "request_id": "req-1"}
+        }
 
 
 def test_in_a_stream_the_refusal_is_one_event_and_no_clean_end():

@@ -61,7 +61,7 @@ def pairs(body):
     return json.loads(body, object_pairs_hook=list)
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(objects(), values)
 def test_exactly_the_value_changes(made, value):
     body, span = made
@@ -74,7 +74,7 @@ def test_exactly_the_value_changes(made, value):
     assert json.loads(new)["model"] == value
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(objects(times=2))
 def test_twins_are_refused_however_they_are_spelt(made):
     body, _ = made
@@ -84,7 +84,7 @@ def test_twins_are_refused_however_they_are_spelt(made):
         assert refused.value.param == "model"
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(objects())
 def test_one_of_a_name_is_no_twin(made):
     body, _ = made

@@ -10,7 +10,8 @@ from gateway.dialects.sse import EVENT_BYTES_MAX, EventSplitter, events, payload
 
 LINES = [
     b"data: {}", b'data: {"a":"b"}', b"data:x", b"data:  two spaces", b"data: ", b"data:",
-    b": a comment", b":", b"event: error", b"id: 7", b"retry: 10", b"database: no", b"unknown", b"data: \xc3\xa9: data: y",
+    b": a comment", b":", b"event: error", b"id: 7", b"retry: 10", b"database: no", b"unknown",
+    b"data: \xc3\xa9: data: y",
 ]  # fmt: skip
 ENDS = [b"\n", b"\r\n", b"\r"]
 BOM = b"\xef\xbb\xbf"

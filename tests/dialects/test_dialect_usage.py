@@ -57,8 +57,15 @@ def read(usage, *quirks):
     return read_usage(usage, frozenset(quirks))
 
 
-@given(count, count, st.dictionaries(st.sampled_from(["cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens"]), count), st.dictionaries(st.sampled_from(["reasoning_tokens", "audio_tokens", "image_tokens"]), count))
-def test_parts_never_exceed_the_whole_and_what_had_to_be_mended_is_said(prompt, completion, given_details, made_details):
+@given(
+    count,
+    count,
+    st.dictionaries(st.sampled_from(["cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens"]), count),
+    st.dictionaries(st.sampled_from(["reasoning_tokens", "audio_tokens", "image_tokens"]), count),
+)
+def test_parts_never_exceed_the_whole_and_what_had_to_be_mended_is_said(
+    prompt, completion, given_details, made_details
+):
     """Whatever the details claim, input adds up to the prompt and output to the completion; clamped says they lied."""
     usage, clamped = read(block(prompt, completion, given_details, made_details))
     assert (usage.input_total, usage.output_total) == (prompt, completion)
@@ -67,7 +74,13 @@ def test_parts_never_exceed_the_whole_and_what_had_to_be_mended_is_said(prompt, 
 
 
 def test_every_class_of_openais_usage_has_its_counter():
-    given_details = {"cached_tokens": 40, "cache_write_tokens": 20, "audio_tokens": 10, "image_tokens": 5, "text_tokens": 25}
+    given_details = {
+        "cached_tokens": 40,
+        "cache_write_tokens": 20,
+        "audio_tokens": 10,
+        "image_tokens": 5,
+        "text_tokens": 25,
+    }
     made_details = {"reasoning_tokens": 30, "audio_tokens": 8, "image_tokens": 2, "accepted_prediction_tokens": 3}
     usage, clamped = read(block(100, 50, given_details, made_details))
     assert usage == Usage(
@@ -163,7 +176,9 @@ def test_recorded_costs_are_exact_or_rounded_up():
 
 
 @pytest.mark.parametrize("quirk", [Quirk.CHARGES_COST_TICKS, Quirk.CHARGES_REPORTED_COST])
-@pytest.mark.parametrize("cost", [None, "0.5", True, -1, -0.5, {"total_cost": 1}, 10**30, 10**4000, float("inf"), float("nan"), 1e300])
+@pytest.mark.parametrize(
+    "cost", [None, "0.5", True, -1, -0.5, {"total_cost": 1}, 10**30, 10**4000, float("inf"), float("nan"), 1e300]
+)
 def test_a_cost_that_cannot_be_is_not_believed(quirk, cost):
     assert read_cost({"cost": cost, "cost_in_usd_ticks": cost}, frozenset({quirk})) is None
 

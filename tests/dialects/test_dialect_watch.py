@@ -231,6 +231,24 @@ def test_the_generated_text_is_collected_from_every_field_that_costs():
     assert size == len(b"one two three ") + len(json.dumps('{"a": "\\n')) - 2
 
 
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+@pytest.mark.parametrize(
+    ("delta", "shows"),
+    [
+        ({"reasoning_content": "hm"}, True),
+        ({"reasoning": "hm"}, True),
+        ({"reasoning_content": None, "content": "a"}, False),
+        ({"reasoning": "", "content": "a"}, False),
+        ({"content": '"reasoning": "hm"'}, False),
+    ],
+)
+def test_a_stream_shows_its_reasoning_if_some_came(delta, shows, separators):
+    """However the provider spaces its JSON; a field that stays empty shows nothing."""
+    watched = watch()
+    watched.feed(b"data: " + json.dumps({"choices": [{"delta": delta}]}, separators=separators).encode() + b"\n\n")
+    assert watched.shows_reasoning is shows
+
+
 def test_text_beyond_what_is_kept_is_still_counted():
     watched = watch()
     piece = "a" * 100_000

@@ -22,7 +22,7 @@ models:
 aliases: {nick: mine}
 """
 ODD = b'  {"usage" : {"total_tokens":11,\n"prompt_tokens": 9 ,"completion_tokens":2}, "later":[1e3, 0.10, '
-ODD += b'"\\u00e9\xc3\xa9"],'"choices":[ ]  , "model":"sim-small" }\r\n\r\n'
+ODD += b'"\\u00e9\xc3\xa9"],"choices":[ ]  , "model":"sim-small" }\r\n\r\n'
 USAGE = b'data: {"id":"x","model":"sim-small","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,'
 USAGE += b'"total_tokens":11}}\n\n'
 EVENTS = (

@@ -9,18 +9,33 @@ from gateway.journey.receipt import TEXT_MAX, Receipt, document, request_documen
 
 COST = Cost(Money.usd("0.00026"), CostStatus.EXACT, "genai/gpt", Money.usd("0.00012"), Money(0), Money.usd("0.00014"))
 
+LEFT = Money.usd("9.5")
+
 
 def entry(**more):
     plain = {
-        "id": "r.1", "request_id": "r", "at": 1_700_000_000.123, "caller": Caller("k", "o", "t", "u"), "asked_model": "auto",
-        "provider": "openai", "model": "gpt", "served_model": "gpt-2026", "tier": "standard", "selfhosted": False,
-        "reason": "cheapest of 2", "usage": Usage(input=48, cache_read=2, cache_write=3, cache_write_1h=4, output=9, output_reasoning=5),
-        "cost": COST, "held_nanos": 1_500_000_000, "outcome": Outcome.OK, "status": 200, "charges": (("key:k/usd/day@x", 260_000),),
-    }  # fmt: skip
+        "id": "r.1",
+        "request_id": "r",
+        "at": 1_700_000_000.123,
+        "caller": Caller("k", "o", "t", "u"),
+        "asked_model": "auto",
+        "provider": "openai",
+        "model": "gpt",
+        "served_model": "gpt-2026",
+        "tier": "standard",
+        "selfhosted": False,
+        "reason": "cheapest of 2",
+        "usage": Usage(input=48, cache_read=2, cache_write=3, cache_write_1h=4, output=9, output_reasoning=5),
+        "cost": COST,
+        "held_nanos": 1_500_000_000,
+        "outcome": Outcome.OK,
+        "status": 200,
+        "charges": (("key:k/usd/day@x", 260_000),),
+    }
     return Entry(**{**plain, **more})
 
 
-def headers(remaining=Money.usd("9.5"), **more):
+def headers(remaining=LEFT, **more):
     return Receipt(entry(**more), "miss", 1.234, remaining).headers()
 
 
@@ -29,7 +44,11 @@ def test_a_settled_call_tells_its_exact_cost_and_where_it_went():
     assert told["x-fareway-cost-usd"] == "0.00026"
     assert told["x-fareway-cost-status"] == "exact"
     assert told["x-fareway-model"] == "gpt-2026"
-    assert (told["x-fareway-provider"], told["x-fareway-tier"], told["x-fareway-cache"]) == ("openai", "standard", "miss")
+    assert (told["x-fareway-provider"], told["x-fareway-tier"], told["x-fareway-cache"]) == (
+        "openai",
+        "standard",
+        "miss",
+    )
     assert told["x-fareway-budget-remaining-usd"] == "9.50"
     assert told["x-fareway-price-id"] == "genai/gpt"
     assert told["x-fareway-overhead-ms"] == "1.23"
@@ -60,7 +79,14 @@ def test_a_document_has_amounts_as_text_and_tokens_by_class():
     assert told["cost_usd"] == "0.00026"
     assert told["cost_parts_usd"] == {"input": "0.00012", "cache": "0.00", "output": "0.00014"}
     assert (told["held_usd"], told["saved_usd"]) == ("1.50", "0.00")
-    assert told["tokens"] == {"input": 57, "cache_read": 2, "cache_write": 7, "output": 14, "reasoning": 5, "final": True}
+    assert told["tokens"] == {
+        "input": 57,
+        "cache_read": 2,
+        "cache_write": 7,
+        "output": 14,
+        "reasoning": 5,
+        "final": True,
+    }
     assert told["at"] == "2023-11-14T22:13:20.123+00:00"
     assert (told["key_id"], told["org"], told["team"], told["user"]) == ("k", "o", "t", "u")
     assert told["charges"] == {"key:k/usd/day@x": 260_000}

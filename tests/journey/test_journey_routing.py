@@ -27,6 +27,9 @@ class Book:
     def price(self, provider, model, at):
         return self.prices.get(model)
 
+    def models(self, provider):
+        return ()
+
     def output_max(self, provider, model):
         return self.most
 
@@ -40,7 +43,7 @@ def as_they_come(request, candidates, context):
 
 def router(*deployments, prices, most=None, fallback=2, health=None):
     book = Book(prices, most)
-    catalog = Catalog({"p": PROVIDER}, lambda: book, lambda: 0.0, models={"m": deployments, AUTO: deployments})
+    catalog = Catalog({"p": PROVIDER}, lambda: book, lambda: 0.0, models={"m": deployments}, tiers={"standard": ("m",)})
     health = health or Health(failures_max=1, open_s=10)
     plain, auto = (as_they_come, {"plain": 1}), (as_they_come, {"auto": 1})
     return Router(catalog, health, lambda: 0.0, policy=plain, auto=auto, fallback=fallback)
@@ -52,7 +55,9 @@ def asked(model="m", *, tokens=100, **facts):
 
 def option(request, deployment=None, *, prices=None, most=None, body_bytes=400, health=None):
     deployment = deployment or Deployment(PROVIDER, "a")
-    (found,) = router(deployment, prices={"a": flat(2)} if prices is None else prices, most=most, health=health).options(request, body_bytes)
+    (found,) = router(
+        deployment, prices={"a": flat(2)} if prices is None else prices, most=most, health=health
+    ).options(request, body_bytes)
     return found
 
 
@@ -69,7 +74,9 @@ def option(request, deployment=None, *, prices=None, most=None, body_bytes=400, 
         (None, 500, 0, 1, 0),
     ],
 )
-def test_an_answer_is_at_most_the_callers_cap_within_what_the_model_can_times_the_choices(own, book, caller, choices, most):
+def test_an_answer_is_at_most_the_callers_cap_within_what_the_model_can_times_the_choices(
+    own, book, caller, choices, most
+):
     deployment = Deployment(PROVIDER, "a", output_tokens_max=own)
     assert option(asked(output_tokens_max=caller, choices=choices), deployment, most=book).output_max == most
 

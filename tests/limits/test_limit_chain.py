@@ -44,7 +44,9 @@ def usd(node, amount, span=Span.DAY, **more):
 
 
 def test_every_limit_at_and_above_the_key_is_on_the_chain_and_no_other():
-    limits = make(usd("all", 1), usd("org:o", 2), usd("org:x", 3), usd("team:t", 4), usd("user:bob", 5), usd("key:k1", 6))
+    limits = make(
+        usd("all", 1), usd("org:o", 2), usd("org:x", 3), usd("team:t", 4), usd("user:bob", 5), usd("key:k1", 6)
+    )
     assert [s.limit.amount for s in limits.chain(ANN)] == [1, 2, 4, 6]
     assert [s.limit.amount for s in limits.chain(BOB)] == [1, 2, 4, 5]
 

@@ -32,9 +32,17 @@ class Books(RuleBasedStateMachine):
 
     holds = Bundle("holds")
 
-    @initialize(shapes=st.lists(st.tuples(st.sampled_from(list(Unit)), st.sampled_from(list(Mode)), st.integers(0, 150)), min_size=1, max_size=5))
+    @initialize(
+        shapes=st.lists(
+            st.tuples(st.sampled_from(list(Unit)), st.sampled_from(list(Mode)), st.integers(0, 150)),
+            min_size=1,
+            max_size=5,
+        )
+    )
     def start(self, shapes):
-        self.chain = tuple(account(n, unit=unit, mode=mode, node=f"user:{i}") for i, (unit, mode, n) in enumerate(shapes))
+        self.chain = tuple(
+            account(n, unit=unit, mode=mode, node=f"user:{i}") for i, (unit, mode, n) in enumerate(shapes)
+        )
         self.open = {}
         self.spent = [0] * len(self.chain)
         self.overdrawn = False  # Once a call has cost more than it held, a limit may be passed.

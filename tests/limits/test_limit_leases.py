@@ -174,6 +174,12 @@ async def test_a_failing_ledger_leaves_an_account_closed():
     assert not fresh.open
 
 
+async def until(true):
+    async with asyncio.timeout(5):
+        while not true():  # noqa: ASYNC110 - nobody tells us
+            await asyncio.sleep(0.001)
+
+
 async def test_reporting_goes_on_after_the_store_was_away(monkeypatch):
     monkeypatch.setattr(leases_module, "REPORT_EVERY_S", 0.001)
     store, fresh = Broken(), account()
@@ -181,13 +187,11 @@ async def test_reporting_goes_on_after_the_store_was_away(monkeypatch):
     await leases.open([fresh])
     fresh.spent, store.down = 9, True
     reporting = asyncio.create_task(leases.run(lambda: 0.0))
-    while store.calls < 4:
-        await asyncio.sleep(0.001)
+    await until(lambda: store.calls >= 4)
     assert not reporting.done()
     assert fresh.reported == 0
     store.down = False
-    while fresh.reported != 9:
-        await asyncio.sleep(0.001)
+    await until(lambda: fresh.reported == 9)
     reporting.cancel()
     with suppress(asyncio.CancelledError):
         await reporting

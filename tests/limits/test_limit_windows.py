@@ -1,6 +1,7 @@
 """Windows contain their moment, and follow each other without gap or overlap, whatever a country does to its clocks."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from math import inf
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,15 @@ from hypothesis import strategies as st
 from gateway.core.limit import Span
 from gateway.limits.windows import window_at
 
-ZONES = ["UTC", "Europe/Zurich", "Asia/Kolkata", "Australia/Lord_Howe", "America/Havana", "America/St_Johns", "Pacific/Apia"]
+ZONES = [
+    "UTC",
+    "Europe/Zurich",
+    "Asia/Kolkata",
+    "Australia/Lord_Howe",
+    "America/Havana",
+    "America/St_Johns",
+    "Pacific/Apia",
+]
 CLOCK = [Span.SECOND, Span.MINUTE, Span.HOUR]
 CALENDAR = [Span.DAY, Span.WEEK, Span.MONTH, Span.QUARTER]
 
@@ -25,10 +34,10 @@ FROM, TO = unix("2011-01-01"), unix("2031-01-01")
 
 def changes(zone, year):
     """The moments in a year when the zone's clocks are put forward or back."""
-    found, place = [], ZoneInfo(zone)
+    place = ZoneInfo(zone)
     hours = [unix(f"{year}-01-01") + h * 1800 for h in range(366 * 48)]
     offsets = [datetime.fromtimestamp(t, place).utcoffset() for t in hours]
-    return found + [t for t, (a, b) in zip(hours[1:], zip(offsets, offsets[1:], strict=False), strict=False) if a != b]
+    return [t for t, (a, b) in zip(hours[1:], pairwise(offsets), strict=True) if a != b]
 
 
 NEAR_CHANGES = [(zone, t) for zone in ZONES for year in (2011, 2026) for t in changes(zone, year)]
@@ -37,7 +46,9 @@ moments = st.one_of(
     st.tuples(st.sampled_from(ZONES), st.floats(FROM, TO)),
     st.tuples(st.sampled_from(ZONES), st.integers(int(FROM), int(TO)).map(float)),
     st.builds(lambda near, by: (near[0], near[1] + by), st.sampled_from(NEAR_CHANGES), st.floats(-90_000, 90_000)),
-    st.builds(lambda near, by: (near[0], near[1] + by), st.sampled_from(NEAR_CHANGES), st.sampled_from([-1e-6, -3e-7, 0.0])),
+    st.builds(
+        lambda near, by: (near[0], near[1] + by), st.sampled_from(NEAR_CHANGES), st.sampled_from([-1e-6, -3e-7, 0.0])
+    ),
 )
 
 
@@ -112,7 +123,7 @@ def test_clock_windows_are_no_longer_than_their_name_and_end_on_the_wall_clock(s
     ],
 )
 def test_a_day_is_as_long_as_it_is(zone, day, hours):
-    """Also in Havana, where the clocks change at midnight itself: midnight is skipped in spring and comes twice in autumn."""
+    """Also in Havana, where the clocks change at midnight: it is skipped in spring and comes twice in autumn."""
     window = window_at(Span.DAY, zone, unix(f"{day}T12:00", zone))
     assert (window.end - window.start) / 3600 == hours
     assert datetime.fromisoformat(window.label).date().isoformat() == day
@@ -157,6 +168,14 @@ def test_an_hour_cut_by_a_change_of_half_an_hour_ends_there():
     after = window_at(Span.HOUR, "Australia/Lord_Howe", change.timestamp())
     assert before.end == after.start == change.timestamp()
     assert after.end == (change + timedelta(minutes=30)).timestamp()
+
+
+def test_an_hour_in_the_middle_of_which_the_clock_moves_by_half_an_hour_ends_there():
+    """Caracas went from 2:30 to 3:00 on the first of May 2016."""
+    change = datetime(2016, 5, 1, 7, 0, tzinfo=UTC).timestamp()
+    before, after = (window_at(Span.HOUR, "America/Caracas", change + by) for by in (-1, 0))
+    assert (before.start, before.end) == (change - 1800, change)
+    assert (after.start, after.end) == (change, change + 3600)
 
 
 @pytest.mark.parametrize("span", [Span.LIFETIME, Span.RUNNING])

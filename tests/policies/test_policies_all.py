@@ -118,7 +118,10 @@ def test_the_cheapest_goes_first_and_an_unknown_price_last():
 
 
 def test_among_equally_cheap_the_quicker_goes_first():
-    assert order("cheapest", [made("slow", first_token_ms=90.0), made("quick", first_token_ms=10.0)]) == ["quick", "slow"]
+    assert order("cheapest", [made("slow", first_token_ms=90.0), made("quick", first_token_ms=10.0)]) == [
+        "quick",
+        "slow",
+    ]
 
 
 def test_an_unknown_price_is_said_and_not_shown_as_a_number():

@@ -43,13 +43,20 @@ def test_whatever_is_said_nothing_spent_shrinks_and_all_of_it_stays_leased(steps
         assert now.leased == now.spent or now.leased + others <= limit
 
 
-@given(st.dictionaries(replicas, st.builds(Standing, numbers, numbers)), replicas, st.builds(Ask, st.just("r"), numbers, numbers, numbers))
+@given(
+    st.dictionaries(replicas, st.builds(Standing, numbers, numbers)),
+    replicas,
+    st.builds(Ask, st.just("r"), numbers, numbers, numbers),
+)
 def test_asking_twice_is_asking_once(record, name, ask):
     once = grant(record, name, ask)
     assert grant({**record, name: once}, name, ask) == once
 
 
-@given(st.dictionaries(replicas, st.builds(Standing, numbers, numbers)), st.builds(Ask, st.just("r"), numbers, numbers, numbers))
+@given(
+    st.dictionaries(replicas, st.builds(Standing, numbers, numbers)),
+    st.builds(Ask, st.just("r"), numbers, numbers, numbers),
+)
 def test_what_others_have_is_not_touched(record, ask):
     before = dict(record)
     grant(record, "a", ask)

@@ -9,7 +9,15 @@ OURS = [
     "Transfer-Encoding", "Accept-Encoding", "Content-Encoding", "Expect", "X-Request-Id", "Forwarded", "Via", "Upgrade",
     "X-Forwarded-For", "x-forwarded-proto", "X-Fareway-Max-Cost", "Proxy-Authorization", "Keep-Alive",
 ]  # fmt: skip
-THEIRS = ["OpenAI-Beta", "anthropic-beta", "Content-Type", "User-Agent", "X-Stainless-Lang", "OpenAI-Organization", "Accept"]
+THEIRS = [
+    "OpenAI-Beta",
+    "anthropic-beta",
+    "Content-Type",
+    "User-Agent",
+    "X-Stainless-Lang",
+    "OpenAI-Organization",
+    "Accept",
+]
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -23,7 +31,9 @@ def test_everything_else_goes_up_as_it_was_written(name):
     assert for_provider([(name, "v")]) == {name: "v"}
 
 
-@pytest.mark.parametrize("name", ["Set-Cookie", "Transfer-Encoding", "Content-Length", "Content-Encoding", "Server", "Connection"])
+@pytest.mark.parametrize(
+    "name", ["Set-Cookie", "Transfer-Encoding", "Content-Length", "Content-Encoding", "Server", "Connection"]
+)
 def test_what_the_provider_says_about_its_connection_does_not_come_back(name):
     assert for_caller({name: "v", "x-ratelimit-remaining-tokens": "5"}) == {"x-ratelimit-remaining-tokens": "5"}
 

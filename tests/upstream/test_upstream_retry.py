@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from gateway.upstream.retry import FIRST_WAIT_S, WAIT_S_MAX, RetryBudget, retry_after_s, says_next, wait_s
 
 
-@pytest.mark.parametrize(("status", "says"), [(s, True) for s in (401, 402, 403, 408, 409, 425, 429, 500, 502, 503, 504, 529)])
+@pytest.mark.parametrize(
+    ("status", "says"), [(s, True) for s in (401, 402, 403, 408, 409, 425, 429, 500, 502, 503, 504, 529)]
+)
 def test_another_deployment_may_do_better(status, says):
     assert says_next(status) is says
 
