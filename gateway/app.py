@@ -17,6 +17,7 @@ from gateway.assembly import catalog, router, with_simulator
 from gateway.cache.exact import ExactCache
 from gateway.config.settings import Settings
 from gateway.core.entry import Entry, Outcome
+from gateway.core.errors import Unavailable
 from gateway.core.price import CostStatus
 from gateway.front.connection import StrictServer
 from gateway.front.server import Front
@@ -46,8 +47,8 @@ from gateway.upstream.wire import Wire
 KEYS_CHECKED_EVERY_S = 1.0
 """How long a key that the command line revokes may still be used."""
 
-BALANCES_KEPT_S = 48 * 3600.0
-"""How long after it began the balance of a window of an hour or less is kept."""
+RECORDS_KEPT_S = 48 * 3600.0
+"""How long after it began a record of a window of an hour or less is kept."""
 
 log = logging.getLogger("fareway")
 
@@ -59,6 +60,7 @@ class Gateway:
         self.settings = settings
         self._clock = clock
         self._stack = AsyncExitStack()
+        self.live = Live()
         self.failed = asyncio.Event()
         self.serving = False
         self.port = settings.server.port
@@ -75,6 +77,7 @@ class Gateway:
 
     async def __aexit__(self, *exc: object) -> None:
         self.serving = False
+        self.live.close()
         await self._stack.aclose()
 
     async def _start(self) -> None:
@@ -97,9 +100,9 @@ class Gateway:
 
     def _join_money(self) -> None:
         settings = self.settings
-        store = SqliteStore(settings.state)
-        self._stack.callback(store.close)
-        self.leases = Leases(store, _replica(settings), self.ledger.balances)
+        self.store = SqliteStore(settings.state)
+        self._stack.callback(self.store.close)
+        self.leases = Leases(self.store, _replica(settings), self.ledger.balances)
         self.limits = Limits(settings.limits, self.leases, self._clock)
         self.books = Books(self.limits, self.journal, self._clock, self._booked)
         self.keys = SqliteKeys(settings.state)
@@ -133,7 +136,6 @@ class Gateway:
         settings, monotonic = self.settings, time.perf_counter
         self.metrics = Metrics()
         self._add_gauges()
-        self.live = Live()
         tokens = Tokens()
         self._stack.callback(tokens.close)
         routing = settings.routing
@@ -201,8 +203,10 @@ class Gateway:
     async def _audit(self) -> None:
         while True:
             await asyncio.sleep(AUDIT_EVERY_S)
-            await self.mover.audit(self.leases.accounts)
-            await self.ledger.sweep(self._clock() - BALANCES_KEPT_S)
+            with suppress(Unavailable):  # The next one will do.
+                await self.mover.audit(self.leases.accounts)
+                await self.ledger.sweep(self._clock() - RECORDS_KEPT_S)
+                await self.store.sweep(self._clock() - RECORDS_KEPT_S)
 
     async def _move_the_rest(self) -> None:
         await self.mover.move()

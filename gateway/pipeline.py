@@ -17,16 +17,18 @@ from msgspec.structs import replace
 from gateway.core.caller import Key
 from gateway.core.entry import Entry
 from gateway.core.errors import Forbidden, LimitReached
+from gateway.core.limit import Unit
 from gateway.core.money import ZERO
 from gateway.core.request import Request
 from gateway.dialects.base import Dialect
 from gateway.journey.answered import Answered, Asker
-from gateway.journey.asking import Asking, Question
+from gateway.journey.asking import Asking
 from gateway.journey.booking import Booking, Books, Trip
 from gateway.journey.passage import Client, Passage
+from gateway.journey.question import Question
 from gateway.journey.receipt import Receipt
 from gateway.journey.relay import carry
-from gateway.journey.routing import Chosen, Router, bounded
+from gateway.journey.routing import Chosen, Router
 from gateway.telemetry.metrics import Metrics
 from gateway.tenants import Tenants
 from gateway.tokens import Tokens
@@ -76,6 +78,8 @@ class Pipeline:
                 # 5. Where could it go?  6. Which is best?  7. Set its fare aside.
                 question, chosen = await self._set_aside(booking, key, question)
                 left = self.monotonic()
+                if question.stops_when_left(chosen):
+                    client.may_leave()
 
                 # 8. Ask, and pass the answer on.  9. It is settled on the way, and 10. told by its entry.
                 async with self.asking.answer(question, chosen, booking) as (option, answer):
@@ -91,8 +95,8 @@ class Pipeline:
         facts = call.dialect.read(call.body)
         if not key.may_use(facts.model):
             raise Forbidden("This key may not use that model.")
-        request = Request(call.id, key.id, call.dialect.name, facts, input_tokens=0)
-        request = replace(request, input_tokens=bounded(request, len(call.body)))
+        bound = self.router.bound(facts, len(call.body))
+        request = Request(call.id, key.id, call.dialect.name, facts, input_tokens=bound)
         travelling = for_provider(call.headers.items())
         mode = self.books.limits.hold_mode(key.caller)
         return Question(request, call.dialect, call.body, travelling, mode)
@@ -101,10 +105,12 @@ class Pipeline:
         """Decide and hold. If that is refused by the rough bound, count exactly and decide once more."""
         try:
             return question, await self._decide_and_hold(booking, key, question)
-        except LimitReached:
-            if await self.books.limits.remaining(key.caller) == ZERO:
+        except LimitReached as refused:
+            counts = refused.refusal.unit in (Unit.USD, Unit.TOKENS)
+            if not counts or await self.books.limits.remaining(key.caller) == ZERO:
                 raise
-        exact = await self.tokens.count(question.dialect.countable(question.body), question.request.facts.model)
+        countable = question.dialect.countable(question.body)
+        exact = max([await self.tokens.count(countable, m) for m in self.router.models(question.request.facts.model)])
         request = replace(question.request, input_tokens=min(exact, question.request.input_tokens), input_exact=True)
         question = dataclasses.replace(question, request=request)
         return question, await self._decide_and_hold(booking, key, question)

@@ -12,6 +12,10 @@ ANSWER_BYTES_MAX = 4 << 20
 """A larger answer is passed on and not kept."""
 
 
+ANSWER_BYTES_ASIDE = 4096
+"""What one answer takes beside its body: the question's digest and the entry."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """An answer as the provider sent it, and the ledger entry of the call that bought it."""
@@ -58,11 +62,11 @@ class ExactCache:
             return
         self._drop(asked)
         self._answers[asked] = Stored(content_type, body, bought.stream, bought, now + self._ttl_s)
-        self._bytes += len(body)
+        self._bytes += len(body) + ANSWER_BYTES_ASIDE
         while self._bytes > self._bytes_max:
             self._drop(next(iter(self._answers)))
 
     def _drop(self, asked: bytes) -> None:
         stored = self._answers.pop(asked, None)
         if stored is not None:
-            self._bytes -= len(stored.body)
+            self._bytes -= len(stored.body) + ANSWER_BYTES_ASIDE

@@ -10,8 +10,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import replace
-
 from gateway.assembly import catalog, router, with_simulator
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import print_rows
@@ -23,8 +21,8 @@ from gateway.core.request import Request
 from gateway.dialects.base import Dialect
 from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dialects.openai_embeddings import OpenAIEmbeddings
-from gateway.journey.asking import Question
-from gateway.journey.routing import Chosen, Option, bounded
+from gateway.journey.question import Question
+from gateway.journey.routing import Chosen, Option
 from gateway.prices.bundled import price_book
 from gateway.tokens import Tokens
 from gateway.upstream.health import Health
@@ -66,14 +64,12 @@ async def explained(found: Settings, body: bytes) -> dict[str, Any]:
     book = price_book(found.prices.overrides)
     dialect = _dialect(body)
     facts = dialect.read(body)
-    request = Request("explain", "explain", dialect.name, facts, input_tokens=0)
-    bound = bounded(request, len(body))
-    tokens = Tokens()
-    exact = min(bound, await tokens.count(dialect.countable(body), facts.model))
-    tokens.close()
-    request = replace(request, input_tokens=bound)
     health = Health(failures_max=1, open_s=0)
     way = router(found, catalog(found, lambda: book, time.time), health, time.time)
+    bound, tokens = way.bound(facts, len(body)), Tokens()
+    exact = min(bound, max([await tokens.count(dialect.countable(body), model) for model in way.models(facts.model)]))
+    tokens.close()
+    request = Request("explain", "explain", dialect.name, facts, input_tokens=bound)
     options = way.options(request, len(body))
     chosen = way.choose(request, options, None, needs_price=False)
     question = Question(request, dialect, body, {}, _hold_mode(found))

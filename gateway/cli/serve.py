@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import resource
 import signal
 import sqlite3
 import sys
@@ -85,15 +86,16 @@ def _sim(parsed: argparse.Namespace) -> int:
 
 async def _gateway(found: Settings, file: Path | None) -> int:
     begun = time.perf_counter()
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # Two sockets a call: the usual 1024 are soon used up.
     simulated = not found.providers
-    tokens = _first_keys(found)
 
     async def work(stop: asyncio.Event) -> int:
         async with Gateway(found) as gateway:
             gc.collect()
             gc.freeze()  # What start-up made stays; there is no need to look at it again and again.
             gc.set_threshold(GC_THRESHOLD)
-            _greet(gateway, file, simulated, tokens, time.perf_counter() - begun)
+            _greet(gateway, file, simulated, _first_keys(found), time.perf_counter() - begun)
             waiting = [asyncio.ensure_future(event.wait()) for event in (stop, gateway.failed)]
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for future in waiting:

@@ -18,7 +18,7 @@ def print_rows(rows: Sequence[Row], columns: Sequence[str], form: str) -> None:
     if form == "json":
         print(json.dumps([dict(row) for row in rows], indent=2))
     elif form == "csv":
-        writer = csv.DictWriter(sys.stdout, columns, extrasaction="ignore", lineterminator="\n")
+        writer = csv.DictWriter(sys.stdout, columns, extrasaction="ignore", lineterminator="\r\n")
         writer.writeheader()
         writer.writerows({name: _tame(value) for name, value in row.items()} for row in rows)
     else:

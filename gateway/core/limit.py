@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from msgspec import Struct
@@ -92,6 +93,22 @@ class Fare(Struct, frozen=True, gc=False):
             case Unit.REQUESTS:
                 return self.requests
         return self.concurrent
+
+
+SHORT_SPANS = (Span.SECOND, Span.MINUTE, Span.HOUR)
+"""Windows of which there are too many to keep a record of each for ever."""
+
+
+def short_window_before(account: str, before: float) -> bool:
+    """Whether this account is of a short window that began before that Unix time. Accounts are named
+    `<node>/<unit>/<span>@<start>`, and a node may hold any character."""
+    name, _, start = account.rpartition("@")
+    if name.rpartition("/")[2] not in SHORT_SPANS:
+        return False
+    try:
+        return datetime.fromisoformat(start).timestamp() < before
+    except ValueError:
+        return False
 
 
 def amount_text(amount: int, unit: Unit) -> str:

@@ -15,6 +15,7 @@ class Facts(Struct, frozen=True):
     choices: int = 1
     needs: frozenset[str] = frozenset()  # Of "tools", "vision", "audio", "files", "json".
     reasons: bool = False  # The caller asks for reasoning, which a provider may charge for and not show.
+    speaks: bool = False  # It asks for audio, whose tokens do not show in the text of a stream.
     images: int = 0
     files: int = 0
     turns: int = 1

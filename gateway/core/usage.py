@@ -60,4 +60,5 @@ class Report(Struct, frozen=True):
     model: str | None = None  # The model that served, which may be more precise than the one asked for.
     service_tier: str | None = None  # The served tier decides the price, not the requested one.
     cost: Money | None = None  # Only if the provider charges by the figure that it reports.
+    failed: bool = False  # It is an error under a good status.
     clamped: bool = False  # The provider's counters contradicted each other and were mended.

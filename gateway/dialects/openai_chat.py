@@ -12,7 +12,7 @@ from gateway.core.usage import Report
 from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import Quirk
 from gateway.dialects.openai_usage import read_cost, read_usage
-from gateway.dialects.validate import decode
+from gateway.dialects.validate import decode, model_name
 
 PROMPT_HEAD_CHARACTERS = 2000
 CHOICES_MAX = 128  # OpenAI's own limit for `n`.
@@ -21,6 +21,9 @@ OUTPUT_TOKENS_CREDIBLE_MAX = 10_000_000
 """No model generates more. A larger cap passes as it is, and is held for as this one: books have 64 bits."""
 
 _MONEY_KEYS = ("model", "stream", "stream_options", "n", "max_tokens", "max_completion_tokens", "service_tier")
+_PLAIN_PARTS = frozenset({"", "text", "image_url", "input_audio", "refusal"})
+"""Parts whose tokens the bytes or a table bound. Any other (a file, a video) is held for as a file."""
+
 _PART_NEEDS = {"image_url": "vision", "input_audio": "audio", "file": "files"}
 
 
@@ -56,6 +59,8 @@ class _Body(msgspec.Struct):
     functions: msgspec.Raw = msgspec.Raw()
     response_format: _ResponseFormat | None = None
     service_tier: str | None = None
+    models: Any = None
+    modalities: list[str] | None = None
     reasoning_effort: Any = None
     reasoning: Any = None  # OpenRouter's name for it.
     prompt_cache_key: str | None = None
@@ -68,6 +73,7 @@ class _Answer(msgspec.Struct):
     model: Any = None
     service_tier: Any = None
     usage: Any = None
+    error: Any = None
 
 
 _requests = msgspec.json.Decoder(_Body)
@@ -86,19 +92,22 @@ class OpenAIChat:
         splice.refuse_twins(body, _MONEY_KEYS)
         if not asked.messages:
             raise BadRequest("messages must not be empty", "messages")
+        if asked.models:  # OpenRouter's list of fallbacks: what nobody has priced, held for or allowed.
+            raise BadRequest("models is not taken here: ask for one model, and configure fallbacks", "models")
         stream = bool(asked.stream)
         options = asked.stream_options
         parts = [p.type for m in asked.messages if isinstance(m.content, list) for p in m.content]
         return Facts(
-            model=asked.model,
+            model=model_name(asked.model),
             stream=stream,
             wants_usage=not stream or bool(options and options.include_usage),
             output_tokens_max=_output_cap(asked),
             choices=_choices(asked.n),
             needs=_needs(asked, parts),
             reasons=asked.reasoning_effort not in (None, "none") or bool(asked.reasoning),
+            speaks="audio" in (asked.modalities or ()),
             images=parts.count("image_url"),
-            files=parts.count("file"),
+            files=sum(kind not in _PLAIN_PARTS for kind in parts),
             turns=len(asked.messages),
             prompt=_head(asked.messages[-1]),
             service_tier=asked.service_tier,
@@ -129,7 +138,7 @@ class OpenAIChat:
             names=sum(m.name is not None for m in asked.messages),
             tools=_text(asked.tools) + _text(asked.functions),
             images=sum(p.type == "image_url" for p in parts),
-            files=sum(p.type == "file" for p in parts),
+            files=sum(p.type not in _PLAIN_PARTS for p in parts),
         )
 
     def report(self, message: bytes, quirks: frozenset[Quirk]) -> Report:
@@ -155,6 +164,7 @@ def read_report(message: bytes, quirks: frozenset[Quirk]) -> Report:
         model=answer.model if isinstance(answer.model, str) else None,
         service_tier=answer.service_tier if isinstance(answer.service_tier, str) else None,
         cost=cost,
+        failed=bool(answer.error),
         clamped=clamped,
     )
 

@@ -10,7 +10,7 @@ from gateway.core.usage import Report
 from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import Quirk
 from gateway.dialects.openai_chat import read_report
-from gateway.dialects.validate import decode
+from gateway.dialects.validate import decode, model_name
 
 
 class _Body(msgspec.Struct):
@@ -34,7 +34,9 @@ class OpenAIEmbeddings:
         splice.refuse_twins(body, ("model",))
         if not asked.input:
             raise BadRequest("input must not be empty", "input")
-        return Facts(model=asked.model, output_tokens_max=0, needs=frozenset({"embeddings"}), session=asked.user)
+        return Facts(
+            model=model_name(asked.model), output_tokens_max=0, needs=frozenset({"embeddings"}), session=asked.user
+        )
 
     def aim(self, body: bytes, model: str, facts: Facts) -> bytes:
         """See `Dialect.aim`."""

@@ -9,11 +9,17 @@ from gateway.core.errors import BadRequest
 
 Span = tuple[int, int]
 
-# A string, or one of the characters that give JSON its structure. Numbers and literals fall between.
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]', re.DOTALL)
-_STRING_VALUE = re.compile(rb'\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")', re.DOTALL)
-_OPENING, _CLOSING = (b"{", b"["), (b"}", b"]")
-_ESCAPED_ASCII = rb"\u00"  # A key may hide as "mod\u0065l".
+BRACKETS_MAX = 100_000
+"""Of a body that must be walked. Far more than any call has, and each one takes a step of ours."""
+
+_STRING = rb'"(?:[^"\\]++|\\.)*+"'
+_NAME = re.compile(rb"\s*+(" + _STRING + rb")\s*+:", re.DOTALL)
+_NO_BRACKETS = re.compile(rb'(?:[^"{}\[\]]++|' + _STRING + rb")*+", re.DOTALL)
+_PLAIN_VALUE = re.compile(rb"\s*+(?:" + _STRING + rb'|[^",{}\[\]\s]++)?', re.DOTALL)
+_SPACE = re.compile(rb"\s*+")
+_STRING_VALUE = re.compile(rb"\s*+:\s*+(" + _STRING + rb")", re.DOTALL)
+_HIDDEN_LETTER = re.compile(rb"(?<!\\)(?:\\\\)*+\\u00(?:5[fF]|6[0-9a-fA-F]|7[0-9aA])")  # As in "mod\u0065l".
+_OPENING = b"{["
 
 
 def find(body: bytes, key: str) -> Span | None:
@@ -21,15 +27,21 @@ def find(body: bytes, key: str) -> Span | None:
 
     Raises BadRequest if the key stands there twice: parsers disagree on which one counts.
     """
-    if _ESCAPED_ASCII not in body and b'"%b"' % key.encode() not in body:
+    if b'"%b"' % key.encode() not in body and not _hides_letters(body):
         return None
-    return _scan(body, key)
+    found = None
+    for name, start, end in _members(body):
+        if _plain(name) == key.encode():
+            if found is not None:
+                raise BadRequest(f"{key!r} is given twice", key)
+            found = _trim(body, start, end)
+    return found
 
 
 def find_string(body: bytes, key: str) -> Span:
     """Where the string value of a top-level key lies that is known to be there. Raises BadRequest as `find` does."""
     quoted = b'"%b"' % key.encode()
-    if _ESCAPED_ASCII not in body and body.count(quoted) == 1:  # So this is the key, and no walk is needed.
+    if body.count(quoted) == 1 and not _hides_letters(body):  # So this is the key, and no walk is needed.
         match = _STRING_VALUE.match(body, body.index(quoted) + len(quoted))
         assert match is not None, "the caller has read a string there"
         return match.span(1)
@@ -40,16 +52,21 @@ def find_string(body: bytes, key: str) -> Span:
 
 def refuse_twins(body: bytes, keys: tuple[str, ...]) -> None:
     """Raise BadRequest if one of the top-level keys stands there twice: parsers disagree on which one counts."""
-    for key in keys:
-        if body.count(b'"%b"' % key.encode()) > 1 or _ESCAPED_ASCII in body:
-            find(body, key)
+    if all(body.count(b'"%b"' % key.encode()) <= 1 for key in keys) and not _hides_letters(body):
+        return
+    seen = set()
+    for quoted, _, _ in _members(body):
+        name = _plain(quoted).decode(errors="replace")
+        if name in seen and name in keys:
+            raise BadRequest(f"{name!r} is given twice", name)
+        seen.add(name)
 
 
 def find_any(body: bytes, key: str) -> Span | None:
     """As `find`, for what a provider sent: raises nothing, and of twins takes none."""
     try:
         return find(body, key)
-    except BadRequest:
+    except (BadRequest, ValueError, IndexError):
         return None
 
 
@@ -65,37 +82,45 @@ def append(body: bytes, key: str, value: bytes) -> bytes:
     return b'%b%b"%b":%b%b' % (body[:end], comma, key.encode(), value, body[end:])
 
 
-def _scan(body: bytes, key: str) -> Span | None:
-    found = None
-    for name, start, end in _members(body):
-        if not _same(name, key):
-            continue
-        if found is not None:
-            raise BadRequest(f"{key!r} is given twice", key)
-        found = _trim(body, start, end)
-    return found
-
-
 def _members(body: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """The quoted name and the place of every top-level member. Linear; the insides of strings are skipped."""
-    depth, name, start = 0, b"", -1
-    for match in _TOKEN.finditer(body):
-        token = match.group()
-        if token in _OPENING:
-            depth += 1
-        elif token in _CLOSING:
-            depth -= 1
-        elif depth == 1 and start < 0:
-            name, start = (name, match.end()) if token == b":" else (token, -1)
-        if start >= 0 and (depth == 0 or (depth == 1 and token == b",")):
-            yield name, start, match.start()
-            start = -1
+    """The quoted name and the place of every top-level member. What lies inside is skipped in long strides."""
+    if body.count(b"{") + body.count(b"[") > BRACKETS_MAX:
+        raise BadRequest("The body has too many parts.")
+    at = body.index(b"{") + 1
+    while (name := _NAME.match(body, at)) is not None:
+        end = _value_end(body, name.end())
+        yield name[1], name.end(), end
+        at = end + 1  # Behind the comma, or the last brace.
 
 
-def _same(quoted: bytes, key: str) -> bool:
+def _value_end(body: bytes, at: int) -> int:
+    """Where the value that begins here is over: at a comma or a closing brace."""
+    at = _past(_SPACE, body, at)
+    if body[at] not in _OPENING:
+        return _past(_SPACE, body, _past(_PLAIN_VALUE, body, at))
+    depth = 0
+    while True:
+        at = _past(_NO_BRACKETS, body, at)
+        depth += 1 if body[at] in _OPENING else -1
+        at += 1
+        if depth == 0:
+            return _past(_SPACE, body, at)
+
+
+def _past(pattern: re.Pattern[bytes], body: bytes, at: int) -> int:
+    match = pattern.match(body, at)
+    assert match is not None, "these patterns match everywhere"
+    return match.end()
+
+
+def _hides_letters(body: bytes) -> bool:
+    return b"\\u00" in body and _HIDDEN_LETTER.search(body) is not None
+
+
+def _plain(quoted: bytes) -> bytes:
     if b"\\" not in quoted:
-        return quoted[1:-1] == key.encode()
-    return re.sub(rb"\\u00([0-9a-fA-F]{2})", lambda m: bytes.fromhex(m[1].decode()), quoted)[1:-1] == key.encode()
+        return quoted[1:-1]
+    return re.sub(rb"\\u00([0-9a-fA-F]{2})", lambda m: bytes.fromhex(m[1].decode()), quoted)[1:-1]
 
 
 def _trim(body: bytes, start: int, end: int) -> Span:

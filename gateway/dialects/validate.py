@@ -14,6 +14,17 @@ _PATH = re.compile(r" - at `\$\.?(.*)`$")
 _MISSING = re.compile(r"missing required field `(\w+)`")
 
 
+MODEL_NAME_MAX = 256
+"""Characters. Names are kept and compared; no model's comes near it."""
+
+
+def model_name(name: str) -> str:
+    """The name, if it can be one. Raises BadRequest."""
+    if not 0 < len(name) <= MODEL_NAME_MAX or not name.isprintable():
+        raise BadRequest(f"model must be a name of at most {MODEL_NAME_MAX} printable characters", "model")
+    return name
+
+
 def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     """The body as the decoder's type. Raises BadRequest for anything that is not that."""
     try:

@@ -23,6 +23,7 @@ _USAGE = re.compile(rb'"usage"\s*:\s*\{')
 _ERROR_EVENT = re.compile(_LINE_START + rb"event:[ \t]*error")
 _ERROR_FIELD = re.compile(rb'"error"\s*:\s*[{"]')
 _DONE = re.compile(_LINE_START + rb"data:[ \t]*\[DONE\]")
+_FINISH = re.compile(rb'"finish_reason"\s*:\s*"')
 _NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 _REASONING = re.compile(rb'"reasoning(?:_content)?"\s*:\s*"[^"]')
 _TEXT = re.compile(  # Possessive: a string that is cut short must not be divided up in every possible way.
@@ -34,7 +35,13 @@ class StreamWatch:
     """Reads one answer's stream. `price` turns a report into the cost to show to the caller."""
 
     def __init__(
-        self, dialect: Dialect, quirks: frozenset[Quirk], *, wants_usage: bool, price: Callable[[Report], Money | None]
+        self,
+        dialect: Dialect,
+        quirks: frozenset[Quirk],
+        *,
+        wants_usage: bool,
+        price: Callable[[Report], Money | None],
+        choices: int = 1,
     ) -> None:
         self._dialect = dialect
         self._quirks = quirks
@@ -42,6 +49,9 @@ class StreamWatch:
         self._price = price
         self._splitter = EventSplitter()
         self._texts: list[bytes] = []
+        self._text_bytes_kept = 0
+        self._running = choices  # That have not given their reason to finish.
+        self._ended = False  # All have, or usage came without any choice.
         self.report = Report()
         self.text_bytes = 0  # Of generated text, as JSON writes it.
         self.shows_reasoning = False  # Reasoning is part of the stream, and so of the text.
@@ -51,12 +61,25 @@ class StreamWatch:
     def feed(self, chunk: bytes) -> bytes:
         """Take what came; return what to pass on."""
         whole = self._splitter.feed(chunk)
-        return self._watch(whole) if whole and not self._splitter.blind else whole
+        if self._splitter.unread_before or self._splitter.unread_after:
+            watched = self._watch(whole) if whole else b""
+            return self._splitter.unread_before + watched + self._splitter.unread_after
+        return self._watch(whole) if whole else whole
 
     def finish(self) -> bytes:
         """The stream is over: what is left to pass on, such as an event without its empty line."""
         rest = self._splitter.rest()
-        return self._watch(rest) if rest and not self._splitter.blind else rest
+        return self._watch(rest) if rest else rest
+
+    @property
+    def complete(self) -> bool:
+        """Whether the provider has said all: `[DONE]`, a reason to finish, or usage after all choices."""
+        return self.done or self._ended
+
+    @property
+    def text_bytes_not_kept(self) -> int:
+        """Of generated text, beyond TEXT_BYTES_KEPT_MAX."""
+        return self.text_bytes - self._text_bytes_kept
 
     @property
     def text(self) -> str:
@@ -69,6 +92,10 @@ class StreamWatch:
             self.text_bytes += len(text)
             if self.text_bytes <= TEXT_BYTES_KEPT_MAX:
                 self._texts.append(text)
+                self._text_bytes_kept += len(text)
+        if finished := len(_FINISH.findall(whole)):
+            self._running -= finished
+            self._ended = self._ended or self._running <= 0
         if b'"reasoning' in whole and _REASONING.search(whole):
             self.shows_reasoning = True
         if b"[DONE]" in whole and _DONE.search(whole):
@@ -98,8 +125,10 @@ class StreamWatch:
             cost=self.report.cost if seen.cost is None else seen.cost,
             clamped=seen.clamped or self.report.clamped,
         )
+        without_choices = _NO_CHOICES.search(data) is not None
+        self._ended = self._ended or without_choices
         if not self._wants_usage:
-            return b"" if _NO_CHOICES.search(data) else event
+            return b"" if without_choices else event
         cost = self._price(self.report) if seen.usage else None
         return event if cost is None else _with_cost(event, data, cost)
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from gateway.core.errors import BadRequest, BodyTooLarge, UnsupportedEncoding
+from gateway.front.connection import Connection
+
+WRITE_S_MAX = 60.0
+"""How long a caller may read nothing of what waits for it. Its call holds money and connections meanwhile."""
 
 
 class HttpClient:
@@ -17,6 +21,12 @@ class HttpClient:
         self._request = request
         self.response: web.StreamResponse | None = None  # What was begun, if anything was.
 
+    def may_leave(self) -> None:
+        """See `Client.may_leave`."""
+        connection = self._request.protocol
+        assert isinstance(connection, Connection)
+        connection.leaving_cancels = True
+
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         """See `Client.start`."""
         self.response = web.StreamResponse(status=status, headers=headers)
@@ -25,7 +35,11 @@ class HttpClient:
     async def write(self, chunk: bytes) -> None:
         """See `Client.write`."""
         assert self.response is not None
-        await self.response.write(chunk)
+        try:
+            async with asyncio.timeout(WRITE_S_MAX):
+                await self.response.write(chunk)
+        except TimeoutError:
+            raise ConnectionResetError("the caller does not read") from None
 
     async def finish(self) -> None:
         """See `Client.finish`."""
@@ -37,6 +51,11 @@ class HttpClient:
         self.response = web.Response(status=status, headers=headers, body=body)
         await self.response.prepare(self._request)
         await self.response.write_eof()
+
+    def stay(self) -> None:
+        """The call is over; the next one on this connection decides for itself."""
+        if isinstance(connection := self._request.protocol, Connection):
+            connection.leaving_cancels = False
 
 
 async def read_body(request: web.BaseRequest, *, bytes_max: int, stall_s: float) -> bytes:
@@ -51,6 +70,7 @@ async def read_body(request: web.BaseRequest, *, bytes_max: int, stall_s: float)
         if len(body) > bytes_max:
             raise _too_large(bytes_max)
         return body
+    await _invite(request)
     parts: list[bytes] = []
     size = 0
     while True:
@@ -65,6 +85,14 @@ async def read_body(request: web.BaseRequest, *, bytes_max: int, stall_s: float)
         size += len(part)
         if size > bytes_max:
             raise _too_large(bytes_max)
+
+
+async def _invite(request: web.BaseRequest) -> None:
+    """Tell a caller to go on that asks before it sends its body, as curl does with one of a megabyte."""
+    asks = request.headers.get("Expect", "").lower() == "100-continue"
+    if asks and request.version >= HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # None of the answer is sent yet: it may still become an error.
 
 
 def _too_large(bytes_max: int) -> BodyTooLarge:

@@ -24,28 +24,29 @@ IDLE_S = 75.0
 class Connection(web.RequestHandler):
     """Closes if the head of a request is begun and not finished within `header_timeout_s`: a slowloris."""
 
-    __slots__ = ("_header_timeout_s", "_heads_seen", "_impatience")
+    __slots__ = ("_header_timeout_s", "_impatience", "leaving_cancels")
 
     def __init__(self, server: web.Server, *, header_timeout_s: float, **options: Any) -> None:
         super().__init__(server, **options)
         self._header_timeout_s = header_timeout_s
         self._impatience: asyncio.TimerHandle | None = None
-        self._heads_seen = 0
+        self.leaving_cancels = False  # Whether the handler is of no use once the caller is gone.
 
     def data_received(self, data: bytes) -> None:
         """Start the clock at the first byte of a head; stop it when the head is whole."""
         super().data_received(data)
-        whole = self._request_count > self._heads_seen
-        self._heads_seen = self._request_count
-        if whole or self._current_request is not None or self._messages:
+        if not self._awaits_a_head:
             self._calm()
         elif self._impatience is None and data:
             self._impatience = self._loop.call_later(self._header_timeout_s, self.force_close)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Stop the clock."""
+        """Stop the clock, and the handler where it would work for nobody."""
         self._calm()
+        handler = self._task_handler if self.leaving_cancels else None
         super().connection_lost(exc)
+        if handler is not None:
+            handler.cancel()
 
     def handle_error(
         self,
@@ -66,6 +67,12 @@ class Connection(web.RequestHandler):
         response.force_close()
         return response
 
+    @property
+    def _awaits_a_head(self) -> bool:
+        """Whether no request is being answered or about to be. `start` waits then, unless it has yet to begin."""
+        waiting = self._waiter is not None and not self._waiter.done()
+        return waiting or self._request_count == 0
+
     def _calm(self) -> None:
         if self._impatience is not None:
             self._impatience.cancel()
@@ -73,12 +80,12 @@ class Connection(web.RequestHandler):
 
 
 class StrictServer(web.Server):
-    """Makes such connections. A caller that leaves cancels its handler."""
+    """Makes such connections."""
 
     def __init__(self, handler: Handler, *, header_timeout_s: float) -> None:
         super().__init__(
             handler,
-            handler_cancellation=True,
+            handler_cancellation=False,  # A call that does not stream is charged in full: its handler goes on.
             access_log=None,
             auto_decompress=False,  # A small compressed body can hold a huge one.
             keepalive_timeout=IDLE_S,

@@ -110,12 +110,15 @@ class Front:
         arrived = self.pipeline.monotonic()
         if not self.ready():
             raise Unavailable("The gateway is starting or stopping.")
+        self.pipeline.tenants.identify(request.headers, self.pipeline.clock())  # Strangers send no bodies.
         body = await read_body(request, bytes_max=self.body_bytes_max, stall_s=self.body_stall_s)
         call = Call(call_id, dialect, request.headers, body, arrived)
         try:
             await self.pipeline.serve(call, client)
         except ProviderRefused as refused:
             return _provider_response(refused, call_id)
+        finally:
+            client.stay()
         assert client.response is not None
         return client.response
 
@@ -144,13 +147,14 @@ class Front:
         key = self.pipeline.tenants.identify(request.headers, self.pipeline.clock())
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         try:
-            with self.live.watch(None if key.admin else key.id) as events:
+            with self.live.watch(key.id, everything=key.admin) as events:
                 await response.prepare(request)
                 await response.write(b": watching\n\n")
-                while True:
-                    await response.write(await _next_event(events))
+                while (event := await _next_event(events)) is not None:
+                    await response.write(event)
         except TooManyWatchers:
             raise Unavailable("Too many are watching.") from None
+        return response
 
     async def _healthz(self, _: web.BaseRequest) -> web.StreamResponse:
         return web.Response(text="ok\n")
@@ -164,7 +168,8 @@ class Front:
         return web.Response(body=exposition, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
 
-async def _next_event(events: asyncio.Queue[bytes]) -> bytes:
+async def _next_event(events: asyncio.Queue[bytes | None]) -> bytes | None:
+    """What comes next, or a heartbeat; None once the gateway stops."""
     try:
         async with asyncio.timeout(HEARTBEAT_S):
             return await events.get()

@@ -22,9 +22,9 @@ from gateway.core.money import ZERO
 from gateway.core.price import Cost, CostStatus
 from gateway.core.usage import Usage
 from gateway.dialects.watch import StreamWatch
-from gateway.journey.asking import Question
 from gateway.journey.booking import Books
 from gateway.journey.passage import Client
+from gateway.journey.question import Question
 from gateway.journey.receipt import Receipt
 from gateway.telemetry.metrics import Metrics
 

@@ -8,15 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from gateway.core.entry import Outcome
-from gateway.core.errors import GatewayError, LimitReached, Unavailable, UpstreamError
-from gateway.core.limit import Fare, HoldMode
-from gateway.core.price import Cost
-from gateway.core.request import Request
-from gateway.dialects.base import Dialect
+from gateway.core.errors import BadRequest, GatewayError, LimitReached, Unavailable, UpstreamError
 from gateway.journey.booking import Booking
-from gateway.journey.routing import OUTPUT_TOKENS_GUESS, Chosen, Option
+from gateway.journey.question import Question
+from gateway.journey.routing import Chosen, Option
 from gateway.upstream.health import Health
-from gateway.upstream.retry import REFUSED_US, RetryBudget, retry_after_s, says_next, wait_s
+from gateway.upstream.retry import REFUSED_US, RetryBudget, retry_after_s, says_next, says_unwell, wait_s
 from gateway.upstream.wire import Answer, Lost, Unreached, Wire
 
 
@@ -30,31 +27,21 @@ class ProviderRefused(UpstreamError):
         self.body = body
 
 
+LOST_MAX = 2
+"""Attempts that may end without an answer. Each may have been charged in full, and is booked so."""
+
+
+class Redirected(UpstreamError):
+    """The provider sent us elsewhere, which is never followed: its base_url is wrong."""
+
+
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked, whoever it goes to."""
+class Turn:
+    """One attempt that was answered."""
 
-    request: Request
-    dialect: Dialect
-    body: bytes
-    headers: Mapping[str, str]  # Of the caller, as far as they travel.
-    hold_mode: HoldMode
-
-    def output_first(self, option: Option) -> int:
-        """Output tokens that the hold of a stream begins with."""
-        if self.hold_mode is HoldMode.STRICT:
-            return option.output_max
-        return min(option.output_max, max(OUTPUT_TOKENS_GUESS, 2 * option.output_guess))
-
-    def fare(self, option: Option) -> tuple[Fare, Cost]:
-        """What to set aside at first, and the cost to book should we die in between.
-
-        A call that is not streamed cannot be stopped half-way, so its money is held in full. Its tokens are
-        not: a limit on tokens paces callers, and few of them set a cap.
-        """
-        first = self.output_first(option)
-        money = first if self.request.facts.stream else option.output_max
-        return option.worst(self.request, money, count=first)
+    option: Option
+    answer: Answer
+    probe: bool  # It tried a deployment that had been left alone.
 
 
 class Asking:
@@ -77,17 +64,20 @@ class Asking:
 
         Raises ProviderRefused with the provider's last word, or the error of the last attempt.
         """
-        option, answer = await self._first(question, chosen, booking)
+        turn = await self._first(question, chosen, booking)
         try:
-            yield option, answer
+            yield turn.option, turn.answer
+        except Lost:
+            self._health.failed(turn.option.candidate.name, self._clock())
+            raise
         finally:
-            answer.close()
-            self._health.of(option.candidate.name).leave()
+            turn.answer.close()
+            self._health.of(turn.option.candidate.name).leave(turn.probe)
 
-    async def _first(self, question: Question, chosen: Chosen, booking: Booking) -> tuple[Option, Answer]:
+    async def _first(self, question: Question, chosen: Chosen, booking: Booking) -> Turn:
         self._retries.called()
-        begun = True
         failure: GatewayError | None = None
+        lost, begun = 0, True
         for done in range(1, self._rounds + 2):
             asked_s: float | None = None
             for option in chosen.plan:
@@ -95,16 +85,16 @@ class Asking:
                     if not begun:
                         await self._begin(question, chosen, booking, option)
                     begun = False
-                    return option, await self._try(question, booking, option)
+                    return await self._try(question, booking, option)
                 except ProviderRefused as error:
-                    if not says_next(error.status):
-                        raise
                     failure, asked_s = error, retry_after_s(error.headers, self._clock())
                 except UpstreamError as error:
-                    failure = error
+                    failure, lost = error, lost + isinstance(error, Lost)
                 except (LimitReached, Unavailable) as error:  # What a provider said tells the caller more.
                     failure = failure or error
-            wait = wait_s(done, asked_s) if done <= self._rounds else None
+                if lost >= LOST_MAX or (isinstance(failure, ProviderRefused) and not says_next(failure.status)):
+                    raise failure
+            wait = wait_s(done, asked_s) if done <= self._rounds and not lost else None
             if wait is None or not self._retries.take():
                 break
             await asyncio.sleep(wait)
@@ -112,50 +102,56 @@ class Asking:
         raise _for_caller(failure)
 
     async def _begin(self, question: Question, chosen: Chosen, booking: Booking, option: Option) -> None:
-        if not self._health.of(option.candidate.name).working(self._clock()):
-            raise Unavailable(f"{option.candidate.name} is left alone after failing repeatedly.")
+        if not self._health.seen(option.candidate.name).working(self._clock()):
+            raise Unavailable("This deployment is left alone after failing repeatedly.")
         fare, worst = question.fare(option)
         await booking.begin(option, chosen.reason, fare, worst)
 
-    async def _try(self, question: Question, booking: Booking, option: Option) -> Answer:
+    async def _try(self, question: Question, booking: Booking, option: Option) -> Turn:
         """One attempt: an answer whose status is good, with its deployment marked busy."""
         name, provider = option.candidate.name, option.deployment.provider
-        vitals = self._health.of(name)
-        body = question.dialect.aim(question.body, option.deployment.model, question.request.facts)
         headers = {
             **question.headers,
             **provider.headers,
             **provider.authorization(),
             "x-fareway-request-id": question.request.id,
         }
-        vitals.begin(self._clock())
+        vitals = self._health.of(name)
+        probe = vitals.begin(self._clock())
         try:
-            return await self._good_answer(provider.base_url + question.dialect.path, headers, body)
+            body = question.dialect.aim(question.body, option.deployment.model, question.request.facts)
+            url, streams = provider.base_url + question.dialect.path, question.request.facts.stream
+            return Turn(option, await self._good_answer(url, headers, body, streams), probe)
         except BaseException as error:
-            vitals.leave()
+            vitals.leave(probe)
             self._note(booking, name, error)
             raise
 
-    async def _good_answer(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Raises ProviderRefused for any other, and what the wire raises."""
-        answer = await self._wire.post(url, headers, body)
-        if answer.status < 400:
+    async def _good_answer(self, url: str, headers: Mapping[str, str], body: bytes, streams: bool) -> Answer:
+        """Raises ProviderRefused or Redirected for any other, and what the wire raises."""
+        answer = await self._wire.post(url, headers, body, streams=streams)
+        if 200 <= answer.status < 300:
             return answer
+        if answer.status < 400:
+            answer.close()
+            raise Redirected("The provider answered with a redirect, which is not followed.")
         raise await _refusal(answer)
 
     def _note(self, booking: Booking, name: str, error: BaseException) -> None:
         """What the failed attempt means for the books and for the deployment's health."""
-        if isinstance(error, ProviderRefused):
-            booking.void(f"{name}: status {error.status}")
-            if says_next(error.status):
-                self._health.failed(name, self._clock())
-        elif isinstance(error, Unreached):
-            booking.void(f"{name}: not reached")
-            self._health.failed(name, self._clock())
-        elif isinstance(error, Lost):
+        if isinstance(error, Lost):
             booking.tried.append(f"{name}: {error}")
             booking.settle_in_full(Outcome.FAILED, error.status)
             self._health.failed(name, self._clock())
+        elif isinstance(error, ProviderRefused):
+            booking.void(f"{name}: status {error.status}")
+            if says_unwell(error.status):
+                self._health.failed(name, self._clock())
+        elif isinstance(error, Unreached | Redirected):
+            booking.void(f"{name}: {error}")
+            self._health.failed(name, self._clock())
+        elif isinstance(error, BadRequest):
+            booking.void(f"{name}: not sent")
 
 
 async def _refusal(answer: Answer) -> ProviderRefused:

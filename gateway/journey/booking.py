@@ -29,6 +29,8 @@ from gateway.ledger.journal import Journal
 from gateway.limits.chain import Limits
 from gateway.limits.holds import Hold
 
+NOTHING = Fare(nanos=0, tokens=0, requests=0, concurrent=0)
+
 
 @dataclass(frozen=True, slots=True)
 class Books:
@@ -58,6 +60,7 @@ class Booking:
         self._trip = trip
         self._hold: Hold | None = None
         self._draft: Entry | None = None
+        self._fare = NOTHING  # Of the attempt under way. The hold may be larger, from an attempt before it.
         self._number = 0
         self.tried: list[str] = []
         self.entry: Entry | None = None  # The last one settled.
@@ -70,6 +73,7 @@ class Booking:
         else:
             self._hold.raise_to(fare, self._books.clock())
         self._number += 1
+        self._fare = fare
         draft = self._draft = self._unresolved(option, reason, worst)
         try:
             await self._books.journal.open(draft)
@@ -83,10 +87,10 @@ class Booking:
         assert self._hold is not None
         assert self._draft is not None
         self._hold.raise_to(fare, self._books.clock())
-        self._draft = replace(
-            self._draft, cost=worst, held_nanos=self._hold.fare.nanos, charges=self._hold.charges_if_all_is_spent()
-        )
-        self._books.journal.extend(self._draft)
+        charges = self._hold.charges_for(fare)
+        draft = replace(self._draft, cost=worst, held_nanos=fare.nanos, charges=charges)
+        self._books.journal.extend(draft)
+        self._draft, self._fare = draft, fare
 
     def void(self, why: str) -> None:
         """The attempt came to nothing and no provider has charged. The hold stays for the next one."""
@@ -112,8 +116,7 @@ class Booking:
 
     def settle_in_full(self, outcome: Outcome, status: int) -> Entry:
         """The attempt is over and nobody knows what it came to: book all that is held."""
-        assert self._hold is not None
-        return self._book(replace(self._hold.fare, concurrent=0), outcome=outcome, status=status)
+        return self._book(replace(self._fare, concurrent=0), outcome=outcome, status=status)
 
     @property
     def held_nanos(self) -> int:
@@ -168,9 +171,9 @@ class Booking:
             reason=reason,
             usage=Usage(final=False),
             cost=worst,
-            held_nanos=self._hold.fare.nanos,
+            held_nanos=self._fare.nanos,
             outcome=Outcome.UNRESOLVED,
             status=0,
             stream=trip.stream,
-            charges=self._hold.charges_if_all_is_spent(),
+            charges=self._hold.charges_for(self._fare),
         )

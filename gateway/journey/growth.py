@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from gateway.core.errors import GatewayError, LimitReached, Unavailable
 from gateway.dialects.watch import StreamWatch
-from gateway.journey.passage import Passage
-
-OUTPUT_BYTES_PER_TOKEN = 2
-"""Hardly any text has fewer bytes a token, as JSON writes it. Reasoning that is not shown is not seen here."""
+from gateway.journey.passage import OUTPUT_BYTES_PER_TOKEN, Passage
 
 
 class Growth:
@@ -32,7 +29,7 @@ class Growth:
         option, request = self._passage.option, self._passage.question.request
         more = min(option.output_max, self._held * 2)
         try:
-            self._passage.booking.extend(*option.worst(request, more, count=more))
+            self._passage.booking.extend(*option.worst(request, for_money=more, for_count=more))
         except (LimitReached, Unavailable) as refusal:
             self._refused = refusal
         else:

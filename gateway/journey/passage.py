@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from gateway.cache.flights import Flight
 from gateway.core.entry import Entry, Outcome
 from gateway.core.money import Money
 from gateway.core.usage import Report, Usage
 from gateway.dialects.watch import StreamWatch
-from gateway.journey.asking import Question
 from gateway.journey.booking import Booking
+from gateway.journey.question import Question
 from gateway.journey.routing import Option
 from gateway.tokens import Tokens
 from gateway.upstream.wire import Answer
@@ -25,8 +27,16 @@ OUTPUT_MARGIN = 16
 """Tokens of each choice that a provider may have generated beyond what reached us before it noticed the abort."""
 
 
+OUTPUT_BYTES_PER_TOKEN = 2
+"""Hardly any text has fewer bytes a token, as JSON writes it."""
+
+
 class Client(Protocol):
     """The caller's end of the connection. Every method raises ConnectionError once the caller is gone."""
+
+    def may_leave(self) -> None:
+        """From here on the caller's leaving cancels this task at once, not only when something is written."""
+        ...
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         """Begin an answer whose length is not known."""
@@ -77,7 +87,14 @@ class Passage:
 
         quirks = self.option.deployment.provider.quirks
         facts = self.question.request.facts
-        return StreamWatch(self.question.dialect, quirks, wants_usage=facts.wants_usage, price=price)
+        return StreamWatch(
+            self.question.dialect, quirks, wants_usage=facts.wants_usage, price=price, choices=facts.choices
+        )
+
+    @property
+    def listened(self) -> bool:
+        """Whether identical calls listen to this answer."""
+        return self.flight is not None and self.flight.followers > 0
 
     def settle(self, outcome: Outcome, status: int, report: Report, usage: Usage) -> Entry:
         """Book what the answer came to. A whole one is of use to whoever asks the same."""
@@ -95,8 +112,12 @@ class Passage:
         given = request.input_tokens
         if not request.input_exact:
             given = min(given, await self.tokens.count(self.question.dialect.countable(self.question.body), model))
-        made = await self.tokens.count_text(watch.text, model) + OUTPUT_MARGIN * request.facts.choices
-        return Usage(input=given, output=made, final=False)
+        made = await self.tokens.count_text(watch.text, model) + watch.text_bytes_not_kept // OUTPUT_BYTES_PER_TOKEN
+        made += OUTPUT_MARGIN * request.facts.choices
+        reported = watch.report.usage  # Running totals of a stream that broke off: better than nothing, and not all.
+        if reported is None:
+            return Usage(input=given, output=made, final=False)
+        return replace(reported, output=max(reported.output + OUTPUT_MARGIN, made), final=False)
 
 
 def resume() -> None:

@@ -13,10 +13,11 @@ from gateway.core.errors import NoPrice
 from gateway.core.limit import Fare
 from gateway.core.money import Money
 from gateway.core.price import UNPRICED, Cost, CostStatus, Price
-from gateway.core.request import Request
+from gateway.core.request import Facts, Request
 from gateway.core.route import Candidate, Context, Decision, Policy
 from gateway.core.usage import Report, Usage
 from gateway.prices.book import PriceBook
+from gateway.tokens.families import family_of
 from gateway.upstream.health import Health, Vitals
 
 OUTPUT_TOKENS_MAX = 32_768
@@ -44,12 +45,12 @@ class Option:
     output_guess: int
     may_reason_unseen: bool  # Then what is seen of an answer does not tell what it costs.
 
-    def worst(self, request: Request, money: int, *, count: int) -> tuple[Fare, Cost]:
-        """What to set aside for so many output tokens in money, and so many as a count; and that money as a cost."""
-        tokens_held = request.input_tokens + count
+    def worst(self, request: Request, *, for_money: int, for_count: int) -> tuple[Fare, Cost]:
+        """What to set aside for so many output tokens, in money and as a count; and that money as a cost."""
+        tokens_held = request.input_tokens + for_count
         if self.price is None:
             return Fare(nanos=0, tokens=tokens_held), UNPRICED
-        cost = self.price.worst(request.input_tokens, money, request.facts.service_tier)
+        cost = self.price.worst(request.input_tokens, for_money, request.facts.service_tier)
         return Fare(nanos=cost.nanos_up, tokens=tokens_held), Cost(cost, CostStatus.UNCERTAIN, self.price.id)
 
     def cost(self, usage: Usage, report: Report, at: float) -> Cost:
@@ -107,6 +108,14 @@ class Router:
         self._auto = auto
         self._fallback = fallback
 
+    def models(self, name: str) -> tuple[str, ...]:
+        """One model of each family behind a name: what counts tokens alike counts once. Raises UnknownModel."""
+        return tuple({family_of(d.model): d.model for d in self._catalog.find(name)}.values())
+
+    def bound(self, facts: Facts, body_bytes: int) -> int:
+        """The instant upper bound of a request's input tokens, wherever it goes. Raises UnknownModel."""
+        return max(tokens.bound(body_bytes, facts, model) for model in self.models(facts.model))
+
     def options(self, request: Request, body_bytes: int) -> tuple[Option, ...]:
         """Everywhere the request could go. Raises UnknownModel."""
         now = self._clock()
@@ -133,7 +142,7 @@ class Router:
     def _option(self, deployment: Deployment, request: Request, body_bytes: int, now: float) -> Option:
         book, provider = self._catalog.book(), deployment.provider
         price = book.price(provider.priced_as, deployment.model, now)
-        vitals = self._health.of(deployment.name)
+        vitals = self._health.seen(deployment.name)
         most = _output_max(deployment, book, request)
         guess = min(most, round(vitals.output_tokens or OUTPUT_TOKENS_GUESS))
         likely = Usage(input=min(request.input_tokens, body_bytes // BYTES_PER_TOKEN + 1), output=guess)
@@ -177,8 +186,3 @@ def _output_max(deployment: Deployment, book: PriceBook, request: Request) -> in
     elif able is not None:
         cap = min(cap, able)
     return cap * facts.choices
-
-
-def bounded(request: Request, body_bytes: int) -> int:
-    """The instant upper bound of the request's input tokens, over the families of models that it may reach."""
-    return tokens.bound(body_bytes, request.facts, request.facts.model)

@@ -58,7 +58,7 @@ async def _pump(passage: Passage, watch: StreamWatch) -> GatewayError | None:
             passage.flight.add(chunk)
         out = watch.feed(chunk)
         if watch.done and passage.booking.entry is None:  # Settled before the caller sees the end.
-            await _settle(passage, watch)
+            await _settle(passage, watch, Outcome.OK)
         if out:
             await passage.client.write(out)
         if (refused := growth.needed()) is not None:
@@ -69,36 +69,30 @@ async def _pump(passage: Passage, watch: StreamWatch) -> GatewayError | None:
 async def _end(passage: Passage, watch: StreamWatch) -> None:
     """The provider closed the stream. Without its last word, that is no clean end."""
     rest = watch.finish()
-    if not watch.done and watch.report.usage is None and watch.error is None:
+    if not watch.complete and watch.error is None:
         raise Lost("The provider's stream ended before it was complete.")
     if passage.booking.entry is None:
-        await _settle(passage, watch)
+        await _settle(passage, watch, Outcome.OK)
     if rest:
         await passage.client.write(rest)
     await passage.client.finish()
 
 
-async def _settle(passage: Passage, watch: StreamWatch) -> None:
-    usage = watch.report.usage or await passage.estimate(watch)
-    outcome = Outcome.OK if watch.error is None else Outcome.CUT
-    passage.settle(outcome, passage.answer.status, watch.report, usage)
-
-
 async def _stop(passage: Passage, watch: StreamWatch, refused: GatewayError) -> None:
     """What was held is used up and there is no more: end the stream in the caller's own dialect."""
-    await _abort(passage, watch)
-    await _settle_partly(passage, watch, Outcome.STOPPED, passage.answer.status)
+    await _leave(passage, watch)
+    await _settle(passage, watch, Outcome.STOPPED)
     await _say_last(passage, refused)
 
 
 async def _cut(passage: Passage, watch: StreamWatch, error: Lost) -> None:
     """The provider broke off. Never a clean end: clients must see that something is missing."""
-    log.warning("%s: %s", passage.option.candidate.name, error)
+    log.warning("%r: %s", passage.option.candidate.name, error)
     passage.answer.close()
     if passage.booking.entry is not None:  # It had said that this was all.
         await passage.client.finish()
         return
-    await _settle_partly(passage, watch, Outcome.CUT, passage.answer.status)
+    await _settle(passage, watch, Outcome.CUT)
     await _say_last(passage, error)
 
 
@@ -109,20 +103,39 @@ async def _say_last(passage: Passage, error: GatewayError) -> None:
 
 
 async def _hung_up(passage: Passage, watch: StreamWatch) -> None:
-    """The caller is gone. Where others listen, or the provider goes on charging, read on; else abort."""
+    """The caller is gone. What it leaves behind may still be of use to others that listen."""
     resume()
     if passage.booking.entry is not None:
         return
-    listened = passage.flight is not None and passage.flight.followers > 0
-    if listened or passage.option.deployment.provider.bills_after_abort:
-        await _drain(passage, watch)
-    await _abort(passage, watch)
-    if watch.done and watch.report.usage is not None and listened:
-        passage.settle(Outcome.OK, passage.answer.status, watch.report, watch.report.usage)
-    elif watch.error is not None:  # Clients leave as soon as they read the provider's error.
-        await _settle_partly(passage, watch, Outcome.CUT, passage.answer.status)
+    await _leave(passage, watch)
+    if watch.complete and watch.error is None and passage.listened:
+        await _settle(passage, watch, Outcome.OK)
     else:
-        await _settle_partly(passage, watch, Outcome.HUNG_UP, 499)
+        await _settle(passage, watch, Outcome.HUNG_UP)
+
+
+async def _settle(passage: Passage, watch: StreamWatch, outcome: Outcome) -> None:
+    """Book what the stream came to: by the provider's last word; else what came is counted; and where that does
+    not tell what was made, all that is held."""
+    if watch.error is not None and outcome is not Outcome.STOPPED:
+        outcome = Outcome.CUT  # Callers leave as soon as they read an error: theirs was not the first step.
+    status = 499 if outcome is Outcome.HUNG_UP else passage.answer.status
+    seen = watch.text_bytes and (watch.shows_reasoning or not passage.option.may_reason_unseen)
+    if watch.complete and watch.report.usage is not None:
+        passage.settle(outcome, status, watch.report, watch.report.usage)
+    elif seen or watch.complete:
+        passage.settle(outcome, status, watch.report, await passage.estimate(watch))
+    else:
+        passage.booking.settle_in_full(outcome, status)
+
+
+async def _leave(passage: Passage, watch: StreamWatch) -> None:
+    """No more of this stream is wanted. Read on where others listen or the provider goes on charging; else abort."""
+    if passage.listened or passage.option.deployment.provider.bills_after_abort:
+        await _drain(passage, watch)
+    else:
+        await _abort(passage, watch)
+    passage.answer.close()
 
 
 async def _abort(passage: Passage, watch: StreamWatch) -> None:
@@ -153,13 +166,3 @@ async def _drain(passage: Passage, watch: StreamWatch) -> None:
                     passage.flight.add(chunk)
     except (Lost, TimeoutError):
         return
-
-
-async def _settle_partly(passage: Passage, watch: StreamWatch, outcome: Outcome, status: int) -> None:
-    """Without a last word, what came is counted. Where that does not tell what was made, all that is held is booked."""
-    if watch.report.usage is not None:
-        passage.settle(outcome, status, watch.report, watch.report.usage)
-    elif watch.text_bytes and not (passage.option.may_reason_unseen and not watch.shows_reasoning):
-        passage.settle(outcome, status, watch.report, await passage.estimate(watch))
-    else:
-        passage.booking.settle_in_full(outcome, status)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,9 @@ SEGMENT_BYTES = 16 << 20
 
 SYNC_ALWAYS = 0.0
 SYNC_NEVER = -1.0  # Leave it to the operating system.
+
+
+log = logging.getLogger("fareway.journal")
 
 
 class JournalBusy(Exception):
@@ -63,14 +67,12 @@ class Journal:
 
     async def open(self, entry: Entry) -> None:
         """Before a byte leaves: the entry that is true if we die now. Raises Unavailable if the disk refuses."""
-        record = line(Kind.OPEN, entry)
-        try:
-            self._append(record)
-        except OSError as error:
-            raise Unavailable("The journal cannot be written, so no call may leave.") from error
-        self._open[entry.id] = record
+        self.extend(entry)
         if self._sync_s == SYNC_ALWAYS:
-            await asyncio.to_thread(os.fdatasync, self._file)
+            try:
+                await asyncio.to_thread(os.fdatasync, self._file)
+            except OSError as error:
+                raise Unavailable("The journal cannot be forced to disk, so no call may leave.") from error
 
     def extend(self, entry: Entry) -> None:
         """The same attempt now holds more. Raises Unavailable if the disk refuses."""
@@ -78,7 +80,7 @@ class Journal:
         try:
             self._append(record)
         except OSError as error:
-            raise Unavailable("The journal cannot be written.") from error
+            raise Unavailable("The journal cannot be written, so no call may leave or grow.") from error
         self._open[entry.id] = record
 
     def settle(self, entry: Entry) -> None:
@@ -105,16 +107,21 @@ class Journal:
             await asyncio.sleep(self._sync_s if self._sync_s > 0 else 1)
             self._pay_owed()
             left, self._left = self._left, []
-            if self._unsynced and self._sync_s > 0:
-                self._unsynced = False
-                await asyncio.to_thread(_sync_and_close, [*left, os.dup(self._file)])
-            else:
-                await asyncio.to_thread(_sync_and_close, left)
+            unsynced, self._unsynced = self._unsynced and self._sync_s > 0, False  # Set anew by what comes meanwhile.
+            try:
+                await asyncio.to_thread(_sync, [*left, self._file] if unsynced else left)
+            except OSError as error:  # Tried again with the next group; only a power cut could lose by it.
+                self._unsynced = True
+                log.warning("the journal could not be synced: %s", error)
+            for handle in left:
+                os.close(handle)
 
     def close(self) -> None:
         """Sync and let go. With nothing open and all moved, the last file goes as well."""
         self._pay_owed()
-        _sync_and_close([*self._left, self._file])
+        _sync([*self._left, self._file])
+        for handle in [*self._left, self._file]:
+            os.close(handle)
         if not (self._open or self.settled or self._owed):
             self._path(self._number).unlink()
         os.close(self._lock)
@@ -126,14 +133,14 @@ class Journal:
         return number, os.open(self._path(number), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
 
     def _append(self, record: bytes) -> None:
+        if self._size - self._carried >= SEGMENT_BYTES:  # Before, so that what is open now is carried over.
+            self._begin_next_segment()
         written = os.write(self._file, record)
         if written != len(record):  # The disk is full: leave no torn line for the next one to follow.
             os.ftruncate(self._file, self._size)
             raise OSError("short write")
         self._size += written
         self._unsynced = True
-        if self._size - self._carried >= SEGMENT_BYTES:
-            self._begin_next_segment()
 
     def _begin_next_segment(self) -> None:
         """Carry what is open into a new file, so that the old one only holds what is over.
@@ -185,10 +192,9 @@ def _lock(directory: Path) -> int:
     return handle
 
 
-def _sync_and_close(handles: list[int]) -> None:
+def _sync(handles: list[int]) -> None:
     for handle in handles:
         os.fdatasync(handle)
-        os.close(handle)
 
 
 def _lines(paths: list[Path]) -> Iterator[bytes]:

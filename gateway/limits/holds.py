@@ -60,10 +60,10 @@ class Hold:
                 charges.append((account.id, spent))
         return tuple(charges)
 
-    def charges_if_all_is_spent(self) -> Charges:
-        """What would be booked if the call cost all that it holds: for whoever must settle it without us."""
-        held = ((a, self.fare.in_unit(a.limit.unit)) for a in self.accounts if a.limit.unit is not Unit.CONCURRENT)
-        return tuple((account.id, amount) for account, amount in held if amount)
+    def charges_for(self, fare: Fare) -> Charges:
+        """What would be booked if the call cost this fare: for whoever must settle it without us."""
+        spent = ((a, fare.in_unit(a.limit.unit)) for a in self.accounts if a.limit.unit is not Unit.CONCURRENT)
+        return tuple((account.id, amount) for account, amount in spent if amount)
 
     def void(self) -> None:
         """Close it and give everything back: no provider has seen the call."""

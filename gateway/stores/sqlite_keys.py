@@ -39,8 +39,8 @@ class SqliteKeys:
 
     @property
     def version(self) -> int:
-        """Another number whenever another connection has written to the database."""
-        return int(self._database.execute("PRAGMA data_version").fetchone()[0])
+        """Another number whenever a key was saved, by whichever process."""
+        return int(self._database.execute("SELECT n FROM key_changes").fetchone()[0])
 
     def close(self) -> None:
         """Close the connection."""

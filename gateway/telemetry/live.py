@@ -5,22 +5,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 QUEUE_MAX = 1000
 """Events kept for a watcher that reads slowly; beyond, its oldest are dropped."""
 
 WATCHERS_MAX = 100
+WATCHERS_OF_A_KEY_MAX = 10
+"""So that one key cannot take all places."""
 
 
 class TooManyWatchers(Exception):
-    """WATCHERS_MAX are watching already."""
+    """As many are watching as may, in all or of this key."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Watcher:
+    key_id: str
+    everything: bool  # Or only the calls of its own key.
 
 
 class Live:
     """Fans events out. Publishing never waits."""
 
     def __init__(self) -> None:
-        self._watchers: dict[asyncio.Queue[bytes], str | None] = {}
+        self._watchers: dict[asyncio.Queue[bytes | None], _Watcher] = {}
 
     @property
     def watched(self) -> bool:
@@ -29,21 +38,30 @@ class Live:
 
     def publish(self, key_id: str, event: bytes) -> None:
         """Hand an event about a call of that key to everybody who may see it."""
-        for queue, only in self._watchers.items():
-            if only is not None and only != key_id:
-                continue
-            if queue.full():
-                queue.get_nowait()
-            queue.put_nowait(event)
+        for queue, watcher in self._watchers.items():
+            if watcher.everything or watcher.key_id == key_id:
+                _put(queue, event)
+
+    def close(self) -> None:
+        """Tell all watchers that no more comes."""
+        for queue in self._watchers:
+            _put(queue, None)
 
     @contextmanager
-    def watch(self, only: str | None) -> Iterator[asyncio.Queue[bytes]]:
-        """A queue of events from now on, of one key or of all. Raises TooManyWatchers."""
-        if len(self._watchers) >= WATCHERS_MAX:
+    def watch(self, key_id: str, *, everything: bool) -> Iterator[asyncio.Queue[bytes | None]]:
+        """A queue of events from now on, and None at the end. Raises TooManyWatchers."""
+        own = sum(watcher.key_id == key_id for watcher in self._watchers.values())
+        if len(self._watchers) >= WATCHERS_MAX or own >= WATCHERS_OF_A_KEY_MAX:
             raise TooManyWatchers
-        queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE_MAX)
-        self._watchers[queue] = only
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_MAX)
+        self._watchers[queue] = _Watcher(key_id, everything)
         try:
             yield queue
         finally:
             del self._watchers[queue]
+
+
+def _put(queue: asyncio.Queue[bytes | None], event: bytes | None) -> None:
+    if queue.full():
+        queue.get_nowait()
+    queue.put_nowait(event)

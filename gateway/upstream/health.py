@@ -29,15 +29,18 @@ class Vitals:
         """Whether a call may be sent now."""
         return self.open_until == 0.0 or (now >= self.open_until and not self.probing)
 
-    def begin(self, now: float) -> None:
-        """A call leaves."""
+    def begin(self, now: float) -> bool:
+        """A call leaves. Returns whether it is the one that tries while the breaker is half open."""
         self.in_flight += 1
-        self.probing = self.open_until != 0.0 and now >= self.open_until
+        probe = self.open_until != 0.0 and now >= self.open_until and not self.probing
+        self.probing = self.probing or probe
+        return probe
 
-    def leave(self) -> None:
+    def leave(self, probe: bool) -> None:
         """It is over, whatever came of it."""
         self.in_flight -= 1
-        self.probing = False
+        if probe:
+            self.probing = False
 
     def succeeded(self) -> None:
         """It answered."""
@@ -64,6 +67,10 @@ def _mixed(average: float | None, value: float) -> float:
     return value if average is None else average + RECENT * (value - average)
 
 
+DEPLOYMENTS_MAX = 2_000
+"""Whose vitals are kept."""
+
+
 class Health:
     """Vitals of every deployment, by name."""
 
@@ -72,10 +79,17 @@ class Health:
         self._open_s = open_s
         self._vitals: dict[str, Vitals] = {}
 
+    def seen(self, deployment: str) -> Vitals:
+        """The deployment's vitals, for reading only: those of a stranger are healthy."""
+        return self._vitals.get(deployment) or Vitals()
+
     def of(self, deployment: str) -> Vitals:
-        """The deployment's vitals; healthy until something is known."""
+        """The same, kept from now on: for a deployment that is asked."""
         vitals = self._vitals.get(deployment)
         if vitals is None:
+            if len(self._vitals) >= DEPLOYMENTS_MAX:  # Callers can name any model of a provider.
+                idle = (name for name, vitals in self._vitals.items() if not vitals.in_flight)
+                self._vitals.pop(next(idle, ""), None)
             vitals = self._vitals[deployment] = Vitals()
         return vitals
 
@@ -84,5 +98,6 @@ class Health:
         self.of(deployment).failed(now, failures_max=self._failures_max, open_s=self._open_s)
 
     def states(self, now: float) -> dict[str, int]:
-        """For a gauge: 1 where the breaker keeps calls away, else 0."""
-        return {name: int(not vitals.working(now)) for name, vitals in self._vitals.items()}
+        """For a gauge: 1 where the breaker keeps calls away, else 0. Of those that were ever left alone."""
+        known = {name: vitals for name, vitals in self._vitals.items() if vitals.open_until or vitals.error_rate}
+        return {name: int(not vitals.working(now)) for name, vitals in known.items()}

@@ -8,13 +8,18 @@ from email.utils import parsedate_to_datetime
 FALLBACK_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 """Another deployment may do better. Everything else in the 400s is about the request itself."""
 
-REFUSED_US = frozenset({401, 402, 403})
-"""Our key or account at the provider: nothing that the caller can mend."""
+REFUSED_US = frozenset({401, 402})
+"""Our key or account at the provider: nothing that the caller can mend. A 403 can be about the prompt."""
 
 WAIT_S_MAX = 10.0
 """A provider that asks for more is not waited for: the caller's own client will."""
 
 FIRST_WAIT_S = 0.5  # Doubles with every round, as the official client libraries do.
+
+
+def says_unwell(status: int) -> bool:
+    """Whether this status says something about the deployment to whoever asks next. A 429 is often one caller's."""
+    return status >= 500 or status in REFUSED_US
 
 
 def says_next(status: int) -> bool:

@@ -97,6 +97,7 @@ class Wire:
 
     def __init__(self, *, connect_s: float, first_byte_s: float, idle_s: float, total_s: float) -> None:
         self._first_byte_s = first_byte_s
+        self._total_s = total_s
         self._idle_s = idle_s
         timeout = aiohttp.ClientTimeout(total=total_s, sock_connect=connect_s, ceil_threshold=1e9)
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_CONNECTION_S)
@@ -109,11 +110,14 @@ class Wire:
             trust_env=bool(getproxies()),  # Asking costs a look at ~/.netrc for every call.
         )
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Ask, and wait for the head of the answer. Raises Unreached, Lost or LostWaiting."""
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, *, streams: bool) -> Answer:
+        """Ask, and wait for the head of the answer: which comes last where the answer does not stream.
+
+        Raises Unreached, Lost or LostWaiting.
+        """
         sent = dict(headers) | {"Accept-Encoding": "identity"}
         try:
-            async with asyncio.timeout(self._first_byte_s):
+            async with asyncio.timeout(self._first_byte_s if streams else self._total_s):
                 response = await self._session.post(url, data=body, headers=sent, allow_redirects=False)
         except aiohttp.ClientConnectorError as error:
             raise Unreached("The provider cannot be reached.") from error

@@ -141,14 +141,6 @@ def spin(seconds):
         pass
 
 
-def test_a_refused_body_that_goes_on_is_closed(gate):
-    """Somebody who sends on after a refusal does not hold a connection for ever."""
-    with gate.unmoved(), gate.connect() as sock:
-        send(sock, head("POST", PATH, gate.bearer() | {"Content-Length": str(1 << 40)}))
-        assert read(sock).status == 413
-        assert drip(sock, b" ", patience_s=20) < 15
-
-
 def test_slow_callers_do_not_slow_down_others(gate: Edge):
     """A crowd of them, and a good call between."""
     socks = [gate.connect() for _ in range(200)]
@@ -159,10 +151,9 @@ def test_slow_callers_do_not_slow_down_others(gate: Edge):
         begun = time.monotonic()
         assert gate.ask().status == 200
         assert time.monotonic() - begun < SLACK_S
-        for sock in socks:
+        for number, sock in enumerate(socks):
             sock.settimeout(TIMEOUT_S + SLACK_S)
-            while sock.recv(4096):
-                pass
+            assert sock.recv(4096)[:12] == (b"" if number % 2 else b"HTTP/1.1 400")
     finally:
         for sock in socks:
             sock.close()
@@ -191,7 +182,6 @@ async def test_no_clock_is_left_on_wherever_the_body_arrives(turns):
     let_go = asyncio.Event()
 
     async def handle(request):
-        await request.read()
         await let_go.wait()
         raise ConnectionResetError
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 import openai
 import pytest
 from road import NANOS, eventually, road, said, spent
+from upstream import OK, Reply, upstream
 
 pytestmark = pytest.mark.xdist_group("limits")
 
@@ -21,6 +22,15 @@ limits:
   - {node: team:wordy, amount: 300 tokens, window: lifetime}
   - {node: team:two, amount: 2 concurrent}
   - {node: "user:*", amount: 2 requests, window: lifetime}
+"""
+PICTURES = """
+providers: {up: {base_url: UP_URL/up/v1, prices: own}}
+models:
+  pics: {deployments: [up/gpt-4o-mini]}
+aliases: {look-at-this-1: pics}
+prices: {overrides: [{provider: own, model: gpt-4o-mini, input: 0.15/M, output: 0.60/M}]}
+limits:
+  - {node: all, amount: 0.004 usd, window: month, hold: strict}
 """
 CALL = {"model": "sim-small", "messages": said("Go. [[sim: tokens=20]]"), "max_tokens": 20}
 
@@ -184,3 +194,15 @@ async def test_held_money_is_worth_waiting_for(way):
         assert raised.value.response.headers["retry-after"] == "1"
         assert (await patient.chat.completions.create(**CALL)).choices
         assert (await first).choices
+
+
+@pytest.mark.parametrize("name", ["up/gpt-4o-mini", "look-at-this-1", "pics"])
+def test_the_money_held_does_not_depend_on_the_name(tmp_path, name):
+    """An alias says nothing about the model: what a picture may cost at the model behind it is held, and refused."""
+    picture = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+    asked = [{"role": "user", "content": [{"type": "text", "text": "What is it?"}, picture]}]
+    with upstream() as up, road(tmp_path, PICTURES.replace("UP_URL", up.url)) as way, way.client() as client:
+        up.replies["up"] = [Reply(OK.replace(b'"prompt_tokens":9', b'"prompt_tokens":36835'))]
+        with pytest.raises(openai.RateLimitError):  # 36,835 tokens, as this model counts a large picture, are $0.0055.
+            client.chat.completions.create(model=name, messages=asked, max_tokens=10)
+        assert up.got["up"] == []

@@ -1,0 +1,57 @@
+"""What is asked, whoever it goes to, and what to set aside for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.core.errors import BadRequest
+from gateway.core.limit import Fare, HoldMode
+from gateway.core.money import Money
+from gateway.core.price import Cost
+from gateway.core.request import Request
+from gateway.dialects.base import Dialect
+from gateway.journey.routing import OUTPUT_TOKENS_GUESS, Chosen, Option
+
+FARE_CREDIBLE_MAX = Money.usd(100_000)
+"""No single call costs more. One that could is a mistake or an attack, and the books have 64 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One call, understood."""
+
+    request: Request
+    dialect: Dialect
+    body: bytes
+    headers: Mapping[str, str]  # Of the caller, as far as they travel.
+    hold_mode: HoldMode
+
+    def output_first(self, option: Option) -> int:
+        """Output tokens that the hold of a stream begins with.
+
+        All that it may make where stopping it would save nothing, or where we cannot see how much was made.
+        """
+        unstoppable = option.deployment.provider.bills_after_abort or self.request.facts.speaks
+        if self.hold_mode is HoldMode.STRICT or unstoppable:
+            return option.output_max
+        return min(option.output_max, max(OUTPUT_TOKENS_GUESS, 2 * option.output_guess))
+
+    def stops_when_left(self, chosen: Chosen) -> bool:
+        """Whether a caller's leaving ends the call at once: it streams, and aborting it stops the charging."""
+        billing_on = any(option.deployment.provider.bills_after_abort for option in chosen.plan)
+        return self.request.facts.stream and not billing_on
+
+    def fare(self, option: Option) -> tuple[Fare, Cost]:
+        """What to set aside at first, and the cost to book should we die in between.
+
+        A call that is not streamed cannot be stopped half-way, so its money is held in full. Its tokens are
+        not: a limit on tokens paces callers, and few of them set a cap. Raises BadRequest for a call that
+        could cost more than any does.
+        """
+        first = self.output_first(option)
+        for_money = first if self.request.facts.stream else option.output_max
+        fare, worst = option.worst(self.request, for_money=for_money, for_count=first)
+        if worst.known > FARE_CREDIBLE_MAX:
+            raise BadRequest(f"This call could cost {worst.known}, which is more than any call may.")
+        return fare, worst

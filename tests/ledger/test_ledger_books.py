@@ -1,0 +1,153 @@
+"""The ledger: every entry once, and balances that are the sum of what the entries charge, always."""
+
+import asyncio
+import sqlite3
+from collections import Counter
+from contextlib import closing
+
+import msgspec
+import pytest
+from entries import balances, entry, ids
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.core.entry import Entry
+from gateway.core.errors import Unavailable
+from gateway.core.money import Money
+from gateway.core.price import UNPRICED, Cost, CostStatus
+from gateway.ledger.sqlite import SqliteLedger, connect
+
+ACCOUNTS = st.one_of(st.sampled_from(["all/usd/month@2026", "key:a/tokens/minute@x"]), st.text(max_size=8))
+CHARGES = st.lists(st.tuples(ACCOUNTS, st.integers(0, 2**50)), max_size=3, unique_by=lambda charge: charge[0])
+ENTRIES = st.lists(st.tuples(st.integers(0, 8), CHARGES), max_size=12)
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    found = SqliteLedger(tmp_path / "ledger.db")
+    found._database.execute("PRAGMA busy_timeout = 50")
+    yield found
+    found.close()
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ENTRIES, st.data())
+def test_any_order_and_any_repetition_come_to_the_same(tmp_path_factory, drawn, data):
+    """Whatever is recorded again, in whatever batches: balances are the sum over distinct ids."""
+    distinct = {f"r{number}.1": entry(f"r{number}.1", *charges) for number, charges in drawn}
+    told = data.draw(st.lists(st.sampled_from(sorted(distinct)), max_size=30)) if distinct else []
+    told = data.draw(st.permutations([*told, *distinct]))
+    sums = Counter()
+    for one in distinct.values():
+        sums.update(dict(one.charges))
+    path = tmp_path_factory.mktemp("ledger") / "ledger.db"
+
+    async def tell():
+        ledger = SqliteLedger(path)
+        new, left = 0, [distinct[name] for name in told]
+        while left:
+            size = data.draw(st.integers(1, len(left)))
+            new += await ledger.record(left[:size])
+            left = left[size:]
+        assert new == len(distinct)
+        assert await ledger.balances(list(sums)) == dict(sums)
+        for name, one in distinct.items():
+            assert await ledger.find(name.rpartition(".")[0]) == [one]
+        ledger.close()
+
+    asyncio.run(tell())
+    assert balances(path) == dict(sums)
+
+
+async def test_the_first_word_on_an_id_is_the_last(ledger):
+    assert await ledger.record([entry("a", ("x", 5))]) == 1
+    assert await ledger.record([entry("a", ("x", 7), ("y", 1))]) == 0
+    assert await ledger.balances(["x", "y"]) == {"x": 5}
+
+
+async def test_nothing_to_record_is_no_trouble(ledger):
+    assert await ledger.record([]) == 0
+    assert await ledger.balances([]) == {}
+    assert await ledger.find("nothing") == []
+
+
+async def test_entries_of_a_request_come_in_order_and_whole(ledger):
+    await ledger.record([entry("r.2", ("x", 1)), entry("s.1"), entry("r.1", attempts=("tried",), first_token_ms=3)])
+    assert ids(await ledger.find("r")) == ["r.1", "r.2"]
+    assert await ledger.find("s") == [entry("s.1")]
+
+
+async def test_an_unpriced_entry_has_no_cost_and_not_a_cost_of_nought(ledger, tmp_path):
+    await ledger.record([entry("a", cost=UNPRICED), entry("b", cost=Cost(Money(0), CostStatus.EXACT))])
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as database:
+        assert dict(database.execute("SELECT id, cost_picos FROM entries")) == {"a": None, "b": 0}
+
+
+async def test_columns_say_what_the_entry_says(ledger, tmp_path):
+    whole = entry("r.1", ("x", 2), saved_nanos=4)
+    await ledger.record([whole])
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as database:
+        database.row_factory = sqlite3.Row
+        row = dict(database.execute("SELECT * FROM entries").fetchone())
+    assert msgspec.json.decode(row["entry"], type=Entry) == whole
+    assert (row["request_id"], row["cost_picos"], row["saved_nanos"], row["charges"]) == ("r", 7, 4, '[["x",2]]')
+    assert (row["org"], row["team"], row["user"], row["outcome"]) == ("org", "team", "user", "ok")
+    assert (row["input_tokens"], row["cached_tokens"], row["output_tokens"]) == (3, 0, 4)
+
+
+@pytest.mark.parametrize("bad", [entry("bad", ("x", 2**63)), entry("bad", ("x", 2**80)), entry("bad", cost=Cost(Money(2**63), CostStatus.EXACT))])
+async def test_an_entry_that_no_book_can_hold_keeps_no_other_out(ledger, bad):
+    """Else one absurd figure would fill the journal for ever, and stop every start."""
+    await ledger.record([entry("a", ("x", 1)), bad, entry("b", ("x", 2))])
+    assert await ledger.balances(["x"]) == {"x": 3}
+    assert ids(await ledger.find("b")) == ["b"]
+
+
+async def test_a_locked_database_is_unavailable_and_nothing_is_half_done(ledger, tmp_path):
+    await ledger.record([entry("a", ("x", 1))])
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable):
+            await ledger.record([entry("b", ("x", 2))])
+        assert await ledger.balances(["x"]) == {"x": 1}, "reading goes on"
+        other.execute("ROLLBACK")
+    assert await ledger.record([entry("b", ("x", 2))]) == 1
+    assert await ledger.balances(["x"]) == {"x": 3}
+
+
+async def test_a_database_that_is_none_is_said_at_the_start(tmp_path):
+    (tmp_path / "ledger.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(sqlite3.Error):
+        SqliteLedger(tmp_path / "ledger.db")
+
+
+async def test_it_is_all_there_after_a_restart(tmp_path):
+    for number in range(3):
+        ledger = SqliteLedger(tmp_path / "new" / "ledger.db")
+        assert await ledger.record([entry("same", ("x", 1)), entry(f"{number}", ("x", 1))]) == (2 if number == 0 else 1)
+        ledger.close()
+    with closing(connect(tmp_path / "new" / "ledger.db", readonly=True)) as database:
+        assert database.execute("SELECT spent FROM balances").fetchall() == [(4,)]
+
+
+async def test_old_short_windows_are_swept_and_no_other(ledger):
+    names = [
+        "key:a/requests/minute@2026-01-01T00:00:00+00:00",
+        "key:a/requests/minute@2026-01-01T00:01:00+00:00",
+        "key:a/usd/hour@2026-01-01T00:00:00+05:30",
+        "key:a/usd/day@2026-01-01T00:00:00+00:00",
+        "key:a/usd/lifetime@always",
+        "key:/minute@x/usd/lifetime@always",
+    ]
+    await ledger.record([entry("a", *((name, 1) for name in names))])
+    assert await ledger.sweep(1767225630.0) == 2  # Half a minute into 2026.
+    assert set(await ledger.balances(names)) == set(names) - {names[0], names[2]}
+    assert await ledger.sweep(1767225630.0) == 0
+
+
+async def test_many_at_once(ledger):
+    """Concurrent writers wait for each other; nothing is lost or doubled."""
+    batches = [[entry(f"{n}.{i}", ("x", 1), (f"y{n % 3}", i)) for i in range(20)] for n in range(30)]
+    assert sum(await asyncio.gather(*(ledger.record(batch) for batch in batches))) == 600
+    found = await ledger.balances(["x", "y0", "y1", "y2"])
+    assert found == {"x": 600, "y0": 1900, "y1": 1900, "y2": 1900}

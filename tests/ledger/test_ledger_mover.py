@@ -1,0 +1,229 @@
+"""From the journal into the ledger: nothing is lost or doubled on the way, and every difference is seen."""
+
+import asyncio
+import os
+import random
+import sqlite3
+from contextlib import closing
+from types import SimpleNamespace
+
+import pytest
+from entries import balances, entry, held, ids
+
+from gateway.core.caller import Caller
+from gateway.core.errors import LimitReached, Unavailable
+from gateway.core.limit import Fare, Limit, Span, Unit
+from gateway.ledger import journal as journals
+from gateway.ledger import mover as movers
+from gateway.ledger.journal import SYNC_NEVER, Journal
+from gateway.ledger.mover import Mover
+from gateway.ledger.sqlite import SqliteLedger
+from gateway.limits.chain import Limits
+from gateway.limits.leases import Leases
+from gateway.stores.memory import MemoryStore
+
+NOW = 1_800_000_000.0
+
+
+def account(name, spent):
+    return SimpleNamespace(id=name, spent=spent)
+
+
+class Books:
+    """A journal, a ledger, and what moves between them."""
+
+    def __init__(self, folder):
+        self.path = folder / "ledger.db"
+        self.journal = Journal(folder / "journal", SYNC_NEVER)
+        self.ledger = SqliteLedger(self.path)
+        self.ledger._database.execute("PRAGMA busy_timeout = 20")
+        self.mover = Mover(self.journal, self.ledger)
+
+    def die(self):
+        """As SIGKILL does, as far as the journal is concerned."""
+        for handle in (self.journal._file, self.journal._lock, *self.journal._left):
+            os.close(handle)
+        self.ledger.close()
+
+    def close(self):
+        self.journal.close()
+        self.ledger.close()
+
+
+@pytest.fixture
+def books(tmp_path):
+    found = Books(tmp_path)
+    yield found
+    found.close()
+
+
+async def test_what_is_settled_is_moved_once(books):
+    books.journal.settle(entry("a", ("x", 5)))
+    await books.mover.move()
+    await books.mover.move()
+    assert books.journal.settled == []
+    assert balances(books.path) == {"x": 5}
+
+
+async def test_what_an_earlier_process_left_is_booked_once_however_often_it_dies(tmp_path):
+    first = Books(tmp_path)
+    await first.journal.open(held("open", ("x", 100)))
+    first.journal.settle(entry("done", ("x", 5)))
+    first.journal.settle(entry("moved", ("x", 7)))
+    await first.mover.move()
+    first.journal.settle(entry("later", ("x", 11)))
+    first.die()
+    second = Books(tmp_path)
+    await second.ledger.record(second.journal.recover().unresolved)  # It books, and dies before it forgets.
+    second.die()
+    third = Books(tmp_path)
+    assert await third.mover.recover() == (3, 1)
+    assert balances(tmp_path / "ledger.db") == {"x": 123}
+    assert await third.mover.recover() == (0, 0)
+    third.close()
+    assert not list((tmp_path / "journal").glob("*.journal"))
+
+
+async def test_a_ledger_that_does_not_answer_at_the_start_costs_no_file(tmp_path):
+    first = Books(tmp_path)
+    first.journal.settle(entry("a", ("x", 5)))
+    first.die()
+    second = Books(tmp_path)
+    with closing(sqlite3.connect(second.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable):
+            await second.mover.recover()
+        other.execute("ROLLBACK")
+    assert await second.mover.recover() == (1, 0)
+    assert balances(second.path) == {"x": 5}
+    second.close()
+
+
+async def test_damage_is_told_and_costs_only_its_line(tmp_path, caplog):
+    first = Books(tmp_path)
+    first.journal.settle(entry("a", ("x", 5)))
+    first.journal.settle(entry("b", ("x", 7)))
+    first.die()
+    (path,) = (tmp_path / "journal").glob("*.journal")
+    path.write_bytes(path.read_bytes()[:-3])
+    second = Books(tmp_path)
+    assert await second.mover.recover() == (1, 0)
+    assert "1 damaged" in caplog.text
+    assert balances(second.path) == {"x": 5}
+    second.close()
+
+
+async def test_a_locked_ledger_is_tried_again_and_again(books, monkeypatch, caplog):
+    """The journal keeps everything, and its files, until then."""
+    monkeypatch.setattr(movers, "MOVE_EVERY_S", 0.01)
+    monkeypatch.setattr(journals, "SEGMENT_BYTES", 1000)
+    task = asyncio.create_task(books.mover.run())
+    with closing(sqlite3.connect(books.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for number in range(10):
+            books.journal.settle(entry(f"{number}", ("x", 1)))
+        retired = list(books.journal.retired)
+        await asyncio.sleep(0.2)
+        assert retired
+        assert all(path.exists() for path in retired)
+        assert len(books.journal.settled) == 10
+        assert not task.done()
+        other.execute("ROLLBACK")
+    await asyncio.sleep(0.2)
+    assert balances(books.path) == {"x": 10}
+    assert books.journal.settled == []
+    assert not any(path.exists() for path in retired)
+    assert "Entries wait in the journal" in caplog.text
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_request_is_found_wherever_its_entries_are(books):
+    books.journal.settle(entry("r.1", ("x", 1)))
+    await books.mover.move()
+    books.journal.settle(entry("r.2", ("x", 2)))
+    books.journal.settle(entry("s.1"))
+    assert ids(await books.mover.find("r")) == ["r.1", "r.2"]
+    books.journal.settle(entry("r.1", ("x", 1)))
+    assert ids(await books.mover.find("r")) == ["r.1", "r.2"], "one in both is one"
+
+
+async def test_books_that_agree_have_no_drift(books):
+    books.journal.settle(entry("a", ("x", 5), ("y", 1)))
+    await books.mover.move()
+    books.journal.settle(entry("b", ("x", 2)))
+    assert await books.mover.audit([account("x", 7), account("y", 1), account("z", 0)]) == 0
+
+
+@pytest.mark.parametrize("says", [(6, 1), (8, 1), (7, 0), (6, 2)])
+async def test_any_difference_is_drift_and_differences_do_not_cancel(books, says, caplog):
+    books.journal.settle(entry("a", ("x", 7), ("y", 1)))
+    x, y = says
+    assert await books.mover.audit([account("x", x), account("y", y)]) == abs(x - 7) + abs(y - 1)
+    assert books.mover.drift == abs(x - 7) + abs(y - 1)
+    assert "disagree" in caplog.text
+    assert await books.mover.audit([account("x", 7), account("y", 1)]) == 0
+    assert books.mover.drift == 0
+
+
+async def test_a_balance_that_was_tampered_with_is_seen(books):
+    books.journal.settle(entry("a", ("x", 7)))
+    await books.mover.move()
+    with closing(sqlite3.connect(books.path, isolation_level=None)) as other:
+        other.execute("UPDATE balances SET spent = 3")
+    assert await books.mover.audit([account("x", 7)]) == 4
+
+
+async def test_no_drift_while_hundreds_settle_move_and_audit_at_once(books, monkeypatch):
+    """Real limits and accounts, real files: whenever the audit looks, all books agree."""
+    monkeypatch.setattr(journals, "SEGMENT_BYTES", 20_000)
+    limits = [
+        Limit("all", Unit.USD, 10**15, Span.MONTH),
+        Limit("key:*", Unit.TOKENS, 10**12, Span.DAY),
+        Limit("team:b", Unit.REQUESTS, 150, Span.DAY),
+        Limit("all", Unit.CONCURRENT, 60, Span.RUNNING),
+    ]
+    leases = Leases(MemoryStore(), "replica", books.ledger.balances)
+    chain = Limits(limits, leases, lambda: NOW)
+    chance = random.Random(7)
+    settled = 0
+
+    async def call(number):
+        nonlocal settled
+        caller = Caller(f"k{number % 5}", team="ab"[number % 2])
+        try:
+            hold = await chain.hold(caller, Fare(nanos=1000, tokens=100))
+        except LimitReached:
+            return
+        name = f"r{number}.1"
+        await books.journal.open(held(name, *hold.charges_if_all_is_spent()))
+        await asyncio.sleep(chance.random() / 50)
+        if chance.random() < 0.2:
+            hold.void()
+            books.journal.void(held(name))
+            return
+        charges = hold.settle(Fare(nanos=chance.randrange(2000), tokens=chance.randrange(300), concurrent=0))
+        books.journal.settle(entry(name, *charges))
+        settled += 1
+
+    async def often(what):
+        while True:
+            await what()
+            await asyncio.sleep(0)
+
+    async def audit():
+        assert await books.mover.audit(leases.accounts) == 0
+
+    background = [asyncio.create_task(often(what)) for what in (books.mover.move, audit, lambda: leases.report(NOW))]
+    for batch in range(10):
+        await asyncio.gather(*(call(batch * 80 + number) for number in range(80)))
+    assert not any(task.done() for task in background), "the audit has found something"
+    for task in background:
+        task.cancel()
+    await asyncio.gather(*background, return_exceptions=True)
+    await books.mover.move()
+    assert await books.mover.audit(leases.accounts) == 0
+    assert settled > 200
+    assert all(account.held == 0 for account in leases.accounts)
+    assert {a.id: a.spent for a in leases.accounts if a.spent} == balances(books.path)
