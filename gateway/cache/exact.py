@@ -37,7 +37,7 @@ def question(key_id: str, dialect: str, body: bytes) -> bytes:
 
 
 class ExactCache:
-    """Least recently used goes first once the bodies together pass `bytes_max`."""
+    """Least recently used goes first once all together take more than `bytes_max`."""
 
     def __init__(self, *, ttl_s: float, bytes_max: int) -> None:
         self._ttl_s = ttl_s
@@ -58,7 +58,7 @@ class ExactCache:
 
     def put(self, asked: bytes, content_type: str, body: bytes, bought: Entry, now: float) -> None:
         """Keep a whole, good answer."""
-        if len(body) > min(ANSWER_BYTES_MAX, self._bytes_max):
+        if len(body) > min(ANSWER_BYTES_MAX, self._bytes_max - ANSWER_BYTES_ASIDE):
             return
         self._drop(asked)
         self._answers[asked] = Stored(content_type, body, bought.stream, bought, now + self._ttl_s)

@@ -48,8 +48,8 @@ class EventSplitter:
 
     def _skip(self, before: bytes, chunk: bytes) -> bytes:
         """Pass on what belongs to the event that is too long; return what follows it."""
-        seen = before + chunk
-        ends = (match.end() for match in _EVENT_END.finditer(seen) if match.end() > len(before))
+        seen = before + chunk  # It may have ended right before the chunk, in a CR that only now proves to be alone.
+        ends = (match.end() for match in _EVENT_END.finditer(seen) if match.end() >= len(before))
         end = next(ends, None)
         if end is None:
             self.unread_before, self._skipped = chunk, seen[-END_BYTES_MAX:]

@@ -146,6 +146,8 @@ class Front:
         """Server-sent events: one for each settled call that the key may see."""
         key = self.pipeline.tenants.identify(request.headers, self.pipeline.clock())
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        client = HttpClient(request)
+        client.may_leave()  # Else whoever has left would take a place until the next heartbeat.
         try:
             with self.live.watch(key.id, everything=key.admin) as events:
                 await response.prepare(request)
@@ -154,6 +156,8 @@ class Front:
                     await response.write(event)
         except TooManyWatchers:
             raise Unavailable("Too many are watching.") from None
+        finally:
+            client.stay()
         return response
 
     async def _healthz(self, _: web.BaseRequest) -> web.StreamResponse:

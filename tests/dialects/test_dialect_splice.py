@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.core.errors import BadRequest
 from gateway.dialects import splice
+from gateway.dialects.splice import BRACKETS_MAX
 
 NASTY = ["model", '"model":', "}", "]", "{", ",", ":", "\\", '\\"', "a\\", "é", "\u2028", '{"model":"x"}', ""]
 names = st.one_of(
@@ -127,12 +128,156 @@ def test_a_member_is_added_at_the_end_and_nothing_else_changes(others, before, a
     assert new.startswith(body[: body.rindex(b"}")])
 
 
-def test_a_walk_over_a_large_object_is_linear():
-    """Each of 200,000 members is looked at once."""
-    import time
-
-    body = b'{"a":"' + b'\\"' * 500_000 + b'",' + b'"b":[{},{}],' * 100_000 + b'"model":"m"}'
-    began = time.process_time()
+@pytest.mark.parametrize(
+    "inside",
+    [
+        b'{"a":"' + b'\\"' * 500_000 + b'"}',
+        b"[" + b"1.5, " * 400_000 + b"0]",
+        b"[" + b'"a]", ' * 400_000 + b'"}"]',
+        b"{" + b'"k": null, ' * 200_000 + b'"k": "\\\\"}',
+        b"[" * 40_000 + b'"]"' + b"]" * 40_000,
+        b'"' + b"\\\\" * 500_000 + b'"',
+        b"9" * 1_000_000,
+        b"[{},[]," * 10_000 + b"0" + b"]" * 10_000,
+    ],
+)
+def test_a_large_value_of_any_shape_is_walked_over(inside):
+    """A walk that took more than one look at each byte, or a stack, would never come back from here."""
+    body = b'{"big": ' + inside + b' ,"model":"m" , "again":' + inside + b"}"
     begin, end = splice.find(body, "model")
     assert body[begin:end] == b'"m"'
-    assert time.process_time() - began < 3
+    begin, end = splice.find(body, "big")
+    assert body[begin:end] == inside
+    with pytest.raises(BadRequest):
+        splice.find(body[:-1] + b',"mod\\u0065l":"n"}', "model")
+
+
+def test_many_members_are_each_looked_at():
+    body = b"{" + b'"b":1, "c":"x",' * 100_000 + b'"model":"m"}'
+    begin, end = splice.find(body, "model")
+    assert (begin, end) == (len(body) - 4, len(body) - 1)
+
+
+def brackets(count):
+    """A body that must be walked, with so many brackets: half of them in text, where they cost a count too."""
+    text = b"{" * (count // 2)
+    return b'{"tag":"model","text":"' + text + b'","list":[' + b"[]," * (count - count // 2 - 2) + b'0],"model":"m"}'
+
+
+@pytest.mark.parametrize("count", [BRACKETS_MAX, BRACKETS_MAX + 1])
+def test_a_body_of_too_many_parts_is_refused_where_it_must_be_walked(count):
+    body = brackets(count)
+    assert body.count(b"{") + body.count(b"[") == count
+    if count == BRACKETS_MAX:
+        begin, end = splice.find_string(body, "model")
+        assert body[begin:end] == b'"m"'
+        return
+    for look in (
+        lambda: splice.find_string(body, "model"),
+        lambda: splice.find(body, "model"),
+        lambda: splice.refuse_twins(body, ("model",)),
+    ):
+        with pytest.raises(BadRequest, match="too many parts") as refused:
+            look()
+        assert refused.value.param is None
+    assert splice.find_any(body, "model") is None
+
+
+def test_a_body_of_any_many_parts_passes_where_no_walk_is_needed():
+    body = brackets(BRACKETS_MAX + 2).replace(b'"tag":"model",', b"")
+    begin, end = splice.find_string(body, "model")
+    assert body[begin:end] == b'"m"'
+    assert splice.find(body, "stream_options") is None
+    splice.refuse_twins(body, ("model", "stream"))
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz_"
+
+
+def code(letter, *, upper=False):
+    return f"\\u{ord(letter):04X}".replace("\\U", "\\u") if upper else f"\\u{ord(letter):04x}"
+
+
+@pytest.mark.parametrize("upper", [False, True])
+@pytest.mark.parametrize("letter", LETTERS)
+def test_every_letter_of_our_keys_is_found_in_its_hiding_place(letter, upper):
+    """All keys that we look for are of these letters."""
+    hidden = '{"x": 1, "%s": "found"}' % f"a{code(letter, upper=upper)}z"
+    begin, end = splice.find(hidden.encode(), f"a{letter}z")
+    assert hidden[begin:end] == '"found"'
+    twins = hidden[:-1] + f', "a{letter}z": 2}}'
+    with pytest.raises(BadRequest):
+        splice.refuse_twins(twins.encode(), (f"a{letter}z",))
+
+
+@pytest.mark.parametrize(
+    "text", ["\\u00e9", "\\u0041", "\\u007B", "\\u0022", "\\u1065", "\\\\u0065", "u0065", "\\\\\\\\u0061"]
+)
+def test_what_hides_no_letter_of_a_key_costs_no_walk(text):
+    """Every é of a body from Python is written so; and behind an escaped backslash `u0065` is plain text."""
+    body = b'{"text": "%b", "model": "m"}' % text.encode() + b"[" * (BRACKETS_MAX + 1)
+    begin, end = splice.find_string(body, "model")
+    assert body[begin:end] == b'"m"'
+    assert splice.find(body, "stream") is None
+    splice.refuse_twins(body, ("model",))
+
+
+@pytest.mark.parametrize("text", ["\\u0065", "\\\\\\u0065", "x\\u007a", "\\u005F"])
+def test_what_may_hide_a_letter_makes_us_look(text):
+    body = b'{"text": "%b", "model": "m"}' % text.encode() + b"[" * (BRACKETS_MAX + 1)
+    with pytest.raises(BadRequest, match="too many parts"):
+        splice.find(body, "stream")
+
+
+PIECES = [
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b'"',
+    b'"error"',
+    b":",
+    b",",
+    b"\\",
+    b"\\u0065",
+    b'"\\u0065rror"',
+    b" ",
+    b"1",
+    b"\xff",
+]
+garbage = st.one_of(st.binary(max_size=30), st.lists(st.sampled_from(PIECES), max_size=20).map(b"".join))
+
+
+@settings(max_examples=500)
+@given(garbage, garbage, st.booleans())
+def test_whatever_a_provider_sends_nothing_is_raised(before, after, within):
+    """None, or a place inside it."""
+    body = before + (b'"error":' if within else b"") + after
+    span = splice.find_any(body, "error")
+    assert span is None or 0 <= span[0] <= span[1] <= len(body)
+
+
+@given(objects(), st.data())
+def test_an_object_that_is_cut_off_raises_nothing_either(made, data):
+    body, _ = made
+    cut = body[: data.draw(st.integers(0, len(body)))]
+    span = splice.find_any(cut, "model")
+    assert span is None or span[1] <= len(cut)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"null", b"error", b'["error"]', b'"error"', b'{"error"', b'{"error":', b'{"error":[']
+)
+def test_what_is_no_object_has_no_members(body):
+    assert splice.find_any(body, "error") is None
+
+
+@given(objects(times=2))
+def test_of_twins_that_a_provider_sends_none_is_taken(made):
+    assert splice.find_any(made[0], "model") is None
+
+
+@given(objects())
+def test_what_a_provider_sends_is_found_as_a_callers_is(made):
+    body, span = made
+    assert splice.find_any(body, "model") == span

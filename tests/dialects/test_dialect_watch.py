@@ -22,8 +22,8 @@ def price(report):
     return Money(report.usage.tokens * 1_000_000)
 
 
-def watch(*, wants_usage=True, quirks=(), price=price):
-    return StreamWatch(CHAT, frozenset(quirks), wants_usage=wants_usage, price=price)
+def watch(*, wants_usage=True, quirks=(), price=price, choices=1):
+    return StreamWatch(CHAT, frozenset(quirks), wants_usage=wants_usage, price=price, choices=choices)
 
 
 def chunk(text=None, *, usage=None, choices=True, **more):
@@ -48,7 +48,7 @@ def run(stream, places=(), **options):
     watched = watch(**options)
     edges = [0, *sorted({p % (len(stream) + 1) for p in places}), len(stream)]
     out = b"".join(watched.feed(stream[a:b]) for a, b in pairwise(edges)) + watched.finish()
-    return out, watched.report, watched.text, watched.text_bytes, watched.done, watched.error
+    return out, watched.report, watched.text, (watched.text_bytes, watched.complete), watched.done, watched.error
 
 
 pieces = st.lists(
@@ -58,6 +58,9 @@ pieces = st.lists(
         st.tuples(st.integers(0, 99), st.integers(0, 99)).map(lambda t: chunk("x", usage=used(*t))),
         st.sampled_from([DONE, ERROR, b": ping", b"event: error\ndata: {}", chunk('"usage": {"choices": []}')]),
         st.sampled_from([chunk(usage={"prompt_tokens": -1}), chunk(usage=used(1, 2, cost=0.5), choices=False)]),
+        st.sampled_from(
+            [b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}', chunk('"finish_reason": "x"')]
+        ),
     ),
     max_size=6,
 )
@@ -225,7 +228,7 @@ def test_the_generated_text_is_collected_from_every_field_that_costs():
     ]
     deltas.append({"tool_calls": [{"function": {"name": "f", "arguments": '{"a": "\\n'}}]})
     stream = b"".join(b"data: " + json.dumps({"choices": [{"delta": d}]}).encode() + b"\n\n" for d in deltas)
-    _, _, text, size, *_ = run(stream)
+    _, _, text, (size, _), *_ = run(stream)
     assert text.startswith("one two three {")
     assert '"a": ' in text
     assert size == len(b"one two three ") + len(json.dumps('{"a": "\\n')) - 2
@@ -256,6 +259,59 @@ def test_text_beyond_what_is_kept_is_still_counted():
         watched.feed(chunk(piece) + b"\n\n")
     assert watched.text_bytes == 1_200_000
     assert len(watched.text) <= TEXT_BYTES_KEPT_MAX < watched.text_bytes
+    assert watched.text_bytes_not_kept == 1_200_000 - len(watched.text) == 200_000
+
+
+def test_while_all_text_is_kept_none_is_not_kept():
+    watched = watch()
+    assert watched.text_bytes_not_kept == 0
+    watched.feed(chunk("a" * TEXT_BYTES_KEPT_MAX)[: TEXT_BYTES_KEPT_MAX // 2] + b'"}}]}\n\n')
+    assert watched.text_bytes > 500_000
+    assert watched.text_bytes_not_kept == 0
+
+
+def reason(index=0, why="stop"):
+    return b"data: " + json.dumps({"choices": [{"index": index, "delta": {}, "finish_reason": why}]}).encode()
+
+
+@pytest.mark.parametrize("wants_usage", [True, False])
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize(
+    ("events", "choices", "complete"),
+    [
+        ([], 1, False),
+        ([chunk("a")], 1, False),
+        ([chunk("a"), DONE], 1, True),
+        ([DONE], 2, True),
+        ([chunk("a"), reason()], 1, True),
+        ([reason(why="length")], 1, True),
+        ([reason(why=None)], 1, False),
+        ([reason(0)], 2, False),
+        ([reason(0), reason(1)], 2, True),
+        ([reason(0), chunk("b"), reason(1)], 3, False),
+        ([chunk("a"), last(1, 2)], 2, True),
+        ([chunk("a", usage=used(1, 2))], 1, False),
+        ([chunk("a", usage=used(1, 2)), chunk("b", usage=used(1, 3))], 1, False),
+        ([chunk("a", usage=used(1, 2)), reason()], 1, True),
+        ([chunk(choices=False)], 1, False),
+        ([chunk(usage={"prompt_tokens": 1}, choices=None)], 1, True),
+        ([chunk('"finish_reason": "stop"'), chunk("data: [DONE]")], 1, False),
+        ([ERROR], 1, False),
+    ],
+)
+def test_a_stream_is_complete_once_the_provider_has_said_all(events, choices, complete, end, wants_usage):
+    """Not after usage that runs along with the answer: more of the answer may be missing."""
+    watched = watch(wants_usage=wants_usage, choices=choices)
+    watched.feed(b"".join(event + end for event in events))
+    watched.finish()
+    assert watched.complete is complete
+
+
+def test_reasons_of_several_choices_in_one_chunk_count_each():
+    both = {"choices": [{"index": i, "delta": {}, "finish_reason": "stop"} for i in range(2)]}
+    watched = watch(choices=2)
+    watched.feed(b"data: " + json.dumps(both).encode() + b"\n\n")
+    assert watched.complete
 
 
 @pytest.mark.parametrize("size", [24, 1000, 500_000])
@@ -270,13 +326,19 @@ def test_a_stream_cut_inside_a_word_is_read_in_no_time(size, end):
     assert watched.text_bytes == 0
 
 
-def test_after_an_event_that_is_too_long_bytes_pass_unread():
-    watched = watch(wants_usage=False)
-    huge = chunk("a" * (3 << 20)) + b"\n\n"
-    out = b"".join(watched.feed(huge[i : i + 65536]) for i in range(0, len(huge), 65536))
-    out += watched.feed(last(1, 2) + b"\n\n") + watched.finish()
-    assert out == huge + last(1, 2) + b"\n\n"
-    assert watched.report.usage is None
+@pytest.mark.parametrize("wants_usage", [True, False])
+@pytest.mark.parametrize("step", [65_536, 1_000_003, (3 << 20) - 7])
+@pytest.mark.parametrize("end", ENDS)
+def test_an_event_that_is_too_long_passes_unread_and_what_follows_is_watched(end, step, wants_usage):
+    """An answer with an image in it must not hide what it cost."""
+    before, huge = chunk("before") + end, chunk("a" * (3 << 20)) + end
+    used_up, done = last(1, 2) + end, DONE + b"\n\n"
+    watched, stream = watch(wants_usage=wants_usage), before + huge + chunk("after") + end + used_up + done
+    out = b"".join(watched.feed(stream[i : i + step]) for i in range(0, len(stream), step)) + watched.finish()
+    shown = used_up.replace(b'"total_tokens": 3', b'"total_tokens": 3,"cost":0.000003') if wants_usage else b""
+    assert out == before + huge + chunk("after") + end + shown + done
+    assert (watched.report.usage.input, watched.report.usage.output) == (1, 2)
+    assert (watched.done, watched.complete, watched.text) == (True, True, "beforeafter")
 
 
 def test_an_event_without_its_empty_line_is_read_at_the_end():
