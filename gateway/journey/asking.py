@@ -148,7 +148,7 @@ class Asking:
             if says_unwell(error.status):
                 self._health.failed(name, self._clock())
         elif isinstance(error, Unreached | Redirected):
-            booking.void(f"{name}: {error}")
+            booking.void(f"{name}: {'not reached' if isinstance(error, Unreached) else 'redirected'}")
             self._health.failed(name, self._clock())
         elif isinstance(error, BadRequest):
             booking.void(f"{name}: not sent")

@@ -53,6 +53,13 @@ def test_csv_holds_no_formula(capsys, text):
     assert row == {"name": f"'{text}", "calls": "-5"}
 
 
+def test_csv_ends_its_records_as_the_standard_says(capsys):
+    """RFC 4180: CRLF after each one, the head included."""
+    rows = [{"name": "a", "calls": 1}, {"name": "b\nc", "calls": 2}, {"name": "d\re", "calls": 3}]
+    out = printed(capsys, rows, ["name", "calls"], "csv")
+    assert out == 'name,calls\r\na,1\r\n"b\nc",2\r\n"d\re",3\r\n'
+
+
 def test_csv_has_the_columns_and_quotes_what_needs_it(capsys):
     out = printed(capsys, [{"name": 'a,"b"\nc', "other": 1}], ["name"], "csv")
     assert list(csv.DictReader(io.StringIO(out))) == [{"name": 'a,"b"\nc'}]

@@ -1,7 +1,9 @@
 """The smaller words of the domain: usage, limits, callers, refusals, decisions."""
 
+from datetime import datetime
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.caller import Caller, Key
@@ -24,9 +26,11 @@ from gateway.core.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from gateway.core.limit import Fare, Limit, Span, Unit, amount_text
+from gateway.core.limit import Fare, Limit, Span, Unit, amount_text, short_window_before
 from gateway.core.route import Candidate, Context, Decision
 from gateway.core.usage import Usage
+from gateway.limits.accounts import Account
+from gateway.limits.windows import window_at
 
 COUNTERS = [name for name in Usage.__match_args__ if name not in {"requests", "final"}]
 
@@ -78,6 +82,55 @@ def test_a_limits_identity_survives_another_amount_and_changes_with_unit_span_an
     assert base.id == Limit("all", Unit.USD, 999, Span.DAY, timezone="Europe/Zurich").id
     others = [("all", Unit.TOKENS, Span.DAY), ("all", Unit.USD, Span.WEEK), ("team:a", Unit.USD, Span.DAY)]
     assert base.id not in {Limit(n, u, 1, s).id for n, u, s in others}
+
+
+def unix(text):
+    return datetime.fromisoformat(text).timestamp()
+
+
+HOUR = "2026-11-21T10:00:00+01:00"
+NODES = ["all", "team:a", "team:a/b", "key:x@y", "user:a/usd/hour@2020-01-01T00:00:00+00:00", "org:/@/", "team:"]
+
+
+@pytest.mark.parametrize("node", NODES)
+@pytest.mark.parametrize("unit", list(Unit))
+@pytest.mark.parametrize(
+    ("span", "start", "short"),
+    [(span, HOUR, True) for span in (Span.SECOND, Span.MINUTE, Span.HOUR)]
+    + [(span, HOUR, False) for span in (Span.DAY, Span.WEEK, Span.MONTH, Span.QUARTER)]
+    + [(Span.LIFETIME, "always", False), (Span.RUNNING, "always", False)],
+)
+def test_a_short_window_that_is_over_is_known_by_its_accounts_name(node, unit, span, start, short):
+    """Whatever the node is called: only the last `/` and the last `@` count."""
+    account = f"{node}/{unit}/{span}@{start}"
+    assert short_window_before(account, unix(HOUR) + 1) is short
+    assert not short_window_before(account, unix(HOUR))
+
+
+def test_a_node_that_looks_like_an_old_hour_does_not_make_a_month_short():
+    old = "team:a/usd/hour@2020-01-01T00:00:00+00:00"
+    assert short_window_before(old, unix(HOUR))
+    assert not short_window_before(f"{old}/usd/month@2020-01-01T00:00:00+00:00", unix(HOUR))
+    assert not short_window_before(f"{old}/usd/hour@{HOUR}", unix(HOUR))
+
+
+@pytest.mark.parametrize("account", ["", "@", "hour@", "a/usd/hour@always", "a/usd/hour@", f"a/usd/Hour@{HOUR}"])
+def test_what_names_no_account_is_no_short_window(account):
+    assert not short_window_before(account, 1e12)
+
+
+@settings(max_examples=200)
+@given(
+    st.sampled_from(NODES),
+    st.sampled_from([Span.SECOND, Span.MINUTE, Span.HOUR]),
+    st.sampled_from(["UTC", "Asia/Kolkata", "Australia/Lord_Howe", "America/Havana"]),
+    st.integers(1_300_000_000, 1_900_000_000),
+)
+def test_a_window_as_accounts_name_it_is_over_by_its_own_start(node, span, zone, at):
+    window = window_at(span, zone, at)
+    account = Account(node, Limit(node, Unit.USD, 1, span), window).id
+    assert short_window_before(account, window.start + 1)
+    assert not short_window_before(account, window.start)
 
 
 def test_a_fare_has_an_amount_in_every_unit():

@@ -10,6 +10,7 @@ from gateway.core.errors import BadRequest
 from gateway.core.usage import Usage
 from gateway.dialects.base import Quirk
 from gateway.dialects.openai_chat import CHOICES_MAX, OUTPUT_TOKENS_CREDIBLE_MAX, PROMPT_HEAD_CHARACTERS, OpenAIChat
+from gateway.dialects.validate import MODEL_NAME_MAX, model_name
 
 CHAT = OpenAIChat()
 HI = [{"role": "user", "content": "hi"}]
@@ -81,6 +82,17 @@ def raw(member):
         (body(service_tier=1), "service_tier"),
         (body(user={SECRET: 1}), "user"),
         (body(prompt_cache_key=1), "prompt_cache_key"),
+        (body(models=["m", SECRET]), "models"),
+        (body(models=SECRET), "models"),
+        (body(models={SECRET: 1}), "models"),
+        (body(modalities="audio"), "modalities"),
+        (body(modalities=[[SECRET]]), "modalities[0]"),
+        (body(model=""), "model"),
+        (body(model=SECRET + "m" * MODEL_NAME_MAX), "model"),
+        (body(model=SECRET + "\n"), "model"),
+        (body(model=SECRET + "\x00"), "model"),
+        (body(model=SECRET + "\x1b[31m"), "model"),
+        (body(model=SECRET + "\u202e"), "model"),
     ],
 )  # fmt: skip
 def test_a_wrong_body_is_refused_naming_the_field_and_not_shown(bad, param):
@@ -94,7 +106,7 @@ def test_a_wrong_body_is_refused_naming_the_field_and_not_shown(bad, param):
 
 
 @pytest.mark.parametrize(
-    "key", ["model", "stream", "n", "max_tokens", "max_completion_tokens", "service_tier", "stream_options"]
+    "key", ["model", "models", "stream", "n", "max_tokens", "max_completion_tokens", "service_tier", "stream_options"]
 )
 def test_a_key_that_money_depends_on_may_stand_there_once_only(key):
     """Parsers disagree on which of two counts: we might price one and the provider serve the other."""
@@ -110,7 +122,7 @@ def test_a_key_that_money_depends_on_may_stand_there_once_only(key):
 
 VALUES = {
     "model": '"m"', "stream": "false", "n": "1", "max_tokens": "5", "max_completion_tokens": "5",
-    "service_tier": '"flex"', "stream_options": "{}",
+    "service_tier": '"flex"', "stream_options": "{}", "models": "[]",
 }  # fmt: skip
 
 
@@ -119,12 +131,14 @@ def test_a_plain_call_has_the_defaults():
     assert (facts.model, facts.stream, facts.wants_usage, facts.output_tokens_max) == ("m", False, True, None)
     assert (facts.choices, facts.needs, facts.turns, facts.prompt) == (1, frozenset(), 1, "hi")
     assert (facts.service_tier, facts.session, facts.images, facts.files) == (None, None, 0, 0)
+    assert (facts.reasons, facts.speaks) == (False, False)
 
 
 def test_nulls_are_the_same_as_nothing():
     """Client libraries write out every field that they know."""
     nulls = ["stream", "stream_options", "max_tokens", "max_completion_tokens", "n", "tools", "functions"]
-    nulls += ["response_format", "service_tier", "prompt_cache_key", "user"]
+    nulls += ["response_format", "service_tier", "prompt_cache_key", "user", "models", "modalities"]
+    nulls += ["reasoning_effort", "reasoning"]
     assert CHAT.read(body(**dict.fromkeys(nulls))) == CHAT.read(body())
 
 
@@ -191,6 +205,69 @@ def test_parts_are_counted_and_the_last_message_is_the_prompt():
     assert (facts.images, facts.files, facts.turns, facts.prompt) == (1, 1, 2, "look here")
 
 
+@pytest.mark.parametrize(
+    ("kind", "files"),
+    [("text", 0), ("image_url", 0), ("input_audio", 0), ("refusal", 0), ("", 0)]
+    + [(kind, 1) for kind in ("file", "video_url", "document", "Text", "text ", "x" * 1000)],
+)
+def test_a_part_that_we_do_not_know_is_held_for_as_a_file(kind, files):
+    """What it becomes at the provider, a video for one, no number of bytes bounds."""
+    asked = body(messages=[*HI, {"role": "user", "content": [{"type": kind}, {"type": kind}]}])
+    assert CHAT.read(asked).files == CHAT.countable(asked).files == 2 * files
+
+
+def test_a_part_without_a_type_is_text():
+    asked = body(messages=[{"role": "user", "content": [{"text": "hi"}]}])
+    assert (CHAT.read(asked).files, CHAT.read(asked).prompt) == (0, "hi")
+
+
+@pytest.mark.parametrize(
+    ("more", "speaks"),
+    [
+        ({"modalities": ["text", "audio"]}, True),
+        ({"modalities": ["audio"]}, True),
+        ({"modalities": ["text"]}, False),
+        ({"modalities": []}, False),
+        ({"audio": {"voice": "x"}}, False),
+    ],
+)
+def test_a_call_that_asks_for_speech_says_so(more, speaks):
+    assert CHAT.read(body(**more)).speaks is speaks
+
+
+@pytest.mark.parametrize(
+    ("more", "reasons"),
+    [({"reasoning_effort": effort}, True) for effort in ("minimal", "low", "high", "none at all", 1)]
+    + [({"reasoning_effort": "none"}, False)]
+    + [({"reasoning": wish}, bool(wish)) for wish in ({"effort": "high"}, {"max_tokens": 5}, True, {}, False)]
+    + [({"reasoning_effort": "none", "reasoning": {"max_tokens": 5}}, True)],
+)
+def test_a_call_that_asks_for_reasoning_says_so(more, reasons):
+    assert CHAT.read(body(**more)).reasons is reasons
+
+
+@pytest.mark.parametrize("nothing", [None, []])
+def test_an_empty_list_of_fallbacks_asks_for_none(nothing):
+    asked = body(models=nothing)
+    assert CHAT.aim(asked, "m", CHAT.read(asked)) == asked
+
+
+@pytest.mark.parametrize("name", ["m", "m" * MODEL_NAME_MAX, "org/model-4.1:free@eu", "modèle ü 模型"])
+def test_a_name_that_prints_is_a_models_name(name):
+    assert CHAT.read(body(model=name)).model == model_name(name) == name
+
+
+@given(st.text(max_size=MODEL_NAME_MAX + 20))
+def test_a_models_name_is_short_and_prints_or_is_refused(name):
+    """It is kept, compared, and printed in tables and logs."""
+    if 0 < len(name) <= MODEL_NAME_MAX and all(letter.isprintable() for letter in name):
+        assert model_name(name) is name
+    else:
+        with pytest.raises(BadRequest) as refused:
+            model_name(name)
+        assert refused.value.param == "model"
+
+
 @pytest.mark.parametrize(("content", "head"), [("a" * 5000, "a" * PROMPT_HEAD_CHARACTERS), (None, ""), ([], "")])
 def test_the_head_of_the_prompt_is_short_or_empty(content, head):
     assert CHAT.read(body(messages=[{"role": "user", "content": content}])).prompt == head
@@ -206,7 +283,7 @@ def test_a_call_for_the_same_model_passes_byte_for_byte():
     assert CHAT.aim(asked, "m", CHAT.read(asked)) is asked
 
 
-@given(st.text(max_size=10), st.text(max_size=10))
+@given(st.text(min_size=1, max_size=10).filter(str.isprintable), st.text(max_size=10))
 def test_only_the_model_changes(before, after):
     asked = json.dumps({"messages": HI, "model": before, "metadata": {"model": before}}).encode()
     aimed = CHAT.aim(asked, after, CHAT.read(asked))
@@ -297,6 +374,25 @@ def test_an_answer_tells_model_tier_and_usage():
     assert (report.model, report.service_tier, report.usage.input, report.usage.output) == ("m-2026", "flex", 3, 4)
     odd = CHAT.report(json.dumps({"model": 5, "service_tier": ["flex"]}).encode(), frozenset())
     assert (odd.model, odd.service_tier) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "failed"),
+    [({"message": "boom"}, True), ("boom", True), ({"code": 502}, True), (500, True)]
+    + [(nothing, False) for nothing in (None, "", {}, [], False)],
+)
+@pytest.mark.parametrize("more", [{}, {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4}}])
+def test_an_error_inside_a_good_answer_is_a_failure(error, failed, more):
+    """OpenRouter answers 200 with an `error`, alone or beside its other fields, whose usage counts all the same."""
+    report = CHAT.report(json.dumps({**more, "error": error}).encode(), frozenset())
+    assert report.failed is failed
+    assert (report.usage is not None) is bool(more)
+
+
+def test_an_error_that_stands_deeper_is_no_failure():
+    answer = {"choices": [{"message": {"content": '"error": {}'}, "error": {"code": 1}}]}
+    assert not CHAT.report(json.dumps(answer).encode(), frozenset()).failed
+    assert not CHAT.report(b'{"choices": []}', frozenset()).failed
 
 
 json_values = st.recursive(

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.core.errors import BadRequest
 from gateway.dialects.openai_embeddings import OpenAIEmbeddings
+from gateway.dialects.validate import MODEL_NAME_MAX
 
 EMBEDDINGS = OpenAIEmbeddings()
 
@@ -33,12 +34,25 @@ def test_text_and_token_ids_are_read(text):
         (body([[["deep"]]]), "input[0][0]"),
         (body([1.5]), "input[0]"),
         (b'{"model": "m", "input": "x", "mod\\u0065l": "n"}', "model"),
+        (body(model=""), "model"),
+        (body(model="m" * (MODEL_NAME_MAX + 1)), "model"),
+        (body(model="m\n"), "model"),
+        (body(model="m\x7f"), "model"),
     ],
 )
 def test_a_wrong_body_is_refused_naming_the_field(bad, param):
     with pytest.raises(BadRequest) as refused:
         EMBEDDINGS.read(bad)
     assert refused.value.param == param
+
+
+def test_the_longest_name_is_still_one():
+    assert EMBEDDINGS.read(body(model="m" * MODEL_NAME_MAX)).model == "m" * MODEL_NAME_MAX
+
+
+def test_an_error_inside_a_good_answer_is_a_failure():
+    assert EMBEDDINGS.report(b'{"error": {"message": "boom"}}', frozenset()).failed
+    assert not EMBEDDINGS.report(b'{"error": null, "data": []}', frozenset()).failed
 
 
 def test_only_the_model_changes():

@@ -1,4 +1,4 @@
-"""What nobody foresaw: a plain 500 without a word of the cause, all that is held given back, and the gateway runs on."""
+"""What nobody foresaw: a plain 500 without a word of the cause, nothing stays held, and the gateway runs on."""
 
 import asyncio
 
@@ -11,11 +11,11 @@ from gateway.front.connection import StrictServer
 
 pytestmark = pytest.mark.xdist_group("front-bugs")
 
-BROKEN_POLICY = f'''
+BROKEN_POLICY = f"""
 import builtins
 def choose(request, candidates, context):
     raise getattr(builtins, request.facts.prompt)("{CANARY} and what the caller said: " + request.facts.prompt)
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,9 @@ def gate(tmp_path_factory):
         yield found
 
 
-@pytest.mark.parametrize("error", ["ValueError", "KeyError", "TimeoutError", "OSError", "RecursionError", "StopIteration"])
+@pytest.mark.parametrize(
+    "error", ["ValueError", "KeyError", "TimeoutError", "OSError", "RecursionError", "StopIteration"]
+)
 def test_a_bug_shows_nothing_costs_nothing_and_ends_nothing(gate, error):
     body = CALL.replace(b"sim-small", b"auto").replace(b"Hi", error.encode())
     booked, bill = gate.booked(), len(gate.bill())
@@ -48,7 +50,7 @@ def test_a_bug_shows_nothing_costs_nothing_and_ends_nothing(gate, error):
 
 @pytest.mark.parametrize("error", [ValueError, TimeoutError, LookupError])
 async def test_a_bug_outside_of_all_that_catches_shows_nothing(error):
-    """aiohttp's own answers tell the text of some errors."""
+    """Aiohttp's own answers tell the text of some errors."""
 
     async def handle(request):
         raise error(CANARY)

@@ -87,7 +87,10 @@ def test_malformed_request_lines_are_refused(gate, name):
         assert_malformed(gate.exchange(raw(gate, [LENGTH], line=LINES[name])))
 
 
-@pytest.mark.parametrize("noise", [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\xff" * 100 + b"\r\n\r\n"])
+@pytest.mark.parametrize(
+    "noise",
+    [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\xff" * 100 + b"\r\n\r\n"],
+)
 def test_other_protocols_are_refused(gate, noise):
     """A TLS hello, HTTP/2's preface, noise."""
     with gate.unmoved():

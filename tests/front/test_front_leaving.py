@@ -4,11 +4,13 @@ import json
 import socket
 import struct
 import time
+from contextlib import suppress
 
 import pytest
 from edge import CALL, PATH, edge, eventually, head, post, send
 
 pytestmark = pytest.mark.xdist_group("front-leaving")
+
 
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory):
@@ -38,7 +40,9 @@ def assert_given_up(gate, bills, entries):
     assert entry["request_id"] == line["gateway_request_id"]
     assert gate.metric("fareway_inflight_requests") == 0
     assert gate.metric("fareway_limit_held") == 0
-    assert entry["cost"]["total"]["picos"] >= round(float(line["cost_usd"]) * 10**12), "never less than the provider charges"
+    assert entry["cost"]["total"]["picos"] >= round(float(line["cost_usd"]) * 10**12), (
+        "never less than the provider charges"
+    )
     return entry
 
 
@@ -101,15 +105,18 @@ def test_while_the_stream_is_silent(gate):
 
 
 def test_without_reading_a_long_answer(gate):
-    """A stream that nobody reads fills all buffers; leaving then must still be seen."""
+    """A stream that nobody reads fills all buffers: when its caller leaves, the provider is thousands of tokens
+    ahead of what was passed on, and charges for them."""
     bills, entries = len(gate.bill()), len(gate.entries())
     with gate.connect() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        send(sock, post(call("tokens=100000", stream=True, max_tokens=100000), gate.bearer()))
+        send(sock, post(call("tokens=20000", stream=True, max_tokens=20000), gate.bearer()))
         sock.recv(1)
         time.sleep(1)  # Until nothing moves any more.
-        assert gate.metric("fareway_inflight_requests") == 1
-    assert_given_up(gate, bills, entries)
+    eventually(lambda: len(gate.entries()) == entries + 1)
+    eventually(lambda: len(gate.bill()) == bills + 1, 3)
+    charged = round(float(gate.bill()[-1]["cost_usd"]) * 10**12)
+    assert gate.entries()[-1]["cost"]["total"]["picos"] >= charged, "never less than the provider charges"
 
 
 @pytest.mark.parametrize("part", [0, 1, len(CALL) // 2, len(CALL) - 1])
@@ -135,10 +142,8 @@ def test_a_crowd_that_leaves_at_every_moment(gate):
         send(sock, whole)
         if number % 3:
             sock.settimeout(0.001 * number)
-            try:
+            with suppress(TimeoutError):
                 sock.recv(100 * number)
-            except TimeoutError:
-                pass
         if number % 2:
             leave_abruptly(sock)
         sock.close()

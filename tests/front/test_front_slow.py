@@ -41,7 +41,12 @@ def drip(sock, line, every_s=0.2, patience_s=TIMEOUT_S + SLACK_S):
     raise AssertionError("it would have waited for ever")
 
 
-STARTS = ["G", "POST /v1/chat/completions HT", f"POST {PATH} HTTP/1.1\r\n", f"POST {PATH} HTTP/1.1\r\nAuthorization: {CANARY}"]
+STARTS = [
+    "G",
+    "POST /v1/chat/completions HT",
+    f"POST {PATH} HTTP/1.1\r\n",
+    f"POST {PATH} HTTP/1.1\r\nAuthorization: {CANARY}",
+]
 
 
 @pytest.mark.parametrize("start", STARTS)
@@ -105,7 +110,7 @@ def test_a_body_that_stalls_is_refused(gate, start):
 
 def test_a_chunked_body_that_stalls_is_refused(gate):
     with gate.unmoved(), gate.connect() as sock:
-        send(sock, head("POST", PATH, gate.bearer() | {"Transfer-Encoding": "chunked"}) + b"5\r\n{\"mod")
+        send(sock, head("POST", PATH, gate.bearer() | {"Transfer-Encoding": "chunked"}) + b'5\r\n{"mod')
         assert_refused(read(sock), 400, "invalid_request_error")
 
 
@@ -120,7 +125,7 @@ def test_a_slow_body_that_keeps_coming_is_answered(gate):
 
 
 def test_an_answer_may_take_longer_than_a_head(gate):
-    """Sent as client libraries do, the body a moment after the head: at none of these moments may a clock be left on."""
+    """Sent as client libraries do, the body a moment after the head: at no such moment may a clock be left on."""
     body = CALL.replace(b"Hi", b"[[sim: slow_headers=2.5]]")
     socks = [gate.connect() for _ in range(40)]
     try:

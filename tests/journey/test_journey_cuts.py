@@ -19,7 +19,7 @@ providers:
   sim: {base_url: SIM_URL/v1}
   twin: {base_url: SIM_URL/v1, prices: sim, key: SECRET}
 routing: {policy: policies.weighted, retry: {rounds: 0}, breaker: {failures: 1000}}
-timeouts: {first_byte: 1.5s, idle: 1.5s}
+timeouts: {first_byte: 1.5s, idle: 1.5s, total: 9s}
 models:
   relay: {deployments: [sim/sim-small, {to: twin/sim-small, weight: 0}]}
 limits:
@@ -131,7 +131,7 @@ def test_both_attempts_are_billed_and_booked(way, client):
     """B13: the first provider charges for the prompt and hangs, the second answers: two charges, two entries."""
     slow = "[[sim: slow_headers=2.5]]"
     with pytest.raises(openai.InternalServerError) as raised:
-        client.chat.completions.create(model="relay", messages=said(slow), max_tokens=30)
+        client.chat.completions.create(model="relay", messages=said(slow), max_tokens=30, stream=True)
     lines, bill = books(way, raised.value.response.headers["x-fareway-request-id"])
     assert [line["provider"] for line in lines] == ["sim", "twin"]
     assert len(bill) == 2
@@ -188,17 +188,18 @@ def test_a_provider_that_charges_on_is_heard_to_the_end(way, client):
 
 
 async def test_callers_that_hang_up_before_the_answer(way):
-    """A call that is not streamed and was left: the provider has worked, so it is booked."""
+    """A call that is not streamed is charged in full, whoever leaves: it is read to its end, and booked exactly."""
     async with way.aclient(timeout=0.5) as client:
         with pytest.raises(openai.APITimeoutError):
             await client.chat.completions.create(
                 model="sim/sim-small", messages=said("Slow. [[sim: tps=50 tokens=50]]"), max_tokens=60
             )
+    await asyncio.to_thread(way.rest)
     line = way.entries()[-1]
-    assert line["outcome"] == "hung_up"
     lines, bill = books(way, line["request_id"])
-    assert len(bill) == 1
-    assert spent(lines) <= Decimal(line["entry"]["held_nanos"]) / 10**9
+    assert [charge["ended"] for charge in bill] == ["complete"]
+    assert line["cost_status"] == "exact"
+    assert spent(lines) == billed(bill)
 
 
 async def test_a_caller_that_does_not_read_and_leaves(way):

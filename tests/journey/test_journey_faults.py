@@ -19,7 +19,7 @@ CONFIG = (
     + "".join(f"  {name}: {{base_url: UP_URL/{name}/v1, prices: sim}}\n" for name in NAMES)
     + """
 routing: {policy: policies.weighted, retry: {rounds: 1, budget: 100%}, breaker: {failures: 4, open: 1s}}
-timeouts: {connect: 2s, first_byte: 2s, idle: 2s}
+timeouts: {connect: 2s, first_byte: 2s, idle: 2s, total: 6s}
 models:
   relay: {deployments: [sim/sim-small, {to: twin/sim-small, weight: 0}]}
   rescue: {deployments: [gone/sim-small, {to: sim/sim-small, weight: 0}]}

@@ -7,6 +7,8 @@ import random
 import subprocess
 import sys
 import threading
+from contextlib import suppress
+from pathlib import Path
 from zlib import crc32
 
 import harness
@@ -62,7 +64,9 @@ async def test_an_attempt_that_is_over_stays_over(tmp_path):
 
 
 OPERATIONS = st.lists(
-    st.tuples(st.sampled_from(["open", "extend", "settle", "void", "restart", "move"]), st.integers(0, 5), st.integers(0, 99)),
+    st.tuples(
+        st.sampled_from(["open", "extend", "settle", "void", "restart", "move"]), st.integers(0, 5), st.integers(0, 99)
+    ),
     max_size=40,
 )
 NO_FUSS = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -81,14 +85,13 @@ async def play(folder, operations, segment_bytes):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "SEGMENT_BYTES", segment_bytes)
         journal = Journal(folder, SYNC_NEVER)
-        for number, (what, name, amount) in enumerate(operations):
-            name = f"{name}"
-            if what == "open" and name not in opened:
-                name = f"{name}-{number}"  # Every attempt has a name of its own.
+        for number, (what, word, amount) in enumerate(operations):
+            if what == "open":
+                name = f"{word}-{number}"  # Every attempt has a name of its own.
                 opened[name] = held(name, ("x", amount))
                 await journal.open(opened[name])
                 continue
-            name = next((known for known in opened if known.startswith(name)), None)
+            name = next((known for known in opened if known.startswith(str(word))), None)
             if what == "restart":
                 die(journal)
                 journal = Journal(folder, SYNC_NEVER)
@@ -140,8 +143,9 @@ async def test_cut_at_every_byte_only_the_torn_line_is_lost(tmp_path):
     for size in range(len(whole) + 1):
         path.write_bytes(whole[:size])
         found = replay(module._lines([path]))
-        before = whole[:size].rpartition(b"\n")[0]
-        expected = replay(before.splitlines(keepends=True)[:-1] + [before.rpartition(b"\n")[2] + b"\n"] if before else [])
+        whole_lines = [text for text in whole[:size].splitlines(keepends=True) if text.endswith(b"
+")]
+        expected = replay(whole_lines)
         assert (found.settled, found.unresolved) == (expected.settled, expected.unresolved), size
         assert found.damaged == (size > 0 and not whole[:size].endswith(b"\n")), size
 
@@ -252,8 +256,12 @@ def test_one_journal_is_one_process(tmp_path):
     journal = Journal(tmp_path, SYNC_NEVER)
     with pytest.raises(JournalBusy):
         Journal(tmp_path, SYNC_NEVER)
-    program = f"from pathlib import Path\nfrom gateway.ledger.journal import Journal\nJournal(Path({str(tmp_path)!r}), -1.0)"
-    other = subprocess.run([sys.executable, "-c", program], cwd=harness.ROOT, capture_output=True, text=True, check=False)
+    program = (
+        f"from pathlib import Path\nfrom gateway.ledger.journal import Journal\nJournal(Path({str(tmp_path)!r}), -1.0)"
+    )
+    other = subprocess.run(
+        [sys.executable, "-c", program], cwd=harness.ROOT, capture_output=True, text=True, check=False
+    )
     assert "JournalBusy" in other.stderr
     journal.close()
     Journal(tmp_path, SYNC_NEVER).close()
@@ -366,17 +374,17 @@ def refuse(_):
 
 async def test_handles_of_files_left_behind_are_closed(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "SEGMENT_BYTES", 500)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     journal = Journal(tmp_path, 0.01)
     task = asyncio.create_task(journal.keep_synced())
     for number in range(50):
         journal.settle(entry(f"{number}"))
         journal.moved(len(journal.settled), list(journal.retired))
     await asyncio.sleep(0.1)
-    assert len(os.listdir("/proc/self/fd")) <= before + 4
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 4
     await stop(task)
     journal.close()
-    assert len(os.listdir("/proc/self/fd")) <= before + 1
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
 
 
 async def stop(task):
@@ -493,7 +501,7 @@ async def test_a_disk_that_stays_full_does_not_stop_the_end(tmp_path, monkeypatc
     assert ids(recovered(tmp_path).unresolved) == ["a"], "rather its hold than nothing"
 
 
-async def test_a_real_limit_of_the_system(tmp_path):
+def test_a_real_limit_of_the_system(tmp_path):
     """RLIMIT_FSIZE: the kernel itself writes short and then refuses."""
     program = f"""
 import asyncio, resource, signal, sys
@@ -530,7 +538,9 @@ def small_disk(tmp_path):
     """A file system of 1 MiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
+    )
     if mounted.returncode:
         pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
     yield folder
@@ -541,12 +551,14 @@ async def test_a_real_disk_that_is_full(small_disk):
     journal = Journal(small_disk, SYNC_NEVER)
     await journal.open(held("a", ("x", 10)))
     (ballast := small_disk / "ballast").write_bytes(b"")
-    with ballast.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(b"x" * 4096)
-    with pytest.raises(Unavailable):
+    with suppress(Unavailable):
         for number in range(1000):
             await journal.open(held(f"{number}"))
+    with pytest.raises(Unavailable):
+        await journal.open(held("one more"))
     begun = journal.open_count
     journal.settle(entry("a", ("x", 3)))
     assert_whole_now(journal)

@@ -197,7 +197,7 @@ async def test_no_drift_while_hundreds_settle_move_and_audit_at_once(books, monk
         except LimitReached:
             return
         name = f"r{number}.1"
-        await books.journal.open(held(name, *hold.charges_if_all_is_spent()))
+        await books.journal.open(held(name, *hold.charges_for(hold.fare)))
         await asyncio.sleep(chance.random() / 50)
         if chance.random() < 0.2:
             hold.void()

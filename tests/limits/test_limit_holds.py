@@ -118,11 +118,16 @@ class Books(RuleBasedStateMachine):
                 again()
         assert self.state() == before
 
-    @rule(hold=holds)
-    def what_would_be_charged(self, hold):
-        """If we died now, all that is held would be booked, but for concurrency, which is never spent."""
-        expected = [(a.id, hold.fare.in_unit(a.limit.unit)) for a in self.chain if a.limit.unit is not Unit.CONCURRENT]
-        assert list(hold.charges_for(hold.fare)) == [(name, n) for name, n in expected if n]
+    @rule(hold=holds, fare=fares)
+    def what_would_be_charged(self, hold, fare):
+        """If we died now, all that is held would be booked, or any other fare, but for concurrency, which is never
+        spent. Asking changes nothing."""
+        before = self.state()
+        for cost in (hold.fare, fare, NOTHING):
+            expected = [(a.id, cost.in_unit(a.limit.unit)) for a in self.chain if a.limit.unit is not Unit.CONCURRENT]
+            assert list(hold.charges_for(cost)) == [(name, n) for name, n in expected if n]
+        assert self.state() == before
+        assert not hold.closed
 
     @invariant()
     def books_add_up(self):

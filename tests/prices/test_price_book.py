@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.price import CostStatus
+from gateway.core.usage import Usage
 from gateway.prices import book as book_module
 from gateway.prices.book import PriceBook
 from gateway.prices.bundled import price_book
@@ -14,8 +16,6 @@ from gateway.prices.compose import compose
 from gateway.prices.dated import active, window
 from gateway.prices.feed import Constraint, parse
 from gateway.prices.recent import Recent
-from gateway.core.price import CostStatus
-from gateway.core.usage import Usage
 
 
 def unix(text):

@@ -4,10 +4,10 @@ from datetime import date, datetime
 
 import pytest
 
+from gateway.core.usage import Usage
 from gateway.prices.book import PriceBook
 from gateway.prices.bundled import corrections, snapshot
 from gateway.prices.overrides import OverrideError, read_overrides
-from gateway.core.usage import Usage
 
 NOW = datetime.fromisoformat("2026-11-15T12:00:00+00:00").timestamp()
 

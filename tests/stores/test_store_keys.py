@@ -4,6 +4,8 @@ import stat
 import threading
 
 from gateway.core.caller import Caller, Key
+from gateway.stores.base import Ask
+from gateway.stores.sqlite import SqliteStore
 from gateway.stores.sqlite_keys import PEPPER_BYTES, SqliteKeys, load_pepper
 
 FULL = Key(
@@ -38,6 +40,38 @@ def test_the_version_changes_when_somebody_else_writes(tmp_path):
     assert gateway.find("abc") == FULL
     gateway.close()
     command.close()
+
+
+def test_every_save_changes_the_version_whoever_makes_it_and_all_see_the_same(tmp_path):
+    """Also a save that replaces a key, changes nothing in it, or comes from the connection that looks."""
+    gateway, command = SqliteKeys(tmp_path / "state.db"), SqliteKeys(tmp_path / "state.db")
+    seen = [gateway.version]
+    for keys, key in ((command, FULL), (command, FULL), (gateway, Key("abc", b"new")), (gateway, Key("x", b""))):
+        keys.save(key)
+        seen.append(gateway.version)
+        assert command.version == gateway.version
+    assert len(set(seen)) == len(seen)
+    gateway.close()
+    command.close()
+    again = SqliteKeys(tmp_path / "state.db")
+    assert again.version == seen[-1]
+    again.save(FULL)
+    assert again.version not in seen
+    again.close()
+
+
+async def test_leases_in_the_same_file_and_reading_keys_leave_the_version(tmp_path):
+    """Leases change many times a second; keys would be read anew each time."""
+    keys, store = SqliteKeys(tmp_path / "state.db"), SqliteStore(tmp_path / "state.db")
+    keys.save(FULL)
+    before = keys.version
+    for n in range(3):
+        await store.exchange("a", [Ask("x", 100, n, 60)])
+    await store.sweep(1e12)
+    assert keys.all() == {"abc": keys.find("abc")}
+    assert keys.version == before
+    store.close()
+    keys.close()
 
 
 def test_the_pepper_is_made_once_for_its_owner_only(tmp_path):

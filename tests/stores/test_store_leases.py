@@ -1,6 +1,7 @@
 """One suite over every store of leases: together they never grant more than the limit."""
 
 import sqlite3
+from datetime import datetime
 
 import pytest
 from hypothesis import given, settings
@@ -86,9 +87,29 @@ def store(request, tmp_path):
 
 async def test_a_store_grants_by_the_rule_and_remembers(store):
     assert await store.exchange("a", [Ask("x", 100, 0, 60)]) == [Standing(60, 0)]
+    assert await store.exchange("a", [Ask("x", 100, 10, 160)]) == [Standing(100, 10)]
+    assert await store.exchange("a", [Ask("x", 100, 10, 20)]) == [Standing(20, 10)]
+    assert await store.exchange("a", [Ask("x", 100, 40, 30)]) == [Standing(40, 40)]
+    assert await store.exchange("a", [Ask("x", 100, 5, 0)]) == [Standing(40, 40)]
+
+
+async def test_a_store_that_replicas_share_grants_them_the_limit_together():
+    store = MemoryStore(exclusive=False)
+    assert await store.exchange("a", [Ask("x", 100, 0, 60)]) == [Standing(60, 0)]
     assert await store.exchange("b", [Ask("x", 100, 0, 60)]) == [Standing(40, 0)]
     assert await store.exchange("a", [Ask("x", 100, 10, 20)]) == [Standing(20, 10)]
     assert await store.exchange("b", [Ask("x", 100, 40, 100)]) == [Standing(80, 40)]
+
+
+async def test_in_an_exclusive_store_leases_under_another_name_bind_nobody(tmp_path):
+    """A gateway under a new name must find its whole limit; what the old one spent is in the ledger."""
+    store = SqliteStore(tmp_path / "state.db")
+    assert store.exclusive
+    assert await store.exchange("old", [Ask("x", 100, 30, 100)]) == [Standing(100, 30)]
+    assert await store.exchange("new", [Ask("x", 100, 0, 100)]) == [Standing(100, 0)]
+    assert await store.exchange("new", [Ask("x", 100, 10, 130)]) == [Standing(100, 10)]
+    assert await store.exchange("old", [Ask("x", 100, 0, 0)]) == [Standing(30, 30)]
+    store.close()
 
 
 async def test_records_are_apart_and_answers_come_in_order(store):
@@ -109,7 +130,7 @@ async def test_amounts_up_to_the_largest_limit_are_kept_exactly(store):
 
 
 @settings(max_examples=25, deadline=None)
-@given(steps=st.lists(st.tuples(replicas, st.sampled_from(["x", "y"]), numbers, numbers), max_size=10))
+@given(steps=st.lists(st.tuples(st.just("a"), st.sampled_from(["x", "y"]), numbers, numbers), max_size=10))
 async def test_both_stores_answer_alike(tmp_path_factory, steps):
     folder = tmp_path_factory.mktemp("alike")
     memory, sqlite = MemoryStore(), SqliteStore(folder / "state.db")
@@ -119,13 +140,58 @@ async def test_both_stores_answer_alike(tmp_path_factory, steps):
     sqlite.close()
 
 
+@settings(max_examples=25, deadline=None)
+@given(steps=st.lists(st.tuples(replicas, st.sampled_from(["x", "y"]), numbers, numbers), max_size=10))
+async def test_to_an_exclusive_store_every_replica_is_the_only_one(tmp_path_factory, steps):
+    """Each name is answered as if no other had ever asked."""
+    alone = {name: MemoryStore() for name in "abc"}
+    sqlite = SqliteStore(tmp_path_factory.mktemp("alone") / "state.db")
+    for name, record, spent, want in steps:
+        asks = [Ask(record, 100, spent, want)]
+        assert await sqlite.exchange(name, asks) == await alone[name].exchange(name, asks)
+    sqlite.close()
+
+
 async def test_leases_survive_a_restart(tmp_path):
     first = SqliteStore(tmp_path / "state.db")
     await first.exchange("a", [Ask("x", 100, 30, 60)])
     first.close()
     second = SqliteStore(tmp_path / "state.db")
-    assert await second.exchange("b", [Ask("x", 100, 0, 100)]) == [Standing(40, 0)]
+    assert await second.exchange("a", [Ask("x", 100, 0, 10)]) == [Standing(30, 30)]
     second.close()
+
+
+OLD, NEW = "2026-11-21T09:00:00+00:00", "2026-11-21T10:00:00+00:00"
+BETWEEN = datetime.fromisoformat(NEW).timestamp()
+
+
+async def test_records_of_short_windows_that_are_over_are_swept_away(tmp_path):
+    """Of all replicas; and nothing else, for what is spent in a running window must stay spent."""
+    store = SqliteStore(tmp_path / "state.db")
+    gone = [f"team:a/usd/{span}@{OLD}" for span in ("second", "minute", "hour")] + [f"key:a/b@c/tokens/hour@{OLD}"]
+    kept = [f"team:a/usd/{span}@{OLD}" for span in ("day", "week", "month", "quarter")]
+    kept += [f"team:a/usd/hour@{NEW}", "all/usd/lifetime@always", "all/concurrent/while running@always"]
+    for replica in ("a", "b"):
+        await store.exchange(replica, [Ask(record, 100, 30, 60) for record in gone + kept])
+    assert await store.sweep(BETWEEN) == len(gone)
+    assert await store.sweep(BETWEEN) == 0
+    for replica in ("a", "b"):
+        standings = await store.exchange(replica, [Ask(record, 100, 0, 0) for record in gone + kept])
+        assert standings == [Standing(0, 0)] * len(gone) + [Standing(30, 30)] * len(kept)
+    store.close()
+
+
+@pytest.mark.parametrize("on", ["SELECT", "DELETE"])
+async def test_a_sweep_that_fails_is_unavailable_and_the_next_one_does_it(tmp_path, on):
+    store = SqliteStore(tmp_path / "state.db")
+    record = f"all/usd/hour@{OLD}"
+    await store.exchange("a", [Ask(record, 100, 30, 60)])
+    store._database = Failing(store._database, on)
+    with pytest.raises(Unavailable):
+        await store.sweep(BETWEEN)
+    assert await store.exchange("a", [Ask(record, 100, 0, 0)]) == [Standing(30, 30)]
+    assert await store.sweep(BETWEEN) == 1
+    store.close()
 
 
 class Failing:
@@ -142,6 +208,10 @@ class Failing:
             self.on = "never again"
             raise sqlite3.OperationalError("disk I/O error")
         return self.database.execute(statement, *values)
+
+    def executemany(self, statement, rows):
+        for row in rows:
+            self.execute(statement, row)
 
 
 @pytest.mark.parametrize("on", ["BEGIN", "SELECT", "INSERT", "COMMIT"])

@@ -38,7 +38,9 @@ async def serving(script: Script) -> AsyncIterator[Server]:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                size = next((int(h.split(b":")[1]) for h in head.lower().split(b"\r\n") if h.startswith(b"content-length")), 0)
+                size = next(
+                    (int(h.split(b":")[1]) for h in head.lower().split(b"\r\n") if h.startswith(b"content-length")), 0
+                )
                 known.requests.append(head + await reader.readexactly(size))
                 await script(reader, writer)
                 if writer.is_closing():
@@ -78,8 +80,7 @@ def says(*parts: bytes | float, then: str = "keep") -> Script:
         elif then == "reset":
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
-        elif then == "silence":
-            if await reader.read(1) == b"":
-                raise ConnectionResetError
+        elif then == "silence" and await reader.read(1) == b"":
+            raise ConnectionResetError
 
     return script

@@ -88,7 +88,9 @@ def option(name, nanos=1000):
     """A deployment that holds so much."""
     provider = Provider(name=name, base_url=f"http://{name}", key=f"key-{name}", headers={"x-of": name})
     deployment = Deployment(provider, f"model-{name}")
-    candidate = Candidate(deployment.name, name, deployment.model, "standard", selfhosted=False, cost_likely=None, cost_worst=None)
+    candidate = Candidate(
+        deployment.name, name, deployment.model, "standard", selfhosted=False, cost_likely=None, cost_worst=None
+    )
     fare, worst = Fare(nanos=nanos, tokens=50), Cost(Money.of_nanos(nanos), CostStatus.UNCERTAIN, "price")
     return SimpleNamespace(
         deployment=deployment, candidate=candidate, output_max=10, output_guess=10, price=None,
@@ -152,7 +154,14 @@ def build(tmp_path, monkeypatch):
     roads = []
 
     def make(rounds=0, budget=1.0, limit=10**9, failures_max=100, **says):
-        road = Road(tmp_path / f"{len(roads)}", Wire(**says), rounds=rounds, budget=budget, limit=limit, failures_max=failures_max)
+        road = Road(
+            tmp_path / f"{len(roads)}",
+            Wire(**says),
+            rounds=rounds,
+            budget=budget,
+            limit=limit,
+            failures_max=failures_max,
+        )
         roads.append(road)
         real = asyncio.sleep
 
@@ -421,7 +430,20 @@ async def test_a_deployment_that_is_left_alone_is_passed_over(build):
     road.assert_in_order(*[(OK, 10)] * 3)
 
 
-@pytest.mark.parametrize(("word", "unwell"), [(500, True), (503, True), (401, True), (Unreached("no"), True), (Lost("gone"), True), (LostWaiting("late"), True), (400, False), (404, False), (422, False)])
+@pytest.mark.parametrize(
+    ("word", "unwell"),
+    [
+        (500, True),
+        (503, True),
+        (401, True),
+        (Unreached("no"), True),
+        (Lost("gone"), True),
+        (LostWaiting("late"), True),
+        (400, False),
+        (404, False),
+        (422, False),
+    ],
+)
 async def test_what_counts_against_a_deployment(build, word, unwell):
     """What is wrong with the request says nothing about who was asked."""
     road = build(a=[word])

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.upstream.health import Health, Vitals
+from gateway.upstream import health as health_module
+from gateway.upstream.health import DEPLOYMENTS_MAX, Health, Vitals
 
 
 def broken(now=0.0, failures_max=3, open_s=10.0):
@@ -30,27 +31,32 @@ def test_so_many_failures_in_a_row_open_it_and_one_less_does_not():
 
 def test_after_a_while_one_call_may_try_and_no_second():
     vitals = broken()
-    vitals.begin(10.0)
+    assert vitals.begin(9.9) is False  # Sent all the same, as the last resort: not the one that tries.
+    assert vitals.begin(10.0) is True
     assert not vitals.working(10.0)
-    vitals.leave()
+    assert vitals.begin(10.0) is False
+    vitals.leave(False)
+    assert not vitals.working(10.0)
+    vitals.leave(True)
     assert vitals.working(10.0)
+    assert vitals.begin(10.0) is True
 
 
 def test_a_try_that_succeeds_closes_it():
     vitals = broken()
-    vitals.begin(10.0)
+    probe = vitals.begin(10.0)
     vitals.succeeded()
-    vitals.leave()
-    vitals.begin(10.0)
+    vitals.leave(probe)
+    assert vitals.begin(10.0) is False
     assert vitals.working(10.0)
     assert vitals.failures == 0
 
 
 def test_a_try_that_fails_opens_it_again_for_as_long():
     vitals = broken()
-    vitals.begin(10.0)
+    probe = vitals.begin(10.0)
     vitals.failed(10.0, failures_max=3, open_s=10.0)
-    vitals.leave()
+    vitals.leave(probe)
     assert not vitals.working(19.9)
     assert vitals.working(20.0)
 
@@ -83,10 +89,38 @@ def test_averages_begin_with_the_first_value_and_stay_between_the_least_and_the_
 
 def test_calls_in_flight_are_counted():
     vitals = Vitals()
-    vitals.begin(0.0)
-    vitals.begin(0.0)
-    vitals.leave()
-    assert vitals.in_flight == 1
+    assert [vitals.begin(0.0) for _ in range(3)] == [False] * 3
+    vitals.leave(False)
+    assert vitals.in_flight == 2
+    vitals.leave(False)
+    vitals.leave(False)
+    assert vitals.in_flight == 0
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["begin", "leave", "fail", "succeed", "wait"]), st.integers(0, 5)), max_size=60)
+)
+def test_whatever_comes_no_two_calls_try_at_once(steps):
+    """And once all calls are over, whoever comes after the pause may try."""
+    vitals, now, flying = broken(), 0.0, []
+    for step, n in steps:
+        match step:
+            case "begin":
+                flying.append(vitals.begin(now))
+            case "leave" if flying:
+                vitals.leave(flying.pop(n % len(flying)))
+            case "fail":
+                vitals.failed(now, failures_max=3, open_s=10.0)
+            case "succeed":
+                vitals.succeeded()
+            case "wait":
+                now += n
+        assert vitals.in_flight == len(flying)
+        assert sum(flying) == vitals.probing
+        assert vitals.open_until == 0.0 or not (vitals.probing and vitals.working(now))
+    for probe in flying:
+        vitals.leave(probe)
+    assert vitals.working(now + 10.0)
 
 
 def test_every_deployment_has_vitals_of_its_own_under_the_configured_breaker():
@@ -94,18 +128,69 @@ def test_every_deployment_has_vitals_of_its_own_under_the_configured_breaker():
     assert health.of("a") is health.of("a")
     for _ in range(2):
         health.failed("a", 0.0)
+    health.failed("c", 0.0)
     assert health.of("b").working(0.0)
-    assert health.states(0.0) == {"a": 1, "b": 0}
-    assert health.states(5.0) == {"a": 0, "b": 0}
+    assert health.states(0.0) == {"a": 1, "c": 0}
+    assert health.states(5.0) == {"a": 0, "c": 0}
+
+
+def test_a_gauge_shows_who_failed_once_also_after_it_is_well_again():
+    """A series that vanished would look like one that was never there."""
+    health = Health(failures_max=1, open_s=5.0)
+    health.of("never").succeeded()
+    health.failed("once", 0.0)
+    health.of("once").succeeded()
+    assert health.states(0.0) == {"once": 0}
+
+
+def test_a_look_keeps_nothing():
+    """Policies look at every candidate, and callers can make up names."""
+    health = Health(failures_max=1, open_s=5.0)
+    stranger = health.seen("a")
+    assert stranger.working(0.0)
+    assert (stranger.error_rate, stranger.first_token_ms, stranger.in_flight) == (0.0, None, 0)
+    stranger.failed(0.0, failures_max=1, open_s=5.0)
+    assert health.seen("a").working(0.0)
+    assert len(health._vitals) == 0
+    asked = health.of("a")
+    assert health.seen("a") is asked
+    health.failed("a", 0.0)
+    assert not health.seen("a").working(0.0)
+
+
+def test_vitals_are_kept_of_so_many_and_no_more():
+    """The one asked first goes, but never one with calls in flight."""
+    health = Health(failures_max=1, open_s=5.0)
+    busy = health.of("busy")
+    busy.begin(0.0)
+    for n in range(DEPLOYMENTS_MAX + 50):
+        health.of(f"d{n}").saw_output(n)
+        assert len(health._vitals) <= DEPLOYMENTS_MAX
+    assert health.of("busy") is busy
+    assert health.seen("d50").output_tokens is None
+    assert health.seen("d51").output_tokens == 51
+    assert health.of("d51") is health.seen("d51")
+    assert len(health._vitals) == DEPLOYMENTS_MAX
+
+
+def test_where_all_are_busy_another_is_kept_all_the_same(monkeypatch):
+    monkeypatch.setattr(health_module, "DEPLOYMENTS_MAX", 2)
+    health = Health(failures_max=1, open_s=5.0)
+    for name in "abc":
+        health.of(name).begin(0.0)
+    assert [health.seen(name).in_flight for name in "abc"] == [1, 1, 1]
 
 
 def test_a_call_that_left_before_it_broke_does_not_let_a_second_one_try():
     """Half open means that one may try: an older call coming to its end is not that one."""
     vitals = Vitals()
-    vitals.begin(0.0)
+    old = vitals.begin(0.0)
     for _ in range(3):
         vitals.failed(0.0, failures_max=3, open_s=10.0)
-    vitals.begin(10.0)
+    probe = vitals.begin(10.0)
+    assert (old, probe) == (False, True)
     assert not vitals.working(10.0)
-    vitals.leave()  # The old one, while the try is still under way.
+    vitals.leave(old)  # While the try is still under way.
     assert not vitals.working(10.0)
+    vitals.leave(probe)
+    assert vitals.working(10.0)

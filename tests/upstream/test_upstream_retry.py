@@ -4,17 +4,41 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.upstream.retry import FIRST_WAIT_S, WAIT_S_MAX, RetryBudget, retry_after_s, says_next, wait_s
+from gateway.upstream.retry import (
+    FIRST_WAIT_S,
+    REFUSED_US,
+    WAIT_S_MAX,
+    RetryBudget,
+    retry_after_s,
+    says_next,
+    says_unwell,
+    wait_s,
+)
 
 
 @pytest.mark.parametrize(
-    ("status", "says"), [(s, True) for s in (401, 402, 403, 408, 409, 425, 429, 500, 502, 503, 504, 529)]
+    ("status", "says"), [(s, True) for s in (401, 402, 408, 409, 425, 429, 500, 502, 503, 504, 529)] + [(403, False)]
 )
 def test_another_deployment_may_do_better(status, says):
     assert says_next(status) is says
 
 
-@pytest.mark.parametrize("status", [200, 201, 301, 400, 404, 405, 413, 415, 422, 451, 501])
+def test_only_statuses_about_our_own_key_or_account_are_ours():
+    """A 403 can be a refusal of the prompt: another deployment must not be asked what this one would not answer."""
+    assert {401, 402} == REFUSED_US
+
+
+@pytest.mark.parametrize(
+    ("status", "unwell"),
+    [(s, True) for s in (401, 402, 500, 501, 502, 503, 504, 520, 529, 599)]
+    + [(s, False) for s in (200, 301, 400, 403, 404, 408, 409, 413, 422, 425, 429, 451, 499)],
+)
+def test_a_status_that_the_next_caller_would_meet_too_says_that_a_deployment_is_unwell(status, unwell):
+    """What one caller's request or rate has caused must not open the breaker for all others."""
+    assert says_unwell(status) is unwell
+
+
+@pytest.mark.parametrize("status", [200, 201, 301, 400, 403, 404, 405, 413, 415, 422, 451, 501])
 def test_what_is_about_the_request_itself_is_told_and_not_repeated(status):
     assert not says_next(status)
 

@@ -46,7 +46,12 @@ async def test_a_good_answer(wire):
 
 async def test_connections_are_used_again_after_good_answers(wire):
     chunked = EVENTS + b"4\r\ndata\r\n0\r\n\r\n"
-    for script in (says(GOOD), says(chunked), says(JSON + b"Content-Length: 0\r\n\r\n"), says(GOOD[:40], 0.02, GOOD[40:])):
+    for script in (
+        says(GOOD),
+        says(chunked),
+        says(JSON + b"Content-Length: 0\r\n\r\n"),
+        says(GOOD[:40], 0.02, GOOD[40:]),
+    ):
         async with serving(script) as server:
             for _ in range(5):
                 await asked(wire, server)
@@ -66,7 +71,7 @@ async def test_a_connection_with_an_unread_answer_is_cut(wire):
 async def test_a_cancelled_call_is_cut_too(wire):
     async with serving(says(then="silence")) as server:
         task = asyncio.create_task(post(wire, server.url))
-        while not server.requests:
+        while not server.requests:  # noqa: ASYNC110 - it is a list
             await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -109,7 +114,7 @@ async def test_a_server_that_does_not_accept(wire):
                 other.connect_ex(full.getsockname())
             wire._first_byte_s = 30
             with pytest.raises(Unreached):
-                await asyncio.wait_for(post(wire, "http://127.0.0.1:%d" % full.getsockname()[1]), SLACK_S)
+                await asyncio.wait_for(post(wire, f"http://127.0.0.1:{full.getsockname()[1]}"), SLACK_S)
         finally:
             for other in others:
                 other.close()
@@ -157,7 +162,9 @@ WAITING = {
     "silence": says(then="silence"),
     "half a status line": says(b"HTTP/1.1 2", then="silence"),
     "half a head": says(JSON, then="silence"),
-    "a head that drips": says(*[b for n in range(100) for b in (b"HTTP/1.1 200 OK\r\nx-slow: " if n == 0 else b"x", 0.05)]),
+    "a head that drips": says(
+        *[b for n in range(100) for b in (b"HTTP/1.1 200 OK\r\nx-slow: " if n == 0 else b"x", 0.05)]
+    ),
     "100 for ever": says(*[b for _ in range(100) for b in (b"HTTP/1.1 100 Continue\r\n\r\n", 0.05)]),
 }
 
@@ -203,12 +210,11 @@ async def test_a_body_that_breaks_off_is_lost_and_never_a_clean_end(wire, name):
 
 @pytest.mark.parametrize("name", ["cut between chunks", "shorter than it says"])
 async def test_what_came_before_the_break_is_given_out(wire, name):
-    async with serving(BROKEN[name]) as server:
-        async with await post(wire, server.url) as answer:
-            assert await answer.next_chunk() in (b"data", b"abc")
-            for _ in range(2):  # It stays broken.
-                with pytest.raises(Lost):
-                    await answer.next_chunk()
+    async with serving(BROKEN[name]) as server, await post(wire, server.url) as answer:
+        assert await answer.next_chunk() in (b"data", b"abc")
+        for _ in range(2):  # It stays broken.
+            with pytest.raises(Lost):
+                await answer.next_chunk()
 
 
 async def test_a_body_that_falls_silent_is_lost_waiting(wire):
@@ -282,7 +288,7 @@ async def test_cookies_are_not_kept(wire):
 
 
 async def test_bytes_after_an_answer_are_never_the_next_answer(wire):
-    evil = b'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil'
+    evil = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
     async with serving(says(GOOD + evil)) as server:
         for _ in range(4):
             try:
