@@ -56,9 +56,7 @@ BODIES = {
     "10^5 lists deep where nobody looks": (
         b'{"model":"sim-small","x":' + b"[" * 100_000 + b"]" * 100_000 + b',"messages":' + SAID.encode() + b"}", None,
     ),
-    "10^5 maps deep among the tools": (
-        b'{"model":"sim-small","messages":' + SAID.encode() + b',"tools":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001, None,
-    ),
+    "10^5 maps deep among the tools": (CALL[:-1] + b',"tools":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001, None),
     "10^5 deep and open": (b'{"model":' * 100_000, None),
     "UTF-16": (CALL.decode().encode("utf-16"), None),
 }  # fmt: skip

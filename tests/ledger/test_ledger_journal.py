@@ -143,8 +143,7 @@ async def test_cut_at_every_byte_only_the_torn_line_is_lost(tmp_path):
     for size in range(len(whole) + 1):
         path.write_bytes(whole[:size])
         found = replay(module._lines([path]))
-        whole_lines = [text for text in whole[:size].splitlines(keepends=True) if text.endswith(b"
-")]
+        whole_lines = [text for text in whole[:size].splitlines(keepends=True) if text.endswith(b"\n")]
         expected = replay(whole_lines)
         assert (found.settled, found.unresolved) == (expected.settled, expected.unresolved), size
         assert found.damaged == (size > 0 and not whole[:size].endswith(b"\n")), size
