@@ -21,7 +21,18 @@ OUTPUT_TOKENS_CREDIBLE_MAX = 10_000_000
 """No model generates more. A larger cap passes as it is, and is held for as this one: books have 64 bits."""
 
 _CAP_KEYS = ("max_tokens", "max_completion_tokens")
-_MONEY_KEYS = ("model", "models", "stream", "stream_options", "n", "service_tier", *_CAP_KEYS)
+_MONEY_KEYS = (
+    "model",
+    "models",
+    "stream",
+    "stream_options",
+    "n",
+    "service_tier",
+    *_CAP_KEYS,
+    "modalities",
+    "reasoning_effort",
+    "reasoning",
+)
 _PLAIN_PARTS = frozenset({"", "text", "image_url", "input_audio", "refusal"})
 """Parts whose tokens the bytes or a table bound. Any other (a file, a video) is held for as a file."""
 

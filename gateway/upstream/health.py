@@ -88,7 +88,7 @@ class Health:
         vitals = self._vitals.get(deployment)
         if vitals is None:
             if len(self._vitals) >= DEPLOYMENTS_MAX:  # Callers can name any model of a provider.
-                idle = (name for name, vitals in self._vitals.items() if not vitals.in_flight)
+                idle = (name for name, v in self._vitals.items() if not v.in_flight and not v.open_until)
                 self._vitals.pop(next(idle, ""), None)
             vitals = self._vitals[deployment] = Vitals()
         return vitals
