@@ -13,7 +13,7 @@ run: $(VENV)/.installed ## install what is missing and start the gateway on 127.
 
 test: $(VENV)/.dev ## set up what the tests need, and run them
 	@scripts/setup-tests.sh
-	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='gateway/core/*,gateway/dialects/*,gateway/limits/*,policies/*'
 
 check: lint types contracts test ## everything that must hold before a change lands

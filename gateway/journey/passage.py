@@ -73,6 +73,7 @@ class Passage:
     tokens: Tokens
     monotonic: Callable[[], float]  # For durations, in seconds.
     first_token_ms: int | None = None
+    behind: bool = False  # More had been sent than we read before we hung up.
 
     def read_report(self, message: bytes) -> Report:
         """What a whole answer says about itself."""

@@ -123,7 +123,7 @@ async def _settle(passage: Passage, watch: StreamWatch, outcome: Outcome) -> Non
     seen = watch.text_bytes and (watch.shows_reasoning or not passage.option.may_reason_unseen)
     if watch.complete and watch.report.usage is not None:
         passage.settle(outcome, status, watch.report, watch.report.usage)
-    elif seen or watch.complete:
+    elif (seen and not passage.behind) or watch.complete:
         passage.settle(outcome, status, watch.report, await passage.estimate(watch))
     else:
         passage.booking.settle_in_full(outcome, status)
@@ -151,9 +151,10 @@ async def _abort(passage: Passage, watch: StreamWatch) -> None:
                 pauses += 1
                 continue
             if not chunk:
-                break
+                return
             watch.feed(chunk)
             pauses = 0 if len(chunk) > BACKLOG_BYTES else pauses + 1
+        passage.behind = pauses < PAUSES
     passage.answer.close()
 
 

@@ -99,7 +99,7 @@ class Wire:
         self._first_byte_s = first_byte_s
         self._total_s = total_s
         self._idle_s = idle_s
-        timeout = aiohttp.ClientTimeout(total=total_s, sock_connect=connect_s, ceil_threshold=1e9)
+        timeout = aiohttp.ClientTimeout(total=total_s, connect=connect_s, ceil_threshold=1e9)
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_CONNECTION_S)
         self._session = aiohttp.ClientSession(
             connector=connector,

@@ -24,7 +24,7 @@ class Booking:
 def growing(first=100, most=1000, allowed=10**9):
     booking = Booking(allowed)
     option = SimpleNamespace(
-        output_max=most, worst=lambda request, output, count=0: (Fare(nanos=output, tokens=output), None)
+        output_max=most, worst=lambda request, for_money, for_count: (Fare(nanos=for_money, tokens=for_count), None)
     )
     question = SimpleNamespace(output_first=lambda option: first, output_held=lambda option: first, request=None)
     passage = SimpleNamespace(option=option, question=question, booking=booking)

@@ -367,23 +367,28 @@ async def test_a_disk_that_cannot_sync_for_a_while_is_asked_again(tmp_path, monk
     journal.close()
 
 
+def handles():
+    """How many files this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def refuse(_):
     raise OSError(errno.EIO, "Input/output error")
 
 
 async def test_handles_of_files_left_behind_are_closed(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "SEGMENT_BYTES", 500)
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = handles()
     journal = Journal(tmp_path, 0.01)
     task = asyncio.create_task(journal.keep_synced())
     for number in range(50):
         journal.settle(entry(f"{number}"))
         journal.moved(len(journal.settled), list(journal.retired))
     await asyncio.sleep(0.1)
-    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 4
+    assert handles() <= before + 4
     await stop(task)
     journal.close()
-    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
+    assert handles() <= before + 1
 
 
 async def stop(task):
