@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from gateway.core.errors import BadRequest
 
@@ -52,7 +53,7 @@ def find_string(body: bytes, key: str) -> Span:
 
 def refuse_twins(body: bytes, keys: tuple[str, ...]) -> None:
     """Raise BadRequest if one of the top-level keys stands there twice: parsers disagree on which one counts."""
-    if all(body.count(b'"%b"' % key.encode()) <= 1 for key in keys) and not _hides_letters(body):
+    if all(body.count(quoted) <= 1 for quoted in _quoted(keys)) and not _hides_letters(body):
         return
     seen = set()
     for quoted, _, _ in _members(body):
@@ -80,6 +81,11 @@ def append(body: bytes, key: str, value: bytes) -> bytes:
     end = body.rindex(b"}")
     comma = b"" if body[:end].rstrip().endswith(b"{") else b","
     return b'%b%b"%b":%b%b' % (body[:end], comma, key.encode(), value, body[end:])
+
+
+@cache
+def _quoted(keys: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(b'"%b"' % key.encode() for key in keys)
 
 
 def _members(body: bytes) -> Iterator[tuple[bytes, int, int]]:

@@ -110,7 +110,8 @@ class Front:
         arrived = self.pipeline.monotonic()
         if not self.ready():
             raise Unavailable("The gateway is starting or stopping.")
-        self.pipeline.tenants.identify(request.headers, self.pipeline.clock())  # Strangers send no bodies.
+        if not request.content.is_eof():  # What came with the head is read. More is taken from no stranger.
+            self.pipeline.tenants.identify(request.headers, self.pipeline.clock())
         body = await read_body(request, bytes_max=self.body_bytes_max, stall_s=self.body_stall_s)
         call = Call(call_id, dialect, request.headers, body, arrived)
         try:

@@ -7,7 +7,7 @@ ledger still gets an entry, with what was saved.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -54,6 +54,10 @@ class Asker:
 
 
 Found = Stored | Flight
+Looking = AbstractAsyncContextManager[tuple[Found | None, Flight | None]]
+
+NOT_LOOKING: Looking = nullcontext((None, None))
+"""For a call that uses no cache: nothing found, and no flight to feed."""
 
 
 class Answered:
@@ -65,15 +69,15 @@ class Answered:
         self._books = books
         self._metrics = metrics
 
-    @asynccontextmanager
-    async def looking(
-        self, headers: Mapping[str, str], key: Key, asked: Question
-    ) -> AsyncIterator[tuple[Found | None, Flight | None]]:
+    def looking(self, headers: Mapping[str, str], key: Key, asked: Question) -> Looking:
         """An answer or a call to listen to, if there is one; else, where the cache is used, the flight to feed."""
         use = cache_use(headers, key)
-        if use is CacheUse.BYPASS:
-            yield None, None
-            return
+        return NOT_LOOKING if use is CacheUse.BYPASS else self._looking(use, key, asked)
+
+    @asynccontextmanager
+    async def _looking(
+        self, use: CacheUse, key: Key, asked: Question
+    ) -> AsyncIterator[tuple[Found | None, Flight | None]]:
         name = question(key.id, asked.dialect.name, asked.body)
         found = await self._find(name) if use is CacheUse.USE else None
         if found is not None:

@@ -97,7 +97,6 @@ class Wire:
 
     def __init__(self, *, connect_s: float, first_byte_s: float, idle_s: float, total_s: float) -> None:
         self._first_byte_s = first_byte_s
-        self._total_s = total_s
         self._idle_s = idle_s
         timeout = aiohttp.ClientTimeout(total=total_s, connect=connect_s, ceil_threshold=1e9)
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_CONNECTION_S)
@@ -115,10 +114,14 @@ class Wire:
 
         Raises Unreached, Lost or LostWaiting.
         """
-        sent = dict(headers) | {"Accept-Encoding": "identity"}
+        sent = {**headers, "Accept-Encoding": "identity"}
+        asked = self._session.post(url, data=body, headers=sent, allow_redirects=False)
         try:
-            async with asyncio.timeout(self._first_byte_s if streams else self._total_s):
-                response = await self._session.post(url, data=body, headers=sent, allow_redirects=False)
+            if streams:
+                async with asyncio.timeout(self._first_byte_s):
+                    response = await asked
+            else:
+                response = await asked  # Within the session's own total time.
         except aiohttp.ClientConnectorError as error:
             raise Unreached("The provider cannot be reached.") from error
         except aiohttp.ConnectionTimeoutError as error:
