@@ -26,7 +26,7 @@ BODY = b'{"model": "sim-small", "messages": [{"role": "user", "content": "Hello!
 
 def first_answer(clone: Path, home: Path) -> float:
     """Seconds from `make run` to the first answered call."""
-    log = home / "log.txt"
+    log = home.with_suffix(".log")
     began = time.monotonic()
     with log.open("wb") as file:
         environ = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
@@ -82,12 +82,11 @@ def size_mb(folder: Path) -> float:
 
 def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="fareway-first-run-"))
-    clone, home = folder / "fareway", folder / "home"
-    home.mkdir()
+    clone = folder / "fareway"
     try:
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-        seconds = first_answer(clone, home)
-        again = first_answer(clone, Path(tempfile.mkdtemp(dir=folder)))
+        seconds = first_answer(clone, folder / "home")
+        again = first_answer(clone, folder / "another-home")
         install_seconds, install_mb = installation(clone, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

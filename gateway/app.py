@@ -81,6 +81,7 @@ class Gateway:
         await self._stack.aclose()
 
     async def _start(self) -> None:
+        self.settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not self.settings.providers:
             self.settings = await self._with_simulator(self.settings)
         settings = self.settings
