@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import types
@@ -10,6 +11,7 @@ import pytest
 from harness import ROOT
 
 from gateway.catalog.providers import KNOWN
+from gateway.config.json_schema import json_schema
 from gateway.config.schema import FarewayFile
 from gateway.core import errors
 from gateway.core.entry import Outcome
@@ -62,3 +64,8 @@ def test_every_provider_and_quirk_is_documented():
         if provider.name != "sim":
             assert f"`{provider.name}` | `{provider.key_env}`" in documented
             assert all(f"`{quirk}`" in documented for quirk in provider.quirks)
+
+
+def test_the_schema_for_editors_is_the_one_that_is_checked():
+    """`fareway schema > fareway.schema.json` after a change of the configuration."""
+    assert json.loads((ROOT / "fareway.schema.json").read_text()) == json_schema()
