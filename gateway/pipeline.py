@@ -88,8 +88,18 @@ class Pipeline:
                         cache = "off" if flight is None else "miss"
                         return self._headers(call, key, entry, answer, cache, upstream_s=received - left)
 
-                    way = (question, option, answer, booking, client, headers, flight)
-                    await carry(Passage(*way, self.tokens, self.monotonic))
+                    passage = Passage(
+                        question=question,
+                        option=option,
+                        answer=answer,
+                        booking=booking,
+                        client=client,
+                        headers=headers,
+                        flight=flight,
+                        tokens=self.tokens,
+                        monotonic=self.monotonic,
+                    )
+                    await carry(passage)
 
     def _understand(self, call: Call, key: Key) -> Question:
         facts = call.dialect.read(call.body)

@@ -27,7 +27,7 @@ class Stored:
     until: float  # Unix seconds.
 
 
-def question(key_id: str, dialect: str, body: bytes) -> bytes:
+def fingerprint(key_id: str, dialect: str, body: bytes) -> bytes:
     """Names one question of one key. Lengths are part of it, so that no two can run together."""
     digest = hashlib.sha256()
     for part in (key_id.encode(), dialect.encode(), body):

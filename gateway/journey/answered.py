@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from msgspec.structs import replace
 
-from gateway.cache.exact import ExactCache, Stored, question
+from gateway.cache.exact import ExactCache, Stored, fingerprint
 from gateway.cache.flights import Flight, Flights
 from gateway.core.caller import Key
 from gateway.core.entry import Entry, Outcome
@@ -78,7 +78,7 @@ class Answered:
     async def _looking(
         self, use: CacheUse, key: Key, asked: Question
     ) -> AsyncIterator[tuple[Found | None, Flight | None]]:
-        name = question(key.id, asked.dialect.name, asked.body)
+        name = fingerprint(key.id, asked.dialect.name, asked.body)
         found = await self._find(name) if use is CacheUse.USE else None
         if found is not None:
             self._metrics.count("fareway_cache", "hit" if isinstance(found, Stored) else "joined")

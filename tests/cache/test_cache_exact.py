@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cache.exact import ANSWER_BYTES_ASIDE, ANSWER_BYTES_MAX, ExactCache, question
+from gateway.cache.exact import ANSWER_BYTES_ASIDE, ANSWER_BYTES_MAX, ExactCache, fingerprint
 from gateway.core.caller import Caller
 from gateway.core.entry import Entry, Outcome
 from gateway.core.price import UNPRICED
@@ -30,12 +30,17 @@ parts = st.tuples(st.text(max_size=4), st.text(max_size=4), st.binary(max_size=4
 
 @given(parts, parts)
 def test_two_questions_are_the_same_only_if_key_dialect_and_body_are(one, other):
-    assert (question(*one) == question(*other)) == (one == other)
+    assert (fingerprint(*one) == fingerprint(*other)) == (one == other)
 
 
 def test_parts_of_a_question_cannot_run_together():
     """What one tenant moves from the name of its key into its body must not meet another tenant's answer."""
-    names = {question("ab", "c", b"d"), question("a", "bc", b"d"), question("a", "b", b"cd"), question("", "ab", b"cd")}
+    names = {
+        fingerprint("ab", "c", b"d"),
+        fingerprint("a", "bc", b"d"),
+        fingerprint("a", "b", b"cd"),
+        fingerprint("", "ab", b"cd"),
+    }
     assert len(names) == 4
 
 
