@@ -8,10 +8,10 @@ The whole life of a call is inside `serve`, so that leaving it, however that hap
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.core.caller import Key
@@ -36,8 +36,7 @@ from gateway.upstream.headers import for_caller, for_provider
 from gateway.upstream.wire import Answer
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """What arrived, before we understand it."""
 
     id: str
@@ -122,7 +121,7 @@ class Pipeline:
         countable = question.dialect.countable(question.body)
         exact = max([await self.tokens.count(countable, m) for m in self.router.models(question.request.facts.model)])
         request = replace(question.request, input_tokens=min(exact, question.request.input_tokens), input_exact=True)
-        question = dataclasses.replace(question, request=request)
+        question = replace(question, request=request)
         return question, await self._decide_and_hold(booking, key, question)
 
     async def _decide_and_hold(self, booking: Booking, key: Key, question: Question) -> Chosen:

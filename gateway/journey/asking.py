@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gateway.core.entry import Outcome
 from gateway.core.errors import BadRequest, GatewayError, LimitReached, Unavailable, UpstreamError
@@ -35,8 +36,7 @@ class Redirected(UpstreamError):
     """The provider sent us elsewhere, which is never followed: its base_url is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """One attempt that was answered."""
 
     option: Option

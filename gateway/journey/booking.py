@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.core.caller import Caller
@@ -42,8 +43,7 @@ class Books:
     booked: Callable[[Entry], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Trip:
+class Trip(Struct, frozen=True):
     """What all entries of one request have in common."""
 
     request_id: str

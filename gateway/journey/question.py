@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gateway.core.errors import BadRequest
 from gateway.core.limit import Fare, HoldMode
@@ -17,8 +18,7 @@ FARE_CREDIBLE_MAX = Money.usd(100_000)
 """No single call costs more. One that could is a mistake or an attack, and the books have 64 bits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """One call, understood."""
 
     request: Request

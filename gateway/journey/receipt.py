@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
 
 from gateway.core.entry import Entry, Outcome
 from gateway.core.money import Money
@@ -15,8 +16,7 @@ TEXT_MAX = 300
 """Characters of one header's value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True):
     """One answer's headers. For a stream they leave before the cost is known: then they tell what is held."""
 
     entry: Entry  # Settled, or the draft of a stream that has just begun.

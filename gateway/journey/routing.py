@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from gateway import tokens
 from gateway.catalog.catalog import AUTO, Catalog
@@ -33,8 +34,7 @@ BYTES_PER_TOKEN = 4
 """For guessing, never for holding: the median over prose and code is a little above four."""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """One candidate with what stands behind it."""
 
     deployment: Deployment
@@ -80,8 +80,7 @@ class Option:
         return self.price
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """A plan, first choice first, and the policy's reason for it."""
 
     plan: tuple[Option, ...]
