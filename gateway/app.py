@@ -210,7 +210,8 @@ class Gateway:
                 await self.store.sweep(self._clock() - RECORDS_KEPT_S)
 
     async def _move_the_rest(self) -> None:
-        await self.mover.move()
+        with suppress(Unavailable):  # The journal keeps it for the next start.
+            await self.mover.move()
 
     async def _with_simulator(self, settings: Settings) -> Settings:
         """Nothing is configured: the built-in simulator answers, on a port of its own."""
@@ -226,7 +227,7 @@ class Gateway:
             event = b"event: settled\ndata: %b\n\n" % msgspec.json.encode(document(entry))
             self.live.publish(entry.caller.key_id, event)
         if entry.cost.status is CostStatus.UNCERTAIN and entry.outcome is Outcome.OK:
-            self.metrics.count("fareway_usage_mended", entry.provider)
+            self.metrics.count("fareway_uncertain", entry.provider)
         self._learn(entry)
 
     def _learn(self, entry: Entry) -> None:

@@ -22,6 +22,7 @@ from gateway.app import Gateway
 from gateway.cli.settings import Unusable, config_path, settings
 from gateway.config.settings import Settings
 from gateway.core.caller import Caller, Key
+from gateway.core.errors import Unavailable
 from gateway.ledger.journal import JournalBusy
 from gateway.simulator import Settings as SimulatorSettings
 from gateway.simulator import start as start_simulator
@@ -113,9 +114,7 @@ async def _until_told(work: Callable[[asyncio.Event], Awaitable[int]]) -> int:
         loop.add_signal_handler(number, stop.set)
     try:
         return await work(stop)
-    except OSError as error:
-        raise Unusable(f"cannot start: {error}") from None
-    except (JournalBusy, sqlite3.Error) as error:
+    except (OSError, JournalBusy, Unavailable, sqlite3.Error) as error:
         raise Unusable(f"cannot start: {error}") from None
 
 

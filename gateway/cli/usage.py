@@ -32,10 +32,13 @@ DIMENSIONS = {
     "hour": "strftime('%Y-%m-%dT%H:00Z', at, 'unixepoch')",
 }
 _FIGURES = ("calls", "input_tokens", "cached_tokens", "output_tokens", "cost_usd", "unpriced_calls", "saved_usd")
+_HALF = 10**6
+"""Pico-dollars are summed in two halves: together they may pass the 64 bits that SQLite sums with."""
+
 _QUERY = """
 SELECT {dimensions}, count(*), sum(input_tokens), sum(cached_tokens), sum(output_tokens),
-    coalesce(sum(cost_picos), 0), sum(cost_picos IS NULL), sum(saved_nanos)
-FROM entries WHERE at >= ? AND at < ? GROUP BY {positions} ORDER BY coalesce(sum(cost_picos), 0) DESC, {positions}
+    sum(cost_picos / {half}), sum(cost_picos IS NULL), sum(saved_nanos), sum(cost_picos % {half})
+FROM entries WHERE at >= ? AND at < ? GROUP BY {positions} ORDER BY total(cost_picos) DESC, {positions}
 """
 
 
@@ -75,14 +78,16 @@ def report(database: sqlite3.Connection, names: list[str], since: float, until: 
     """One row for each combination of these dimensions, dearest first. Raises sqlite3.Error."""
     dimensions = ", ".join(DIMENSIONS[name] for name in names)
     positions = ", ".join(str(i + 1) for i in range(len(names)))
-    query = _QUERY.format(dimensions=dimensions, positions=positions)
+    query = _QUERY.format(dimensions=dimensions, positions=positions, half=_HALF)
     return [_row(names, values) for values in database.execute(query, (since, until))]
 
 
 def _row(names: list[str], values: tuple[Any, ...]) -> dict[str, object]:
-    row: dict[str, object] = dict(zip((*names, *_FIGURES), values, strict=True))
-    row["cost_usd"] = Money(int(values[-3])).decimal
-    row["saved_usd"] = Money.of_nanos(int(values[-1])).decimal
+    *shown, low = values
+    row: dict[str, Any] = dict(zip((*names, *_FIGURES), shown, strict=True))
+    high = row["cost_usd"]
+    row["cost_usd"] = None if high is None else Money(high * _HALF + low).decimal  # None: all of them unpriced.
+    row["saved_usd"] = Money.of_nanos(row["saved_usd"]).decimal
     return row
 
 

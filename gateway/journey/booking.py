@@ -119,11 +119,6 @@ class Booking:
         return self._book(replace(self._fare, concurrent=0), outcome=outcome, status=status)
 
     @property
-    def held_nanos(self) -> int:
-        """What is set aside now, in nano-dollars."""
-        return self._hold.fare.nanos if self._hold else 0
-
-    @property
     def draft(self) -> Entry:
         """The attempt under way, as it would be booked if we died now."""
         assert self._draft is not None

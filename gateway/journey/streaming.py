@@ -134,12 +134,12 @@ async def _leave(passage: Passage, watch: StreamWatch) -> None:
     if passage.listened or passage.option.deployment.provider.bills_after_abort:
         await _drain(passage, watch)
     else:
-        await _abort(passage, watch)
+        await _catch_up(passage, watch)
     passage.answer.close()
 
 
-async def _abort(passage: Passage, watch: StreamWatch) -> None:
-    """Hang up on the provider. A caller that reads slowly may be far behind it, and what it has sent is charged."""
+async def _catch_up(passage: Passage, watch: StreamWatch) -> None:
+    """Read what has come before hanging up: a slow caller may be far behind, and what was sent is charged."""
     deadline = passage.monotonic() + CATCH_UP_S_MAX
     pauses = 0
     with suppress(Lost):
@@ -155,7 +155,6 @@ async def _abort(passage: Passage, watch: StreamWatch) -> None:
             watch.feed(chunk)
             pauses = 0 if len(chunk) > BACKLOG_BYTES else pauses + 1
         passage.behind = pauses < PAUSES
-    passage.answer.close()
 
 
 async def _drain(passage: Passage, watch: StreamWatch) -> None:

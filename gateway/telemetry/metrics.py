@@ -147,7 +147,10 @@ _COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fareway_fallbacks": ("Attempts that failed before another one answered.", ()),
     "fareway_cache": ("Calls of keys that use the cache.", ("result",)),
     "fareway_unpriced": ("Calls whose cost nobody knows.", ("model",)),
-    "fareway_usage_mended": ("Usage that contradicted itself and was clamped.", ("provider",)),
+    "fareway_uncertain": (
+        "Answers whose usage contradicted itself, or whose tier or alias has no price.",
+        ("provider",),
+    ),
 }
 
 _HELP = {
