@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from gateway.core.entry import Entry, Outcome
 from gateway.core.money import Money
-from gateway.core.price import CostStatus
+from gateway.core.price import Cost, CostStatus
 
 TEXT_MAX = 300
 """Characters of one header's value."""
@@ -89,11 +89,7 @@ def document(entry: Entry) -> dict[str, Any]:
         },
         "cost_usd": None if cost.total is None else cost.total.decimal,
         "cost_status": cost.status,
-        "cost_parts_usd": {
-            "input": cost.input.decimal,
-            "cache": cost.cache.decimal,
-            "output": cost.output.decimal,
-        },
+        "cost_parts_usd": _parts(cost),
         "price_id": cost.price_id,
         "held_usd": Money.of_nanos(entry.held_nanos).decimal,
         "saved_usd": Money.of_nanos(entry.saved_nanos).decimal,
@@ -102,6 +98,13 @@ def document(entry: Entry) -> dict[str, Any]:
         "attempts": list(entry.attempts),
         "charges": dict(entry.charges),
     }
+
+
+def _parts(cost: Cost) -> dict[str, str] | None:
+    """The cost by what it was for; None where that is not known, as for a call booked at all that it held."""
+    if cost.total != cost.input + cost.cache + cost.output:
+        return None
+    return {"input": cost.input.decimal, "cache": cost.cache.decimal, "output": cost.output.decimal}
 
 
 def request_document(entries: Sequence[Entry]) -> dict[str, Any]:

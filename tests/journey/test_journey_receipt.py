@@ -102,3 +102,9 @@ def test_a_request_costs_what_its_attempts_cost_together():
 
 def test_a_request_with_one_unpriced_attempt_has_no_known_cost():
     assert request_document([entry(), entry(id="r.2", cost=UNPRICED)])["cost_usd"] is None
+
+
+def test_parts_that_nobody_knows_are_not_told_as_zero():
+    """A call booked at all that it held has a total and no parts; an unpriced one has neither."""
+    assert document(entry(cost=Cost(Money.usd("0.5"), CostStatus.UNCERTAIN)))["cost_parts_usd"] is None
+    assert document(entry(cost=UNPRICED))["cost_parts_usd"] is None
