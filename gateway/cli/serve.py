@@ -108,10 +108,14 @@ async def _gateway(found: Settings, file: Path | None) -> int:
 
 
 async def _until_told(work: Callable[[asyncio.Event], Awaitable[int]]) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def told(*_: object) -> None:
+        with contextlib.suppress(RuntimeError):  # The loop is closed: told again at the very end.
+            loop.call_soon_threadsafe(stop.set)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        signal.signal(number, told)  # Not the loop's own, which would end, and let a signal kill, before the process.
     try:
         return await work(stop)
     except (OSError, JournalBusy, Unavailable, sqlite3.Error) as error:
@@ -124,7 +128,11 @@ def _run(work: Callable[[], Any]) -> int:
         import uvloop  # noqa: PLC0415 - it does not exist on every platform
 
         runner = uvloop
-    return int(runner.run(work()))
+    try:
+        return int(runner.run(work()))
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # It is ending: the interpreter's own end is not to be cut short.
 
 
 def _first_keys(found: Settings) -> tuple[str, str] | None:

@@ -1,7 +1,9 @@
 """What a running gateway shows of itself, and how it stops."""
 
 import http.client
+import itertools
 import json
+import signal
 import threading
 import time
 import urllib.error
@@ -172,6 +174,20 @@ def test_told_to_stop_it_lets_calls_end(tmp_path):
         assert spent(lines) == billed(bill)
         assert {line["outcome"] for line in lines} == {"ok"}
         assert list((home / "journal").glob("*.journal")) == [], "nothing is left to be recovered"
+
+
+def test_told_to_stop_again_and_again_it_still_ends_in_order(tmp_path):
+    """A second signal finds it at any point of its end, the interpreter's included, and changes nothing."""
+    with road(tmp_path) as way, way.client() as client:
+        client.chat.completions.create(model="sim-small", messages=said("Once."))
+        for number in itertools.cycle((signal.SIGTERM, signal.SIGINT)):
+            if way.gate.process.poll() is not None:
+                break
+            way.gate.process.send_signal(number)
+            time.sleep(0.0005)
+        assert way.gate.process.returncode == 0
+        assert "Traceback" not in way.gate.stderr
+        assert list((way.gate.home / "journal").glob("*.journal")) == []
 
 
 def test_started_again_it_knows_everything(tmp_path):
