@@ -8,6 +8,7 @@
   - Forbidden               403  this key may not do that
   - NotFound                404  no such path or thing
     · UnknownModel          404
+  - MethodNotAllowed        405  the path is right, the method is not
   - LimitReached            429  a budget or rate limit refused; says which, and when it resets
   - Unavailable             503  we cannot do our part now: store, journal, no working deployment
     · NoPrice               503  a hard budget needs a price and there is none
@@ -83,6 +84,17 @@ class UnknownModel(NotFound):
     """No deployment serves this name."""
 
     code = "model_not_found"
+
+
+class MethodNotAllowed(GatewayError):
+    """The path is right, the method is not. `allowed` are those that are."""
+
+    status = 405
+    code = "method_not_allowed"
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__(f"This path takes {' or '.join(allowed)}.")
+        self.allowed = allowed
 
 
 class Reason(StrEnum):

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from gateway.catalog.catalog import Catalog
 from gateway.core.entry import Entry
-from gateway.core.errors import BadRequest, Forbidden, GatewayError, LimitReached, NotFound, Unavailable
+from gateway.core.errors import Forbidden, GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
 from gateway.dialects.base import Dialect
 from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dialects.openai_embeddings import OpenAIEmbeddings
@@ -34,6 +34,7 @@ DIALECTS: dict[str, Dialect] = {
     "/v1/embeddings": OpenAIEmbeddings(),
 }
 _REQUESTS = "/v1/requests/"
+_LIVE = "/live"
 _APPROVE = "/admin/v1/prices/approve"
 
 # Unique for ever, and cheap: random for the process, counted within it. Nobody is let in by guessing one.
@@ -80,19 +81,23 @@ class Front:
             return error_response(GatewayError("Something went wrong in the gateway."), call_id)
 
     def _route(self, request: web.BaseRequest, call_id: str, client: HttpClient) -> Answer:
-        method, path = request.method, request.path
-        if (dialect := DIALECTS.get(path)) is not None and method == "POST":
+        path = request.path
+        if (dialect := DIALECTS.get(path)) is not None:
+            _only(request, "POST")
             return self._serve(request, call_id, dialect, client)
-        if method == "POST" and path == _APPROVE:
+        if (page := self._pages.get(path)) is not None:
+            _only(request, "GET", "HEAD")
+            return page(request)
+        if path.startswith(_REQUESTS):
+            _only(request, "GET", "HEAD")
+            return self._one_request(request, path.removeprefix(_REQUESTS))
+        if path == _LIVE:
+            _only(request, "GET")
+            return self._live(request)
+        if path == _APPROVE:
+            _only(request, "POST")
             return self._approve(request)
-        if method == "GET":
-            if path.startswith(_REQUESTS):
-                return self._one_request(request, path.removeprefix(_REQUESTS))
-            if (handler := self._pages.get(path)) is not None:
-                return handler(request)
-        if path in DIALECTS or path in self._pages:
-            return _raise(BadRequest(f"{method} is not what this path takes."))
-        return _raise(NotFound("There is nothing at this path."))
+        raise NotFound("There is nothing at this path.")
 
     @property
     def _pages(self) -> dict[str, Callable[[web.BaseRequest], Answer]]:
@@ -100,7 +105,6 @@ class Front:
             "/healthz": self._healthz,
             "/readyz": self._readyz,
             "/metrics": self._metrics,
-            "/live": self._live,
             "/v1/models": self._models,
         }
 
@@ -182,8 +186,9 @@ async def _next_event(events: asyncio.Queue[bytes | None]) -> bytes | None:
         return b": still here\n\n"
 
 
-async def _raise(error: GatewayError) -> web.StreamResponse:
-    raise error
+def _only(request: web.BaseRequest, *methods: str) -> None:
+    if request.method not in methods:
+        raise MethodNotAllowed(methods)
 
 
 def _json(value: object) -> web.Response:
@@ -197,6 +202,8 @@ def error_response(error: GatewayError, call_id: str) -> web.Response:
         headers["Retry-After"] = str(error.retry_after_s)
     if error.retryable is not None:
         headers["x-should-retry"] = "true" if error.retryable else "false"
+    if isinstance(error, MethodNotAllowed):
+        headers["Allow"] = ", ".join(error.allowed)
     if isinstance(error, LimitReached):
         headers["x-fareway-budget-scope"] = error.refusal.node
         headers["x-fareway-limit-reason"] = error.refusal.reason
