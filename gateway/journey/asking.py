@@ -44,6 +44,44 @@ class Turn(Struct, frozen=True):
     probe: bool  # It tried a deployment that had been left alone.
 
 
+class Failures:
+    """What went wrong on the way through the plan, and whether more should be tried. Decides only."""
+
+    def __init__(self) -> None:
+        self._said: GatewayError | None = None  # What counts of all that was said: the newest word of a provider.
+        self._refused: ProviderRefused | None = None  # The newest of this round.
+        self._rounds = 0
+        self._lost = 0
+
+    def add(self, error: GatewayError) -> None:
+        """An attempt failed, or could not be made."""
+        if isinstance(error, UpstreamError) or self._said is None:
+            self._said = error
+        if isinstance(error, ProviderRefused):
+            self._refused = error
+        self._lost += isinstance(error, Lost)
+
+    @property
+    def final(self) -> bool:
+        """Whether no other attempt may be made."""
+        refused_for_good = isinstance(self._said, ProviderRefused) and not says_next(self._said.status)
+        return refused_for_good or self._lost >= LOST_MAX
+
+    @property
+    def told(self) -> GatewayError:
+        """What the caller may see: not that our key or account at the provider was refused."""
+        assert self._said is not None, "a plan is never empty"
+        if isinstance(self._said, ProviderRefused) and self._said.status in REFUSED_US:
+            return UpstreamError("The provider refused the gateway's own credentials or account.")
+        return self._said
+
+    def wait_s(self, now: float) -> float | None:
+        """All of the plan failed: how long to wait before going through it again; None if it is not worth it."""
+        asked_s = retry_after_s(self._refused.headers, now) if self._refused is not None else None
+        self._rounds, self._refused = self._rounds + 1, None
+        return None if self._lost else wait_s(self._rounds, asked_s)
+
+
 class Asking:
     """Asks providers. `rounds`: how often to go through the plan again when all of it failed."""
 
@@ -76,30 +114,22 @@ class Asking:
 
     async def _first(self, question: Question, chosen: Chosen, booking: Booking) -> Turn:
         self._retries.called()
-        failure: GatewayError | None = None
-        lost, begun = 0, True
-        for done in range(1, self._rounds + 2):
-            asked_s: float | None = None
+        failures = Failures()
+        for rounds_left in range(self._rounds, -1, -1):
             for option in chosen.plan:
                 try:
-                    if not begun:
+                    if not booking.under_way:
                         await self._begin(question, chosen, booking, option)
-                    begun = False
                     return await self._try(question, booking, option)
-                except ProviderRefused as error:
-                    failure, asked_s = error, retry_after_s(error.headers, self._clock())
-                except UpstreamError as error:
-                    failure, lost = error, lost + isinstance(error, Lost)
-                except (LimitReached, Unavailable) as error:  # What a provider said tells the caller more.
-                    failure = failure or error
-                if lost >= LOST_MAX or (isinstance(failure, ProviderRefused) and not says_next(failure.status)):
-                    raise failure
-            wait = wait_s(done, asked_s) if done <= self._rounds and not lost else None
+                except (UpstreamError, LimitReached, Unavailable) as error:
+                    failures.add(error)
+                if failures.final:
+                    raise failures.told
+            wait = failures.wait_s(self._clock()) if rounds_left else None
             if wait is None or not self._retries.take():
                 break
             await asyncio.sleep(wait)
-        assert failure is not None, "a plan is never empty"
-        raise _for_caller(failure)
+        raise failures.told
 
     async def _begin(self, question: Question, chosen: Chosen, booking: Booking, option: Option) -> None:
         if not self._health.seen(option.candidate.name).working(self._clock()):
@@ -162,10 +192,3 @@ async def _refusal(answer: Answer) -> ProviderRefused:
         except Lost:
             body = b""
         return ProviderRefused(answer.status, answer.headers, body)
-
-
-def _for_caller(failure: GatewayError) -> GatewayError:
-    """What the caller may see: not that our key or account at the provider was refused."""
-    if isinstance(failure, ProviderRefused) and failure.status in REFUSED_US:
-        return UpstreamError("The provider refused the gateway's own credentials or account.")
-    return failure

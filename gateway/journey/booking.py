@@ -119,6 +119,11 @@ class Booking:
         return self._book(replace(self._fare, concurrent=0), outcome=outcome, status=status)
 
     @property
+    def under_way(self) -> bool:
+        """Whether an attempt has begun that is neither settled nor void."""
+        return self._draft is not None
+
+    @property
     def draft(self) -> Entry:
         """The attempt under way, as it would be booked if we died now."""
         assert self._draft is not None
