@@ -41,8 +41,6 @@ class Answer:
     def __init__(self, response: aiohttp.ClientResponse, idle_s: float) -> None:
         self._response = response
         self._idle_s = idle_s
-        self._parts: list[bytes] = []  # Of a whole body, as far as `read` has come.
-        self._size = 0
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
 
@@ -65,19 +63,16 @@ class Answer:
             raise Lost("The provider's answer broke off.") from error
 
     async def read(self) -> bytes:
-        """The whole body; a reader that was cancelled may begin again and misses nothing.
-
-        Raises Lost, also if the body is larger than READ_BYTES_MAX.
-        """
+        """The whole body. Raises Lost, also if it is larger than READ_BYTES_MAX."""
         content = self._response.content
-        if content.is_eof() and not self._parts and content.exception() is None:  # It came with the head.
+        if content.is_eof() and content.exception() is None:  # It came with the head.
             return content.read_nowait()
+        body = bytearray()
         while chunk := await self.next_chunk():
-            self._parts.append(chunk)
-            self._size += len(chunk)
-            if self._size > READ_BYTES_MAX:
+            body += chunk
+            if len(body) > READ_BYTES_MAX:
                 raise Lost("The provider's answer is too large.")
-        return b"".join(self._parts)
+        return bytes(body)
 
     def close(self) -> None:
         """Done with it. If the body was not read to its end, the connection is cut, which aborts the call."""

@@ -79,16 +79,6 @@ async def test_a_cancelled_call_is_cut_too(wire):
         await asyncio.wait_for(server.gone.wait(), SLACK_S)
 
 
-async def test_a_reader_that_was_cancelled_begins_again_and_misses_nothing(wire):
-    script = says(JSON + b"Content-Length: 9\r\n\r\nabc", 0.2, b"def", 0.2, b"ghi")
-    async with serving(script) as server, await post(wire, server.url) as answer:
-        for wait_s in (0.1, 0.2):
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await answer.read()
-        assert await answer.read() == b"abcdefghi"
-
-
 async def test_nobody_listens(wire):
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
