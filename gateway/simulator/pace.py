@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 
-_BREATH_EVERY = 32  # Tokens between two chances for other streams, when this one is behind or has no pace.
+_BREATH_EVERY = 32  # Tokens between two chances for other streams, where there is no pace.
 
 
 class Pace:
@@ -24,7 +24,7 @@ class Pace:
         delay = self._start + (token + late) * self._interval - time.monotonic()
         if delay > 0:
             await asyncio.sleep(delay)
-        elif token % _BREATH_EVERY == 0:
+        elif self._interval or token % _BREATH_EVERY == 0:  # Behind, it must still notice that its caller has left.
             await asyncio.sleep(0)
 
     def reached(self, most: int) -> int:

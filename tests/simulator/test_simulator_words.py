@@ -1,5 +1,6 @@
 """Tokens = words, and times are deadlines."""
 
+import asyncio
 import random
 
 import pytest
@@ -25,6 +26,16 @@ async def test_pace_counts_what_time_has_made():
     pace = Pace(0, 0.01, 0, chance)
     await pace.until(3)
     assert 4 <= pace.reached(100) < 50
+
+
+async def test_pace_that_is_behind_lets_others_in_at_every_token():
+    """Else it would bill many tokens after its caller has left."""
+    pace = Pace(0, 1e-6, 0, random.Random(1))
+    await asyncio.sleep(0.001)
+    turns = []
+    asyncio.get_running_loop().call_soon(turns.append, "other")
+    await pace.until(5)
+    assert turns == ["other"]
 
 
 def test_chains_cover_all_before_and_the_model():
