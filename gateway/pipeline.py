@@ -32,8 +32,8 @@ from gateway.journey.routing import Chosen, Router
 from gateway.telemetry.metrics import Metrics
 from gateway.tenants import Tenants
 from gateway.tokens import Tokens
+from gateway.upstream.answer import Answer
 from gateway.upstream.headers import for_caller, for_provider
-from gateway.upstream.wire import Answer
 
 
 class Call(Struct, frozen=True):

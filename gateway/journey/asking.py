@@ -13,9 +13,11 @@ from gateway.core.errors import BadRequest, GatewayError, LimitReached, Unavaila
 from gateway.journey.booking import Booking
 from gateway.journey.question import Question
 from gateway.journey.routing import Chosen, Option
+from gateway.upstream.answer import Answer
+from gateway.upstream.errors import Lost, Unreached
 from gateway.upstream.health import Health
 from gateway.upstream.retry import REFUSED_US, RetryBudget, retry_after_s, says_next, says_unwell, wait_s
-from gateway.upstream.wire import Answer, Lost, Unreached, Wire
+from gateway.upstream.wire import Wire
 
 
 class ProviderRefused(UpstreamError):

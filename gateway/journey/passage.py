@@ -18,7 +18,7 @@ from gateway.journey.booking import Booking
 from gateway.journey.question import Question
 from gateway.journey.routing import Option
 from gateway.tokens import Tokens
-from gateway.upstream.wire import Answer
+from gateway.upstream.answer import Answer
 
 DRAIN_S_MAX = 120.0
 """How long an answer nobody listens to any more is read, to learn what it cost."""

@@ -15,7 +15,7 @@ from gateway.core.errors import GatewayError
 from gateway.dialects.watch import StreamWatch
 from gateway.journey.growth import Growth
 from gateway.journey.passage import DRAIN_S_MAX, Passage, resume
-from gateway.upstream.wire import Lost
+from gateway.upstream.errors import Lost
 
 CATCH_UP_S_MAX = 1.0
 """How long we read on, before hanging up, what the provider has sent already."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.core.entry import Outcome
 from gateway.journey.passage import Passage
-from gateway.upstream.wire import Lost
+from gateway.upstream.errors import Lost
 
 
 class NotAnAnswer(Lost):

@@ -75,7 +75,7 @@ class Pricing:
 
     async def _fetch(self, url: str, etag: str | None) -> Fetched:
         status, headers, body = await self._get(url, {"If-None-Match": etag} if etag else {}, LARGEST_BODY)
-        return Fetched(status, headers.get("ETag"), body)
+        return Fetched(status, headers.get("etag"), body)
 
     def _accept(self, feed: Feed) -> None:
         self.book = price_book(self._overrides, feed)

@@ -29,9 +29,9 @@ from gateway.ledger.journal import SYNC_NEVER, Journal
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
 from gateway.stores.memory import MemoryStore
+from gateway.upstream.errors import Lost, LostWaiting, Unreached
 from gateway.upstream.health import Health
 from gateway.upstream.retry import RetryBudget
-from gateway.upstream.wire import Lost, LostWaiting, Unreached
 
 NOW = 1_800_000_000.0
 BODY = b'{"model":"asked","messages":[{"role":"user","content":"Hi"}]}'

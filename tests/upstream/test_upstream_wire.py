@@ -8,8 +8,10 @@ import pytest
 from hostile import BODY, GOOD, JSON, says, serving
 
 from gateway.core.errors import UpstreamError
-from gateway.upstream import wire as module
-from gateway.upstream.wire import Lost, LostWaiting, Unreached, Wire
+from gateway.upstream import answer as answers
+from gateway.upstream import pool
+from gateway.upstream.errors import Lost, LostWaiting, Unreached
+from gateway.upstream.wire import Wire
 
 EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 SLACK_S = 5.0
@@ -228,7 +230,7 @@ async def test_a_body_that_drips_is_read_until_all_the_time_is_used():
 
 
 async def test_an_answer_beyond_all_measure_is_lost(wire, monkeypatch):
-    monkeypatch.setattr(module, "READ_BYTES_MAX", 100_000)
+    monkeypatch.setattr(answers, "READ_BYTES_MAX", 100_000)
     async with serving(says(JSON + b"Content-Length: 1000000\r\n\r\n", *[b"x" * 10_000] * 100)) as server:
         with pytest.raises(Lost):
             await asked(wire, server)
@@ -303,8 +305,8 @@ async def test_a_stream_says_so(wire, value):
 
 async def test_an_idle_connection_is_let_go_before_the_server_does(wire, monkeypatch):
     """A call into a connection that is being closed may or may not have been taken."""
-    assert module.IDLE_CONNECTION_S < 5
-    monkeypatch.setattr(module, "IDLE_CONNECTION_S", 0.1)
+    assert pool.IDLE_S["http"] < 5
+    monkeypatch.setitem(pool.IDLE_S, "http", 0.1)
     short = Wire(connect_s=1, first_byte_s=1, idle_s=1, total_s=5)
     async with serving(says(GOOD)) as server:
         await asked(short, server)

@@ -1,0 +1,214 @@
+"""A provider's answer on its way in: its head, a bounded part of its body, and how long it may keep us waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self
+
+from gateway.upstream.errors import Lost, LostWaiting
+
+UNREAD_BYTES_MAX = 64 << 10
+"""A provider that is ahead of the reader by more is made to wait. One segment from the network may come on top."""
+
+READ_BYTES_MAX = 64 << 20
+"""The largest whole answer that is read into memory."""
+
+
+class Patience(NamedTuple):
+    """How long an answer is waited for, in seconds."""
+
+    head: float  # Until its head is here.
+    idle: float  # For the next part of its body, while somebody wants it.
+    total: float  # Until its end.
+
+
+class Source(Protocol):
+    """What the bytes come from."""
+
+    def pause(self) -> None:
+        """Let no more come."""
+        ...
+
+    def resume(self) -> None:
+        """Let more come again."""
+        ...
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        ...
+
+
+class Answer:
+    """One answer. Its head comes first, its body on demand. Close it, always.
+
+    The connection tells what arrives by `begin`, `feed`, `end` and `fail`; one reader takes it out.
+    """
+
+    __slots__ = (
+        "_complete",
+        "_failure",
+        "_loop",
+        "_parts",
+        "_patience",
+        "_paused",
+        "_since",
+        "_source",
+        "_timer",
+        "_unread",
+        "_waiter",
+        "_waiting_since",
+        "headers",
+        "status",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, source: Source, patience: Patience) -> None:
+        self._loop = loop
+        self._source = source
+        self._patience = patience
+        self._since = loop.time()
+        self._parts: list[bytes] = []
+        self._unread = 0
+        self._paused = False
+        self._complete = False
+        self._failure: Lost | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._waiting_since = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self.status = 0  # Until the head is here.
+        self.headers: Mapping[str, str] = {}  # Names in lower case.
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the body is server-sent events, whatever was asked for."""
+        content_type, _, _ = self.headers.get("content-type", "").partition(";")
+        return content_type.strip().lower() == "text/event-stream"
+
+    async def head(self) -> None:
+        """Wait until status and headers are here. Raises Lost or LostWaiting."""
+        while not self.status:
+            if self._failure is not None:
+                raise self._failure
+            await self._more()
+
+    async def next_chunk(self) -> bytes:
+        """What has arrived since, waiting for something; empty at the end.
+
+        Raises Lost if the body breaks off, LostWaiting if it stays silent too long; again and again.
+        """
+        while not self._parts:
+            if self._failure is not None:
+                raise self._failure
+            if self._complete:
+                return b""
+            await self._more()
+        parts, self._parts, self._unread = self._parts, [], 0
+        self._unpause()
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def read(self) -> bytes:
+        """The whole body. Raises Lost, also if it is larger than READ_BYTES_MAX."""
+        body = await self.next_chunk()
+        if self._complete and not self._parts:  # It came at once, as small ones do.
+            return body
+        parts, size = [body], len(body)
+        while chunk := await self.next_chunk():
+            parts.append(chunk)
+            size += len(chunk)
+            if size > READ_BYTES_MAX:
+                raise Lost("The provider's answer is too large.")
+        return b"".join(parts)
+
+    def close(self) -> None:
+        """Done with it. If it had not come to its end, the connection is cut, which aborts the call."""
+        if not self._complete and self._failure is None:
+            self.fail(Lost("The answer was closed."))
+            self._source.abort()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        """The head is here."""
+        self.status, self.headers = status, headers
+        self._wake()
+
+    def feed(self, part: bytes) -> None:
+        """More of the body is here."""
+        self._parts.append(part)
+        self._unread += len(part)
+        if self._unread > UNREAD_BYTES_MAX and not self._paused:
+            self._paused = True
+            self._source.pause()
+        self._wake()
+
+    def end(self) -> None:
+        """That was all of it. From here on the connection may be another answer's."""
+        if self._failure is None:
+            self._complete = True
+            self._unpause()
+            self._over()
+
+    def fail(self, failure: Lost) -> None:
+        """There will be no more, and it was not all."""
+        if self._failure is None and not self._complete:
+            self._failure = failure
+            self._over()
+
+    def _unpause(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._source.resume()
+
+    def _over(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _more(self) -> None:
+        """Wait until something has changed."""
+        assert self._waiter is None, "an answer has one reader"
+        self._waiter = self._loop.create_future()
+        self._waiting_since = self._loop.time()
+        if self._timer is None or self._due() < self._timer.when():
+            self._watch()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _due(self) -> float:
+        """When the present wait, or one that began now, has lasted too long."""
+        due = self._since + self._patience.total
+        if not self.status:
+            return min(due, self._since + self._patience.head)
+        since = self._waiting_since if self._waiter is not None else self._loop.time()
+        return min(due, since + self._patience.idle)
+
+    def _watch(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._due(), self._look)
+
+    def _look(self) -> None:
+        """One timer for all waits of an answer: it looks again later when it finds that the wait is a younger one."""
+        self._timer = None
+        if self._waiter is None:
+            return
+        if self._loop.time() < self._due():
+            self._watch()
+            return
+        said = "stopped sending" if self.status else "did not answer in time"
+        self.fail(LostWaiting(f"The provider {said}."))
+        self._source.abort()

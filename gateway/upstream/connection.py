@@ -1,0 +1,175 @@
+"""One HTTP/1.1 connection to a provider (RFC 9112): one call at a time, framing by llhttp, and no second chances.
+
+Whatever does not fit the framing ends the connection, so that no byte of one answer is ever taken for another's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections.abc import Callable
+from typing import cast
+
+import httptools
+
+from gateway.upstream.answer import Answer, Patience
+from gateway.upstream.errors import Lost, Unreached
+
+HEAD_BYTES_MAX = 64 << 10
+"""Bytes in a row that bring nothing of a body: heads, interim answers, trailers, chunk extensions. Common servers
+send a few hundred; 8 to 64 KiB is what clients and proxies take."""
+
+_NO_BODY = {204, 304}
+
+
+class Connection(asyncio.Protocol):
+    """See the module. `freed` hears when it can take another call, with what the provider says about keeping it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, freed: Callable[[Connection, str | None], None]) -> None:
+        self._loop = loop
+        self._freed = freed
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._input = select.poll()  # Sees an end that the event loop has not come to yet.
+        self._answer: Answer | None = None
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._barren = 0  # Bytes since something of a body came.
+        self._ends_by_closing = False
+        self._complete = False  # The answer is.
+        self._keeps = False  # The provider keeps the connection open after it.
+        self._surplus = False  # More came than the answer.
+        self.ended: asyncio.Future[None] = loop.create_future()
+        self.since = loop.time()  # When it was made.
+        self.idle_until = self.since
+
+    # What the pool and the wire do with it.
+
+    def ask(self, head: bytes, body: bytes, patience: Patience) -> Answer:
+        """Send one call. The answer is complete, failed, or closed before the next may be sent.
+
+        Raises Unreached if the connection was closed as soon as it was made.
+        """
+        if self._transport is None or self._transport.is_closing():
+            raise Unreached("The provider closed the connection before anything was asked.")
+        assert self._answer is None, "one call at a time"
+        answer = self._answer = Answer(self._loop, self, patience)
+        self._barren, self._complete, self._surplus = 0, False, False
+        self._ends_by_closing = False
+        self._transport.writelines((head, body))
+        return answer
+
+    @property
+    def usable(self) -> bool:
+        """Whether a call can be sent: it is open, and the provider has neither closed it nor said anything unasked."""
+        if self._transport is None or self._transport.is_closing():
+            return False
+        return self._loop.time() < self.idle_until and not self._input.poll(0)
+
+    def close(self) -> None:
+        """End an idle connection in order."""
+        if self._transport is not None:
+            self._transport.close()
+
+    # What an answer does with it.
+
+    def pause(self) -> None:
+        """See `Source.pause`."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """See `Source.resume`."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def abort(self) -> None:
+        """See `Source.abort`."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # What the event loop tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is open, its TLS included."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name.
+        self._input.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came. Without a call they are nobody's answer."""
+        answer = self._answer
+        if answer is None:
+            self.abort()
+            return
+        self._barren += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):  # Nobody asked for an upgrade.
+            self._surplus = True
+        if self._complete:
+            self._finish(answer)
+        elif self._surplus or self._barren > HEAD_BYTES_MAX:
+            self._answer = None
+            answer.fail(Lost("The provider's answer is not valid HTTP."))
+            self.abort()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """It has ended. An answer of unknown length is whole then, any other is not."""
+        answer, self._answer = self._answer, None
+        self._transport = None
+        del self._parser  # Which holds this connection in turn.
+        self.ended.set_result(None)
+        if answer is None:
+            return
+        if self._ends_by_closing and exc is None:
+            answer.end()
+        elif answer.status:
+            answer.fail(Lost("The provider's answer broke off."))
+        else:
+            answer.fail(Lost("The connection to the provider broke before an answer came."))
+
+    # What the parser finds.
+
+    def on_message_begin(self) -> None:
+        """An answer begins: an interim one, the one, or one too many."""
+        self._surplus = self._complete
+        self._fields = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or after the body a trailer, in which no provider says anything of use."""
+        if self._answer is not None and not self._answer.status:
+            self._fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """All of the head is here."""
+        status = self._parser.get_status_code()
+        if self._complete or status < 200 or self._answer is None:
+            return
+        headers: dict[str, str] = {}
+        for field, value in self._fields:
+            name, text = field.decode("latin-1").lower(), value.decode("utf-8", "surrogateescape")
+            headers[name] = f"{headers[name]}, {text}" if name in headers else text
+        framed = "content-length" in headers or "chunked" in headers.get("transfer-encoding", "").lower()
+        self._ends_by_closing = not framed and status not in _NO_BODY
+        self._answer.begin(status, headers)
+
+    def on_body(self, part: bytes) -> None:
+        """Some of the body."""
+        self._barren = 0
+        if self._answer is not None and not self._complete:
+            self._answer.feed(part)
+
+    def on_message_complete(self) -> None:
+        """The end, unless of an interim answer."""
+        if self._answer is not None and self._answer.status:
+            self._complete, self._keeps = True, self._parser.should_keep_alive()
+
+    def _finish(self, answer: Answer) -> None:
+        """The answer is whole. Keep the connection if nothing speaks against it."""
+        self._answer = None
+        assert self._transport is not None
+        answer.end()
+        unsent = self._transport.get_write_buffer_size()  # It answered before it had all of the question.
+        if self._surplus or unsent or not self._keeps or self._transport.is_closing():
+            self.abort() if unsent else self.close()
+        else:
+            self._freed(self, answer.headers.get("keep-alive"))

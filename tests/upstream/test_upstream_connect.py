@@ -1,0 +1,266 @@
+"""Getting through to a provider: TLS that is checked, proxies from the environment, the second address."""
+
+import asyncio
+import base64
+import select
+import socket
+import socketserver
+import ssl
+import threading
+from contextlib import asynccontextmanager, contextmanager, suppress
+
+import pytest
+import trustme
+from hostile import BODY, GOOD, says, serving
+
+from gateway.upstream import connect
+from gateway.upstream.errors import LostWaiting, Unreached
+from gateway.upstream.wire import Wire
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture
+def trusting(authority):
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@asynccontextmanager
+async def wire_to(tls=None):
+    wire = Wire(connect_s=2, first_byte_s=2, idle_s=2, total_s=5, tls=tls)
+    try:
+        yield wire
+    finally:
+        await wire.close()
+
+
+@contextmanager
+def serving_in_a_thread(handler, tls=None):
+    """A server beside the event loop under test. Yields its port; what it hears is in `server.heard`."""
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads, server.heard = True, []
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server.server_address[1], server.heard
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class GoodHandler(socketserver.StreamRequestHandler):
+    """Answers every call well."""
+
+    def handle(self):
+        with suppress(OSError):  # A handshake that failed is the client's to tell.
+            while head := heads_end(self.rfile):
+                self.rfile.read(2)
+                self.server.heard.append(head)
+                self.wfile.write(GOOD)
+
+
+def heads_end(file):
+    """All up to the empty line; nothing if the client is gone."""
+    head = b""
+    while line := file.readline():
+        head += line
+        if line == b"\r\n":
+            return head
+    return b""
+
+
+def secure(authority, name="localhost"):
+    """A TLS server that answers well."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(name).configure_cert(context)
+    return serving_in_a_thread(GoodHandler, context)
+
+
+async def ask(wire, url):
+    async with await wire.post(url, {"x-a": "1"}, b"{}", streams=True) as answer:
+        return await answer.read()
+
+
+async def test_tls(authority, trusting):
+    with secure(authority) as (port, asked):
+        async with wire_to(trusting) as wire:
+            for _ in range(3):
+                assert await ask(wire, f"https://localhost:{port}/v1/x") == BODY
+        assert len(asked) == 3
+        assert asked[0].startswith(b"POST /v1/x HTTP/1.1\r\nHost: localhost:%d\r\n" % port)
+
+
+async def test_a_certificate_that_nobody_vouches_for(authority):
+    with secure(authority) as (port, asked):
+        async with wire_to() as wire:
+            with pytest.raises(Unreached):
+                await ask(wire, f"https://localhost:{port}/")
+        assert asked == [], "not a byte of the call has left"
+
+
+async def test_a_certificate_for_another_name(authority, trusting):
+    with secure(authority, "api.example.com") as (port, asked):
+        async with wire_to(trusting) as wire:
+            with pytest.raises(Unreached):
+                await ask(wire, f"https://localhost:{port}/")
+        assert asked == []
+
+
+async def test_a_handshake_that_never_ends(trusting):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        wire = Wire(connect_s=0.3, first_byte_s=30, idle_s=30, total_s=30, tls=trusting)
+        with pytest.raises(Unreached):
+            await asyncio.wait_for(ask(wire, f"https://localhost:{listener.getsockname()[1]}/"), 5)
+        await wire.close()
+
+
+async def test_the_second_address_is_tried(monkeypatch):
+    """The name's first address leads nowhere; a browser would not have noticed."""
+    async with serving(says(GOOD)) as server:
+        port = int(server.url.rsplit(":", 1)[1])
+
+        async def two(*_):
+            kind = (socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+            return [
+                (socket.AF_INET6, *kind, ("::1", port, 0, 0)),
+                (socket.AF_INET, *kind, ("127.0.0.1", port)),
+            ]
+
+        monkeypatch.setattr(connect, "resolve", two)
+        async with wire_to() as wire:
+            assert await ask(wire, f"http://provider.example:{port}/") == BODY
+
+
+def proxy(answer=b"HTTP/1.1 200 Connection established\r\n\r\n"):
+    """A proxy that lets through whatever is asked."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        rbufsize = 0
+
+        def handle(self):
+            head = heads_end(self.rfile)
+            self.server.heard.append(head)
+            method, target, _ = head.split(b" ", 2)
+            if method == b"CONNECT":
+                self.wfile.write(answer)
+                if answer.endswith(b"established\r\n\r\n"):
+                    self.join_to(int(target.rsplit(b":", 1)[1]), b"")
+            else:
+                self.join_to(int(target.split(b"/")[2].rsplit(b":", 1)[1]), head)
+
+        def join_to(self, port, first):
+            with socket.create_connection(("127.0.0.1", port)) as up:
+                up.sendall(first)
+                ends = {self.connection: up, up: self.connection}
+                while True:
+                    for end in select.select(list(ends), [], [])[0]:
+                        part = end.recv(65536)
+                        if not part:
+                            return
+                        ends[end].sendall(part)
+
+    return serving_in_a_thread(Handler)
+
+
+async def test_a_proxy_for_plain_http_is_asked_for_the_whole_url(monkeypatch):
+    with proxy() as (port, heads):
+        monkeypatch.setenv("HTTP_PROXY", f"http://user:p%40ss@127.0.0.1:{port}")
+        async with serving(says(GOOD)) as server, wire_to() as wire:
+            assert await ask(wire, f"{server.url}/v1/x?y=1") == BODY
+    authorization = base64.b64encode(b"user:p@ss")
+    assert heads[0].startswith(b"POST %s/v1/x?y=1 HTTP/1.1\r\nHost: " % server.url.encode())
+    assert b"Proxy-Authorization: Basic %b\r\n" % authorization in heads[0]
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+async def test_tls_goes_through_a_tunnel(authority, trusting, monkeypatch, name):
+    with proxy() as (port, heads), secure(authority) as (up, asked):
+        monkeypatch.setenv(name, f"127.0.0.1:{port}")
+        async with wire_to(trusting) as wire:
+            for _ in range(2):
+                assert await ask(wire, f"https://localhost:{up}/v1/x") == BODY
+    assert heads == [b"CONNECT localhost:%d HTTP/1.1\r\nHost: localhost:%d\r\n\r\n" % (up, up)]
+    assert len(asked) == 2
+    assert b"Proxy" not in asked[0]
+
+
+async def test_no_proxy_is_heeded(monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "example.com,127.0.0.1")
+    async with serving(says(GOOD)) as server, wire_to() as wire:
+        assert await ask(wire, server.url) == BODY
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+        b"HTTP/1.1 502 Bad Gateway\r\n\r\n",
+        b"SSH-2.0 200 \r\n\r\n",
+        b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\nmore",
+        b"HTTP/1.1 200 OK\r\nx: " + b"x" * 100_000,
+    ],
+)
+async def test_a_proxy_that_says_no_or_nonsense(trusting, monkeypatch, answer):
+    with proxy(answer) as (port, _):
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        async with wire_to(trusting) as wire:
+            with pytest.raises(Unreached, match="proxy"):
+                await ask(wire, "https://localhost:1/")
+
+
+@pytest.mark.parametrize("url", ["socks5://127.0.0.1:1", "https://127.0.0.1:1", "http://"])
+async def test_a_proxy_of_a_kind_that_we_do_not_speak(monkeypatch, url):
+    """Said, and not gone round: whoever names a proxy wants it used."""
+    monkeypatch.setenv("HTTP_PROXY", url)
+    async with serving(says(GOOD)) as server, wire_to() as wire:
+        with pytest.raises(Unreached, match="proxy"):
+            await ask(wire, server.url)
+        assert server.requests == []
+
+
+async def test_leaving_while_connecting_leaves_nothing_behind(trusting):
+    """Cancelled in the middle of a handshake: a socket left open would be a warning, and so a failure."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        async with wire_to(trusting) as wire:
+            task = asyncio.ensure_future(ask(wire, f"https://localhost:{listener.getsockname()[1]}/"))
+            await asyncio.sleep(0.1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+
+async def test_silence_over_tls_is_lost_waiting_and_cut(authority, trusting):
+    gone = threading.Event()
+
+    class Silent(socketserver.StreamRequestHandler):
+        def handle(self):
+            with suppress(OSError):
+                while self.rfile.readline():
+                    pass
+            gone.set()
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    with serving_in_a_thread(Silent, context) as (port, _):
+        wire = Wire(connect_s=2, first_byte_s=0.2, idle_s=2, total_s=5, tls=trusting)
+        with pytest.raises(LostWaiting):
+            await ask(wire, f"https://localhost:{port}/")
+        assert await asyncio.to_thread(gone.wait, 5)
+        await wire.close()
