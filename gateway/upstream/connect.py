@@ -7,7 +7,7 @@ import base64
 import socket
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import proxy_bypass
 
@@ -15,6 +15,7 @@ import aiohappyeyeballs
 
 from gateway.upstream.connection import Connection
 from gateway.upstream.errors import Unreached
+from gateway.upstream.names import Addresses, Names
 from gateway.upstream.target import Origin
 
 SECOND_ADDRESS_AFTER_S = 0.25
@@ -51,6 +52,7 @@ class Connector:
         self._connect_s = connect_s
         self._tls = tls
         self._proxies = dict(proxies)
+        self._names = Names()
 
     def proxy(self, origin: Origin) -> Proxy | None:
         """The proxy that the environment wants between us and this origin. Raises Unreached."""
@@ -71,7 +73,8 @@ class Connector:
 
     async def _open(self, origin: Origin, made: Callable[[], Connection]) -> Connection:
         loop, proxy = asyncio.get_running_loop(), self.proxy(origin)
-        sock = await _connected(proxy.host if proxy else origin.host, proxy.port if proxy else origin.port)
+        host, port = (proxy.host, proxy.port) if proxy else (origin.host, origin.port)
+        sock = await _connected(await self._names.addresses(host, port))
         try:
             if proxy is not None and origin.scheme == "https":
                 await _tunnel(sock, origin, proxy)
@@ -83,15 +86,8 @@ class Connector:
         return connection
 
 
-async def resolve(host: str, port: int) -> list[Any]:
-    """The addresses of a host, asked anew for every connection."""
-    return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-
-
-async def _connected(host: str, port: int) -> socket.socket:
-    sock = await aiohappyeyeballs.start_connection(
-        await resolve(host, port), happy_eyeballs_delay=SECOND_ADDRESS_AFTER_S, interleave=1
-    )
+async def _connected(addresses: Addresses) -> socket.socket:
+    sock = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=SECOND_ADDRESS_AFTER_S, interleave=1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_KEEPIDLE"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEP_ALIVE_AFTER_S)

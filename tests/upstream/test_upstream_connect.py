@@ -134,14 +134,14 @@ async def test_the_second_address_is_tried(monkeypatch):
     async with serving(says(GOOD)) as server:
         port = int(server.url.rsplit(":", 1)[1])
 
-        async def two(*_):
+        async def two(*_, **__):
             kind = (socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
             return [
                 (socket.AF_INET6, *kind, ("::1", port, 0, 0)),
                 (socket.AF_INET, *kind, ("127.0.0.1", port)),
             ]
 
-        monkeypatch.setattr(connect, "resolve", two)
+        monkeypatch.setattr(connect.Names, "addresses", two)
         async with wire_to() as wire:
             assert await ask(wire, f"http://provider.example:{port}/") == BODY
 

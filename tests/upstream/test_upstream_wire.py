@@ -316,10 +316,12 @@ async def test_an_idle_connection_is_let_go_before_the_server_does(wire, monkeyp
     await short.close()
 
 
-async def test_many_at_once(wire):
+async def test_many_at_once():
+    patient = Wire(connect_s=30, first_byte_s=30, idle_s=30, total_s=60)
     async with serving(says(0.2, GOOD)) as server:
-        answers = await asyncio.gather(*(asked(wire, server, streams=False) for _ in range(200)))
+        answers = await asyncio.gather(*(asked(patient, server, streams=False) for _ in range(200)))
     assert all(body == BODY for _, body in answers)
+    await patient.close()
 
 
 async def test_a_document_is_fetched_whole_or_not_at_all(wire):
