@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import socket
-import ssl
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -17,6 +16,7 @@ from gateway.upstream.connection import Connection
 from gateway.upstream.errors import Unreached
 from gateway.upstream.names import Addresses, Names
 from gateway.upstream.target import Origin
+from gateway.upstream.tls import ClientTls
 
 SECOND_ADDRESS_AFTER_S = 0.25
 """Happy eyeballs (RFC 8305, section 8): how long the first address may take before the next is tried beside it."""
@@ -48,7 +48,7 @@ class Proxy(NamedTuple):
 class Connector:
     """Opens connections within `connect_s`. `proxies`: by scheme, as urllib.request.getproxies() gives them."""
 
-    def __init__(self, connect_s: float, tls: ssl.SSLContext, proxies: Mapping[str, str]) -> None:
+    def __init__(self, connect_s: float, tls: ClientTls, proxies: Mapping[str, str]) -> None:
         self._connect_s = connect_s
         self._tls = tls
         self._proxies = dict(proxies)
@@ -70,6 +70,11 @@ class Connector:
             raise Unreached("The provider did not accept a connection in time.") from error
         except (OSError, UnicodeError) as error:  # TLS errors are OSErrors; a host's name can be none.
             raise Unreached("The provider cannot be reached.") from error
+
+    def remember(self, origin: Origin, connection: Connection) -> None:
+        """This connection has served: the next one to the same host can begin sooner."""
+        if connection.tls is not None:
+            self._tls.remember(origin.host, connection.tls)
 
     async def _open(self, origin: Origin, made: Callable[[], Connection]) -> Connection:
         loop, proxy = asyncio.get_running_loop(), self.proxy(origin)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+import ssl
 from collections.abc import Callable
 from typing import cast
 
@@ -39,6 +40,7 @@ class Connection(asyncio.Protocol):
         self._keeps = False  # The provider keeps the connection open after it.
         self._surplus = False  # More came than the answer.
         self.ended: asyncio.Future[None] = loop.create_future()
+        self.tls: ssl.SSLObject | None = None
         self.since = loop.time()  # When it was made.
         self.idle_until = self.since
 
@@ -91,6 +93,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open, its TLS included."""
+        self.tls = transport.get_extra_info("ssl_object")
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name.
         self._input.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 

@@ -70,6 +70,7 @@ class Pool:
         return connection
 
     def _keep(self, origin: Origin, connection: Connection, keep_alive: str | None) -> None:
+        self._connector.remember(origin, connection)
         said = _TIMEOUT.search(keep_alive) if keep_alive else None
         idle_s = int(said[1]) - MARGIN_S if said else IDLE_S[origin.scheme]
         now = asyncio.get_running_loop().time()

@@ -7,7 +7,6 @@ post ─▶ target    which origin, which request line
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from urllib.parse import urljoin
 from urllib.request import getproxies
@@ -17,6 +16,7 @@ from gateway.upstream.answer import Answer, Patience
 from gateway.upstream.connect import Connector
 from gateway.upstream.pool import Pool
 from gateway.upstream.target import request_head, target
+from gateway.upstream.tls import ClientTls
 
 REDIRECTS_MAX = 5
 """Of a document. A call is never sent elsewhere: its key would go along."""
@@ -34,9 +34,9 @@ class Wire:
         first_byte_s: float,
         idle_s: float,
         total_s: float,
-        tls: ssl.SSLContext | None = None,
+        tls: ClientTls | None = None,
     ) -> None:
-        self._connector = Connector(connect_s, tls or _tls(), getproxies())
+        self._connector = Connector(connect_s, tls or ClientTls(), getproxies())
         self._pool = Pool(self._connector)
         self._streaming = Patience(head=first_byte_s, idle=idle_s, total=total_s)
         self._whole = Patience(head=total_s, idle=idle_s, total=total_s)
@@ -84,9 +84,3 @@ class Wire:
             answer.close()
             raise
         return answer
-
-
-def _tls() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context

@@ -15,6 +15,7 @@ from hostile import BODY, GOOD, says, serving
 
 from gateway.upstream import connect
 from gateway.upstream.errors import LostWaiting, Unreached
+from gateway.upstream.tls import ClientTls
 from gateway.upstream.wire import Wire
 
 
@@ -25,7 +26,7 @@ def authority():
 
 @pytest.fixture
 def trusting(authority):
-    context = ssl.create_default_context()
+    context = ClientTls()
     authority.configure_trust(context)
     return context
 
@@ -64,14 +65,18 @@ def serving_in_a_thread(handler, tls=None):
 
 
 class GoodHandler(socketserver.StreamRequestHandler):
-    """Answers every call well."""
+    """Answers every call well, and says in its content type whether the handshake was a resumed one."""
+
+    @property
+    def resumed(self):
+        return getattr(self.connection, "session_reused", False)
 
     def handle(self):
         with suppress(OSError):  # A handshake that failed is the client's to tell.
             while head := heads_end(self.rfile):
                 self.rfile.read(2)
                 self.server.heard.append(head)
-                self.wfile.write(GOOD)
+                self.wfile.write(GOOD.replace(b"application/json", b"x/%d" % self.resumed))
 
 
 def heads_end(file):
@@ -103,6 +108,20 @@ async def test_tls(authority, trusting):
                 assert await ask(wire, f"https://localhost:{port}/v1/x") == BODY
         assert len(asked) == 3
         assert asked[0].startswith(b"POST /v1/x HTTP/1.1\r\nHost: localhost:%d\r\n" % port)
+
+
+async def test_the_second_handshake_with_a_host_is_a_short_one(authority, trusting):
+    with secure(authority) as (port, _), secure(authority) as (other, _):
+        async with wire_to(trusting) as wire:
+            resumed = []
+            for to in (port, port, other, port):
+                async with await wire.post(f"https://localhost:{to}/", {}, b"{}", streams=True) as answer:
+                    assert await answer.read() == BODY
+                    resumed.append(answer.headers["content-type"])
+                for connections in wire._pool._idle.values():
+                    while connections:
+                        connections.pop().close()
+    assert resumed == ["x/0", "x/1", "x/0", "x/0"], "another server does not know the first one's sessions"
 
 
 async def test_a_certificate_that_nobody_vouches_for(authority):

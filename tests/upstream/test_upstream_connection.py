@@ -43,7 +43,7 @@ class Transport:
         self.reading = True
 
     def get_extra_info(self, name):
-        return {"socket": self}[name]
+        return {"socket": self}.get(name)
 
     def fileno(self):
         return 0
