@@ -4,33 +4,60 @@ from __future__ import annotations
 
 from gateway.core.errors import GatewayError, LimitReached, Unavailable
 from gateway.dialects.watch import StreamWatch
-from gateway.journey.passage import OUTPUT_BYTES_PER_TOKEN, Passage
+from gateway.journey.passage import OUTPUT_BYTES_PER_TOKEN, OUTPUT_MARGIN, Passage
+
+STEP_MIN = 16
+"""Output tokens. To ask for less is not worth it."""
 
 
 class Growth:
-    """One stream's hold on output. Doubles when half of it may be used."""
+    """One stream's hold on output. Doubles when half of it may be used; where that much is refused, smaller steps."""
 
     def __init__(self, passage: Passage, watch: StreamWatch) -> None:
         self._passage = passage
         self._watch = watch
         self._held = passage.question.output_first(passage.option)
-        self._refused: GatewayError | None = None
+        self._step = self._held
+        self._margin = OUTPUT_MARGIN * passage.question.request.facts.choices
+        self._counted = self._counted_bytes = 0  # Output tokens counted exactly, in so many bytes.
+        self._scarce = False  # Something was refused: steps only become smaller from then on.
+        self._refused: GatewayError | None = None  # Even the smallest step.
 
-    def needed(self) -> GatewayError | None:
-        """Extend if it is time. Returns the refusal once all that is held may be used and there is no more."""
-        made = self._watch.text_bytes // OUTPUT_BYTES_PER_TOKEN
-        if made * 2 < self._held or self._passage.booking.entry is not None:
-            return None
+    @property
+    def due(self) -> bool:
+        """Whether half of what is held may be used by now."""
+        return self._made_most * 2 >= self._held and self._passage.booking.entry is None
+
+    async def refusal(self) -> GatewayError | None:
+        """Extend if there is money. Returns why there is none once all that is held is used, up to what may be made
+        before the provider hears of the end."""
         if self._refused is None and self._held < self._passage.option.output_max:
             self._extend()
-        return self._refused if made >= self._held else None
+        if self._refused is None or self._made_most < self._held - self._margin:
+            return None
+        await self._count()
+        return self._refused if self._counted >= self._held - self._margin else None
+
+    @property
+    def _made_most(self) -> int:
+        """Tokens that can have been generated, at most."""
+        return self._counted + (self._watch.text_bytes - self._counted_bytes) // OUTPUT_BYTES_PER_TOKEN
+
+    async def _count(self) -> None:
+        """Most text has more bytes a token than the least: exactly, there may be room for a good deal more."""
+        self._counted_bytes = self._watch.text_bytes
+        self._counted = await self._passage.count_made(self._watch)
 
     def _extend(self) -> None:
+        """By a step, or as much of one as is not refused."""
         option, request = self._passage.option, self._passage.question.request
-        more = min(option.output_max, self._held * 2)
-        try:
-            self._passage.booking.extend(*option.worst(request, for_money=more, for_count=more))
-        except (LimitReached, Unavailable) as refusal:
-            self._refused = refusal
-        else:
-            self._held = more
+        while self._refused is None or self._step >= STEP_MIN:
+            more = min(option.output_max, self._held + self._step)
+            try:
+                self._passage.booking.extend(*option.worst(request, for_money=more, for_count=more))
+            except (LimitReached, Unavailable) as refusal:
+                self._refused, self._scarce, self._step = refusal, True, self._step // 2
+            else:
+                self._refused, self._held = None, more
+                self._step = self._step if self._scarce else more
+                return

@@ -107,14 +107,18 @@ class Passage:
             self.flight.bought = entry
         return entry
 
+    async def count_made(self, watch: StreamWatch) -> int:
+        """Output tokens that have come: counted, except what is too much to keep, of which there are fewer."""
+        counted = await self.tokens.count_text(watch.text, self.option.deployment.model)
+        return counted + watch.text_bytes_not_kept // OUTPUT_BYTES_PER_TOKEN
+
     async def estimate(self, watch: StreamWatch) -> Usage:
         """Usage as far as we can count it ourselves: a little too much rather than too little."""
         request, model = self.question.request, self.option.deployment.model
         given = request.input_tokens
         if not request.input_exact:
             given = min(given, await self.tokens.count(self.question.dialect.countable(self.question.body), model))
-        made = await self.tokens.count_text(watch.text, model) + watch.text_bytes_not_kept // OUTPUT_BYTES_PER_TOKEN
-        made += OUTPUT_MARGIN * request.facts.choices
+        made = await self.count_made(watch) + OUTPUT_MARGIN * request.facts.choices
         reported = watch.report.usage  # Running totals of a stream that broke off: better than nothing, and not all.
         if reported is None:
             return Usage(input=given, output=made, final=False)

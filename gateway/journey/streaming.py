@@ -61,7 +61,7 @@ async def _pump(passage: Passage, watch: StreamWatch) -> GatewayError | None:
             await _settle(passage, watch, Outcome.OK)
         if out:
             await passage.client.write(out)
-        if (refused := growth.needed()) is not None:
+        if growth.due and (refused := await growth.refusal()) is not None:
             return refused
     return None
 

@@ -2,89 +2,119 @@
 
 from types import SimpleNamespace
 
-import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.core.errors import Unavailable
 from gateway.core.limit import Fare
-from gateway.journey.growth import OUTPUT_BYTES_PER_TOKEN, Growth
+from gateway.journey.growth import STEP_MIN, Growth
+from gateway.journey.passage import OUTPUT_BYTES_PER_TOKEN, OUTPUT_MARGIN
 
 
 class Booking:
     """Extends while `allowed` covers it, and remembers to how much."""
 
     def __init__(self, allowed):
-        self.allowed, self.extended, self.entry = allowed, [], None
+        self.allowed, self.extended, self.asked, self.entry = allowed, [], 0, None
 
     def extend(self, fare, cost):
+        self.asked += 1
         if fare.tokens > self.allowed:
             raise Unavailable("no more")
         self.extended.append(fare.tokens)
 
 
-def growing(first=100, most=1000, allowed=10**9):
-    booking = Booking(allowed)
-    option = SimpleNamespace(
-        output_max=most, worst=lambda request, for_money, for_count: (Fare(nanos=for_money, tokens=for_count), None)
-    )
-    question = SimpleNamespace(output_first=lambda option: first, output_held=lambda option: first, request=None)
-    passage = SimpleNamespace(option=option, question=question, booking=booking)
-    watch = SimpleNamespace(text_bytes=0)
-    return Growth(passage, watch), booking, watch
+class Stream:
+    """A stream whose text has so many bytes a token, and its hold."""
+
+    def __init__(self, first=100, most=1000, allowed=10**9, bytes_per_token=OUTPUT_BYTES_PER_TOKEN, choices=1):
+        self.first, self.bytes_per_token, self.counts = first, bytes_per_token, 0
+        self.booking = Booking(allowed)
+        option = SimpleNamespace(
+            output_max=most, worst=lambda request, for_money, for_count: (Fare(nanos=for_money, tokens=for_count), None)
+        )
+        facts = SimpleNamespace(choices=choices)
+        question = SimpleNamespace(output_first=lambda _: first, request=SimpleNamespace(facts=facts))
+        self.watch = SimpleNamespace(text_bytes=0)
+        passage = SimpleNamespace(option=option, question=question, booking=self.booking, count_made=self.count)
+        self.growth = Growth(passage, self.watch)
+
+    async def count(self, watch):
+        self.counts += 1
+        return watch.text_bytes // self.bytes_per_token
+
+    @property
+    def held(self):
+        return self.booking.extended[-1] if self.booking.extended else self.first
+
+    async def make(self, tokens):
+        """So many are made by now. Returns why it must end, if it must."""
+        self.watch.text_bytes = tokens * self.bytes_per_token
+        return await self.growth.refusal() if self.growth.due else None
+
+    async def run(self, most):
+        """Token by token to its end. Returns how many were made."""
+        for tokens in range(1, most + 1):
+            if await self.make(tokens) is not None:
+                return tokens
+        return most
 
 
-def made(watch, tokens):
-    watch.text_bytes = tokens * OUTPUT_BYTES_PER_TOKEN
+async def test_nothing_is_extended_before_half_may_be_used():
+    stream = Stream()
+    assert await stream.make(49) is None
+    assert stream.booking.extended == []
+    assert await stream.make(50) is None
+    assert stream.booking.extended == [200]
 
 
-def test_nothing_is_extended_before_half_may_be_used():
-    growth, booking, watch = growing()
-    made(watch, 49)
-    assert growth.needed() is None
-    assert booking.extended == []
-    made(watch, 50)
-    assert growth.needed() is None
-    assert booking.extended == [200]
-
-
-def test_the_hold_doubles_up_to_the_most_that_can_be_generated_and_stays_ahead():
-    growth, booking, watch = growing()
-    held = 100
+async def test_the_hold_doubles_up_to_the_most_that_can_be_generated_and_stays_ahead():
+    stream = Stream()
     for tokens in range(0, 1001, 10):
-        made(watch, tokens)
-        assert growth.needed() is None
-        held = booking.extended[-1] if booking.extended else held
-        assert held > tokens or held == 1000
-    assert booking.extended == [200, 400, 800, 1000]
+        assert await stream.make(tokens) is None
+        assert stream.held > tokens or stream.held == 1000
+    assert stream.booking.extended == [200, 400, 800, 1000]
 
 
-@pytest.mark.parametrize(("tokens", "ends"), [(60, False), (99, False), (100, True)])
-def test_a_refused_extension_ends_the_stream_only_once_all_that_is_held_may_be_used(tokens, ends):
-    growth, _, watch = growing(allowed=150)
-    made(watch, 50)
-    assert growth.needed() is None
-    made(watch, tokens)
-    assert isinstance(growth.needed(), Unavailable) == ends
+async def test_where_doubling_is_refused_the_rest_of_the_money_is_held_in_smaller_steps():
+    stream = Stream(allowed=187)
+    await stream.run(170)
+    assert 187 - STEP_MIN < stream.held <= 187
 
 
-def test_after_a_refusal_it_does_not_ask_again():
-    growth, booking, watch = growing(allowed=150)
-    made(watch, 50)
-    growth.needed()
-    booking.allowed = 10**9
-    made(watch, 60)
-    growth.needed()
-    assert booking.extended == []
+@given(st.integers(100, 900), st.sampled_from([2, 3, 4, 6, 12]))
+async def test_all_that_is_held_is_used_and_not_more(allowed, bytes_per_token):
+    """Whatever the text: it ends when the exact count and the margin for what travels reach what is held."""
+    stream = Stream(allowed=allowed, bytes_per_token=bytes_per_token)
+    made = await stream.run(1000)
+    assert made == max(1, stream.held - OUTPUT_MARGIN), "a token at a time, so to the token"
+    assert allowed - 2 * STEP_MIN < stream.held <= allowed
+    assert stream.counts < 60, "counting is for the end"
 
 
-def test_a_stream_whose_cost_is_settled_needs_no_more():
-    growth, booking, watch = growing(allowed=0)
-    booking.entry = object()
-    made(watch, 5000)
-    assert growth.needed() is None
+async def test_what_every_choice_has_under_way_is_kept_back():
+    stream = Stream(first=400, allowed=400, choices=4)
+    made = await stream.run(1000)
+    assert made == 400 - 4 * OUTPUT_MARGIN
 
 
-def test_an_answer_at_its_most_is_not_stopped():
-    growth, booking, watch = growing(first=100, most=100)
-    made(watch, 500)
-    assert growth.needed() is None
-    assert booking.extended == []
+async def test_after_the_last_refusal_it_does_not_ask_again():
+    stream = Stream(allowed=150)
+    await stream.run(130)
+    asked, stream.booking.allowed = stream.booking.asked, 10**9
+    await stream.make(131)
+    assert stream.booking.asked == asked
+    assert stream.held <= 150
+
+
+async def test_a_stream_whose_cost_is_settled_needs_no_more():
+    stream = Stream(allowed=0)
+    stream.booking.entry = object()
+    assert await stream.make(5000) is None
+    assert stream.booking.asked == 0
+
+
+async def test_an_answer_at_its_most_is_not_stopped():
+    stream = Stream(first=100, most=100)
+    assert await stream.make(500) is None
+    assert stream.booking.asked == 0
