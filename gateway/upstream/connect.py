@@ -37,12 +37,16 @@ class Proxy(NamedTuple):
     @classmethod
     def read(cls, url: str) -> Proxy:
         """Raises Unreached for a kind of proxy that we do not speak to."""
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        if parts.scheme != "http" or not parts.hostname:
+        try:
+            parts = urlsplit(url if "://" in url else f"http://{url}")
+            host, port = parts.hostname, parts.port or 80
+        except ValueError:
+            host = None
+        if not host or parts.scheme != "http":
             raise Unreached("The environment names a proxy that is not an http:// one.")
         user = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
         authorization = f"Basic {base64.b64encode(user.encode()).decode()}" if user else None
-        return cls(parts.hostname, parts.port or 80, authorization)
+        return cls(host, port, authorization)
 
 
 class Connector:

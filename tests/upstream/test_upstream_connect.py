@@ -244,7 +244,7 @@ async def test_a_proxy_that_says_no_or_nonsense(trusting, monkeypatch, answer):
                 await ask(wire, "https://localhost:1/")
 
 
-@pytest.mark.parametrize("url", ["socks5://127.0.0.1:1", "https://127.0.0.1:1", "http://"])
+@pytest.mark.parametrize("url", ["socks5://127.0.0.1:1", "https://127.0.0.1:1", "http://", "http://a:b", "http://[::1"])
 async def test_a_proxy_of_a_kind_that_we_do_not_speak(monkeypatch, url):
     """Said, and not gone round: whoever names a proxy wants it used."""
     monkeypatch.setenv("HTTP_PROXY", url)
