@@ -84,14 +84,15 @@ class Connector:
         loop, proxy = asyncio.get_running_loop(), self.proxy(origin)
         host, port = (proxy.host, proxy.port) if proxy else (origin.host, origin.port)
         sock = await _connected(await self._names.addresses(host, port))
-        try:
-            if proxy is not None and origin.scheme == "https":
+        if proxy is not None and origin.scheme == "https":
+            try:
                 await _tunnel(sock, origin, proxy)
-            tls, name = (self._tls, origin.host) if origin.scheme == "https" else (None, None)
-            _, connection = await loop.create_connection(made, sock=sock, ssl=tls, server_hostname=name)
-        except BaseException:
-            sock.close()
-            raise
+            except BaseException:
+                sock.close()
+                raise
+        tls, name = (self._tls, origin.host) if origin.scheme == "https" else (None, None)
+        # From here on the socket is the transport's, to be closed by it alone: its number may be another's at once.
+        _, connection = await loop.create_connection(made, sock=sock, ssl=tls, server_hostname=name)
         return connection
 
 

@@ -14,6 +14,7 @@ import trustme
 from hostile import BODY, GOOD, says, serving
 
 from gateway.upstream import connect
+from gateway.upstream.connection import Connection
 from gateway.upstream.errors import LostWaiting, Unreached
 from gateway.upstream.tls import ClientTls
 from gateway.upstream.wire import Wire
@@ -283,3 +284,26 @@ async def test_silence_over_tls_is_lost_waiting_and_cut(authority, trusting):
             await ask(wire, f"https://localhost:{port}/")
         assert await asyncio.to_thread(gone.wait, 5)
         await wire.close()
+
+
+@pytest.mark.parametrize("kind", ["http", "https"])
+async def test_leaving_as_soon_as_it_is_open_harms_nobody_else(authority, trusting, monkeypatch, kind):
+    """A socket that is closed behind its transport's back closes the one that has its number by then."""
+    made, leaving = Connection.connection_made, []
+
+    def cancelled(connection, transport):
+        made(connection, transport)
+        for task in leaving:
+            task.cancel()
+        leaving.clear()
+
+    monkeypatch.setattr(Connection, "connection_made", cancelled)
+    with secure(authority) as (port, _):
+        async with serving(says(GOOD)) as server:
+            url = server.url if kind == "http" else f"https://localhost:{port}/"
+            for _ in range(10):
+                async with wire_to(trusting) as wire:
+                    leaving.append(task := asyncio.ensure_future(ask(wire, url)))
+                    with pytest.raises(asyncio.CancelledError):
+                        await task
+                    assert await asyncio.gather(*(ask(wire, url) for _ in range(3))) == [BODY] * 3
