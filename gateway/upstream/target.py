@@ -57,8 +57,12 @@ def request_head(method: str, line: str, host: str, headers: Mapping[str, str], 
     """The head of a request (RFC 9112, section 3). Raises Unreached for a header that would end it early."""
     fields = "\r\n".join([f"{name}: {value}" for name, value in headers.items()])
     breaks = max(0, len(headers) - 1)
-    if fields.count("\r") != breaks or fields.count("\n") != breaks or "\0" in fields:
-        raise Unreached("A header of the call cannot be sent.")
     length = f"Content-Length: {size}\r\n" if size or method == "POST" else ""
     head = f"{method} {line} HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: identity\r\n{length}{fields}"
-    return (head + ("\r\n\r\n" if headers else "\r\n")).encode("utf-8", "surrogateescape")
+    try:
+        sent = (head + ("\r\n\r\n" if headers else "\r\n")).encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise Unreached("A header of the call cannot be sent.") from None
+    if fields.count("\r") != breaks or fields.count("\n") != breaks or "\0" in fields:
+        raise Unreached("A header of the call cannot be sent.")
+    return sent

@@ -54,7 +54,7 @@ class Wire:
             async with await self._ask("GET", url, headers, b"", self._whole) as answer:
                 location = answer.headers.get("location")
                 if answer.status in _REDIRECTS and location is not None:
-                    url = urljoin(url, location)
+                    url = _redirected(url, location)
                     continue
                 body = bytearray()
                 while part := await answer.next_chunk():
@@ -84,3 +84,11 @@ class Wire:
             answer.close()
             raise
         return answer
+
+
+def _redirected(url: str, location: str) -> str:
+    """Where a document is said to be. Raises UpstreamError for a way that is less safe."""
+    there = urljoin(url, location)
+    if url.startswith("https:") and not there.startswith("https:"):
+        raise UpstreamError("the document was moved to where TLS does not protect it")
+    return there

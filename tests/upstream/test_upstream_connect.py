@@ -13,6 +13,7 @@ import pytest
 import trustme
 from hostile import BODY, GOOD, says, serving
 
+from gateway.core.errors import UpstreamError
 from gateway.upstream import connect
 from gateway.upstream.connection import Connection
 from gateway.upstream.errors import LostWaiting, Unreached
@@ -68,6 +69,9 @@ def serving_in_a_thread(handler, tls=None):
 class GoodHandler(socketserver.StreamRequestHandler):
     """Answers every call well, and says in its content type whether the handshake was a resumed one."""
 
+    answer = GOOD
+    body_bytes = 2
+
     @property
     def resumed(self):
         return getattr(self.connection, "session_reused", False)
@@ -75,9 +79,9 @@ class GoodHandler(socketserver.StreamRequestHandler):
     def handle(self):
         with suppress(OSError):  # A handshake that failed is the client's to tell.
             while head := heads_end(self.rfile):
-                self.rfile.read(2)
+                self.rfile.read(self.body_bytes)
                 self.server.heard.append(head)
-                self.wfile.write(GOOD.replace(b"application/json", b"x/%d" % self.resumed))
+                self.wfile.write(self.answer.replace(b"application/json", b"x/%d" % self.resumed))
 
 
 def heads_end(file):
@@ -284,6 +288,18 @@ async def test_silence_over_tls_is_lost_waiting_and_cut(authority, trusting):
             await ask(wire, f"https://localhost:{port}/")
         assert await asyncio.to_thread(gone.wait, 5)
         await wire.close()
+
+
+async def test_a_document_is_not_followed_out_of_tls(authority, trusting, monkeypatch):
+    async with serving(says(GOOD)) as plain:
+        moved = b"HTTP/1.1 301 Moved\r\nLocation: %b\r\nContent-Length: 0\r\n\r\n" % plain.url.encode()
+        monkeypatch.setattr(GoodHandler, "answer", moved)
+        monkeypatch.setattr(GoodHandler, "body_bytes", 0)
+        with secure(authority) as (port, _):
+            async with wire_to(trusting) as wire:
+                with pytest.raises(UpstreamError, match="TLS"):
+                    await wire.get(f"https://localhost:{port}/", {}, 1000)
+        assert plain.requests == []
 
 
 @pytest.mark.parametrize("kind", ["http", "https"])

@@ -332,6 +332,19 @@ async def test_a_document_is_fetched_whole_or_not_at_all(wire):
         assert (await wire.get(server.url, {}, len(BODY)))[2] == BODY
 
 
+async def test_a_document_may_have_moved_and_not_in_circles(wire):
+    async with serving(says(GOOD)) as other:
+        moved = f"HTTP/1.1 302 Found\r\nLocation: {other.url}/there\r\nContent-Length: 0\r\n\r\n".encode()
+        circle = b"HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n"
+        async with serving(says(moved)) as server:
+            assert (await wire.get(server.url, {"If-None-Match": "x"}, 100))[2] == BODY
+            assert other.requests[0].startswith(b"GET /there HTTP/1.1\r\n")
+        async with serving(says(circle)) as server:
+            with pytest.raises(UpstreamError, match="somewhere else"):
+                await wire.get(server.url, {}, 100)
+            assert len(server.requests) == 6
+
+
 @pytest.mark.parametrize("name", [*LOST, *BROKEN])
 async def test_a_document_from_a_hostile_server_is_an_error_and_nothing_else(wire, name):
     async with serving((LOST | BROKEN)[name]) as server:
