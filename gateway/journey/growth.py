@@ -31,8 +31,8 @@ class Growth:
     async def refusal(self) -> GatewayError | None:
         """Extend if there is money. Returns why there is none once all that is held is used, up to what may be made
         before the provider hears of the end."""
-        if self._refused is None and self._held < self._passage.option.output_max:
-            self._extend()
+        while self._refused is None and self.due and self._held < self._passage.option.output_max:
+            self._extend()  # Again where much came at once.
         if self._refused is None or self._made_most < self._held - self._margin:
             return None
         await self._count()

@@ -85,6 +85,11 @@ class Answer:
         content_type, _, _ = self.headers.get("content-type", "").partition(";")
         return content_type.strip().lower() == "text/event-stream"
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come: it is whole, or there was a failure."""
+        return self._complete or self._failure is not None
+
     async def head(self) -> None:
         """Wait until status and headers are here. Raises Lost or LostWaiting."""
         while not self.status:
@@ -122,7 +127,7 @@ class Answer:
 
     def close(self) -> None:
         """Done with it. If it had not come to its end, the connection is cut, which aborts the call."""
-        if not self._complete and self._failure is None:
+        if not self.over:
             self.fail(Lost("The answer was closed."))
             self._source.abort()
 
@@ -157,7 +162,7 @@ class Answer:
 
     def fail(self, failure: Lost) -> None:
         """There will be no more, and it was not all."""
-        if self._failure is None and not self._complete:
+        if not self.over:
             self._failure = failure
             self._over()
 

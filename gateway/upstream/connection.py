@@ -20,7 +20,12 @@ HEAD_BYTES_MAX = 64 << 10
 """Bytes in a row that bring nothing of a body: heads, interim answers, trailers, chunk extensions. Common servers
 send a few hundred; 8 to 64 KiB is what clients and proxies take."""
 
+LARGE_BODY_BYTES = 16 << 10
+"""A question of more may not have left whole when its answer comes. TLS does not tell how much of it is unsent."""
+
+_TLS_READ_BYTES = 256 << 10
 _NO_BODY = {204, 304}
+_LEFT_BY_PEER = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 
 
 class Connection(asyncio.Protocol):
@@ -36,6 +41,7 @@ class Connection(asyncio.Protocol):
         self._fields: list[tuple[bytes, bytes]] = []
         self._barren = 0  # Bytes since something of a body came.
         self._ends_by_closing = False
+        self._large = False  # The question was.
         self._complete = False  # The answer is.
         self._keeps = False  # The provider keeps the connection open after it.
         self._surplus = False  # More came than the answer.
@@ -56,7 +62,7 @@ class Connection(asyncio.Protocol):
         assert self._answer is None, "one call at a time"
         answer = self._answer = Answer(self._loop, self, patience)
         self._barren, self._complete, self._surplus = 0, False, False
-        self._ends_by_closing = False
+        self._ends_by_closing, self._large = False, len(body) > LARGE_BODY_BYTES
         self._transport.writelines((head, body))
         return answer
 
@@ -66,6 +72,11 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return False
         return self._loop.time() < self.idle_until and not self._input.poll(0)
+
+    @property
+    def left_by_peer(self) -> bool:
+        """Whether the provider ended it as soon as it was open. Input alone says nothing: TLS may have sent tickets."""
+        return self._transport is None or any(events & _LEFT_BY_PEER for _, events in self._input.poll(0))
 
     def close(self) -> None:
         """End an idle connection in order."""
@@ -95,7 +106,7 @@ class Connection(asyncio.Protocol):
         """It is open, its TLS included."""
         self.tls = transport.get_extra_info("ssl_object")
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name.
-        self._input.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+        self._input.register(transport.get_extra_info("socket").fileno(), select.POLLIN | _LEFT_BY_PEER)
 
     def data_received(self, data: bytes) -> None:
         """Bytes came. Without a call they are nobody's answer."""
@@ -116,19 +127,36 @@ class Connection(asyncio.Protocol):
             self.abort()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """It has ended. An answer of unknown length is whole then, any other is not."""
-        answer, self._answer = self._answer, None
+        """It has ended. An answer of unknown length is whole then, if the provider said so; any other is not."""
         self._transport = None
+        ended_in_order = exc is None and self._hear_the_rest()
+        answer, self._answer = self._answer, None
         del self._parser  # Which holds this connection in turn.
         self.ended.set_result(None)
         if answer is None:
             return
-        if self._ends_by_closing and exc is None:
+        if self._ends_by_closing and ended_in_order:
             answer.end()
         elif answer.status:
             answer.fail(Lost("The provider's answer broke off."))
         else:
             answer.fail(Lost("The connection to the provider broke before an answer came."))
+
+    def _hear_the_rest(self) -> bool:
+        """What TLS had taken in and not given out, because the reader was slow: uvloop leaves it behind.
+
+        Returns whether the provider itself said that this was the end, which TLS knows (RFC 9112, section 9.8).
+        """
+        if self.tls is None:
+            return True
+        try:
+            while self._answer is not None and not self._answer.over and (part := self.tls.read(_TLS_READ_BYTES)):
+                self.data_received(part)
+        except ssl.SSLZeroReturnError:
+            return True
+        except ssl.SSLError:  # It would wait for more.
+            return False
+        return True
 
     # What the parser finds.
 
@@ -169,10 +197,14 @@ class Connection(asyncio.Protocol):
     def _finish(self, answer: Answer) -> None:
         """The answer is whole. Keep the connection if nothing speaks against it."""
         self._answer = None
-        assert self._transport is not None
         answer.end()
-        unsent = self._transport.get_write_buffer_size()  # It answered before it had all of the question.
-        if self._surplus or unsent or not self._keeps or self._transport.is_closing():
-            self.abort() if unsent else self.close()
+        if self._transport is None:
+            return
+        # An answer may come before all of the question was sent: the rest would stand before the next.
+        refused_early = self.tls is not None and self._large and answer.status >= 400
+        if refused_early or self._transport.get_write_buffer_size():
+            self.abort()
+        elif self._surplus or not self._keeps or self._transport.is_closing():
+            self.close()
         else:
             self._freed(self, answer.headers.get("keep-alive"))

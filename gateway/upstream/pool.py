@@ -7,6 +7,7 @@ import re
 
 from gateway.upstream.connect import Connector
 from gateway.upstream.connection import Connection
+from gateway.upstream.errors import Unreached
 from gateway.upstream.target import Origin
 
 IDLE_S = {"http": 4.0, "https": 50.0}
@@ -47,8 +48,10 @@ class Pool:
                 return connection
             connection.close()
         connection = await self._connector.connect(origin, lambda: self._new(origin))
-        if not connection.ended.done():
-            self._all.add(connection)
+        if connection.left_by_peer:
+            connection.abort()
+            raise Unreached("The provider closed the connection before anything was asked.")
+        self._all.add(connection)
         return connection
 
     async def close(self) -> None:

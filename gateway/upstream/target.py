@@ -42,14 +42,14 @@ def target(url: str) -> Target:
         parts = urlsplit(url)
         host = (parts.hostname or "").encode("idna").decode()
         port = parts.port or _PORTS.get(parts.scheme, 0)
+        path = quote(parts.path or "/", safe=_PATH_SAFE, errors="surrogateescape")
+        query = f"?{quote(parts.query, safe=_QUERY_SAFE, errors='surrogateescape')}" if parts.query else ""
     except ValueError:
         raise Unreached("The provider's URL is not one.") from None
     if not host or parts.scheme not in _PORTS:
         raise Unreached("The provider's URL does not begin with http:// or https:// and a host.")
     if parts.username is not None:
         raise Unreached("The provider's URL holds a user's name; credentials belong into key or headers.")
-    path = quote(parts.path or "/", safe=_PATH_SAFE)
-    query = f"?{quote(parts.query, safe=_QUERY_SAFE)}" if parts.query else ""
     return Target(Origin(parts.scheme, host, port), path + query)
 
 

@@ -88,7 +88,10 @@ class Wire:
 
 def _redirected(url: str, location: str) -> str:
     """Where a document is said to be. Raises UpstreamError for a way that is less safe."""
-    there = urljoin(url, location)
-    if url.startswith("https:") and not there.startswith("https:"):
+    try:
+        there = urljoin(url, location)
+    except ValueError:
+        raise UpstreamError("the document was moved to what is no URL") from None
+    if target(url).origin.scheme == "https" and target(there).origin.scheme != "https":
         raise UpstreamError("the document was moved to where TLS does not protect it")
     return there

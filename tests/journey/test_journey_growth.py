@@ -60,6 +60,12 @@ class Stream:
         return most
 
 
+async def test_a_read_that_brings_much_at_once_is_covered_at_once():
+    stream = Stream(first=100, most=10_000)
+    assert await stream.make(3000) is None
+    assert stream.held == 6400
+
+
 async def test_nothing_is_extended_before_half_may_be_used():
     stream = Stream()
     assert await stream.make(49) is None

@@ -2,11 +2,13 @@
 
 import asyncio
 import base64
+import os
 import select
 import socket
 import socketserver
 import ssl
 import threading
+import time
 from contextlib import asynccontextmanager, contextmanager, suppress
 
 import pytest
@@ -16,7 +18,7 @@ from hostile import BODY, GOOD, says, serving
 from gateway.core.errors import UpstreamError
 from gateway.upstream import connect
 from gateway.upstream.connection import Connection
-from gateway.upstream.errors import LostWaiting, Unreached
+from gateway.upstream.errors import Lost, LostWaiting, Unreached
 from gateway.upstream.tls import ClientTls
 from gateway.upstream.wire import Wire
 
@@ -298,7 +300,7 @@ async def test_a_document_is_not_followed_out_of_tls(authority, trusting, monkey
         with secure(authority) as (port, _):
             async with wire_to(trusting) as wire:
                 with pytest.raises(UpstreamError, match="TLS"):
-                    await wire.get(f"https://localhost:{port}/", {}, 1000)
+                    await wire.get(f"HTTPS://localhost:{port}/", {}, 1000)
         assert plain.requests == []
 
 
@@ -323,3 +325,102 @@ async def test_leaving_as_soon_as_it_is_open_harms_nobody_else(authority, trusti
                     with pytest.raises(asyncio.CancelledError):
                         await task
                     assert await asyncio.gather(*(ask(wire, url) for _ in range(3))) == [BODY] * 3
+
+
+WHOLE = b"x" * 280_000
+CLOSING = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+
+
+def last_words(authority, raw, *, says_goodbye):
+    """A TLS server that answers so and ends, with TLS's own goodbye (close_notify) or without."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            heads_end(self.rfile)
+            self.wfile.write(raw)
+            if says_goodbye:
+                self.connection.settimeout(0)  # Said, and not waited for the other's.
+                with suppress(OSError):
+                    self.connection.unwrap()
+            with suppress(OSError), socket.socket(fileno=os.dup(self.connection.fileno())) as end:
+                end.shutdown(socket.SHUT_WR)
+                end.settimeout(5)
+                while end.recv(65_536):
+                    pass
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    return serving_in_a_thread(Handler, context)
+
+
+async def heard(wire, port, slow_s):
+    """How much came, and whether it was all."""
+    size = 0
+    try:
+        async with await wire.post(f"https://localhost:{port}/", {}, b"{}", streams=True) as answer:
+            await asyncio.sleep(slow_s)
+            while part := await answer.next_chunk():
+                size += len(part)
+                await asyncio.sleep(slow_s / 10)
+    except Lost:
+        return size, "lost"
+    return size, "whole"
+
+
+@pytest.mark.parametrize("slow_s", [0, 0.3])
+@pytest.mark.parametrize("framing", [b"", b"Content-Length: 280000\r\n"], ids=["by closing", "by length"])
+async def test_a_slow_reader_gets_all_of_an_answer_that_ended_long_ago(authority, trusting, framing, slow_s):
+    """Bytes that TLS had taken in and not given out when the connection ended are part of the answer."""
+    with last_words(authority, CLOSING + framing + b"\r\n" + WHOLE, says_goodbye=True) as (port, _):
+        async with wire_to(trusting) as wire:
+            assert await heard(wire, port, slow_s) == (len(WHOLE), "whole")
+
+
+@pytest.mark.parametrize("slow_s", [0, 0.3])
+async def test_a_tls_answer_by_closing_is_whole_only_with_a_goodbye(authority, trusting, slow_s):
+    """RFC 9112, section 9.8: anybody on the way can cut a connection; only the provider can say that it ended."""
+    with last_words(authority, CLOSING + b"\r\n" + WHOLE, says_goodbye=False) as (port, _):
+        async with wire_to(trusting) as wire:
+            assert (await heard(wire, port, slow_s))[1] == "lost"
+
+
+async def test_an_error_to_a_large_body_ends_a_tls_connection(authority, trusting):
+    """TLS does not tell how much of the question is still unsent; the next call would stand behind it."""
+
+    class Early(socketserver.StreamRequestHandler):
+        def handle(self):
+            with suppress(OSError):
+                self.server.heard.append(heads_end(self.rfile))
+                self.wfile.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+                threading.Event().wait(1)
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    with serving_in_a_thread(Early, context) as (port, asked):
+        async with wire_to(trusting) as wire:
+            for _ in range(2):
+                async with await wire.post(f"https://localhost:{port}/", {}, b"x" * 20_000_000, streams=True) as answer:
+                    assert (answer.status, await answer.read()) == (413, b"no")
+        assert len(asked) == 2
+
+
+async def test_a_connection_that_ends_as_it_opens_is_not_asked(authority, trusting, monkeypatch):
+    made = Connection.connection_made
+
+    def late(connection, transport):
+        made(connection, transport)
+        time.sleep(0.05)  # The loop is busy, and the end lies in the socket by then.
+
+    class Leaving(socketserver.StreamRequestHandler):
+        def handle(self):
+            self.connection.do_handshake()
+
+    monkeypatch.setattr(Connection, "connection_made", late)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with serving_in_a_thread(Leaving, context) as (port, _):
+        async with wire_to(trusting) as wire:
+            for _ in range(3):
+                with pytest.raises(Unreached):
+                    await ask(wire, f"https://localhost:{port}/")

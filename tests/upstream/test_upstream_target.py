@@ -34,7 +34,7 @@ def test_a_url_leads_somewhere(url, authority, path):
 @pytest.mark.parametrize(
     "url",
     ["", "x", "api.openai.com/v1", "ftp://a/b", "https://", "https:///v1", "http://a:x/", "http://a:99999/",
-     "http://[::1/", "https://user:secret@a.example/", "http://" + "a" * 300 + ".example/"],
+     "http://[::1/", "https://user:secret@a.example/", "http://" + "a" * 300 + ".example/", "http://h/\ud800"],
 )  # fmt: skip
 def test_a_url_that_leads_nowhere_says_so_without_repeating_it(url):
     with pytest.raises(Unreached) as raised:

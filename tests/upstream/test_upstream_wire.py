@@ -345,6 +345,16 @@ async def test_a_document_may_have_moved_and_not_in_circles(wire):
             assert len(server.requests) == 6
 
 
+@pytest.mark.parametrize(
+    "there", [b"http://[bad/", b"http://\xe2\x84\x80.de/", b"/caf\xe9", b"/caf\xc3\xa9", b"ftp://a/"]
+)
+async def test_a_document_that_moved_to_nowhere_is_an_error_of_the_wire(wire, there):
+    moved = b"HTTP/1.1 302 Found\r\nLocation: " + there + b"\r\nContent-Length: 0\r\n\r\n"
+    async with serving(says(moved)) as server:
+        with pytest.raises(UpstreamError):
+            await wire.get(server.url, {}, 100)
+
+
 @pytest.mark.parametrize("name", [*LOST, *BROKEN])
 async def test_a_document_from_a_hostile_server_is_an_error_and_nothing_else(wire, name):
     async with serving((LOST | BROKEN)[name]) as server:
