@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack, suppress
 from typing import Any, Self
 
 import msgspec
-from aiohttp import web
 
 from gateway.assembly import catalog, router, with_simulator
 from gateway.cache.exact import ExactCache
@@ -19,7 +18,7 @@ from gateway.config.settings import Settings
 from gateway.core.entry import Entry, Outcome
 from gateway.core.errors import Unavailable
 from gateway.core.price import CostStatus
-from gateway.front.connection import StrictServer
+from gateway.front.listener import Listener
 from gateway.front.server import Front
 from gateway.journey.answered import Answered
 from gateway.journey.asking import Asking
@@ -166,13 +165,10 @@ class Gateway:
         )
 
     async def _listen(self, front: Front) -> None:
-        server = StrictServer(front.handle, header_timeout_s=self.settings.server.header_timeout_s)
-        runner = web.ServerRunner(server, shutdown_timeout=self.settings.server.drain_s)
-        await runner.setup()
-        self._stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, self.settings.server.host, self.settings.server.port, backlog=4096)
-        await site.start()
-        self.port = runner.addresses[0][1]
+        settings = self.settings.server
+        listener = Listener(front.handle, header_timeout_s=settings.header_timeout_s)
+        self.port = await listener.listen(settings.host, settings.port)
+        self._stack.push_async_callback(listener.close, settings.drain_s)
 
     def _run_in_background(self) -> None:
         for work in (

@@ -1,99 +1,243 @@
-"""One connection of the HTTP server, stricter than aiohttp's own: headers must come in time, and what
-is wrong with them is answered as JSON that repeats none of it."""
+"""One connection of a caller (HTTP/1.1, RFC 9112): one request at a time, in order.
+
+Whatever does not fit the framing is answered once, as JSON that repeats none of it, and ends the
+connection: nobody in front of us may read the bytes in another way than we do.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any
-
-from aiohttp import web
+from contextlib import suppress
+from math import inf
+from typing import cast
 
 from gateway.core.errors import BadRequest, GatewayError
 from gateway.dialects.openai_errors import error_body
-
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-
-HEADER_BYTES_MAX = 16_384
-"""Of one header line; common servers allow 8 to 16 KiB."""
+from gateway.front.exchange import WRITE_S_MAX, Exchange
+from gateway.front.framing import Framing
+from gateway.front.head import NotHttp
 
 IDLE_S = 75.0
-"""How long a connection may wait for its next call. nginx has the same."""
+"""How long a connection may wait for its next request. nginx has the same."""
+
+LINGER_S = 2.0
+"""How long we listen, after refusing a request of which more was on its way, so that the refusal is heard: closing
+at once would reset the connection under it."""
+
+WRITE_BYTES_MAX = 64 << 10
+"""What may wait to be read by a caller before we wait for it."""
+
+Handle = Callable[[Exchange], Awaitable[None]]
+
+log = logging.getLogger("fareway.front")
 
 
-class Connection(web.RequestHandler):
-    """Closes if the head of a request is begun and not finished within `header_timeout_s`: a slowloris."""
+class Connection(asyncio.Protocol):
+    """See the module. `deadline` is for whoever sweeps: past it, on the loop's clock, `expire` is due."""
 
-    __slots__ = ("_header_timeout_s", "_impatience", "leaving_cancels")
-
-    def __init__(self, server: web.Server, *, header_timeout_s: float, **options: Any) -> None:
-        super().__init__(server, **options)
-        self._header_timeout_s = header_timeout_s
-        self._impatience: asyncio.TimerHandle | None = None
-        self.leaving_cancels = False  # Whether the handler is of no use once the caller is gone.
-
-    def data_received(self, data: bytes) -> None:
-        """Start the clock at the first byte of a head; stop it when the head is whole."""
-        super().data_received(data)
-        if not self._awaits_a_head:
-            self._calm()
-        elif self._impatience is None and data:
-            self._impatience = self._loop.call_later(self._header_timeout_s, self.force_close)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """Stop the clock, and the handler where it would work for nobody."""
-        self._calm()
-        handler = self._task_handler if self.leaving_cancels else None
-        super().connection_lost(exc)
-        if handler is not None:
-            handler.cancel()
-
-    def handle_error(
+    def __init__(
         self,
-        request: web.BaseRequest,  # noqa: ARG002 - aiohttp's signature
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 - it quotes the input
-    ) -> web.StreamResponse:
-        """What cannot be parsed, and bugs: an error without a word of the input or the cause."""
-        if isinstance(exc, ConnectionError):  # The caller is gone, or an answer that has begun is broken off.
-            raise exc
-        error: GatewayError = GatewayError("Something went wrong in the gateway.")
-        if status < 500:
-            error = BadRequest("The request is not valid HTTP, or its headers are too large.")
-        elif exc is not None:
-            self.log_exception("unhandled error: %s", type(exc).__name__, exc_info=exc)
-        response = web.Response(status=status, body=error_body(error, ""), content_type="application/json")
-        response.force_close()
-        return response
+        loop: asyncio.AbstractEventLoop,
+        handle: Handle,
+        *,
+        header_timeout_s: float,
+        lost: Callable[[Connection], None],
+    ) -> None:
+        self._loop = loop
+        self._handle = handle
+        self._header_timeout_s = header_timeout_s
+        self._lost = lost
+        self._transport: asyncio.Transport | None = None
+        self._framing = Framing(self, self._begun)
+        self._waiting: deque[Exchange] = deque()
+        self._answering: Exchange | None = None
+        self.task: asyncio.Task[None] | None = None  # Answers.
+        self._malformed = False  # What came last is no HTTP: no more is read.
+        self._lingering = False
+        self._paused = False
+        self._full = False
+        self._drained: asyncio.Future[None] | None = None
+        self.leaving = False  # No more requests are wanted.
+        self.closed = False
+        self.deadline = inf
+
+    # What its exchanges do with it.
+
+    def send(self, *parts: bytes) -> None:
+        """See `Line.send`."""
+        if self._transport is None or self._transport.is_closing():
+            raise ConnectionResetError("the caller has left")
+        if len(parts) == 1:
+            self._transport.write(parts[0])
+        else:
+            self._transport.writelines(parts)
 
     @property
-    def _awaits_a_head(self) -> bool:
-        """Whether no request is being answered or about to be. `start` waits then, unless it has yet to begin."""
-        waiting = self._waiter is not None and not self._waiter.done()
-        return waiting or self._request_count == 0
+    def full(self) -> bool:
+        """See `Line.full`."""
+        return self._full
 
-    def _calm(self) -> None:
-        if self._impatience is not None:
-            self._impatience.cancel()
-            self._impatience = None
+    async def drained(self) -> None:
+        """See `Line.drained`."""
+        self._drained = self._loop.create_future()
+        try:
+            async with asyncio.timeout(WRITE_S_MAX):
+                await self._drained
+        except TimeoutError:
+            self.abort()
+            raise ConnectionResetError("the caller does not read") from None
+        finally:
+            self._drained = None
+
+    # What the listener does with it.
+
+    def leave(self) -> None:
+        """End it after what is being answered."""
+        self.leaving = True
+        if self._answering is not None:
+            self._answering.keep_alive = False
+        elif self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """End it now."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def expire(self) -> None:
+        """It was idle too long, or a head or an end did not come in time."""
+        self.deadline = inf
+        self.abort()
+
+    # What the event loop tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is open."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name.
+        self._transport.set_write_buffer_limits(high=WRITE_BYTES_MAX)
+        self.deadline = self._loop.time() + IDLE_S
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came: the rest of a body, the next request, or several."""
+        if self._malformed or self._lingering:
+            return
+        if self._answering is None and not self._framing.amid:
+            self.deadline = self._loop.time() + self._header_timeout_s
+        try:
+            self._framing.feed(data)
+        except NotHttp:
+            self._refuse()
+        if self._waiting and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()  # What came is enough until it is answered.
+
+    def pause_writing(self) -> None:
+        """The caller reads more slowly than we write."""
+        self._full = True
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        self._full = False
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The caller is gone. Whoever works for it alone may stop."""
+        del exc
+        self.closed, self._transport, self.deadline = True, None, inf
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_exception(ConnectionResetError("the caller has left"))
+        if self._framing.receiving is not None:
+            self._framing.receiving.fail(ConnectionResetError("the caller has left"))
+        self._waiting.clear()
+        if self._answering is not None and self._answering.leaving_cancels and self.task is not None:
+            self.task.cancel()
+        del self._framing  # Which holds this connection in turn.
+        self._lost(self)
+
+    # What follows from it.
+
+    def _begun(self, exchange: Exchange) -> None:
+        """The head of a request is here."""
+        if self.leaving:
+            exchange.keep_alive = False
+        if self._answering is None:
+            self._answer(exchange)
+        else:
+            self._waiting.append(exchange)
+
+    def _answer(self, exchange: Exchange) -> None:
+        self._answering, self.deadline = exchange, inf
+        self.task = self._loop.create_task(self._serve(exchange))
+
+    async def _serve(self, exchange: Exchange) -> None:
+        try:
+            await self._handle(exchange)
+        except ConnectionError:  # The caller is gone, or an answer that has begun is broken off.
+            self.abort()
+        except asyncio.CancelledError:
+            self.abort()
+            raise
+        except Exception:
+            log.exception("unhandled error")
+            if exchange.begun or self.closed:
+                self.abort()
+            else:
+                self._say(500, GatewayError("Something went wrong in the gateway."))
+        finally:
+            self._answered(exchange)
+
+    def _answered(self, exchange: Exchange) -> None:
+        """On to the next, or to the end."""
+        self._answering = self.task = None
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if not exchange.ended:
+            transport.abort()
+        elif not exchange.received:
+            self._linger()
+        elif not exchange.keep_alive:
+            transport.close()
+        elif self._waiting:
+            self._answer(self._waiting.popleft())
+            self._resume()
+        elif self._malformed:
+            self._refuse()
+        else:
+            self.deadline = self._loop.time() + (self._header_timeout_s if self._framing.amid else IDLE_S)
+
+    def _resume(self) -> None:
+        if self._paused and not self._waiting and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def _refuse(self) -> None:
+        """What came is no HTTP. Whatever came before it is answered first."""
+        self._malformed = True
+        if self._framing.receiving is not None:  # Its own body is at fault.
+            self._framing.receiving.fail(BadRequest(_NOT_HTTP))
+            self._framing.receiving = None
+        elif self._answering is None:
+            self._say(400, BadRequest(_NOT_HTTP))
+            self._linger()
+
+    def _say(self, status: int, error: GatewayError) -> None:
+        """A last word, as JSON."""
+        with suppress(ConnectionResetError):
+            exchange = Exchange(self, "", "", {}, http11=True, keep_alive=False)
+            exchange.say(status, {"Content-Type": "application/json"}, error_body(error, ""))
+
+    def _linger(self) -> None:
+        """Say that this is the end, and wait for the caller to see it."""
+        self._lingering, self.deadline = True, self._loop.time() + LINGER_S
+        self._waiting.clear()
+        self._resume()
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write_eof()
 
 
-class StrictServer(web.Server):
-    """Makes such connections."""
-
-    def __init__(self, handler: Handler, *, header_timeout_s: float) -> None:
-        super().__init__(
-            handler,
-            handler_cancellation=False,  # A call that does not stream is charged in full: its handler goes on.
-            access_log=None,
-            auto_decompress=False,  # A small compressed body can hold a huge one.
-            keepalive_timeout=IDLE_S,
-            max_line_size=HEADER_BYTES_MAX,
-            max_field_size=HEADER_BYTES_MAX,
-        )
-        self._header_timeout_s = header_timeout_s
-
-    def __call__(self) -> web.RequestHandler:
-        """A connection for the event loop."""
-        return Connection(self, loop=self._loop, header_timeout_s=self._header_timeout_s, **self._kwargs)
+_NOT_HTTP = "The request is not valid HTTP, or its headers are too large."

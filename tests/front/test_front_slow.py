@@ -1,12 +1,9 @@
 """Callers that take their time: heads and bodies must come at some pace, and answers may take as long as they need."""
 
-import asyncio
 import time
 
 import pytest
 from edge import CALL, CANARY, CONFIG, PATH, Edge, assert_refused, closed_after_s, edge, head, post, read, send
-
-from gateway.front.connection import StrictServer
 
 pytestmark = pytest.mark.xdist_group("front-slow")
 
@@ -162,46 +159,3 @@ def test_slow_callers_do_not_slow_down_others(gate: Edge):
     finally:
         for sock in socks:
             sock.close()
-
-
-class Wire(asyncio.Transport):
-    """The least that a connection needs of its transport."""
-
-    def __init__(self):
-        super().__init__()
-        self.closed = False
-
-    def write(self, data):
-        """Nobody reads it."""
-
-    def is_closing(self):
-        return self.closed
-
-    def close(self):
-        self.closed = True
-
-
-@pytest.mark.parametrize("turns", range(6))
-async def test_no_clock_is_left_on_wherever_the_body_arrives(turns):
-    """A body that comes between the head being parsed and its handler being started was taken for half a head."""
-    let_go = asyncio.Event()
-
-    async def handle(request):
-        await let_go.wait()
-        raise ConnectionResetError
-
-    server = StrictServer(handle, header_timeout_s=0.05)
-    connection, wire = server(), Wire()
-    connection.connection_made(wire)
-    for _ in range(3):
-        await asyncio.sleep(0)
-    connection.data_received(head("POST", "/", {"Content-Length": "4"}))
-    for _ in range(turns):
-        await asyncio.sleep(0)
-    connection.data_received(b"body")
-    await asyncio.sleep(0.15)
-    assert not wire.closed, "an answer under way was cut off"
-    let_go.set()
-    await asyncio.sleep(0)
-    connection.connection_lost(None)
-    await server.shutdown(1)

@@ -1,0 +1,62 @@
+"""Taking connections, closing those that have waited too long, and letting calls end before we go."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gateway.front.connection import Connection, Handle
+
+SWEPT_EVERY_S = 0.25
+BACKLOG = 4096
+CANCELLED_S_MAX = 5.0
+"""How long calls that were broken off may take to close their books."""
+
+
+class Listener:
+    """One listening socket and its connections."""
+
+    def __init__(self, handle: Handle, *, header_timeout_s: float) -> None:
+        self._handle = handle
+        self._header_timeout_s = header_timeout_s
+        self._connections: set[Connection] = set()
+        self._server: asyncio.Server | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    async def listen(self, host: str, port: int) -> int:
+        """Begin to take connections. Returns the port. Raises OSError."""
+        self._loop = asyncio.get_running_loop()
+        self._server = await self._loop.create_server(self.connection, host, port, backlog=BACKLOG)
+        self._sweep()
+        return int(self._server.sockets[0].getsockname()[1])
+
+    def connection(self) -> Connection:
+        """For a connection that was taken."""
+        loop = asyncio.get_running_loop()
+        lost = self._connections.discard
+        made = Connection(loop, self._handle, header_timeout_s=self._header_timeout_s, lost=lost)
+        self._connections.add(made)
+        return made
+
+    async def close(self, drain_s: float) -> None:
+        """Take no more, let what is under way end within that time, and break off the rest."""
+        if self._server is not None:
+            self._server.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for connection in list(self._connections):
+            connection.leave()
+        tasks = [c.task for c in self._connections if c.task is not None]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=drain_s)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=CANCELLED_S_MAX)
+        for connection in list(self._connections):
+            connection.abort()
+
+    def _sweep(self) -> None:
+        now = self._loop.time()
+        for connection in [c for c in self._connections if c.deadline < now]:
+            connection.expire()
+        self._sweeper = self._loop.call_later(SWEPT_EVERY_S, self._sweep)
