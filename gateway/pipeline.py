@@ -73,7 +73,7 @@ class Pipeline:
                 await self.answered.give(found, self._asker(call, key, question), client)
                 return
 
-            async with Booking(self.books, _trip(call, key, question.request)) as booking:
+            with Booking(self.books, _trip(call, key, question.request)) as booking:
                 # 5. Where could it go?  6. Which is best?  7. Set its fare aside.
                 question, chosen = await self._set_aside(booking, key, question)
                 left = self.monotonic()
@@ -81,7 +81,7 @@ class Pipeline:
                     client.may_leave()
 
                 # 8. Ask, and pass the answer on.  9. It is settled on the way, and 10. told by its entry.
-                async with self.asking.answer(question, chosen, booking) as (option, answer):
+                with await self.asking.ask(question, chosen, booking) as turn:
 
                     def headers(entry: Entry, answer: Answer, received: float) -> dict[str, str]:
                         cache = "off" if flight is None else "miss"
@@ -89,8 +89,8 @@ class Pipeline:
 
                     passage = Passage(
                         question=question,
-                        option=option,
-                        answer=answer,
+                        option=turn.option,
+                        answer=turn.answer,
                         booking=booking,
                         client=client,
                         headers=headers,
@@ -107,7 +107,7 @@ class Pipeline:
         bound = self.router.bound(facts, len(call.body))
         request = Request(call.id, key.id, call.dialect.name, facts, input_tokens=bound)
         travelling = for_provider(call.headers.items())
-        mode = self.books.limits.hold_mode(key.caller)
+        mode = self.books.limits.chain(key.caller).hold_mode
         return Question(request, call.dialect, call.body, travelling, mode)
 
     async def _set_aside(self, booking: Booking, key: Key, question: Question) -> tuple[Question, Chosen]:
@@ -128,7 +128,7 @@ class Pipeline:
         limits = self.books.limits
         remaining = await limits.remaining(key.caller)
         options = self.router.options(question.request, len(question.body))
-        needs_price = self.refuse_unpriced and limits.guards_money(key.caller)
+        needs_price = self.refuse_unpriced and limits.chain(key.caller).guards_money
         chosen = self.router.choose(question.request, options, remaining, needs_price=needs_price)
         first = chosen.plan[0]
         fare, worst = question.fare(first)

@@ -41,18 +41,14 @@ def digest(pepper: bytes, secret: str) -> bytes:
 
 
 def presented(headers: Mapping[str, str]) -> str:
-    """The one token that a caller shows, wherever client libraries put it. Raises Unauthorized or BadRequest.
+    """The one token that a caller shows, wherever client libraries put it: names are in lower case, each there once.
 
-    A name may stand there twice, so every line is looked at: whoever is in between may have looked at the other.
+    Raises Unauthorized or BadRequest.
     """
-    shown = set()
-    for name, value in headers.items():
-        header = name.lower()
-        if header in _HEADERS:
-            shown.add(value.strip())
-        elif header == "authorization" and value:
-            scheme, _, token = value.partition(" ")
-            shown.add(token.strip() if scheme.lower() == "bearer" else "")
+    shown = {headers[name].strip() for name in _HEADERS if name in headers}
+    if authorization := headers.get("authorization"):
+        scheme, _, token = authorization.partition(" ")
+        shown.add(token.strip() if scheme.lower() == "bearer" else "")
     if not shown:
         raise Unauthorized("No API key was given. Send it as `Authorization: Bearer fw-…`.")
     if len(shown) > 1:

@@ -17,7 +17,7 @@ KEY, TOKEN = new_key(PEPPER, Key("", b"", Caller(org="o", team="t")))
 
 
 def bearer(token):
-    return {"Authorization": f"Bearer {token}"}
+    return {"authorization": f"Bearer {token}"}
 
 
 def tenants(*keys, find=lambda _: None):
@@ -50,7 +50,7 @@ def test_without_the_pepper_a_digest_opens_nothing():
     "headers",
     [
         bearer(TOKEN),
-        {"Authorization": f"bearer   {TOKEN} "},
+        {"authorization": f"bearer   {TOKEN} "},
         {"x-api-key": TOKEN},
         {"api-key": f" {TOKEN}"},
         {"x-goog-api-key": TOKEN},
@@ -63,7 +63,7 @@ def test_a_key_is_found_wherever_client_libraries_put_it(headers):
     assert known.identify(headers, 0.0) == KEY
 
 
-@pytest.mark.parametrize("headers", [{}, {"Authorization": ""}, {"accept": "x"}])
+@pytest.mark.parametrize("headers", [{}, {"authorization": ""}, {"accept": "x"}])
 def test_a_call_without_a_key_is_told_how_to_send_one(headers):
     with pytest.raises(Unauthorized, match="Authorization: Bearer"):
         presented(headers)
@@ -74,7 +74,7 @@ def test_two_different_keys_in_one_call_are_refused():
     with pytest.raises(BadRequest, match="Two different"):
         presented({**bearer(TOKEN), "x-api-key": "fw-other"})
     with pytest.raises(BadRequest):
-        presented({"Authorization": f"Basic {TOKEN}", "x-api-key": TOKEN})
+        presented({"authorization": f"Basic {TOKEN}", "x-api-key": TOKEN})
 
 
 WRONG = [
@@ -87,7 +87,7 @@ WRONG = [
 @pytest.mark.parametrize("token", WRONG, ids=range(len(WRONG)))
 def test_every_wrong_key_is_refused_in_the_same_words(token):
     with pytest.raises(Unauthorized) as refused:
-        tenants(KEY).identify({"x-api-key": token, "Authorization": ""}, 0.0)
+        tenants(KEY).identify({"x-api-key": token, "authorization": ""}, 0.0)
     assert str(refused.value) == "The API key is not valid: it is unknown, revoked or expired."
 
 

@@ -30,17 +30,17 @@ class Provider:
     bills_after_abort: bool = True  # Whether it goes on charging when we hang up. Unknown is yes.
     headers: Mapping[str, str] = field(default_factory=dict)
     selfhosted: bool = False
+    own_headers: Mapping[str, str] = field(init=False, repr=False)  # Those above, and the one that shows our key.
 
     @property
     def priced_as(self) -> str:
         """Its name in the price book."""
         return self.prices or self.name
 
-    def authorization(self) -> dict[str, str]:
-        """The header that shows our key; none for a provider without one."""
-        if not self.key:
-            return {}
-        return {"Authorization": f"Bearer {self.key}"} if self.auth == "bearer" else {self.auth: self.key}
+    def __post_init__(self) -> None:
+        """Worked out once: every call sends them."""
+        shown = {"Authorization": f"Bearer {self.key}"} if self.auth == "bearer" else {self.auth: self.key}
+        object.__setattr__(self, "own_headers", {**self.headers, **(shown if self.key else {})})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,11 @@ class Deployment:
     tier: str = TIERS[1]
     weight: int = 1
     output_tokens_max: int | None = None  # The most it generates in one answer; None: ask the price book.
+    name: str = field(init=False)  # Unique: "openai/gpt-4o".
 
-    @property
-    def name(self) -> str:
-        """Unique: "openai/gpt-4o"."""
-        return f"{self.provider.name}/{self.model}"
+    def __post_init__(self) -> None:
+        """Worked out once: every call asks."""
+        object.__setattr__(self, "name", f"{self.provider.name}/{self.model}")
 
 
 # Who stops charging when a call is aborted: OpenRouter's published list.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -85,14 +87,15 @@ class Fare(Struct, frozen=True, gc=False):
 
     def in_unit(self, unit: Unit) -> int:
         """The part that a limit in this unit counts."""
-        match unit:
-            case Unit.USD:
-                return self.nanos
-            case Unit.TOKENS:
-                return self.tokens
-            case Unit.REQUESTS:
-                return self.requests
-        return self.concurrent
+        return _PARTS[unit](self)
+
+
+_PARTS: dict[Unit, Callable[[Fare], int]] = {
+    Unit.USD: attrgetter("nanos"),
+    Unit.TOKENS: attrgetter("tokens"),
+    Unit.REQUESTS: attrgetter("requests"),
+    Unit.CONCURRENT: attrgetter("concurrent"),
+}
 
 
 SHORT_SPANS = (Span.SECOND, Span.MINUTE, Span.HOUR)

@@ -62,9 +62,12 @@ class Money(Struct, frozen=True, order=True, gc=False):
     @property
     def decimal(self) -> str:
         """Dollars as plain text, every digit: '0.00026'. At least two decimals."""
-        sign, digits = ("-" if self.picos < 0 else ""), f"{abs(self.picos):013d}"
-        cents = digits[-12:].rstrip("0").ljust(2, "0")
-        return f"{sign}{digits[:-12]}.{cents}"
+        picos = self.picos
+        if not picos:
+            return "0.00"
+        sign, digits = ("-" if picos < 0 else ""), f"{abs(picos):013d}"
+        cents = digits[-12:].rstrip("0")
+        return f"{sign}{digits[:-12]}.{cents if len(cents) > 1 else cents.ljust(2, '0')}"
 
 
 ZERO = Money(0)

@@ -115,7 +115,7 @@ class Schedule:
 
     def up_to(self, input_total: int) -> tuple[Rates, ...]:
         """The rates of every band that a call with at most this many input tokens may fall in."""
-        return (self.base, *(rates for tokens, rates in self.above if input_total > tokens))
+        return (self.base, *[rates for tokens, rates in self.above if input_total > tokens])
 
 
 STANDARD_TIERS = frozenset({None, "", "default", "standard", "auto", "on_demand", "scale"})
@@ -152,6 +152,11 @@ class Price:
             output=Money(made),
         )
 
+    def likely(self, input_tokens: int, output_tokens: int) -> Money:
+        """What a call of plain text costs at the standard tier."""
+        rates = self.standard.at(input_tokens)
+        return Money(rates.input * input_tokens + rates.output * output_tokens + rates.request)
+
     def worst(self, input_tokens: int, output_tokens: int, service_tier: str | None = None) -> Money:
         """The most that a call within these bounds can cost: the dearest class, band and possible tier.
 
@@ -161,10 +166,9 @@ class Price:
         schedules = [self.standard]
         if service_tier is not None and service_tier in self.tiers:
             schedules.append(self.tiers[service_tier])
-        return Money(
-            max(
-                rates.dearest_input * input_tokens + rates.dearest_output * output_tokens + rates.request
-                for schedule in schedules
-                for rates in schedule.up_to(input_tokens)
-            )
-        )
+        costs = [
+            rates.dearest_input * input_tokens + rates.dearest_output * output_tokens + rates.request
+            for schedule in schedules
+            for rates in schedule.up_to(input_tokens)
+        ]
+        return Money(max(costs))

@@ -11,7 +11,7 @@ from gateway.core.request import Countable, Facts
 from gateway.core.usage import Report
 from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import Quirk
-from gateway.dialects.openai_usage import read_cost, read_usage
+from gateway.dialects.openai_usage import CHARGING, Block, disjoint, read_cost, read_usage
 from gateway.dialects.validate import decode, model_name
 
 PROMPT_HEAD_CHARACTERS = 2000
@@ -88,8 +88,18 @@ class _Answer(msgspec.Struct):
     error: Any = None
 
 
+class _PlainAnswer(msgspec.Struct):
+    """The same of an answer as it should be, which is read in one pass."""
+
+    model: str | None = None
+    service_tier: str | None = None
+    usage: Block | None = None
+    error: msgspec.Raw = msgspec.Raw()
+
+
 _requests = msgspec.json.Decoder(_Body)
 _answers = msgspec.json.Decoder(_Answer)
+_plain_answers = msgspec.json.Decoder(_PlainAnswer)
 
 
 class OpenAIChat:
@@ -163,6 +173,22 @@ class OpenAIChat:
 
 def read_report(message: bytes, quirks: frozenset[Quirk]) -> Report:
     """What any answer of OpenAI's older endpoints says about its usage. Garbage says nothing."""
+    if not quirks & CHARGING:
+        try:
+            plain = _plain_answers.decode(message)
+        except (msgspec.DecodeError, RecursionError):
+            return _read_anything(message, quirks)
+        usage, clamped = disjoint(plain.usage, quirks) if plain.usage is not None else (None, False)
+        return Report(usage, plain.model, plain.service_tier, failed=_is_set(plain.error), clamped=clamped)
+    return _read_anything(message, quirks)
+
+
+def _is_set(raw: msgspec.Raw) -> bool:
+    """Whether a field is there and not empty."""
+    return len(memoryview(raw)) > 0 and bool(msgspec.json.decode(raw))
+
+
+def _read_anything(message: bytes, quirks: frozenset[Quirk]) -> Report:
     try:
         answer = _answers.decode(message)
     except (msgspec.DecodeError, RecursionError):

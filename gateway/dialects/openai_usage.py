@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
+import msgspec
 from msgspec.structs import replace
 
 from gateway.core.money import Money
@@ -22,73 +23,144 @@ TICKS_PER_DOLLAR = 10**10
 PICOS_PER_TICK = 100
 """xAI's unit of `cost_in_usd_ticks`."""
 
+CHARGING = frozenset({Quirk.CHARGES_REPORTED_COST, Quirk.CHARGES_COST_TICKS})
+"""Of providers that charge by a cost that they report."""
 
-class _Counters:
-    """Reads counters that should be whole and not negative; remembers if one was not."""
 
-    def __init__(self) -> None:
-        self.clamped = False
+Count = Annotated[int, msgspec.Meta(ge=0, le=TOKENS_CREDIBLE_MAX)]
 
-    def read(self, block: Any, name: str) -> int:
-        value = block.get(name) if isinstance(block, Mapping) else None
-        if value is None:
-            return 0
-        if type(value) is not int or not 0 <= value <= TOKENS_CREDIBLE_MAX:
-            self.clamped = True
-            return 0
-        return value
 
-    def within(self, part: int, whole: int) -> int:
-        """The part, no larger than the whole."""
-        if part > whole:
-            self.clamped = True
-        return min(part, whole)
+class _Given(msgspec.Struct, gc=False):
+    """Parts of the prompt."""
+
+    cached_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
+    audio_tokens: Count | None = None
+    image_tokens: Count | None = None
+
+
+class _Made(msgspec.Struct, gc=False):
+    """Parts of the completion."""
+
+    reasoning_tokens: Count | None = None
+    audio_tokens: Count | None = None
+    image_tokens: Count | None = None
+
+
+class Block(msgspec.Struct):
+    """A usage block as it should be: whole counters, none negative or beyond belief."""
+
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
+    total_tokens: Count | None = None
+    prompt_tokens_details: _Given | None = None
+    completion_tokens_details: _Made | None = None
+    prompt_cache_hit_tokens: Count | None = None  # DeepSeek.
+    num_cached_tokens: Count | None = None  # Mistral.
+
+
+_NONE_GIVEN, _NONE_MADE = _Given(), _Made()
 
 
 def read_usage(block: Mapping[str, Any], quirks: frozenset[Quirk]) -> tuple[Usage | None, bool]:
-    """The counters, and whether they had to be mended. None if the block holds no usable total at all.
+    """The counters of a block that may hold anything, and whether they had to be mended. None if there is no usable
+    total at all."""
+    mended, clamped = _mended(block, Block, ("prompt_tokens", "completion_tokens", "total_tokens"))
+    if clamped or mended.prompt_tokens is None:
+        return None, True  # A main counter is nonsense or missing: nothing to charge by.
+    hits, clamped_hits = _mended(block, Block, ("prompt_cache_hit_tokens", "num_cached_tokens"))
+    given, clamped_given = _mended(block.get("prompt_tokens_details"), _Given, _Given.__struct_fields__)
+    made, clamped_made = _mended(block.get("completion_tokens_details"), _Made, _Made.__struct_fields__)
+    whole = replace(
+        mended,
+        prompt_tokens_details=given,
+        completion_tokens_details=made,
+        prompt_cache_hit_tokens=hits.prompt_cache_hit_tokens,
+        num_cached_tokens=hits.num_cached_tokens,
+    )
+    usage, clamped = disjoint(whole, quirks)
+    return usage, clamped or clamped_hits or clamped_given or clamped_made
+
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def _mended(block: Any, kind: type[S], names: tuple[str, ...]) -> tuple[S, bool]:
+    """These counters; 0 for one that is none, and then True."""
+    found = {name: block.get(name) for name in names} if isinstance(block, Mapping) else {}
+    bad = [name for name, value in found.items() if not (value is None or _counts(value))]
+    return kind(**found | dict.fromkeys(bad, 0)), bool(bad)
+
+
+def _counts(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= TOKENS_CREDIBLE_MAX
+
+
+def disjoint(block: Block, quirks: frozenset[Quirk]) -> tuple[Usage | None, bool]:
+    """The counters, none holding another's tokens, and whether they contradicted each other.
 
     Identities and departures: OpenAI counts cached, written and audio tokens inside the prompt and
     reasoning inside the completion; see `Quirk` for who does not.
     """
-    counters = _Counters()
-    prompt, completion = counters.read(block, "prompt_tokens"), counters.read(block, "completion_tokens")
-    total = counters.read(block, "total_tokens")
-    if counters.clamped or block.get("prompt_tokens") is None:
-        return None, True  # A main counter is nonsense or missing: nothing to charge by.
-    if Quirk.OUTPUT_IS_THE_REST in quirks and total > prompt + completion:
-        reasoning, completion = total - prompt - completion, total - prompt
-    else:
-        reasoning = counters.read(block.get("completion_tokens_details"), "reasoning_tokens")
-    if Quirk.REASONING_BESIDE_OUTPUT in quirks:
-        completion += reasoning
-    given = _input(block, prompt, quirks, counters)
-    return _output(given, block, completion, counters.within(reasoning, completion), counters), counters.clamped
-
-
-def _input(block: Mapping[str, Any], prompt: int, quirks: frozenset[Quirk], counters: _Counters) -> Usage:
-    details = block.get("prompt_tokens_details")
-    cached = counters.read(details, "cached_tokens")
-    cached = cached or counters.read(block, "prompt_cache_hit_tokens") or counters.read(block, "num_cached_tokens")
-    cached = counters.within(cached, prompt)
-    written = counters.within(counters.read(details, "cache_write_tokens"), prompt - cached)
-    rest = prompt - cached - written
-    audio = counters.read(details, "audio_tokens")
-    if Quirk.AUDIO_BESIDE_INPUT not in quirks:
-        audio = counters.within(audio, rest)
-        rest -= audio
-    image = counters.within(counters.read(details, "image_tokens"), rest)
-    return Usage(input=rest - image, cache_read=cached, cache_write=written, input_audio=audio, input_image=image)
-
-
-def _output(given: Usage, block: Mapping[str, Any], completion: int, reasoning: int, counters: _Counters) -> Usage:
-    details = block.get("completion_tokens_details")
-    rest = completion - reasoning
-    audio = counters.within(counters.read(details, "audio_tokens"), rest)
-    image = counters.within(counters.read(details, "image_tokens"), rest - audio)
-    return replace(
-        given, output=rest - audio - image, output_reasoning=reasoning, output_audio=audio, output_image=image
+    if block.prompt_tokens is None:
+        return None, True
+    given, made = block.prompt_tokens_details or _NONE_GIVEN, block.completion_tokens_details or _NONE_MADE
+    prompt, completion, reasoning = block.prompt_tokens, block.completion_tokens or 0, made.reasoning_tokens or 0
+    total = block.total_tokens or 0
+    if quirks:
+        if Quirk.OUTPUT_IS_THE_REST in quirks and total > prompt + completion:
+            reasoning, completion = total - prompt - completion, total - prompt
+        if Quirk.REASONING_BESIDE_OUTPUT in quirks:
+            completion += reasoning
+    cached = given.cached_tokens or block.prompt_cache_hit_tokens or block.num_cached_tokens or 0
+    written, heard, seen = given.cache_write_tokens or 0, given.audio_tokens or 0, given.image_tokens or 0
+    spoken, drawn = made.audio_tokens or 0, made.image_tokens or 0
+    beside = heard if Quirk.AUDIO_BESIDE_INPUT in quirks else 0
+    text = prompt - cached - written - (heard - beside) - seen
+    wording = completion - reasoning - spoken - drawn
+    if text < 0 or wording < 0:
+        return _clamped(prompt, (cached, written, heard - beside, seen), completion, (reasoning, spoken, drawn), beside)
+    usage = Usage(
+        input=text,
+        cache_read=cached,
+        cache_write=written,
+        input_audio=heard,
+        input_image=seen,
+        output=wording,
+        output_reasoning=reasoning,
+        output_audio=spoken,
+        output_image=drawn,
     )
+    return usage, False
+
+
+def _clamped(
+    prompt: int, given: tuple[int, ...], completion: int, made: tuple[int, ...], beside: int
+) -> tuple[Usage, bool]:
+    """Parts that pass their whole: each in turn gets what the ones before it have left."""
+    text, (cached, written, heard, seen) = _shared(prompt, given)
+    wording, (reasoning, spoken, drawn) = _shared(completion, made)
+    usage = Usage(
+        input=text,
+        cache_read=cached,
+        cache_write=written,
+        input_audio=heard + beside,
+        input_image=seen,
+        output=wording,
+        output_reasoning=reasoning,
+        output_audio=spoken,
+        output_image=drawn,
+    )
+    return usage, True
+
+
+def _shared(whole: int, parts: tuple[int, ...]) -> tuple[int, list[int]]:
+    """What remains of the whole, and how much each part may be of it."""
+    fitting = []
+    for part in parts:
+        fitting.append(min(part, whole))
+        whole -= fitting[-1]
+    return whole, fitting
 
 
 def read_cost(block: Mapping[str, Any], quirks: frozenset[Quirk]) -> Money | None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-
-from msgspec import Struct
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self
 
 from gateway.core.entry import Outcome
 from gateway.core.errors import BadRequest, GatewayError, LimitReached, Unavailable, UpstreamError
@@ -38,12 +37,31 @@ class Redirected(UpstreamError):
     """The provider sent us elsewhere, which is never followed: its base_url is wrong."""
 
 
-class Turn(Struct, frozen=True):
-    """One attempt that was answered."""
+class Turn:
+    """An attempt that was answered: `with` it, the answer is passed on. Leaving ends the attempt."""
 
-    option: Option
-    answer: Answer
-    probe: bool  # It tried a deployment that had been left alone.
+    __slots__ = ("_clock", "_health", "_probe", "answer", "option")
+
+    def __init__(
+        self, option: Option, answer: Answer, health: Health, clock: Callable[[], float], *, probe: bool
+    ) -> None:
+        self.option = option
+        self.answer = answer
+        self._health = health
+        self._clock = clock
+        self._probe = probe  # It tries a deployment that had been left alone.
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        name = self.option.candidate.name
+        if isinstance(error, Lost):
+            self._health.failed(name, self._clock())
+        self.answer.close()
+        self._health.of(name).leave(self._probe)
 
 
 class Failures:
@@ -96,25 +114,11 @@ class Asking:
         self._rounds = rounds
         self._clock = clock
 
-    @asynccontextmanager
-    async def answer(
-        self, question: Question, chosen: Chosen, booking: Booking
-    ) -> AsyncIterator[tuple[Option, Answer]]:
+    async def ask(self, question: Question, chosen: Chosen, booking: Booking) -> Turn:
         """The first good answer, open. The booking has begun for the first choice already.
 
         Raises ProviderRefused with the provider's last word, or the error of the last attempt.
         """
-        turn = await self._first(question, chosen, booking)
-        try:
-            yield turn.option, turn.answer
-        except Lost:
-            self._health.failed(turn.option.candidate.name, self._clock())
-            raise
-        finally:
-            turn.answer.close()
-            self._health.of(turn.option.candidate.name).leave(turn.probe)
-
-    async def _first(self, question: Question, chosen: Chosen, booking: Booking) -> Turn:
         self._retries.called()
         failures = Failures()
         for rounds_left in range(self._rounds, -1, -1):
@@ -144,8 +148,7 @@ class Asking:
         name, provider = option.candidate.name, option.deployment.provider
         headers = {
             **question.headers,
-            **provider.headers,
-            **provider.authorization(),
+            **provider.own_headers,
             "x-fareway-request-id": question.request.id,
         }
         vitals = self._health.of(name)
@@ -153,7 +156,8 @@ class Asking:
         try:
             body = question.dialect.aim(question.body, option.deployment.model, question.request.facts)
             url, streams = provider.base_url + question.dialect.path, question.request.facts.stream
-            return Turn(option, await self._good_answer(url, headers, body, streams), probe)
+            answer = await self._good_answer(url, headers, body, streams)
+            return Turn(option, answer, self._health, self._clock, probe=probe)
         except BaseException as error:
             vitals.leave(probe)
             self._note(booking, name, error)

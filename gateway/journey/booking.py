@@ -28,9 +28,7 @@ from gateway.core.usage import Report, Usage
 from gateway.journey.routing import Option
 from gateway.ledger.journal import Journal
 from gateway.limits.chain import Limits
-from gateway.limits.holds import Hold
-
-NOTHING = Fare(nanos=0, tokens=0, requests=0, concurrent=0)
+from gateway.limits.holds import NOTHING, Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ class Trip(Struct, frozen=True):
 
 
 class Booking:
-    """See the module. `async with Booking(…)`; everything but `begin` is done without waiting."""
+    """See the module. `with Booking(…)`; everything but `begin` is done without waiting."""
 
     def __init__(self, books: Books, trip: Trip) -> None:
         self._books = books
@@ -129,10 +127,10 @@ class Booking:
         assert self._draft is not None
         return self._draft
 
-    async def __aenter__(self) -> Self:
+    def __enter__(self) -> Self:
         return self
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._draft is not None:

@@ -51,9 +51,9 @@ class Receipt(Struct, frozen=True):
 
 def _plain(text: str) -> str:
     """Text that may stand in a header: other people's names can hold anything."""
-    text = text[:TEXT_MAX]
-    if text.isascii() and text.isprintable():
+    if len(text) <= TEXT_MAX and text.isascii() and text.isprintable():
         return text
+    text = text[:TEXT_MAX]
     return "".join(c if " " <= c <= "~" else "?" for c in text)
 
 

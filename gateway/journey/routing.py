@@ -113,7 +113,7 @@ class Router:
 
     def bound(self, facts: Facts, body_bytes: int) -> int:
         """The instant upper bound of a request's input tokens, wherever it goes. Raises UnknownModel."""
-        return max(tokens.bound(body_bytes, facts, model) for model in self.models(facts.model))
+        return max([tokens.bound(body_bytes, facts, model) for model in self.models(facts.model)])
 
     def options(self, request: Request, body_bytes: int) -> tuple[Option, ...]:
         """Everywhere the request could go. Raises UnknownModel."""
@@ -144,7 +144,8 @@ class Router:
         vitals = self._health.seen(deployment.name)
         most = _output_max(deployment, book, request)
         guess = min(most, round(vitals.output_tokens or OUTPUT_TOKENS_GUESS))
-        likely = Usage(input=min(request.input_tokens, body_bytes // BYTES_PER_TOKEN + 1), output=guess)
+        size = min(request.input_tokens, body_bytes // BYTES_PER_TOKEN + 1)
+        likely = price.likely(size, guess) if price else None
         candidate = _candidate(request, deployment, price, likely, most, vitals=vitals, now=now)
         return Option(deployment, price, candidate, book, most, guess, request.facts.reasons or vitals.reasons)
 
@@ -153,7 +154,7 @@ def _candidate(
     request: Request,
     deployment: Deployment,
     price: Price | None,
-    likely: Usage,
+    likely: Money | None,
     most: int,
     *,
     vitals: Vitals,
@@ -165,7 +166,7 @@ def _candidate(
         model=deployment.model,
         tier=deployment.tier,
         selfhosted=deployment.provider.selfhosted,
-        cost_likely=price.of(likely).total if price else None,
+        cost_likely=likely,
         cost_worst=price.worst(request.input_tokens, most, request.facts.service_tier) if price else None,
         weight=deployment.weight,
         error_rate=vitals.error_rate,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import inf
 
 from gateway.core.caller import Caller
 from gateway.core.limit import Fare, HoldMode, Limit, Mode, Unit
@@ -33,6 +34,28 @@ class Series:
         return account
 
 
+class Chain:
+    """Every limit on every node above and at one caller's key."""
+
+    def __init__(self, series: tuple[Series, ...]) -> None:
+        self.series = series
+        # Whether a hard budget in dollars stands above this caller: then every call needs a price.
+        self.guards_money = any(s.limit.unit is Unit.USD and s.limit.mode is Mode.HARD for s in series)
+        # How a streamed call holds: strictly if any limit says so.
+        strict = any(s.limit.hold is HoldMode.STRICT for s in series)
+        self.hold_mode = HoldMode.STRICT if strict else HoldMode.PROGRESSIVE
+        self._accounts: tuple[Account, ...] = ()
+        self._since, self._until = inf, -inf  # When all of these windows run.
+
+    def at(self, now: float) -> tuple[Account, ...]:
+        """The accounts of the windows that run at this moment."""
+        if not self._since <= now < self._until:
+            self._accounts = tuple(series.at(now) for series in self.series)
+            self._since = max((a.window.start for a in self._accounts), default=-inf)
+            self._until = min((a.window.end for a in self._accounts), default=inf)
+        return self._accounts
+
+
 class Limits:
     """All limits. What a call takes, it takes from every account of its chain or from none."""
 
@@ -41,16 +64,16 @@ class Limits:
         self._leases = leases
         self._clock = clock
         self._series: dict[tuple[str, str], Series] = {}
-        self._chains: dict[Caller, tuple[Series, ...]] = {}
+        self._chains: dict[Caller, Chain] = {}
 
-    def chain(self, caller: Caller) -> tuple[Series, ...]:
-        """Every limit on every node above and at this caller's key."""
+    def chain(self, caller: Caller) -> Chain:
+        """The limits that speak about this caller."""
         known = self._chains.get(caller)
         if known is None:
             if len(self._chains) >= CHAINS_KEPT_MAX:
                 self._chains.clear()
             found = [(limit, node) for node in caller.nodes for limit in self._limits if limit.applies_to(node)]
-            known = self._chains[caller] = tuple(self._one(limit, node) for limit, node in found)
+            known = self._chains[caller] = Chain(tuple(self._one(limit, node) for limit, node in found))
         return known
 
     def _one(self, limit: Limit, node: str) -> Series:
@@ -58,8 +81,7 @@ class Limits:
 
     async def accounts(self, caller: Caller) -> tuple[Account, ...]:
         """The caller's accounts now, opened where need be. Raises Unavailable if the store does not answer."""
-        now = self._clock()
-        accounts = tuple(series.at(now) for series in self.chain(caller))
+        accounts = self.chain(caller).at(self._clock())
         for account in accounts:
             if not account.open:
                 await self._leases.open(accounts)
@@ -78,17 +100,7 @@ class Limits:
 
     def remaining_now(self, caller: Caller) -> Money | None:
         """The same without waiting for anything, for telling: of accounts that are not open yet nothing is known."""
-        now = self._clock()
-        return remaining([a for a in (series.at(now) for series in self.chain(caller)) if a.open])
-
-    def guards_money(self, caller: Caller) -> bool:
-        """Whether a hard budget in dollars stands above this caller: then every call needs a price."""
-        return any(s.limit.unit is Unit.USD and s.limit.mode is Mode.HARD for s in self.chain(caller))
-
-    def hold_mode(self, caller: Caller) -> HoldMode:
-        """How a streamed call holds: strictly if any limit of the chain says so."""
-        strict = any(s.limit.hold is HoldMode.STRICT for s in self.chain(caller))
-        return HoldMode.STRICT if strict else HoldMode.PROGRESSIVE
+        return remaining([a for a in self.chain(caller).at(self._clock()) if a.open])
 
 
 def remaining(accounts: Iterable[Account]) -> Money | None:

@@ -13,6 +13,8 @@ from gateway.core.errors import LimitReached
 from gateway.core.limit import Fare, Unit
 from gateway.limits.accounts import Account
 
+NOTHING = Fare(nanos=0, tokens=0, requests=0, concurrent=0)
+
 Charges = tuple[tuple[str, int], ...]
 
 
@@ -21,31 +23,27 @@ class Hold:
 
     def __init__(self, accounts: tuple[Account, ...]) -> None:
         self.accounts = accounts
-        self.fare = Fare(nanos=0, tokens=0, requests=0, concurrent=0)
+        self.fare = NOTHING
         self.closed = False
 
     def raise_to(self, fare: Fare, now: float) -> None:
         """Hold this much in all, at least what is held already. Raises LimitReached, and then nothing has changed."""
         assert not self.closed, "a closed hold cannot grow"
-        more = Fare(
-            nanos=max(0, fare.nanos - self.fare.nanos),
-            tokens=max(0, fare.tokens - self.fare.tokens),
-            requests=max(0, fare.requests - self.fare.requests),
-            concurrent=max(0, fare.concurrent - self.fare.concurrent),
-        )
+        more = fare if self.fare is NOTHING else _beyond(self.fare, fare)
+        amounts = [more.in_unit(account.limit.unit) for account in self.accounts]
+        for account, amount in zip(self.accounts, amounts, strict=True):
+            if account.refuses(amount):
+                raise self._refused(more, now)
+        for account, amount in zip(self.accounts, amounts, strict=True):
+            account.hold(amount)
+        self.fare = more if self.fare is NOTHING else _sum(self.fare, more)
+
+    def _refused(self, more: Fare, now: float) -> LimitReached:
+        """Of the limits that refuse, the one that resets last."""
         refusing = [a for a in self.accounts if a.refuses(more.in_unit(a.limit.unit))]
-        if refusing:
-            last_to_reset = max(refusing, key=lambda a: a.window.end)
-            unit = last_to_reset.limit.unit
-            raise LimitReached(last_to_reset.refusal(more.in_unit(unit), now, own=self.fare.in_unit(unit)))
-        for account in self.accounts:
-            account.hold(more.in_unit(account.limit.unit))
-        self.fare = Fare(
-            self.fare.nanos + more.nanos,
-            self.fare.tokens + more.tokens,
-            self.fare.requests + more.requests,
-            self.fare.concurrent + more.concurrent,
-        )
+        last_to_reset = max(refusing, key=lambda a: a.window.end)
+        unit = last_to_reset.limit.unit
+        return LimitReached(last_to_reset.refusal(more.in_unit(unit), now, own=self.fare.in_unit(unit)))
 
     def settle(self, actual: Fare) -> Charges:
         """Close it at what it cost. Returns what was spent on which account, for the ledger."""
@@ -67,4 +65,23 @@ class Hold:
 
     def void(self) -> None:
         """Close it and give everything back: no provider has seen the call."""
-        self.settle(Fare(nanos=0, tokens=0, requests=0, concurrent=0))
+        self.settle(NOTHING)
+
+
+def _beyond(held: Fare, fare: Fare) -> Fare:
+    """What of this fare is not held yet."""
+    return Fare(
+        nanos=max(0, fare.nanos - held.nanos),
+        tokens=max(0, fare.tokens - held.tokens),
+        requests=max(0, fare.requests - held.requests),
+        concurrent=max(0, fare.concurrent - held.concurrent),
+    )
+
+
+def _sum(one: Fare, other: Fare) -> Fare:
+    return Fare(
+        nanos=one.nanos + other.nanos,
+        tokens=one.tokens + other.tokens,
+        requests=one.requests + other.requests,
+        concurrent=one.concurrent + other.concurrent,
+    )

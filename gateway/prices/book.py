@@ -39,6 +39,7 @@ class PriceBook:
         self._priced: dict[tuple[str, str], Dated] = {}
         self._unpriced: Recent[tuple[str, str], Dated] = Recent(REMEMBERED)
         self._found: Recent[tuple[str, str], tuple[Found | None]] = Recent(REMEMBERED)
+        self._most: Recent[tuple[str, str], tuple[int | None]] = Recent(REMEMBERED)
 
     @property
     def id(self) -> str:
@@ -73,6 +74,14 @@ class PriceBook:
 
     def output_max(self, provider: str, model: str) -> int | None:
         """Most tokens of one answer, where known: by the name called or listed, here or where the model is from."""
+        kept = self._most.get((provider, model))
+        if kept is None:
+            kept = (self._find_output_max(provider, model),)
+            if len(model) <= LONGEST_NAME:
+                self._most.put((provider, model), kept)
+        return kept[0]
+
+    def _find_output_max(self, provider: str, model: str) -> int | None:
         found = self._entry(provider, model)
         holders = dict.fromkeys((provider, found.provider if found is not None else provider))
         names = (model.lower(), found.model.id.lower() if found is not None else model.lower())

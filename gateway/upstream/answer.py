@@ -39,6 +39,10 @@ class Source(Protocol):
         """Cut the connection."""
         ...
 
+    def watch(self, due: float) -> None:
+        """Call `Answer.look` at that time of the loop's clock, or before."""
+        ...
+
 
 class Answer:
     """One answer. Its head comes first, its body on demand. Close it, always.
@@ -55,7 +59,6 @@ class Answer:
         "_paused",
         "_since",
         "_source",
-        "_timer",
         "_unread",
         "_waiter",
         "_waiting_since",
@@ -75,7 +78,6 @@ class Answer:
         self._failure: Lost | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._waiting_since = 0.0
-        self._timer: asyncio.TimerHandle | None = None
         self.status = 0  # Until the head is here.
         self.headers: Mapping[str, str] = {}  # Names in lower case.
 
@@ -158,24 +160,18 @@ class Answer:
         if self._failure is None:
             self._complete = True
             self._unpause()
-            self._over()
+            self._wake()
 
     def fail(self, failure: Lost) -> None:
         """There will be no more, and it was not all."""
         if not self.over:
             self._failure = failure
-            self._over()
+            self._wake()
 
     def _unpause(self) -> None:
         if self._paused:
             self._paused = False
             self._source.resume()
-
-    def _over(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._wake()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -186,8 +182,7 @@ class Answer:
         assert self._waiter is None, "an answer has one reader"
         self._waiter = self._loop.create_future()
         self._waiting_since = self._loop.time()
-        if self._timer is None or self._due() < self._timer.when():
-            self._watch()
+        self._source.watch(self._due())
         try:
             await self._waiter
         finally:
@@ -201,18 +196,12 @@ class Answer:
         since = self._waiting_since if self._waiter is not None else self._loop.time()
         return min(due, since + self._patience.idle)
 
-    def _watch(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(self._due(), self._look)
-
-    def _look(self) -> None:
-        """One timer for all waits of an answer: it looks again later when it finds that the wait is a younger one."""
-        self._timer = None
+    def look(self) -> None:
+        """Whether it was waited for too long. Looked at again later where the wait is a younger one."""
         if self._waiter is None:
             return
         if self._loop.time() < self._due():
-            self._watch()
+            self._source.watch(self._due())
             return
         said = "stopped sending" if self.status else "did not answer in time"
         self.fail(LostWaiting(f"The provider {said}."))

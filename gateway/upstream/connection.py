@@ -29,9 +29,9 @@ _LEFT_BY_PEER = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLER
 
 
 class Connection(asyncio.Protocol):
-    """See the module. `freed` hears when it can take another call, with what the provider says about keeping it."""
+    """See the module. `freed` hears when it can take another call, and what the provider says about keeping it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, freed: Callable[[Connection, str | None], None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, freed: Callable[[Connection, float, str | None], None]) -> None:
         self._loop = loop
         self._freed = freed
         self._parser = httptools.HttpResponseParser(self)
@@ -45,6 +45,7 @@ class Connection(asyncio.Protocol):
         self._complete = False  # The answer is.
         self._keeps = False  # The provider keeps the connection open after it.
         self._surplus = False  # More came than the answer.
+        self._timer: asyncio.TimerHandle | None = None  # For whichever answer it finds: most need none of their own.
         self.ended: asyncio.Future[None] = loop.create_future()
         self.tls: ssl.SSLObject | None = None
         self.since = loop.time()  # When it was made.
@@ -100,6 +101,19 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def watch(self, due: float) -> None:
+        """See `Source.watch`."""
+        if self._timer is not None:
+            if self._timer.when() <= due:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(due, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._answer is not None:
+            self._answer.look()
+
     # What the event loop tells.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -129,6 +143,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: BaseException | None) -> None:
         """It has ended. An answer of unknown length is whole then, if the provider said so; any other is not."""
         self._transport = None
+        if self._timer is not None:
+            self._timer.cancel()
         ended_in_order = exc is None and self._hear_the_rest()
         answer, self._answer = self._answer, None
         del self._parser  # Which holds this connection in turn.
@@ -207,4 +223,4 @@ class Connection(asyncio.Protocol):
         elif self._surplus or not self._keeps or self._transport.is_closing():
             self.close()
         else:
-            self._freed(self, answer.headers.get("keep-alive"))
+            self._freed(self, self._loop.time(), answer.headers.get("keep-alive"))

@@ -35,14 +35,14 @@ _NOT_DOWN = _HOP_BY_HOP | {"set-cookie", "content-encoding", "server", "date", "
 
 
 def for_provider(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """What of the caller's headers goes up."""
+    """What of the caller's headers goes up. Names are in lower case."""
     return {
         name: value
         for name, value in headers
-        if (lower := name.lower()) not in _NOT_UP and not lower.startswith(("x-fareway-", "x-forwarded-"))
+        if name not in _NOT_UP and not name.startswith(("x-fareway-", "x-forwarded-"))
     }
 
 
 def for_caller(headers: Mapping[str, str]) -> dict[str, str]:
-    """What of the provider's headers comes back, its request ids and rate limits included."""
-    return {name: value for name, value in headers.items() if name.lower() not in _NOT_DOWN}
+    """What of the provider's headers comes back, its request ids and rate limits included. Names are in lower case."""
+    return {name: value for name, value in headers.items() if name not in _NOT_DOWN}

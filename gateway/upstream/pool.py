@@ -39,14 +39,18 @@ class Pool:
         self._all: set[Connection] = set()
         self._sweeper: asyncio.TimerHandle | None = None
 
-    async def take(self, origin: Origin) -> Connection:
-        """A connection that can be asked. Raises Unreached."""
+    def idle(self, origin: Origin) -> Connection | None:
+        """A connection that can be asked, if one is open and free."""
         idle = self._idle.get(origin)
         while idle:
             connection = idle.pop()
             if connection.usable:
                 return connection
             connection.close()
+        return None
+
+    async def connect(self, origin: Origin) -> Connection:
+        """A new connection that can be asked. Raises Unreached."""
         connection = await self._connector.connect(origin, lambda: self._new(origin))
         if connection.left_by_peer:
             connection.abort()
@@ -65,18 +69,17 @@ class Pool:
             await asyncio.wait(ended, timeout=CLOSING_S_MAX)
 
     def _new(self, origin: Origin) -> Connection:
-        def freed(connection: Connection, keep_alive: str | None) -> None:
-            self._keep(origin, connection, keep_alive)
+        def freed(connection: Connection, now: float, keep_alive: str | None) -> None:
+            self._keep(origin, connection, now, keep_alive)
 
         connection = Connection(asyncio.get_running_loop(), freed)
         connection.ended.add_done_callback(lambda _: self._all.discard(connection))
         return connection
 
-    def _keep(self, origin: Origin, connection: Connection, keep_alive: str | None) -> None:
+    def _keep(self, origin: Origin, connection: Connection, now: float, keep_alive: str | None) -> None:
         self._connector.remember(origin, connection)
         said = _TIMEOUT.search(keep_alive) if keep_alive else None
         idle_s = int(said[1]) - MARGIN_S if said else IDLE_S[origin.scheme]
-        now = asyncio.get_running_loop().time()
         connection.idle_until = min(now + idle_s, connection.since + AGE_S_MAX)
         idle = self._idle.setdefault(origin, [])
         if connection.idle_until <= now or len(idle) >= IDLE_MAX:

@@ -76,7 +76,7 @@ class Wire:
             if proxy.authorization is not None:
                 headers = {**headers, "Proxy-Authorization": proxy.authorization}
         head = request_head(method, line, origin.authority, headers, len(body))
-        connection = await self._pool.take(origin)
+        connection = self._pool.idle(origin) or await self._pool.connect(origin)
         answer = connection.ask(head, body, patience)
         try:
             await answer.head()

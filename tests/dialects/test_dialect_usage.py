@@ -339,3 +339,25 @@ def test_recorded_answers_without_a_price_have_their_counters_too(data):
     assert (overlap.usage.input_total, overlap.clamped) == (2168, True)
     ticks = usage("xai_chat_reasoning_additive.json", "x-ai")
     assert ticks.cost == Money.usd("0.0001399")
+
+
+anything = st.one_of(
+    st.none(), st.booleans(), st.integers(-5, 2 * TOKENS_CREDIBLE_MAX), st.floats(), st.text(max_size=3)
+)
+DETAILS = ["cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens", "reasoning_tokens"]
+MAIN = ["prompt_tokens", "completion_tokens", "total_tokens", "prompt_cache_hit_tokens", "num_cached_tokens"]
+
+
+@given(
+    st.dictionaries(st.sampled_from(MAIN), st.one_of(count, anything)),
+    st.one_of(anything, st.dictionaries(st.sampled_from(DETAILS), st.one_of(count, anything))),
+    st.one_of(anything, st.dictionaries(st.sampled_from(DETAILS), st.one_of(count, anything))),
+    st.sampled_from([NONE, {Quirk.REASONING_BESIDE_OUTPUT}, {Quirk.OUTPUT_IS_THE_REST}, {Quirk.AUDIO_BESIDE_INPUT}]),
+    st.sampled_from([None, {}, {"message": "x"}, "", "x", 0, False]),
+)
+def test_the_quick_reading_says_what_the_careful_one_says(main, given_details, made_details, quirks, error):
+    usage = main | {"prompt_tokens_details": given_details, "completion_tokens_details": made_details}
+    message = json.dumps({"model": "m", "usage": usage, "error": error}).replace("NaN", "0").replace("Infinity", "1")
+    report = OpenAIChat().report(message.encode(), frozenset(quirks))
+    assert (report.usage, report.clamped) == read_usage(json.loads(message)["usage"], frozenset(quirks))
+    assert (report.model, report.cost, report.failed) == ("m", None, bool(error))

@@ -122,10 +122,11 @@ class Road:
         question = Question(request, dialect, BODY, {"x-caller": "1"}, HoldMode.PROGRESSIVE)
         options = [option(name) if isinstance(name, str) else name for name in plan]
         chosen = Chosen(tuple(options), "because")
-        async with Booking(self.books, Trip("req", Caller("key"), "asked", stream=False)) as self.booking:
+        with Booking(self.books, Trip("req", Caller("key"), "asked", stream=False)) as self.booking:
             fare, worst = question.fare(options[0])
             await self.booking.begin(options[0], "because", fare, worst)
-            async with self.asking.answer(question, chosen, self.booking) as (found, answer):
+            with await self.asking.ask(question, chosen, self.booking) as turn:
+                found, answer = turn.option, turn.answer
                 assert self.health.of(found.candidate.name).in_flight == 1
                 assert answer.status < 300
                 if leave:

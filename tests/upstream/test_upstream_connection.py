@@ -58,7 +58,7 @@ class Line:
     def __init__(self):
         self.freed = []
         self.transport = Transport()
-        self.connection = Connection(asyncio.get_running_loop(), lambda _, said: self.freed.append(said))
+        self.connection = Connection(asyncio.get_running_loop(), lambda _, __, said: self.freed.append(said))
         self.connection.connection_made(self.transport)
         self.answer = self.ask()
 
