@@ -15,12 +15,12 @@ UNKNOWN_LAST = Money(10**30)
 def usable(candidates: tuple[Candidate, ...], remaining: Money | None) -> tuple[Candidate, ...]:
     """Those that work; of these, those that the money left can pay for. If it can pay for none, all that work:
     the refusal is then the limit's own, with its figures. Raises Unavailable if none works."""
-    alive = tuple(c for c in candidates if c.working)
+    alive = tuple([c for c in candidates if c.working])
     if not alive:
         raise Unavailable("Every deployment of this model is failing at the moment.")
     if remaining is None:
         return alive
-    return tuple(c for c in alive if (c.cost_worst or ZERO) <= remaining) or alive
+    return tuple([c for c in alive if (c.cost_worst or ZERO) <= remaining]) or alive
 
 
 def cost(candidate: Candidate) -> Money:

@@ -68,6 +68,11 @@ class Limit:
     hold: HoldMode = HoldMode.PROGRESSIVE
 
     @property
+    def guards_money(self) -> bool:
+        """Whether it is a hard budget in dollars."""
+        return self.unit is Unit.USD and self.mode is Mode.HARD
+
+    @property
     def id(self) -> str:
         """The same from run to run and independent of the amount, so that changing it keeps what was spent."""
         return f"{self.node}/{self.unit}/{self.span}"

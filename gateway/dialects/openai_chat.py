@@ -36,6 +36,7 @@ _MONEY_KEYS = (
 _PLAIN_PARTS = frozenset({"", "text", "image_url", "input_audio", "refusal"})
 """Parts whose tokens the bytes or a table bound. Any other (a file, a video) is held for as a file."""
 
+_NO_NEEDS: frozenset[str] = frozenset()
 _PART_NEEDS = {"image_url": "vision", "input_audio": "audio", "file": "files"}
 
 
@@ -226,12 +227,13 @@ def _text(raw: msgspec.Raw) -> str:
 
 def _output_cap(asked: _Body) -> int | None:
     """The larger where both names are given: OpenAI refuses that, other providers take either."""
-    caps = {"max_tokens": asked.max_tokens, "max_completion_tokens": asked.max_completion_tokens}
-    for field, cap in caps.items():
+    older, newer = asked.max_tokens, asked.max_completion_tokens
+    if older is None and newer is None:
+        return None
+    for field, cap in (("max_tokens", older), ("max_completion_tokens", newer)):
         if cap is not None and cap < 0:
             raise BadRequest(f"{field} must not be negative", field)
-    given = [cap for cap in caps.values() if cap is not None]
-    return min(max(given), OUTPUT_TOKENS_CREDIBLE_MAX) if given else None
+    return min(max(older or 0, newer or 0), OUTPUT_TOKENS_CREDIBLE_MAX)
 
 
 def _choices(n: int | None) -> int:
@@ -243,6 +245,8 @@ def _choices(n: int | None) -> int:
 
 
 def _needs(asked: _Body, parts: list[str]) -> frozenset[str]:
+    if not (parts or asked.tools or asked.functions or asked.response_format):
+        return _NO_NEEDS
     needs = {_PART_NEEDS[kind] for kind in parts if kind in _PART_NEEDS}
     if _given(asked.tools) or _given(asked.functions):
         needs.add("tools")

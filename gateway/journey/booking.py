@@ -41,6 +41,9 @@ class Books:
     booked: Callable[[Entry], None]
 
 
+UNKNOWN = Usage(final=False)
+
+
 class Trip(Struct, frozen=True):
     """What all entries of one request have in common."""
 
@@ -167,7 +170,7 @@ class Booking:
             tier=candidate.tier,
             selfhosted=candidate.selfhosted,
             reason=reason,
-            usage=Usage(final=False),
+            usage=UNKNOWN,
             cost=worst,
             held_nanos=self._fare.nanos,
             outcome=Outcome.UNRESOLVED,

@@ -50,7 +50,8 @@ class Option(Struct, frozen=True):
         tokens_held = request.input_tokens + for_count
         if self.price is None:
             return Fare(nanos=0, tokens=tokens_held), UNPRICED
-        cost = self.price.worst(request.input_tokens, for_money, request.facts.service_tier)
+        known = self.candidate.cost_worst if for_money == self.output_max else None
+        cost = known or self.price.worst(request.input_tokens, for_money, request.facts.service_tier)
         return Fare(nanos=cost.nanos_up, tokens=tokens_held), Cost(cost, CostStatus.UNCERTAIN, self.price.id)
 
     def cost(self, usage: Usage, report: Report, at: float) -> Cost:
@@ -127,11 +128,11 @@ class Router:
         self, request: Request, options: tuple[Option, ...], remaining: Money | None, *, needs_price: bool
     ) -> Chosen:
         """The policy's plan, no longer than first choice and fallbacks. Raises what the policy raises, or NoPrice."""
-        if needs_price and not (options := tuple(o for o in options if o.price is not None)):
+        by_name = {o.candidate.name: o for o in options if o.price is not None or not needs_price}
+        if needs_price and not by_name:
             raise NoPrice("A hard budget guards this key, and no price is known for the model.")
-        decision = self._ask(request, tuple(o.candidate for o in options), remaining)
-        by_name = {o.candidate.name: o for o in options}
-        plan = tuple(by_name[c.name] for c in decision.plan[: 1 + self._fallback])
+        decision = self._ask(request, tuple([o.candidate for o in by_name.values()]), remaining)
+        plan = tuple([by_name[c.name] for c in decision.plan[: 1 + self._fallback]])
         return Chosen(plan, decision.reason)
 
     def _ask(self, request: Request, candidates: tuple[Candidate, ...], remaining: Money | None) -> Decision:

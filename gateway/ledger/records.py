@@ -16,6 +16,7 @@ import msgspec
 from gateway.core.entry import Entry
 
 _entry = msgspec.json.Decoder(Entry)
+_encode = msgspec.json.Encoder().encode
 
 
 class Kind(StrEnum):
@@ -24,6 +25,9 @@ class Kind(StrEnum):
     OPEN = "O"  # May cost money from now on, or now holds more than before.
     SETTLED = "S"  # Over; the entry is final.
     VOID = "V"  # Over; no provider has seen it.
+
+
+_MARKS = {kind: kind.value.encode() for kind in Kind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Recovered:
 
 def line(kind: Kind, entry: Entry) -> bytes:
     """One line of the journal."""
-    text = kind.encode() + msgspec.json.encode(entry if kind is not Kind.VOID else entry.id)
+    text = _MARKS[kind] + _encode(entry if kind is not Kind.VOID else entry.id)
     return b"%08x%b\n" % (crc32(text), text)
 
 

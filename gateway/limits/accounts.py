@@ -30,10 +30,12 @@ class Account:
     held: int = 0
     open: bool = False  # True once the balance is loaded and a lease was asked for.
     reported: int = -1  # The `spent` that the store last heard of.
+    guards_money: bool = field(init=False)
     id: str = field(init=False)  # Names the record in the store and in the ledger.
 
     def __post_init__(self) -> None:
         """The same in every process: node, unit, span and the window's start."""
+        self.guards_money = self.limit.guards_money
         self.id = f"{self.node}/{self.limit.unit}/{self.limit.span}@{self.window.label}"
 
     @property

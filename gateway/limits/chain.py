@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from math import inf
 
 from gateway.core.caller import Caller
-from gateway.core.limit import Fare, HoldMode, Limit, Mode, Unit
+from gateway.core.limit import Fare, HoldMode, Limit
 from gateway.core.money import Money
 from gateway.limits.accounts import Account
 from gateway.limits.holds import Hold
@@ -40,7 +40,7 @@ class Chain:
     def __init__(self, series: tuple[Series, ...]) -> None:
         self.series = series
         # Whether a hard budget in dollars stands above this caller: then every call needs a price.
-        self.guards_money = any(s.limit.unit is Unit.USD and s.limit.mode is Mode.HARD for s in series)
+        self.guards_money = any(s.limit.guards_money for s in series)
         # How a streamed call holds: strictly if any limit says so.
         strict = any(s.limit.hold is HoldMode.STRICT for s in series)
         self.hold_mode = HoldMode.STRICT if strict else HoldMode.PROGRESSIVE
@@ -105,5 +105,5 @@ class Limits:
 
 def remaining(accounts: Iterable[Account]) -> Money | None:
     """What is left on the tightest hard budget in dollars; None if there is none."""
-    left = [a.available for a in accounts if a.limit.unit is Unit.USD and a.limit.mode is Mode.HARD]
+    left = [a.available for a in accounts if a.guards_money]
     return Money.of_nanos(max(0, min(left))) if left else None

@@ -60,8 +60,8 @@ class Hold:
 
     def charges_for(self, fare: Fare) -> Charges:
         """What would be booked if the call cost this fare: for whoever must settle it without us."""
-        spent = ((a, fare.in_unit(a.limit.unit)) for a in self.accounts if a.limit.unit is not Unit.CONCURRENT)
-        return tuple((account.id, amount) for account, amount in spent if amount)
+        spent = [(a.id, fare.in_unit(a.limit.unit)) for a in self.accounts if a.limit.unit is not Unit.CONCURRENT]
+        return tuple([charge for charge in spent if charge[1]])
 
     def void(self) -> None:
         """Close it and give everything back: no provider has seen the call."""

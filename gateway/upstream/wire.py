@@ -7,7 +7,7 @@ post ─▶ target    which origin, which request line
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from urllib.parse import urljoin
 from urllib.request import getproxies
 
@@ -41,12 +41,12 @@ class Wire:
         self._streaming = Patience(head=first_byte_s, idle=idle_s, total=total_s)
         self._whole = Patience(head=total_s, idle=idle_s, total=total_s)
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes, *, streams: bool) -> Answer:
+    def post(self, url: str, headers: Mapping[str, str], body: bytes, *, streams: bool) -> Awaitable[Answer]:
         """Ask, and wait for the head of the answer: which comes last where the answer does not stream.
 
         Raises Unreached, Lost or LostWaiting.
         """
-        return await self._ask("POST", url, headers, body, self._streaming if streams else self._whole)
+        return self._ask("POST", url, headers, body, self._streaming if streams else self._whole)
 
     async def get(self, url: str, headers: Mapping[str, str], bytes_max: int) -> tuple[int, Mapping[str, str], bytes]:
         """Fetch a document of at most that size: status, headers, body. Raises UpstreamError."""
