@@ -156,18 +156,21 @@ class Asking:
         try:
             body = question.dialect.aim(question.body, option.deployment.model, question.request.facts)
             url, streams = provider.base_url + question.dialect.path, question.request.facts.stream
-            answer = await self._good_answer(url, headers, body, streams)
+            answer = await self._good_answer(url, headers, body, booking, streams=streams)
             return Turn(option, answer, self._health, self._clock, probe=probe)
         except BaseException as error:
             vitals.leave(probe)
             self._note(booking, name, error)
             raise
 
-    async def _good_answer(self, url: str, headers: Mapping[str, str], body: bytes, streams: bool) -> Answer:
+    async def _good_answer(
+        self, url: str, headers: Mapping[str, str], body: bytes, booking: Booking, *, streams: bool
+    ) -> Answer:
         """Raises ProviderRefused or Redirected for any other, and what the wire raises."""
-        answer = await self._wire.post(url, headers, body, streams=streams)
+        answer = await self._wire.post(url, headers, body, streams=streams, leaving=booking.leaving)
         if 200 <= answer.status < 300:
             return answer
+        booking.refused()
         if answer.status < 400:
             answer.close()
             raise Redirected("The provider answered with a redirect, which is not followed.")

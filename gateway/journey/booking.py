@@ -1,11 +1,11 @@
 """One request on the books: its hold on the limits, and the journal line of the attempt under way.
 
-    begin ─▶ (extend …) ─▶ settle    the provider took the call: booked at what it cost
-        │                             ▲
-        └──▶ void ─▶ begin again …    no provider has charged: the hold stays for the next attempt
+    begin ─▶ leaving ─▶ (extend …) ─▶ settle    the provider took the call: booked at what it cost
+        │       │
+        └───────┴─▶ void ─▶ begin again …       no provider has charged: the hold stays for the next attempt
 
-Between `begin` and `settle` or `void` lies the point of no return: a call that may have left. Leaving
-the block in between, however it happens, books all that is held. Leaving it before gives all back.
+`leaving` is the point of no return: from then on the provider may charge, until it `refused`. Leaving the
+block behind it, however that happens, books all that is held. Leaving it before gives all back.
 """
 
 from __future__ import annotations
@@ -63,8 +63,9 @@ class Booking:
         self._draft: Entry | None = None
         self._fare = NOTHING  # Of the attempt under way. The hold may be larger, from an attempt before it.
         self._number = 0
+        self._left = False  # The attempt under way has, and was not refused.
         self.tried: list[str] = []
-        self.entry: Entry | None = None  # The last one settled.
+        self.entry: Entry | None = None  # What the attempt under way, or the last one, was settled as.
 
     async def begin(self, option: Option, reason: str, fare: Fare, worst: Cost) -> None:
         """Set the fare aside and write down that the call may leave. Raises LimitReached or Unavailable."""
@@ -74,7 +75,7 @@ class Booking:
         else:
             self._hold.raise_to(fare, self._books.clock())
         self._number += 1
-        self._fare = fare
+        self._fare, self._left, self.entry = fare, False, None
         draft = self._draft = self._unresolved(option, reason, worst)
         try:
             await self._books.journal.open(draft)
@@ -92,6 +93,14 @@ class Booking:
         draft = replace(self._draft, cost=worst, held_nanos=fare.nanos, charges=charges)
         self._books.journal.extend(draft)
         self._draft, self._fare = draft, fare
+
+    def leaving(self) -> None:
+        """Its first byte goes out now."""
+        self._left = True
+
+    def refused(self) -> None:
+        """The provider answered with an error, which it never charges for."""
+        self._left = False
 
     def void(self, why: str) -> None:
         """The attempt came to nothing and no provider has charged. The hold stays for the next one."""
@@ -136,7 +145,9 @@ class Booking:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._draft is not None:
+        if self._draft is not None and not self._left:
+            self.void("given up before it left")
+        elif self._draft is not None:
             hung_up = isinstance(error, asyncio.CancelledError)
             status = 499 if hung_up else error.status if isinstance(error, GatewayError) else 500
             self.settle_in_full(Outcome.HUNG_UP if hung_up else Outcome.FAILED, status)

@@ -103,9 +103,25 @@ class Passage:
         entry = self.booking.settle(
             outcome, status, usage=usage, cost=cost, report=report, first_token_ms=self.first_token_ms
         )
-        if self.flight is not None and outcome is Outcome.OK:
+        return self._settled(entry)
+
+    def settle_in_full(self, outcome: Outcome, status: int) -> Entry:
+        """Nobody knows what the answer came to: book all that is held."""
+        return self._settled(self.booking.settle_in_full(outcome, status))
+
+    def _settled(self, entry: Entry) -> Entry:
+        if self.flight is not None and entry.outcome is Outcome.OK:
             self.flight.bought = entry
         return entry
+
+    def tells(self, watch: StreamWatch) -> bool:
+        """Whether what was seen of the answer tells what it costs, where the provider does not say."""
+        if self.option.output_max == 0:
+            return True
+        unseen = self.option.may_reason_unseen and not watch.shows_reasoning
+        if unseen or self.question.request.facts.speaks:
+            return False
+        return watch.complete or watch.text_bytes > 0
 
     async def count_made(self, watch: StreamWatch) -> int:
         """Output tokens that have come: counted, except what is too much to keep, of which there are fewer."""

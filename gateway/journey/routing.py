@@ -10,7 +10,7 @@ from msgspec import Struct
 from gateway import tokens
 from gateway.catalog.catalog import AUTO, Catalog
 from gateway.catalog.providers import Deployment
-from gateway.core.errors import NoPrice
+from gateway.core.errors import BadRequest, NoPrice
 from gateway.core.limit import Fare
 from gateway.core.money import Money
 from gateway.core.price import UNPRICED, Cost, CostStatus, Price
@@ -117,12 +117,13 @@ class Router:
         return max([tokens.bound(body_bytes, facts, model) for model in self.models(facts.model)])
 
     def options(self, request: Request, body_bytes: int) -> tuple[Option, ...]:
-        """Everywhere the request could go. Raises UnknownModel."""
+        """Everywhere the request could go. Raises UnknownModel, or BadRequest if nobody there speaks its dialect."""
         now = self._clock()
         deployments = self._catalog.find(request.facts.model)
-        return tuple(
-            self._option(d, request, body_bytes, now) for d in deployments if request.dialect in d.provider.dialects
-        )
+        speaking = [d for d in deployments if request.dialect in d.provider.dialects]
+        if not speaking:
+            raise BadRequest("Nobody who serves this model takes calls of this kind.", "model")
+        return tuple([self._option(d, request, body_bytes, now) for d in speaking])
 
     def choose(
         self, request: Request, options: tuple[Option, ...], remaining: Money | None, *, needs_price: bool

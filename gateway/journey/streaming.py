@@ -120,13 +120,12 @@ async def _settle(passage: Passage, watch: StreamWatch, outcome: Outcome) -> Non
     if watch.error is not None and outcome is not Outcome.STOPPED:
         outcome = Outcome.CUT  # Callers leave as soon as they read an error: theirs was not the first step.
     status = 499 if outcome is Outcome.HUNG_UP else passage.answer.status
-    seen = watch.text_bytes and (watch.shows_reasoning or not passage.option.may_reason_unseen)
     if watch.complete and watch.report.usage is not None:
         passage.settle(outcome, status, watch.report, watch.report.usage)
-    elif (seen and not passage.behind) or watch.complete:
+    elif passage.tells(watch) and (watch.complete or not passage.behind):
         passage.settle(outcome, status, watch.report, await passage.estimate(watch))
     else:
-        passage.booking.settle_in_full(outcome, status)
+        passage.settle_in_full(outcome, status)
 
 
 async def _leave(passage: Passage, watch: StreamWatch) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.core.entry import Outcome
+from gateway.core.entry import Entry, Outcome
+from gateway.core.usage import Report
 from gateway.journey.passage import Passage
 from gateway.upstream.errors import Lost
 
@@ -19,15 +20,23 @@ async def carry_whole(passage: Passage) -> None:
     body = await passage.answer.read()
     received = passage.monotonic()
     report = passage.read_report(body)
-    usage = report.usage
-    if usage is None:
-        if not body.lstrip().startswith(b"{"):
-            raise NotAnAnswer("The provider answered with something that is not JSON.")
-        watch = passage.watch()
-        watch.feed(body + b"\n\n")
-        usage = await passage.estimate(watch)
     if passage.flight is not None:
         passage.flight.add(body)
-    entry = passage.settle(Outcome.CUT if report.failed else Outcome.OK, passage.answer.status, report, usage)
+    outcome = Outcome.CUT if report.failed else Outcome.OK
+    if report.usage is not None:
+        entry = passage.settle(outcome, passage.answer.status, report, report.usage)
+    else:
+        entry = await _settle_unreported(passage, outcome, report, body)
     head = passage.headers(entry, passage.answer, received)
     await passage.client.respond(passage.answer.status, head, body)
+
+
+async def _settle_unreported(passage: Passage, outcome: Outcome, report: Report, body: bytes) -> Entry:
+    """The provider does not say what was used: count what can be seen, or book all that is held."""
+    if not body.lstrip().startswith(b"{"):
+        raise NotAnAnswer("The provider answered with something that is not JSON.")
+    watch = passage.watch()
+    watch.feed(body + b"\n\n")
+    if passage.tells(watch):
+        return passage.settle(outcome, passage.answer.status, report, await passage.estimate(watch))
+    return passage.settle_in_full(outcome, passage.answer.status)

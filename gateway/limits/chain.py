@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from math import inf
 
 from gateway.core.caller import Caller
@@ -23,14 +23,15 @@ class Series:
     def __init__(self, limit: Limit, node: str) -> None:
         self.limit = limit
         self.node = node
-        self._account: Account | None = None
+        self._latest: tuple[Account, ...] = ()  # The one before stays known: a clock may be set back.
 
     def at(self, now: float) -> Account:
         """The account of the window that contains this moment."""
-        account = self._account
-        if account is None or not account.window.start <= now < account.window.end:
-            window = window_at(self.limit.span, self.limit.timezone, now)
-            account = self._account = Account(self.node, self.limit, window)
+        for account in self._latest:
+            if account.window.start <= now < account.window.end:
+                return account
+        account = Account(self.node, self.limit, window_at(self.limit.span, self.limit.timezone, now))
+        self._latest = (account, *self._latest[:1])
         return account
 
 
@@ -72,12 +73,17 @@ class Limits:
         if known is None:
             if len(self._chains) >= CHAINS_KEPT_MAX:
                 self._chains.clear()
-            found = [(limit, node) for node in caller.nodes for limit in self._limits if limit.applies_to(node)]
-            known = self._chains[caller] = Chain(tuple(self._one(limit, node) for limit, node in found))
+            known = self._chains[caller] = Chain(tuple(s for node in caller.nodes for s in self._at(node)))
         return known
 
-    def _one(self, limit: Limit, node: str) -> Series:
-        return self._series.setdefault((limit.id, node), Series(limit, node))
+    def _at(self, node: str) -> Iterator[Series]:
+        """The limits of one node. One that names it stands in the place of one for all of its kind."""
+        ruling = {}
+        for limit in sorted(self._limits, key=lambda limit: limit.node == node):
+            if limit.applies_to(node):
+                ruling[limit.unit, limit.span] = limit
+        for limit in ruling.values():
+            yield self._series.setdefault((limit.id, node), Series(limit, node))
 
     async def accounts(self, caller: Caller) -> tuple[Account, ...]:
         """The caller's accounts now, opened where need be. Raises Unavailable if the store does not answer."""

@@ -98,7 +98,8 @@ class Metrics(Collector):
         counts = self._counts
         counts["ml_inference_requests"][model, where] += 1
         counts["fareway_entries"][entry.outcome, entry.cost.status] += 1
-        counts["fareway_fallbacks"][()] += len(entry.attempts)
+        if entry.outcome is not Outcome.FAILED:  # Whose attempts are told again by the one that answered.
+            counts["fareway_fallbacks"][()] += len(entry.attempts)
         if entry.outcome is Outcome.CACHED:
             self._saved["cache",] += entry.saved_nanos
             return

@@ -93,11 +93,15 @@ class Answer:
         return self._complete or self._failure is not None
 
     async def head(self) -> None:
-        """Wait until status and headers are here. Raises Lost or LostWaiting."""
-        while not self.status:
-            if self._failure is not None:
-                raise self._failure
-            await self._more()
+        """Wait until status and headers are here; closes it if they do not come. Raises Lost or LostWaiting."""
+        try:
+            while not self.over and not self.status:
+                await self._more()
+        except BaseException:
+            self.close()
+            raise
+        if self._failure is not None and not self.status:
+            raise self._failure
 
     async def next_chunk(self) -> bytes:
         """What has arrived since, waiting for something; empty at the end.

@@ -7,7 +7,7 @@ post ─▶ target    which origin, which request line
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urljoin
 from urllib.request import getproxies
 
@@ -15,7 +15,7 @@ from gateway.core.errors import UpstreamError
 from gateway.upstream.answer import Answer, Patience
 from gateway.upstream.connect import Connector
 from gateway.upstream.pool import Pool
-from gateway.upstream.target import request_head, target
+from gateway.upstream.target import Origin, request_head, target
 from gateway.upstream.tls import ClientTls
 
 REDIRECTS_MAX = 5
@@ -41,17 +41,28 @@ class Wire:
         self._streaming = Patience(head=first_byte_s, idle=idle_s, total=total_s)
         self._whole = Patience(head=total_s, idle=idle_s, total=total_s)
 
-    def post(self, url: str, headers: Mapping[str, str], body: bytes, *, streams: bool) -> Awaitable[Answer]:
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, *, streams: bool, leaving: Callable[[], None]
+    ) -> Answer:
         """Ask, and wait for the head of the answer: which comes last where the answer does not stream.
 
+        `leaving` is called once there is a connection and the first byte goes out.
         Raises Unreached, Lost or LostWaiting.
         """
-        return self._ask("POST", url, headers, body, self._streaming if streams else self._whole)
+        origin, head = self._request("POST", url, headers, len(body))
+        connection = self._pool.idle(origin) or await self._pool.connect(origin)
+        leaving()
+        answer = connection.ask(head, body, self._streaming if streams else self._whole)
+        await answer.head()
+        return answer
 
     async def get(self, url: str, headers: Mapping[str, str], bytes_max: int) -> tuple[int, Mapping[str, str], bytes]:
         """Fetch a document of at most that size: status, headers, body. Raises UpstreamError."""
         for _ in range(REDIRECTS_MAX + 1):
-            async with await self._ask("GET", url, headers, b"", self._whole) as answer:
+            origin, head = self._request("GET", url, headers, 0)
+            connection = self._pool.idle(origin) or await self._pool.connect(origin)
+            async with connection.ask(head, b"", self._whole) as answer:
+                await answer.head()
                 location = answer.headers.get("location")
                 if answer.status in _REDIRECTS and location is not None:
                     url = _redirected(url, location)
@@ -68,22 +79,15 @@ class Wire:
         """Let all connections go."""
         await self._pool.close()
 
-    async def _ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes, patience: Patience) -> Answer:
+    def _request(self, method: str, url: str, headers: Mapping[str, str], size: int) -> tuple[Origin, bytes]:
+        """Whom to ask, and the head of the request. Raises Unreached."""
         origin, path = target(url)
         line = path
         if origin.scheme == "http" and (proxy := self._connector.proxy(origin)) is not None:
             line = f"http://{origin.authority}{path}"
             if proxy.authorization is not None:
                 headers = {**headers, "Proxy-Authorization": proxy.authorization}
-        head = request_head(method, line, origin.authority, headers, len(body))
-        connection = self._pool.idle(origin) or await self._pool.connect(origin)
-        answer = connection.ask(head, body, patience)
-        try:
-            await answer.head()
-        except BaseException:
-            answer.close()
-            raise
-        return answer
+        return origin, request_head(method, line, origin.authority, headers, size)
 
 
 def _redirected(url: str, location: str) -> str:

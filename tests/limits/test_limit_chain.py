@@ -51,6 +51,23 @@ def test_every_limit_at_and_above_the_key_is_on_the_chain_and_no_other():
     assert [s.limit.amount for s in limits.chain(BOB).series] == [1, 2, 4, 5]
 
 
+def test_a_limit_that_names_a_node_stands_in_the_place_of_one_for_all_of_its_kind():
+    """Both would have one account and book every call twice."""
+    limits = make(usd("team:t", 500), usd("team:*", 10), usd("team:*", 3, Span.HOUR), usd("team:x", 9))
+    assert [s.limit.amount for s in limits.chain(ANN).series] == [500, 3]
+    other = Caller(key_id="k3", team="u")
+    assert [s.limit.amount for s in limits.chain(other).series] == [10, 3]
+
+
+def test_a_clock_that_is_set_back_finds_the_account_that_it_left():
+    clock = Clock()
+    series = make(usd("all", 10, Span.HOUR), clock=clock).chain(ANN).series[0]
+    before, after = series.at(clock.now), series.at(clock.now + 3600)
+    assert before is not after
+    assert series.at(clock.now) is before
+    assert series.at(clock.now + 3600) is after
+
+
 def test_a_star_gives_every_node_an_account_of_its_own():
     limits = make(usd("key:*", 10))
     (ann,), (bob,) = limits.chain(ANN).series, limits.chain(BOB).series

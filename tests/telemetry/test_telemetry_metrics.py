@@ -104,8 +104,9 @@ def test_names_beyond_the_most_become_other(monkeypatch):
 
 def test_failed_attempts_before_an_answer_are_fallbacks():
     metrics = Metrics()
-    metrics.booked(entry(attempts=("p/a: 500", "p/b: 503")))
-    assert value(metrics, "fareway_fallbacks_total") == 2
+    metrics.booked(entry(attempts=("p/a: lost",), outcome=Outcome.FAILED))
+    metrics.booked(entry(attempts=("p/a: lost", "p/b: 503")))
+    assert value(metrics, "fareway_fallbacks_total") == 2, "each once, though both entries tell of the first"
 
 
 @pytest.mark.parametrize(("milliseconds", "bucket"), [(50, "0.05"), (51, "0.1"), (400_000, "+Inf")])

@@ -84,3 +84,11 @@ def says(*parts: bytes | float, then: str = "keep") -> Script:
             raise ConnectionResetError
 
     return script
+
+
+def no_matter():
+    """Told when a call leaves, and not interested."""
+
+
+STREAMED = {"streams": True, "leaving": no_matter}
+WHOLE = {"streams": False, "leaving": no_matter}

@@ -46,6 +46,8 @@ class Answer:
         self.status, self.headers, self.body, self.closed = status, headers or {}, body, False
 
     async def read(self):
+        if self.body == "hang":
+            await asyncio.Event().wait()
         if isinstance(self.body, Exception):
             raise self.body
         return self.body
@@ -69,12 +71,15 @@ class Wire:
         self.sent = []
         self.given = []
 
-    async def post(self, url, headers, body, *, streams):
+    async def post(self, url, headers, body, *, streams, leaving):
         name = url.removeprefix("http://").partition("/")[0]
         self.asked.append(name)
         self.sent.append((url, headers, body, streams))
         turns = self.says[name]
         word = turns.pop(0) if len(turns) > 1 else turns[0]
+        if word == "connecting":
+            await asyncio.Event().wait()
+        leaving()
         if word == "hang":
             await asyncio.Event().wait()
         if isinstance(word, Exception):
@@ -129,6 +134,7 @@ class Road:
                 found, answer = turn.option, turn.answer
                 assert self.health.of(found.candidate.name).in_flight == 1
                 assert answer.status < 300
+                assert self.booking.entry is None, "this attempt is not settled, whatever came of those before"
                 if leave:
                     raise leave
                 cost = Cost(Money.of_nanos(10), CostStatus.EXACT)
@@ -470,3 +476,43 @@ async def test_what_the_journal_says_after_a_crash_at_any_attempt(build, tmp_pat
     with pytest.raises(asyncio.CancelledError):
         await task
     road.assert_in_order((FAILED, 1000), (Outcome.HUNG_UP, 700))
+
+
+async def given_up(road):
+    """A caller that leaves once everything waits for the provider."""
+    task = asyncio.create_task(road.call("a"))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert road.wire.asked
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_call_given_up_before_there_is_a_connection_costs_nothing(build):
+    road = build(a=["connecting"])
+    await given_up(road)
+    road.assert_in_order()
+
+
+async def test_a_call_given_up_after_it_left_is_booked_at_all_that_it_held(build):
+    road = build(a=["hang"])
+    await given_up(road)
+    road.assert_in_order((Outcome.HUNG_UP, 1000))
+
+
+async def test_a_call_given_up_while_a_refusal_is_read_costs_nothing(build):
+    road = build(a=[(500, {}, "hang")])
+    await given_up(road)
+    road.assert_in_order()
+
+
+async def test_a_body_that_cannot_be_aimed_has_not_left(build, monkeypatch):
+    def fails(*_):
+        raise ZeroDivisionError
+
+    road = build(a=[200])
+    monkeypatch.setattr(OpenAIChat, "aim", fails)
+    with pytest.raises(ZeroDivisionError):
+        await road.call("a")
+    road.assert_in_order()

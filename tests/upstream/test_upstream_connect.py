@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 
 import pytest
 import trustme
-from hostile import BODY, GOOD, says, serving
+from hostile import BODY, GOOD, STREAMED, says, serving
 
 from gateway.core.errors import UpstreamError
 from gateway.upstream import connect
@@ -104,7 +104,7 @@ def secure(authority, name="localhost"):
 
 
 async def ask(wire, url):
-    async with await wire.post(url, {"x-a": "1"}, b"{}", streams=True) as answer:
+    async with await wire.post(url, {"x-a": "1"}, b"{}", **STREAMED) as answer:
         return await answer.read()
 
 
@@ -122,7 +122,7 @@ async def test_the_second_handshake_with_a_host_is_a_short_one(authority, trusti
         async with wire_to(trusting) as wire:
             resumed = []
             for to in (port, port, other, port):
-                async with await wire.post(f"https://localhost:{to}/", {}, b"{}", streams=True) as answer:
+                async with await wire.post(f"https://localhost:{to}/", {}, b"{}", **STREAMED) as answer:
                     assert await answer.read() == BODY
                     resumed.append(answer.headers["content-type"])
                 for connections in wire._pool._idle.values():
@@ -357,7 +357,7 @@ async def heard(wire, port, slow_s):
     """How much came, and whether it was all."""
     size = 0
     try:
-        async with await wire.post(f"https://localhost:{port}/", {}, b"{}", streams=True) as answer:
+        async with await wire.post(f"https://localhost:{port}/", {}, b"{}", **STREAMED) as answer:
             await asyncio.sleep(slow_s)
             while part := await answer.next_chunk():
                 size += len(part)
@@ -399,7 +399,7 @@ async def test_an_error_to_a_large_body_ends_a_tls_connection(authority, trustin
     with serving_in_a_thread(Early, context) as (port, asked):
         async with wire_to(trusting) as wire:
             for _ in range(2):
-                async with await wire.post(f"https://localhost:{port}/", {}, b"x" * 20_000_000, streams=True) as answer:
+                async with await wire.post(f"https://localhost:{port}/", {}, b"x" * 20_000_000, **STREAMED) as answer:
                     assert (answer.status, await answer.read()) == (413, b"no")
         assert len(asked) == 2
 

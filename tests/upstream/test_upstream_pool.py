@@ -4,7 +4,7 @@ import asyncio
 import socket
 
 import pytest
-from hostile import GOOD, says, serving
+from hostile import GOOD, STREAMED, WHOLE, says, serving
 
 from gateway.upstream import pool
 from gateway.upstream.wire import Wire
@@ -20,7 +20,7 @@ async def wire():
 
 
 async def ask(wire, server):
-    async with await wire.post(f"{server.url}/v1/x", {}, b"{}", streams=False) as answer:
+    async with await wire.post(f"{server.url}/v1/x", {}, b"{}", **WHOLE) as answer:
         return await answer.read()
 
 
@@ -79,7 +79,7 @@ async def test_a_connection_that_the_server_closed_is_not_asked(wire):
 async def test_a_close_that_nobody_has_read_is_seen(wire):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        asked = asyncio.ensure_future(wire.post(f"{url}/x", {}, b"{}", streams=False))
+        asked = asyncio.ensure_future(wire.post(f"{url}/x", {}, b"{}", **WHOLE))
         theirs, _ = await asyncio.to_thread(listener.accept)
         await asyncio.to_thread(theirs.recv, 1000)
         theirs.sendall(GOOD)
@@ -133,7 +133,10 @@ async def test_a_slow_reader_makes_the_provider_wait(wire):
             await writer.drain()
             sent += len(part)
 
-    async with serving(script) as server, await wire.post(server.url, {}, b"{}", streams=True) as answer:
+    async with (
+        serving(script) as server,
+        await wire.post(server.url, {}, b"{}", **STREAMED) as answer,
+    ):
         await asyncio.sleep(0.5)
         stalled = sent
         await asyncio.sleep(0.2)

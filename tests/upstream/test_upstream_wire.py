@@ -5,7 +5,7 @@ import gzip
 import socket
 
 import pytest
-from hostile import BODY, GOOD, JSON, says, serving
+from hostile import BODY, GOOD, JSON, STREAMED, says, serving
 
 from gateway.core.errors import UpstreamError
 from gateway.upstream import answer as answers
@@ -25,7 +25,7 @@ async def wire():
 
 
 async def post(wire, url, **more):
-    return await wire.post(f"{url}/v1/chat/completions", {"x-one": "1"}, b'{"a":1}', **({"streams": True} | more))
+    return await wire.post(f"{url}/v1/chat/completions", {"x-one": "1"}, b'{"a":1}', **(STREAMED | more))
 
 
 async def asked(wire, server, **more):
