@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -13,17 +11,18 @@ import msgspec
 from aiohttp import web
 
 from gateway.catalog.catalog import Catalog
-from gateway.core.entry import Entry
 from gateway.core.errors import Forbidden, GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
 from gateway.dialects.base import Dialect
 from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dialects.openai_embeddings import OpenAIEmbeddings
 from gateway.dialects.openai_errors import error_body
+from gateway.front.call_ids import next_id
 from gateway.front.client import HttpClient, read_body
+from gateway.front.together import Together
 from gateway.journey.asking import ProviderRefused
 from gateway.journey.receipt import request_document
 from gateway.pipeline import Call, Pipeline
-from gateway.telemetry.live import Live, TooManyWatchers
+from gateway.telemetry.live import TooManyWatchers
 from gateway.upstream.headers import for_caller
 
 HEARTBEAT_S = 15.0
@@ -37,10 +36,6 @@ _REQUESTS = "/v1/requests/"
 _LIVE = "/live"
 _APPROVE = "/admin/v1/prices/approve"
 
-# Unique for ever, and cheap: random for the process, counted within it. Nobody is let in by guessing one.
-_PROCESS = secrets.token_hex(8)
-_NUMBERS = itertools.count(1)
-
 log = logging.getLogger("fareway.front")
 
 Answer = Awaitable[web.StreamResponse]
@@ -48,20 +43,18 @@ Answer = Awaitable[web.StreamResponse]
 
 @dataclass(frozen=True)
 class Front:
-    """The data plane. `find` reads a request's entries; `ready` says whether calls can be taken."""
+    """The data plane. `together` speaks for all workers; `ready` says whether calls can be taken."""
 
     pipeline: Pipeline
     catalog: Catalog
-    live: Live
-    find: Callable[[str], Awaitable[list[Entry]]]
+    together: Together
     ready: Callable[[], bool]
-    approve_prices: Callable[[], bool]
     body_bytes_max: int
     body_stall_s: float
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, whatever happens."""
-        call_id = f"req_{_PROCESS}{next(_NUMBERS):08x}"
+        call_id = next_id()
         client = HttpClient(request)
         try:
             return await self._route(request, call_id, client)
@@ -129,7 +122,7 @@ class Front:
 
     async def _one_request(self, request: web.BaseRequest, wanted: str) -> web.StreamResponse:
         key = self.pipeline.tenants.identify(request.headers, self.pipeline.clock())
-        entries = [e for e in await self.find(wanted) if key.admin or e.caller.key_id == key.id]
+        entries = [e for e in await self.together.find(wanted) if key.admin or e.caller.key_id == key.id]
         if not entries:
             raise NotFound("No such request, or it is not settled yet.")
         return _json(request_document(entries))
@@ -139,7 +132,7 @@ class Front:
         key = self.pipeline.tenants.identify(request.headers, self.pipeline.clock())
         if not key.admin:
             raise Forbidden("This takes an admin's key.")
-        return _json({"approved": self.approve_prices()})
+        return _json({"approved": await self.together.approve()})
 
     async def _models(self, request: web.BaseRequest) -> web.StreamResponse:
         key = self.pipeline.tenants.identify(request.headers, self.pipeline.clock())
@@ -154,7 +147,7 @@ class Front:
         client = HttpClient(request)
         client.may_leave()  # Else whoever has left would take a place until the next heartbeat.
         try:
-            with self.live.watch(key.id, everything=key.admin) as events:
+            async with self.together.watch(key.id, everything=key.admin) as events:
                 await response.prepare(request)
                 await response.write(b": watching\n\n")
                 while (event := await _next_event(events)) is not None:
@@ -173,7 +166,7 @@ class Front:
         return web.Response(status=200 if ready else 503, text="ready\n" if ready else "not ready\n")
 
     async def _metrics(self, _: web.BaseRequest) -> web.StreamResponse:
-        exposition = self.pipeline.metrics.exposition()
+        exposition = await self.together.exposition()
         return web.Response(body=exposition, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
 

@@ -41,6 +41,7 @@ class Books:
     journal: Journal
     clock: Callable[[], float]
     booked: Callable[[Entry], None]
+    replica: str = ""
 
 
 class Trip(Struct, frozen=True):
@@ -53,7 +54,7 @@ class Trip(Struct, frozen=True):
 
 
 class Booking:
-    """See the module. `async with Booking(…)`; everything but `begin` is done without waiting."""
+    """See the module. `async with Booking(…)`; only `begin` and `extend` may wait."""
 
     def __init__(self, books: Books, trip: Trip) -> None:
         self._books = books
@@ -71,7 +72,7 @@ class Booking:
         if self._hold is None:
             self._hold = await self._books.limits.hold(self._trip.caller, fare)
         else:
-            self._hold.raise_to(fare, self._books.clock())
+            await self._books.limits.raise_to(self._hold, fare)
         self._number += 1
         self._fare = fare
         draft = self._draft = self._unresolved(option, reason, worst)
@@ -82,11 +83,11 @@ class Booking:
             self._books.journal.void(draft)
             raise
 
-    def extend(self, fare: Fare, worst: Cost) -> None:
+    async def extend(self, fare: Fare, worst: Cost) -> None:
         """Hold more for the attempt under way. Raises LimitReached or Unavailable; then what was held stays held."""
         assert self._hold is not None
         assert self._draft is not None
-        self._hold.raise_to(fare, self._books.clock())
+        await self._books.limits.raise_to(self._hold, fare)
         charges = self._hold.charges_for(fare)
         draft = replace(self._draft, cost=worst, held_nanos=fare.nanos, charges=charges)
         self._books.journal.extend(draft)
@@ -176,4 +177,5 @@ class Booking:
             status=0,
             stream=trip.stream,
             charges=self._hold.charges_for(self._fare),
+            replica=self._books.replica,
         )

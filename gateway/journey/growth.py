@@ -32,7 +32,7 @@ class Growth:
         """Extend if there is money. Returns why there is none once all that is held is used, up to what may be made
         before the provider hears of the end."""
         while self._refused is None and self.due and self._held < self._passage.option.output_max:
-            self._extend()  # Again where much came at once.
+            await self._extend()  # Again where much came at once.
         if self._refused is None or self._made_most < self._held - self._margin:
             return None
         await self._count()
@@ -48,13 +48,13 @@ class Growth:
         self._counted_bytes = self._watch.text_bytes
         self._counted = await self._passage.count_made(self._watch)
 
-    def _extend(self) -> None:
+    async def _extend(self) -> None:
         """By a step, or as much of one as is not refused."""
         option, request = self._passage.option, self._passage.question.request
         while self._refused is None or self._step >= STEP_MIN:
             more = min(option.output_max, self._held + self._step)
             try:
-                self._passage.booking.extend(*option.worst(request, for_money=more, for_count=more))
+                await self._passage.booking.extend(*option.worst(request, for_money=more, for_count=more))
             except (LimitReached, Unavailable) as refusal:
                 self._refused, self._scarce, self._step = refusal, True, self._step // 2
             else:

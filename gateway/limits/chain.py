@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from gateway.core.caller import Caller
+from gateway.core.errors import LimitReached
 from gateway.core.limit import Fare, HoldMode, Limit, Mode, Unit
 from gateway.core.money import Money
 from gateway.limits.accounts import Account
@@ -29,7 +30,8 @@ class Series:
         account = self._account
         if account is None or not account.window.start <= now < account.window.end:
             window = window_at(self.limit.span, self.limit.timezone, now)
-            account = self._account = Account(self.node, self.limit, window)
+            pace = account.pace if account is not None else 0
+            account = self._account = Account(self.node, self.limit, window, pace=pace)
         return account
 
 
@@ -69,8 +71,17 @@ class Limits:
     async def hold(self, caller: Caller, fare: Fare) -> Hold:
         """Set this fare aside on the caller's whole chain. Raises LimitReached or Unavailable."""
         hold = Hold(await self.accounts(caller))
-        hold.raise_to(fare, self._clock())
+        await self.raise_to(hold, fare)
         return hold
+
+    async def raise_to(self, hold: Hold, fare: Fare) -> None:
+        """Hold this much in all. Waits only where another replica may have what is lacking. Raises LimitReached or
+        Unavailable, and then nothing has changed."""
+        try:
+            hold.raise_to(fare, self._clock())
+        except LimitReached:
+            await self._leases.make_room(hold, fare)
+            hold.raise_to(fare, self._clock())
 
     async def remaining(self, caller: Caller) -> Money | None:
         """What is left on the tightest hard budget in dollars; None if there is none."""
@@ -93,5 +104,5 @@ class Limits:
 
 def remaining(accounts: Iterable[Account]) -> Money | None:
     """What is left on the tightest hard budget in dollars; None if there is none."""
-    left = [a.available for a in accounts if a.limit.unit is Unit.USD and a.limit.mode is Mode.HARD]
+    left = [a.left for a in accounts if a.limit.unit is Unit.USD and a.limit.mode is Mode.HARD]
     return Money.of_nanos(max(0, min(left))) if left else None
