@@ -36,7 +36,7 @@ class Leases:
         self._store = store
         self._replica = replica
         self._balances = balances
-        self._open: dict[str, Account] = {}
+        self._known: dict[str, Account] = {}
         self._opening = asyncio.Lock()
         self._talking = asyncio.Lock()  # What is told must be so until the answer is there.
         self._turns = count(1)
@@ -45,12 +45,12 @@ class Leases:
     @property
     def accounts(self) -> Iterable[Account]:
         """All that are open."""
-        return self._open.values()
+        return [account for account in self._known.values() if account.open]
 
     def totals(self, amount: Callable[[Account], int]) -> dict[tuple[str, ...], float]:
         """One figure a rule, summed over its running windows: for gauges whose labels must stay few."""
         sums: dict[tuple[str, ...], float] = {}
-        for account in self._open.values():
+        for account in self.accounts:
             sums[account.limit.id,] = sums.get((account.limit.id,), 0) + amount(account)
         return sums
 
@@ -71,10 +71,10 @@ class Leases:
             spent = await self._balances([a.id for a in fresh])
             for account in fresh:
                 account.spent = spent.get(account.id, 0)
+                self._known[account.id] = account  # From here on, lest a lease whose word is lost is never given back.
             await self._exchange(fresh)
             for account in fresh:
                 account.open = True
-                self._open[account.id] = account
 
     async def make_room(self, hold: Hold, fare: Fare) -> None:
         """Lease what the hold lacks to come to this fare, as far as it is to be had. Raises Unavailable."""
@@ -92,12 +92,12 @@ class Leases:
         """Tell the store what has changed, lease ahead, give back what others are short of; and forget windows that
         have ended and are settled."""
         wanted: Container[str] = () if self._store.exclusive else await self._store.wanted(self._replica)
-        for account in self._open.values():
+        for account in self._known.values():
             account.begin_period()
-        if news := [a for a in self._open.values() if a.id in wanted or self._is_news(a)]:
+        if news := [a for a in self._known.values() if a.id in wanted or self._is_news(a)]:
             await self._exchange(news, wanted)
-        for account in [a for a in self._open.values() if a.window.end <= now and not a.held and not a.waiting]:
-            del self._open[account.id]
+        for account in [a for a in self._known.values() if a.window.end <= now and not a.held and not a.waiting]:
+            del self._known[account.id]
 
     def _is_news(self, account: Account) -> bool:
         if self._store.exclusive:
@@ -133,6 +133,7 @@ class Leases:
             want,
             account.held,
             least=account.needed + min(account.waiting) if account.waiting else 0,
+            keep=max(account.leased, account.needed),
             ahead=max(0, aim - spare) if account.runs_low or not account.open else 0,
             turn=next(self._turns),
         )

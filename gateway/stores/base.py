@@ -24,7 +24,8 @@ class Ask:
     spent: int
     want: int  # At least what is spent and held; less than before gives the difference back.
     held: int = 0
-    least: int = 0  # Where not even this much can be leased, nothing more is, and the others are asked to give back.
+    least: int = 0  # Where not even this much can be leased, no more is than `keep`; the others are asked to give back.
+    keep: int = 0
     ahead: int = 0  # Beyond `want`, as far as a fair part of what nobody has leased goes.
     turn: int = 0  # Grows with every exchange of a replica; 0 for one that can have no older one on its way.
 
@@ -86,7 +87,7 @@ def grant(record: Mapping[str, Standing], replica: str, ask: Ask) -> Standing:
     room = max(0, ask.limit - sum(max(s.leased, s.spent) for s in others))
     leased = min(ask.want, room)
     if ask.least > room:
-        leased = min(mine.leased, leased)  # A part would be of no use here, and may be what another one lacks.
+        leased = min(mine.leased, ask.keep, leased)  # A part would be of no use here, and may be what another one lacks.
     elif not any(s.short for s in others):
         leased += min(ask.ahead, (room - leased) // (2 * len(others) + 2))
     leased = max(leased, spent)
