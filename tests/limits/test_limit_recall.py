@@ -7,14 +7,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
+from gateway.core.caller import Caller
 from gateway.core.errors import LimitReached, Unavailable
 from gateway.core.limit import Fare, Limit, Mode, Span, Unit
-from gateway.core.caller import Caller
 from gateway.limits import recall as recalls
-from gateway.limits.accounts import Account
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
-from gateway.stores.base import Standing
 from gateway.stores.memory import MemoryStore
 
 ANN = Caller(key_id="k1", org="o", team="t", user="ann")
@@ -120,7 +118,7 @@ async def test_what_nobody_needs_is_recalled_from_who_has_it():
 
 async def test_who_is_short_at_the_same_time_is_served_one_after_another():
     """Each has a part that is of no use to it alone."""
-    store, one, two = pair()
+    _store, one, two = pair()
     for replica in (one, two):
         replica.settle(await replica.hold(50), 0)
     holds = await with_syncs([one, two], asyncio.gather(one.hold(80), two.hold(80), return_exceptions=True))
@@ -128,7 +126,7 @@ async def test_who_is_short_at_the_same_time_is_served_one_after_another():
 
 
 async def test_calls_that_wait_together_are_served_as_far_as_it_goes():
-    store, one, two = pair()
+    _store, one, two = pair()
     (await two.hold(30)).void()
     holds = await with_syncs([one, two], asyncio.gather(*(one.hold(30) for _ in range(5)), return_exceptions=True))
     assert sum(not isinstance(hold, LimitReached) for hold in holds) == 3
@@ -167,7 +165,7 @@ async def test_what_is_spent_for_good_is_refused_without_asking():
 
 @pytest.mark.parametrize("mode", [Mode.SOFT, Mode.SHADOW])
 async def test_a_limit_that_only_tells_never_waits(mode):
-    store, one, two = pair(10, mode=mode)
+    store, one, _two = pair(10, mode=mode)
     await one.chain.accounts(ANN)
     asked = store.exchanges
     await one.hold(500)
@@ -176,7 +174,7 @@ async def test_a_limit_that_only_tells_never_waits(mode):
 
 async def test_calls_far_from_the_limit_do_not_ask_the_store():
     """A thousand calls at a steady pace: what is asked is asked by the syncs, whose number does not depend on it."""
-    store, one, two = pair(10**9)
+    store, one, _two = pair(10**9)
     for _ in range(3):
         for _ in range(100):
             one.settle(await one.hold(50), 10)
@@ -203,7 +201,7 @@ async def test_calls_in_flight_far_from_their_limit_do_not_ask_either():
 
 
 async def test_what_is_left_is_that_of_the_whole_limit():
-    store, one, two = pair()
+    _store, one, two = pair()
     one.settle(await one.hold(30), 20)
     await one.hold(5)
     await one.leases.sync(NOW)
@@ -211,7 +209,7 @@ async def test_what_is_left_is_that_of_the_whole_limit():
 
 
 async def test_a_store_that_does_not_answer_lets_what_is_leased_be_spent_and_no_more():
-    store, one, two = pair()
+    store, one, _two = pair()
     (await one.hold(40)).void()
     store.down = True
     hold = await one.hold(40)
@@ -238,8 +236,20 @@ async def test_a_caller_that_leaves_while_it_waits_leaves_nothing_behind():
     assert not any(standing.short for standing in store.standings(RECORD).values())
 
 
-async def test_a_window_that_ends_is_kept_while_calls_wait_in_it():
+async def test_a_process_that_comes_back_has_leased_what_it_has_spent_and_no_more():
     store, one, two = pair()
+    one.settle(await one.hold(30), 10)
+    await one.hold(20)
+    await one.restart()
+    assert store.standings(RECORD)["a"] == Standing(30, 30)
+    await two.hold(70)
+    alone = Leases(MemoryStore(), "a", one.balances)
+    await alone.resume()
+    assert not list(alone.accounts)
+
+
+async def test_a_window_that_ends_is_kept_while_calls_wait_in_it():
+    _store, one, two = pair()
     await two.hold(95)
     call = asyncio.create_task(one.hold(50))
     await asyncio.sleep(0.01)
@@ -370,4 +380,6 @@ class Replicas(RuleBasedStateMachine):
 
 
 TestReplicas = Replicas.TestCase
-TestReplicas.settings = settings(max_examples=int(__import__("os").environ.get("EX","60")), stateful_step_count=25, deadline=None)
+TestReplicas.settings = settings(
+    max_examples=int(__import__("os").environ.get("EX", "60")), stateful_step_count=25, deadline=None
+)

@@ -1,6 +1,7 @@
 """One suite over every store of leases: together they never grant more than the limit."""
 
 import sqlite3
+from contextlib import closing
 from datetime import datetime
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.errors import Unavailable
-from gateway.stores.base import Ask, Standing, grant
+from gateway.stores.base import Ask, Standing, Word, grant
 from gateway.stores.memory import MemoryStore
 from gateway.stores.sqlite import SqliteStore
 
@@ -239,4 +240,90 @@ async def test_a_database_locked_by_somebody_else_is_unavailable(tmp_path):
     other.execute("ROLLBACK")
     other.close()
     assert await has(store, "a", [Ask("x", 100, 0, 60)]) == [Standing(60, 0)]
+    store.close()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def shared(request, tmp_path):
+    """Two connections to what several replicas share; in memory, one is both."""
+    path = tmp_path / "state.db"
+    made = [MemoryStore(exclusive=False)] * 2
+    if request.param == "sqlite":
+        made = [SqliteStore(path, exclusive=False), SqliteStore(path, exclusive=False)]
+    yield made
+    if request.param == "sqlite":
+        for store in made:
+            store.close()
+
+
+async def test_processes_that_share_a_store_are_told_what_the_others_have(shared):
+    one, two = shared
+    assert await one.exchange("a", [Ask("x", 100, 10, 60, held=20)]) == [Word(60, 10)]
+    assert await two.exchange("b", [Ask("x", 100, 5, 60)]) == [Word(40, 5, others=Standing(60, 10, 20))]
+    assert await one.exchange("a", [Ask("x", 100, 30, 30)]) == [Word(30, 30, others=Standing(40, 5))]
+
+
+async def test_who_is_short_gets_no_useless_part_and_others_learn_of_it(shared):
+    one, two = shared
+    await one.exchange("a", [Ask("x", 100, 0, 80)])
+    assert await two.exchange("b", [Ask("x", 100, 0, 50, least=50)]) == [Word(0, 0, 50, Standing(80))]
+    assert (await one.wanted("a"), await two.wanted("b")) == ({"x"}, set())
+    (said,) = await one.exchange("a", [Ask("x", 100, 0, 0, ahead=100)])
+    assert said.leased == 0, "nobody leases ahead of who is short"
+    assert (await two.exchange("b", [Ask("x", 100, 0, 50, least=50)]))[0].leased == 50
+    assert await one.wanted("a") == set()
+
+
+async def test_of_two_that_are_short_the_later_one_yields(shared):
+    one, two = shared
+    for store, name in ((one, "a"), (two, "b")):
+        await store.exchange(name, [Ask("x", 100, 0, 50)])
+    for store, name in ((one, "a"), (two, "b")):
+        (said,) = await store.exchange(name, [Ask("x", 100, 0, 80, least=80, keep=50)])
+        assert (said.leased, said.short, said.yields) == (50, 30, name == "b")
+    assert (await two.exchange("b", [Ask("x", 100, 0, 80, least=80, keep=0)]))[0].leased == 0
+    assert (await one.exchange("a", [Ask("x", 100, 0, 80, least=80, keep=50)]))[0].leased == 80
+
+
+async def test_what_is_leased_ahead_is_a_fair_part(shared):
+    one, two = shared
+    assert (await one.exchange("a", [Ask("x", 100, 0, 10, ahead=100)]))[0].leased == 55
+    assert (await two.exchange("b", [Ask("x", 100, 0, 0, ahead=100)]))[0].leased == 11
+    assert (await two.exchange("b", [Ask("x", 100, 0, 11, ahead=3)]))[0].leased == 14
+
+
+async def test_a_word_that_comes_late_or_twice_changes_nothing(shared):
+    one, _ = shared
+    early, late = Ask("x", 100, 5, 90, turn=1), Ask("x", 100, 10, 20, ahead=30, turn=2)
+    await one.exchange("a", [early])
+    for ask in (late, early, late):
+        assert await one.exchange("a", [ask]) == [Word(50, 10)]
+
+
+async def test_a_new_process_of_a_name_goes_on_from_what_the_ledger_says(shared):
+    one, two = shared
+    await one.exchange("a", [Ask("x", 100, 10, 60, turn=9), Ask("y", 100, 0, 60, turn=9)])
+    await two.exchange("b", [Ask("x", 100, 5, 10)])
+    assert sorted(await one.records("a")) == ["x", "y"]
+    await one.resume("a", {"x": 30, "y": 0})
+    assert await two.exchange("b", [Ask("x", 100, 5, 90)]) == [Word(70, 5, others=Standing(30, 30))]
+    assert await one.exchange("a", [Ask("y", 100, 0, 50, turn=1)]) == [Word(50, 0)]
+
+
+async def test_before_any_replica_runs_there_is_only_what_was_spent(tmp_path):
+    store = SqliteStore(tmp_path / "state.db", exclusive=False)
+    await store.exchange("a", [Ask("x", 100, 10, 60, least=200)])
+    await store.begin([("x", "", 20), ("x", "a", 10), ("y", "b", 7)])
+    assert await store.exchange("b", [Ask("x", 100, 0, 100)]) == [Word(70, 0, others=Standing(30, 30))]
+    assert await store.wanted("b") == set()
+    store.close()
+
+
+async def test_what_an_earlier_version_left_in_the_file_binds_nobody(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "state.db")) as old:
+        old.execute("CREATE TABLE leases (record TEXT, replica TEXT, leased INTEGER, spent INTEGER)")
+        old.execute("INSERT INTO leases VALUES ('x', 'a', 100, 50)")
+        old.commit()
+    store = SqliteStore(tmp_path / "state.db", exclusive=False)
+    assert await store.exchange("b", [Ask("x", 100, 0, 100)]) == [Word(100, 0)]
     store.close()
