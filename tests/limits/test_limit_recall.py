@@ -13,6 +13,7 @@ from gateway.core.limit import Fare, Limit, Mode, Span, Unit
 from gateway.limits import recall as recalls
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
+from gateway.stores.base import Standing
 from gateway.stores.memory import MemoryStore
 
 ANN = Caller(key_id="k1", org="o", team="t", user="ann")
