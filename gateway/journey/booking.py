@@ -11,7 +11,7 @@ the block in between, however it happens, books all that is held. Leaving it bef
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -54,7 +54,7 @@ class Trip(Struct, frozen=True):
 
 
 class Booking:
-    """See the module. `async with Booking(…)`; only `begin` and `extend` may wait."""
+    """See the module. `async with Booking(…)`; everything but `begin` is done without waiting."""
 
     def __init__(self, books: Books, trip: Trip) -> None:
         self._books = books
@@ -83,15 +83,20 @@ class Booking:
             self._books.journal.void(draft)
             raise
 
-    async def extend(self, fare: Fare, worst: Cost) -> None:
+    def extend(self, fare: Fare, worst: Cost) -> None:
         """Hold more for the attempt under way. Raises LimitReached or Unavailable; then what was held stays held."""
         assert self._hold is not None
         assert self._draft is not None
-        await self._books.limits.raise_to(self._hold, fare)
+        self._hold.raise_to(fare, self._books.clock())
         charges = self._hold.charges_for(fare)
         draft = replace(self._draft, cost=worst, held_nanos=fare.nanos, charges=charges)
         self._books.journal.extend(draft)
         self._draft, self._fare = draft, fare
+
+    def wait_for_room(self, fare: Fare) -> Coroutine[Any, Any, None] | None:
+        """Something to wait for, after which `extend` may come to this fare; None where that would not help."""
+        assert self._hold is not None
+        return self._books.limits.wait_for_room(self._hold, fare)
 
     def void(self, why: str) -> None:
         """The attempt came to nothing and no provider has charged. The hold stays for the next one."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 from gateway.core.caller import Caller
 from gateway.core.errors import LimitReached
@@ -82,6 +83,10 @@ class Limits:
         except LimitReached:
             await self._leases.make_room(hold, fare)
             hold.raise_to(fare, self._clock())
+
+    def wait_for_room(self, hold: Hold, fare: Fare) -> Coroutine[Any, Any, None] | None:
+        """Something to wait for, after which the hold may be raised to this fare; None where that would not help."""
+        return self._leases.make_room_soon(hold, fare)
 
     async def remaining(self, caller: Caller) -> Money | None:
         """What is left on the tightest hard budget in dollars; None if there is none."""

@@ -8,9 +8,10 @@ given back when somebody else is short, and waited for only by a hold that does 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from itertools import count
+from typing import Any
 
 from gateway.core.errors import Unavailable
 from gateway.core.limit import Fare
@@ -79,6 +80,16 @@ class Leases:
     async def make_room(self, hold: Hold, fare: Fare) -> None:
         """Lease what the hold lacks to come to this fare, as far as it is to be had. Raises Unavailable."""
         if not self._store.exclusive:
+            await self._recall.make_room(hold, fare)
+
+    def make_room_soon(self, hold: Hold, fare: Fare) -> Coroutine[Any, Any, None] | None:
+        """The same beside other things, and without raising; None where it would be of no use."""
+        if self._store.exclusive or any(account.hopeless(amount) for account, amount in hold.lacking(fare)):
+            return None
+        return self._try_to_make_room(hold, fare)
+
+    async def _try_to_make_room(self, hold: Hold, fare: Fare) -> None:
+        with suppress(Unavailable):
             await self._recall.make_room(hold, fare)
 
     async def run(self, clock: Callable[[], float]) -> None:

@@ -87,9 +87,7 @@ def grant(record: Mapping[str, Standing], replica: str, ask: Ask) -> Standing:
     room = max(0, ask.limit - sum(max(s.leased, s.spent) for s in others))
     leased = min(ask.want, room)
     if ask.least > room:
-        leased = min(
-            mine.leased, ask.keep, leased
-        )  # A part is of no use here, and may be what others lack.
+        leased = min(mine.leased, ask.keep, leased)  # A part is of no use here, and may be what others lack.
     elif not any(s.short for s in others):
         leased += min(ask.ahead, (room - leased) // (2 * len(others) + 2))
     leased = max(leased, spent)

@@ -249,6 +249,25 @@ async def test_a_process_that_comes_back_has_leased_what_it_has_spent_and_no_mor
     assert not list(alone.accounts)
 
 
+async def test_a_hold_that_grows_can_go_on_while_room_is_made_for_it():
+    store, one, two = pair()
+    (await two.hold(80)).void()
+    hold = await one.hold(10)
+    waiting = one.chain.wait_for_room(hold, nanos(70))
+    await with_syncs([one, two], waiting)
+    hold.raise_to(nanos(70), NOW)
+    assert one.chain.wait_for_room(hold, nanos(101)) is None, "it can never be"
+    store.down = True
+    await one.chain.wait_for_room(hold, nanos(99))
+    assert hold.fare.nanos == 70
+
+
+async def test_a_hold_of_the_only_replica_has_nothing_to_wait_for():
+    alone = Limits([usd(100)], Leases(MemoryStore(), "a", Replica(None, "a").balances), lambda: NOW)
+    hold = await alone.hold(ANN, nanos(10))
+    assert alone.wait_for_room(hold, nanos(50)) is None
+
+
 async def test_a_window_that_ends_is_kept_while_calls_wait_in_it():
     _store, one, two = pair()
     await two.hold(95)

@@ -56,3 +56,17 @@ async def test_calls_in_flight_are_limited_across_workers(tmp_path):
         await asyncio.sleep(1)  # A refusal is remembered until the workers have spoken with the store again.
         later = await crowd(way, way.first, callers=6, calls=6, body=chat())
         assert later.statuses == {200: 6}, "what is free again is to be had by anybody"
+
+
+async def test_streams_of_several_workers_grow_as_long_as_there_is_money_anywhere(tmp_path):
+    """Sixteen long streams on one budget: they end when it is used up, and not because another worker leased it."""
+    budget = Decimal("0.006")
+    limits = f"  - {{node: all, amount: {budget} usd, window: lifetime}}\n"
+    with road(tmp_path, config(4, limits), "--tokens-per-second", "300", "--output-tokens", "3000") as way:
+        body = chat(stream=True, max_tokens=6000)
+        answers = await crowd(way, way.first, callers=16, calls=16, body=body)
+        assert answers.statuses[200] >= 8
+        lines = way.entries()
+        assert "stopped" in {line["outcome"] for line in lines}
+        eventually(lambda: len(way.bill()) == len(lines))
+        assert budget * Decimal("0.85") <= billed(way.bill()) <= spent(lines) <= budget
