@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from gateway.core.errors import GatewayError, LimitReached, Unavailable
+from gateway.core.limit import Fare
 from gateway.dialects.watch import StreamWatch
 from gateway.journey.passage import OUTPUT_BYTES_PER_TOKEN, OUTPUT_MARGIN, Passage
 
@@ -77,11 +78,17 @@ class Growth:
             try:
                 self._passage.booking.extend(fare, worst)
             except (LimitReached, Unavailable) as refusal:
-                if (waiting := self._passage.booking.wait_for_room(fare)) is not None:
-                    self._waiting, self._without, self._refused = asyncio.create_task(waiting), refusal, None
+                if self._waits_for_others(fare, refusal):
                     return
                 self._refused, self._scarce, self._step = refusal, True, self._step // 2
             else:
                 self._refused, self._held = None, more
                 self._step = self._step if self._scarce else more
                 return
+
+    def _waits_for_others(self, fare: Fare, refusal: GatewayError) -> bool:
+        waiting = self._passage.booking.wait_for_room(fare) if isinstance(refusal, LimitReached) else None
+        if waiting is None:
+            return False
+        self._waiting, self._without, self._refused = asyncio.create_task(waiting), refusal, None
+        return True
