@@ -11,7 +11,6 @@ from gateway.core.limit import Fare
 from gateway.journey.growth import STEP_MIN, Growth
 from gateway.journey.passage import OUTPUT_BYTES_PER_TOKEN, OUTPUT_MARGIN
 
-
 NO_MORE = Refusal("all", "usd", "day", "$1.00", "$1.00", "$0.00", "$0.01", None, Reason.EXHAUSTED)
 
 
