@@ -105,8 +105,8 @@ def _listening(parsed: argparse.Namespace, found: Settings) -> Settings:
 
 
 def _count(text: str) -> int:
-    if not 1 <= int(text) <= WORKERS_MAX:
-        raise argparse.ArgumentTypeError(f"between 1 and {WORKERS_MAX}")
+    if not text.isdecimal() or not 1 <= int(text) <= WORKERS_MAX:
+        raise argparse.ArgumentTypeError(f"a number between 1 and {WORKERS_MAX}")
     return int(text)
 
 
