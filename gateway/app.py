@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
@@ -12,14 +11,16 @@ from typing import Any, Self
 
 import msgspec
 
-from gateway.assembly import catalog, router, with_simulator
+from gateway.assembly import catalog, journal_of, replica_name, router, with_simulator
 from gateway.cache.exact import ExactCache
 from gateway.config.settings import Settings
 from gateway.core.entry import Entry, Outcome
 from gateway.core.errors import Unavailable
 from gateway.core.price import CostStatus
 from gateway.front.listener import Listener
+from gateway.front.peers import Worker
 from gateway.front.server import Front
+from gateway.front.together import Together
 from gateway.journey.answered import Answered
 from gateway.journey.asking import Asking
 from gateway.journey.booking import Books
@@ -53,10 +54,16 @@ log = logging.getLogger("fareway")
 
 
 class Gateway:
-    """One gateway process: `async with Gateway(settings)` runs it. `failed` is set if a background task dies."""
+    """One gateway process: `async with Gateway(settings)` runs it. `failed` is set if a background task dies.
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+    `worker` says which of several it is that share the home, its limits and its port.
+    """
+
+    def __init__(
+        self, settings: Settings, clock: Callable[[], float] = time.time, worker: Worker | None = None
+    ) -> None:
         self.settings = settings
+        self.worker = worker
         self._clock = clock
         self._stack = AsyncExitStack()
         self.live = Live()
@@ -84,27 +91,33 @@ class Gateway:
         if not self.settings.providers:
             self.settings = await self._with_simulator(self.settings)
         settings = self.settings
-        self.ledger = SqliteLedger(settings.ledger)
+        self.replica = replica_name(settings, self.worker.number if self.worker else None)
+        self.ledger = SqliteLedger(settings.ledger, self.replica if self.worker else None)
         self._stack.callback(self.ledger.close)
-        self.journal = Journal(settings.journal, settings.journal_sync_s)
+        self.journal = Journal(
+            journal_of(settings, self.worker.number if self.worker else None), settings.journal_sync_s
+        )
         self._stack.callback(self.journal.close)
         self.mover = Mover(self.journal, self.ledger)
         self.recovered = await self.mover.recover()
         self._stack.push_async_callback(self._move_the_rest)
         self._join_money()
+        await self.leases.resume()
         self._join_routing()
         front = self._join_front()
         self._run_in_background()
+        if (answering := await self.together.listen()) is not None:
+            self._stack.callback(answering.close)
         await self._listen(front)
         self.serving = True
 
     def _join_money(self) -> None:
         settings = self.settings
-        self.store = SqliteStore(settings.state)
+        self.store = SqliteStore(settings.state, exclusive=self.worker is None)
         self._stack.callback(self.store.close)
-        self.leases = Leases(self.store, _replica(settings), self.ledger.balances)
+        self.leases = Leases(self.store, self.replica, self.ledger.balances)
         self.limits = Limits(settings.limits, self.leases, self._clock)
-        self.books = Books(self.limits, self.journal, self._clock, self._booked)
+        self.books = Books(self.limits, self.journal, self._clock, self._booked, self.replica)
         self.keys = SqliteKeys(settings.state)
         self._stack.callback(self.keys.close)
         self.tenants = Tenants(load_pepper(settings.home / "pepper"), self.keys.all(), self.keys.find)
@@ -153,13 +166,12 @@ class Gateway:
             clock=self._clock,
             monotonic=monotonic,
         )
+        self.together = Together(self.worker, self.metrics, self.live, self.mover.find, self.pricing.approve)
         return Front(
             pipeline,
             self.catalog,
-            self.live,
-            self.mover.find,
+            self.together,
             lambda: self.serving,
-            self.pricing.approve,
             settings.server.body_bytes_max,
             settings.server.body_timeout_s,
         )
@@ -167,7 +179,7 @@ class Gateway:
     async def _listen(self, front: Front) -> None:
         settings = self.settings.server
         listener = Listener(front.handle, header_timeout_s=settings.header_timeout_s)
-        self.port = await listener.listen(settings.host, settings.port)
+        self.port = await listener.listen(settings.host, settings.port, shared=self.worker is not None)
         self._stack.push_async_callback(listener.close, settings.drain_s)
 
     def _run_in_background(self) -> None:
@@ -254,16 +266,6 @@ class Gateway:
 
     def _breakers(self) -> dict[tuple[str, ...], float]:
         return {(name,): state for name, state in self.health.states(self._clock()).items()}
-
-
-def _replica(settings: Settings) -> str:
-    """This replica's name, the same after a restart: its numbers in the store go on."""
-    path = settings.home / "replica"
-    with suppress(FileNotFoundError):
-        return path.read_text().strip()
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.write_text(name := secrets.token_hex(6))
-    return name
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

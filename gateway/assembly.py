@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import KNOWN, Deployment, Provider
@@ -42,6 +44,23 @@ def with_simulator(settings: Settings, url: str) -> Settings:
     """These settings with the simulator as the only provider."""
     provider = replace(KNOWN["sim"], base_url=f"{url}/v1")
     return replace(settings, providers={"sim": provider}, tiers=settings.tiers or SIMULATED_TIERS)
+
+
+def replica_name(settings: Settings, worker: int | None) -> str:
+    """The name of this home's one process, or of one of its workers: the same after a restart, so that its numbers in
+    the store and in the ledger go on."""
+    path = settings.home / "replica"
+    try:
+        name = path.read_text().strip()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.write_text(name := secrets.token_hex(6))
+    return name if worker is None else f"{name}.{worker}"
+
+
+def journal_of(settings: Settings, worker: int | None) -> Path:
+    """The journal's directory: each process has one of its own."""
+    return settings.journal if worker is None else settings.journal / f"worker-{worker}"
 
 
 def _deployment(target: Target, providers: Mapping[str, Provider]) -> Deployment:

@@ -62,6 +62,7 @@ def _server(file: FarewayFile) -> Server:
     return Server(
         host=file.server.host,
         port=file.server.port,
+        workers=file.server.workers,
         body_bytes_max=file.server.body_max,
         header_timeout_s=file.server.header_timeout,
         body_timeout_s=file.server.body_timeout,

@@ -10,6 +10,8 @@ from gateway.config import fields as f
 from gateway.core.limit import HoldMode, Mode
 from gateway.dialects.base import Quirk
 
+WORKERS_MAX = 256
+
 
 class Section(BaseModel):
     """A mapping with fixed keys. An empty value is as good as none: all that was in it may be commented out."""
@@ -35,6 +37,12 @@ class ServerSection(Section):
 
     host: str = Field(default="127.0.0.1", min_length=1, description="The address to listen on; 0.0.0.0 for every one.")
     port: f.Whole = Field(default=4000, ge=0, le=65535, description="0 takes a free one.")
+    workers: f.Whole = Field(
+        default=1,
+        ge=1,
+        le=WORKERS_MAX,
+        description="Processes that share the port, the books and all limits; one a core.",
+    )
     body_max: f.Size = Field(default="20MiB", validate_default=True, description="The largest request.")
     header_timeout: f.Duration = Field(
         default="10s", validate_default=True, description="For all headers of a request."

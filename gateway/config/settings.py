@@ -18,6 +18,7 @@ class Server:
 
     host: str = "127.0.0.1"
     port: int = 4000
+    workers: int = 1  # Processes that share the port, the home and all limits.
     body_bytes_max: int = 20 << 20
     header_timeout_s: float = 10.0
     body_timeout_s: float = 30.0  # Between two pieces of a body.

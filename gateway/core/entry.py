@@ -49,3 +49,4 @@ class Entry(Struct, frozen=True):
     attempts: tuple[str, ...] = ()  # What was tried before, in words.
     stream: bool = False
     charges: tuple[tuple[str, int], ...] = ()  # (account, amount spent on it), as booked on the limits.
+    replica: str = ""  # Whose account it was charged to; empty for what is older than replicas.

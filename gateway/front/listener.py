@@ -22,10 +22,12 @@ class Listener:
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
 
-    async def listen(self, host: str, port: int) -> int:
-        """Begin to take connections. Returns the port. Raises OSError."""
+    async def listen(self, host: str, port: int, *, shared: bool = False) -> int:
+        """Begin to take connections, on a port that other processes share or not. Returns the port. Raises OSError."""
         self._loop = asyncio.get_running_loop()
-        self._server = await self._loop.create_server(self.connection, host, port, backlog=BACKLOG)
+        self._server = await self._loop.create_server(
+            self.connection, host, port, backlog=BACKLOG, reuse_port=shared or None
+        )
         self._sweep()
         return int(self._server.sockets[0].getsockname()[1])
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -13,17 +11,18 @@ import msgspec
 
 from gateway.catalog.catalog import Catalog
 from gateway.core.caller import Key
-from gateway.core.entry import Entry
 from gateway.core.errors import Forbidden, GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
 from gateway.dialects.base import Dialect
 from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dialects.openai_embeddings import OpenAIEmbeddings
 from gateway.dialects.openai_errors import error_body
+from gateway.front.call_ids import next_id
 from gateway.front.exchange import Exchange
+from gateway.front.together import Together
 from gateway.journey.asking import ProviderRefused
 from gateway.journey.receipt import request_document
 from gateway.pipeline import Call, Pipeline
-from gateway.telemetry.live import Live, TooManyWatchers
+from gateway.telemetry.live import TooManyWatchers
 from gateway.upstream.headers import for_caller
 
 HEARTBEAT_S = 15.0
@@ -38,10 +37,6 @@ _REQUESTS = "/v1/requests/"
 _LIVE = "/live"
 _APPROVE = "/admin/v1/prices/approve"
 
-# Unique for ever, and cheap: random for the process, counted within it. Nobody is let in by guessing one.
-_PROCESS = secrets.token_hex(8)
-_NUMBERS = itertools.count(1)
-
 log = logging.getLogger("fareway.front")
 
 Page = Callable[[Exchange], Awaitable[None]]
@@ -49,20 +44,18 @@ Page = Callable[[Exchange], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Front:
-    """The data plane. `find` reads a request's entries; `ready` says whether calls can be taken."""
+    """The data plane. `together` speaks for all workers; `ready` says whether calls can be taken."""
 
     pipeline: Pipeline
     catalog: Catalog
-    live: Live
-    find: Callable[[str], Awaitable[list[Entry]]]
+    together: Together
     ready: Callable[[], bool]
-    approve_prices: Callable[[], bool]
     body_bytes_max: int
     body_stall_s: float
 
     async def handle(self, exchange: Exchange) -> None:
         """Answer one request, whatever happens."""
-        call_id = f"req_{_PROCESS}{next(_NUMBERS):08x}"
+        call_id = next_id()
         try:
             if (dialect := DIALECTS.get(exchange.path)) is not None:
                 _only(exchange, "POST")
@@ -128,7 +121,7 @@ class Front:
     async def _one_request(self, exchange: Exchange) -> None:
         key = self._key(exchange)
         wanted = exchange.path.removeprefix(_REQUESTS)
-        entries = [e for e in await self.find(wanted) if key.admin or e.caller.key_id == key.id]
+        entries = [e for e in await self.together.find(wanted) if key.admin or e.caller.key_id == key.id]
         if not entries:
             raise NotFound("No such request, or it is not settled yet.")
         await _json(exchange, request_document(entries))
@@ -137,7 +130,7 @@ class Front:
         """An admin's yes to the price feed that waits in quarantine."""
         if not self._key(exchange).admin:
             raise Forbidden("This takes an admin's key.")
-        await _json(exchange, {"approved": self.approve_prices()})
+        await _json(exchange, {"approved": await self.together.approve()})
 
     async def _models(self, exchange: Exchange) -> None:
         key = self._key(exchange)
@@ -150,7 +143,7 @@ class Front:
         key = self._key(exchange)
         exchange.may_leave()  # Else whoever has left would take a place until the next heartbeat.
         try:
-            with self.live.watch(key.id, everything=key.admin) as events:
+            async with self.together.watch(key.id, everything=key.admin) as events:
                 await exchange.start(200, {"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
                 await exchange.write(b": watching\n\n")
                 while (event := await _next_event(events)) is not None:
@@ -169,7 +162,7 @@ class Front:
             await exchange.respond(503, _TEXT, b"not ready\n")
 
     async def _metrics(self, exchange: Exchange) -> None:
-        exposition = self.pipeline.metrics.exposition()
+        exposition = await self.together.exposition()
         await exchange.respond(200, {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}, exposition)
 
     def _key(self, exchange: Exchange) -> Key:

@@ -11,7 +11,7 @@ block behind it, however that happens, books all that is held. Leaving it before
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -39,6 +39,7 @@ class Books:
     journal: Journal
     clock: Callable[[], float]
     booked: Callable[[Entry], None]
+    replica: str = ""
 
 
 UNKNOWN = Usage(final=False)
@@ -73,7 +74,7 @@ class Booking:
         if self._hold is None:
             self._hold = await self._books.limits.hold(self._trip.caller, fare)
         else:
-            self._hold.raise_to(fare, self._books.clock())
+            await self._books.limits.raise_to(self._hold, fare)
         self._number += 1
         self._fare, self._left, self.entry = fare, False, None
         draft = self._draft = self._unresolved(option, reason, worst)
@@ -101,6 +102,11 @@ class Booking:
     def refused(self) -> None:
         """The provider answered with an error, which it never charges for."""
         self._left = False
+
+    def wait_for_room(self, fare: Fare) -> Coroutine[Any, Any, None] | None:
+        """Something to wait for, after which `extend` may come to this fare; None where that would not help."""
+        assert self._hold is not None
+        return self._books.limits.wait_for_room(self._hold, fare)
 
     def void(self, why: str) -> None:
         """The attempt came to nothing and no provider has charged. The hold stays for the next one."""
@@ -188,4 +194,5 @@ class Booking:
             status=0,
             stream=trip.stream,
             charges=self._hold.charges_for(self._fare),
+            replica=self._books.replica,
         )

@@ -1,8 +1,15 @@
-"""Growing the hold of a stream before what is generated can pass what is held."""
+"""Growing the hold of a stream before what is generated can pass what is held.
+
+Where other replicas may have what is lacking, it is waited for beside the stream, which goes on with
+what it holds: the provider does not wait either.
+"""
 
 from __future__ import annotations
 
+import asyncio
+
 from gateway.core.errors import GatewayError, LimitReached, Unavailable
+from gateway.core.limit import Fare
 from gateway.dialects.watch import StreamWatch
 from gateway.journey.passage import OUTPUT_BYTES_PER_TOKEN, OUTPUT_MARGIN, Passage
 
@@ -22,6 +29,8 @@ class Growth:
         self._counted = self._counted_bytes = 0  # Output tokens counted exactly, in so many bytes.
         self._scarce = False  # Something was refused: steps only become smaller from then on.
         self._refused: GatewayError | None = None  # Even the smallest step.
+        self._waiting: asyncio.Task[None] | None = None  # For what other replicas may give back,
+        self._without: GatewayError | None = None  # and what is to be told if the stream runs dry before.
 
     @property
     def due(self) -> bool:
@@ -31,12 +40,24 @@ class Growth:
     async def refusal(self) -> GatewayError | None:
         """Extend if there is money. Returns why there is none once all that is held is used, up to what may be made
         before the provider hears of the end."""
-        while self._refused is None and self.due and self._held < self._passage.option.output_max:
+        if self._waiting is not None and self._waiting.done():
+            self._waiting = self._without = None
+        while self._told is None and self.due and self._held < self._passage.option.output_max:
             self._extend()  # Again where much came at once.
-        if self._refused is None or self._made_most < self._held - self._margin:
+        if self._told is None or self._made_most < self._held - self._margin:
             return None
         await self._count()
-        return self._refused if self._counted >= self._held - self._margin else None
+        return self._told if self._counted >= self._held - self._margin else None
+
+    def close(self) -> None:
+        """The stream is over."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    @property
+    def _told(self) -> GatewayError | None:
+        """Why there is no more, for good or for the moment."""
+        return self._refused or self._without
 
     @property
     def _made_most(self) -> int:
@@ -53,11 +74,21 @@ class Growth:
         option, request = self._passage.option, self._passage.question.request
         while self._refused is None or self._step >= STEP_MIN:
             more = min(option.output_max, self._held + self._step)
+            fare, worst = option.worst(request, for_money=more, for_count=more)
             try:
-                self._passage.booking.extend(*option.worst(request, for_money=more, for_count=more))
+                self._passage.booking.extend(fare, worst)
             except (LimitReached, Unavailable) as refusal:
+                if self._waits_for_others(fare, refusal):
+                    return
                 self._refused, self._scarce, self._step = refusal, True, self._step // 2
             else:
                 self._refused, self._held = None, more
                 self._step = self._step if self._scarce else more
                 return
+
+    def _waits_for_others(self, fare: Fare, refusal: GatewayError) -> bool:
+        waiting = self._passage.booking.wait_for_room(fare) if isinstance(refusal, LimitReached) else None
+        if waiting is None:
+            return False
+        self._waiting, self._without, self._refused = asyncio.create_task(waiting), refusal, None
+        return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+from contextlib import closing, suppress
 
 from gateway.core.entry import Outcome
 from gateway.core.errors import GatewayError
@@ -48,7 +48,11 @@ async def carry_stream(passage: Passage) -> None:
 
 async def _pump(passage: Passage, watch: StreamWatch) -> GatewayError | None:
     """Chunk by chunk until the provider closes. Returns early with the refusal when the money held is used up."""
-    growth = Growth(passage, watch)
+    with closing(Growth(passage, watch)) as growth:
+        return await _carry(passage, watch, growth)
+
+
+async def _carry(passage: Passage, watch: StreamWatch, growth: Growth) -> GatewayError | None:
     began = passage.monotonic()
     await passage.client.start(passage.answer.status, passage.headers(passage.booking.draft, passage.answer, began))
     while chunk := await passage.answer.next_chunk():

@@ -28,17 +28,31 @@ CREATE TABLE IF NOT EXISTS entries (
     deployment TEXT NOT NULL, outcome TEXT NOT NULL, cost_status TEXT NOT NULL,
     cost_picos INTEGER, saved_nanos INTEGER NOT NULL,
     input_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
-    charges TEXT NOT NULL, entry BLOB NOT NULL
+    charges TEXT NOT NULL, entry BLOB NOT NULL, replica TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX IF NOT EXISTS entries_by_request ON entries (request_id);
 CREATE INDEX IF NOT EXISTS entries_by_time ON entries (at);
-CREATE TABLE IF NOT EXISTS balances (account TEXT PRIMARY KEY, spent INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS balances (
+    account TEXT NOT NULL, replica TEXT NOT NULL, spent INTEGER NOT NULL, PRIMARY KEY (account, replica)
+) STRICT, WITHOUT ROWID;
 CREATE TRIGGER IF NOT EXISTS entries_are_charged AFTER INSERT ON entries BEGIN
-    INSERT INTO balances SELECT value ->> 0, value ->> 1 FROM json_each(new.charges) WHERE true
-    ON CONFLICT (account) DO UPDATE SET spent = spent + excluded.spent;
+    INSERT INTO balances SELECT value ->> 0, new.replica, value ->> 1 FROM json_each(new.charges) WHERE true
+    ON CONFLICT (account, replica) DO UPDATE SET spent = spent + excluded.spent;
 END;
 """
-_INSERT = f"INSERT OR IGNORE INTO entries VALUES ({','.join('?' * 21)})"  # noqa: S608 - only question marks
+
+_WITHOUT_REPLICAS = "SELECT 1 FROM sqlite_schema WHERE name = 'balances' AND sql NOT LIKE '%replica%'"
+_ADD_REPLICAS = f"""
+BEGIN IMMEDIATE;
+ALTER TABLE entries ADD COLUMN replica TEXT NOT NULL DEFAULT '';
+DROP TRIGGER entries_are_charged;
+ALTER TABLE balances RENAME TO balances_of_all;
+{_SCHEMA}
+INSERT INTO balances SELECT account, '', spent FROM balances_of_all;
+DROP TABLE balances_of_all;
+COMMIT;
+"""  # noqa: S608 - only what stands here
+_INSERT = f"INSERT OR IGNORE INTO entries VALUES ({','.join('?' * 22)})"  # noqa: S608 - only question marks
 log = logging.getLogger("fareway.ledger")
 
 A = TypeVar("A")
@@ -54,14 +68,18 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")  # The journal forgets what is here: once a group, so it is cheap.
-    connection.executescript(_SCHEMA)
+    connection.executescript(_ADD_REPLICAS if connection.execute(_WITHOUT_REPLICAS).fetchone() else _SCHEMA)
     return connection
 
 
 class SqliteLedger:
-    """See the module. One thread owns the connection; the event loop never waits for the disk."""
+    """See the module. One thread owns the connection; the event loop never waits for the disk.
 
-    def __init__(self, path: Path) -> None:
+    `replica`: whose balances are told; None for those of all replicas together.
+    """
+
+    def __init__(self, path: Path, replica: str | None = None) -> None:
+        self._replica = replica
         self._database = connect(path)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
 
@@ -72,6 +90,10 @@ class SqliteLedger:
     async def balances(self, accounts: list[str]) -> dict[str, int]:
         """What was spent on these accounts; one without entries is missing. Raises Unavailable."""
         return await self._run(self._balances, accounts)
+
+    async def all_balances(self) -> list[tuple[str, str, int]]:
+        """What every replica has spent, as (account, replica, amount). Raises Unavailable."""
+        return await self._run(self._all_balances, None)
 
     async def find(self, request_id: str) -> list[Entry]:
         """All entries of one request, in order. Raises Unavailable."""
@@ -104,12 +126,15 @@ class SqliteLedger:
         return sum(self._record([entry]) for entry in entries)
 
     def _balances(self, accounts: list[str]) -> dict[str, int]:
-        read = self._database.execute
-        rows = [read("SELECT account, spent FROM balances WHERE account = ?", (a,)).fetchone() for a in accounts]
-        return dict(row for row in rows if row)
+        query, replica = "SELECT sum(spent) FROM balances WHERE account = ?1 AND ?2 IN ('', replica)", self._replica
+        sums = {a: self._database.execute(query, (a, replica or "")).fetchone()[0] for a in accounts}
+        return {account: spent for account, spent in sums.items() if spent is not None}
+
+    def _all_balances(self, _: None) -> list[tuple[str, str, int]]:
+        return self._database.execute("SELECT account, replica, spent FROM balances").fetchall()
 
     def _sweep(self, before: float) -> int:
-        accounts = [row[0] for row in self._database.execute("SELECT account FROM balances")]
+        accounts = [row[0] for row in self._database.execute("SELECT DISTINCT account FROM balances")]
         old = [(account,) for account in accounts if short_window_before(account, before)]
         with _transaction(self._database) as database:
             database.executemany("DELETE FROM balances WHERE account = ?", old)
@@ -146,5 +171,5 @@ def _row(entry: Entry) -> tuple[object, ...]:
         *("selfhosted" if entry.selfhosted else "api", entry.outcome, entry.cost.status),
         *(entry.cost.total.picos if entry.cost.total is not None else None, entry.saved_nanos),
         *(usage.input_total, usage.cache_read, usage.output_total, msgspec.json.encode(entry.charges).decode()),
-        msgspec.json.encode(entry),
+        *(msgspec.json.encode(entry), entry.replica),
     )

@@ -7,6 +7,9 @@
 The store never leases more than the limit to all replicas together, and a replica never holds more
 than it has leased: so spent and held together never pass the limit, without asking anybody. What a
 call has really cost counts even above its hold: the provider has already charged it.
+
+Only a hold is decided by the lease. What is told to people is about the whole limit: with what the
+others had spent and held when the store last spoke.
 """
 
 from __future__ import annotations
@@ -16,6 +19,10 @@ from dataclasses import dataclass, field
 from gateway.core.errors import Reason, Refusal
 from gateway.core.limit import Limit, Mode, amount_text
 from gateway.limits.windows import Window
+from gateway.stores.base import Standing, Word
+
+PERIODS_AHEAD = 4
+"""So many periods' takings are leased ahead, once there are fewer than half of them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -29,7 +36,14 @@ class Account:
     spent: int = 0
     held: int = 0
     open: bool = False  # True once the balance is loaded and a lease was asked for.
-    reported: int = -1  # The `spent` that the store last heard of.
+    others: Standing = Standing()  # All other replicas together, by the store's last word.
+    reported: tuple[int, int] | None = None  # The `spent` and `held` that the store last heard of.
+    taken: int = 0  # Held anew since the last period began.
+    pace: int = 0  # What is held anew in a period, of late.
+    waiting: list[int] = field(default_factory=list)  # What calls lack that wait for the store.
+    short: bool = False  # The store's last word: not even the smallest of them can be helped.
+    yields: bool = False  # And somebody else is to be helped before.
+    dry: int | None = None  # So much or more was asked of everybody, and is not to be had.
     guards_money: bool = field(init=False)
     id: str = field(init=False)  # Names the record in the store and in the ledger.
 
@@ -43,6 +57,26 @@ class Account:
         """What may still be held. Negative after a call that cost more than it held."""
         return self.leased - self.spent - self.held
 
+    @property
+    def left(self) -> int:
+        """What nobody has spent or holds of the whole limit, as far as is known."""
+        return self.limit.amount - self.spent_by_all - self.held - self.others.held
+
+    @property
+    def spent_by_all(self) -> int:
+        """By every replica, as far as is known."""
+        return self.spent + self.others.spent
+
+    @property
+    def needed(self) -> int:
+        """What a lease cannot go below."""
+        return self.spent + self.held
+
+    @property
+    def runs_low(self) -> bool:
+        """Whether the lease may not last until the store has been asked twice."""
+        return self.available * 2 < self.pace * PERIODS_AHEAD
+
     def refuses(self, amount: int) -> bool:
         """Whether holding this would break a hard limit. Soft and shadow limits let everything pass, and every
         limit a call that takes nothing of it, even where more is spent than was leased."""
@@ -51,6 +85,30 @@ class Account:
     def hold(self, amount: int) -> None:
         """Set an amount aside. The caller has asked `refuses` on every account first, without waiting between."""
         self.held += amount
+        self.taken += amount
+
+    def hopeless(self, amount: int) -> bool:
+        """Whether the store need not be asked: so much is not left of the limit, or was not to be had just now."""
+        return amount > self.limit.amount - self.spent_by_all or (self.dry is not None and amount >= self.dry)
+
+    def begin_period(self) -> None:
+        """Learn the pace: it rises at once, and falls by a quarter a period."""
+        self.pace, self.taken = max(self.taken, self.pace * 3 // 4), 0
+
+    def give_back(self) -> None:
+        """What is not needed may not be taken any more, from before the store hears of it."""
+        self.leased = min(self.leased, self.needed)
+
+    def heard(self, word: Word, spent: int, held: int) -> None:
+        """The store's answer to what was told it."""
+        self.leased, self.others, self.reported = word.leased, word.others, (spent, held)
+        self.short, self.yields = bool(word.short), word.yields
+        if self.dry is not None and self.left >= self.dry:
+            self.dry = None  # Somebody has it, and may give it back when asked once more.
+
+    def ran_dry(self) -> None:
+        """Everybody was asked, and gave back what can be. No more than this is to be had for the moment."""
+        self.dry = self.limit.amount - self.others.leased - self.needed + 1
 
     def settle(self, held: int, actual: int) -> None:
         """Spend what it cost, even above the hold, and give back the rest."""
@@ -68,8 +126,8 @@ class Account:
             unit=unit,
             window=self.limit.span,
             limit=amount_text(limit, unit),
-            spent=amount_text(self.spent, unit),
-            held=amount_text(self.held, unit),
+            spent=amount_text(self.spent_by_all, unit),
+            held=amount_text(self.held + self.others.held, unit),
             needed=amount_text(amount, unit),
             resets_at=self.window.resets_at,
             reason=self._reason(own + amount),
@@ -79,6 +137,6 @@ class Account:
     def _reason(self, amount: int) -> Reason:
         if amount > self.limit.amount:
             return Reason.TOO_BIG
-        if amount <= self.limit.amount - self.spent:
+        if amount <= self.limit.amount - self.spent_by_all:
             return Reason.HELD
         return Reason.EXHAUSTED

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from math import inf
+from typing import Any
 
 from gateway.core.caller import Caller
+from gateway.core.errors import LimitReached
 from gateway.core.limit import Fare, HoldMode, Limit
 from gateway.core.money import Money
 from gateway.limits.accounts import Account
@@ -30,7 +32,8 @@ class Series:
         for account in self._latest:
             if account.window.start <= now < account.window.end:
                 return account
-        account = Account(self.node, self.limit, window_at(self.limit.span, self.limit.timezone, now))
+        window = window_at(self.limit.span, self.limit.timezone, now)
+        account = Account(self.node, self.limit, window, pace=self._latest[0].pace if self._latest else 0)
         self._latest = (account, *self._latest[:1])
         return account
 
@@ -97,8 +100,21 @@ class Limits:
     async def hold(self, caller: Caller, fare: Fare) -> Hold:
         """Set this fare aside on the caller's whole chain. Raises LimitReached or Unavailable."""
         hold = Hold(await self.accounts(caller))
-        hold.raise_to(fare, self._clock())
+        await self.raise_to(hold, fare)
         return hold
+
+    async def raise_to(self, hold: Hold, fare: Fare) -> None:
+        """Hold this much in all. Waits only where another replica may have what is lacking. Raises LimitReached or
+        Unavailable, and then nothing has changed."""
+        try:
+            hold.raise_to(fare, self._clock())
+        except LimitReached:
+            await self._leases.make_room(hold, fare)
+            hold.raise_to(fare, self._clock())
+
+    def wait_for_room(self, hold: Hold, fare: Fare) -> Coroutine[Any, Any, None] | None:
+        """Something to wait for, after which the hold may be raised to this fare; None where that would not help."""
+        return self._leases.make_room_soon(hold, fare)
 
     async def remaining(self, caller: Caller) -> Money | None:
         """What is left on the tightest hard budget in dollars; None if there is none."""
@@ -111,5 +127,5 @@ class Limits:
 
 def remaining(accounts: Iterable[Account]) -> Money | None:
     """What is left on the tightest hard budget in dollars; None if there is none."""
-    left = [a.available for a in accounts if a.guards_money]
+    left = [a.left for a in accounts if a.guards_money]
     return Money.of_nanos(max(0, min(left))) if left else None

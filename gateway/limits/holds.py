@@ -45,6 +45,12 @@ class Hold:
         unit = last_to_reset.limit.unit
         return LimitReached(last_to_reset.refusal(more.in_unit(unit), now, own=self.fare.in_unit(unit)))
 
+    def lacking(self, fare: Fare) -> list[tuple[Account, int]]:
+        """The accounts that refuse to hold this much in all, and what more they would have to."""
+        had = self.fare
+        more = ((a, fare.in_unit(a.limit.unit) - had.in_unit(a.limit.unit)) for a in self.accounts)
+        return [(account, amount) for account, amount in more if account.refuses(amount)]
+
     def settle(self, actual: Fare) -> Charges:
         """Close it at what it cost. Returns what was spent on which account, for the ledger."""
         assert not self.closed, "a hold closes once"

@@ -1,46 +1,67 @@
-"""Leases: what this replica may spend without asking. Opened when first needed, reported in the background.
+"""Leases: what this replica may spend without asking. Opened when first needed, kept in step in the background.
 
 The balance of an account comes from the ledger, which is the one source of truth; the store only
-divides limits between replicas.
+divides limits between replicas. Where others share the store, a lease is topped up ahead of need,
+given back when somebody else is short, and waited for only by a hold that does not fit.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable, Sequence
 from contextlib import suppress
+from itertools import count
+from typing import Any
 
 from gateway.core.errors import Unavailable
-from gateway.limits.accounts import Account
+from gateway.core.limit import Fare
+from gateway.limits.accounts import PERIODS_AHEAD, Account
+from gateway.limits.holds import Hold
+from gateway.limits.recall import Recall
 from gateway.stores.base import Ask, LeaseStore
 
 REPORT_EVERY_S = 0.5
-"""How old the store's picture of this replica may be. Nothing depends on it but what others may lease."""
+"""How old the picture of this replica may be in a store that it does not share. Nothing depends on it."""
+
+SYNC_EVERY_S = 0.2
+"""How long others may wait for what this replica does not need."""
 
 Balances = Callable[[list[str]], Awaitable[dict[str, int]]]
 
 
 class Leases:
-    """Opens accounts, and keeps the store told. `balances` reads what was spent on accounts from the ledger."""
+    """Opens accounts, and keeps them and the store in step. `balances` reads from the ledger what this replica has
+    spent on accounts: all that was ever spent, where it is the only one."""
 
     def __init__(self, store: LeaseStore, replica: str, balances: Balances) -> None:
         self._store = store
         self._replica = replica
         self._balances = balances
-        self._open: dict[str, Account] = {}
+        self._known: dict[str, Account] = {}
         self._opening = asyncio.Lock()
+        self._talking = asyncio.Lock()  # What is told must be so until the answer is there.
+        self._turns = count(1)
+        self._recall = Recall(self._exchange)
 
     @property
     def accounts(self) -> Iterable[Account]:
         """All that are open."""
-        return self._open.values()
+        return [account for account in self._known.values() if account.open]
 
     def totals(self, amount: Callable[[Account], int]) -> dict[tuple[str, ...], float]:
         """One figure a rule, summed over its running windows: for gauges whose labels must stay few."""
         sums: dict[tuple[str, ...], float] = {}
-        for account in self._open.values():
+        for account in self.accounts:
             sums[account.limit.id,] = sums.get((account.limit.id,), 0) + amount(account)
         return sums
+
+    async def resume(self) -> None:
+        """The journal of an earlier process of this name is replayed: what it leased and did not spend is free again.
+        Raises Unavailable."""
+        if not self._store.exclusive:
+            known = await self._store.records(self._replica)
+            spent = await self._balances(known)
+            await self._store.resume(self._replica, {record: spent.get(record, 0) for record in known})
 
     async def open(self, accounts: Iterable[Account]) -> None:
         """Load the balance and lease what there is. Raises Unavailable if the store does not answer."""
@@ -51,35 +72,79 @@ class Leases:
             spent = await self._balances([a.id for a in fresh])
             for account in fresh:
                 account.spent = spent.get(account.id, 0)
+                self._known[account.id] = account  # From here on, lest a lease whose word is lost is never given back.
             await self._exchange(fresh)
             for account in fresh:
                 account.open = True
-                self._open[account.id] = account
+
+    async def make_room(self, hold: Hold, fare: Fare) -> None:
+        """Lease what the hold lacks to come to this fare, as far as it is to be had. Raises Unavailable."""
+        if not self._store.exclusive:
+            await self._recall.make_room(hold, fare)
+
+    def make_room_soon(self, hold: Hold, fare: Fare) -> Coroutine[Any, Any, None] | None:
+        """The same beside other things, and without raising; None where it would be of no use."""
+        if self._store.exclusive or any(account.hopeless(amount) for account, amount in hold.lacking(fare)):
+            return None
+        return self._try_to_make_room(hold, fare)
+
+    async def _try_to_make_room(self, hold: Hold, fare: Fare) -> None:
+        with suppress(Unavailable):
+            await self._recall.make_room(hold, fare)
 
     async def run(self, clock: Callable[[], float]) -> None:
-        """Report for ever. A store that does not answer is asked again next time."""
+        """Sync for ever. A store that does not answer is asked again next time."""
         while True:
-            await asyncio.sleep(REPORT_EVERY_S)
+            await asyncio.sleep(REPORT_EVERY_S if self._store.exclusive else SYNC_EVERY_S)
             with suppress(Unavailable):
-                await self.report(clock())
+                await self.sync(clock())
 
-    async def report(self, now: float) -> None:
-        """Tell the store what has changed, and forget windows that have ended and are settled."""
-        changed = [a for a in self._open.values() if a.spent != a.reported]
-        if changed:
-            await self._exchange(changed)
-        for account in [a for a in self._open.values() if a.window.end <= now and not a.held]:
-            del self._open[account.id]
+    async def sync(self, now: float) -> None:
+        """Tell the store what has changed, lease ahead, give back what others are short of; and forget windows that
+        have ended and are settled."""
+        wanted: Container[str] = () if self._store.exclusive else await self._store.wanted(self._replica)
+        for account in self._known.values():
+            account.begin_period()
+        if news := [a for a in self._known.values() if a.id in wanted or self._is_news(a)]:
+            await self._exchange(news, wanted)
+        for account in [a for a in self._known.values() if a.window.end <= now and not a.held and not a.waiting]:
+            del self._known[account.id]
 
-    async def _exchange(self, accounts: list[Account]) -> None:
-        said = [(a, a.spent) for a in accounts]
-        asks = [Ask(a.id, a.limit.amount, spent, self._wanted(a)) for a, spent in said]
-        standings = await self._store.exchange(self._replica, asks)
-        for (account, spent), standing in zip(said, standings, strict=True):
-            account.leased = standing.leased
-            account.reported = spent
+    def _is_news(self, account: Account) -> bool:
+        if self._store.exclusive:
+            return account.reported is None or account.reported[0] != account.spent
+        told = account.reported == (account.spent, account.held)
+        return not told or account.runs_low or account.short or account.dry is not None
 
-    def _wanted(self, account: Account) -> int:
-        """The whole limit where nobody shares it. Between replicas, sizes will follow the rate of spending."""
-        assert self._store.exclusive, "sharing limits between replicas needs a store with recall"
-        return max(account.limit.amount, account.spent + account.held)
+    async def _exchange(self, accounts: Sequence[Account], wanted: Container[str] = ()) -> None:
+        async with self._talking:
+            for account in accounts:
+                if account.yields or (account.id in wanted and not account.waiting):
+                    account.give_back()
+            asks = [self._whole(a) if self._store.exclusive else self._share(a) for a in accounts]
+            words = await self._store.exchange(self._replica, asks)
+            for account, ask, word in zip(accounts, asks, words, strict=True):
+                account.heard(word, ask.spent, ask.held)
+
+    def _whole(self, account: Account) -> Ask:
+        """The whole limit, where nobody shares it."""
+        limit = account.limit.amount
+        return Ask(account.id, limit, account.spent, max(limit, account.needed), account.held)
+
+    def _share(self, account: Account) -> Ask:
+        """What calls need that run or wait, and something ahead: at first as much as is fair."""
+        limit, waiting = account.limit.amount, sum(account.waiting)
+        want = max(account.leased, account.needed + waiting)
+        aim = account.pace * PERIODS_AHEAD if account.open else limit
+        spare = want - waiting - account.needed
+        return Ask(
+            account.id,
+            limit,
+            account.spent,
+            want,
+            account.held,
+            least=account.needed + min(account.waiting) if account.waiting else 0,
+            keep=max(account.leased, account.needed),
+            ahead=max(0, aim - spare) if account.runs_low or not account.open else 0,
+            turn=next(self._turns),
+        )

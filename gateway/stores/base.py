@@ -1,8 +1,8 @@
 """What a store of leases must do, and the one rule by which it grants them.
 
-A record belongs to one limit in one window. For every replica it keeps two numbers that say
-everything: how much it has leased and how much of that it has spent. They are absolute, not
-changes, so that a repeated, late or lost call does no harm.
+A record belongs to one limit in one window. For every replica it keeps numbers that say everything:
+how much it has leased, how much of that it has spent and holds, and how much it is short of. They are
+absolute, not changes, and numbered by turns, so that a repeated, late or lost exchange does no harm.
 """
 
 from __future__ import annotations
@@ -11,15 +11,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+RETIRED = ""
+"""The replica under whose name stands what was spent by all that run no more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One replica's word on one record: what it has spent, and what it wants to have leased in all."""
+    """One replica's word on one record: what it has spent and holds, and what it wants to have leased in all."""
 
     record: str
     limit: int  # The amount that the configuration says now.
     spent: int
     want: int  # At least what is spent and held; less than before gives the difference back.
+    held: int = 0
+    least: int = 0  # Where not even this much can be leased, no more is than `keep`; the others are asked to give back.
+    keep: int = 0
+    ahead: int = 0  # Beyond `want`, as far as a fair part of what nobody has leased goes.
+    turn: int = 0  # Grows with every exchange of a replica; 0 for one that can have no older one on its way.
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,20 @@ class Standing:
 
     leased: int = 0
     spent: int = 0
+    held: int = 0
+    short: int = 0  # What it lacks for the smallest call that waits for it.
+    turn: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What the store answers: what this replica has, and what all the others have together."""
+
+    leased: int
+    spent: int
+    short: int = 0
+    others: Standing = Standing()
+    yields: bool = False  # Another one is short whose turn it is to be served before this one.
 
 
 class LeaseStore(Protocol):
@@ -35,17 +57,51 @@ class LeaseStore(Protocol):
 
     exclusive: bool  # True if there can be no other replica: then a lease is the whole limit.
 
-    async def exchange(self, replica: str, asks: Sequence[Ask]) -> list[Standing]:
-        """Tell and ask, record by record, each atomically. Returns what this replica has now, in order."""
+    async def exchange(self, replica: str, asks: Sequence[Ask]) -> list[Word]:
+        """Tell and ask, record by record, each atomically. Returns what the records say now, in order."""
+        ...
+
+    async def wanted(self, replica: str) -> set[str]:
+        """The records of which another replica is short."""
+        ...
+
+    async def records(self, replica: str) -> list[str]:
+        """The records on which a replica stands."""
+        ...
+
+    async def resume(self, replica: str, spent: Mapping[str, int]) -> None:
+        """A new process has the replica's name: on all records it has leased what it has spent, and no more."""
         ...
 
 
 def grant(record: Mapping[str, Standing], replica: str, ask: Ask) -> Standing:
     """The rule: all leases together never pass the limit, and money that is spent stays leased.
 
-    What a replica has spent never shrinks, whatever it says: a late report is an old one.
+    What a replica has spent never shrinks, whatever it says, and a late word is an old one.
     """
-    others = sum(max(s.leased, s.spent) for name, s in record.items() if name != replica)
-    spent = max(ask.spent, record.get(replica, Standing()).spent)
-    leased = min(ask.want, max(0, ask.limit - others))
-    return Standing(leased=max(leased, spent), spent=spent)
+    mine = record.get(replica, Standing())
+    if 0 < ask.turn <= mine.turn:
+        return mine
+    others = [standing for name, standing in record.items() if name != replica]
+    spent = max(ask.spent, mine.spent)
+    room = max(0, ask.limit - sum(max(s.leased, s.spent) for s in others))
+    leased = min(ask.want, room)
+    if ask.least > room:
+        leased = min(mine.leased, ask.keep, leased)  # A part is of no use here, and may be what others lack.
+    elif not any(s.short for s in others):
+        leased += min(ask.ahead, (room - leased) // (2 * len(others) + 2))
+    leased = max(leased, spent)
+    return Standing(leased, spent, ask.held, max(0, ask.least - leased), ask.turn)
+
+
+def word(record: Mapping[str, Standing], replica: str) -> Word:
+    """What a record says to one of its replicas. Of two that are short, the first by name is served first."""
+    mine = record[replica]
+    others = [standing for name, standing in record.items() if name != replica]
+    together = Standing(
+        leased=sum(max(s.leased, s.spent) for s in others),
+        spent=sum(s.spent for s in others),
+        held=sum(s.held for s in others),
+    )
+    yields = bool(mine.short) and any(s.short for name, s in record.items() if name < replica)
+    return Word(mine.leased, mine.spent, mine.short, together, yields)

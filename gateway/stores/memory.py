@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from gateway.stores.base import Ask, Standing, grant
+from gateway.stores.base import Ask, Standing, Word, grant, word
 
 
 class MemoryStore:
@@ -13,11 +13,36 @@ class MemoryStore:
 
     def __init__(self, *, exclusive: bool = True) -> None:
         self.exclusive = exclusive
-        self.records: defaultdict[str, dict[str, Standing]] = defaultdict(dict)
+        self._records: defaultdict[str, dict[str, Standing]] = defaultdict(dict)
 
-    async def exchange(self, replica: str, asks: Sequence[Ask]) -> list[Standing]:
+    async def exchange(self, replica: str, asks: Sequence[Ask]) -> list[Word]:
         """See `LeaseStore.exchange`."""
-        for ask in asks:
-            record = self.records[ask.record]
-            record[replica] = grant(record, replica, ask)
-        return [self.records[ask.record][replica] for ask in asks]
+        return [self._grant(replica, ask) for ask in asks]
+
+    def _grant(self, replica: str, ask: Ask) -> Word:
+        record = self._records[ask.record]
+        record[replica] = grant(record, replica, ask)
+        return word(record, replica)
+
+    async def wanted(self, replica: str) -> set[str]:
+        """See `LeaseStore.wanted`."""
+        return {
+            record
+            for record, standings in self._records.items()
+            if any(standing.short for name, standing in standings.items() if name != replica)
+        }
+
+    async def records(self, replica: str) -> list[str]:
+        """See `LeaseStore.records`."""
+        return [record for record, standings in self._records.items() if replica in standings]
+
+    async def resume(self, replica: str, spent: Mapping[str, int]) -> None:
+        """See `LeaseStore.resume`."""
+        for name, standings in self._records.items():
+            standings.pop(replica, None)
+            if name in spent:
+                standings[replica] = Standing(spent[name], spent[name])
+
+    def standings(self, record: str) -> Mapping[str, Standing]:
+        """What a record says of every replica."""
+        return self._records[record]

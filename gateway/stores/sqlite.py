@@ -1,26 +1,35 @@
-"""State of one gateway on one machine, in SQLite: keys and leases. No other replica can share it."""
+"""State of one gateway on one machine, in SQLite: keys, and the leases of its workers."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from gateway.core.errors import Unavailable
 from gateway.core.limit import short_window_before
-from gateway.stores.base import Ask, Standing, grant
+from gateway.stores.base import Ask, Standing, Word, grant, word
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS keys (id TEXT PRIMARY KEY, key BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS key_changes (n INTEGER NOT NULL) STRICT;
 INSERT INTO key_changes SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM key_changes);
 CREATE TRIGGER IF NOT EXISTS keys_change AFTER INSERT ON keys BEGIN UPDATE key_changes SET n = n + 1; END;
-CREATE TABLE IF NOT EXISTS leases (
+DROP TABLE IF EXISTS leases; -- Of an earlier version: what it said is in the ledger.
+CREATE TABLE IF NOT EXISTS standings (
     record TEXT NOT NULL, replica TEXT NOT NULL, leased INTEGER NOT NULL, spent INTEGER NOT NULL,
-    PRIMARY KEY (record, replica)
+    held INTEGER NOT NULL, short INTEGER NOT NULL, turn INTEGER NOT NULL, PRIMARY KEY (record, replica)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS standings_of_one ON standings (replica);
+CREATE INDEX IF NOT EXISTS standings_short ON standings (record) WHERE short > 0;
 """
 
 
@@ -36,57 +45,95 @@ def connect(path: Path) -> sqlite3.Connection:
 class SqliteStore:
     """Leases in SQLite; see `LeaseStore`. One thread owns the connection.
 
-    There is one replica at a time, so what one under another name has left behind binds nobody: the
-    ledger knows what it spent.
+    `exclusive`: there is one replica at a time, so what one under another name has left behind binds
+    nobody; the ledger knows what it spent. Else several processes share the file, whose lock makes
+    every exchange atomic and which the death of none of them can leave half written.
     """
 
-    exclusive = True
-
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, exclusive: bool = True) -> None:
+        self.exclusive = exclusive
         self._database = connect(path)
+        self._database.execute("PRAGMA synchronous = NORMAL")  # After a power cut the ledger tells it all anew.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
-    async def exchange(self, replica: str, asks: Sequence[Ask]) -> list[Standing]:
+    async def exchange(self, replica: str, asks: Sequence[Ask]) -> list[Word]:
         """See `LeaseStore.exchange`."""
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._thread, self._exchange, replica, asks)
-        except sqlite3.Error as error:
-            raise Unavailable("The store of limits does not answer.") from error
+        return await self._run(self._exchange, replica, asks)
 
-    def _exchange(self, replica: str, asks: Sequence[Ask]) -> list[Standing]:
-        database = self._database
-        database.execute("BEGIN IMMEDIATE")
-        try:
-            standings = [self._grant(replica, ask) for ask in asks]
-            database.execute("COMMIT")
-        except BaseException:
-            database.rollback()  # Does nothing where SQLite has rolled back by itself.
-            raise
-        return standings
+    async def wanted(self, replica: str) -> set[str]:
+        """See `LeaseStore.wanted`."""
+        return await self._run(self._wanted, replica)
 
-    def _grant(self, replica: str, ask: Ask) -> Standing:
-        query = "SELECT leased, spent FROM leases WHERE record = ? AND replica = ?"
-        row = self._database.execute(query, (ask.record, replica)).fetchone()
-        now = grant({replica: Standing(*row)} if row else {}, replica, ask)
-        row = (ask.record, replica, now.leased, now.spent)
-        self._database.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)", row)
-        return now
+    async def records(self, replica: str) -> list[str]:
+        """See `LeaseStore.records`."""
+        return await self._run(self._records, replica)
+
+    async def resume(self, replica: str, spent: Mapping[str, int]) -> None:
+        """See `LeaseStore.resume`."""
+        rows = [(record, replica, amount) for record, amount in spent.items()]
+        await self._run(self._replace, "DELETE FROM standings WHERE replica = ?", (replica,), rows)
+
+    async def begin(self, balances: Iterable[tuple[str, str, int]]) -> None:
+        """No replica runs: what each has spent, as (record, replica, amount), is all that there is. Raises
+        Unavailable."""
+        await self._run(self._replace, "DELETE FROM standings", (), list(balances))
 
     async def sweep(self, before: float) -> int:
         """Drop the records of short windows that began before that Unix time. Returns how many. Raises Unavailable."""
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._sweep, before)
-        except sqlite3.Error as error:
-            raise Unavailable("The store of limits does not answer.") from error
-
-    def _sweep(self, before: float) -> int:
-        records = [row[0] for row in self._database.execute("SELECT DISTINCT record FROM leases")]
-        old = [(record,) for record in records if short_window_before(record, before)]
-        self._database.executemany("DELETE FROM leases WHERE record = ?", old)
-        return len(old)
+        return await self._run(self._sweep, before)
 
     def close(self) -> None:
         """Wait for what is under way, and close."""
         self._thread.shutdown(wait=True)
         self._database.close()
+
+    async def _run(self, function: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
+        call = partial(function, *args, **named)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        except sqlite3.Error as error:
+            raise Unavailable("The store of limits does not answer.") from error
+
+    def _exchange(self, replica: str, asks: Sequence[Ask]) -> list[Word]:
+        with _transaction(self._database):
+            return [self._grant(replica, ask) for ask in asks]
+
+    def _grant(self, replica: str, ask: Ask) -> Word:
+        query = "SELECT replica, leased, spent, held, short, turn FROM standings WHERE record = ?"
+        rows = self._database.execute(query, (ask.record,))
+        record = {name: Standing(*row) for name, *row in rows if name == replica or not self.exclusive}
+        now = record[replica] = grant(record, replica, ask)
+        row = (ask.record, replica, now.leased, now.spent, now.held, now.short, now.turn)
+        self._database.execute("INSERT OR REPLACE INTO standings VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        return word(record, replica)
+
+    def _wanted(self, replica: str) -> set[str]:
+        query = "SELECT record FROM standings WHERE short > 0 AND replica <> ?"
+        return {row[0] for row in self._database.execute(query, (replica,))}
+
+    def _records(self, replica: str) -> list[str]:
+        query = "SELECT record FROM standings WHERE replica = ?"
+        return [row[0] for row in self._database.execute(query, (replica,))]
+
+    def _replace(self, delete: str, which: tuple[str, ...], spent: list[tuple[str, str, int]]) -> None:
+        with _transaction(self._database) as database:
+            database.execute(delete, which)
+            rows = [(record, replica, amount, amount) for record, replica, amount in spent]
+            database.executemany("INSERT INTO standings VALUES (?, ?, ?, ?, 0, 0, 0)", rows)
+
+    def _sweep(self, before: float) -> int:
+        records = [row[0] for row in self._database.execute("SELECT DISTINCT record FROM standings")]
+        old = [(record,) for record in records if short_window_before(record, before)]
+        self._database.executemany("DELETE FROM standings WHERE record = ?", old)
+        return len(old)
+
+
+@contextmanager
+def _transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield database
+        database.execute("COMMIT")
+    except BaseException:
+        database.rollback()  # Does nothing where SQLite has rolled back by itself.
+        raise

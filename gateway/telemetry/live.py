@@ -40,12 +40,19 @@ class Live:
         """Hand an event about a call of that key to everybody who may see it."""
         for queue, watcher in self._watchers.items():
             if watcher.everything or watcher.key_id == key_id:
-                _put(queue, event)
+                self.offer(queue, event)
+
+    @staticmethod
+    def offer(queue: asyncio.Queue[bytes | None], event: bytes | None) -> None:
+        """Put an event in, in the place of the oldest one where the queue is full."""
+        if queue.full():
+            queue.get_nowait()
+        queue.put_nowait(event)
 
     def close(self) -> None:
         """Tell all watchers that no more comes."""
         for queue in self._watchers:
-            _put(queue, None)
+            self.offer(queue, None)
 
     @contextmanager
     def watch(self, key_id: str, *, everything: bool) -> Iterator[asyncio.Queue[bytes | None]]:
@@ -59,9 +66,3 @@ class Live:
             yield queue
         finally:
             del self._watchers[queue]
-
-
-def _put(queue: asyncio.Queue[bytes | None], event: bytes | None) -> None:
-    if queue.full():
-        queue.get_nowait()
-    queue.put_nowait(event)

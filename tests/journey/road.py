@@ -105,7 +105,7 @@ class Road:
         """What each account has spent, by the ledger: nano-dollars, tokens or requests."""
         self.rest()
         with closing(_read(self.gate.home)) as database:
-            return dict(database.execute("SELECT account, spent FROM balances"))
+            return dict(database.execute("SELECT account, sum(spent) FROM balances GROUP BY account"))
 
     def bill(self) -> list[dict]:
         """The simulator's own bill."""

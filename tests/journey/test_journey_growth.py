@@ -1,14 +1,17 @@
 """A stream's hold grows before what is generated can pass it, and the stream ends when it cannot grow."""
 
+import asyncio
 from types import SimpleNamespace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.errors import Unavailable
+from gateway.core.errors import LimitReached, Reason, Refusal
 from gateway.core.limit import Fare
 from gateway.journey.growth import STEP_MIN, Growth
 from gateway.journey.passage import OUTPUT_BYTES_PER_TOKEN, OUTPUT_MARGIN
+
+NO_MORE = Refusal("all", "usd", "day", "$1.00", "$1.00", "$0.00", "$0.01", None, Reason.EXHAUSTED)
 
 
 class Booking:
@@ -16,12 +19,20 @@ class Booking:
 
     def __init__(self, allowed):
         self.allowed, self.extended, self.asked, self.entry = allowed, [], 0, None
+        self.elsewhere = None  # Set once others have given back; None where there are no others.
+        self.waits = 0
 
     def extend(self, fare, cost):
         self.asked += 1
         if fare.tokens > self.allowed:
-            raise Unavailable("no more")
+            raise LimitReached(NO_MORE)
         self.extended.append(fare.tokens)
+
+    def wait_for_room(self, fare):
+        if self.elsewhere is None:
+            return None
+        self.waits += 1
+        return self.elsewhere.wait()
 
 
 class Stream:
@@ -124,3 +135,36 @@ async def test_an_answer_at_its_most_is_not_stopped():
     stream = Stream(first=100, most=100)
     assert await stream.make(500) is None
     assert stream.booking.asked == 0
+
+
+async def test_a_stream_goes_on_while_others_are_asked_to_give_back():
+    stream = Stream(first=100, allowed=100)
+    stream.booking.elsewhere = asyncio.Event()
+    for tokens in (50, 60, 70):
+        assert await stream.make(tokens) is None
+    assert stream.booking.waits == 1
+    stream.booking.allowed = 10**9
+    stream.booking.elsewhere.set()
+    await asyncio.sleep(0.01)
+    assert await stream.make(71) is None
+    assert stream.held == 200
+
+
+async def test_a_stream_that_runs_dry_while_others_are_asked_ends_then():
+    """It may not use what it does not hold, whatever may come back."""
+    stream = Stream(first=100, allowed=100)
+    stream.booking.elsewhere = asyncio.Event()
+    assert await stream.run(1000) == 100 - OUTPUT_MARGIN
+    stream.growth.close()
+
+
+async def test_once_others_have_nothing_smaller_steps_are_tried():
+    stream = Stream(first=100, allowed=160)
+    stream.booking.elsewhere = asyncio.Event()
+    assert await stream.make(50) is None
+    stream.booking.elsewhere.set()
+    await asyncio.sleep(0.01)
+    stream.booking.elsewhere = None
+    assert await stream.make(51) is None
+    assert stream.held == 150
+    stream.growth.close()

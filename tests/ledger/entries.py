@@ -35,7 +35,7 @@ def held(name, *charges, **more):
 def balances(path: Path) -> dict[str, int]:
     """All of a ledger's balances, read by another connection."""
     with closing(sqlite3.connect(path)) as database:
-        return dict(database.execute("SELECT account, spent FROM balances"))
+        return dict(database.execute("SELECT account, sum(spent) FROM balances GROUP BY account"))
 
 
 def ids(entries) -> list[str]:

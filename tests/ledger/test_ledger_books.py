@@ -157,3 +157,48 @@ async def test_many_at_once(ledger):
     assert sum(await asyncio.gather(*(ledger.record(batch) for batch in batches))) == 600
     found = await ledger.balances(["x", "y0", "y1", "y2"])
     assert found == {"x": 600, "y0": 1900, "y1": 1900, "y2": 1900}
+
+
+async def test_each_replica_has_balances_of_its_own_and_all_together_are_the_sum(tmp_path):
+    path = tmp_path / "ledger.db"
+    ledgers = {name: SqliteLedger(path, name) for name in (None, "a", "b")}
+    charged = [("r1.1", "a", 5), ("r2.1", "b", 7), ("r3.1", "a", 1), ("r4.1", "", 2)]
+    await ledgers["a"].record([entry(name, ("x", amount), replica=replica) for name, replica, amount in charged])
+    assert {name: await ledger.balances(["x", "y"]) for name, ledger in ledgers.items()} == {
+        None: {"x": 15}, "a": {"x": 6}, "b": {"x": 7},
+    }  # fmt: skip
+    assert sorted(await ledgers[None].all_balances()) == [("x", "", 2), ("x", "a", 6), ("x", "b", 7)]
+    for ledger in ledgers.values():
+        ledger.close()
+
+
+async def test_a_ledger_from_before_there_were_replicas_keeps_its_balances(tmp_path):
+    path = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(BEFORE_REPLICAS)
+    for _ in range(2):
+        ledger = SqliteLedger(path, "a")
+        await ledger.record([entry("r1.1", ("x", 5), replica="a"), entry("old.1", ("x", 9))])
+        assert await ledger.balances(["x"]) == {"x": 5}
+        assert sorted(await ledger.all_balances()) == [("x", "", 30), ("x", "a", 5)]
+        ledger.close()
+
+
+BEFORE_REPLICAS = """
+CREATE TABLE entries (
+    id TEXT PRIMARY KEY, request_id TEXT NOT NULL, at REAL NOT NULL,
+    key_id TEXT NOT NULL, org TEXT NOT NULL, team TEXT NOT NULL, user TEXT NOT NULL,
+    asked_model TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL, tier TEXT NOT NULL,
+    deployment TEXT NOT NULL, outcome TEXT NOT NULL, cost_status TEXT NOT NULL,
+    cost_picos INTEGER, saved_nanos INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+    charges TEXT NOT NULL, entry BLOB NOT NULL
+) STRICT;
+CREATE TABLE balances (account TEXT PRIMARY KEY, spent INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TRIGGER entries_are_charged AFTER INSERT ON entries BEGIN
+    INSERT INTO balances SELECT value ->> 0, value ->> 1 FROM json_each(new.charges) WHERE true
+    ON CONFLICT (account) DO UPDATE SET spent = spent + excluded.spent;
+END;
+INSERT INTO entries VALUES ('old.1', 'old', 1.5, 'k', 'o', 't', 'u', 'm', 'p', 'm', 's', 'api', 'ok', 'exact', 7, 0,
+    3, 0, 4, '[["x", 30]]', x'7b7d');
+"""

@@ -215,7 +215,7 @@ async def test_no_drift_while_hundreds_settle_move_and_audit_at_once(books, monk
     async def audit():
         assert await books.mover.audit(leases.accounts) == 0
 
-    background = [asyncio.create_task(often(what)) for what in (books.mover.move, audit, lambda: leases.report(NOW))]
+    background = [asyncio.create_task(often(what)) for what in (books.mover.move, audit, lambda: leases.sync(NOW))]
     for batch in range(10):
         await asyncio.gather(*(call(batch * 80 + number) for number in range(80)))
     assert not any(task.done() for task in background), "the audit has found something"

@@ -81,8 +81,8 @@ async def test_what_was_spent_is_reported_once(store):
     await leases.open([fresh])
     fresh.hold(40)
     fresh.settle(40, 40)
-    await leases.report(0.0)
-    assert fresh.reported == 40
+    await leases.sync(0.0)
+    assert fresh.reported == (40, 0)
     assert (await standing(store, fresh)).spent == 40
 
 
@@ -97,11 +97,11 @@ async def test_a_report_without_news_does_not_ask_the_store():
     store, fresh = Counting(), account()
     leases = Leases(store, "r1", Ledger())
     await leases.open([fresh])
-    await leases.report(0.0)
+    await leases.sync(0.0)
     assert store.calls == 1
     fresh.spent += 1
-    await leases.report(0.0)
-    await leases.report(0.0)
+    await leases.sync(0.0)
+    await leases.sync(0.0)
     assert store.calls == 2
 
 
@@ -121,12 +121,12 @@ async def test_windows_that_ended_are_forgotten_when_no_call_is_in_them(store):
     leases = Leases(store, "r1", Ledger())
     await leases.open([done, busy, running])
     busy.hold(5)
-    await leases.report(3599.9)
+    await leases.sync(3599.9)
     assert set(leases.accounts) == {done, busy, running}
-    await leases.report(3600.0)
+    await leases.sync(3600.0)
     assert set(leases.accounts) == {busy, running}
     busy.settle(5, 5)
-    await leases.report(3601.0)
+    await leases.sync(3601.0)
     assert set(leases.accounts) == {running}
     assert (await standing(store, busy)).spent == 5
 
@@ -189,14 +189,9 @@ async def test_reporting_goes_on_after_the_store_was_away(monkeypatch):
     reporting = asyncio.create_task(leases.run(lambda: 0.0))
     await until(lambda: store.calls >= 4)
     assert not reporting.done()
-    assert fresh.reported == 0
+    assert fresh.reported == (0, 0)
     store.down = False
-    await until(lambda: fresh.reported == 9)
+    await until(lambda: fresh.reported == (9, 0))
     reporting.cancel()
     with suppress(asyncio.CancelledError):
         await reporting
-
-
-async def test_a_store_that_others_share_is_not_used_without_recall():
-    with pytest.raises(AssertionError):
-        await Leases(MemoryStore(exclusive=False), "r1", Ledger()).open([account()])

@@ -1,6 +1,7 @@
 """One suite over every store of leases: together they never grant more than the limit."""
 
 import sqlite3
+from contextlib import closing
 from datetime import datetime
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.errors import Unavailable
-from gateway.stores.base import Ask, Standing, grant
+from gateway.stores.base import Ask, Standing, Word, grant
 from gateway.stores.memory import MemoryStore
 from gateway.stores.sqlite import SqliteStore
 
@@ -77,6 +78,11 @@ def test_a_call_that_cost_more_than_was_leased_leaves_others_less():
     assert grant(record, "b", Ask("r", 100, 0, 10)).leased == 0
 
 
+async def has(store, replica, asks):
+    """What this replica has then, without what the others have."""
+    return [Standing(word.leased, word.spent) for word in await store.exchange(replica, asks)]
+
+
 @pytest.fixture(params=["memory", "sqlite"])
 def store(request, tmp_path):
     made = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "deep" / "state.db")
@@ -86,47 +92,47 @@ def store(request, tmp_path):
 
 
 async def test_a_store_grants_by_the_rule_and_remembers(store):
-    assert await store.exchange("a", [Ask("x", 100, 0, 60)]) == [Standing(60, 0)]
-    assert await store.exchange("a", [Ask("x", 100, 10, 160)]) == [Standing(100, 10)]
-    assert await store.exchange("a", [Ask("x", 100, 10, 20)]) == [Standing(20, 10)]
-    assert await store.exchange("a", [Ask("x", 100, 40, 30)]) == [Standing(40, 40)]
-    assert await store.exchange("a", [Ask("x", 100, 5, 0)]) == [Standing(40, 40)]
+    assert await has(store, "a", [Ask("x", 100, 0, 60)]) == [Standing(60, 0)]
+    assert await has(store, "a", [Ask("x", 100, 10, 160)]) == [Standing(100, 10)]
+    assert await has(store, "a", [Ask("x", 100, 10, 20)]) == [Standing(20, 10)]
+    assert await has(store, "a", [Ask("x", 100, 40, 30)]) == [Standing(40, 40)]
+    assert await has(store, "a", [Ask("x", 100, 5, 0)]) == [Standing(40, 40)]
 
 
 async def test_a_store_that_replicas_share_grants_them_the_limit_together():
     store = MemoryStore(exclusive=False)
-    assert await store.exchange("a", [Ask("x", 100, 0, 60)]) == [Standing(60, 0)]
-    assert await store.exchange("b", [Ask("x", 100, 0, 60)]) == [Standing(40, 0)]
-    assert await store.exchange("a", [Ask("x", 100, 10, 20)]) == [Standing(20, 10)]
-    assert await store.exchange("b", [Ask("x", 100, 40, 100)]) == [Standing(80, 40)]
+    assert await has(store, "a", [Ask("x", 100, 0, 60)]) == [Standing(60, 0)]
+    assert await has(store, "b", [Ask("x", 100, 0, 60)]) == [Standing(40, 0)]
+    assert await has(store, "a", [Ask("x", 100, 10, 20)]) == [Standing(20, 10)]
+    assert await has(store, "b", [Ask("x", 100, 40, 100)]) == [Standing(80, 40)]
 
 
 async def test_in_an_exclusive_store_leases_under_another_name_bind_nobody(tmp_path):
     """A gateway under a new name must find its whole limit; what the old one spent is in the ledger."""
     store = SqliteStore(tmp_path / "state.db")
     assert store.exclusive
-    assert await store.exchange("old", [Ask("x", 100, 30, 100)]) == [Standing(100, 30)]
-    assert await store.exchange("new", [Ask("x", 100, 0, 100)]) == [Standing(100, 0)]
-    assert await store.exchange("new", [Ask("x", 100, 10, 130)]) == [Standing(100, 10)]
-    assert await store.exchange("old", [Ask("x", 100, 0, 0)]) == [Standing(30, 30)]
+    assert await has(store, "old", [Ask("x", 100, 30, 100)]) == [Standing(100, 30)]
+    assert await has(store, "new", [Ask("x", 100, 0, 100)]) == [Standing(100, 0)]
+    assert await has(store, "new", [Ask("x", 100, 10, 130)]) == [Standing(100, 10)]
+    assert await has(store, "old", [Ask("x", 100, 0, 0)]) == [Standing(30, 30)]
     store.close()
 
 
 async def test_records_are_apart_and_answers_come_in_order(store):
     asks = [Ask(name, 100, 0, want) for name, want in (("z", 1), ("a", 2), ("m", 3))]
-    assert [s.leased for s in await store.exchange("a", asks)] == [1, 2, 3]
-    assert await store.exchange("a", []) == []
+    assert [s.leased for s in await has(store, "a", asks)] == [1, 2, 3]
+    assert await has(store, "a", []) == []
 
 
 async def test_repeated_and_late_reports_do_no_harm(store):
     for _ in range(3):
-        assert await store.exchange("a", [Ask("x", 100, 50, 100)]) == [Standing(100, 50)]
-    assert await store.exchange("a", [Ask("x", 100, 20, 100)]) == [Standing(100, 50)]
+        assert await has(store, "a", [Ask("x", 100, 50, 100)]) == [Standing(100, 50)]
+    assert await has(store, "a", [Ask("x", 100, 20, 100)]) == [Standing(100, 50)]
 
 
 async def test_amounts_up_to_the_largest_limit_are_kept_exactly(store):
     most = 9_000_000 * 10**9
-    assert await store.exchange("a", [Ask("x", most, most - 1, most)]) == [Standing(most, most - 1)]
+    assert await has(store, "a", [Ask("x", most, most - 1, most)]) == [Standing(most, most - 1)]
 
 
 @settings(max_examples=25, deadline=None)
@@ -154,10 +160,10 @@ async def test_to_an_exclusive_store_every_replica_is_the_only_one(tmp_path_fact
 
 async def test_leases_survive_a_restart(tmp_path):
     first = SqliteStore(tmp_path / "state.db")
-    await first.exchange("a", [Ask("x", 100, 30, 60)])
+    await has(first, "a", [Ask("x", 100, 30, 60)])
     first.close()
     second = SqliteStore(tmp_path / "state.db")
-    assert await second.exchange("a", [Ask("x", 100, 0, 10)]) == [Standing(30, 30)]
+    assert await has(second, "a", [Ask("x", 100, 0, 10)]) == [Standing(30, 30)]
     second.close()
 
 
@@ -172,11 +178,11 @@ async def test_records_of_short_windows_that_are_over_are_swept_away(tmp_path):
     kept = [f"team:a/usd/{span}@{OLD}" for span in ("day", "week", "month", "quarter")]
     kept += [f"team:a/usd/hour@{NEW}", "all/usd/lifetime@always", "all/concurrent/while running@always"]
     for replica in ("a", "b"):
-        await store.exchange(replica, [Ask(record, 100, 30, 60) for record in gone + kept])
+        await has(store, replica, [Ask(record, 100, 30, 60) for record in gone + kept])
     assert await store.sweep(BETWEEN) == len(gone)
     assert await store.sweep(BETWEEN) == 0
     for replica in ("a", "b"):
-        standings = await store.exchange(replica, [Ask(record, 100, 0, 0) for record in gone + kept])
+        standings = await has(store, replica, [Ask(record, 100, 0, 0) for record in gone + kept])
         assert standings == [Standing(0, 0)] * len(gone) + [Standing(30, 30)] * len(kept)
     store.close()
 
@@ -185,11 +191,11 @@ async def test_records_of_short_windows_that_are_over_are_swept_away(tmp_path):
 async def test_a_sweep_that_fails_is_unavailable_and_the_next_one_does_it(tmp_path, on):
     store = SqliteStore(tmp_path / "state.db")
     record = f"all/usd/hour@{OLD}"
-    await store.exchange("a", [Ask(record, 100, 30, 60)])
+    await has(store, "a", [Ask(record, 100, 30, 60)])
     store._database = Failing(store._database, on)
     with pytest.raises(Unavailable):
         await store.sweep(BETWEEN)
-    assert await store.exchange("a", [Ask(record, 100, 0, 0)]) == [Standing(30, 30)]
+    assert await has(store, "a", [Ask(record, 100, 0, 0)]) == [Standing(30, 30)]
     assert await store.sweep(BETWEEN) == 1
     store.close()
 
@@ -219,8 +225,8 @@ async def test_a_failure_anywhere_is_unavailable_changes_nothing_and_passes(tmp_
     store = SqliteStore(tmp_path / "state.db")
     store._database = Failing(store._database, on)
     with pytest.raises(Unavailable):
-        await store.exchange("a", [Ask("x", 100, 0, 60), Ask("y", 100, 0, 60)])
-    assert await store.exchange("b", [Ask("x", 100, 0, 100), Ask("y", 100, 0, 100)]) == [Standing(100, 0)] * 2
+        await has(store, "a", [Ask("x", 100, 0, 60), Ask("y", 100, 0, 60)])
+    assert await has(store, "b", [Ask("x", 100, 0, 100), Ask("y", 100, 0, 100)]) == [Standing(100, 0)] * 2
     store.close()
 
 
@@ -230,8 +236,94 @@ async def test_a_database_locked_by_somebody_else_is_unavailable(tmp_path):
     other = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(Unavailable):
-        await store.exchange("a", [Ask("x", 100, 0, 60)])
+        await has(store, "a", [Ask("x", 100, 0, 60)])
     other.execute("ROLLBACK")
     other.close()
-    assert await store.exchange("a", [Ask("x", 100, 0, 60)]) == [Standing(60, 0)]
+    assert await has(store, "a", [Ask("x", 100, 0, 60)]) == [Standing(60, 0)]
+    store.close()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def shared(request, tmp_path):
+    """Two connections to what several replicas share; in memory, one is both."""
+    path = tmp_path / "state.db"
+    made = [MemoryStore(exclusive=False)] * 2
+    if request.param == "sqlite":
+        made = [SqliteStore(path, exclusive=False), SqliteStore(path, exclusive=False)]
+    yield made
+    if request.param == "sqlite":
+        for store in made:
+            store.close()
+
+
+async def test_processes_that_share_a_store_are_told_what_the_others_have(shared):
+    one, two = shared
+    assert await one.exchange("a", [Ask("x", 100, 10, 60, held=20)]) == [Word(60, 10)]
+    assert await two.exchange("b", [Ask("x", 100, 5, 60)]) == [Word(40, 5, others=Standing(60, 10, 20))]
+    assert await one.exchange("a", [Ask("x", 100, 30, 30)]) == [Word(30, 30, others=Standing(40, 5))]
+
+
+async def test_who_is_short_gets_no_useless_part_and_others_learn_of_it(shared):
+    one, two = shared
+    await one.exchange("a", [Ask("x", 100, 0, 80)])
+    assert await two.exchange("b", [Ask("x", 100, 0, 50, least=50)]) == [Word(0, 0, 50, Standing(80))]
+    assert (await one.wanted("a"), await two.wanted("b")) == ({"x"}, set())
+    (said,) = await one.exchange("a", [Ask("x", 100, 0, 0, ahead=100)])
+    assert said.leased == 0, "nobody leases ahead of who is short"
+    assert (await two.exchange("b", [Ask("x", 100, 0, 50, least=50)]))[0].leased == 50
+    assert await one.wanted("a") == set()
+
+
+async def test_of_two_that_are_short_the_later_one_yields(shared):
+    one, two = shared
+    for store, name in ((one, "a"), (two, "b")):
+        await store.exchange(name, [Ask("x", 100, 0, 50)])
+    for store, name in ((one, "a"), (two, "b")):
+        (said,) = await store.exchange(name, [Ask("x", 100, 0, 80, least=80, keep=50)])
+        assert (said.leased, said.short, said.yields) == (50, 30, name == "b")
+    assert (await two.exchange("b", [Ask("x", 100, 0, 80, least=80, keep=0)]))[0].leased == 0
+    assert (await one.exchange("a", [Ask("x", 100, 0, 80, least=80, keep=50)]))[0].leased == 80
+
+
+async def test_what_is_leased_ahead_is_a_fair_part(shared):
+    one, two = shared
+    assert (await one.exchange("a", [Ask("x", 100, 0, 10, ahead=100)]))[0].leased == 55
+    assert (await two.exchange("b", [Ask("x", 100, 0, 0, ahead=100)]))[0].leased == 11
+    assert (await two.exchange("b", [Ask("x", 100, 0, 11, ahead=3)]))[0].leased == 14
+
+
+async def test_a_word_that_comes_late_or_twice_changes_nothing(shared):
+    one, _ = shared
+    early, late = Ask("x", 100, 5, 90, turn=1), Ask("x", 100, 10, 20, ahead=30, turn=2)
+    await one.exchange("a", [early])
+    for ask in (late, early, late):
+        assert await one.exchange("a", [ask]) == [Word(50, 10)]
+
+
+async def test_a_new_process_of_a_name_goes_on_from_what_the_ledger_says(shared):
+    one, two = shared
+    await one.exchange("a", [Ask("x", 100, 10, 60, turn=9), Ask("y", 100, 0, 60, turn=9)])
+    await two.exchange("b", [Ask("x", 100, 5, 10)])
+    assert sorted(await one.records("a")) == ["x", "y"]
+    await one.resume("a", {"x": 30, "y": 0})
+    assert await two.exchange("b", [Ask("x", 100, 5, 90)]) == [Word(70, 5, others=Standing(30, 30))]
+    assert await one.exchange("a", [Ask("y", 100, 0, 50, turn=1)]) == [Word(50, 0)]
+
+
+async def test_before_any_replica_runs_there_is_only_what_was_spent(tmp_path):
+    store = SqliteStore(tmp_path / "state.db", exclusive=False)
+    await store.exchange("a", [Ask("x", 100, 10, 60, least=200)])
+    await store.begin([("x", "", 20), ("x", "a", 10), ("y", "b", 7)])
+    assert await store.exchange("b", [Ask("x", 100, 0, 100)]) == [Word(70, 0, others=Standing(30, 30))]
+    assert await store.wanted("b") == set()
+    store.close()
+
+
+async def test_what_an_earlier_version_left_in_the_file_binds_nobody(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "state.db")) as old:
+        old.execute("CREATE TABLE leases (record TEXT, replica TEXT, leased INTEGER, spent INTEGER)")
+        old.execute("INSERT INTO leases VALUES ('x', 'a', 100, 50)")
+        old.commit()
+    store = SqliteStore(tmp_path / "state.db", exclusive=False)
+    assert await store.exchange("b", [Ask("x", 100, 0, 100)]) == [Word(100, 0)]
     store.close()

@@ -1,0 +1,68 @@
+"""What `fareway serve` says when it is ready, and the keys that it makes on the first start."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.cli.running import say
+from gateway.config.settings import Settings
+from gateway.core.caller import Caller, Key
+from gateway.stores.sqlite_keys import SqliteKeys, load_pepper
+from gateway.tenants import new_key
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What there is to tell about a gateway that has started."""
+
+    settings: Settings  # As the user wrote them: without providers, the simulator answers.
+    file: Path | None
+    port: int
+    prices: str
+    recovered: tuple[int, int]
+    seconds: float
+
+
+def first_keys(found: Settings) -> tuple[str, str] | None:
+    """On the first start: an admin's key and one for calls. Shown once, like every key."""
+    with contextlib.closing(SqliteKeys(found.state)) as store:
+        if store.all():
+            return None
+        pepper, now = load_pepper(found.home / "pepper"), time.time()
+        made = []
+        for template in (
+            Key(id="", digest=b"", alias="admin", admin=True, created=now),
+            Key(id="", digest=b"", alias="first", caller=Caller(team="default"), created=now),
+        ):
+            key, token = new_key(pepper, template)
+            store.save(key)
+            made.append(token)
+        return made[0], made[1]
+
+
+def greet(started: Started, tokens: tuple[str, str] | None) -> None:
+    """Where it is, what it uses, and how to make a first call."""
+    settings, file, simulated = started.settings, started.file, not started.settings.providers
+    url = f"http://{settings.server.host}:{started.port}"
+    source = f"configured by {file}" if file else "no configuration file: providers from the environment"
+    several = f"{settings.server.workers} workers, " if settings.server.workers > 1 else ""
+    say(f"Fareway is at {url}  ({several}started in {started.seconds:.2f} s; {source})")
+    if simulated:
+        say("No provider is configured, so only the built-in simulator answers: no call leaves this machine, and")
+        say("its costs are play money. Set OPENAI_API_KEY, or write fareway.yaml, for real ones.")
+    else:
+        say(f"Providers: {', '.join(settings.providers)}")
+    say(f"Prices: {started.prices}. Books: {settings.home}")
+    settled, unresolved = started.recovered
+    if settled or unresolved:
+        say(f"From the journal of an earlier run: {settled} settled calls, {unresolved} unresolved at their full hold.")
+    if tokens is None:
+        return
+    model = "sim-small" if simulated else "MODEL"
+    say(f"\nShown once:\n  admin key  {tokens[0]}\n  first key  {tokens[1]}\n")
+    say(f"  export OPENAI_BASE_URL={url}/v1 OPENAI_API_KEY={tokens[1]}")
+    say(f"  curl -i {url}/v1/chat/completions -H 'Authorization: Bearer {tokens[1]}' \\")
+    say(f"""    -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'\n""")

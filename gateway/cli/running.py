@@ -1,0 +1,82 @@
+"""What commands have in common that run until they are told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import resource
+import signal
+import sqlite3
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from gateway.app import Gateway
+from gateway.cli.settings import Unusable
+from gateway.core.errors import Unavailable
+from gateway.ledger.journal import JournalBusy
+
+GC_THRESHOLD = 50_000
+"""Objects made between two collections. A call makes some two hundred, and hardly any in cycles."""
+
+
+async def carry_calls(gateway: Gateway, ready: Callable[[], None]) -> int:
+    """Run a gateway until it is told to stop, or fails."""
+
+    async def work(stop: asyncio.Event) -> int:
+        async with gateway:
+            gc.collect()
+            gc.freeze()  # What start-up made stays; there is no need to look at it again and again.
+            gc.set_threshold(GC_THRESHOLD)
+            ready()
+            waiting = [asyncio.ensure_future(event.wait()) for event in (stop, gateway.failed)]
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for future in waiting:
+                future.cancel()
+            if gateway.worker is None:
+                say("Stopping: calls in flight may end.")
+            return 1 if gateway.failed.is_set() else 0
+
+    return await until_told(work)
+
+
+def allow_many_sockets() -> None:
+    """Two sockets a call: the usual 1024 are soon used up."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+async def until_told(work: Callable[[asyncio.Event], Awaitable[int]]) -> int:
+    """Let it work until a signal sets its event."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def told(*_: object) -> None:
+        with contextlib.suppress(RuntimeError):  # The loop is closed: told again at the very end.
+            loop.call_soon_threadsafe(stop.set)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, told)  # Not the loop's own, which would end, and let a signal kill, before the process.
+    try:
+        return await work(stop)
+    except (OSError, JournalBusy, Unavailable, sqlite3.Error) as error:
+        raise Unusable(f"cannot start: {error}") from None
+
+
+def run(work: Callable[[], Any]) -> int:
+    """Run it on the fastest event loop that there is."""
+    runner: Any = asyncio
+    with contextlib.suppress(ImportError):
+        import uvloop  # noqa: PLC0415 - it does not exist on every platform
+
+        runner = uvloop
+    try:
+        return int(runner.run(work()))
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # It is ending: the interpreter's own end is not to be cut short.
+
+
+def say(text: str) -> None:
+    """Tell a person."""
+    print(text, file=sys.stderr, flush=True)

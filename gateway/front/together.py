@@ -1,0 +1,97 @@
+"""One face for all workers: whichever of them is asked speaks for every one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+import msgspec
+
+from gateway.core.entry import Entry
+from gateway.front.peers import Worker, ask, follow, listen
+from gateway.telemetry.live import Live, TooManyWatchers
+from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.summed import Family, exposition, heard, told
+
+Events = asyncio.Queue[bytes | None]
+_entries = msgspec.json.Decoder(list[Entry])
+
+
+class Together:
+    """What a gateway tells beside its calls. `worker` is None where it is one process."""
+
+    def __init__(
+        self,
+        worker: Worker | None,
+        metrics: Metrics,
+        live: Live,
+        find: Callable[[str], Awaitable[list[Entry]]],
+        approve: Callable[[], bool],
+    ) -> None:
+        self._worker = worker
+        self._peers = worker.peers if worker is not None else []
+        self._metrics = metrics
+        self._live = live
+        self._find = find
+        self._approve = approve
+
+    async def listen(self) -> asyncio.Server | None:
+        """Answer the other workers, where there are any. Raises OSError."""
+        return await listen(self._worker.path, self._respond) if self._worker is not None else None
+
+    async def exposition(self) -> bytes:
+        """The text for /metrics, added up over all workers that answer."""
+        processes = [heard(told(self._metrics)), *(heard(text) for text in await self._ask("metrics"))]
+        count = Family("fareway_workers", "gauge", "Workers that these figures are of.", [])
+        count.samples.append((count.name, {}, len(processes)))
+        return exposition([*processes, [count]])
+
+    async def find(self, request_id: str) -> list[Entry]:
+        """All entries of one request, those on their way in any worker included."""
+        found = {entry.id: entry for entry in await self._find(request_id)}
+        if "\n" not in request_id:
+            for text in await self._ask(f"find {request_id}"):
+                found |= {entry.id: entry for entry in _entries.decode(text)}
+        return sorted(found.values(), key=lambda entry: entry.id)
+
+    async def approve(self) -> bool:
+        """Take over the prices that wait in quarantine, everywhere. Whether any worker had some."""
+        approved = self._approve()
+        return any([approved, *(text == b"yes" for text in await self._ask("approve"))])
+
+    @asynccontextmanager
+    async def watch(self, key_id: str, *, everything: bool) -> AsyncIterator[Events]:
+        """A queue of the events of all workers from now on, and None at the end. Raises TooManyWatchers."""
+        with self._live.watch(key_id, everything=everything) as events:
+            question = f"{'watch-all' if everything else 'watch'} {key_id}"
+
+            def offer(event: bytes) -> None:
+                self._live.offer(events, event)
+
+            following = [asyncio.create_task(follow(path, question, offer)) for path in self._peers]
+            try:
+                yield events
+            finally:
+                for task in following:
+                    task.cancel()
+                await asyncio.gather(*following, return_exceptions=True)
+
+    async def _ask(self, question: str) -> list[bytes]:
+        answers = await asyncio.gather(*(ask(path, question) for path in self._peers))
+        return [answer for answer in answers if answer]
+
+    async def _respond(self, question: str, writer: asyncio.StreamWriter) -> None:
+        verb, _, about = question.partition(" ")
+        match verb:
+            case "metrics":
+                writer.write(told(self._metrics))
+            case "find":
+                writer.write(msgspec.json.encode(await self._find(about)))
+            case "approve":
+                writer.write(b"yes" if self._approve() else b"no")
+            case "watch" | "watch-all":
+                with suppress(TooManyWatchers), self._live.watch(about, everything=verb == "watch-all") as events:
+                    while (event := await events.get()) is not None:
+                        writer.write(event)
+                        await writer.drain()
