@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -30,29 +31,32 @@ CREATE TABLE IF NOT EXISTS entries (
     input_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
     charges TEXT NOT NULL, entry BLOB NOT NULL, replica TEXT NOT NULL DEFAULT ''
 ) STRICT;
-CREATE INDEX IF NOT EXISTS entries_by_request ON entries (request_id);
+DROP INDEX IF EXISTS entries_by_request;
 CREATE INDEX IF NOT EXISTS entries_by_time ON entries (at);
 CREATE TABLE IF NOT EXISTS balances (
     account TEXT NOT NULL, replica TEXT NOT NULL, spent INTEGER NOT NULL, PRIMARY KEY (account, replica)
 ) STRICT, WITHOUT ROWID;
-CREATE TRIGGER IF NOT EXISTS entries_are_charged AFTER INSERT ON entries BEGIN
-    INSERT INTO balances SELECT value ->> 0, new.replica, value ->> 1 FROM json_each(new.charges) WHERE true
-    ON CONFLICT (account, replica) DO UPDATE SET spent = spent + excluded.spent;
-END;
+DROP TRIGGER IF EXISTS entries_are_charged;
 """
 
 _WITHOUT_REPLICAS = "SELECT 1 FROM sqlite_schema WHERE name = 'balances' AND sql NOT LIKE '%replica%'"
 _ADD_REPLICAS = f"""
 BEGIN IMMEDIATE;
 ALTER TABLE entries ADD COLUMN replica TEXT NOT NULL DEFAULT '';
-DROP TRIGGER entries_are_charged;
 ALTER TABLE balances RENAME TO balances_of_all;
 {_SCHEMA}
 INSERT INTO balances SELECT account, '', spent FROM balances_of_all;
 DROP TABLE balances_of_all;
 COMMIT;
 """  # noqa: S608 - only what stands here
-_INSERT = f"INSERT OR IGNORE INTO entries VALUES ({','.join('?' * 22)})"  # noqa: S608 - only question marks
+_ROW = f"({','.join('?' * 22)})"
+_CHARGE = """
+INSERT INTO balances VALUES (?, ?, ?) ON CONFLICT (account, replica) DO UPDATE SET spent = spent + excluded.spent
+"""
+
+ROWS_AT_ONCE = 50
+"""Of one statement, while which the interpreter is free for others: one row at a time, it would be fought for."""
+
 log = logging.getLogger("fareway.ledger")
 
 A = TypeVar("A")
@@ -117,7 +121,7 @@ class SqliteLedger:
     def _record(self, entries: Sequence[Entry]) -> int:
         try:
             with _transaction(self._database) as database:
-                return database.executemany(_INSERT, [_row(entry) for entry in entries]).rowcount
+                return sum(_add(database, rows) for rows in _batched(entries))
         except (OverflowError, sqlite3.IntegrityError):
             # One entry that no book can hold must not keep the others out, now or at every start.
             if len(entries) == 1:
@@ -141,8 +145,29 @@ class SqliteLedger:
         return len(old)
 
     def _find(self, request_id: str) -> list[Entry]:
-        query = "SELECT entry FROM entries WHERE request_id = ? ORDER BY id"
-        return [_entry.decode(row[0]) for row in self._database.execute(query, (request_id,))]
+        query = "SELECT entry FROM entries WHERE id > ? AND id < ? ORDER BY id"  # "<request id>.<attempt number>"
+        return [_entry.decode(row[0]) for row in self._database.execute(query, (f"{request_id}.", f"{request_id}/"))]
+
+
+def _batched(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    return (entries[at : at + ROWS_AT_ONCE] for at in range(0, len(entries), ROWS_AT_ONCE))
+
+
+def _add(database: sqlite3.Connection, entries: Sequence[Entry]) -> int:
+    """Insert, and charge for those that were not there before. Returns how many."""
+    rows = ",".join([_ROW] * len(entries))
+    query = f"INSERT INTO entries VALUES {rows} ON CONFLICT (id) DO NOTHING RETURNING id"  # noqa: S608 - question marks
+    values = [value for entry in entries for value in _row(entry)]
+    new = {name for (name,) in database.execute(query, values)}
+    charges: Counter[tuple[str, str]] = Counter()
+    left = set(new)
+    for entry in entries:
+        if entry.id in left:
+            left.remove(entry.id)  # Should it stand here twice.
+            for account, amount in entry.charges:
+                charges[account, entry.replica] += amount
+    database.executemany(_CHARGE, [(*whose, amount) for whose, amount in charges.items()])
+    return len(new)
 
 
 class _transaction:  # noqa: N801 - reads as a keyword

@@ -100,13 +100,17 @@ async def test_columns_say_what_the_entry_says(ledger, tmp_path):
 
 @pytest.mark.parametrize(
     "bad",
-    [entry("bad", ("x", 2**63)), entry("bad", ("x", 2**80)), entry("bad", cost=Cost(Money(2**63), CostStatus.EXACT))],
+    [
+        entry("bad.1", ("x", 2**63)),
+        entry("bad.1", ("x", 2**80)),
+        entry("bad.1", cost=Cost(Money(2**63), CostStatus.EXACT)),
+    ],
 )
 async def test_an_entry_that_no_book_can_hold_keeps_no_other_out(ledger, bad):
     """Else one absurd figure would fill the journal for ever, and stop every start."""
-    await ledger.record([entry("a", ("x", 1)), bad, entry("b", ("x", 2))])
+    await ledger.record([entry("a.1", ("x", 1)), bad, entry("b.1", ("x", 2))])
     assert await ledger.balances(["x"]) == {"x": 3}
-    assert ids(await ledger.find("b")) == ["b"]
+    assert ids(await ledger.find("b")) == ["b.1"]
 
 
 async def test_a_locked_database_is_unavailable_and_nothing_is_half_done(ledger, tmp_path):
