@@ -17,17 +17,17 @@ def record(name: str, command: str, figures: dict[str, object]) -> None:
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
     path = ROOT / "build" / "bench" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    written = {
+    about = {
         "command": command,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit.stdout.strip() or None,
         "machine": machine(),
-        "figures": figures,
     }
+    written = {"about": about} | figures
     if path.exists():  # Figures of other parts of the same benchmark stay.
-        written["figures"] = json.loads(path.read_text())["figures"] | figures
-    path.write_text(json.dumps(written, indent=2) + "\n")
-    print(json.dumps(written, indent=2))
+        written = json.loads(path.read_text()) | written
+    path.write_text(json.dumps(written, indent=2, ensure_ascii=False) + "\n")
+    print(json.dumps(written, indent=2, ensure_ascii=False))
 
 
 def machine() -> str:

@@ -1,149 +1,200 @@
-"""CPU per small chat call with everything on (key, budget, rate limit, price, journal, ledger, metrics),
-beside a plain aiohttp proxy in the same run: these machines are shared, so only the ratio travels.
+"""What a gateway costs: CPU, latency and memory of Fareway with everything on, beside peers in the same run.
 
-Method: the program alone on core 0, load by wrk with 32 connections on core 1, nginx as the provider;
-CPU time of all the program's threads from the scheduler, divided by answered calls. Alternating rounds,
-medians.
+These machines are shared and noisy, so gateways take turns within every round, medians of the rounds
+count, and only ratios travel. Each gateway has core 0 to itself; the provider and the load are on core 1.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import socket
+import argparse
+import json
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from record import record
+from bars import bars
+from gateways import GATEWAYS, PEERS, TOKEN, Gateway, fareway, fareway_keys
+from measure import Running, Wrong, closed_loop, latency, open_streams, stream
+from process import GATEWAY_CORE, OTHER_CORE, Program, answers, free_port
+from table import plot, table
+from workloads import CHUNK_EVERY_S, WORKLOADS
 
 HERE = Path(__file__).parent
-ROUNDS, SECONDS, CONNECTIONS = 5, 4, 32
-BODY = (
-    '{"model":"gpt-4o-mini","messages":[{"role":"system","content":"You are a helpful assistant."},'
-    '{"role":"user","content":"Hello! Please tell me what you can do for me today, in a few words."}],"max_tokens":100}'
-)
-CONFIG = """
-server: {port: @PORT@}
-providers: {openai: {key: "${OPENAI_API_KEY}", base_url: "http://127.0.0.1:@UPSTREAM@/v1"}}
-limits:
-  - {node: "team:*", amount: 1000000 usd, window: month}
-  - {node: "key:*", amount: 100000000 requests, window: minute}
-  - {node: "key:*", amount: 1000 concurrent}
-"""
+sys.path.insert(0, str(HERE.parent))
+from record import record
+
+START_S_MAX = 90
+SLOW_EVERY_S = 5.0  # Chunks of the streams that are only held open.
+ONCE = ("latency", "open_streams", "two_workers")
 
 
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+class Bench:
+    """One run over all gateways."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.seconds = 1.0 if options.quick else 3.0
+        self.folder = Path(tempfile.mkdtemp(prefix="fareway-bench-"))
+        self.upstream, self.slow_upstream = free_port(), free_port()
+        self.direct = Running(Gateway("direct", "", print, print), None, self.folder, self.upstream, self.upstream)
+        self.programs: list[Program] = []
+        self.running: list[Running] = []
+        self.skipped: dict[str, str] = {}
+        self.seen: defaultdict[str, Any] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+
+    def run(self) -> dict[str, Any]:
+        """All figures."""
+        try:
+            for port, every_s in ((self.upstream, CHUNK_EVERY_S), (self.slow_upstream, SLOW_EVERY_S)):
+                command = [sys.executable, str(HERE / "upstream.py"), str(port), str(every_s)]
+                self.programs.append(Program(command, self.folder, {}, OTHER_CORE))
+            for gateway in GATEWAYS:
+                if gateway.name in self.options.only and (one := self.start(gateway, self.upstream)) is not None:
+                    self.running.append(one)
+            for number in range(self.options.rounds):
+                for one in self.running:
+                    print(f"round {number + 1} of {self.options.rounds}: {one.gateway.name}", file=sys.stderr)
+                    self.turn(one)
+            for one in self.running:
+                self.last_turn(one)
+            return self.figures() | {"two_workers_ratio": self.two_workers()}
+        finally:
+            for program in self.programs:
+                program.stop()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self, gateway: Gateway, upstream: int, core: str = GATEWAY_CORE) -> Running | None:
+        """Install one and start it, until it has answered a call; then it sleeps until its turn."""
+        print(f"starting {gateway.name}", file=sys.stderr)
+        try:
+            gateway.install(PEERS / gateway.name)
+        except (OSError, subprocess.SubprocessError) as error:
+            self.skipped[gateway.name] = f"cannot be installed: {error}"
+            return None
+        port = free_port()
+        home = self.folder / f"{gateway.name}-{port}"
+        program = gateway.start(home, port, upstream, core)
+        self.programs.append(program)
+        one = Running(gateway, program, self.folder, port, upstream)
+        if gateway.name == "fareway":
+            while len(TOKEN.findall(program.said)) < 2 and not program.ended:
+                time.sleep(0.005)
+            one.startup_s = time.monotonic() - program.began
+            one.keys = fareway_keys(gateway, program, home)
+        began = answers(one.url(), one.headers(), WORKLOADS[0].body, START_S_MAX, program)
+        if began is None:
+            self.skipped[gateway.name] = f"does not answer: {program.said[-300:]!r}"
+            return None
+        one.startup_s = one.startup_s or began
+        program.pause()
+        return one
+
+    def turn(self, one: Running) -> None:
+        """One round of every workload that it can do."""
+        one.program.resume()
+        time.sleep(0.2)
+        for workload in WORKLOADS:
+            if workload.name in self.options.workload and (one.keys or not workload.ours):
+                self.note(workload.name, one, lambda w=workload: closed_loop(one, w, self.seconds))
+        if "stream" in self.options.workload:
+            self.note("stream", one, lambda: stream(one, self.direct, self.seconds))
+        one.program.pause()
+
+    def last_turn(self, one: Running) -> None:
+        """What is measured once."""
+        one.program.resume()
+        seen = self.seen["small_chat"][one.gateway.name]
+        if "latency" in self.options.workload and seen["rps"]:
+            rps = statistics.median(seen["rps"])
+            for _ in range(self.options.rounds):
+                self.note("small_chat", one, lambda: latency(one, self.direct, rps, self.seconds))
+        one.program.pause()
+        if "open_streams" in self.options.workload:
+            slow = self.start(one.gateway, self.slow_upstream)
+            if slow is not None:
+                slow.program.resume()
+                self.note("open_streams", slow, lambda: open_streams(slow))
+                slow.program.stop()
+                self.programs.remove(slow.program)
+
+    def note(self, workload: str, one: Running, measured: Any) -> None:
+        try:
+            for name, value in measured().items():
+                self.seen[workload][one.gateway.name][name].append(value)
+        except Wrong as error:
+            self.skipped[f"{workload} of {one.gateway.name}"] = str(error)
+
+    def two_workers(self) -> float | None:
+        """How much more two workers can do on two cores than one on one: what a call costs says it, since the load
+        needs a part of these cores as well. 2.0 if a call costs the same."""
+        if "two_workers" not in self.options.workload or "fareway" not in self.options.only:
+            return None
+        alone, both = self.start(fareway(1), self.upstream), self.start(fareway(2), self.upstream, "0,1")
+        if alone is None or both is None:
+            return None
+        ratios = []
+        for _ in range(self.options.rounds):
+            costs = []
+            for one in (alone, both):
+                one.program.resume()
+                costs.append(closed_loop(one, WORKLOADS[0], self.seconds)["cpu_us"])
+                one.program.pause()
+            ratios.append(2 * costs[0] / costs[1])
+        return round(statistics.median(ratios), 2)
+
+    def figures(self) -> dict[str, Any]:
+        """Medians of the rounds, by workload and gateway."""
+        medians = {
+            workload: {
+                gateway: {name: round(statistics.median(values), 2) for name, values in seen.items() if values}
+                for gateway, seen in gateways.items()
+            }
+            for workload, gateways in self.seen.items()
+        }
+        return medians | {
+            "startup_s": {one.gateway.name: round(one.startup_s, 2) for one in self.running},
+            "install_mb": {one.gateway.name: one.gateway.install_mb for one in self.running if one.gateway.weighs},
+            "off": {one.gateway.name: one.gateway.off for one in self.running},
+            "skipped": self.skipped,
+        }
 
 
-def listening(port: int) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise SystemExit(f"nothing listens on {port}")
-
-
-def cpu_us(pid: int) -> float:
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1000
-
-
-def pinned(arguments: list[str], folder: Path, **env: str) -> subprocess.Popen:
-    log = (folder / f"log-{time.time_ns()}.txt").open("wb")
-    return subprocess.Popen(
-        ["taskset", "-c", "0", *arguments], cwd=folder, env=os.environ | env, stdout=log, stderr=log
-    )
-
-
-def load(port: int, script: Path) -> int:
-    done = subprocess.run(
-        [
-            "taskset",
-            "-c",
-            str(min(1, os.cpu_count() - 1)),
-            "wrk",
-            "-t1",
-            f"-c{CONNECTIONS}",
-            f"-d{SECONDS}",
-            "-s",
-            str(script),
-            f"http://127.0.0.1:{port}/v1/chat/completions",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
-        raise SystemExit(done.stdout)
-    return int(re.search(r"(\d+) requests in", done.stdout)[1])
-
-
-def measure(pid: int, port: int, script: Path) -> float:
-    before = cpu_us(pid)
-    calls = load(port, script)
-    return (cpu_us(pid) - before) / calls
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names, kinds = [g.name for g in GATEWAYS], [*(w.name for w in WORKLOADS), "stream", *ONCE]
+    parser.add_argument("--quick", action="store_true", help="one short round")
+    parser.add_argument("--rounds", type=int, default=0)
+    parser.add_argument("--only", type=lambda text: text.split(","), default=names, help=f"of {','.join(names)}")
+    parser.add_argument("--workload", type=lambda text: text.split(","), default=kinds, help=f"of {','.join(kinds)}")
+    parser.add_argument("--first-run", action="store_true", help="CPU of a call and memory into first-run.json only")
+    found = parser.parse_args()
+    found.rounds = found.rounds or (1 if found.quick else 5)
+    return found
 
 
 def main() -> None:
-    folder = Path(tempfile.mkdtemp(prefix="fareway-bench-"))
-    upstream, plain_port, port = free_port(), free_port(), free_port()
-    (folder / "nginx.conf").write_text((HERE / "nginx.conf").read_text().replace("@PORT@", str(upstream)))
-    (folder / "fareway.yaml").write_text(CONFIG.replace("@PORT@", str(port)).replace("@UPSTREAM@", str(upstream)))
-    nginx = subprocess.Popen(["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")], stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{upstream}/v1/chat/completions"
-    plain = pinned([sys.executable, str(HERE / "plain_proxy.py"), str(plain_port), url], folder)
-    ours = pinned(
-        [sys.executable, "-m", "gateway", "serve", "--config", "fareway.yaml"],
-        folder,
-        FAREWAY_HOME=str(folder / "home"),
-        OPENAI_API_KEY="x",
-        PYTHONPATH=str(HERE.parents[1]),
-    )
-    try:
-        for one in (upstream, plain_port, port):
-            listening(one)
-        time.sleep(1)
-        idle_mb = rss_mb(ours.pid)
-        said = "".join(path.read_text() for path in folder.glob("log-*.txt"))
-        key = re.findall(r"fw-[0-9a-z]{12}-[\w-]{43}", said)[1]
-        script = folder / "post.lua"
-        script.write_text(
-            'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n'
-            f'wrk.headers["Authorization"] = "Bearer {key}"\nwrk.body = [[{BODY}]]\n'
-        )
-        for warm in (plain_port, port):
-            load(warm, script)
-        pairs = [(measure(plain.pid, plain_port, script), measure(ours.pid, port, script)) for _ in range(ROUNDS)]
-        figures = {
-            "chat_cpu_us": round(statistics.median(mine for _, mine in pairs)),
-            "chat_cpu_us_range": [round(min(m for _, m in pairs)), round(max(m for _, m in pairs))],
-            "plain_aiohttp_proxy_cpu_us": round(statistics.median(other for other, _ in pairs)),
-            "ratio_to_plain_proxy": round(statistics.median(mine / other for other, mine in pairs), 2),
-            "rss_idle_mb": round(idle_mb, 1),
-            "rss_after_load_mb": round(rss_mb(ours.pid), 1),
-        }
+    asked = options()
+    if asked.first_run:
+        asked.only, asked.workload = ["fareway"], ["small_chat"]
+    bench = Bench(asked)
+    figures = bench.run()
+    if asked.first_run:
+        seen = figures["small_chat"]["fareway"]
+        record("first-run", "make bench-first-run", {"chat_cpu_us": seen["cpu_us"], "rss_mb": seen["rss_mb"]})
+        return
+    figures["bars"] = bars(figures)
+    print(table(figures))
+    if asked.only == [g.name for g in GATEWAYS] and not asked.quick:
         record("overhead", "make bench-overhead", figures)
-        if "--first-run" in sys.argv:
-            record("first-run", "make bench-first-run", {k: figures[k] for k in ("chat_cpu_us", "rss_idle_mb")})
-    finally:
-        for process in (ours, plain, nginx):
-            process.terminate()
-            process.wait()
-
-
-def rss_mb(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+        (HERE.parents[1] / "docs" / "overhead.svg").write_text(plot(figures))
+    else:
+        print(json.dumps(figures, indent=2))
 
 
 main()

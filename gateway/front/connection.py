@@ -58,7 +58,7 @@ class Connection(asyncio.Protocol):
         self._malformed = False  # What came last is no HTTP: no more is read.
         self._lingering = False
         self._paused = False
-        self._full = False
+        self.full = False
         self._drained: asyncio.Future[None] | None = None
         self.leaving = False  # No more requests are wanted.
         self.closed = False
@@ -66,19 +66,11 @@ class Connection(asyncio.Protocol):
 
     # What its exchanges do with it.
 
-    def send(self, *parts: bytes) -> None:
+    def send(self, data: bytes) -> None:
         """See `Line.send`."""
         if self._transport is None or self._transport.is_closing():
             raise ConnectionResetError("the caller has left")
-        if len(parts) == 1:
-            self._transport.write(parts[0])
-        else:
-            self._transport.writelines(parts)
-
-    @property
-    def full(self) -> bool:
-        """See `Line.full`."""
-        return self._full
+        self._transport.write(data)
 
     async def drained(self) -> None:
         """See `Line.drained`."""
@@ -136,11 +128,11 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The caller reads more slowly than we write."""
-        self._full = True
+        self.full = True
 
     def resume_writing(self) -> None:
         """It has caught up."""
-        self._full = False
+        self.full = False
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 

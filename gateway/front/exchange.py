@@ -23,13 +23,10 @@ class Line(Protocol):
 
     closed: bool
 
-    def send(self, *parts: bytes) -> None:
-        """Write, or raise ConnectionResetError where the caller is gone."""
-        ...
+    full: bool  # The caller reads more slowly than we write.
 
-    @property
-    def full(self) -> bool:
-        """Whether the caller reads more slowly than we write."""
+    def send(self, data: bytes) -> None:
+        """Write, or raise ConnectionResetError where the caller is gone."""
         ...
 
     async def drained(self) -> None:
@@ -178,7 +175,8 @@ class Exchange:
         elif len(body) <= TOGETHER_BYTES_MAX:
             self._line.send(head + body)
         else:
-            self._line.send(head, body)
+            self._line.send(head)
+            self._line.send(body)
 
     @property
     def _connection(self) -> str:

@@ -7,6 +7,7 @@ what it holds: the provider does not wait either.
 from __future__ import annotations
 
 import asyncio
+from math import inf
 
 from gateway.core.errors import GatewayError, LimitReached, Unavailable
 from gateway.core.limit import Fare
@@ -31,11 +32,20 @@ class Growth:
         self._refused: GatewayError | None = None  # Even the smallest step.
         self._waiting: asyncio.Task[None] | None = None  # For what other replicas may give back,
         self._without: GatewayError | None = None  # and what is to be told if the stream runs dry before.
+        self._due_from = 0.0  # Bytes of text. Every chunk asks.
+        self._set_due()
 
     @property
     def due(self) -> bool:
-        """Whether half of what is held may be used by now."""
-        return self._made_most * 2 >= self._held and self._passage.booking.entry is None
+        """Whether half of what is held may be used by now, and more may be needed."""
+        return self._watch.text_bytes >= self._due_from and self._passage.booking.entry is None
+
+    def _set_due(self) -> None:
+        if self._told is None and self._held >= self._passage.option.output_max:
+            self._due_from = inf
+        else:
+            half = max(0, -(-self._held // 2) - self._counted)
+            self._due_from = self._counted_bytes + half * OUTPUT_BYTES_PER_TOKEN
 
     async def refusal(self) -> GatewayError | None:
         """Extend if there is money. Returns why there is none once all that is held is used, up to what may be made
@@ -44,6 +54,7 @@ class Growth:
             self._waiting = self._without = None
         while self._told is None and self.due and self._held < self._passage.option.output_max:
             self._extend()  # Again where much came at once.
+            self._set_due()
         if self._told is None or self._made_most < self._held - self._margin:
             return None
         await self._count()
@@ -68,6 +79,7 @@ class Growth:
         """Most text has more bytes a token than the least: exactly, there may be room for a good deal more."""
         self._counted_bytes = self._watch.text_bytes
         self._counted = await self._passage.count_made(self._watch)
+        self._set_due()
 
     def _extend(self) -> None:
         """By a step, or as much of one as is not refused."""

@@ -27,6 +27,8 @@ class Patience(NamedTuple):
 class Source(Protocol):
     """What the bytes come from."""
 
+    due: float  # When `look` is called next, at the latest.
+
     def pause(self) -> None:
         """Let no more come."""
         ...
@@ -40,7 +42,7 @@ class Source(Protocol):
         ...
 
     def watch(self, due: float) -> None:
-        """Call `Answer.look` at that time of the loop's clock, or before."""
+        """Call `Answer.look` at that time of the loop's clock."""
         ...
 
 
@@ -186,7 +188,9 @@ class Answer:
         assert self._waiter is None, "an answer has one reader"
         self._waiter = self._loop.create_future()
         self._waiting_since = self._loop.time()
-        self._source.watch(self._due())
+        due = self._due()
+        if due < self._source.due:
+            self._source.watch(due)
         try:
             await self._waiter
         finally:
@@ -194,11 +198,9 @@ class Answer:
 
     def _due(self) -> float:
         """When the present wait, or one that began now, has lasted too long."""
-        due = self._since + self._patience.total
-        if not self.status:
-            return min(due, self._since + self._patience.head)
-        since = self._waiting_since if self._waiter is not None else self._loop.time()
-        return min(due, since + self._patience.idle)
+        patience = self._patience
+        due = self._waiting_since + patience.idle if self.status else self._since + patience.head
+        return min(due, self._since + patience.total)
 
     def look(self) -> None:
         """Whether it was waited for too long. Looked at again later where the wait is a younger one."""

@@ -9,6 +9,7 @@ import asyncio
 import select
 import ssl
 from collections.abc import Callable
+from math import inf
 from typing import cast
 
 import httptools
@@ -46,6 +47,7 @@ class Connection(asyncio.Protocol):
         self._keeps = False  # The provider keeps the connection open after it.
         self._surplus = False  # More came than the answer.
         self._timer: asyncio.TimerHandle | None = None  # For whichever answer it finds: most need none of their own.
+        self.due = inf
         self.ended: asyncio.Future[None] = loop.create_future()
         self.tls: ssl.SSLObject | None = None
         self.since = loop.time()  # When it was made.
@@ -104,13 +106,11 @@ class Connection(asyncio.Protocol):
     def watch(self, due: float) -> None:
         """See `Source.watch`."""
         if self._timer is not None:
-            if self._timer.when() <= due:
-                return
             self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._look)
+        self._timer, self.due = self._loop.call_at(due, self._look), due
 
     def _look(self) -> None:
-        self._timer = None
+        self._timer, self.due = None, inf
         if self._answer is not None:
             self._answer.look()
 
