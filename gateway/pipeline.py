@@ -115,14 +115,24 @@ class Pipeline:
         try:
             return question, await self._decide_and_hold(booking, key, question)
         except LimitReached as refused:
-            counts = refused.refusal.unit in (Unit.USD, Unit.TOKENS)
-            if not counts or await self.books.limits.remaining(key.caller) == ZERO:
+            if not await self._may_fit_if_counted(refused.refusal.unit, key, question):
                 raise
         countable = question.dialect.countable(question.body)
         exact = max([await self.tokens.count(countable, m) for m in self.router.models(question.request.facts.model)])
         request = replace(question.request, input_tokens=min(exact, question.request.input_tokens), input_exact=True)
         question = replace(question, request=request)
         return question, await self._decide_and_hold(booking, key, question)
+
+    async def _may_fit_if_counted(self, unit: str, key: Key, question: Question) -> bool:
+        """Whether an exact count of the input could help: not where what may come out costs too much already."""
+        left = await self.books.limits.remaining(key.caller)
+        if unit not in (Unit.USD, Unit.TOKENS) or left == ZERO:
+            return False
+        if unit == Unit.TOKENS or left is None:
+            return True
+        nothing_in = replace(question, request=replace(question.request, input_tokens=0))
+        options = self.router.options(nothing_in.request, len(question.body))
+        return any(nothing_in.fare(option)[1].known <= left for option in options)
 
     async def _decide_and_hold(self, booking: Booking, key: Key, question: Question) -> Chosen:
         limits = self.books.limits

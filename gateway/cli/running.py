@@ -20,6 +20,9 @@ from gateway.ledger.journal import JournalBusy
 GC_THRESHOLD = 50_000
 """Objects made between two collections. A call makes some two hundred, and hardly any in cycles."""
 
+SWITCH_S = 0.0005
+"""How long the event loop may wait for the interpreter while another thread, such as the ledger's, has it."""
+
 
 async def carry_calls(gateway: Gateway, ready: Callable[[], None]) -> int:
     """Run a gateway until it is told to stop, or fails."""
@@ -29,6 +32,7 @@ async def carry_calls(gateway: Gateway, ready: Callable[[], None]) -> int:
             gc.collect()
             gc.freeze()  # What start-up made stays; there is no need to look at it again and again.
             gc.set_threshold(GC_THRESHOLD)
+            sys.setswitchinterval(SWITCH_S)
             ready()
             waiting = [asyncio.ensure_future(event.wait()) for event in (stop, gateway.failed)]
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

@@ -92,15 +92,16 @@ class Fare(Struct, frozen=True, gc=False):
 
     def in_unit(self, unit: Unit) -> int:
         """The part that a limit in this unit counts."""
-        return _PARTS[unit](self)
+        return PARTS[unit](self)
 
 
-_PARTS: dict[Unit, Callable[[Fare], int]] = {
+PARTS: dict[Unit, Callable[[Fare], int]] = {
     Unit.USD: attrgetter("nanos"),
     Unit.TOKENS: attrgetter("tokens"),
     Unit.REQUESTS: attrgetter("requests"),
     Unit.CONCURRENT: attrgetter("concurrent"),
 }
+"""How much of a fare each unit counts."""
 
 
 SHORT_SPANS = (Span.SECOND, Span.MINUTE, Span.HOUR)

@@ -27,9 +27,6 @@ class Kind(StrEnum):
     VOID = "V"  # Over; no provider has seen it.
 
 
-_MARKS = {kind: kind.value.encode() for kind in Kind}
-
-
 @dataclass(frozen=True, slots=True)
 class Recovered:
     """What a journal says in the end."""
@@ -41,7 +38,7 @@ class Recovered:
 
 def line(kind: Kind, entry: Entry) -> bytes:
     """One line of the journal."""
-    text = _MARKS[kind] + _encode(entry if kind is not Kind.VOID else entry.id)
+    text = kind.encode() + _encode(entry if kind is not Kind.VOID else entry.id)
     return b"%08x%b\n" % (crc32(text), text)
 
 

@@ -14,10 +14,11 @@ others had spent and held when the store last spoke.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.core.errors import Reason, Refusal
-from gateway.core.limit import Limit, Mode, amount_text
+from gateway.core.limit import PARTS, Fare, Limit, Mode, amount_text
 from gateway.limits.windows import Window
 from gateway.stores.base import Standing, Word
 
@@ -45,11 +46,15 @@ class Account:
     yields: bool = False  # And somebody else is to be helped before.
     dry: int | None = None  # So much or more was asked of everybody, and is not to be had.
     guards_money: bool = field(init=False)
+    part: Callable[[Fare], int] = field(init=False)  # How much of a fare it counts.
+    hard: bool = field(init=False)
     id: str = field(init=False)  # Names the record in the store and in the ledger.
 
     def __post_init__(self) -> None:
         """The same in every process: node, unit, span and the window's start."""
         self.guards_money = self.limit.guards_money
+        self.part = PARTS[self.limit.unit]
+        self.hard = self.limit.mode is Mode.HARD
         self.id = f"{self.node}/{self.limit.unit}/{self.limit.span}@{self.window.label}"
 
     @property
@@ -80,7 +85,7 @@ class Account:
     def refuses(self, amount: int) -> bool:
         """Whether holding this would break a hard limit. Soft and shadow limits let everything pass, and every
         limit a call that takes nothing of it, even where more is spent than was leased."""
-        return self.limit.mode is Mode.HARD and amount > max(0, self.available)
+        return self.hard and amount > 0 and amount > self.leased - self.spent - self.held
 
     def hold(self, amount: int) -> None:
         """Set an amount aside. The caller has asked `refuses` on every account first, without waiting between."""

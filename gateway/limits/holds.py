@@ -30,7 +30,7 @@ class Hold:
         """Hold this much in all, at least what is held already. Raises LimitReached, and then nothing has changed."""
         assert not self.closed, "a closed hold cannot grow"
         more = fare if self.fare is NOTHING else _beyond(self.fare, fare)
-        amounts = [more.in_unit(account.limit.unit) for account in self.accounts]
+        amounts = [account.part(more) for account in self.accounts]
         for account, amount in zip(self.accounts, amounts, strict=True):
             if account.refuses(amount):
                 raise self._refused(more, now)
@@ -40,15 +40,15 @@ class Hold:
 
     def _refused(self, more: Fare, now: float) -> LimitReached:
         """Of the limits that refuse, the one that resets last."""
-        refusing = [a for a in self.accounts if a.refuses(more.in_unit(a.limit.unit))]
+        refusing = [a for a in self.accounts if a.refuses(a.part(more))]
         last_to_reset = max(refusing, key=lambda a: a.window.end)
-        unit = last_to_reset.limit.unit
-        return LimitReached(last_to_reset.refusal(more.in_unit(unit), now, own=self.fare.in_unit(unit)))
+        part = last_to_reset.part
+        return LimitReached(last_to_reset.refusal(part(more), now, own=part(self.fare)))
 
     def lacking(self, fare: Fare) -> list[tuple[Account, int]]:
         """The accounts that refuse to hold this much in all, and what more they would have to."""
         had = self.fare
-        more = ((a, fare.in_unit(a.limit.unit) - had.in_unit(a.limit.unit)) for a in self.accounts)
+        more = ((a, a.part(fare) - a.part(had)) for a in self.accounts)
         return [(account, amount) for account, amount in more if account.refuses(amount)]
 
     def settle(self, actual: Fare) -> Charges:
@@ -57,16 +57,15 @@ class Hold:
         self.closed = True
         charges = []
         for account in self.accounts:
-            unit = account.limit.unit
-            spent = actual.in_unit(unit)
-            account.settle(self.fare.in_unit(unit), spent)
+            spent = account.part(actual)
+            account.settle(account.part(self.fare), spent)
             if spent:
                 charges.append((account.id, spent))
         return tuple(charges)
 
     def charges_for(self, fare: Fare) -> Charges:
         """What would be booked if the call cost this fare: for whoever must settle it without us."""
-        spent = [(a.id, fare.in_unit(a.limit.unit)) for a in self.accounts if a.limit.unit is not Unit.CONCURRENT]
+        spent = [(a.id, a.part(fare)) for a in self.accounts if a.limit.unit is not Unit.CONCURRENT]
         return tuple([charge for charge in spent if charge[1]])
 
     def void(self) -> None:

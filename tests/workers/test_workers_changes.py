@@ -13,7 +13,7 @@ LIMITS = "limits:\n  - {node: all, amount: 30 requests, window: lifetime}\n"
 LEFT_BY_AN_EARLIER_VERSION = """
 CREATE TABLE old AS SELECT account, sum(spent) AS spent FROM balances GROUP BY account;
 DROP TABLE balances;
-DROP TRIGGER entries_are_charged;
+DROP TRIGGER IF EXISTS entries_are_charged;
 CREATE TABLE balances (account TEXT PRIMARY KEY, spent INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO balances SELECT account, spent FROM old;
 DROP TABLE old;
