@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test check lint types contracts bench-first-run bench-overhead clean
+.PHONY: help run test check lint types contracts bench-first-run bench-overhead bench-guard clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -31,9 +31,13 @@ contracts: $(VENV)/.dev ## which part may import which
 bench-first-run: ## seconds and megabytes from nothing to the first answer, into build/bench/first-run.json
 	$(PYTHON) benchmarks/first_run.py
 
-bench-overhead: $(VENV)/.dev ## CPU per small call beside a plain proxy, into build/bench/overhead.json
+bench-overhead: $(VENV)/.dev ## CPU, latency and memory beside peers, into build/bench/overhead.json and docs/overhead.svg
 	@scripts/setup-benchmarks.sh
 	$(BIN)/python benchmarks/overhead/run.py $(BENCH)
+
+bench-guard: $(VENV)/.dev ## fail if a small call costs twice what it did, against nginx in the same run
+	@scripts/setup-benchmarks.sh
+	$(BIN)/python benchmarks/overhead/run.py --guard
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Fareway needs Python 3.11 or newer"; exit 1; }

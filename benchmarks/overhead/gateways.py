@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from process import GATEWAY_CORE, Program, size_mb
+from process import GATEWAY_CORE, Program, free_port, size_mb
 
 ROOT = Path(__file__).parents[2]
 PEERS = ROOT / "build" / "peers"
@@ -116,7 +116,8 @@ def router(program: str, *first: str) -> Callable[[Path, int, int], list[str]]:
 
     def command(folder: Path, port: int, upstream: int) -> list[str]:
         where = ["--host", "127.0.0.1", "--port", str(port), "--worker-urls", f"http://127.0.0.1:{upstream}"]
-        return [str(folder / "bin" / program), *first, *where, "--policy", "round_robin", "--log-level", "error"]
+        quiet = ["--policy", "round_robin", "--log-level", "error", "--prometheus-port", str(free_port())]
+        return [str(folder / "bin" / program), *first, *where, *quiet]
 
     return command
 

@@ -27,10 +27,11 @@ from workloads import CHUNK_EVERY_S, WORKLOADS
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
-from record import record
+from record import record  # noqa: E402 - it lies one folder up
 
 START_S_MAX = 90
 SLOW_EVERY_S = 5.0  # Chunks of the streams that are only held open.
+GUARD = 30.0  # Times nginx, in one run: about twice of what it is, so that a doubling is noticed and noise is not.
 ONCE = ("latency", "open_streams", "two_workers")
 
 
@@ -172,6 +173,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=0)
     parser.add_argument("--only", type=lambda text: text.split(","), default=names, help=f"of {','.join(names)}")
     parser.add_argument("--workload", type=lambda text: text.split(","), default=kinds, help=f"of {','.join(kinds)}")
+    parser.add_argument("--guard", action="store_true", help="fail if a small chat costs far more than it did")
     parser.add_argument("--first-run", action="store_true", help="CPU of a call and memory into first-run.json only")
     found = parser.parse_args()
     found.rounds = found.rounds or (1 if found.quick else 5)
@@ -180,8 +182,9 @@ def options() -> argparse.Namespace:
 
 def main() -> None:
     asked = options()
-    if asked.first_run:
-        asked.only, asked.workload = ["fareway"], ["small_chat"]
+    if asked.first_run or asked.guard:
+        asked.only, asked.workload = ["nginx", "fareway"], ["small_chat"]
+        asked.rounds = 3
     bench = Bench(asked)
     figures = bench.run()
     if asked.first_run:
@@ -189,6 +192,10 @@ def main() -> None:
         record("first-run", "make bench-first-run", {"chat_cpu_us": seen["cpu_us"], "rss_mb": seen["rss_mb"]})
         return
     figures["bars"] = bars(figures)
+    if asked.guard:
+        ratio = figures["bars"]["small_chat_to_nginx"]["value"]
+        print(f"a small chat costs {ratio} times what nginx needs to forward it; alarm above {GUARD}")
+        sys.exit(ratio > GUARD)
     print(table(figures))
     if asked.only == [g.name for g in GATEWAYS] and not asked.quick:
         record("overhead", "make bench-overhead", figures)

@@ -24,28 +24,7 @@ def _compact(value: object) -> bytes:
 def _long_conversation() -> list[dict[str, str]]:
     """About 75,000 tokens, 312 KB: what a coding agent sends each turn. The same in every run."""
     dice = random.Random(1)
-    words = [
-        "def",
-        "return",
-        "self",
-        "import",
-        "class",
-        "the",
-        "of",
-        "and",
-        '"key":',
-        "None",
-        "range(10)",
-        "error",
-        "=",
-        "(x,",
-        "y)",
-        "{}",
-        "[]",
-        "value",
-        "for",
-        "in",
-    ]
+    words = "def return self import class the of and 'key': None range(10) error = (x, y) {} [] value for in".split()  # noqa: SIM905 - a text
     text = [" ".join(dice.choice(words) for _ in range(2_900)) for _ in range(24)]
     return [{"role": "user" if n % 2 else "assistant", "content": one} for n, one in enumerate(text)]
 

@@ -145,9 +145,17 @@ class Exchange:
 
     async def write(self, chunk: bytes) -> None:
         """See `Client.write`."""
-        if not chunk or self.method == "HEAD":
-            return
-        self._line.send(b"%x\r\n%b\r\n" % (len(chunk), chunk) if self._chunked else chunk)
+        if not self.offer(chunk):
+            await self._line.drained()
+
+    def offer(self, chunk: bytes) -> bool:
+        """See `Client.offer`."""
+        if chunk and self.method != "HEAD":
+            self._line.send(b"%x\r\n%b\r\n" % (len(chunk), chunk) if self._chunked else chunk)
+        return not self._line.full
+
+    async def keep_up(self) -> None:
+        """See `Client.keep_up`."""
         if self._line.full:
             await self._line.drained()
 

@@ -46,6 +46,14 @@ class Client(Protocol):
         """Send a piece of it, waiting while the caller reads slowly."""
         ...
 
+    def offer(self, chunk: bytes) -> bool:
+        """The same without waiting. Whether the caller keeps up: else `keep_up` is to be waited for."""
+        ...
+
+    async def keep_up(self) -> None:
+        """Wait until the caller has read most of what was sent."""
+        ...
+
     async def finish(self) -> None:
         """End it."""
         ...

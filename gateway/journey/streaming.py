@@ -53,18 +53,27 @@ async def _pump(passage: Passage, watch: StreamWatch) -> GatewayError | None:
 
 
 async def _carry(passage: Passage, watch: StreamWatch, growth: Growth) -> GatewayError | None:
-    began = passage.monotonic()
+    began, last = passage.monotonic(), b""
     await passage.client.start(passage.answer.status, passage.headers(passage.booking.draft, passage.answer, began))
-    while chunk := await passage.answer.next_chunk():
+
+    def carry(chunk: bytes) -> bool:
+        """Pass it on in the turn in which it came, unless there is something to wait for first."""
+        nonlocal last
         if passage.first_token_ms is None:
             passage.first_token_ms = round((passage.monotonic() - began) * 1000)
         if passage.flight is not None:
             passage.flight.add(chunk)
         out = watch.feed(chunk)
+        if watch.done and passage.booking.entry is None:
+            last = out
+            return False
+        return passage.client.offer(out) and not growth.due
+
+    while await passage.answer.each(carry):
         if watch.done and passage.booking.entry is None:  # Settled before the caller sees the end.
             await _settle(passage, watch, Outcome.OK)
-        if out:
-            await passage.client.write(out)
+            passage.client.offer(last)
+        await passage.client.keep_up()
         if growth.due and (refused := await growth.refusal()) is not None:
             return refused
     return None

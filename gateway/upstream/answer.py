@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
@@ -59,8 +59,10 @@ class Answer:
         "_parts",
         "_patience",
         "_paused",
+        "_raised",
         "_since",
         "_source",
+        "_take",
         "_unread",
         "_waiter",
         "_waiting_since",
@@ -80,6 +82,8 @@ class Answer:
         self._failure: Lost | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._waiting_since = 0.0
+        self._take: Callable[[bytes], bool] | None = None  # Gets what comes in the turn in which it comes,
+        self._raised: BaseException | None = None  # and may not raise there.
         self.status = 0  # Until the head is here.
         self.headers: Mapping[str, str] = {}  # Names in lower case.
 
@@ -116,6 +120,32 @@ class Answer:
             if self._complete:
                 return b""
             await self._more()
+        return self._taken()
+
+    async def each(self, take: Callable[[bytes], bool]) -> bool:
+        """Hand over what arrives in the very turn of the event loop in which it does, until `take` says no by False.
+
+        True then; False at the end of the body. Raises what `take` raises, and as `next_chunk` does.
+        """
+        while True:
+            if not self._parts:
+                if self._failure is not None:
+                    raise self._failure
+                if self._complete:
+                    return False
+                self._take = take
+                try:
+                    await self._more()
+                finally:
+                    stopped, self._take = self._take is None, None
+                if self._raised is not None:
+                    raise self._raised
+                if stopped:
+                    return True
+            elif not take(self._taken()):
+                return True
+
+    def _taken(self) -> bytes:
         parts, self._parts, self._unread = self._parts, [], 0
         self._unpause()
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -156,9 +186,23 @@ class Answer:
         """More of the body is here."""
         self._parts.append(part)
         self._unread += len(part)
-        if self._unread > UNREAD_BYTES_MAX and not self._paused:
-            self._paused = True
-            self._source.pause()
+
+    def flush(self) -> None:
+        """All that came at once has been fed."""
+        take = self._take
+        if take is None or not self._parts:
+            if self._unread > UNREAD_BYTES_MAX and not self._paused:
+                self._paused = True
+                self._source.pause()
+            self._wake()
+            return
+        self._waiting_since = self._loop.time()
+        try:
+            if take(self._taken()):
+                return
+        except BaseException as error:  # noqa: BLE001 - for whoever waits
+            self._raised = error
+        self._take = None
         self._wake()
 
     def end(self) -> None:

@@ -133,6 +133,8 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):  # Nobody asked for an upgrade.
             self._surplus = True
+        if not self._barren:
+            answer.flush()
         if self._complete:
             self._finish(answer)
         elif self._surplus or self._barren > HEAD_BYTES_MAX:
