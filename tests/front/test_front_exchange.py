@@ -124,7 +124,7 @@ statuses = st.sampled_from([200, 201, 204, 206, 304, 400, 404, 413, 429, 500, 50
 parts = st.lists(st.binary(max_size=300) | st.just(b"x" * 70_000) | st.just(b"HTTP/1.1 200 OK\r\n\r\n"), max_size=4)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     status=statuses,
     headers=headers,
