@@ -20,6 +20,7 @@ from gateway.front.listener import Listener
 
 Handle = Callable[[Exchange], Awaitable[None]]
 PATIENCE_S = 20
+STILL = 12  # Rounds of the event loop in which nothing happened.
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST /a HTTP/1.1\r\nHost: x\r\n"
 LAST = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -108,14 +109,12 @@ class Caller:
 
     async def settle(self):
         """Until nothing moves any more, as far as it needs no time."""
-        for _ in range(3):
-            for _ in range(3 + 3 * len(self.begun)):
-                await asyncio.sleep(0)
-            self._deliver()
-        while self._coming and self.transport.reading and not self.lost:
+        before, still = None, 0
+        while still < STILL:
             await asyncio.sleep(0)
             self._deliver()
-        await asyncio.sleep(0)
+            now = (len(self.begun), len(self.whole), len(self.transport.sent), len(self._coming), len(self.lost))
+            before, still = now, still + 1 if now == before else 0
 
     def _deliver(self):
         while self._coming and self.transport.reading and not self.transport.closed:
