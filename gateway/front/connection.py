@@ -30,6 +30,9 @@ at once would reset the connection under it."""
 WRITE_BYTES_MAX = 64 << 10
 """What may wait to be read by a caller before we wait for it."""
 
+WAITING_MAX = 100
+"""How many requests may wait for their turn. One segment from the network may hold ten thousand."""
+
 Handle = Callable[[Exchange], Awaitable[None]]
 
 log = logging.getLogger("fareway.front")
@@ -74,15 +77,19 @@ class Connection(asyncio.Protocol):
 
     async def drained(self) -> None:
         """See `Line.drained`."""
-        self._drained = self._loop.create_future()
+        self._drained = drained = self._loop.create_future()
+        unsent = inf
         try:
-            async with asyncio.timeout(WRITE_S_MAX):
-                await self._drained
-        except TimeoutError:
-            self.abort()
-            raise ConnectionResetError("the caller does not read") from None
+            while self._transport is not None and not drained.done():
+                if (left := self._transport.get_write_buffer_size()) >= unsent:
+                    self.abort()
+                    raise ConnectionResetError("the caller does not read")
+                unsent = left
+                await asyncio.wait([drained], timeout=WRITE_S_MAX)
         finally:
             self._drained = None
+        if self._transport is None:
+            raise ConnectionResetError("the caller has left")
 
     # What the listener does with it.
 
@@ -141,7 +148,7 @@ class Connection(asyncio.Protocol):
         del exc
         self.closed, self._transport, self.deadline = True, None, inf
         if self._drained is not None and not self._drained.done():
-            self._drained.set_exception(ConnectionResetError("the caller has left"))
+            self._drained.set_result(None)
         if self._framing.receiving is not None:
             self._framing.receiving.fail(ConnectionResetError("the caller has left"))
         self._waiting.clear()
@@ -158,8 +165,10 @@ class Connection(asyncio.Protocol):
             exchange.keep_alive = False
         if self._answering is None:
             self._answer(exchange)
-        else:
+        elif len(self._waiting) < WAITING_MAX:
             self._waiting.append(exchange)
+        else:
+            raise NotHttp
 
     def _answer(self, exchange: Exchange) -> None:
         self._answering, self.deadline = exchange, inf
@@ -178,7 +187,7 @@ class Connection(asyncio.Protocol):
             if exchange.begun or self.closed:
                 self.abort()
             else:
-                self._say(500, GatewayError("Something went wrong in the gateway."))
+                self._say(exchange, 500, GatewayError("Something went wrong in the gateway."))
         finally:
             self._answered(exchange)
 
@@ -186,7 +195,10 @@ class Connection(asyncio.Protocol):
         """On to the next, or to the end."""
         self._answering = self.task = None
         transport = self._transport
-        if transport is None or transport.is_closing():
+        if transport is None:
+            return
+        self.deadline = self._loop.time() + WRITE_S_MAX  # For what is still to be read before it closes.
+        if transport.is_closing():
             return
         if not exchange.ended:
             transport.abort()
@@ -214,22 +226,24 @@ class Connection(asyncio.Protocol):
             self._framing.receiving.fail(BadRequest(_NOT_HTTP))
             self._framing.receiving = None
         elif self._answering is None:
-            self._say(400, BadRequest(_NOT_HTTP))
+            self._say(Exchange(self, "", "", {}, http11=True, keep_alive=False), 400, BadRequest(_NOT_HTTP))
             self._linger()
 
-    def _say(self, status: int, error: GatewayError) -> None:
+    def _say(self, exchange: Exchange, status: int, error: GatewayError) -> None:
         """A last word, as JSON."""
+        exchange.keep_alive = False
         with suppress(ConnectionResetError):
-            exchange = Exchange(self, "", "", {}, http11=True, keep_alive=False)
             exchange.say(status, {"Content-Type": "application/json"}, error_body(error, ""))
 
     def _linger(self) -> None:
         """Say that this is the end, and wait for the caller to see it."""
-        self._lingering, self.deadline = True, self._loop.time() + LINGER_S
+        self._lingering, transport = True, self._transport
         self._waiting.clear()
         self._resume()
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write_eof()
+        if transport is not None and not transport.is_closing():
+            self.deadline = self._loop.time() + (WRITE_S_MAX if transport.get_write_buffer_size() else LINGER_S)
+            with suppress(OSError):  # asyncio's own raises where the caller has just reset it.
+                transport.write_eof()
 
 
-_NOT_HTTP = "The request is not valid HTTP, or its headers are too large."
+_NOT_HTTP = "The request is not valid HTTP, its headers are too large, or too many requests came at once."

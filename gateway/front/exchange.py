@@ -38,6 +38,7 @@ class Exchange:
     """See the module. Implements `gateway.journey.passage.Client` for the answer."""
 
     __slots__ = (
+        "_bodiless",
         "_chunked",
         "_failure",
         "_line",
@@ -68,6 +69,7 @@ class Exchange:
         self.begun = False  # The answer is.
         self.ended = False  # The answer is.
         self.leaving_cancels = False  # Whether the caller's leaving ends the task that answers.
+        self._bodiless = method == "HEAD"  # The answer is.
         self._chunked = False
         self._parts: list[bytes] = []
         self._size = 0
@@ -106,9 +108,9 @@ class Exchange:
                 self._waiter = None
 
     def feed(self, part: bytes) -> None:
-        """Some of the body came. What comes after the answer is thrown away."""
+        """Some of the body came. What comes once the answer has begun is thrown away."""
         self._size += len(part)
-        if not self.ended:
+        if not self.begun:
             self._parts.append(part)
         self._wake()
 
@@ -137,7 +139,8 @@ class Exchange:
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         """See `Client.start`."""
-        self._chunked = self.http11
+        self._bodiless = self._bodiless or status in _BODILESS
+        self._chunked = self.http11 and not self._bodiless
         self.keep_alive = self.keep_alive and self.http11
         framing = "Transfer-Encoding: chunked\r\n" if self._chunked else ""
         self.begun = True
@@ -150,7 +153,7 @@ class Exchange:
 
     def offer(self, chunk: bytes) -> bool:
         """See `Client.offer`."""
-        if chunk and self.method != "HEAD":
+        if chunk and not self._bodiless:
             self._line.send(b"%x\r\n%b\r\n" % (len(chunk), chunk) if self._chunked else chunk)
         return not self._line.full
 
@@ -162,7 +165,7 @@ class Exchange:
     async def finish(self) -> None:
         """See `Client.finish`."""
         self.ended = True
-        if self._chunked and self.method != "HEAD":
+        if self._chunked:
             self._line.send(b"0\r\n\r\n")
         if self._line.full:
             await self._line.drained()

@@ -7,10 +7,11 @@ from collections.abc import Callable
 import httptools
 
 from gateway.front.exchange import Exchange, Line
-from gateway.front.head import FIELD_BYTES_MAX, FIELDS_MAX, NotHttp, request_fields, request_path
+from gateway.front.head import FIELD_BYTES_MAX, FIELDS_MAX, NotHttp, check_framing, request_fields, request_path
 
 HEAD_BYTES_MAX = 64 << 10
-"""Of a request before its body; one segment from the network may come on top."""
+"""Of a request before its body, and of what stands between or behind the pieces of one: sizes, their extensions,
+trailers. One segment from the network may come on top."""
 
 
 class Framing:
@@ -22,25 +23,24 @@ class Framing:
         self._parser = httptools.HttpRequestParser(self)
         self._url = b""
         self._fields: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0  # Of the head that is coming in, at least.
+        self._head_bytes = 0  # Of the head or the trailers that are coming in, at least.
         self._declining = False  # The head that came last offers another protocol.
         self.receiving: Exchange | None = None  # Whose body is coming in.
 
     @property
     def amid(self) -> bool:
-        """Whether some of a head is here, and not all."""
+        """Between two requests: whether some of a head is here, and not all."""
         return self._head_bytes > 0
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         """What came. Raises NotHttp: then nothing that follows means anything."""
-        if self.receiving is None:
-            self._head_bytes += len(data)
+        self._head_bytes += len(data)
         while True:
             try:
                 self._parser.feed_data(data)
             except httptools.HttpParserUpgrade as offer:
                 self._decline()
-                data = data[offer.args[0] :]
+                data = memoryview(data)[offer.args[0] :]
             except httptools.HttpParserError:
                 raise NotHttp from None
             else:
@@ -83,30 +83,32 @@ class Framing:
             self._declining = False
             return
         parser, fields = self._parser, request_fields(self._fields)
-        http11 = parser.get_http_version() != "1.0"
-        method = parser.get_method().decode("latin-1")
-        if (http11 and "host" not in fields) or method == "CONNECT":
+        version, method = parser.get_http_version(), parser.get_method().decode("latin-1")
+        check_framing(version, fields)
+        if method == "CONNECT":
             raise NotHttp
         exchange = Exchange(
             self._line,
             method,
             request_path(self._url),
             fields,
-            http11=http11,
+            http11=version == "1.1",
             keep_alive=parser.should_keep_alive(),
         )
-        self._head_bytes = 0
+        self._head_bytes, self._url, self._fields = 0, b"", []
         self._declining = parser.should_upgrade()
         self.receiving = exchange
         self._begun(exchange)
 
     def on_body(self, part: bytes) -> None:
         """Some of the body."""
+        self._head_bytes = 0
         if self.receiving is not None:
             self.receiving.feed(part)
 
     def on_message_complete(self) -> None:
         """The request is whole, unless it is one with an offer, which llhttp takes for its end."""
         if self.receiving is not None and not self._declining:
+            self._head_bytes = 0
             self.receiving.end()
             self.receiving = None

@@ -11,6 +11,9 @@ FIELDS_MAX = 128
 FIELD_BYTES_MAX = 16_384
 """Of one line; common servers allow 8 to 16 KiB."""
 
+LENGTH_DIGITS_MAX = 20
+"""Of a Content-Length: llhttp lets any number of zeros stand before it, which no `int` would read."""
+
 ONCE = frozenset({"host", "content-length", "authorization", "x-api-key", "api-key", "x-goog-api-key", "content-type"})
 """Fields of which a request may have one: whoever stands between may have looked at the other."""
 
@@ -26,7 +29,7 @@ def request_fields(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
     fields: dict[str, str] = {}
     for field, value in raw:
         name = field.decode("latin-1").lower()
-        text = value.decode("utf-8", "surrogateescape")
+        text = value.rstrip(b" \t").decode("utf-8", "surrogateescape")  # llhttp trims only what stands before.
         if name in fields:
             if name in ONCE:
                 raise NotHttp
@@ -37,26 +40,39 @@ def request_fields(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
 
 def request_path(target: bytes) -> str:
     """The path of a request's target, without the query. Raises NotHttp."""
-    if target[:1] != b"/":
-        scheme, _, rest = target.partition(b"://")
+    path = target.partition(b"?")[0]
+    if path[:1] != b"/":
+        scheme, _, rest = path.partition(b"://")
         if scheme.lower() not in (b"http", b"https"):
             raise NotHttp
-        target = b"/" + rest.partition(b"/")[2]
-    return target.partition(b"?")[0].decode("latin-1")
+        path = b"/" + rest.partition(b"/")[2]
+    return path.decode("latin-1")
+
+
+def check_framing(version: str, fields: Mapping[str, str]) -> None:
+    """What others may read in another way than llhttp does (RFC 9112, sections 2.3, 3.2 and 6). Raises NotHttp."""
+    if version == "1.1":
+        coding = fields.get("transfer-encoding", "chunked")
+        if "host" not in fields or not coding.isascii() or coding.lower() != "chunked":
+            raise NotHttp
+    elif version != "1.0" or "transfer-encoding" in fields:
+        raise NotHttp
+    if len(fields.get("content-length", "")) > LENGTH_DIGITS_MAX:
+        raise NotHttp
 
 
 def answer_head(status: int, headers: Mapping[str, str], framing: str) -> bytes:
     """The head of an answer. `framing`: lines on length and connection, each with its end."""
     fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
     if fields.count("\r") != len(headers) or fields.count("\n") != len(headers) or "\0" in fields:
-        fields = "".join([f"{name}: {_one_line(value)}\r\n" for name, value in headers.items()])
+        fields = "".join([f"{_one_line(f'{name}: {value}')}\r\n" for name, value in headers.items()])
     line = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\nDate: "
     return f"{line}{_date()}\r\n{fields}{framing}\r\n".encode("utf-8", "surrogateescape")
 
 
-def _one_line(value: str) -> str:
+def _one_line(field: str) -> str:
     """A provider's header that would break ours."""
-    return "".join(" " if c in "\r\n\0" else c for c in value)
+    return "".join(" " if c in "\r\n\0" else c for c in field)
 
 
 _now = 0

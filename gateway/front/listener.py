@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from gateway.front.connection import Connection, Handle
 
@@ -19,6 +20,7 @@ class Listener:
         self._handle = handle
         self._header_timeout_s = header_timeout_s
         self._connections: set[Connection] = set()
+        self._emptied = asyncio.Event()  # The last connection has gone.
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -34,17 +36,16 @@ class Listener:
     def connection(self) -> Connection:
         """For a connection that was taken."""
         loop = asyncio.get_running_loop()
-        lost = self._connections.discard
-        made = Connection(loop, self._handle, header_timeout_s=self._header_timeout_s, lost=lost)
+        made = Connection(loop, self._handle, header_timeout_s=self._header_timeout_s, lost=self._lost)
         self._connections.add(made)
         return made
 
     async def close(self, drain_s: float) -> None:
-        """Take no more, let what is under way end within that time, and break off the rest."""
+        """Take no more, let what is under way end and be read within that time, and break off the rest."""
+        until = asyncio.get_running_loop().time() + drain_s
         if self._server is not None:
             self._server.close()
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        self._emptied.clear()
         for connection in list(self._connections):
             connection.leave()
         tasks = [c.task for c in self._connections if c.task is not None]
@@ -54,8 +55,19 @@ class Listener:
                 task.cancel()
             if late:
                 await asyncio.wait(late, timeout=CANCELLED_S_MAX)
+        if self._connections:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    await self._emptied.wait()
         for connection in list(self._connections):
             connection.abort()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+
+    def _lost(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        if not self._connections:
+            self._emptied.set()
 
     def _sweep(self) -> None:
         now = self._loop.time()
