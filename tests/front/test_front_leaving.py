@@ -134,9 +134,10 @@ def test_half_a_head_and_away(gate):
 
 
 def test_a_crowd_that_leaves_at_every_moment(gate):
-    """Whenever it happens: nothing stays in flight or held, and no call is in one book only."""
+    """Whenever it happens: nothing stays in flight or held, and no call is in one book only. The provider makes few
+    enough tokens a second that what is kept back for those on their way is enough even on a busy machine."""
     bills, entries = len(gate.bill()), len(gate.entries())
-    whole = post(call("tokens=50 tps=500 ttft=20", stream=True), gate.bearer())
+    whole = post(call("tokens=30 tps=100 ttft=20", stream=True), gate.bearer())
     socks = [gate.connect() for _ in range(60)]
     for number, sock in enumerate(socks):
         send(sock, whole)
