@@ -36,6 +36,7 @@ class Running:
     port: int
     upstream: int
     startup_s: float = 0.0
+    idle_mb: float = 0.0
     keys: dict[str, str] = field(default_factory=dict)
 
     def headers(self, workload: Workload = WORKLOADS[0]) -> dict[str, str]:

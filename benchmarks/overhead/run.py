@@ -93,6 +93,7 @@ class Bench:
             self.skipped[gateway.name] = f"does not answer: {program.said[-300:]!r}"
             return None
         one.startup_s = one.startup_s or began
+        one.idle_mb = program.memory_mb()
         program.pause()
         return one
 
@@ -160,6 +161,7 @@ class Bench:
         }
         return medians | {
             "startup_s": {one.gateway.name: round(one.startup_s, 2) for one in self.running},
+            "rss_idle_mb": {one.gateway.name: round(one.idle_mb, 1) for one in self.running},
             "install_mb": {one.gateway.name: one.gateway.install_mb for one in self.running if one.gateway.weighs},
             "off": {one.gateway.name: one.gateway.off for one in self.running},
             "skipped": self.skipped,
@@ -189,7 +191,11 @@ def main() -> None:
     figures = bench.run()
     if asked.first_run:
         seen = figures["small_chat"]["fareway"]
-        record("first-run", "make bench-first-run", {"chat_cpu_us": seen["cpu_us"], "rss_mb": seen["rss_mb"]})
+        record(
+            "first-run",
+            "make bench-first-run",
+            {"chat_cpu_us": seen["cpu_us"], "rss_idle_mb": figures["rss_idle_mb"]["fareway"]},
+        )
         return
     figures["bars"] = bars(figures)
     if asked.guard:

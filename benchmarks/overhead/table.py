@@ -23,10 +23,10 @@ COLUMNS = (
 
 def table(figures: dict[str, Any]) -> str:
     names = list(figures["startup_s"])
-    rows = [["", *(title for _, _, title in COLUMNS), "start s", "size MB"]]
+    rows = [["", *(title for _, _, title in COLUMNS), "idle MB", "start s", "size MB"]]
     for name in names:
         cells = [figures.get(workload, {}).get(name, {}).get(figure) for workload, figure, _ in COLUMNS]
-        cells += [figures["startup_s"][name], figures["install_mb"].get(name)]
+        cells += [figures["rss_idle_mb"][name], figures["startup_s"][name], figures["install_mb"].get(name)]
         rows.append([name, *("" if cell is None else f"{cell:,.4g}" for cell in cells)])
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
