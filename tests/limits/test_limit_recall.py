@@ -6,11 +6,11 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from virtual import VirtualLoop
 
 from gateway.core.caller import Caller
 from gateway.core.errors import LimitReached, Unavailable
 from gateway.core.limit import Fare, Limit, Mode, Span, Unit
-from gateway.limits import recall as recalls
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
 from gateway.stores.base import Standing
@@ -81,17 +81,11 @@ class Replica:
         self.booked += actual
 
 
-@pytest.fixture(autouse=True)
-def hasty(monkeypatch):
-    monkeypatch.setattr(recalls, "WAIT_S_MAX", 0.05)
-    monkeypatch.setattr(recalls, "ASK_AGAIN_S", 0.002)
-
-
 async def sync_often(*replicas):
     while True:
         for replica in replicas:
             await replica.leases.sync(NOW)
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0.01)
 
 
 async def with_syncs(replicas, work):
@@ -302,8 +296,7 @@ class Replicas(RuleBasedStateMachine):
 
     @initialize(limit=st.integers(1, 200))
     def start(self, limit):
-        recalls.WAIT_S_MAX, recalls.ASK_AGAIN_S = 0.004, 0.0005
-        self.loop = asyncio.new_event_loop()
+        self.loop = VirtualLoop()
         self.limit, self.store = limit, Counting()
         self.replicas = {name: Replica(self.store, name, usd(limit)) for name in "abc"}
         self.open = {name: [] for name in "abc"}
@@ -390,7 +383,6 @@ class Replicas(RuleBasedStateMachine):
         for _ in range(2):
             for replica in self.replicas.values():
                 self.do(replica.leases.sync(NOW))
-        recalls.WAIT_S_MAX = 0.3
         free = self.limit - self.used
         for replica in self.replicas.values():
             if free:
