@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import msgspec
 
-from gateway.assembly import catalog, journal_of, replica_name, router, with_simulator
+from gateway.assembly import catalog, journal_of, replica_name, router, signers, with_simulator
 from gateway.cache.exact import ExactCache
 from gateway.config.settings import Settings
 from gateway.core.entry import Entry, Outcome
@@ -152,7 +152,15 @@ class Gateway:
         tokens = Tokens()
         self._stack.callback(tokens.close)
         routing = settings.routing
-        asking = Asking(self.wire, self.health, RetryBudget(routing.retry_budget), routing.retry_rounds, self._clock)
+        retries = RetryBudget(routing.retry_budget)
+        asking = Asking(
+            self.wire,
+            self.health,
+            retries,
+            rounds=routing.retry_rounds,
+            clock=self._clock,
+            signers=signers(settings),
+        )
         cache = ExactCache(ttl_s=settings.cache.ttl_s, bytes_max=settings.cache.bytes_max)
         pipeline = Pipeline(
             tenants=self.tenants,

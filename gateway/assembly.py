@@ -14,6 +14,7 @@ from gateway.journey.routing import Router
 from gateway.plugins import load_policy
 from gateway.prices.book import PriceBook
 from gateway.upstream.health import Health
+from gateway.upstream.signing import Signer
 
 SIMULATED_TIERS = {"premium": ("sim/sim-large",), "standard": ("sim/sim-medium",), "economy": ("sim/sim-small",)}
 
@@ -38,6 +39,12 @@ def router(settings: Settings, names: Catalog, health: Health, clock: Callable[[
         auto=(load_policy(routing.auto.policy), routing.auto.params),
         fallback=routing.fallback,
     )
+
+
+def signers(settings: Settings) -> dict[str, Signer]:
+    """Who signs calls, by provider."""
+    del settings
+    return {}
 
 
 def with_simulator(settings: Settings, url: str) -> Settings:

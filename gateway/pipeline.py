@@ -19,7 +19,7 @@ from gateway.core.entry import Entry
 from gateway.core.errors import Forbidden, LimitReached
 from gateway.core.limit import Unit
 from gateway.core.money import ZERO
-from gateway.core.request import Request
+from gateway.core.request import Asked, Request
 from gateway.dialects.base import Dialect
 from gateway.journey.answered import Answered, Asker
 from gateway.journey.asking import Asking
@@ -42,7 +42,7 @@ class Call(Struct, frozen=True):
     id: str
     dialect: Dialect
     headers: Mapping[str, str]
-    body: bytes
+    asked: Asked
     arrived: float  # On the monotonic clock, in seconds.
 
 
@@ -101,14 +101,14 @@ class Pipeline:
                     await carry(passage)
 
     def _understand(self, call: Call, key: Key) -> Question:
-        facts = call.dialect.read(call.body)
+        facts = call.dialect.read(call.asked)
         if not key.may_use(facts.model):
             raise Forbidden("This key may not use that model.")
-        bound = self.router.bound(facts, len(call.body))
+        bound = self.router.bound(facts, len(call.asked.body))
         request = Request(call.id, key.id, call.dialect.name, facts, input_tokens=bound)
         travelling = for_provider(call.headers.items())
         mode = self.books.limits.chain(key.caller).hold_mode
-        return Question(request, call.dialect, call.body, travelling, mode)
+        return Question(request, call.dialect, call.asked, travelling, mode)
 
     async def _set_aside(self, booking: Booking, key: Key, question: Question) -> tuple[Question, Chosen]:
         """Decide and hold. If that is refused by the rough bound, count exactly and decide once more."""
@@ -117,7 +117,7 @@ class Pipeline:
         except LimitReached as refused:
             if not await self._may_fit_if_counted(refused.refusal.unit, key, question):
                 raise
-        countable = question.dialect.countable(question.body)
+        countable = question.dialect.countable(question.asked)
         exact = max([await self.tokens.count(countable, m) for m in self.router.models(question.request.facts.model)])
         request = replace(question.request, input_tokens=min(exact, question.request.input_tokens), input_exact=True)
         question = replace(question, request=request)
@@ -131,13 +131,13 @@ class Pipeline:
         if unit == Unit.TOKENS or left is None:
             return True
         nothing_in = replace(question, request=replace(question.request, input_tokens=0))
-        options = self.router.options(nothing_in.request, len(question.body))
+        options = self.router.options(nothing_in.request, len(question.asked.body))
         return any(nothing_in.fare(option)[1].known <= left for option in options)
 
     async def _decide_and_hold(self, booking: Booking, key: Key, question: Question) -> Chosen:
         limits = self.books.limits
         remaining = await limits.remaining(key.caller)
-        options = self.router.options(question.request, len(question.body))
+        options = self.router.options(question.request, len(question.asked.body))
         needs_price = self.refuse_unpriced and limits.chain(key.caller).guards_money
         chosen = self.router.choose(question.request, options, remaining, needs_price=needs_price)
         first = chosen.plan[0]

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from gateway.core.entry import Entry
+from gateway.core.request import Asked
 
 ANSWER_BYTES_MAX = 4 << 20
 """A larger answer is passed on and not kept."""
@@ -27,10 +28,11 @@ class Stored:
     until: float  # Unix seconds.
 
 
-def fingerprint(key_id: str, dialect: str, body: bytes) -> bytes:
+def fingerprint(key_id: str, dialect: str, asked: Asked) -> bytes:
     """Names one question of one key. Lengths are part of it, so that no two can run together."""
     digest = hashlib.sha256()
-    for part in (key_id.encode(), dialect.encode(), body):
+    named = (key_id, dialect, asked.model, asked.verb, asked.query, asked.content_type, asked.betas)
+    for part in (*(name.encode() for name in named), asked.body):
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.digest()

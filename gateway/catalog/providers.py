@@ -6,41 +6,82 @@ comments' words where a recording or a published list shows them (see docs/provi
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import resources
+
+import msgspec
 
 from gateway.core.route import TIERS
 from gateway.dialects.base import Quirk
 
-OPENAI_DIALECTS = frozenset({"openai-chat", "openai-embeddings"})
+OPENAI_DIALECTS = frozenset({"openai-chat", "openai-completions", "openai-embeddings"})
+"""What a provider that nobody knows is taken to speak."""
 
 
 @dataclass(frozen=True, slots=True)
+class Native:
+    """Where a provider speaks some dialects that it does not speak at its ordinary address."""
+
+    base_url: str
+    dialects: frozenset[str]
+    auth: str = "bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where to send calls, and what shows that they are ours."""
+
+    base_url: str
+    headers: Mapping[str, str] = field(repr=False)
+    signed: str = ""  # Who signs each call: "sigv4" or "google"; empty where the headers say all.
+
+
+SIGNED = frozenset({"sigv4", "google"})
+"""Kinds of `auth` that need more than a key."""
+
+
+@dataclass(frozen=True)
 class Provider:
     """One place that answers calls."""
 
     name: str  # As in "openai/gpt-4o".
-    base_url: str
+    base_url: str  # May hold {region} and {project}.
     key: str = field(default="", repr=False)
     key_env: str = ""  # Found there, the provider is enabled without any configuration.
-    auth: str = "bearer"  # Or the name of the header that carries the bare key.
+    auth: str = "bearer"  # Or the name of the header that carries the bare key, or one of SIGNED.
     prices: str = ""  # The provider's name in the price book; empty for its own name.
     dialects: frozenset[str] = OPENAI_DIALECTS
     quirks: frozenset[Quirk] = frozenset()
     bills_after_abort: bool = True  # Whether it goes on charging when we hang up. Unknown is yes.
     headers: Mapping[str, str] = field(default_factory=dict)
     selfhosted: bool = False
-    own_headers: Mapping[str, str] = field(init=False, repr=False)  # Those above, and the one that shows our key.
+    region: str = ""  # Where it runs, if its address or its price depends on that.
+    project: str = ""  # Of Vertex AI.
+    native: Native | None = None
 
     @property
     def priced_as(self) -> str:
         """Its name in the price book."""
         return self.prices or self.name
 
-    def __post_init__(self) -> None:
-        """Worked out once: every call sends them."""
-        shown = {"Authorization": f"Bearer {self.key}"} if self.auth == "bearer" else {self.auth: self.key}
-        object.__setattr__(self, "own_headers", {**self.headers, **(shown if self.key else {})})
+    @cached_property
+    def access(self) -> Mapping[str, Access]:
+        """How it is asked, by dialect. Worked out once: every call asks."""
+        own = {dialect: self._access(self.base_url, self.auth) for dialect in self.dialects}
+        if self.native is not None:
+            apart = self._access(self.native.base_url, self.native.auth)
+            own |= dict.fromkeys(self.dialects & self.native.dialects, apart)
+        return own
+
+    def _access(self, base_url: str, auth: str) -> Access:
+        url = base_url.replace("{region}", self.region).replace("{project}", self.project)
+        if not self.key:
+            return Access(url, self.headers, auth if auth in SIGNED else "")
+        shown = {auth: self.key} if auth not in SIGNED | {"bearer"} else {"Authorization": f"Bearer {self.key}"}
+        return Access(url, {**self.headers, **shown})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,50 +100,11 @@ class Deployment:
         object.__setattr__(self, "name", f"{self.provider.name}/{self.model}")
 
 
-# Who stops charging when a call is aborted: OpenRouter's published list.
-KNOWN = {
-    provider.name: provider
-    for provider in (
-        Provider("openai", "https://api.openai.com/v1", key_env="OPENAI_API_KEY", bills_after_abort=False),
-        Provider("groq", "https://api.groq.com/openai/v1", key_env="GROQ_API_KEY"),
-        Provider(
-            "mistral",
-            "https://api.mistral.ai/v1",
-            key_env="MISTRAL_API_KEY",
-            quirks=frozenset({Quirk.AUDIO_BESIDE_INPUT}),
-        ),
-        Provider("deepseek", "https://api.deepseek.com/v1", key_env="DEEPSEEK_API_KEY", bills_after_abort=False),
-        Provider(
-            "xai",
-            "https://api.x.ai/v1",
-            key_env="XAI_API_KEY",
-            prices="x-ai",
-            quirks=frozenset({Quirk.REASONING_BESIDE_OUTPUT, Quirk.CHARGES_COST_TICKS}),
-            bills_after_abort=False,
-        ),
-        Provider(
-            "google",
-            "https://generativelanguage.googleapis.com/v1beta/openai",
-            key_env="GEMINI_API_KEY",
-            quirks=frozenset({Quirk.OUTPUT_IS_THE_REST}),
-        ),
-        Provider(
-            "openrouter",
-            "https://openrouter.ai/api/v1",
-            key_env="OPENROUTER_API_KEY",
-            quirks=frozenset({Quirk.CHARGES_REPORTED_COST}),
-        ),
-        Provider("together", "https://api.together.xyz/v1", key_env="TOGETHER_API_KEY", bills_after_abort=False),
-        Provider(
-            "fireworks",
-            "https://api.fireworks.ai/inference/v1",
-            key_env="FIREWORKS_API_KEY",
-            bills_after_abort=False,
-        ),
-        Provider("perplexity", "https://api.perplexity.ai", key_env="PERPLEXITY_API_KEY"),
-        Provider("cerebras", "https://api.cerebras.ai/v1", key_env="CEREBRAS_API_KEY"),
-        Provider("azure", "", key_env="AZURE_OPENAI_API_KEY", auth="api-key", bills_after_abort=False),
-        Provider("sim", "", key="sim", bills_after_abort=False),
-    )
-}
-"""Providers that need no more than a key. Azure needs its base URL as well; `sim` is the built-in simulator."""
+def _known() -> dict[str, Provider]:
+    files = sorted(resources.files("gateway.catalog").joinpath("known").iterdir(), key=lambda file: file.name)
+    read = {file.name.removesuffix(".toml"): tomllib.loads(file.read_text(encoding="utf-8")) for file in files}
+    return {name: msgspec.convert({"name": name, **found}, Provider) for name, found in read.items()}
+
+
+KNOWN = _known()
+"""Providers that need no more than a key, or less; one file each in `known/`, which says where its facts are from."""

@@ -17,10 +17,9 @@ from gateway.config.settings import Settings
 from gateway.core.errors import GatewayError
 from gateway.core.limit import HoldMode
 from gateway.core.money import Money
-from gateway.core.request import Request
+from gateway.core.request import Asked, Request
 from gateway.dialects.base import Dialect
-from gateway.dialects.openai_chat import OpenAIChat
-from gateway.dialects.openai_embeddings import OpenAIEmbeddings
+from gateway.dialects.spoken import DIALECTS
 from gateway.journey.question import Question
 from gateway.journey.routing import Chosen, Option
 from gateway.prices.bundled import price_book
@@ -62,17 +61,17 @@ async def explained(found: Settings, body: bytes) -> dict[str, Any]:
     """Everything that the pipeline would decide on. Raises the GatewayError that it would answer with."""
     found = found if found.providers else with_simulator(found, "")
     book = price_book(found.prices.overrides)
-    dialect = _dialect(body)
-    facts = dialect.read(body)
+    dialect, asked = _dialect(body), Asked(body)
+    facts = dialect.read(asked)
     health = Health(failures_max=1, open_s=0)
     way = router(found, catalog(found, lambda: book, time.time), health, time.time)
     bound, tokens = way.bound(facts, len(body)), Tokens()
-    exact = min(bound, max([await tokens.count(dialect.countable(body), model) for model in way.models(facts.model)]))
+    exact = min(bound, max([await tokens.count(dialect.countable(asked), model) for model in way.models(facts.model)]))
     tokens.close()
     request = Request("explain", "explain", dialect.name, facts, input_tokens=bound)
     options = way.options(request, len(body))
     chosen = way.choose(request, options, None, needs_price=False)
-    question = Question(request, dialect, body, {}, _hold_mode(found))
+    question = Question(request, dialect, asked, {}, _hold_mode(found))
     return {
         "model": facts.model,
         "input_tokens": exact,
@@ -99,7 +98,8 @@ def _row(option: Option, chosen: Chosen, question: Question) -> dict[str, object
 
 
 def _dialect(body: bytes) -> Dialect:
-    return OpenAIEmbeddings() if b'"input"' in body and b'"messages"' not in body else OpenAIChat()
+    embeds = b'"input"' in body and b'"messages"' not in body
+    return DIALECTS["openai-embeddings" if embeds else "openai-chat"]
 
 
 def _hold_mode(found: Settings) -> HoldMode:

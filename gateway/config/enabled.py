@@ -18,6 +18,9 @@ from gateway.config.yaml_file import KeyPath
 SIMULATOR = "sim"
 """Needs neither a key nor an address: it runs inside the gateway."""
 
+COMPATIBLE = "/openai"
+"""How Google's address ends that speaks OpenAI's dialects; without it, its own."""
+
 _SECRET_HEADERS = ("auth", "key", "token", "secret", "cookie", "password")
 _BY_REFERENCE = "must not stand in the file"
 
@@ -59,10 +62,23 @@ def _configured(name: str, section: ProviderSection, environ: Mapping[str, str],
     base = KNOWN.get(name) or Provider(name, "")
     _check_secrets(section, path, base.key_env or f"{name.upper().replace('-', '_')}_API_KEY", findings)
     changes: dict[str, Any] = section.model_dump(
-        include={"base_url", "auth", "prices", "selfhosted", "bills_after_abort", "quirks"}, exclude_none=True
+        include={
+            "base_url",
+            "auth",
+            "prices",
+            "selfhosted",
+            "bills_after_abort",
+            "quirks",
+            "dialects",
+            "region",
+            "project",
+        },
+        exclude_none=True,
     )
     key = section.key.get_secret_value() if section.key else environ.get(base.key_env, "").strip() or base.key
     headers = Headers({header: value.get_secret_value() for header, value in section.headers.items()})
+    if base.native is not None and section.base_url is not None:
+        changes["native"] = replace(base.native, base_url=section.base_url.removesuffix(COMPATIBLE))
     provider = replace(base, key=key, headers=headers, **changes)
     _check_complete(provider, section, path, findings)
     return provider

@@ -164,6 +164,21 @@ Secret = Annotated[
 ]
 HeaderValue = Annotated[SecretStr, PlainValidator(secret), WithJsonSchema({"type": "string"})]
 ModelName = Annotated[str, AfterValidator(_model)]
+DialectName = Literal[
+    "openai-chat",
+    "openai-responses",
+    "openai-completions",
+    "openai-embeddings",
+    "openai-images",
+    "openai-transcriptions",
+    "openai-speech",
+    "anthropic-messages",
+    "gemini",
+    "gemini-embeddings",
+    "bedrock-converse",
+    "bedrock-invoke",
+    "cohere-chat",
+]
 PolicyName = Annotated[str, AfterValidator(known_policy), Field(examples=["policies.cheapest", "policies.tiered"])]
 Price = Annotated[dict[str, Any], WithJsonSchema(_price_schema())]
 Window = Literal["second", "minute", "hour", "day", "week", "month", "quarter", "lifetime"]

@@ -84,6 +84,11 @@ class ProviderSection(Section):
     )
     selfhosted: bool | None = Field(default=None, description="Whether it runs on your own machines.")
     bills_after_abort: bool | None = Field(default=None, description="Whether it goes on charging when we hang up.")
+    dialects: frozenset[f.DialectName] | None = Field(
+        default=None, min_length=1, description="What it speaks; another one than the known: OpenAI's older ones."
+    )
+    region: str | None = Field(default=None, min_length=1, description="Where it runs: eu-west-1, us-central1.")
+    project: str | None = Field(default=None, min_length=1, description="The project, at Vertex AI.")
     quirks: frozenset[Quirk] | None = Field(default=None, description="How its usage departs from OpenAI's.")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -31,6 +31,7 @@ class Cost(Struct, frozen=True, gc=False):
     input: Money = Money(0)
     cache: Money = Money(0)  # Reads and writes of the provider's prompt cache.
     output: Money = Money(0)
+    fees: Money = Money(0)  # What is not charged by the token: the call itself, searches, pages, seconds.
 
     @property
     def known(self) -> Money:
@@ -40,42 +41,64 @@ class Cost(Struct, frozen=True, gc=False):
 
 UNPRICED = Cost(None, CostStatus.UNPRICED)
 
+_DOUBT = (CostStatus.REPORTED, CostStatus.EXACT, CostStatus.ESTIMATED, CostStatus.UNCERTAIN)
+"""The sum of several costs is no better known than the least known of them."""
+
+
+def total(costs: Sequence[Cost]) -> Cost:
+    """What the parts of one call cost together. One part without a price leaves the whole without one."""
+    if any(cost.total is None for cost in costs):
+        return UNPRICED
+    return Cost(
+        total=Money(sum(cost.known.picos for cost in costs)),
+        status=max((cost.status for cost in costs), key=_DOUBT.index),
+        price_id=" + ".join(dict.fromkeys(cost.price_id for cost in costs if cost.price_id)) or None,
+        input=Money(sum(cost.input.picos for cost in costs)),
+        cache=Money(sum(cost.cache.picos for cost in costs)),
+        output=Money(sum(cost.output.picos for cost in costs)),
+        fees=Money(sum(cost.fees.picos for cost in costs)),
+    )
+
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Pico-dollars per token of each class, and per request. All are set: whoever builds Rates decides
-    what a class without a published rate pays (its parent's: cached input pays input, and so on)."""
+    """Pico-dollars per token of each class, per request, and each of the extras. All classes are set: whoever builds
+    Rates decides what one without a published rate pays (its parent's: cached input pays input, and so on)."""
 
     input: int
     output: int
     cache_read: int
     cache_write: int
     cache_write_1h: int
+    cache_write_12h: int
     input_audio: int
     cache_read_audio: int
     input_image: int
+    cache_read_image: int
+    input_video: int
     output_reasoning: int
     output_audio: int
     output_image: int
     request: int = 0
+    extras: Mapping[str, int] = field(default_factory=dict)  # By the names in Extras; what is missing is not known.
     dearest_input: int = field(init=False)  # The most that one input token can cost, whatever it turns out to be.
     dearest_output: int = field(init=False)
 
     def __post_init__(self) -> None:
         """Worked out once: every call asks."""
-        inputs = (self.input, self.cache_read, self.cache_write, self.cache_write_1h)
-        more_inputs = (self.input_audio, self.cache_read_audio, self.input_image)
+        inputs = (self.input, self.cache_read, self.cache_write, self.cache_write_1h, self.cache_write_12h)
+        media = (self.input_audio, self.cache_read_audio, self.input_image, self.cache_read_image, self.input_video)
         outputs = (self.output, self.output_reasoning, self.output_audio, self.output_image)
-        object.__setattr__(self, "dearest_input", max(inputs + more_inputs))
+        object.__setattr__(self, "dearest_input", max(inputs + media))
         object.__setattr__(self, "dearest_output", max(outputs))
 
     def input_cost(self, usage: Usage) -> int:
-        """Pico-dollars for uncached input and the fee per request."""
+        """Pico-dollars for uncached input."""
         return (
-            usage.input * self.input
+            (usage.input + usage.input_tool) * self.input
             + usage.input_audio * self.input_audio
             + usage.input_image * self.input_image
-            + usage.requests * self.request
+            + usage.input_video * self.input_video
         )
 
     def cache_cost(self, usage: Usage) -> int:
@@ -84,7 +107,9 @@ class Rates:
             usage.cache_read * self.cache_read
             + usage.cache_write * self.cache_write
             + usage.cache_write_1h * self.cache_write_1h
+            + usage.cache_write_12h * self.cache_write_12h
             + usage.cache_read_audio * self.cache_read_audio
+            + usage.cache_read_image * self.cache_read_image
         )
 
     def output_cost(self, usage: Usage) -> int:
@@ -95,6 +120,15 @@ class Rates:
             + usage.output_audio * self.output_audio
             + usage.output_image * self.output_image
         )
+
+    def fees(self, usage: Usage) -> tuple[int, bool]:
+        """Pico-dollars for the call itself and what is not counted in tokens, and whether every rate is known."""
+        fee = usage.requests * self.request
+        if usage.extras is None:
+            return fee, True
+        counted = usage.extras.counted()
+        charged = sum(count * self.extras.get(name, 0) for name, count in counted.items())
+        return fee + charged, counted.keys() <= self.extras.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,38 +152,55 @@ class Schedule:
         return (self.base, *[rates for tokens, rates in self.above if input_total > tokens])
 
 
+PLACE = "geo:"
+"""How conditions begin that say where a call ran."""
+
 STANDARD_TIERS = frozenset({None, "", "default", "standard", "auto", "on_demand", "scale"})
+
+
+def conditions(*names: str) -> str:
+    """One name for several conditions that apply together, such as 'batch,geo:us'."""
+    return ",".join(sorted(name for name in names if name not in STANDARD_TIERS))
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """The price of one model at one moment: a schedule, and others for service tiers such as flex and priority."""
+    """The price of one model at one moment: a schedule, and others for service tiers such as flex and priority, and
+    for other conditions such as 'speed:fast' or 'geo:us'."""
 
     id: str
     standard: Schedule
     tiers: Mapping[str, Schedule] = field(default_factory=dict)
+    _unasked: tuple[Schedule, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """What may apply without a word in the request, worked out once: the provider's account decides on places."""
+        places = [schedule for name, schedule in self.tiers.items() if name.startswith(PLACE)]
+        object.__setattr__(self, "_unasked", (self.standard, *places))
 
     def of(self, usage: Usage, service_tier: str | None = None) -> Cost:
         """The cost of this usage at the tier that served it.
 
         A tier without a price of its own is not the standard tier: the standard rates are the best
-        guess then, and the cost says `uncertain`.
+        guess then, and the cost says `uncertain`; so it does where a fee is not known.
         """
         schedule, matched = self.standard, service_tier in STANDARD_TIERS
         if service_tier is not None and service_tier in self.tiers:
             schedule, matched = self.tiers[service_tier], True
-        rates = schedule.at(usage.input_total)
+        rates = schedule.at(usage.input_total if usage.prompt is None else usage.prompt)
         given, cached, made = rates.input_cost(usage), rates.cache_cost(usage), rates.output_cost(usage)
-        status = CostStatus.EXACT if matched else CostStatus.UNCERTAIN
+        fees, known = rates.fees(usage)
+        status = CostStatus.EXACT if matched and known else CostStatus.UNCERTAIN
         if not usage.final:
             status = CostStatus.ESTIMATED
         return Cost(
-            total=Money(given + cached + made),
+            total=Money(given + cached + made + fees),
             status=status,
             price_id=self.id,
             input=Money(given),
             cache=Money(cached),
             output=Money(made),
+            fees=Money(fees),
         )
 
     def likely(self, input_tokens: int, output_tokens: int) -> Money:
@@ -163,9 +214,9 @@ class Price:
         Without a word from the caller the account's own default may serve `priority` at OpenAI, but
         only when the project is set so; the tier asked for and the standard one are what may apply.
         """
-        schedules = [self.standard]
+        schedules = self._unasked
         if service_tier is not None and service_tier in self.tiers:
-            schedules.append(self.tiers[service_tier])
+            schedules = (*schedules, self.tiers[service_tier])
         costs = [
             rates.dearest_input * input_tokens + rates.dearest_output * output_tokens + rates.request
             for schedule in schedules

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from gateway.core.usage import Extras
+
+
+class Asked(Struct, frozen=True):
+    """A request as it came: its body, and what the path and the head say beside it."""
+
+    body: bytes
+    model: str = ""  # Where the path names it, as Gemini's and Bedrock's do.
+    verb: str = ""  # What the path asks for: "streamGenerateContent".
+    query: str = ""
+    content_type: str = "application/json"
+    betas: str = ""  # Features that a header turns on and that change the price, such as Anthropic's anthropic-beta.
+
 
 class Facts(Struct, frozen=True):
-    """What a dialect reads from a body. The body itself stays as received."""
+    """What a dialect reads from a request. The request itself stays as received."""
 
     model: str
     stream: bool = False
@@ -22,6 +35,7 @@ class Facts(Struct, frozen=True):
     prompt: str = ""  # The head of the last thing said, for difficulty rules.
     service_tier: str | None = None
     session: str | None = None  # Names a conversation, where the caller does.
+    extras: Extras | None = None  # What it is charged for by the request itself: characters to speak, images to make.
 
 
 class Request(Struct, frozen=True):

@@ -7,8 +7,28 @@ from msgspec import Struct
 from gateway.core.money import Money
 
 
+class Extras(Struct, frozen=True, omit_defaults=True):
+    """What is not counted in tokens, and often charged beside them. Most calls have none of it."""
+
+    web_searches: int = 0
+    file_searches: int = 0
+    x_searches: int = 0
+    map_searches: int = 0
+    code_sessions: int = 0
+    search_units: int = 0  # Cohere: a query with up to 100 documents to rank.
+    images: int = 0
+    pages: int = 0
+    characters: int = 0
+    audio_ms: int = 0  # Of recordings that are charged by their length.
+
+    def counted(self) -> dict[str, int]:
+        """What there is any of, by name."""
+        named = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: count for name, count in named.items() if count}
+
+
 class Usage(Struct, frozen=True, gc=False):
-    """Disjoint token counters of one call.
+    """Disjoint counters of one call.
 
     Providers disagree on what contains what (OpenAI counts cached tokens inside `prompt_tokens`,
     xAI's chat counts reasoning beside `completion_tokens`). Each dialect settles that on the way
@@ -17,7 +37,7 @@ class Usage(Struct, frozen=True, gc=False):
 
     input: int = 0  # Uncached text.
     cache_read: int = 0
-    cache_write: int = 0  # The provider's default lifetime (5 minutes at Anthropic).
+    cache_write: int = 0  # The provider's default lifetime (5 minutes at Anthropic, 30 at OpenAI).
     cache_write_1h: int = 0
     input_audio: int = 0
     cache_read_audio: int = 0
@@ -28,18 +48,28 @@ class Usage(Struct, frozen=True, gc=False):
     output_image: int = 0
     requests: int = 1  # Some providers charge a fee per call.
     final: bool = True  # False until the provider's last word, or when it never came.
+    cache_write_12h: int = 0
+    cache_read_image: int = 0
+    input_video: int = 0
+    input_tool: int = 0  # What the provider's own tools put into the prompt (Gemini's toolUsePromptTokenCount).
+    extras: Extras | None = None
+    prompt: int | None = None  # What context-size tiers look at, where that is not all input: one sampling turn.
 
     @property
     def input_total(self) -> int:
-        """Every input token, cached or not: what context-size price tiers look at."""
+        """Every input token, cached or not."""
         return (
             self.input
             + self.cache_read
             + self.cache_write
             + self.cache_write_1h
+            + self.cache_write_12h
             + self.input_audio
             + self.cache_read_audio
             + self.input_image
+            + self.cache_read_image
+            + self.input_video
+            + self.input_tool
         )
 
     @property
@@ -53,12 +83,23 @@ class Usage(Struct, frozen=True, gc=False):
         return self.input_total + self.output_total
 
 
+class Turn(Struct, frozen=True):
+    """A part of a call that is priced on its own: one sampling turn, at the model that it ran on."""
+
+    usage: Usage
+    model: str | None = None  # None: the call's own.
+    doubtful: bool = False  # Whether it is charged at all is not known.
+
+
 class Report(Struct, frozen=True):
-    """What a provider's answer says about itself."""
+    """What a provider's answer says about itself, as far as it has come."""
 
     usage: Usage | None = None
     model: str | None = None  # The model that served, which may be more precise than the one asked for.
-    service_tier: str | None = None  # The served tier decides the price, not the requested one.
+    service_tier: str | None = None  # The served tier, not the requested one; with other `conditions` of the price.
     cost: Money | None = None  # Only if the provider charges by the figure that it reports.
     failed: bool = False  # It is an error under a good status.
     clamped: bool = False  # The provider's counters contradicted each other and were mended.
+    turns: tuple[Turn, ...] = ()  # Where parts are priced on their own: then their sum is the cost.
+    raw: bytes = b""  # The usage as the provider wrote it, JSON.
+    last: bool = False  # Of a stream: nothing comes after it.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gateway.core.errors import GatewayError
-from gateway.core.request import Countable, Facts
+from gateway.core.request import Asked, Countable, Facts
 from gateway.core.usage import Report
 
 
@@ -20,26 +21,61 @@ class Quirk(StrEnum):
     CHARGES_COST_TICKS = "charges_cost_ticks"  # xAI: `usage.cost_in_usd_ticks`, of 1e-10 dollars.
 
 
+class Aimed(NamedTuple):
+    """A request for one deployment: what to append to the provider's base URL, and the body."""
+
+    path: str
+    body: bytes
+
+
+class Signs(NamedTuple):
+    """What to look for in a stream without decoding every event of it. Patterns are searched in whole events."""
+
+    usage: re.Pattern[bytes]  # The event may say something about usage: it is decoded.
+    text: re.Pattern[bytes]  # Generated text as JSON writes it, in group 1. Possessive: it may be cut short.
+    finish: re.Pattern[bytes]  # One choice gives its reason to finish.
+    done: re.Pattern[bytes]  # The provider says that this was all.
+    done_hint: bytes  # A word that stands in every event that matches `done`.
+    reasoning: re.Pattern[bytes]  # Reasoning is shown, and so is part of the text.
+    reasoning_hint: bytes
+
+
+NOTHING_YET = Report()
+
+
 class Dialect(Protocol):
     """One wire format, for one kind of call."""
 
-    name: str  # "openai-chat"
-    path: str  # Appended to a provider's base URL: "/chat/completions".
+    @property
+    def name(self) -> str:
+        """Such as "openai-chat"."""
+        ...
 
-    def read(self, body: bytes) -> Facts:
+    @property
+    def signs(self) -> Signs:
+        """How to read its streams."""
+        ...
+
+    @property
+    def shows_cost(self) -> bool:
+        """Whether what a call cost is written into the usage of its stream, for a caller that asked for usage."""
+        ...
+
+    def read(self, asked: Asked) -> Facts:
         """What routing and billing need from a request. Raises BadRequest, naming the field."""
         ...
 
-    def aim(self, body: bytes, model: str, facts: Facts) -> bytes:
-        """The same body for that model, streams asked to report usage. Every other byte stays."""
+    def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
+        """The same request for that model, streams asked to report usage. Every other byte stays."""
         ...
 
-    def countable(self, body: bytes) -> Countable:
-        """The parts of a body that become tokens."""
+    def countable(self, asked: Asked) -> Countable:
+        """The parts of a request that become tokens."""
         ...
 
-    def report(self, message: bytes, quirks: frozenset[Quirk]) -> Report:
-        """What a whole answer, or the data of one stream event, says about itself. Never raises."""
+    def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
+        """What a whole answer says about itself; or the data of one stream event, on top of what was said before it.
+        Never raises."""
         ...
 
     def error(self, error: GatewayError, request_id: str) -> bytes:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
 
 from gateway.core.errors import BadRequest
-from gateway.core.request import Countable, Facts
+from gateway.core.request import Asked, Countable, Facts
 from gateway.core.usage import Report
 from gateway.dialects import openai_errors, splice
-from gateway.dialects.base import Quirk
-from gateway.dialects.openai_usage import CHARGING, Block, disjoint, read_cost, read_usage
+from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
+from gateway.dialects.openai_report import read_report
 from gateway.dialects.validate import decode, model_name
 
 PROMPT_HEAD_CHARACTERS = 2000
@@ -80,38 +81,34 @@ class _Body(msgspec.Struct):
     user: str | None = None
 
 
-class _Answer(msgspec.Struct):
-    """The fields of an answer or a chunk that money depends on. Any: a provider may send anything."""
-
-    model: Any = None
-    service_tier: Any = None
-    usage: Any = None
-    error: Any = None
-
-
-class _PlainAnswer(msgspec.Struct):
-    """The same of an answer as it should be, which is read in one pass."""
-
-    model: str | None = None
-    service_tier: str | None = None
-    usage: Block | None = None
-    error: msgspec.Raw = msgspec.Raw()
+_SIGNS = Signs(
+    usage=re.compile(rb'"usage"\s*:\s*\{'),
+    text=re.compile(  # Possessive: a string that is cut short must not be divided up in every possible way.
+        rb'"(?:content|reasoning_content|reasoning|refusal|arguments|text)"\s*:\s*"((?:[^"\\]++|\\.)++)"', re.DOTALL
+    ),
+    finish=re.compile(rb'"finish_reason"\s*:\s*"'),
+    done=re.compile(rb"(?:\A(?:\xef\xbb\xbf)?|[\r\n])data:[ \t]*\[DONE\]"),
+    done_hint=b"[DONE]",
+    reasoning=re.compile(rb'"reasoning(?:_content)?"\s*:\s*"[^"]'),
+    reasoning_hint=b'"reasoning',
+)
 
 
 _requests = msgspec.json.Decoder(_Body)
-_answers = msgspec.json.Decoder(_Answer)
-_plain_answers = msgspec.json.Decoder(_PlainAnswer)
 
 
 class OpenAIChat:
     """The lens for chat completions."""
 
     name = "openai-chat"
-    path = "/chat/completions"
+    signs = _SIGNS
+    shows_cost = True
 
-    def read(self, body: bytes) -> Facts:
+    def read(self, asked: Asked) -> Facts:
         """See `Dialect.read`."""
-        asked = decode(_requests, body)
+        return self._facts(decode(_requests, asked.body), asked.body)
+
+    def _facts(self, asked: _Body, body: bytes) -> Facts:
         splice.refuse_twins(body, _MONEY_KEYS)
         if not asked.messages:
             raise BadRequest("messages must not be empty", "messages")
@@ -137,10 +134,12 @@ class OpenAIChat:
             session=asked.prompt_cache_key or asked.user,
         )
 
-    def aim(self, body: bytes, model: str, facts: Facts) -> bytes:
+    def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
         """See `Dialect.aim`. A stream reports usage only on request: `stream_options.include_usage`."""
-        if model != facts.model:
-            body = splice.replace(body, splice.find_string(body, "model"), msgspec.json.encode(model))
+        return Aimed("/chat/completions", self._aimed(asked.body, model, facts))
+
+    def _aimed(self, body: bytes, model: str, facts: Facts) -> bytes:
+        body = splice.with_model(body, model, facts)
         if not facts.stream or facts.wants_usage:
             return body
         span = splice.find(body, "stream_options")
@@ -148,9 +147,9 @@ class OpenAIChat:
             return splice.append(body, "stream_options", b'{"include_usage":true}')
         return splice.replace(body, span, _with_usage(body[slice(*span)]))
 
-    def countable(self, body: bytes) -> Countable:
+    def countable(self, request: Asked) -> Countable:
         """See `Dialect.countable`."""
-        asked = decode(_requests, body)
+        asked = decode(_requests, request.body)
         parts = [p for m in asked.messages if isinstance(m.content, list) for p in m.content]
         texts = [m.content for m in asked.messages if isinstance(m.content, str)]
         texts += [p.text for p in parts if p.text]
@@ -164,48 +163,12 @@ class OpenAIChat:
             files=sum(p.type not in _PLAIN_PARTS for p in parts),
         )
 
-    def report(self, message: bytes, quirks: frozenset[Quirk]) -> Report:
+    def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
         """See `Dialect.report`."""
-        return read_report(message, quirks)
+        return read_report(message, quirks, before)
 
     error = staticmethod(openai_errors.error_body)
     stream_error = staticmethod(openai_errors.stream_error)
-
-
-def read_report(message: bytes, quirks: frozenset[Quirk]) -> Report:
-    """What any answer of OpenAI's older endpoints says about its usage. Garbage says nothing."""
-    if not quirks & CHARGING:
-        try:
-            plain = _plain_answers.decode(message)
-        except (msgspec.DecodeError, RecursionError):
-            return _read_anything(message, quirks)
-        usage, clamped = disjoint(plain.usage, quirks) if plain.usage is not None else (None, False)
-        return Report(usage, plain.model, plain.service_tier, failed=_is_set(plain.error), clamped=clamped)
-    return _read_anything(message, quirks)
-
-
-def _is_set(raw: msgspec.Raw) -> bool:
-    """Whether a field is there and not empty."""
-    return len(memoryview(raw)) > 0 and bool(msgspec.json.decode(raw))
-
-
-def _read_anything(message: bytes, quirks: frozenset[Quirk]) -> Report:
-    try:
-        answer = _answers.decode(message)
-    except (msgspec.DecodeError, RecursionError):
-        return Report()
-    usage, cost, clamped = None, None, False
-    if isinstance(answer.usage, dict):
-        usage, clamped = read_usage(answer.usage, quirks)
-        cost = read_cost(answer.usage, quirks)
-    return Report(
-        usage=usage,
-        model=answer.model if isinstance(answer.model, str) else None,
-        service_tier=answer.service_tier if isinstance(answer.service_tier, str) else None,
-        cost=cost,
-        failed=bool(answer.error),
-        clamped=clamped,
-    )
 
 
 def _with_usage(options: bytes) -> bytes:

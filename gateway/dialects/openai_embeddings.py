@@ -5,11 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from gateway.core.errors import BadRequest
-from gateway.core.request import Countable, Facts
+from gateway.core.request import Asked, Countable, Facts
 from gateway.core.usage import Report
 from gateway.dialects import openai_errors, splice
-from gateway.dialects.base import Quirk
-from gateway.dialects.openai_chat import read_report
+from gateway.dialects.base import NOTHING_YET, Aimed, Quirk
+from gateway.dialects.openai_chat import OpenAIChat
+from gateway.dialects.openai_report import read_report
 from gateway.dialects.validate import decode, model_name
 
 
@@ -26,34 +27,33 @@ class OpenAIEmbeddings:
     """The lens for embeddings: text or token ids in, no output tokens, never a stream."""
 
     name = "openai-embeddings"
-    path = "/embeddings"
+    signs = OpenAIChat.signs
+    shows_cost = False
 
-    def read(self, body: bytes) -> Facts:
+    def read(self, request: Asked) -> Facts:
         """See `Dialect.read`."""
-        asked = decode(_requests, body)
-        splice.refuse_twins(body, ("model",))
+        asked = decode(_requests, request.body)
+        splice.refuse_twins(request.body, ("model",))
         if not asked.input:
             raise BadRequest("input must not be empty", "input")
         return Facts(
             model=model_name(asked.model), output_tokens_max=0, needs=frozenset({"embeddings"}), session=asked.user
         )
 
-    def aim(self, body: bytes, model: str, facts: Facts) -> bytes:
+    def aim(self, request: Asked, model: str, facts: Facts) -> Aimed:
         """See `Dialect.aim`."""
-        if model == facts.model:
-            return body
-        return splice.replace(body, splice.find_string(body, "model"), msgspec.json.encode(model))
+        return Aimed("/embeddings", splice.with_model(request.body, model, facts))
 
-    def countable(self, body: bytes) -> Countable:
+    def countable(self, request: Asked) -> Countable:
         """See `Dialect.countable`. A token id counts as the text of its digits, which is never too little."""
-        asked = decode(_requests, body)
+        asked = decode(_requests, request.body)
         if isinstance(asked.input, str):
             return Countable(texts=(asked.input,))
         return Countable(texts=tuple(item if isinstance(item, str) else str(item) for item in asked.input))
 
-    def report(self, message: bytes, quirks: frozenset[Quirk]) -> Report:
+    def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
         """See `Dialect.report`."""
-        return read_report(message, quirks)
+        return read_report(message, quirks, before)
 
     error = staticmethod(openai_errors.error_body)
     stream_error = staticmethod(openai_errors.stream_error)

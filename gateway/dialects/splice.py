@@ -9,6 +9,7 @@ from functools import cache
 import msgspec
 
 from gateway.core.errors import BadRequest
+from gateway.core.request import Facts
 
 Span = tuple[int, int]
 
@@ -107,6 +108,13 @@ def append(body: bytes, key: str, value: bytes) -> bytes:
     end = body.rindex(b"}")
     comma = b"" if body[:end].rstrip().endswith(b"{") else b","
     return b'%b%b"%b":%b%b' % (body[:end], comma, key.encode(), value, body[end:])
+
+
+def with_model(body: bytes, model: str, facts: Facts) -> bytes:
+    """The same body for that model: untouched if that is what it asks for."""
+    if model == facts.model:
+        return body
+    return replace(body, find_string(body, "model"), msgspec.json.encode(model))
 
 
 @cache

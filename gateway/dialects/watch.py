@@ -13,22 +13,13 @@ from gateway.core.money import Money
 from gateway.core.usage import Report
 from gateway.dialects import splice
 from gateway.dialects.base import Dialect, Quirk
-from gateway.dialects.sse import EventSplitter, events, payload
+from gateway.dialects.framing import SSE, Framing
 
 TEXT_BYTES_KEPT_MAX = 1 << 20
 """Of the generated text, kept to count it should the stream be cut. Beyond, only its length is known."""
 
-_LINE_START = rb"(?:\A(?:\xef\xbb\xbf)?|[\r\n])"
-_USAGE = re.compile(rb'"usage"\s*:\s*\{')
-_ERROR_EVENT = re.compile(_LINE_START + rb"event:[ \t]*error")
+_ERROR_EVENT = re.compile(rb"(?:\A(?:\xef\xbb\xbf)?|[\r\n])event:[ \t]*error")
 _ERROR_FIELD = re.compile(rb'"error"\s*:\s*[{"]')
-_DONE = re.compile(_LINE_START + rb"data:[ \t]*\[DONE\]")
-_FINISH = re.compile(rb'"finish_reason"\s*:\s*"')
-_NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
-_REASONING = re.compile(rb'"reasoning(?:_content)?"\s*:\s*"[^"]')
-_TEXT = re.compile(  # Possessive: a string that is cut short must not be divided up in every possible way.
-    rb'"(?:content|reasoning_content|reasoning|refusal|arguments|text)"\s*:\s*"((?:[^"\\]++|\\.)++)"', re.DOTALL
-)
 
 
 class StreamWatch:
@@ -42,12 +33,15 @@ class StreamWatch:
         wants_usage: bool,
         price: Callable[[Report], Money | None],
         choices: int = 1,
+        framing: Framing = SSE,
     ) -> None:
         self._dialect = dialect
+        self._signs = dialect.signs
         self._quirks = quirks
         self._wants_usage = wants_usage
         self._price = price
-        self._splitter = EventSplitter()
+        self._framing = framing
+        self._splitter = framing.splitter()
         self._texts: list[bytes] = []
         self._text_bytes_kept = 0
         self._running = choices  # That have not given their reason to finish.
@@ -88,48 +82,44 @@ class StreamWatch:
         return joined.replace("\\n", "\n").replace('\\"', '"')
 
     def _watch(self, whole: bytes) -> bytes:
-        for text in _TEXT.findall(whole):
+        signs = self._signs
+        for text in signs.text.findall(whole):
             self.text_bytes += len(text)
             if self.text_bytes <= TEXT_BYTES_KEPT_MAX:
                 self._texts.append(text)
                 self._text_bytes_kept += len(text)
-        if finished := len(_FINISH.findall(whole)):
+        if finished := len(signs.finish.findall(whole)):
             self._running -= finished
             self._ended = self._ended or self._running <= 0
-        if b'"reasoning' in whole and _REASONING.search(whole):
+        if signs.reasoning_hint in whole and signs.reasoning.search(whole):
             self.shows_reasoning = True
-        if b"[DONE]" in whole and _DONE.search(whole):
+        if signs.done_hint in whole and signs.done.search(whole):
             self.done = True
         if b"error" in whole and self.error is None:
             self._note_error(whole)
-        if _USAGE.search(whole) is None:
+        if signs.usage.search(whole) is None:
             return whole
-        return b"".join([self._reported(event) if _USAGE.search(event) else event for event in events(whole)])
+        events = self._framing.events(whole)
+        return b"".join([self._reported(event) if signs.usage.search(event) else event for event in events])
 
     def _note_error(self, whole: bytes) -> None:
-        for event in events(whole):
-            if _ERROR_EVENT.search(event) or (_ERROR_FIELD.search(event) and _says_error(payload(event))):
-                self.error = payload(event)
+        for event in self._framing.events(whole):
+            data = self._framing.payload(event)
+            if _ERROR_EVENT.search(event) or (_ERROR_FIELD.search(event) and _says_error(data)):
+                self.error = data
                 return
 
     def _reported(self, event: bytes) -> bytes:
         """An event that carries usage: note it, then pass it on, leave it out, or add the cost."""
-        data = payload(event)
-        seen = self._dialect.report(data, self._quirks)
+        data = self._framing.payload(event)
+        seen = self._dialect.report(data, self._quirks, self.report)
         if seen.usage is None and not seen.clamped:
             return event  # The words stood in somebody's text.
-        self.report = Report(
-            usage=seen.usage or self.report.usage,
-            model=seen.model or self.report.model,
-            service_tier=seen.service_tier or self.report.service_tier,
-            cost=self.report.cost if seen.cost is None else seen.cost,
-            clamped=seen.clamped or self.report.clamped,
-        )
-        without_choices = _NO_CHOICES.search(data) is not None
-        self._ended = self._ended or without_choices
+        self.report = seen
+        self._ended = self._ended or seen.last
         if not self._wants_usage:
-            return b"" if without_choices else event
-        cost = self._price(self.report) if seen.usage else None
+            return b"" if seen.last else event
+        cost = self._price(seen) if seen.usage and self._dialect.shows_cost else None
         return event if cost is None else _with_cost(event, data, cost)
 
 

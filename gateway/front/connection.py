@@ -226,7 +226,7 @@ class Connection(asyncio.Protocol):
             self._framing.receiving.fail(BadRequest(_NOT_HTTP))
             self._framing.receiving = None
         elif self._answering is None:
-            self._say(Exchange(self, "", "", {}, http11=True, keep_alive=False), 400, BadRequest(_NOT_HTTP))
+            self._say(Exchange(self, "", "", "", {}, http11=True, keep_alive=False), 400, BadRequest(_NOT_HTTP))
             self._linger()
 
     def _say(self, exchange: Exchange, status: int, error: GatewayError) -> None:

@@ -53,15 +53,17 @@ class Exchange:
         "leaving_cancels",
         "method",
         "path",
+        "query",
         "received",
     )
 
     def __init__(
-        self, line: Line, method: str, path: str, headers: dict[str, str], *, http11: bool, keep_alive: bool
+        self, line: Line, method: str, path: str, query: str, headers: dict[str, str], *, http11: bool, keep_alive: bool
     ) -> None:
         self._line = line
         self.method = method
-        self.path = path  # Without the query, as it was sent.
+        self.path = path  # As it was sent.
+        self.query = query
         self.headers = headers  # Names in lower case; what came twice is joined by commas.
         self.http11 = http11
         self.keep_alive = keep_alive  # Whether the connection is of use after it.

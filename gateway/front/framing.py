@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httptools
 
 from gateway.front.exchange import Exchange, Line
-from gateway.front.head import FIELD_BYTES_MAX, FIELDS_MAX, NotHttp, check_framing, request_fields, request_path
+from gateway.front.head import FIELD_BYTES_MAX, FIELDS_MAX, NotHttp, check_framing, request_fields, request_target
 
 HEAD_BYTES_MAX = 64 << 10
 """Of a request before its body, and of what stands between or behind the pieces of one: sizes, their extensions,
@@ -90,7 +90,7 @@ class Framing:
         exchange = Exchange(
             self._line,
             method,
-            request_path(self._url),
+            *request_target(self._url),
             fields,
             http11=version == "1.1",
             keep_alive=parser.should_keep_alive(),

@@ -38,15 +38,15 @@ def request_fields(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
     return fields
 
 
-def request_path(target: bytes) -> str:
-    """The path of a request's target, without the query. Raises NotHttp."""
-    path = target.partition(b"?")[0]
+def request_target(target: bytes) -> tuple[str, str]:
+    """The path of a request's target, and its query. Raises NotHttp."""
+    path, _, query = target.partition(b"?")
     if path[:1] != b"/":
         scheme, _, rest = path.partition(b"://")
         if scheme.lower() not in (b"http", b"https"):
             raise NotHttp
         path = b"/" + rest.partition(b"/")[2]
-    return path.decode("latin-1")
+    return path.decode("latin-1"), query.decode("latin-1")
 
 
 def check_framing(version: str, fields: Mapping[str, str]) -> None:

@@ -12,12 +12,11 @@ import msgspec
 from gateway.catalog.catalog import Catalog
 from gateway.core.caller import Key
 from gateway.core.errors import Forbidden, GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
-from gateway.dialects.base import Dialect
-from gateway.dialects.openai_chat import OpenAIChat
-from gateway.dialects.openai_embeddings import OpenAIEmbeddings
+from gateway.core.request import Asked
 from gateway.dialects.openai_errors import error_body
 from gateway.front.call_ids import next_id
 from gateway.front.exchange import Exchange
+from gateway.front.surfaces import Surface, surface_of
 from gateway.front.together import Together
 from gateway.journey.asking import ProviderRefused
 from gateway.journey.receipt import request_document
@@ -28,10 +27,6 @@ from gateway.upstream.headers import for_caller
 HEARTBEAT_S = 15.0
 """A comment on an idle stream of live events, so that proxies between keep it open."""
 
-DIALECTS: dict[str, Dialect] = {
-    "/v1/chat/completions": OpenAIChat(),
-    "/v1/embeddings": OpenAIEmbeddings(),
-}
 _TEXT = {"Content-Type": "text/plain; charset=utf-8"}
 _REQUESTS = "/v1/requests/"
 _LIVE = "/live"
@@ -55,43 +50,54 @@ class Front:
 
     async def handle(self, exchange: Exchange) -> None:
         """Answer one request, whatever happens."""
-        call_id = next_id()
+        call_id, surface = next_id(), surface_of(exchange.path)
+        worded = error_body if surface is None else surface.dialect.error
         try:
-            if (dialect := DIALECTS.get(exchange.path)) is not None:
+            if surface is not None:
                 _only(exchange, "POST")
-                await self._call(exchange, call_id, dialect)
+                await self._call(exchange, call_id, surface)
             else:
                 await self._page(exchange)
         except GatewayError as error:
-            await self._refuse(exchange, error, call_id)
+            await self._refuse(exchange, error, call_id, worded)
         except ConnectionError:
             raise
         except Exception:
             log.exception("unhandled error in request %s", call_id)
-            await self._refuse(exchange, GatewayError("Something went wrong in the gateway."), call_id)
+            await self._refuse(exchange, GatewayError("Something went wrong in the gateway."), call_id, worded)
 
-    async def _call(self, exchange: Exchange, call_id: str, dialect: Dialect) -> None:
+    async def _call(self, exchange: Exchange, call_id: str, surface: Surface) -> None:
         arrived = self.pipeline.monotonic()
         if not self.ready():
             raise Unavailable("The gateway is starting or stopping.")
         if not exchange.received:  # What came with the head is read. More is taken from no stranger.
             self.pipeline.tenants.identify(exchange.headers, self.pipeline.clock())
         body = await exchange.body(bytes_max=self.body_bytes_max, stall_s=self.body_stall_s)
-        call = Call(call_id, dialect, exchange.headers, body, arrived)
+        asked = Asked(
+            body,
+            surface.model,
+            surface.verb,
+            exchange.query,
+            exchange.headers.get("content-type", ""),
+            exchange.headers.get("anthropic-beta", ""),
+        )
+        call = Call(call_id, surface.dialect, exchange.headers, asked, arrived)
         try:
             await self.pipeline.serve(call, exchange)
         except ProviderRefused as refused:  # The provider's own error, as it came.
             headers = for_caller(refused.headers) | {"x-fareway-request-id": call_id}
             await exchange.respond(refused.status, headers, refused.body)
 
-    async def _refuse(self, exchange: Exchange, error: GatewayError, call_id: str) -> None:
+    async def _refuse(
+        self, exchange: Exchange, error: GatewayError, call_id: str, worded: Callable[[GatewayError, str], bytes]
+    ) -> None:
         metrics = self.pipeline.metrics
         metrics.count("fareway_errors", error.code)
         if exchange.begun:  # Too late for another status. The relay has said what can be said.
             raise ConnectionResetError from error
         if isinstance(error, LimitReached):
             metrics.count("fareway_refusals", error.refusal.unit, error.refusal.reason)
-        await exchange.respond(error.status, error_headers(error, call_id), error_body(error, call_id))
+        await exchange.respond(error.status, error_headers(error, call_id), worded(error, call_id))
 
     async def _page(self, exchange: Exchange) -> None:
         if (page := self._pages.get(exchange.path)) is not None:

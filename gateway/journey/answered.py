@@ -21,6 +21,7 @@ from gateway.core.errors import BadRequest, UpstreamError
 from gateway.core.money import ZERO
 from gateway.core.price import Cost, CostStatus
 from gateway.core.usage import Usage
+from gateway.dialects.framing import SSE, framing_of
 from gateway.dialects.watch import StreamWatch
 from gateway.journey.booking import Books
 from gateway.journey.passage import Client
@@ -78,7 +79,7 @@ class Answered:
     async def _looking(
         self, use: CacheUse, key: Key, asked: Question
     ) -> AsyncIterator[tuple[Found | None, Flight | None]]:
-        name = fingerprint(key.id, asked.dialect.name, asked.body)
+        name = fingerprint(key.id, asked.dialect.name, asked.asked)
         found = await self._find(name) if use is CacheUse.USE else None
         if found is not None:
             self._metrics.count("fareway_cache", "hit" if isinstance(found, Stored) else "joined")
@@ -120,7 +121,7 @@ class Answered:
             await client.respond(200, head, stored.body)
             return
         await client.start(200, head)
-        watch = _free_watch(asker.question)
+        watch = _free_watch(asker.question, stored.content_type)
         await client.write(watch.feed(stored.body) + watch.finish())
         await client.finish()
 
@@ -135,7 +136,7 @@ class Answered:
             return
         draft = _entry(asker, None, self._books.clock())
         await client.start(200, _head(flight.head.content_type, draft, "joined", asker))
-        watch = _free_watch(asker.question)
+        watch = _free_watch(asker.question, flight.head.content_type)
         heard = 0
         while (chunk := await flight.chunk(heard)) is not None:
             heard += 1
@@ -167,10 +168,11 @@ def cache_use(headers: Mapping[str, str], key: Key) -> CacheUse:
         raise BadRequest(f"{HEADER} must be one of {', '.join(CacheUse)}", HEADER) from None
 
 
-def _free_watch(asked: Question) -> StreamWatch:
+def _free_watch(asked: Question, content_type: str) -> StreamWatch:
     """Shapes the stream as this caller asked for it. The provider's quirks matter only for reading a cost."""
     facts = asked.request.facts
-    return StreamWatch(asked.dialect, frozenset(), wants_usage=facts.wants_usage, price=lambda _: ZERO)
+    framing = framing_of(content_type) or SSE
+    return StreamWatch(asked.dialect, frozenset(), wants_usage=facts.wants_usage, price=lambda _: ZERO, framing=framing)
 
 
 def _head(content_type: str, entry: Entry, cache: str, asker: Asker) -> dict[str, str]:

@@ -16,6 +16,7 @@ from gateway.upstream.answer import Answer
 from gateway.upstream.errors import Lost, Unreached
 from gateway.upstream.health import Health
 from gateway.upstream.retry import REFUSED_US, RetryBudget, retry_after_s, says_next, says_unwell, wait_s
+from gateway.upstream.signing import Signer
 from gateway.upstream.wire import Wire
 
 
@@ -106,13 +107,21 @@ class Asking:
     """Asks providers. `rounds`: how often to go through the plan again when all of it failed."""
 
     def __init__(
-        self, wire: Wire, health: Health, retries: RetryBudget, rounds: int, clock: Callable[[], float]
+        self,
+        wire: Wire,
+        health: Health,
+        retries: RetryBudget,
+        *,
+        rounds: int,
+        clock: Callable[[], float],
+        signers: Mapping[str, Signer],
     ) -> None:
         self._wire = wire
         self._health = health
         self._retries = retries
         self._rounds = rounds
         self._clock = clock
+        self._signers = signers
 
     async def ask(self, question: Question, chosen: Chosen, booking: Booking) -> Turn:
         """The first good answer, open. The booking has begun for the first choice already.
@@ -145,18 +154,20 @@ class Asking:
 
     async def _try(self, question: Question, booking: Booking, option: Option) -> Turn:
         """One attempt: an answer whose status is good, with its deployment marked busy."""
-        name, provider = option.candidate.name, option.deployment.provider
+        name, access = option.candidate.name, option.deployment.provider.access[question.dialect.name]
         headers = {
             **question.headers,
-            **provider.own_headers,
+            **access.headers,
             "x-fareway-request-id": question.request.id,
         }
         vitals = self._health.of(name)
         probe = vitals.begin(self._clock())
         try:
-            body = question.dialect.aim(question.body, option.deployment.model, question.request.facts)
-            url, streams = provider.base_url + question.dialect.path, question.request.facts.stream
-            answer = await self._good_answer(url, headers, body, booking, streams=streams)
+            aimed = question.dialect.aim(question.asked, option.deployment.model, question.request.facts)
+            url, streams = access.base_url + aimed.path, question.request.facts.stream
+            if access.signed:
+                headers = await self._signers[option.candidate.provider].signed(url, headers, aimed.body)
+            answer = await self._good_answer(url, headers, aimed.body, booking, streams=streams)
             return Turn(option, answer, self._health, self._clock, probe=probe)
         except BaseException as error:
             vitals.leave(probe)

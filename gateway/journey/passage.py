@@ -13,6 +13,7 @@ from gateway.cache.flights import Flight
 from gateway.core.entry import Entry, Outcome
 from gateway.core.money import Money
 from gateway.core.usage import Report, Usage
+from gateway.dialects.framing import SSE, Framing
 from gateway.dialects.watch import StreamWatch
 from gateway.journey.booking import Booking
 from gateway.journey.question import Question
@@ -87,7 +88,7 @@ class Passage:
         """What a whole answer says about itself."""
         return self.question.dialect.report(message, self.option.deployment.provider.quirks)
 
-    def watch(self) -> StreamWatch:
+    def watch(self, framing: Framing = SSE) -> StreamWatch:
         """Something to read the stream with, that knows this call's price."""
         at = self.booking.draft.at
 
@@ -97,7 +98,12 @@ class Passage:
         quirks = self.option.deployment.provider.quirks
         facts = self.question.request.facts
         return StreamWatch(
-            self.question.dialect, quirks, wants_usage=facts.wants_usage, price=price, choices=facts.choices
+            self.question.dialect,
+            quirks,
+            wants_usage=facts.wants_usage,
+            price=price,
+            choices=facts.choices,
+            framing=framing,
         )
 
     @property
@@ -141,7 +147,7 @@ class Passage:
         request, model = self.question.request, self.option.deployment.model
         given = request.input_tokens
         if not request.input_exact:
-            given = min(given, await self.tokens.count(self.question.dialect.countable(self.question.body), model))
+            given = min(given, await self.tokens.count(self.question.dialect.countable(self.question.asked), model))
         made = await self.count_made(watch) + OUTPUT_MARGIN * request.facts.choices
         reported = watch.report.usage  # Running totals of a stream that broke off: better than nothing, and not all.
         if reported is None:

@@ -10,7 +10,7 @@ from gateway.core.errors import BadRequest
 from gateway.core.limit import Fare, HoldMode
 from gateway.core.money import Money
 from gateway.core.price import Cost
-from gateway.core.request import Request
+from gateway.core.request import Asked, Request
 from gateway.dialects.base import Dialect
 from gateway.journey.routing import OUTPUT_TOKENS_GUESS, Chosen, Option
 
@@ -23,7 +23,7 @@ class Question(Struct, frozen=True):
 
     request: Request
     dialect: Dialect
-    body: bytes
+    asked: Asked
     headers: Mapping[str, str]  # Of the caller, as far as they travel.
     hold_mode: HoldMode
 

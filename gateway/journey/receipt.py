@@ -82,7 +82,7 @@ def document(entry: Entry) -> dict[str, Any]:
         "tokens": {
             "input": usage.input_total,
             "cache_read": usage.cache_read,
-            "cache_write": usage.cache_write + usage.cache_write_1h,
+            "cache_write": usage.cache_write + usage.cache_write_1h + usage.cache_write_12h,
             "output": usage.output_total,
             "reasoning": usage.output_reasoning,
             "final": usage.final,
@@ -102,9 +102,10 @@ def document(entry: Entry) -> dict[str, Any]:
 
 def _parts(cost: Cost) -> dict[str, str] | None:
     """The cost by what it was for; None where that is not known, as for a call booked at all that it held."""
-    if cost.total != cost.input + cost.cache + cost.output:
+    parts = {"input": cost.input, "cache": cost.cache, "output": cost.output, "fees": cost.fees}
+    if cost.total != Money(sum(part.picos for part in parts.values())):
         return None
-    return {"input": cost.input.decimal, "cache": cost.cache.decimal, "output": cost.output.decimal}
+    return {name: part.decimal for name, part in parts.items()}
 
 
 def request_document(entries: Sequence[Entry]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.cache.flights import Head
+from gateway.dialects.framing import framing_of
 from gateway.journey.passage import Passage
 from gateway.journey.streaming import carry_stream
 from gateway.journey.whole import carry_whole
@@ -10,10 +11,11 @@ from gateway.journey.whole import carry_whole
 
 async def carry(passage: Passage) -> None:
     """Pass the answer on and settle it. Raises Lost if there was none; afterwards the booking holds the entry."""
+    content_type = passage.answer.headers.get("content-type", "application/json")
+    framing = framing_of(content_type)
     if passage.flight is not None:
-        content_type = passage.answer.headers.get("content-type", "application/json")
-        passage.flight.begin(Head(content_type, passage.answer.is_stream))
-    if passage.answer.is_stream:
-        await carry_stream(passage)
+        passage.flight.begin(Head(content_type, framing is not None))
+    if framing is not None:
+        await carry_stream(passage, framing)
     else:
         await carry_whole(passage)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway import tokens
 from gateway.catalog.catalog import AUTO, Catalog
@@ -13,10 +14,10 @@ from gateway.catalog.providers import Deployment
 from gateway.core.errors import BadRequest, NoPrice
 from gateway.core.limit import Fare
 from gateway.core.money import Money
-from gateway.core.price import UNPRICED, Cost, CostStatus, Price
+from gateway.core.price import UNPRICED, Cost, CostStatus, Price, total
 from gateway.core.request import Facts, Request
 from gateway.core.route import Candidate, Context, Decision, Policy
-from gateway.core.usage import Report, Usage
+from gateway.core.usage import Report, Turn, Usage
 from gateway.prices.book import PriceBook
 from gateway.tokens.families import family_of
 from gateway.upstream.health import Health, Vitals
@@ -57,17 +58,25 @@ class Option(Struct, frozen=True):
     def cost(self, usage: Usage, report: Report, at: float) -> Cost:
         """What the call cost: the provider's own figure where it charges by that, else usage times price."""
         price = self._settling_price(report, at)
-        computed = price.of(usage, report.service_tier) if price else UNPRICED
+        if report.turns and usage.final:
+            computed = total([self._cost_of_turn(turn, price, report, at) for turn in report.turns])
+        else:
+            computed = price.of(usage, report.service_tier) if price else UNPRICED
         if report.cost is not None:
-            return Cost(
-                report.cost, CostStatus.REPORTED, computed.price_id, computed.input, computed.cache, computed.output
-            )
+            return replace(computed, total=report.cost, status=CostStatus.REPORTED)
         doubtful = report.clamped or self._unresolved_alias(report)
-        if doubtful and computed.total is not None and computed.status is CostStatus.EXACT:
-            return Cost(
-                computed.total, CostStatus.UNCERTAIN, computed.price_id, computed.input, computed.cache, computed.output
-            )
+        if doubtful and computed.status is CostStatus.EXACT:
+            return replace(computed, status=CostStatus.UNCERTAIN)
         return computed
+
+    def _cost_of_turn(self, turn: Turn, price: Price | None, report: Report, at: float) -> Cost:
+        """A part of the call, by the price of the model that it ran on."""
+        if turn.model is not None:
+            price = self.book.price(self.deployment.provider.priced_as, turn.model, at)
+        cost = price.of(turn.usage, report.service_tier) if price else UNPRICED
+        if turn.doubtful and cost.total is not None:
+            return replace(cost, status=CostStatus.UNCERTAIN)
+        return cost
 
     def _unresolved_alias(self, report: Report) -> bool:
         """Whether the answer leaves open which model a moving alias stood for."""

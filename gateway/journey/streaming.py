@@ -12,6 +12,7 @@ from contextlib import closing, suppress
 
 from gateway.core.entry import Outcome
 from gateway.core.errors import GatewayError
+from gateway.dialects.framing import Framing
 from gateway.dialects.watch import StreamWatch
 from gateway.journey.growth import Growth
 from gateway.journey.passage import DRAIN_S_MAX, Passage, resume
@@ -30,9 +31,9 @@ PAUSES = 3
 log = logging.getLogger("fareway.streaming")
 
 
-async def carry_stream(passage: Passage) -> None:
+async def carry_stream(passage: Passage, framing: Framing) -> None:
     """Pass the stream on to its end. However it ends, the booking is settled then."""
-    watch = passage.watch()
+    watch = passage.watch(framing)
     try:
         refused = await _pump(passage, watch)
         if refused is not None:

@@ -10,7 +10,7 @@ from gateway.prices.dated import Window, active, applying, window
 from gateway.prices.feed import Conditional, Constraint, Feed, Variant
 from gateway.prices.match import Found, find
 from gateway.prices.overrides import Override, concerning
-from gateway.prices.rates import Card, Steps, card, free, schedule
+from gateway.prices.rates import Card, Steps, card, extras, free, schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Draft:
     id: str = ""
     standard: Card = field(default_factory=dict)
     tiers: dict[str, Card] = field(default_factory=dict)
+    extras: dict[str, int] = field(default_factory=dict)  # Pico-dollars each.
     configured: bool = False  # Only then may everything be free.
 
     def lay(self, override: Override) -> None:
@@ -44,14 +45,14 @@ class Draft:
 
     def price(self) -> Price | None:
         """The finished price; None while input has no rate, or where a feed alone claims that all is free."""
-        standard = schedule(self.standard)
+        standard = schedule(self.standard, self.extras)
         if standard is None or (free(self.standard.values()) and not self.configured):
             return None
         return Price(self.id, standard, self.tier_schedules())
 
     def tier_schedules(self) -> dict[str, Schedule]:
         """Schedules of the tiers: the standard's with what they charge differently."""
-        made = ((name, schedule({**self.standard, **own})) for name, own in self.tiers.items())
+        made = ((name, schedule({**self.standard, **own}, self.extras)) for name, own in self.tiers.items())
         return {name: rates for name, rates in made if rates is not None}
 
 
@@ -77,6 +78,7 @@ def drafted(feed: Feed, found: Found, at: float) -> tuple[Draft, Window]:
         id=f"{feed.id}/{found.provider}/{found.model.id}@{dating(chosen, alive)}",
         standard=card(chosen.prices),
         tiers=tier_cards(alive),
+        extras=extras(chosen.prices),
     )
     constraints = [item.constraint for item in conditionals] + [variant.constraint for variant in variants]
     return draft, window(constraints, at)

@@ -78,10 +78,16 @@ def schedule_moves(before: Schedule, after: Schedule, factor: int | Fraction) ->
 def rate_moves(before: Rates, after: Rates, factor: int | Fraction) -> Mapping[str, str]:
     """Rate -> what is wrong with its move. From zero, any move is one too far."""
     found: dict[str, str] = {}
-    for field in (field for field in dataclasses.fields(Rates) if field.init):
-        was, now = getattr(before, field.name), getattr(after, field.name)
+    was_each, now_each = _by_name(before), _by_name(after)
+    for name in was_each | now_each:
+        was, now = was_each.get(name, 0), now_each.get(name, 0)
         if was and not now:
-            found[field.name] = f"becomes zero, from {was} pico-dollars"
+            found[name] = f"becomes zero, from {was} pico-dollars"
         elif now > was * factor or was > now * factor:
-            found[field.name] = f"moves from {was} to {now} pico-dollars, more than {factor}-fold"
+            found[name] = f"moves from {was} to {now} pico-dollars, more than {factor}-fold"
     return found
+
+
+def _by_name(rates: Rates) -> dict[str, int]:
+    plain = (field.name for field in dataclasses.fields(Rates) if field.init and field.name != "extras")
+    return {name: getattr(rates, name) for name in plain} | dict(rates.extras)

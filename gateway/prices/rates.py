@@ -13,9 +13,10 @@ from gateway.prices.feed import Feed, PriceList, Rate, Stepped
 
 PER_MILLION_TOKENS = PICOS_PER_DOLLAR // 10**6
 PER_THOUSAND_REQUESTS = PICOS_PER_DOLLAR // 10**3
+PER_HOUR_IN_MS = Fraction(PICOS_PER_DOLLAR, 3_600_000)
 
-# The units of genai-prices that Usage counts, under the names of core Rates. Others (searches, audio hours, pages,
-# video) are not counted in tokens and are not part of a token price. `cache_write_5m` is the default lifetime.
+# The units of genai-prices that Usage counts in tokens or calls, under the names of core Rates. `cache_write_5m` is
+# the default lifetime.
 UNITS: Mapping[str, str] = {
     "input_mtok": "input",
     "output_mtok": "output",
@@ -26,11 +27,26 @@ UNITS: Mapping[str, str] = {
     "input_audio_mtok": "input_audio",
     "cache_audio_read_mtok": "cache_read_audio",
     "input_image_mtok": "input_image",
+    "cache_image_read_mtok": "cache_read_image",
+    "input_video_mtok": "input_video",
     "output_reasoning_mtok": "output_reasoning",
     "output_audio_mtok": "output_audio",
     "output_image_mtok": "output_image",
     "requests_kcount": "request",
 }
+
+# Those that it counts as Extras, and pico-dollars of one for a dollar of the unit. One that is finer than a
+# pico-dollar each is rounded up.
+EXTRAS: Mapping[str, tuple[str, Fraction]] = {
+    "web_searches_kcount": ("web_searches", Fraction(PER_THOUSAND_REQUESTS)),
+    "storage_searches_kcount": ("file_searches", Fraction(PER_THOUSAND_REQUESTS)),
+    "input_document_kpages": ("pages", Fraction(PER_THOUSAND_REQUESTS)),
+    "input_mchars": ("characters", Fraction(PER_MILLION_TOKENS)),
+    "input_audio_hours": ("audio_ms", PER_HOUR_IN_MS),
+    "audio_hours": ("audio_ms", PER_HOUR_IN_MS),
+}
+
+NO_EXTRAS: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +121,17 @@ def card(prices: PriceList) -> Card:
     return result
 
 
+def extras(prices: PriceList) -> dict[str, int]:
+    """What a list charges for each of the extras, by their names in core, in pico-dollars rounded up."""
+    found: dict[str, int] = {}
+    for unit, (name, per) in EXTRAS.items():
+        rate = prices.get(unit)
+        if rate is not None:
+            exact = Fraction(rate.base if isinstance(rate, Stepped) else rate) * per
+            found.setdefault(name, -(-exact.numerator // exact.denominator))
+    return found
+
+
 def inexact(feed: Feed) -> tuple[Inexact, ...]:
     """All rates of a feed that had to be rounded up, each figure once per model and unit."""
     found: dict[Inexact, None] = {}
@@ -123,19 +150,20 @@ def figures(prices: PriceList) -> Iterator[tuple[str, Decimal]]:
     return ((unit, amount) for unit in UNITS for amount in amounts(prices.get(unit)))
 
 
-def schedule(priced: Card) -> Schedule | None:
-    """Core rates for every band of prompt sizes; None where input has no rate, because unknown is not free.
+def schedule(priced: Card, each: Mapping[str, int] = NO_EXTRAS) -> Schedule | None:
+    """Core rates for every band of prompt sizes, and `each` of the extras; None where input has no rate, because
+    unknown is not free.
 
     A missing output rate is none to pay: so embeddings are listed.
     """
     if "input" not in priced:
         return None
     bounds = sorted({tokens for steps in priced.values() for tokens, _ in steps.above})
-    bands = tuple((tokens, rates_at(priced, tokens + 1)) for tokens in bounds)
-    return Schedule(rates_at(priced, 0), bands)
+    bands = tuple((tokens, rates_at(priced, tokens + 1, each)) for tokens in bounds)
+    return Schedule(rates_at(priced, 0, each), bands)
 
 
-def rates_at(priced: Card, input_total: int) -> Rates:
+def rates_at(priced: Card, input_total: int, each: Mapping[str, int] = NO_EXTRAS) -> Rates:
     """Rates at one prompt size. A class without a rate of its own pays its parent's, never less than it could."""
 
     def rate(*fields: str) -> int:
@@ -147,14 +175,18 @@ def rates_at(priced: Card, input_total: int) -> Rates:
         cache_read=rate("cache_read", "input"),
         cache_write=rate("cache_write", "input"),
         cache_write_1h=rate("cache_write_1h", "cache_write", "input"),
+        cache_write_12h=rate("cache_write_12h", "cache_write_1h", "cache_write", "input"),
         input_audio=rate("input_audio", "input"),
         # Where audio has a price of its own but cached audio has none, nothing says that caching is a discount on it.
         cache_read_audio=rate("cache_read_audio", "input_audio", "cache_read", "input"),
         input_image=rate("input_image", "input"),
+        cache_read_image=rate("cache_read_image", "cache_read", "input"),
+        input_video=rate("input_video", "input"),
         output_reasoning=rate("output_reasoning", "output"),
         output_audio=rate("output_audio", "output"),
         output_image=rate("output_image", "output"),
         request=rate("request"),
+        extras=each,
     )
 
 

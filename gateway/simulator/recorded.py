@@ -1,11 +1,14 @@
 """Replays recorded answers of real providers, so that a gateway can be pointed at them.
 
 `.json` and `.sse` files go out as they are; `.jsonl` files, which kept one event per line, become
-server-sent events with the end mark. A stream stays one even if the request did not ask for it.
+server-sent events with the end mark, unless it is a file's content that is asked for. A binary stream of AWS is kept
+as base64 in a `.json` file. A stream stays one even if the request did not ask for it.
 """
 
 from __future__ import annotations
 
+import base64
+import re
 from pathlib import Path
 
 from aiohttp import web
@@ -13,6 +16,7 @@ from aiohttp import web
 from gateway.simulator.errors import RefusedError
 
 _EVENTS = "text/event-stream"
+_BINARY = re.compile(rb'"raw_eventstream_b64":\s*"([A-Za-z0-9+/=]+)"')
 
 
 class Recordings:
@@ -29,10 +33,11 @@ class Recordings:
         if path is None:
             raise RefusedError(404, f"There is no recording {name!r}.", code="not_found")
         recorded = path.read_bytes()
-        if path.suffix == ".jsonl":
-            recorded = _events(recorded)
-        content_type = "application/json" if path.suffix == ".json" else _EVENTS
-        return web.Response(body=recorded, content_type=content_type)
+        if path.suffix == ".jsonl" and not request.path.endswith("/content"):
+            return web.Response(body=_events(recorded), content_type=_EVENTS)
+        if path.suffix == ".json" and (found := _BINARY.search(recorded)):
+            return web.Response(body=base64.b64decode(found[1]), content_type="application/vnd.amazon.eventstream")
+        return web.Response(body=recorded, content_type=_EVENTS if path.suffix == ".sse" else "application/json")
 
 
 def _events(lines: bytes) -> bytes:

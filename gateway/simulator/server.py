@@ -19,6 +19,8 @@ from gateway.simulator.settings import Settings
 BODY_BYTES_MAX = 64 * 1024 * 1024
 SHUTDOWN_S = 0.2  # Calls that hang on purpose are not waited for.
 _CREATED = 1_750_000_000
+_SCHEMES = {"bearer", "aws4-hmac-sha256"}
+_KEY_HEADERS = ("x-api-key", "api-key", "x-goog-api-key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,7 @@ def build(settings: Settings) -> web.Application:
     app.router.add_get("/v1/models", _models)
     if settings.recorded is not None:
         replay = Recordings(settings.recorded).answer
-        app.router.add_post("/recorded/{name}/chat/completions", replay)
-        app.router.add_post("/recorded/{name}/embeddings", replay)
+        app.router.add_post("/recorded/{name}/{path:.*}", replay)
     app.on_response_prepare.append(_name_request)
     app.cleanup_ctx.append(_closing)
     return app
@@ -91,7 +92,8 @@ async def _in_openai_shape(request: web.Request, handler: Handler) -> web.Stream
 @web.middleware
 async def _with_key(request: web.Request, handler: Handler) -> web.StreamResponse:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key.strip():
+    shown = scheme.lower() in _SCHEMES and key.strip()
+    if not shown and not any(request.headers.get(name) for name in _KEY_HEADERS):
         raise RefusedError(401, "You didn't provide an API key: send Authorization: Bearer <key>.", "invalid_api_key")
     return await handler(request)
 

@@ -88,12 +88,6 @@ class Answer:
         self.headers: Mapping[str, str] = {}  # Names in lower case.
 
     @property
-    def is_stream(self) -> bool:
-        """Whether the body is server-sent events, whatever was asked for."""
-        content_type, _, _ = self.headers.get("content-type", "").partition(";")
-        return content_type.strip().lower() == "text/event-stream"
-
-    @property
     def over(self) -> bool:
         """Whether nothing more will come: it is whole, or there was a failure."""
         return self._complete or self._failure is not None

@@ -8,6 +8,7 @@ from gateway.cache.exact import ANSWER_BYTES_ASIDE, ANSWER_BYTES_MAX, ExactCache
 from gateway.core.caller import Caller
 from gateway.core.entry import Entry, Outcome
 from gateway.core.price import UNPRICED
+from gateway.core.request import Asked
 from gateway.core.usage import Usage
 
 BOUGHT = Entry(
@@ -25,21 +26,30 @@ def put(kept, asked, body=b"answer", now=0.0):
     kept.put(asked, "application/json", body, BOUGHT, now)
 
 
+def named(key, dialect, body, **more):
+    return fingerprint(key, dialect, Asked(body, **more))
+
+
+def test_what_the_path_and_the_head_say_is_part_of_a_question():
+    said = [{}, {"model": "m"}, {"verb": "m"}, {"query": "m"}, {"content_type": "m"}, {"betas": "m"}]
+    assert len({named("k", "d", b"", **more) for more in said}) == len(said)
+
+
 parts = st.tuples(st.text(max_size=4), st.text(max_size=4), st.binary(max_size=4))
 
 
 @given(parts, parts)
 def test_two_questions_are_the_same_only_if_key_dialect_and_body_are(one, other):
-    assert (fingerprint(*one) == fingerprint(*other)) == (one == other)
+    assert (named(*one) == named(*other)) == (one == other)
 
 
 def test_parts_of_a_question_cannot_run_together():
     """What one tenant moves from the name of its key into its body must not meet another tenant's answer."""
     names = {
-        fingerprint("ab", "c", b"d"),
-        fingerprint("a", "bc", b"d"),
-        fingerprint("a", "b", b"cd"),
-        fingerprint("", "ab", b"cd"),
+        named("ab", "c", b"d"),
+        named("a", "bc", b"d"),
+        named("a", "b", b"cd"),
+        named("", "ab", b"cd"),
     }
     assert len(names) == 4
 

@@ -157,7 +157,7 @@ providers:
         KNOWN["openai"], key="k", base_url="https://eu.example.com/v1", bills_after_abort=True
     )
     assert settings.providers["xai"].quirks == frozenset()
-    assert settings.providers["azure"].own_headers == {"api-key": "x"}
+    assert settings.providers["azure"].access["openai-chat"].headers == {"api-key": "x"}
     assert settings.providers["local"] == Provider(
         "local",
         "http://10.0.0.5:8000/v1",

@@ -1,5 +1,6 @@
 """A cost is usage times rates, exactly; the worst case is never below what a call within its bounds costs."""
 
+from dataclasses import replace
 from decimal import Decimal, localcontext
 
 import pytest
@@ -7,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.money import Money
-from gateway.core.price import STANDARD_TIERS, UNPRICED, Cost, CostStatus, Price, Rates, Schedule
-from gateway.core.usage import Usage
+from gateway.core.price import STANDARD_TIERS, UNPRICED, Cost, CostStatus, Price, Rates, Schedule, conditions, total
+from gateway.core.usage import Extras, Usage
 
-CLASSES = [name for name in Rates.__match_args__ if name not in {"request", "dearest_input", "dearest_output"}]
-INPUTS = ["input", "cache_read", "cache_write", "cache_write_1h", "input_audio", "cache_read_audio", "input_image"]
+NO_CLASSES = {"request", "extras", "dearest_input", "dearest_output"}
+CLASSES = [name for name in Rates.__match_args__ if name not in NO_CLASSES]
+INPUTS = ["input", "cache_read", "cache_write", "cache_write_1h", "cache_write_12h"]
+INPUTS += ["input_audio", "cache_read_audio", "input_image", "cache_read_image", "input_video"]
 OUTPUTS = ["output", "output_reasoning", "output_audio", "output_image"]
 
 rate = st.integers(0, 10**9)
@@ -46,16 +49,60 @@ def test_a_cost_is_the_sum_of_products_to_the_pico_dollar(counted, per_million, 
         context.prec = 60
         expected = fee + sum((counted[n] * per_million[n] / 10**6 for n in CLASSES), Decimal(0))
         assert Decimal(cost.total.picos) - expected * 10**12 == 0
-    assert cost.input + cost.cache + cost.output == cost.total
+    assert cost.input + cost.cache + cost.output + cost.fees == cost.total
 
 
 @given(counters)
-def test_parts_of_a_cost_are_input_with_fee_cache_and_output(counted):
+def test_parts_of_a_cost_are_input_cache_output_and_fees(counted):
     cost = Price("p", Schedule(flat(1, request=7))).of(Usage(**counted))
     usage = Usage(**counted)
     assert cost.output.picos == usage.output_total
     assert cost.cache.picos == sum(counted[n] for n in INPUTS if n.startswith("cache"))
-    assert cost.input.picos == usage.input_total - cost.cache.picos + 7
+    assert cost.input.picos == usage.input_total - cost.cache.picos
+    assert cost.fees.picos == 7
+
+
+def test_what_a_providers_tools_put_into_the_prompt_is_input():
+    price = Price("p", Schedule(flat(3)))
+    assert price.of(Usage(input=1, input_tool=2)).input == Money(9)
+    assert Usage(input=1, input_tool=2).input_total == 3
+
+
+def test_a_context_tier_can_look_at_one_turn_instead_of_all_input():
+    price = Price("p", Schedule(flat(1), ((100, flat(2)),)))
+    assert price.of(Usage(input=150)).total == Money(300)
+    assert price.of(Usage(input=150, prompt=100)).total == Money(150)
+
+
+@given(st.dictionaries(st.sampled_from(Extras.__struct_fields__), st.integers(0, 100)), st.integers(0, 9))
+def test_extras_cost_their_rate_each_and_without_one_the_cost_is_uncertain(counted, known):
+    each = {name: index + 1 for index, name in enumerate(Extras.__struct_fields__[:known])}
+    cost = Price("p", Schedule(replace(flat(1), extras=each))).of(Usage(extras=Extras(**counted)))
+    assert cost.total == cost.fees == Money(sum(count * each.get(name, 0) for name, count in counted.items()))
+    unknown = any(count and name not in each for name, count in counted.items())
+    assert (cost.status is CostStatus.UNCERTAIN) == unknown
+
+
+def test_the_parts_of_a_call_add_up_and_the_least_known_counts():
+    exact, uncertain = (
+        Cost(Money(10), status, f"p-{status}", Money(1), Money(2), Money(3), Money(4))
+        for status in (CostStatus.EXACT, CostStatus.UNCERTAIN)
+    )
+    assert total([exact, uncertain, exact]) == Cost(
+        Money(30), CostStatus.UNCERTAIN, "p-exact + p-uncertain", Money(3), Money(6), Money(9), Money(12)
+    )
+    assert total([exact, UNPRICED]) == UNPRICED
+
+
+def test_conditions_have_one_name_together():
+    assert conditions("geo:us", "batch", "standard", "") == conditions("batch", "geo:us") == "batch,geo:us"
+    assert conditions("default") == ""
+
+
+def test_where_a_call_may_run_without_having_asked_is_part_of_the_worst_case():
+    price = Price("p", Schedule(flat(10)), {"geo:us": Schedule(flat(11)), "flex": Schedule(flat(99))})
+    assert price.worst(1, 1) == Money(22)
+    assert price.worst(1, 1, "flex") == Money(198)
 
 
 @pytest.mark.parametrize("field", INPUTS)

@@ -3,12 +3,13 @@
 import json
 
 import pytest
+from dialects.lens import OnBytes
 
 from gateway.core.errors import BadRequest
 from gateway.dialects.openai_embeddings import OpenAIEmbeddings
 from gateway.dialects.validate import MODEL_NAME_MAX
 
-EMBEDDINGS = OpenAIEmbeddings()
+EMBEDDINGS = OnBytes(OpenAIEmbeddings())
 
 
 def body(text="hi", **more):

@@ -18,7 +18,7 @@ from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dialects.openai_usage import DOLLARS_CREDIBLE_MAX, TOKENS_CREDIBLE_MAX, read_cost, read_usage
 
 NONE = frozenset()
-COUNTERS = [n for n in Usage.__match_args__ if n not in {"requests", "final"}]
+COUNTERS = [n for n in Usage.__match_args__ if n not in {"requests", "final", "extras", "prompt"}]
 count = st.integers(0, 10**6)
 
 # Whose usage departs from OpenAI's, and how: by a word in the recorded address.

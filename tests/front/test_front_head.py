@@ -7,28 +7,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.front.head import NotHttp, answer_head, check_framing, request_fields, request_path
+from gateway.front.head import NotHttp, answer_head, check_framing, request_fields, request_target
 
 HOST = {"host": "x"}
 
 
 @pytest.mark.parametrize(
-    ("target", "path"),
+    ("target", "path", "query"),
     [
-        (b"/", "/"),
-        (b"/v1/models", "/v1/models"),
-        (b"/v1/models?a=/b?c", "/v1/models"),
-        (b"//v1", "//v1"),
-        (b"/%2e%2e/a", "/%2e%2e/a"),
-        (b"http://host/v1/models?a=b", "/v1/models"),
-        (b"HTTPS://host:443/v1", "/v1"),
-        (b"http://host", "/"),
-        (b"http://host?/v1/models", "/"),
-        (b"http://user@host/a", "/a"),
+        (b"/", "/", ""),
+        (b"/v1/models", "/v1/models", ""),
+        (b"/v1/models?a=/b?c", "/v1/models", "a=/b?c"),
+        (b"//v1", "//v1", ""),
+        (b"/%2e%2e/a", "/%2e%2e/a", ""),
+        (b"http://host/v1/models?a=b", "/v1/models", "a=b"),
+        (b"HTTPS://host:443/v1", "/v1", ""),
+        (b"http://host", "/", ""),
+        (b"http://host?/v1/models", "/", "/v1/models"),
+        (b"http://user@host/a", "/a", ""),
     ],
 )
-def test_the_path_of_a_target(target, path):
-    assert request_path(target) == path
+def test_the_path_and_the_query_of_a_target(target, path, query):
+    assert request_target(target) == (path, query)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_the_path_of_a_target(target, path):
 )
 def test_what_is_no_path_is_refused(target):
     with pytest.raises(NotHttp):
-        request_path(target)
+        request_target(target)
 
 
 def test_names_are_in_lower_case_and_what_came_twice_is_joined():

@@ -15,7 +15,7 @@ from gateway.upstream.health import Health
 
 
 def flat(picos):
-    return Price(f"flat-{picos}", Schedule(Rates(*[picos] * 11)))
+    return Price(f"flat-{picos}", Schedule(Rates(*[picos] * 14)))
 
 
 class Book:

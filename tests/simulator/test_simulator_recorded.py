@@ -1,5 +1,6 @@
 """Recorded answers come back as they were recorded."""
 
+import base64
 import json
 import os
 from pathlib import Path
@@ -54,7 +55,9 @@ async def test_every_shared_recording_is_served(simulate):
                 raw = await answer.read()
                 recorded = (RECORDED / name).read_bytes()
                 assert answer.status == 200
-                if name.endswith(".jsonl"):
+                if b"raw_eventstream_b64" in recorded:
+                    assert raw == base64.b64decode(json.loads(recorded)["raw_eventstream_b64"])
+                elif name.endswith(".jsonl"):
                     lines = [line for line in recorded.decode().splitlines() if line.strip()]
                     assert events(raw) == [*lines, "[DONE]"]
                 else:

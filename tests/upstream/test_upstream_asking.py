@@ -17,7 +17,7 @@ from gateway.core.errors import LimitReached, Unavailable, UpstreamError
 from gateway.core.limit import Fare, HoldMode, Limit, Span, Unit
 from gateway.core.money import Money
 from gateway.core.price import Cost, CostStatus
-from gateway.core.request import Request
+from gateway.core.request import Asked, Request
 from gateway.core.route import Candidate
 from gateway.core.usage import Report, Usage
 from gateway.dialects.openai_chat import OpenAIChat
@@ -115,16 +115,18 @@ class Road:
         limits = [Limit("all", Unit.USD, limit, Span.LIFETIME), Limit("all", Unit.CONCURRENT, 5, Span.RUNNING)]
         self.books = Books(Limits(limits, self.leases, lambda: NOW), self.journal, lambda: NOW, self.entries.append)
         self.health = Health(failures_max=failures_max, open_s=10.0)
-        self.asking = Asking(wire, self.health, RetryBudget(budget, burst=2), rounds, lambda: NOW)
+        self.asking = Asking(
+            wire, self.health, RetryBudget(budget, burst=2), rounds=rounds, clock=lambda: NOW, signers={}
+        )
 
     async def _balances(self, accounts):
         return {}
 
     async def call(self, *plan, leave=None):
         """Ask; where there is an answer, settle it at 10 nano-dollars. Returns who answered."""
-        dialect = OpenAIChat()
-        request = Request("req", "key", dialect.name, dialect.read(BODY), input_tokens=5)
-        question = Question(request, dialect, BODY, {"x-caller": "1"}, HoldMode.PROGRESSIVE)
+        dialect, asked = OpenAIChat(), Asked(BODY)
+        request = Request("req", "key", dialect.name, dialect.read(asked), input_tokens=5)
+        question = Question(request, dialect, asked, {"x-caller": "1"}, HoldMode.PROGRESSIVE)
         options = [option(name) if isinstance(name, str) else name for name in plan]
         chosen = Chosen(tuple(options), "because")
         with Booking(self.books, Trip("req", Caller("key"), "asked", stream=False)) as self.booking:

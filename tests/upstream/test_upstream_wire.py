@@ -37,7 +37,7 @@ async def asked(wire, server, **more):
 async def test_a_good_answer(wire):
     async with serving(says(GOOD)) as server:
         answer, body = await asked(wire, server)
-    assert (answer.status, body, answer.is_stream) == (200, BODY, False)
+    assert (answer.status, body) == (200, BODY)
     (request,) = server.requests
     head, _, sent = request.partition(b"\r\n\r\n")
     assert sent == b'{"a":1}'
@@ -288,19 +288,6 @@ async def test_bytes_after_an_answer_are_never_the_next_answer(wire):
                 continue
             assert body == BODY
             await asyncio.sleep(0.02)
-
-
-async def test_a_content_type_of_nonsense_is_no_stream(wire):
-    for value in (b"", b";;;", b"\xff\xfe", b"text/event-stream-not", b"application/json; charset=\x80"):
-        async with serving(says(GOOD.replace(b"application/json", value, 1))) as server:
-            answer, _ = await asked(wire, server)
-        assert not answer.is_stream
-
-
-@pytest.mark.parametrize("value", [b"text/event-stream", b"text/event-stream; charset=utf-8", b"TEXT/Event-Stream"])
-async def test_a_stream_says_so(wire, value):
-    async with serving(says(GOOD.replace(b"application/json", value, 1))) as server:
-        assert (await asked(wire, server))[0].is_stream
 
 
 async def test_an_idle_connection_is_let_go_before_the_server_does(wire, monkeypatch):

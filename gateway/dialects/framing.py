@@ -1,0 +1,42 @@
+"""How the events of a stream are told apart, whatever they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
+
+from gateway.dialects import sse
+
+
+class Splitter(Protocol):
+    """Holds back an unfinished event until the rest has come."""
+
+    unread_before: bytes  # To be passed on before what `feed` returned last, and after it, without a look inside.
+    unread_after: bytes
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The bytes of all events that are now whole, in order; empty if none is."""
+        ...
+
+    def rest(self) -> bytes:
+        """What is left when the stream is over."""
+        ...
+
+
+class Framing(NamedTuple):
+    """One way to frame events."""
+
+    splitter: Callable[[], Splitter]
+    events: Callable[[bytes], Iterable[bytes]]  # Whole events in some bytes; together they are the same bytes.
+    payload: Callable[[bytes], bytes]  # The data of one event.
+
+
+SSE = Framing(sse.EventSplitter, sse.events, sse.payload)
+
+FRAMINGS = {"text/event-stream": SSE}
+"""By the content type of the answer."""
+
+
+def framing_of(content_type: str) -> Framing | None:
+    """How an answer of this type is framed; None for one that comes as a whole."""
+    return FRAMINGS.get(content_type.partition(";")[0].strip().lower())

@@ -1,0 +1,85 @@
+"""What an answer of OpenAI's older endpoints, or a chunk of its stream, says about itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from gateway.core.usage import Report
+from gateway.dialects.base import NOTHING_YET, Quirk
+from gateway.dialects.openai_usage import CHARGING, Block, disjoint, read_cost, read_usage
+
+
+class _Plain(msgspec.Struct):
+    """The fields that money depends on, of an answer as it should be: read in one pass."""
+
+    model: str | None = None
+    service_tier: str | None = None
+    usage: msgspec.Raw = msgspec.Raw()
+    error: msgspec.Raw = msgspec.Raw()
+    choices: msgspec.Raw = msgspec.Raw()
+
+
+class _Any(msgspec.Struct):
+    """The same of any answer: a provider may send anything."""
+
+    model: Any = None
+    service_tier: Any = None
+    usage: Any = None
+    error: Any = None
+    choices: Any = None
+
+
+_plain = msgspec.json.Decoder(_Plain)
+_any = msgspec.json.Decoder(_Any)
+_blocks = msgspec.json.Decoder(Block | None)
+
+
+def read_report(message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
+    """See `Dialect.report`. Garbage says nothing."""
+    if quirks & CHARGING:
+        return _read_anything(message, quirks, before)
+    try:
+        answer = _plain.decode(message)
+        raw = bytes(answer.usage)
+        block = _blocks.decode(raw) if raw else None
+    except (msgspec.DecodeError, RecursionError):
+        return _read_anything(message, quirks, before)
+    usage, clamped = disjoint(block, quirks) if block is not None else (None, False)
+    return Report(
+        usage=usage or before.usage,
+        model=answer.model or before.model,
+        service_tier=answer.service_tier or before.service_tier,
+        failed=_is_set(answer.error),
+        clamped=clamped or before.clamped,
+        raw=raw if block is not None else before.raw,
+        last=bytes(answer.choices) == b"[]",
+    )
+
+
+def _is_set(raw: msgspec.Raw) -> bool:
+    """Whether a field is there and not empty."""
+    return len(memoryview(raw)) > 0 and bool(msgspec.json.decode(raw))
+
+
+def _read_anything(message: bytes, quirks: frozenset[Quirk], before: Report) -> Report:
+    try:
+        answer = _any.decode(message)
+    except (msgspec.DecodeError, RecursionError):
+        return before
+    usage, cost, clamped, raw = None, None, False, b""
+    if isinstance(answer.usage, dict):
+        usage, clamped = read_usage(answer.usage, quirks)
+        cost = read_cost(answer.usage, quirks)
+        raw = msgspec.json.encode(answer.usage)
+    return Report(
+        usage=usage or before.usage,
+        model=answer.model if isinstance(answer.model, str) else before.model,
+        service_tier=answer.service_tier if isinstance(answer.service_tier, str) else before.service_tier,
+        cost=before.cost if cost is None else cost,
+        failed=bool(answer.error),
+        clamped=clamped or before.clamped,
+        raw=raw or before.raw,
+        last=answer.choices == [],
+    )

@@ -1,0 +1,14 @@
+"""Calls that need more than a key to show whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class Signer(Protocol):
+    """Shows one provider that a call is ours."""
+
+    async def signed(self, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+        """The headers with what shows it. Raises Unreached if there are no credentials, or they cannot be had."""
+        ...
