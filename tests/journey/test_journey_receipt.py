@@ -77,7 +77,7 @@ def test_what_others_named_cannot_break_out_of_a_header():
 def test_a_document_has_amounts_as_text_and_tokens_by_class():
     told = document(entry())
     assert told["cost_usd"] == "0.00026"
-    assert told["cost_parts_usd"] == {"input": "0.00012", "cache": "0.00", "output": "0.00014"}
+    assert told["cost_parts_usd"] == {"input": "0.00012", "cache": "0.00", "output": "0.00014", "fees": "0.00"}
     assert (told["held_usd"], told["saved_usd"]) == ("1.50", "0.00")
     assert told["tokens"] == {
         "input": 57,
