@@ -1,0 +1,79 @@
+-- One replica's word on some records, and what each of them says then. See `grant` and `word` in base.py: the same rule,
+-- by totals, so that a record may have any number of replicas.
+--
+-- KEYS  meta, wanted, the asker's set of records; then for each ask its record and its set of those who are short
+-- ARGV  replica, how long to learn in ms; then for each ask: name, limit, spent, want, held, least, keep, ahead, turn
+-- Returns for each ask: leased, spent, short, the others' leased, spent and held, yields (0 or 1)
+
+local meta, wanted, mine = KEYS[1], KEYS[2], KEYS[3]
+local replica, learn_ms = ARGV[1], tonumber(ARGV[2])
+
+local function clock_ms()
+  local now = redis.call('TIME')
+  return now[1] * 1000 + math.floor(now[2] / 1000)
+end
+
+local born = tonumber(redis.call('HGET', meta, 'born'))
+if not born then -- The store is new, or has lost everything: nobody may lease until all have said what they have.
+  born = clock_ms()
+  redis.call('HSET', meta, 'born', born)
+end
+local learning = clock_ms() < born + learn_ms
+
+local function standing(record)
+  local packed = redis.call('HGET', record, 'r:' .. replica)
+  if not packed then
+    return {0, 0, 0, 0, 0}, false
+  end
+  return cmsgpack.unpack(packed), true
+end
+
+local function number(record, field)
+  return tonumber(redis.call('HGET', record, field) or '0')
+end
+
+local words = {}
+for at = 3, #ARGV, 9 do
+  local name, ask = ARGV[at], {}
+  for i = 1, 8 do ask[i] = tonumber(ARGV[at + i]) end
+  local limit, told, want, held, least, keep, ahead, turn = unpack(ask)
+  local record, shorts = KEYS[4 + 2 * (at - 3) / 9], KEYS[5 + 2 * (at - 3) / 9]
+
+  local now, known = standing(record)
+  local leased_by_all, spent_by_all, held_by_all = number(record, 'leased'), number(record, 'spent'), number(record, 'held')
+  local others = {leased_by_all - math.max(now[1], now[2]), spent_by_all - now[2], held_by_all - now[3]}
+  local count = number(record, 'count') - (known and 1 or 0)
+  local others_short = redis.call('ZCARD', shorts) - (redis.call('ZSCORE', shorts, replica) and 1 or 0)
+
+  if not (turn > 0 and turn <= now[5]) then -- Else it is late: an old word.
+    local spent, room = math.max(told, now[2]), math.max(0, limit - others[1])
+    local leased = math.min(want, room)
+    local short
+    if learning then
+      leased = math.max(spent, math.min(want, keep)) -- What it had before the loss was granted then.
+      short = 0
+    else
+      if least > room then
+        leased = math.min(now[1], keep, leased)
+      elseif others_short == 0 then
+        leased = leased + math.min(ahead, math.floor((room - leased) / (2 * count + 2)))
+      end
+      leased = math.max(leased, spent)
+      short = math.max(0, least - leased)
+    end
+    now = {leased, spent, held, short, turn}
+    redis.call('HSET', record, 'r:' .. replica, cmsgpack.pack(now), 'count', count + 1,
+      'leased', string.format('%.0f', others[1] + math.max(leased, spent)),
+      'spent', string.format('%.0f', others[2] + spent), 'held', string.format('%.0f', others[3] + held))
+    redis.call('SADD', mine, name)
+    if short > 0 then
+      redis.call('ZADD', shorts, 0, replica)
+      redis.call('SADD', wanted, name)
+    elseif redis.call('ZREM', shorts, replica) == 1 and others_short == 0 then
+      redis.call('SREM', wanted, name)
+    end
+  end
+  local yields = now[4] > 0 and redis.call('ZRANGE', shorts, 0, 0)[1] ~= replica
+  words[#words + 1] = {now[1], now[2], now[4], others[1], others[2], others[3], yields and 1 or 0}
+end
+return words

@@ -1,0 +1,123 @@
+"""Leases of replicas on many machines, in Redis or Valkey.
+
+One Lua script an operation, so that each is atomic. All keys share one hash tag and so one slot: a cluster
+takes them, and a script may see whether the store has lost its memory. Names carry a version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.cluster import RedisCluster
+from redis.exceptions import RedisError
+
+from gateway.core.errors import Unavailable
+from gateway.stores.base import Ask, Standing, Word
+
+VERSION = 1
+_ROOT = f"{{fareway:{VERSION}}}"
+_META, _WANTED = f"{_ROOT}:meta", f"{_ROOT}:wanted"
+
+LEARN_MS = 1000
+"""After a loss, how long nothing new is leased: five syncs, in which every replica that lives has told what it has."""
+
+TIMEOUT_S = 0.05
+"""How long a call may wait for the store."""
+
+
+def _script(name: str) -> str:
+    return files("gateway.stores").joinpath(f"lua/{name}.lua").read_text(encoding="utf-8")
+
+
+_HELLO = _script("hello")
+
+
+class RedisStore:
+    """See `LeaseStore`. `url`: redis://, rediss:// or unix://; with `cluster`, any node of one."""
+
+    exclusive = False
+
+    def __init__(self, url: str, *, cluster: bool = False) -> None:
+        client = RedisCluster if cluster else Redis
+        self._redis: Any = client.from_url(
+            url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, redis_connect_func=self._meet
+        )
+        self._exchange = self._redis.register_script(_script("exchange"))
+        self._resume = self._redis.register_script(_script("resume"))
+
+    async def exchange(self, replica: str, asks: Sequence[Ask]) -> list[Word]:
+        """See `LeaseStore.exchange`."""
+        keys, told = _keys(replica, [ask.record for ask in asks]), [replica, LEARN_MS]
+        for ask in asks:
+            told += [ask.record, ask.limit, ask.spent, ask.want, ask.held, ask.least, ask.keep, ask.ahead, ask.turn]
+        return [_word(said) for said in await self._run(self._exchange, keys, told)]
+
+    async def wanted(self, replica: str) -> set[str]:
+        """See `LeaseStore.wanted`."""
+        names = {name.decode() for name in await self._asked(self._redis.smembers(_WANTED))}
+        shorts = {name: await self._asked(self._redis.zrange(_shorts(name), 0, 1)) for name in names}
+        return {name for name, short in shorts.items() if any(one.decode() != replica for one in short)}
+
+    async def records(self, replica: str) -> list[str]:
+        """See `LeaseStore.records`."""
+        return sorted(name.decode() for name in await self._asked(self._redis.smembers(_of(replica))))
+
+    async def resume(self, replica: str, spent: Mapping[str, int]) -> None:
+        """See `LeaseStore.resume`."""
+        told = [replica, *(word for pair in spent.items() for word in pair)]
+        await self._run(self._resume, _keys(replica, list(spent)), told)
+
+    async def close(self) -> None:
+        """Let the connections go."""
+        await self._redis.aclose()
+
+    async def _meet(self, connection: Any) -> None:
+        """A new connection: before it is used, the store is asked who it is."""
+        await connection.on_connect()
+        told = {}
+        for section in ("server", "replication", "memory"):
+            await connection.send_command("INFO", section)
+            told |= _fields(await connection.read_response())
+        if (policy := told.get("maxmemory_policy", "noeviction")) != "noeviction":
+            raise RedisError(f"the store may forget (maxmemory-policy {policy}): set it to noeviction")
+        identity = f"{told.get('run_id')}/{told.get('master_replid')}"
+        await connection.send_command("EVAL", _HELLO, 1, _META, identity)
+        await connection.read_response()
+
+    async def _run(self, script: Any, keys: list[str], told: list[Any]) -> Any:
+        return await self._asked(script(keys=keys, args=told))
+
+    async def _asked(self, answer: Awaitable[Any]) -> Any:
+        try:
+            return await answer
+        except (RedisError, OSError) as error:
+            raise Unavailable("The store of limits does not answer.") from error
+
+
+def _keys(replica: str, records: Sequence[str]) -> list[str]:
+    return [_META, _WANTED, _of(replica), *(key for name in records for key in (_record(name), _shorts(name)))]
+
+
+def _record(name: str) -> str:
+    return f"{_ROOT}:record:{name}"
+
+
+def _shorts(name: str) -> str:
+    return f"{_ROOT}:short:{name}"
+
+
+def _of(replica: str) -> str:
+    return f"{_ROOT}:of:{replica}"
+
+
+def _fields(info: bytes) -> dict[str, str]:
+    """The answer to INFO, by name."""
+    return dict(line.split(":", 1) for line in info.decode().split("\r\n") if ":" in line)
+
+
+def _word(said: Sequence[int]) -> Word:
+    leased, spent, short, *others, yields = said
+    return Word(leased, spent, short, Standing(*others), bool(yields))
