@@ -11,7 +11,17 @@ from typing import Any, Self
 
 import msgspec
 
-from gateway.assembly import catalog, journal_of, replica_name, router, signers, with_simulator
+from gateway.assembly import (
+    catalog,
+    journal_of,
+    key_store,
+    lease_store,
+    pepper,
+    replica_name,
+    router,
+    signers,
+    with_simulator,
+)
 from gateway.cache.exact import ExactCache
 from gateway.config.settings import Settings
 from gateway.core.entry import Entry, Outcome
@@ -34,8 +44,6 @@ from gateway.pipeline import Pipeline
 from gateway.prices.current import Pricing
 from gateway.simulator import Settings as SimulatorSettings
 from gateway.simulator import start as start_simulator
-from gateway.stores.sqlite import SqliteStore
-from gateway.stores.sqlite_keys import SqliteKeys, load_pepper
 from gateway.telemetry.live import Live
 from gateway.telemetry.metrics import Metrics
 from gateway.tenants import Tenants
@@ -92,7 +100,8 @@ class Gateway:
             self.settings = await self._with_simulator(self.settings)
         settings = self.settings
         self.replica = replica_name(settings, self.worker.number if self.worker else None)
-        self.ledger = SqliteLedger(settings.ledger, self.replica if self.worker else None)
+        alone = self.worker is None and settings.shared is None
+        self.ledger = SqliteLedger(settings.ledger, None if alone else self.replica)
         self._stack.callback(self.ledger.close)
         self.journal = Journal(
             journal_of(settings, self.worker.number if self.worker else None), settings.journal_sync_s
@@ -113,14 +122,17 @@ class Gateway:
 
     def _join_money(self) -> None:
         settings = self.settings
-        self.store = SqliteStore(settings.state, exclusive=self.worker is None)
-        self._stack.callback(self.store.close)
+        self.store = lease_store(settings, several=self.worker is not None)
+        self._stack.push_async_callback(_closed, self.store)
         self.leases = Leases(self.store, self.replica, self.ledger.balances)
         self.limits = Limits(settings.limits, self.leases, self._clock)
         self.books = Books(self.limits, self.journal, self._clock, self._booked, self.replica)
-        self.keys = SqliteKeys(settings.state)
+        self.keys = key_store(settings)
         self._stack.callback(self.keys.close)
-        self.tenants = Tenants(load_pepper(settings.home / "pepper"), self.keys.all(), self.keys.find)
+        find = (
+            self.keys.find if settings.shared is None else lambda _: None
+        )  # Not a call to another machine for any name.
+        self.tenants = Tenants(pepper(settings), self.keys.all(), find)
 
     def _join_routing(self) -> None:
         settings, routing, timeouts = self.settings, self.settings.routing, self.settings.timeouts
@@ -213,9 +225,10 @@ class Gateway:
         seen = self.keys.version
         while True:
             await asyncio.sleep(KEYS_CHECKED_EVERY_S)
-            if (now := self.keys.version) != seen:
-                seen = now
-                self.tenants.replace_all(self.keys.all())
+            with suppress(Unavailable):  # What is known stays good until the store answers.
+                if (now := await asyncio.to_thread(lambda: self.keys.version)) != seen:
+                    self.tenants.replace_all(await asyncio.to_thread(self.keys.all))
+                    seen = now
 
     async def _audit(self) -> None:
         while True:
@@ -274,6 +287,13 @@ class Gateway:
 
     def _breakers(self) -> dict[tuple[str, ...], float]:
         return {(name,): state for name, state in self.health.states(self._clock()).items()}
+
+
+async def _closed(store: Any) -> None:
+    """Some let go of a file, others of connections."""
+    closing = store.close()
+    if closing is not None:
+        await closing
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

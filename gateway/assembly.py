@@ -6,15 +6,22 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import KNOWN, Deployment, Provider
 from gateway.config.settings import Settings, Target
+from gateway.core.caller import Key
 from gateway.journey.routing import Router
 from gateway.plugins import load_policy
 from gateway.prices.book import PriceBook
+from gateway.stores.sqlite import SqliteStore
+from gateway.stores.sqlite_keys import SqliteKeys, load_pepper
 from gateway.upstream.health import Health
 from gateway.upstream.signing import Signer
+
+if TYPE_CHECKING:
+    from gateway.stores.redis_leases import RedisStore
 
 SIMULATED_TIERS = {"premium": ("sim/sim-large",), "standard": ("sim/sim-medium",), "economy": ("sim/sim-small",)}
 
@@ -51,6 +58,40 @@ def with_simulator(settings: Settings, url: str) -> Settings:
     """These settings with the simulator as the only provider."""
     provider = replace(KNOWN["sim"], base_url=f"{url}/v1")
     return replace(settings, providers={"sim": provider}, tiers=settings.tiers or SIMULATED_TIERS)
+
+
+class Keys(Protocol):
+    """Where keys are kept; see `SqliteKeys`."""
+
+    def all(self) -> dict[str, Key]: ...  # noqa: D102
+    def find(self, name: str) -> Key | None: ...  # noqa: D102
+    def save(self, key: Key) -> None: ...  # noqa: D102
+    @property
+    def version(self) -> int: ...  # noqa: D102
+    def close(self) -> None: ...  # noqa: D102
+
+
+def lease_store(settings: Settings, *, several: bool) -> SqliteStore | RedisStore:
+    """Where leases are kept. `several`: more than one process of this home shares them."""
+    if settings.shared is None:
+        return SqliteStore(settings.state, exclusive=not several)
+    from gateway.stores.redis_leases import RedisStore  # noqa: PLC0415 - an extra, and only here
+
+    return RedisStore(settings.shared)
+
+
+def key_store(settings: Settings) -> Keys:
+    """Where keys are kept."""
+    if settings.shared is None:
+        return SqliteKeys(settings.state)
+    from gateway.stores.redis_keys import RedisKeys  # noqa: PLC0415 - an extra, and only here
+
+    return RedisKeys(settings.shared)
+
+
+def pepper(settings: Settings) -> bytes:
+    """The secret under which key secrets are hashed."""
+    return settings.pepper or load_pepper(settings.home / "pepper")
 
 
 def replica_name(settings: Settings, worker: int | None) -> str:

@@ -40,8 +40,9 @@ async def _bring_up_to_date(settings: Settings, own: Journal) -> tuple[int, int]
     spent: Counter[tuple[str, str]] = Counter()
     for account, replica, amount in balances:
         spent[account, replica if replica in running else RETIRED] += amount
-    with closing(SqliteStore(settings.state, exclusive=False)) as store:
-        await store.begin((account, replica, amount) for (account, replica), amount in spent.items())
+    if settings.shared is None:  # Else what others have is not ours to write.
+        with closing(SqliteStore(settings.state, exclusive=False)) as store:
+            await store.begin((account, replica, amount) for (account, replica), amount in spent.items())
     return sum(settled for settled, _ in found), sum(unresolved for _, unresolved in found)
 
 

@@ -7,10 +7,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.assembly import key_store, pepper
 from gateway.cli.running import say
 from gateway.config.settings import Settings
 from gateway.core.caller import Caller, Key
-from gateway.stores.sqlite_keys import SqliteKeys, load_pepper
 from gateway.tenants import new_key
 
 
@@ -28,16 +28,16 @@ class Started:
 
 def first_keys(found: Settings) -> tuple[str, str] | None:
     """On the first start: an admin's key and one for calls. Shown once, like every key."""
-    with contextlib.closing(SqliteKeys(found.state)) as store:
+    with contextlib.closing(key_store(found)) as store:
         if store.all():
             return None
-        pepper, now = load_pepper(found.home / "pepper"), time.time()
+        secret, now = pepper(found), time.time()
         made = []
         for template in (
             Key(id="", digest=b"", alias="admin", admin=True, created=now),
             Key(id="", digest=b"", alias="first", caller=Caller(team="default"), created=now),
         ):
-            key, token = new_key(pepper, template)
+            key, token = new_key(secret, template)
             store.save(key)
             made.append(token)
         return made[0], made[1]

@@ -10,11 +10,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from gateway.assembly import Keys, key_store, pepper
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.config.units import duration
 from gateway.core.caller import Caller, Key
-from gateway.stores.sqlite_keys import SqliteKeys, load_pepper
 from gateway.tenants import new_key
 
 _COLUMNS = ("id", "alias", "org", "team", "user", "models", "admin", "cache", "created", "expires", "state")
@@ -67,8 +67,8 @@ def _create(parsed: argparse.Namespace) -> int:
 
 def _add(parsed: argparse.Namespace, template: Key) -> int:
     found = settings(parsed)
-    with closing(SqliteKeys(found.state)) as store:
-        key, token = new_key(load_pepper(found.home / "pepper"), template)
+    with closing(key_store(found)) as store:
+        key, token = new_key(pepper(found), template)
         store.save(key)
     print(token)
     print(f"This is key {key.id}. It is shown only now: keep it safe.", file=sys.stderr)
@@ -76,21 +76,21 @@ def _add(parsed: argparse.Namespace, template: Key) -> int:
 
 
 def _list(parsed: argparse.Namespace) -> int:
-    with closing(SqliteKeys(settings(parsed).state)) as store:
+    with closing(key_store(settings(parsed))) as store:
         keys = sorted(store.all().values(), key=lambda key: key.created)
     print_rows([_row(key, time.time()) for key in keys], _COLUMNS, parsed.format)
     return 0
 
 
 def _revoke(parsed: argparse.Namespace) -> int:
-    with closing(SqliteKeys(settings(parsed).state)) as store:
+    with closing(key_store(settings(parsed))) as store:
         store.save(replace(_one(store, parsed.id), revoked=True))
     print(f"revoked {parsed.id}", file=sys.stderr)
     return 0
 
 
 def _rotate(parsed: argparse.Namespace) -> int:
-    with closing(SqliteKeys(settings(parsed).state)) as store:
+    with closing(key_store(settings(parsed))) as store:
         old = _one(store, parsed.id)
         if old.revoked:
             raise Unusable(f"key {old.id} is revoked already")
@@ -99,7 +99,7 @@ def _rotate(parsed: argparse.Namespace) -> int:
     return done
 
 
-def _one(store: SqliteKeys, name: str) -> Key:
+def _one(store: Keys, name: str) -> Key:
     key = store.find(name)
     if key is None:
         raise Unusable(f"there is no key {name!r}; `fareway keys list` shows all")

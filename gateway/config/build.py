@@ -41,7 +41,9 @@ def build(shaped: Shaped, providers: dict[str, Provider], known: names.Names, fo
     findings = known.findings
     return Settings(
         home=home,
-        state=Path(file.state) if file.state else home / "state.db",
+        state=Path(file.state) if file.state and file.state.startswith("/") else home / "state.db",
+        shared=file.state if file.state and not file.state.startswith("/") else None,
+        pepper=file.pepper.get_secret_value().encode() if file.pepper else None,
         ledger=Path(file.ledger) if file.ledger else home / "ledger.db",
         journal=folders.path(file.journal.dir) if file.journal.dir else home / "journal",
         journal_sync_s=file.journal.sync,

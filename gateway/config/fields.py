@@ -61,6 +61,15 @@ def sqlite(value: str) -> str:
     return "/" + rest.lstrip("/")
 
 
+def state(value: str) -> str:
+    """A file, or the address of a Redis. Raises UnreadableError; the text may hold a password and is not repeated."""
+    if not value.startswith(("redis://", "rediss://", "unix://")):
+        return sqlite(value)
+    if not re.fullmatch(r"[!-~]+", value) or not urlsplit(value).netloc + urlsplit(value).path.strip("/"):
+        raise UnreadableError("must be a file, or an address such as redis://10.0.0.5:6379/0")
+    return value
+
+
 def url(value: str) -> str:
     """An address without credentials. Raises UnreadableError; the text may hold a password and is not repeated."""
     example = "such as https://api.example.com/v1"
@@ -153,6 +162,13 @@ Sync = Annotated[float, PlainValidator(sync), _pattern(f"{units.DURATION}|^(os|a
 Feed = Annotated[str | None, PlainValidator(feed), _pattern("^(off|https?://.+)$", "off")]
 Node = Annotated[str, AfterValidator(node), _pattern(_NODE, "all", "team:research", "key:*")]
 Timezone = Annotated[str, AfterValidator(timezone), Field(examples=["UTC", "Europe/Zurich"])]
+State = Annotated[
+    str,
+    AfterValidator(state),
+    _pattern(
+        "^(sqlite:///.+[^/]|(redis|rediss|unix)://.+)$", "sqlite:///var/lib/fareway/state.db", "redis://10.0.0.5:6379/0"
+    ),
+]
 SqliteFile = Annotated[
     str, AfterValidator(sqlite), _pattern("^sqlite:///.+[^/]$", "sqlite:///var/lib/fareway/state.db")
 ]

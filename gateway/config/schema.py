@@ -203,8 +203,12 @@ class FarewayFile(Section):
     home: str | None = Field(
         default=None, min_length=1, description="The data directory: $FAREWAY_HOME, or else ~/.fareway."
     )
-    state: f.SqliteFile | None = Field(
-        default=None, description="Keys and accounts; else state.db in the home directory."
+    state: f.State | None = Field(
+        default=None,
+        description="Keys and leases: a file, else state.db in the home directory; or a Redis that gateways share.",
+    )
+    pepper: f.Secret | None = Field(
+        default=None, description="What keys are hashed with. By reference only; else a file in the home directory."
     )
     ledger: f.SqliteFile | None = Field(
         default=None, description="What was charged; else ledger.db in the home directory."

@@ -89,7 +89,7 @@ class Settings:
     """Everything."""
 
     home: Path
-    state: Path
+    state: Path  # Keys and leases, unless they are shared.
     ledger: Path
     journal: Path
     journal_sync_s: float = 0.05  # gateway.ledger.journal.SYNC_ALWAYS and SYNC_NEVER are special.
@@ -103,3 +103,5 @@ class Settings:
     cache: Cache = Cache()
     prices: Prices = Prices()
     limits: tuple[Limit, ...] = ()
+    shared: str | None = field(default=None, repr=False)  # The address of a Redis with the keys and leases of several.
+    pepper: bytes | None = field(default=None, repr=False)  # What keys are hashed with; None: a file in the home.

@@ -108,11 +108,16 @@ SHORT_SPANS = (Span.SECOND, Span.MINUTE, Span.HOUR)
 """Windows of which there are too many to keep a record of each for ever."""
 
 
+def of_short_window(account: str) -> bool:
+    """Whether this account is of a window of an hour or less. Accounts are named `<node>/<unit>/<span>@<start>`, and a
+    node may hold any character."""
+    return account.rpartition("@")[0].rpartition("/")[2] in SHORT_SPANS
+
+
 def short_window_before(account: str, before: float) -> bool:
-    """Whether this account is of a short window that began before that Unix time. Accounts are named
-    `<node>/<unit>/<span>@<start>`, and a node may hold any character."""
-    name, _, start = account.rpartition("@")
-    if name.rpartition("/")[2] not in SHORT_SPANS:
+    """Whether this account is of a short window that began before that Unix time."""
+    start = account.rpartition("@")[2]
+    if not of_short_window(account):
         return False
     try:
         return datetime.fromisoformat(start).timestamp() < before

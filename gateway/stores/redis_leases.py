@@ -12,20 +12,26 @@ from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from gateway.core.errors import Unavailable
+from gateway.core.limit import of_short_window, short_window_before
 from gateway.stores.base import Ask, Standing, Word
 
 VERSION = 1
-_ROOT = f"{{fareway:{VERSION}}}"
-_META, _WANTED = f"{_ROOT}:meta", f"{_ROOT}:wanted"
+ROOT = f"{{fareway:{VERSION}}}"
+META, _WANTED = f"{ROOT}:meta", f"{ROOT}:wanted"
 
 LEARN_MS = 1000
 """After a loss, how long nothing new is leased: five syncs, in which every replica that lives has told what it has."""
 
 TIMEOUT_S = 0.05
 """How long a call may wait for the store."""
+
+SHORT_KEPT_S = 48 * 3600
+"""How long the record of a window of an hour or less is kept after its last word."""
 
 
 def _script(name: str) -> str:
@@ -43,8 +49,13 @@ class RedisStore:
     def __init__(self, url: str, *, cluster: bool = False) -> None:
         client = RedisCluster if cluster else Redis
         self._redis: Any = client.from_url(
-            url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, redis_connect_func=self._meet
+            url,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
+            redis_connect_func=self._meet,
+            retry=Retry(NoBackoff(), 0),  # Who waits decides whether to ask again.
         )
+        self._replica = ""
         self._exchange = self._redis.register_script(_script("exchange"))
         self._resume = self._redis.register_script(_script("resume"))
 
@@ -53,6 +64,8 @@ class RedisStore:
         keys, told = _keys(replica, [ask.record for ask in asks]), [replica, LEARN_MS]
         for ask in asks:
             told += [ask.record, ask.limit, ask.spent, ask.want, ask.held, ask.least, ask.keep, ask.ahead, ask.turn]
+            told.append(SHORT_KEPT_S if of_short_window(ask.record) else 0)
+        self._replica = replica
         return [_word(said) for said in await self._run(self._exchange, keys, told)]
 
     async def wanted(self, replica: str) -> set[str]:
@@ -70,6 +83,14 @@ class RedisStore:
         told = [replica, *(word for pair in spent.items() for word in pair)]
         await self._run(self._resume, _keys(replica, list(spent)), told)
 
+    async def sweep(self, before: float) -> int:
+        """Forget that we stood on records of short windows that began before that Unix time: they go by themselves.
+        Returns how many. Raises Unavailable."""
+        old = [name for name in await self.records(self._replica) if short_window_before(name, before)]
+        if old:
+            await self._asked(self._redis.srem(_of(self._replica), *old))
+        return len(old)
+
     async def close(self) -> None:
         """Let the connections go."""
         await self._redis.aclose()
@@ -77,14 +98,14 @@ class RedisStore:
     async def _meet(self, connection: Any) -> None:
         """A new connection: before it is used, the store is asked who it is."""
         await connection.on_connect()
-        told = {}
+        told: dict[str, str] = {}
         for section in ("server", "replication", "memory"):
             await connection.send_command("INFO", section)
             told |= _fields(await connection.read_response())
         if (policy := told.get("maxmemory_policy", "noeviction")) != "noeviction":
             raise RedisError(f"the store may forget (maxmemory-policy {policy}): set it to noeviction")
         identity = f"{told.get('run_id')}/{told.get('master_replid')}"
-        await connection.send_command("EVAL", _HELLO, 1, _META, identity)
+        await connection.send_command("EVAL", _HELLO, 1, META, identity)
         await connection.read_response()
 
     async def _run(self, script: Any, keys: list[str], told: list[Any]) -> Any:
@@ -98,19 +119,19 @@ class RedisStore:
 
 
 def _keys(replica: str, records: Sequence[str]) -> list[str]:
-    return [_META, _WANTED, _of(replica), *(key for name in records for key in (_record(name), _shorts(name)))]
+    return [META, _WANTED, _of(replica), *(key for name in records for key in (_record(name), _shorts(name)))]
 
 
 def _record(name: str) -> str:
-    return f"{_ROOT}:record:{name}"
+    return f"{ROOT}:record:{name}"
 
 
 def _shorts(name: str) -> str:
-    return f"{_ROOT}:short:{name}"
+    return f"{ROOT}:short:{name}"
 
 
 def _of(replica: str) -> str:
-    return f"{_ROOT}:of:{replica}"
+    return f"{ROOT}:of:{replica}"
 
 
 def _fields(info: bytes) -> dict[str, str]:

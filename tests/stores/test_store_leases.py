@@ -7,10 +7,13 @@ from datetime import datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stores.redis_server import RedisServer
 
 from gateway.core.errors import Unavailable
 from gateway.stores.base import Ask, Standing, Word, grant
+from gateway.stores import redis_leases
 from gateway.stores.memory import MemoryStore
+from gateway.stores.redis_leases import RedisStore
 from gateway.stores.sqlite import SqliteStore
 
 replicas = st.sampled_from(["a", "b", "c"])
@@ -243,17 +246,25 @@ async def test_a_database_locked_by_somebody_else_is_unavailable(tmp_path):
     store.close()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def shared(request, tmp_path):
+@pytest.fixture(params=["memory", "sqlite", "redis"])
+async def shared(request, tmp_path, monkeypatch):
     """Two connections to what several replicas share; in memory, one is both."""
     path = tmp_path / "state.db"
     made = [MemoryStore(exclusive=False)] * 2
     if request.param == "sqlite":
         made = [SqliteStore(path, exclusive=False), SqliteStore(path, exclusive=False)]
+    if request.param == "redis":
+        monkeypatch.setattr(redis_leases, "LEARN_MS", 0)
+        server = RedisServer(tmp_path / "redis").start()
+        made = [RedisStore(server.url), RedisStore(server.url)]
     yield made
     if request.param == "sqlite":
         for store in made:
             store.close()
+    if request.param == "redis":
+        for store in made:
+            await store.close()
+        server.kill()
 
 
 async def test_processes_that_share_a_store_are_told_what_the_others_have(shared):

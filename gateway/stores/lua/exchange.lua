@@ -2,7 +2,8 @@
 -- by totals, so that a record may have any number of replicas.
 --
 -- KEYS  meta, wanted, the asker's set of records; then for each ask its record and its set of those who are short
--- ARGV  replica, how long to learn in ms; then for each ask: name, limit, spent, want, held, least, keep, ahead, turn
+-- ARGV  replica, how long to learn in ms; then for each ask: name, limit, spent, want, held, least, keep, ahead, turn, and
+--       for how many seconds the record is kept (0: for ever)
 -- Returns for each ask: leased, spent, short, the others' leased, spent and held, yields (0 or 1)
 
 local meta, wanted, mine = KEYS[1], KEYS[2], KEYS[3]
@@ -33,11 +34,11 @@ local function number(record, field)
 end
 
 local words = {}
-for at = 3, #ARGV, 9 do
+for at = 3, #ARGV, 10 do
   local name, ask = ARGV[at], {}
   for i = 1, 8 do ask[i] = tonumber(ARGV[at + i]) end
   local limit, told, want, held, least, keep, ahead, turn = unpack(ask)
-  local record, shorts = KEYS[4 + 2 * (at - 3) / 9], KEYS[5 + 2 * (at - 3) / 9]
+  local record, shorts = KEYS[4 + 2 * (at - 3) / 10], KEYS[5 + 2 * (at - 3) / 10]
 
   local now, known = standing(record)
   local leased_by_all, spent_by_all, held_by_all = number(record, 'leased'), number(record, 'spent'), number(record, 'held')
@@ -66,6 +67,11 @@ for at = 3, #ARGV, 9 do
       'leased', string.format('%.0f', others[1] + math.max(leased, spent)),
       'spent', string.format('%.0f', others[2] + spent), 'held', string.format('%.0f', others[3] + held))
     redis.call('SADD', mine, name)
+    local kept_s = tonumber(ARGV[at + 9])
+    if kept_s > 0 then
+      redis.call('EXPIRE', record, kept_s)
+      redis.call('EXPIRE', shorts, kept_s)
+    end
     if short > 0 then
       redis.call('ZADD', shorts, 0, replica)
       redis.call('SADD', wanted, name)

@@ -1,0 +1,190 @@
+"""Leases in a real Redis: by the rule, and never more than the limit, whatever becomes of the server."""
+
+import asyncio
+import random
+import time
+
+import pytest
+from stores.redis_server import RedisServer
+
+from gateway.core.caller import Caller, Key
+from gateway.core.errors import Unavailable
+from gateway.stores import redis_leases
+from gateway.stores.base import Ask, Standing, Word
+from gateway.stores.memory import MemoryStore
+from gateway.stores.redis_keys import RedisKeys
+from gateway.stores.redis_leases import RedisStore
+
+
+@pytest.fixture
+def server(tmp_path):
+    running = RedisServer(tmp_path / "redis").start()
+    yield running
+    running.thaw()
+    running.kill()
+
+
+@pytest.fixture
+async def connect(server):
+    """Makes stores on that server."""
+    made = []
+
+    def make():
+        made.append(RedisStore(server.url))
+        return made[-1]
+
+    yield make
+    for store in made:
+        await store.close()
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Nothing is learnt: the store is new."""
+    monkeypatch.setattr(redis_leases, "LEARN_MS", 0)
+
+
+def some(chance, step):
+    """Any ask whatsoever."""
+
+    def n():
+        return chance.randrange(120)
+
+    turn = chance.choice([0, step, max(0, step - 3)])
+    least, ahead = chance.choice([0, n()]), chance.choice([0, n()])
+    return Ask(chance.choice("xy"), 100, n(), n(), n(), least=least, keep=n(), ahead=ahead, turn=turn)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_it_answers_as_the_rule_does(connect, at_once, seed):
+    """The script keeps totals, where the rule looks at every replica."""
+    chance, store, memory = random.Random(seed), connect(), MemoryStore(exclusive=False)
+    for step in range(400):
+        name, ask = chance.choice("abc"), some(chance, step)
+        assert await store.exchange(name, [ask]) == await memory.exchange(name, [ask]), (seed, step)
+        if step % 20 == 0:
+            assert [await store.wanted(n) for n in "abc"] == [await memory.wanted(n) for n in "abc"], (seed, step)
+            assert await store.records(name) == sorted(await memory.records(name))
+        if step % 100 == 99:
+            spent = {record: chance.randrange(50) for record in await memory.records("a")}
+            await store.resume("a", spent)
+            await memory.resume("a", spent)
+
+
+async def test_many_records_are_one_exchange(connect, at_once):
+    store = connect()
+    words = await store.exchange("a", [Ask(f"r{n}", 100, n, n) for n in range(50)])
+    assert words == [Word(n, n) for n in range(50)]
+
+
+async def lease(store, name, want, *, keep=0, spent=0):
+    """What a replica has then."""
+    (word,) = await store.exchange(name, [Ask("x", 100, spent, want, keep=keep)])
+    return word.leased
+
+
+async def patient(wait):
+    """Asks until it is granted something."""
+    deadline = time.monotonic() + 20
+    while not (granted := await wait()):
+        assert time.monotonic() < deadline, "nothing was ever leased"
+        await asyncio.sleep(0.02)
+    return granted
+
+
+async def test_a_new_store_learns_before_it_leases(connect):
+    """It cannot know that it is new: it may have lost everything."""
+    store = connect()
+    assert await lease(store, "a", 60) == 0
+    assert await patient(lambda: lease(store, "a", 60)) == 60
+
+
+async def test_after_a_flush_what_was_leased_is_told_anew_and_nobody_gets_it_twice(connect, server):
+    one, two = connect(), connect()
+    await patient(lambda: lease(one, "a", 80))
+    server.say("FLUSHALL")
+    assert await lease(two, "b", 60) == 0, "nothing new is leased"
+    assert await lease(one, "a", 80, keep=80) == 80, "what was leased stays leased"
+    assert await patient(lambda: lease(two, "b", 60)) == 20
+
+
+async def test_a_server_that_lost_its_newest_words_is_another_server(connect, server):
+    """Restarted without its memory, on the same port: connections break, and whoever comes next is told to learn."""
+    one, two = connect(), connect()
+    await patient(lambda: lease(one, "a", 80))
+    server.kill()
+    with pytest.raises(Unavailable):
+        await lease(one, "a", 80, keep=80)
+    server.start()
+    assert await lease(two, "b", 60) == 0
+    assert await lease(one, "a", 80, keep=80) == 80
+    assert await patient(lambda: lease(two, "b", 60)) == 20
+
+
+async def test_another_server_behind_the_same_address_is_noticed(connect, server):
+    """As after a failover: its memory is old, but its name is another one."""
+    store = connect()
+    await patient(lambda: lease(store, "a", 80))
+    server.say("HSET", redis_leases.META, "server", "another")
+    assert await lease(store, "a", 90, keep=80) == 90, "the connection is known"
+    other = connect()
+    assert await lease(other, "b", 5) == 0
+    assert await patient(lambda: lease(other, "b", 5)) == 5
+
+
+async def test_a_frozen_server_is_unavailable_after_a_moment_and_good_again_later(connect, at_once, server):
+    store = connect()
+    assert await lease(store, "a", 60) == 60
+    server.freeze()
+    with pytest.raises(Unavailable):
+        await lease(store, "a", 70)
+    with pytest.raises(Unavailable):
+        await store.wanted("a")
+    server.thaw()
+
+    async def again():
+        try:
+            return await lease(store, "a", 70)
+        except Unavailable:
+            return 0
+
+    assert await patient(again) == 70
+
+
+async def test_a_server_that_may_forget_is_not_used(connect, server):
+    server.say("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    with pytest.raises(Unavailable):
+        await lease(connect(), "a", 60)
+
+
+async def test_records_of_short_windows_go_by_themselves_and_others_stay(connect, at_once, server):
+    store = connect()
+    names = ["all/tokens/minute@2026-01-01T00:00:00+00:00", "all/usd/month@2026-01-01T00:00:00+00:00"]
+    await store.exchange("a", [Ask(name, 100, 1, 1) for name in names])
+    lives = [server.say("TTL", f"{redis_leases.ROOT}:record:{name}") for name in names]
+    assert 0 < int(lives[0][1:]) <= redis_leases.SHORT_KEPT_S
+    assert int(lives[1][1:]) == -1
+    assert await store.sweep(0) == 0
+    assert await store.sweep(time.time()) == 1
+    assert await store.records("a") == [names[1]]
+
+
+async def test_what_others_hold_is_told(connect, at_once):
+    one, two = connect(), connect()
+    await one.exchange("a", [Ask("x", 100, 10, 60, held=20)])
+    assert await two.exchange("b", [Ask("x", 100, 5, 60)]) == [Word(40, 5, others=Standing(60, 10, 20))]
+
+
+def test_keys_are_shared_and_a_change_is_seen(server):
+    one, two = RedisKeys(server.url), RedisKeys(server.url)
+    assert (one.all(), one.find("k"), before := two.version) == ({}, None, 0)
+    key = Key("k", b"\x00digest", Caller("k", team="t"), alias="n")
+    one.save(key)
+    assert two.version != before
+    assert two.all() == {"k": key}
+    assert two.find("k") == key
+    server.kill()
+    with pytest.raises(Unavailable):
+        two.find("k")
+    one.close()
+    two.close()
