@@ -35,6 +35,7 @@ from gateway.journey.answered import Answered
 from gateway.journey.asking import Asking
 from gateway.journey.booking import Books
 from gateway.journey.receipt import document
+from gateway.keyring import Keyring
 from gateway.ledger.journal import Journal
 from gateway.ledger.mover import AUDIT_EVERY_S, Mover
 from gateway.ledger.sqlite import SqliteLedger
@@ -46,14 +47,10 @@ from gateway.simulator import Settings as SimulatorSettings
 from gateway.simulator import start as start_simulator
 from gateway.telemetry.live import Live
 from gateway.telemetry.metrics import Metrics
-from gateway.tenants import Tenants
 from gateway.tokens import Tokens
 from gateway.upstream.health import Health
 from gateway.upstream.retry import RetryBudget
 from gateway.upstream.wire import Wire
-
-KEYS_CHECKED_EVERY_S = 1.0
-"""How long a key that the command line revokes may still be used."""
 
 RECORDS_KEPT_S = 48 * 3600.0
 """How long after it began a record of a window of an hour or less is kept."""
@@ -127,12 +124,9 @@ class Gateway:
         self.leases = Leases(self.store, self.replica, self.ledger.balances)
         self.limits = Limits(settings.limits, self.leases, self._clock)
         self.books = Books(self.limits, self.journal, self._clock, self._booked, self.replica)
-        self.keys = key_store(settings)
-        self._stack.callback(self.keys.close)
-        find = (
-            self.keys.find if settings.shared is None else lambda _: None
-        )  # Not a call to another machine for any name.
-        self.tenants = Tenants(pepper(settings), self.keys.all(), find)
+        keys = key_store(settings)
+        self._stack.callback(keys.close)
+        self.keyring = Keyring(keys, pepper(settings), local=settings.shared is None)
 
     def _join_routing(self) -> None:
         settings, routing, timeouts = self.settings, self.settings.routing, self.settings.timeouts
@@ -175,7 +169,7 @@ class Gateway:
         )
         cache = ExactCache(ttl_s=settings.cache.ttl_s, bytes_max=settings.cache.bytes_max)
         pipeline = Pipeline(
-            tenants=self.tenants,
+            tenants=self.keyring.tenants,
             router=self.router,
             tokens=tokens,
             answered=Answered(cache, self.books, self.metrics),
@@ -208,7 +202,7 @@ class Gateway:
             self.mover.run(),
             self.leases.run(self._clock),
             self.pricing.run(),
-            self._watch_keys(),
+            self.keyring.watch(),
             self._audit(),
         ):
             task = asyncio.create_task(self._guarded(work))
@@ -220,15 +214,6 @@ class Gateway:
         except Exception:
             log.exception("a background task died; the gateway stops")
             self.failed.set()
-
-    async def _watch_keys(self) -> None:
-        seen = self.keys.version
-        while True:
-            await asyncio.sleep(KEYS_CHECKED_EVERY_S)
-            with suppress(Unavailable):  # What is known stays good until the store answers.
-                if (now := await asyncio.to_thread(lambda: self.keys.version)) != seen:
-                    self.tenants.replace_all(await asyncio.to_thread(self.keys.all))
-                    seen = now
 
     async def _audit(self) -> None:
         while True:

@@ -6,13 +6,13 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import KNOWN, Deployment, Provider
 from gateway.config.settings import Settings, Target
-from gateway.core.caller import Key
 from gateway.journey.routing import Router
+from gateway.keyring import Keys
 from gateway.plugins import load_policy
 from gateway.prices.book import PriceBook
 from gateway.stores.sqlite import SqliteStore
@@ -58,17 +58,6 @@ def with_simulator(settings: Settings, url: str) -> Settings:
     """These settings with the simulator as the only provider."""
     provider = replace(KNOWN["sim"], base_url=f"{url}/v1")
     return replace(settings, providers={"sim": provider}, tiers=settings.tiers or SIMULATED_TIERS)
-
-
-class Keys(Protocol):
-    """Where keys are kept; see `SqliteKeys`."""
-
-    def all(self) -> dict[str, Key]: ...  # noqa: D102
-    def find(self, name: str) -> Key | None: ...  # noqa: D102
-    def save(self, key: Key) -> None: ...  # noqa: D102
-    @property
-    def version(self) -> int: ...  # noqa: D102
-    def close(self) -> None: ...  # noqa: D102
 
 
 def lease_store(settings: Settings, *, several: bool) -> SqliteStore | RedisStore:

@@ -10,11 +10,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.assembly import Keys, key_store, pepper
+from gateway.assembly import key_store, pepper
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.config.units import duration
 from gateway.core.caller import Caller, Key
+from gateway.keyring import Keys
 from gateway.tenants import new_key
 
 _COLUMNS = ("id", "alias", "org", "team", "user", "models", "admin", "cache", "created", "expires", "state")

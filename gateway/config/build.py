@@ -9,6 +9,7 @@ from pathlib import Path
 from gateway.catalog.providers import Provider
 from gateway.config import names, rules
 from gateway.config.findings import Findings
+from gateway.config.references import Source
 from gateway.config.schema import AutoSection, FarewayFile, RoutingSection
 from gateway.config.settings import Cache, PolicyChoice, Prices, Routing, Server, Settings, Timeouts
 from gateway.config.shape import Shaped
@@ -39,6 +40,8 @@ def build(shaped: Shaped, providers: dict[str, Provider], known: names.Names, fo
     file = shaped.file
     home = folders.home(file.home)
     findings = known.findings
+    if "@" in (file.state or "") and findings.source(("state",)) is Source.LITERAL:
+        findings.add(("state",), "must not hold a password in the file", "write ${REDIS_URL} and set that variable")
     return Settings(
         home=home,
         state=Path(file.state) if file.state and file.state.startswith("/") else home / "state.db",

@@ -13,7 +13,7 @@ from gateway.core.errors import Unavailable
 from gateway.stores.redis_leases import ROOT
 
 _KEYS, _VERSION = f"{ROOT}:keys", f"{ROOT}:keys-version"
-TIMEOUT_S = 2.0
+TIMEOUT_S = 0.5
 _key = msgspec.json.Decoder(Key)
 
 

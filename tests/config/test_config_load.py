@@ -168,3 +168,12 @@ providers:
         quirks=frozenset({Quirk.OUTPUT_IS_THE_REST}),
         selfhosted=True,
     )
+
+
+def test_state_may_be_a_redis_that_gateways_share(configured):
+    settings = configured("state: ${REDIS_URL}\npepper: ${PEPPER}", REDIS_URL="redis://:secret@h:1/0", PEPPER="p" * 8)
+    assert settings.shared == "redis://:secret@h:1/0"
+    assert settings.pepper == b"p" * 8
+    assert settings.state.name == "state.db"
+    assert "secret" not in repr(settings)
+    assert configured("home: /x").shared is None

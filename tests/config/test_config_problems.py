@@ -51,8 +51,12 @@ SHAPES = [
     ("models: {a b: {deployments: [x/y]}}", "1:10 models.a b: must be a name without spaces, such as gpt-4o-mini"),
     ("tiers: {premum: []}", '1:9 tiers.premum: must be premium, standard or economy; did you mean "premium"?'),
     (
+        "state: redis://:hid den@h",
+        "1:8 state: must be a file, or an address such as redis://10.0.0.5:6379/0",
+    ),
+    (
         "state: redis://:hidden@h",
-        "1:8 state: cannot be redis: that is not in this version; write sqlite:///var/lib/fareway/file.db",
+        "1:8 state: must not hold a password in the file; write ${REDIS_URL} and set that variable",
     ),
     (
         "ledger: postgresql://h",

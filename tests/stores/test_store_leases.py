@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from stores.redis_server import RedisServer
 
 from gateway.core.errors import Unavailable
-from gateway.stores.base import Ask, Standing, Word, grant
 from gateway.stores import redis_leases
+from gateway.stores.base import Ask, Standing, Word, grant
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis_leases import RedisStore
 from gateway.stores.sqlite import SqliteStore
