@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,11 +63,23 @@ def with_simulator(settings: Settings, url: str) -> Settings:
 
 def lease_store(settings: Settings, *, several: bool) -> SqliteStore | RedisStore:
     """Where leases are kept. `several`: more than one process of this home shares them."""
-    if settings.shared is None:
-        return SqliteStore(settings.state, exclusive=not several)
+    return SqliteStore(settings.state, exclusive=not several) if settings.shared is None else _redis(settings.shared)
+
+
+@asynccontextmanager
+async def shared_leases(url: str) -> AsyncIterator[RedisStore]:
+    """The store that gateways share, for a command."""
+    store = _redis(url)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _redis(url: str) -> RedisStore:
     from gateway.stores.redis_leases import RedisStore  # noqa: PLC0415 - an extra, and only here
 
-    return RedisStore(settings.shared)
+    return RedisStore(url)
 
 
 def key_store(settings: Settings) -> Keys:
