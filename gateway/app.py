@@ -282,6 +282,6 @@ async def _closed(store: Any) -> None:
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    while not task.done():  # Again, should something have swallowed it.
+        task.cancel()
+        await asyncio.wait([task], timeout=1)

@@ -6,6 +6,7 @@ takes them, and a script may see whether the store has lost its memory. Names ca
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -138,6 +139,15 @@ class RedisStore:
             return await answer
         except (RedisError, OSError) as error:
             raise Unavailable("The store of limits does not answer.") from error
+        finally:
+            _heed_cancelling()
+
+
+def _heed_cancelling() -> None:
+    """The client may take a cancelling that comes together with its own time limit for that."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _keys(replica: str, records: Sequence[str]) -> list[str]:

@@ -124,7 +124,7 @@ async def test_what_a_replica_had_leased_that_does_not_come_back_can_be_freed(tm
         with_ledger = ("--ledger", str(one.gate.home / "ledger.db"))
         assert "resolved" in two.command("limits", "resolve", *config, name, *with_ledger)
         assert "no replica" in two.command("limits", "resolve", *config, "nobody", status=1)
-        answers = await crowd(two, made.first, callers=16, calls=1300, body=body)
+        answers = await crowd(two, made.first, callers=32, calls=2700, body=body)
         assert answers.statuses[429]
         made.restart(0)
         cost = spent(made.entries())
