@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ from gateway.assembly import shared_leases
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.core.errors import Unavailable
+from gateway.ledger.journal import SYNC_NEVER, Journal, JournalBusy
+from gateway.ledger.mover import Mover
 from gateway.ledger.sqlite import SqliteLedger
 from gateway.stores.base import Standing
 
@@ -29,8 +33,8 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     listing.set_defaults(run=_replicas)
     ending = verbs.add_parser("resolve", parents=[common], help="free the lease of a gateway that will not come back")
     ending.add_argument("replica", help="its name, as `fareway limits replicas` shows it")
-    known = "its ledger, if that is left; else all that its calls held counts as spent"
-    ending.add_argument("--ledger", type=Path, metavar="FILE", help=known)
+    known = "its home, if that is left, whose books tell what it spent; else what it last told it spent and held counts"
+    ending.add_argument("--home", type=Path, metavar="DIR", help=known)
     ending.set_defaults(run=_resolve)
 
 
@@ -71,18 +75,30 @@ async def _resolved(parsed: argparse.Namespace) -> int:
             raise Unusable(f"{parsed.replica} spoke {ago:.1f} s ago: stop it first")
         standings = await store.standings(parsed.replica)
         spent = {name: _spent(standing) for name, standing in standings.items()}
-        if parsed.ledger:
-            ledger = SqliteLedger(parsed.ledger, parsed.replica)
-            known = await ledger.balances(list(standings))
-            ledger.close()
-            spent = {name: max(known.get(name, 0), standings[name].spent) for name in standings}
+        if parsed.home is not None:
+            spent = await _by_its_books(parsed.home, parsed.replica, standings)
         await store.resume(parsed.replica, spent)
         return len(spent)
 
 
 def _spent(standing: Standing) -> int:
-    """Without its ledger nobody knows what became of its calls: all that they held counts."""
+    """Without its books nobody knows what became of its calls: all that they held counts. What it took in its last
+    fifth of a second it may not have told."""
     return standing.spent + standing.held
+
+
+async def _by_its_books(home: Path, replica: str, standings: Mapping[str, Standing]) -> dict[str, int]:
+    """What it spent, with what its journal still holds."""
+    try:
+        with (
+            closing(Journal(home / "journal", SYNC_NEVER)) as journal,
+            closing(SqliteLedger(home / "ledger.db", replica)) as ledger,
+        ):
+            await Mover(journal, ledger).recover()
+            known = await ledger.balances(list(standings))
+    except (OSError, JournalBusy) as error:
+        raise Unusable(f"the books in {home} cannot be read: {error}") from None
+    return {name: max(known.get(name, 0), standing.spent) for name, standing in standings.items()}
 
 
 def _shared(parsed: argparse.Namespace) -> str:

@@ -108,7 +108,7 @@ async def test_after_a_flush_no_more_is_spent_than_the_limit(tmp_path):
 
 
 async def test_what_a_replica_had_leased_that_does_not_come_back_can_be_freed(tmp_path, monkeypatch):
-    """Its calls count at all that they held, or, where its ledger is left, at what stands there."""
+    """Its calls count at all that they held, or, where its home is left, at what stands in its books."""
     monkeypatch.setenv("PEPPER", PEPPER)
     with fleet(tmp_path, MONEY) as made:
         one, two = made.gates
@@ -121,8 +121,8 @@ async def test_what_a_replica_had_leased_that_does_not_come_back_can_be_freed(tm
         assert "stop it first" in said
         await asyncio.sleep(10.5)
         assert name in two.command("limits", "replicas", *config)
-        with_ledger = ("--ledger", str(one.gate.home / "ledger.db"))
-        assert "resolved" in two.command("limits", "resolve", *config, name, *with_ledger)
+        assert "cannot be read" in two.command("limits", "resolve", *config, name, "--home", "/proc/nowhere", status=1)
+        assert "resolved" in two.command("limits", "resolve", *config, name, "--home", str(one.gate.home))
         assert "no replica" in two.command("limits", "resolve", *config, "nobody", status=1)
         answers = await crowd(two, made.first, callers=32, calls=2700, body=body)
         assert answers.statuses[429]
