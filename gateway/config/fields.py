@@ -173,6 +173,7 @@ DialectName = Literal[
     "openai-transcriptions",
     "openai-speech",
     "anthropic-messages",
+    "anthropic-count-tokens",
     "gemini",
     "gemini-embeddings",
     "bedrock-converse",
