@@ -25,7 +25,9 @@ def lifetimes(minutes, hour):
 
 
 @given(count, count, count, count, count, st.integers(0, 100))
-def test_what_was_cached_stands_beside_the_input_and_thinking_inside_the_output(given_, read, minutes, hour, made, part):
+def test_what_was_cached_stands_beside_the_input_and_thinking_inside_the_output(
+    given_, read, minutes, hour, made, part
+):
     thought = made * part // 100
     usage, turns, clamped = read_usage(
         block(
@@ -214,7 +216,9 @@ def test_a_hop_that_was_declined_before_it_said_a_word_is_doubtful(entries, doub
     assert [turn.doubtful for turn in turns] == doubtful
 
 
-@pytest.mark.parametrize("entries", ["many", {"type": "message"}, [5], [block(), None], [{"type": "message"}], [block(-1)]])
+@pytest.mark.parametrize(
+    "entries", ["many", {"type": "message"}, [5], [block(), None], [{"type": "message"}], [block(-1)]]
+)
 def test_turns_that_cannot_be_read_leave_the_totals_and_doubt(entries):
     assert read_usage(block(3, 4, iterations=entries)) == (Usage(input=3, output=4), (), True)
 
