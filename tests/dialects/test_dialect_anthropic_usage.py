@@ -24,10 +24,9 @@ def lifetimes(minutes, hour):
     return {"ephemeral_5m_input_tokens": minutes, "ephemeral_1h_input_tokens": hour}
 
 
-@given(count, count, count, count, count, st.integers(0, 100))
-def test_what_was_cached_stands_beside_the_input_and_thinking_inside_the_output(
-    given_, read, minutes, hour, made, part
-):
+@given(st.tuples(count, count, count, count, count), st.integers(0, 100))
+def test_what_was_cached_stands_beside_the_input_and_thinking_inside_the_output(counts, part):
+    given_, read, minutes, hour, made = counts
     thought = made * part // 100
     usage, turns, clamped = read_usage(
         block(
@@ -196,7 +195,7 @@ def test_an_advisors_turn_is_at_its_own_model():
 @pytest.mark.parametrize(
     ("entries", "doubtful"),
     [
-        ([block(408, 0, type="message", model="a"), block(412, 264, type="fallback_message", model="b")], [True, False]),
+        ([block(4, 0, type="message", model="a"), block(4, 264, type="fallback_message", model="b")], [True, False]),
         ([block(408, 9, type="message", model="a"), block(412, 264, type="fallback_message", model="b")], [False] * 2),
         ([block(408, 0, type="message", model="b"), block(412, 264, type="fallback_message", model="b")], [False] * 2),
         ([block(408, 0, type="message"), block(412, 264, type="fallback_message", model="b")], [False] * 2),
@@ -204,8 +203,11 @@ def test_an_advisors_turn_is_at_its_own_model():
         ([block(408, 0, type="message", model="a"), block(408, 0, type="message", model="c")], [False] * 2),
         ([block(408, 0, type="message", model="a"), block(1, 1, type="fallback_message")], [False] * 2),
         (
-            [block(4, 0, type="message", model="a"), block(4, 0, type="message", model="c")]
-            + [block(4, 3, type="message", model="b"), block(4, 2, type="fallback_message", model="b")],
+            [
+                *(block(4, 0, type="message", model=model) for model in "ac"),
+                block(4, 3, type="message", model="b"),
+                block(4, 2, type="fallback_message", model="b"),
+            ],
             [True, True, False, False],
         ),
     ],
