@@ -19,6 +19,9 @@ Block = Mapping[str, Any]
 NOWHERE_SPECIAL = frozenset({"global", "not_available"})
 """Values of `inference_geo` at which every token costs what it costs anywhere."""
 
+NONSENSE = -1
+"""Stands for a counter that cannot be one."""
+
 _COUNTERS = ("input", "cache_read", "cache_write", "cache_write_1h", "output", "output_reasoning")
 
 
@@ -53,16 +56,14 @@ def read_conditions(block: Block) -> str | None:
 
     A credit for an earlier refusal moves tokens to a cheaper class, and does not say which: no price has that name.
     """
-    tier, place, speed = (block.get(name) for name in ("service_tier", "inference_geo", "speed"))
-    credit = block.get("fallback_credit")
-    status = credit.get("status") if isinstance(credit, Mapping) else None
-    redeemed = isinstance(status, Mapping) and status.get("type") == "redeemed"
-    named = [
-        tier if isinstance(tier, str) else "",
-        PLACE + place if isinstance(place, str) and place and place not in NOWHERE_SPECIAL else "",
-        f"speed:{speed}" if isinstance(speed, str) and speed != "standard" else "",
-        "fallback_credit" if redeemed else "",
-    ]
+    tier, place, speed = block.get("service_tier"), block.get("inference_geo"), block.get("speed")
+    named = [tier] if isinstance(tier, str) else []
+    if isinstance(place, str) and place and place not in NOWHERE_SPECIAL:
+        named.append(PLACE + place)
+    if isinstance(speed, str) and speed != "standard":
+        named.append(f"speed:{speed}")
+    if _part(_part(block.get("fallback_credit"), "status"), "type") == "redeemed":
+        named.append("fallback_credit")
     return conditions(*named) or None
 
 
@@ -75,23 +76,24 @@ def _counters(block: Block) -> tuple[Usage | None, bool]:
     if not (_counts(given) and _counts(made)):
         return None, True  # Nothing to charge by. Missing is not zero.
     lifetimes, details = block.get("cache_creation"), block.get("output_tokens_details")
-    parts: list[Any] = [
+    written = block.get("cache_creation_input_tokens")
+    parts = (
         block.get("cache_read_input_tokens"),
-        block.get("cache_creation_input_tokens"),
+        written,
         _part(lifetimes, "ephemeral_5m_input_tokens"),
         _part(lifetimes, "ephemeral_1h_input_tokens"),
         _part(details, "thinking_tokens"),
-    ]
-    counts: list[int] = [value if _counts(value) else 0 for value in parts]
-    read, written, minutes, hour, thought = counts
-    if parts[1] is None:
-        written = minutes + hour
-    clamped = minutes + hour > written or thought > made or not all(v is None or _counts(v) for v in parts)
-    hour, thought = min(hour, written), min(thought, made)
+    )
+    counts = [0 if value is None else value if _counts(value) else NONSENSE for value in parts]
+    read, total, minutes, hour, thought = [max(0, count) for count in counts]
+    if written is None:
+        total = minutes + hour
+    clamped = NONSENSE in counts or minutes + hour > total or thought > made
+    hour, thought = min(hour, total), min(thought, made)
     usage = Usage(
         input=given,
         cache_read=read,
-        cache_write=written - hour,
+        cache_write=total - hour,
         cache_write_1h=hour,
         output=made - thought,
         output_reasoning=thought,
