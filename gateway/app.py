@@ -248,6 +248,7 @@ class Gateway:
         vitals = self.health.of(f"{entry.provider}/{entry.model}")
         if entry.outcome is Outcome.OK:
             vitals.succeeded()
+        if entry.outcome is Outcome.OK and entry.usage.tokens:  # Counting tokens says nothing about answers.
             vitals.saw_output(entry.usage.output_total)
             vitals.reasons = vitals.reasons or entry.usage.output_reasoning > 0
             vitals.saw_first_token(entry.first_token_ms if entry.first_token_ms is not None else entry.duration_ms)

@@ -102,7 +102,7 @@ class Pipeline:
 
     def _understand(self, call: Call, key: Key) -> Question:
         facts = call.dialect.read(call.asked)
-        if not key.may_use(facts.model):
+        if not all(key.may_use(model) for model in (facts.model, *facts.also)):
             raise Forbidden("This key may not use that model.")
         bound = self.router.bound(facts, len(call.asked.body))
         request = Request(call.id, key.id, call.dialect.name, facts, input_tokens=bound)

@@ -189,6 +189,7 @@ DialectName = Literal[
     "openai-transcriptions",
     "openai-speech",
     "anthropic-messages",
+    "anthropic-count-tokens",
     "gemini",
     "gemini-embeddings",
     "bedrock-converse",

@@ -182,15 +182,17 @@ class Price:
         """The cost of this usage at the tier that served it.
 
         A tier without a price of its own is not the standard tier: the standard rates are the best
-        guess then, and the cost says `uncertain`; so it does where a fee is not known.
+        guess then, and the cost says `uncertain`; so it does where a fee is not known, and where several
+        turns were added up of which a later one may have been in a dearer band than the first.
         """
         schedule, matched = self.standard, service_tier in STANDARD_TIERS
         if service_tier is not None and service_tier in self.tiers:
             schedule, matched = self.tiers[service_tier], True
         rates = schedule.at(usage.input_total if usage.prompt is None else usage.prompt)
+        one_band = usage.prompt is None or rates is schedule.at(usage.input_total)
         given, cached, made = rates.input_cost(usage), rates.cache_cost(usage), rates.output_cost(usage)
         fees, known = rates.fees(usage)
-        status = CostStatus.EXACT if matched and known else CostStatus.UNCERTAIN
+        status = CostStatus.EXACT if matched and known and one_band else CostStatus.UNCERTAIN
         if not usage.final:
             status = CostStatus.ESTIMATED
         return Cost(
@@ -223,3 +225,7 @@ class Price:
             for rates in schedule.up_to(input_tokens)
         ]
         return Money(max(costs))
+
+
+FREE = Price("free", Schedule(Rates(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)))
+"""Of calls that nobody charges for."""

@@ -35,6 +35,8 @@ class Facts(Struct, frozen=True):
     prompt: str = ""  # The head of the last thing said, for difficulty rules.
     service_tier: str | None = None
     session: str | None = None  # Names a conversation, where the caller does.
+    free: bool = False  # Nobody charges for it, as for counting tokens.
+    also: tuple[str, ...] = ()  # Other models that the request names: the caller must be allowed them too.
     extras: Extras | None = None  # What it is charged for by the request itself: characters to speak, images to make.
 
 

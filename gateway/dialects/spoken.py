@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from gateway.dialects.anthropic_count_tokens import AnthropicCountTokens
+from gateway.dialects.anthropic_messages import AnthropicMessages
 from gateway.dialects.base import Dialect
 from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dialects.openai_embeddings import OpenAIEmbeddings
 
-_ALL: tuple[Dialect, ...] = (OpenAIChat(), OpenAIEmbeddings())
+_ALL: tuple[Dialect, ...] = (OpenAIChat(), OpenAIEmbeddings(), AnthropicMessages(), AnthropicCountTokens())
 
 DIALECTS = {dialect.name: dialect for dialect in _ALL}

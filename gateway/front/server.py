@@ -196,6 +196,7 @@ async def _json(exchange: Exchange, value: object) -> None:
 def error_headers(error: GatewayError, call_id: str) -> dict[str, str]:
     """What client libraries need to know about trying again."""
     headers = {"Content-Type": "application/json", "x-fareway-request-id": call_id, "x-request-id": call_id}
+    headers["request-id"] = call_id  # What Anthropic's clients read.
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
     if error.retryable is not None:

@@ -21,6 +21,10 @@ class Surface(NamedTuple):
 _PLAIN = {
     "/v1/chat/completions": "openai-chat",
     "/v1/embeddings": "openai-embeddings",
+    "/v1/messages": "anthropic-messages",
+    "/v1/messages/count_tokens": "anthropic-count-tokens",
+    "/anthropic/v1/messages": "anthropic-messages",
+    "/anthropic/v1/messages/count_tokens": "anthropic-count-tokens",
 }
 _NAMING: tuple[tuple[re.Pattern[str], str], ...] = ()
 """Paths that name a model, and maybe what to do with it: groups `model` and `verb`."""

@@ -13,8 +13,8 @@ from gateway.catalog.catalog import AUTO, Catalog
 from gateway.catalog.providers import Deployment
 from gateway.core.errors import BadRequest, NoPrice
 from gateway.core.limit import Fare
-from gateway.core.money import Money
-from gateway.core.price import UNPRICED, Cost, CostStatus, Price, total
+from gateway.core.money import ZERO, Money
+from gateway.core.price import FREE, UNPRICED, Cost, CostStatus, Price, total
 from gateway.core.request import Facts, Request
 from gateway.core.route import Candidate, Context, Decision, Policy
 from gateway.core.usage import Report, Turn, Usage
@@ -70,13 +70,13 @@ class Option(Struct, frozen=True):
         return computed
 
     def _cost_of_turn(self, turn: Turn, price: Price | None, report: Report, at: float) -> Cost:
-        """A part of the call, by the price of the model that it ran on."""
+        """A part of the call, by the price of the model that it ran on. What may not be charged at all costs nothing
+        as far as is known."""
+        if turn.doubtful:
+            return Cost(ZERO, CostStatus.UNCERTAIN)
         if turn.model is not None:
             price = self.book.price(self.deployment.provider.priced_as, turn.model, at)
-        cost = price.of(turn.usage, report.service_tier) if price else UNPRICED
-        if turn.doubtful and cost.total is not None:
-            return replace(cost, status=CostStatus.UNCERTAIN)
-        return cost
+        return price.of(turn.usage, report.service_tier) if price else UNPRICED
 
     def _unresolved_alias(self, report: Report) -> bool:
         """Whether the answer leaves open which model a moving alias stood for."""
@@ -122,7 +122,10 @@ class Router:
         return tuple({family_of(d.model): d.model for d in self._catalog.find(name)}.values())
 
     def bound(self, facts: Facts, body_bytes: int) -> int:
-        """The instant upper bound of a request's input tokens, wherever it goes. Raises UnknownModel."""
+        """The instant upper bound of a request's input tokens, wherever it goes; none that anybody charges for where
+        it is free. Raises UnknownModel."""
+        if facts.free:
+            return 0
         return max([tokens.bound(body_bytes, facts, model) for model in self.models(facts.model)])
 
     def options(self, request: Request, body_bytes: int) -> tuple[Option, ...]:
@@ -151,7 +154,7 @@ class Router:
 
     def _option(self, deployment: Deployment, request: Request, body_bytes: int, now: float) -> Option:
         book, provider = self._catalog.book(), deployment.provider
-        price = book.price(provider.priced_as, deployment.model, now)
+        price = FREE if request.facts.free else book.price(provider.priced_as, deployment.model, now)
         vitals = self._health.seen(deployment.name)
         most = _output_max(deployment, book, request)
         guess = min(most, round(vitals.output_tokens or OUTPUT_TOKENS_GUESS))

@@ -8,7 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.money import Money
-from gateway.core.price import STANDARD_TIERS, UNPRICED, Cost, CostStatus, Price, Rates, Schedule, conditions, total
+from gateway.core.price import (
+    FREE,
+    STANDARD_TIERS,
+    UNPRICED,
+    Cost,
+    CostStatus,
+    Price,
+    Rates,
+    Schedule,
+    conditions,
+    total,
+)
 from gateway.core.usage import Extras, Usage
 
 NO_CLASSES = {"request", "extras", "dearest_input", "dearest_output"}
@@ -72,6 +83,23 @@ def test_a_context_tier_can_look_at_one_turn_instead_of_all_input():
     price = Price("p", Schedule(flat(1), ((100, flat(2)),)))
     assert price.of(Usage(input=150)).total == Money(300)
     assert price.of(Usage(input=150, prompt=100)).total == Money(150)
+
+
+@pytest.mark.parametrize(
+    ("given", "prompt", "status"),
+    [(100, 0, "exact"), (101, 0, "uncertain"), (101, 100, "uncertain"), (250, 101, "exact"), (101, None, "exact")],
+)
+def test_a_sum_of_turns_that_reaches_a_band_which_its_first_turn_did_not_is_uncertain(given, prompt, status):
+    """A later turn may have been in the dearer band. Where both are in one, there is nothing to doubt."""
+    price = Price("p", Schedule(flat(1), ((100, flat(2)),)))
+    assert price.of(Usage(input=given, prompt=prompt)).status == status
+
+
+@given(counters, st.integers(0, 10**6))
+def test_what_is_free_costs_nothing_whatever_it_used(counted, most):
+    cost = FREE.of(Usage(**counted))
+    assert (cost.total, cost.status) == (Money(0), CostStatus.EXACT)
+    assert FREE.worst(most, most) == FREE.likely(most, most) == Money(0)
 
 
 @given(st.dictionaries(st.sampled_from(Extras.__struct_fields__), st.integers(0, 100)), st.integers(0, 9))
