@@ -175,6 +175,7 @@ DialectName = Literal[
     "anthropic-messages",
     "gemini",
     "gemini-embeddings",
+    "gemini-count-tokens",
     "bedrock-converse",
     "bedrock-invoke",
     "cohere-chat",

@@ -16,6 +16,7 @@ class Asked(Struct, frozen=True):
     query: str = ""
     content_type: str = "application/json"
     betas: str = ""  # Features that a header turns on and that change the price, such as Anthropic's anthropic-beta.
+    tier: str = ""  # A service tier that a header asks for, as at Vertex AI.
 
 
 class Facts(Struct, frozen=True):
@@ -35,6 +36,8 @@ class Facts(Struct, frozen=True):
     prompt: str = ""  # The head of the last thing said, for difficulty rules.
     service_tier: str | None = None
     session: str | None = None  # Names a conversation, where the caller does.
+    unseen: bool = False  # Part of the prompt lies at the provider: only the context window bounds it.
+    free: bool = False  # Nothing is charged: tokens are counted, not used.
     extras: Extras | None = None  # What it is charged for by the request itself: characters to speak, images to make.
 
 
