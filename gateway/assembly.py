@@ -13,6 +13,7 @@ from gateway.config.settings import Settings, Target
 from gateway.journey.routing import Router
 from gateway.plugins import load_policy
 from gateway.prices.book import PriceBook
+from gateway.upstream.google import GoogleSigner
 from gateway.upstream.health import Health
 from gateway.upstream.signing import Signer
 
@@ -42,9 +43,9 @@ def router(settings: Settings, names: Catalog, health: Health, clock: Callable[[
 
 
 def signers(settings: Settings) -> dict[str, Signer]:
-    """Who signs calls, by provider."""
-    del settings
-    return {}
+    """Who signs calls, by provider. Raises NoSigner where a package is missing for that."""
+    google = [p.name for p in settings.providers.values() if p.auth == "google" and not p.key]
+    return {name: GoogleSigner.default() for name in google}
 
 
 def with_simulator(settings: Settings, url: str) -> Settings:

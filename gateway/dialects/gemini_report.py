@@ -16,6 +16,9 @@ from gateway.dialects.gemini_usage import Block, disjoint, read_block
 PER_PROMPT_UNTIL = 2
 """Gemini 2 is charged a search by the grounded prompt, Gemini 3 and later by the query."""
 
+ON_DEMAND = 1
+"""The number of that traffic type: some clients of Vertex AI get numbers for names."""
+
 
 class _Grounding(msgspec.Struct, rename="camel"):
     """What Google Search or Maps was asked, and what came of it."""
@@ -86,7 +89,8 @@ def _tier(block: Block) -> str | None:
 
     Vertex AI's on-demand traffic is the standard; its others have no price but that of their namesakes.
     """
-    named = block.service_tier or block.traffic_type
+    traffic = "on_demand" if block.traffic_type == ON_DEMAND else str(block.traffic_type or "")
+    named = block.service_tier or traffic
     if not named:
         return None
     tier = named.lower().removeprefix("service_tier_").removeprefix("on_demand_")

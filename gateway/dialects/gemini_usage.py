@@ -47,7 +47,7 @@ class Block(msgspec.Struct, rename="camel"):
     candidates_tokens_details: list[_Part] | None = None
     response_tokens_details: list[_Part] | None = None
     service_tier: str | None = None
-    traffic_type: str | None = None  # Vertex AI's name for the tier.
+    traffic_type: str | int | None = None  # Vertex AI's name for the tier.
 
 
 _blocks = msgspec.json.Decoder(Block)

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from typing import Protocol
 
 
+class NoSigner(RuntimeError):
+    """The package that signs for a provider is not installed. Says what to install."""
+
+
 class Signer(Protocol):
     """Shows one provider that a call is ours."""
 
