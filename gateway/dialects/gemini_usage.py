@@ -58,16 +58,13 @@ def read_block(raw: bytes) -> tuple[Block | None, bool]:
     """The block, and whether something of it had to be left out. None if nothing of it can be charged by."""
     try:
         return _blocks.decode(raw), False
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return _mended(raw)
 
 
 def _mended(raw: bytes) -> tuple[Block | None, bool]:
-    """What is right of a block that may hold anything."""
-    try:
-        found = _anything.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
-        return None, False
+    """What is right of a block that is JSON and may hold anything."""
+    found = _anything.decode(raw.decode(errors="replace"))
     if not isinstance(found, Mapping):
         return None, False
     names = dict(zip(Block.__struct_encode_fields__, Block.__struct_fields__, strict=True))

@@ -274,6 +274,8 @@ def test_refusals_inside_streams():
     event = LENS.stream_error(refusal(), "r-1")
     assert event.startswith(b'data: {"error":{')
     assert event.endswith(b"\n\n")
+    watch = StreamWatch(LENS, frozenset(), wants_usage=True, price=lambda _: None)
+    assert watch.refusal(refusal(), "r-1") == event
     watch = StreamWatch(LENS, frozenset(), wants_usage=True, price=lambda _: None, framing=JSON_ARRAY)
     begun = watch.feed(b'[{"a": 1},{"b"')
     elements = json.loads(begun + watch.refusal(refusal(), "r-1"))

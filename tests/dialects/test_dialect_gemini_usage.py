@@ -156,6 +156,15 @@ def test_without_a_main_counter_there_is_nothing_to_charge_by(usage):
 def test_a_block_that_cannot_be_read_says_nothing():
     nested = b'{"usageMetadata": ' + b'{"a":' * 5000 + b"1" + b"}" * 5000 + b"}"
     assert LENS.report(nested, frozenset()).usage is None
+    deep = b'{"usageMetadata": {"promptTokenCount": ' + b"[" * 900 + b"]" * 900 + b"}}"
+    assert LENS.report(deep, frozenset()).clamped
+
+
+def test_text_that_is_no_utf8_does_no_harm():
+    found = LENS.report(b'{"modelVersion": "\xff", "usageMetadata": {"promptTokenCount": 3}}', frozenset())
+    assert (found.usage, found.model) == (Usage(input=3), None)
+    found = LENS.report(b'{"usageMetadata": {"promptTokenCount": 3, "serviceTier": "\xff"}}', frozenset())
+    assert found.usage == Usage(input=3)
 
 
 @pytest.mark.parametrize("usage", [{}, None, 7, "x", [], {"trafficType": "ON_DEMAND"}])
