@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.core.errors import BadRequest, LimitReached, Reason, Refusal, Unauthorized
 from gateway.core.money import Money
 from gateway.core.request import Asked, Facts
-from gateway.core.usage import Usage
+from gateway.core.usage import Extras, Usage
 from gateway.dialects.framing import JSON_ARRAY, SSE
 from gateway.dialects.gemini import Gemini
 from gateway.dialects.gemini_count_tokens import GeminiCountTokens
@@ -339,3 +339,12 @@ def test_what_embeddings_used():
     used = b'{"embeddings": [], "usageMetadata": {"promptTokenCount": 7}}'
     assert EMBEDDINGS.report(used, frozenset()).usage == Usage(input=7)
     assert EMBEDDINGS.report(b'{"embedding": {"values": []}}', frozenset()).usage is None, "then it is counted"
+
+
+@pytest.mark.parametrize("name", ["web_searches", "map_searches"])
+def test_a_search_that_may_be_free_is_counted_and_not_charged(name):
+    price = price_book().price("google", "gemini-3.5-flash", 1_795_000_000.0)
+    cost = price.of(Usage(input=1, extras=Extras(**{name: 2})))
+    assert (cost.fees, cost.status) == (Money(0), "uncertain")
+    claude = price_book().price("google", "claude-fable-5-2", 1_795_000_000.0)
+    assert claude.of(Usage(extras=Extras(web_searches=1))).fees, "the quota is Gemini's"

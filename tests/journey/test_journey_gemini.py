@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import harness
 import pytest
+from google_account import ACCESS_TOKEN, key_file, token_server
 from upstream import Reply, upstream
 
 pytestmark = pytest.mark.xdist_group("gemini")
@@ -18,10 +19,13 @@ COST = Decimal("0.000155")  # gemini-2.5-flash: 100 at $0.30 and 50 at $2.50 a m
 CONFIG = """
 providers:
   google: {base_url: URL/openai}
+  vertex: {base_url: URL/projects/p, region: global, project: p}
 models:
   flash: {deployments: [google/gemini-2.5-flash]}
   embed: {deployments: [google/gemini-embedding-001]}
+  vertex-flash: {deployments: [vertex/gemini-2.5-flash]}
 limits:
+  - {node: team:some, amount: 0.5 usd, window: month}
   - {node: team:poor, amount: 0.000001 usd, window: month}
 """
 
@@ -51,8 +55,11 @@ def provider():
 def gate(provider, tmp_path_factory):
     home = tmp_path_factory.mktemp("gemini")
     config = CONFIG.replace("URL", f"{provider.url}/gemini")
-    running = harness.gateway(home, config, env={"GEMINI_API_KEY": "key-of-google"})
-    yield running
+    with token_server() as (url, _):
+        account = str(key_file(home, url))
+        env = {"GEMINI_API_KEY": "key-of-google", "GOOGLE_APPLICATION_CREDENTIALS": account}
+        running = harness.gateway(home, config, env=env)
+        yield running
     assert running.stop() == 0
     assert "Traceback" not in running.stderr
 
@@ -219,3 +226,23 @@ def test_two_keys_are_refused(gate, replies):
     assert (two["status"], json.loads(said)["error"]["status"]) == (400, "INVALID_ARGUMENT")
     none, said = post(f"{gate.url}/v1/models/flash:generateContent?monkey=1", BODY)
     assert (none["status"], json.loads(said)["error"]["status"]) == (401, "UNAUTHENTICATED")
+
+
+def test_vertex_gets_a_token_of_the_service_account(gate, replies):
+    used = USED | {"trafficType": "PROVISIONED_THROUGHPUT"}
+    got = replies(whole(answer("Yes", used=used)))
+    headers, _ = post(f"{gate.url}/v1/models/vertex-flash:generateContent?key={gate.tokens[1]}", BODY)
+    assert got[0].path == "/gemini/projects/p/models/gemini-2.5-flash:generateContent"
+    assert got[0].headers["authorization"] == f"Bearer {ACCESS_TOKEN}"
+    assert headers["x-fareway-cost-status"] == "uncertain", "what is provisioned has no price of its own"
+
+
+def test_what_lies_at_the_provider_is_held_for_as_a_whole_window(gate, replies):
+    got = replies(whole(answer("Yes", used=USED)))
+    key = harness.make_key(gate.home, "--team", "some", config=gate.home / "fareway.yaml")
+    url, capped = f"{gate.url}/v1/models/flash:generateContent?key={key}", {"maxOutputTokens": 100}
+    assert post(url, BODY | {"generationConfig": capped})[0]["status"] == 200
+    cached = {"generationConfig": capped, "cachedContent": "cachedContents/x"}
+    refused, said = post(url, BODY | cached)
+    assert (refused["status"], json.loads(said)["error"]["status"]) == (429, "RESOURCE_EXHAUSTED")
+    assert len(got) == 1

@@ -6,10 +6,9 @@ import json
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs
 
 import pytest
+from google_account import ACCESS_TOKEN, EMAIL, key_file, token_server
 
 from gateway.upstream.errors import Unreached
 from gateway.upstream.google import AHEAD_S, SCOPE, USABLE_S, GoogleSigner
@@ -124,60 +123,15 @@ def test_without_the_package_it_says_what_to_install(monkeypatch):
         GoogleSigner.default()
 
 
-@pytest.fixture
-def token_server():
-    """Gives out tokens, and keeps what was asked."""
-    asked = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            asked.append(parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()))
-            body = json.dumps({"access_token": "ya29.made-up", "expires_in": 3600, "token_type": "Bearer"}).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/token", asked
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-async def test_a_service_account_proves_who_it_is_and_gets_a_token(token_server, tmp_path, monkeypatch):
+async def test_a_service_account_proves_who_it_is_and_gets_a_token(tmp_path, monkeypatch):
     pytest.importorskip("google.auth", reason="google-auth is in the extra fareway[google]")
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    url, asked = token_server
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
-    account = {
-        "type": "service_account",
-        "client_email": "gateway@made-up.iam.gserviceaccount.com",
-        "project_id": "made-up",
-        "private_key_id": "1",
-        "private_key": pem,
-        "token_uri": url,
-    }
-    path = tmp_path / "account.json"
-    path.write_text(json.dumps(account))
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
-    signer = GoogleSigner.default()
-    for _ in range(2):
-        signed = await signer.signed("https://us-central1-aiplatform.googleapis.com/v1", {"a": "b"}, b"")
-        assert signed["authorization"] == "Bearer ya29.made-up"
-        assert signed["a"] == "b"
-    ((form),) = asked
+    with token_server() as (url, asked):
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key_file(tmp_path, url)))
+        signer = GoogleSigner.default()
+        for _ in range(2):
+            signed = await signer.signed("https://us-central1-aiplatform.googleapis.com/v1", {"a": "b"}, b"")
+            assert signed == {"a": "b", "authorization": f"Bearer {ACCESS_TOKEN}"}
+    (form,) = asked
     claims = form["assertion"][0].split(".")[1]
     said = json.loads(base64.urlsafe_b64decode(claims + "=="))
-    assert (said["iss"], said["scope"]) == (account["client_email"], SCOPE)
+    assert (said["iss"], said["scope"]) == (EMAIL, SCOPE)
