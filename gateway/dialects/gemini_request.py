@@ -83,6 +83,7 @@ _CAMEL = {
 _OURS = frozenset(_CAMEL.values())
 _SNAKE = re.compile(rb'"(?:' + b"|".join(name.encode() for name in _CAMEL) + rb')"')
 _BODY_KEYS, _GENERATION_KEYS = (s.__struct_encode_fields__ for s in (Body, Generation))
+_HIDDEN_LETTER = re.compile(rb"\\u00[4-7]")  # As in "generation\u005fconfig".
 _MEDIA = re.compile(rb'"(?:inlineData|fileData)"')
 
 _bodies = msgspec.json.Decoder(Body)
@@ -100,7 +101,7 @@ def read_body(body: bytes) -> Body:
 
 def camel(body: bytes) -> bytes:
     """The body with the names that we read spelt as Google's clients spell them. Raises BadRequest."""
-    if _SNAKE.search(body) is None and b"\\u00" not in body:
+    if _SNAKE.search(body) is None and _HIDDEN_LETTER.search(body) is None:
         return body
     try:
         return msgspec.json.encode(json.loads(body.decode(), object_pairs_hook=_renamed))

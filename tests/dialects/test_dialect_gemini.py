@@ -16,6 +16,7 @@ from gateway.dialects.framing import JSON_ARRAY, SSE
 from gateway.dialects.gemini import Gemini
 from gateway.dialects.gemini_count_tokens import GeminiCountTokens
 from gateway.dialects.gemini_embeddings import GeminiEmbeddings
+from gateway.dialects.spoken import DIALECTS
 from gateway.dialects.watch import StreamWatch
 from gateway.prices.bundled import price_book
 
@@ -113,6 +114,7 @@ def test_a_tier_that_a_header_asks_for():
         (b'{"contents": [{}], "generationConfig": {"maxOutputTokens": 1, "maxOutputTokens": 2}}', "twice"),
         (b'{"contents": [{}], "generationConfig": {}, "generation_config": {}}', "twice"),
         (b'{"contents": [{}], "generationConfig": {}, "generation\\u005fconfig": {}}', "twice"),
+        (b'{"contents": [{}], "generationConfig": {}, "generation\\u0043onfig": {}}', "twice"),
         (b'{"contents": [{}], "generationConfig": {"candidateCount": 9}}', "candidateCount"),
         (b'{"contents": [{}], "generationConfig": {"candidateCount": -1}}', "candidateCount"),
         (b'{"contents": [{}], "generationConfig": {"maxOutputTokens": "many"}}', "int"),
@@ -348,3 +350,8 @@ def test_a_search_that_may_be_free_is_counted_and_not_charged(name):
     assert (cost.fees, cost.status) == (Money(0), "uncertain")
     claude = price_book().price("google", "claude-fable-5-2", 1_795_000_000.0)
     assert claude.of(Usage(extras=Extras(web_searches=1))).fees, "the quota is Gemini's"
+
+
+def test_each_dialect_is_found_by_its_name():
+    for lens in (LENS, EMBEDDINGS, COUNTS):
+        assert type(DIALECTS[lens.name]) is type(lens)
