@@ -49,7 +49,7 @@ class Provider:
     """One place that answers calls."""
 
     name: str  # As in "openai/gpt-4o".
-    base_url: str  # May hold {region} and {project}.
+    base_url: str  # May hold {region}, {region-} (nothing for "global") and {project}.
     key: str = field(default="", repr=False)
     key_env: str = ""  # Found there, the provider is enabled without any configuration.
     auth: str = "bearer"  # Or the name of the header that carries the bare key, or one of SIGNED.
@@ -79,7 +79,8 @@ class Provider:
         return own
 
     def _access(self, base_url: str, auth: str) -> Access:
-        url = base_url.replace("{region}", self.region).replace("{project}", self.project)
+        before = "" if self.region == "global" else f"{self.region}-"
+        url = base_url.replace("{region-}", before).replace("{region}", self.region).replace("{project}", self.project)
         if not self.key:
             return Access(url, self.headers, self.defaults, auth if auth in SIGNED else "")
         shown = {auth: self.key} if auth not in SIGNED | {"bearer"} else {"Authorization": f"Bearer {self.key}"}

@@ -192,6 +192,7 @@ DialectName = Literal[
     "anthropic-count-tokens",
     "gemini",
     "gemini-embeddings",
+    "gemini-count-tokens",
     "bedrock-converse",
     "bedrock-invoke",
     "cohere-chat",

@@ -16,6 +16,7 @@ class Asked(Struct, frozen=True):
     query: str = ""
     content_type: str = "application/json"
     betas: str = ""  # Features that a header turns on and that change the price, such as Anthropic's anthropic-beta.
+    tier: str = ""  # A service tier that a header asks for, as at Vertex AI.
 
 
 class Facts(Struct, frozen=True):
@@ -37,6 +38,7 @@ class Facts(Struct, frozen=True):
     session: str | None = None  # Names a conversation, where the caller does.
     free: bool = False  # Nobody charges for it, as for counting tokens.
     also: tuple[str, ...] = ()  # Other models that the request names: the caller must be allowed them too.
+    unseen: bool = False  # Part of the prompt lies at the provider: only the context window bounds it.
     extras: Extras | None = None  # What it is charged for by the request itself: characters to speak, images to make.
 
 

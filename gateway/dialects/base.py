@@ -38,6 +38,7 @@ class Signs(NamedTuple):
     done_hint: bytes  # A word that stands in every event that matches `done`.
     reasoning: re.Pattern[bytes]  # Reasoning is shown, and so is part of the text.
     reasoning_hint: bytes
+    arrays: bool = False  # A stream may come as one JSON array.
 
 
 NOTHING_YET = Report()

@@ -5,9 +5,20 @@ from __future__ import annotations
 from gateway.dialects.anthropic_count_tokens import AnthropicCountTokens
 from gateway.dialects.anthropic_messages import AnthropicMessages
 from gateway.dialects.base import Dialect
+from gateway.dialects.gemini import Gemini
+from gateway.dialects.gemini_count_tokens import GeminiCountTokens
+from gateway.dialects.gemini_embeddings import GeminiEmbeddings
 from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dialects.openai_embeddings import OpenAIEmbeddings
 
-_ALL: tuple[Dialect, ...] = (OpenAIChat(), OpenAIEmbeddings(), AnthropicMessages(), AnthropicCountTokens())
+_ALL: tuple[Dialect, ...] = (
+    OpenAIChat(),
+    OpenAIEmbeddings(),
+    AnthropicMessages(),
+    AnthropicCountTokens(),
+    Gemini(),
+    GeminiEmbeddings(),
+    GeminiCountTokens(),
+)
 
 DIALECTS = {dialect.name: dialect for dialect in _ALL}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from gateway.core.errors import GatewayError
 from gateway.core.money import Money
 from gateway.core.usage import Report
 from gateway.dialects import splice
@@ -64,6 +65,12 @@ class StreamWatch:
         """The stream is over: what is left to pass on, such as an event without its empty line."""
         rest = self._splitter.rest()
         return self._watch(rest) if rest else rest
+
+    def refusal(self, error: GatewayError, request_id: str) -> bytes:
+        """What ends the stream for a caller that must see that something is missing."""
+        if self._framing.last is not None:
+            return self._framing.last(self._dialect.error(error, request_id))
+        return self._dialect.stream_error(error, request_id)
 
     @property
     def complete(self) -> bool:

@@ -132,7 +132,8 @@ class Passage:
         """Whether what was seen of the answer tells what it costs, where the provider does not say."""
         if self.option.output_max == 0:
             return True
-        unseen = self.option.may_reason_unseen and not watch.shows_reasoning
+        told = watch.report.usage is not None and watch.report.usage.output_reasoning > 0  # In running totals.
+        unseen = self.option.may_reason_unseen and not watch.shows_reasoning and not told
         if unseen or self.question.request.facts.speaks:
             return False
         return watch.complete or watch.text_bytes > 0
@@ -146,9 +147,9 @@ class Passage:
         """Usage as far as we can count it ourselves: a little too much rather than too little."""
         request, model = self.question.request, self.option.deployment.model
         given = request.input_tokens
-        if not request.input_exact:
+        if not request.input_exact and not request.facts.unseen:
             given = min(given, await self.tokens.count(self.question.dialect.countable(self.question.asked), model))
-        made = await self.count_made(watch) + OUTPUT_MARGIN * request.facts.choices
+        made = await self.count_made(watch) + OUTPUT_MARGIN * request.facts.choices if self.option.output_max else 0
         reported = watch.report.usage  # Running totals of a stream that broke off: better than nothing, and not all.
         if reported is None:
             return Usage(input=given, output=made, final=False)

@@ -10,7 +10,7 @@ from gateway.core.price import CostStatus, Price, Rates, Schedule
 from gateway.core.request import Facts, Request
 from gateway.core.route import Decision
 from gateway.core.usage import Report, Usage
-from gateway.journey.routing import OUTPUT_TOKENS_GUESS, OUTPUT_TOKENS_MAX, Router
+from gateway.journey.routing import CONTEXT_TOKENS_MAX, OUTPUT_TOKENS_GUESS, OUTPUT_TOKENS_MAX, Router
 from gateway.upstream.health import Health
 
 
@@ -32,6 +32,9 @@ class Book:
 
     def output_max(self, provider, model):
         return self.most
+
+    def context_window(self, provider, model):
+        return {"b": CONTEXT_TOKENS_MAX + 1}.get(model)
 
 
 PROVIDER = Provider("p", "http://x")
@@ -120,6 +123,13 @@ def test_a_plan_is_cut_to_the_first_choice_and_its_fallbacks():
     way = router(*field, prices=dict.fromkeys("abcd", flat(1)), fallback=1)
     chosen = way.choose(asked(), way.options(asked(), 10), None, needs_price=False)
     assert [o.candidate.name for o in chosen.plan] == ["p/a", "p/b"]
+
+
+def test_a_prompt_that_is_not_seen_is_as_large_as_the_window_and_a_free_call_as_nothing():
+    one, large = Deployment(PROVIDER, "a"), Deployment(PROVIDER, "b")
+    assert router(one, prices={}).bound(Facts("m", unseen=True), 10) == CONTEXT_TOKENS_MAX
+    assert router(one, large, prices={}).bound(Facts("m", unseen=True), 10) == CONTEXT_TOKENS_MAX + 1
+    assert router(one, prices={}).bound(Facts("m", free=True), 10**6) == 0
 
 
 def test_auto_has_a_policy_of_its_own():
