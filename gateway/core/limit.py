@@ -108,6 +108,11 @@ SHORT_SPANS = (Span.SECOND, Span.MINUTE, Span.HOUR)
 """Windows of which there are too many to keep a record of each for ever."""
 
 
+def account_unit(account: str) -> str:
+    """What an account counts. Accounts are named `<node>/<unit>/<span>@<start>`."""
+    return account.rpartition("@")[0].rpartition("/")[0].rpartition("/")[2]
+
+
 def short_window_before(account: str, before: float) -> bool:
     """Whether this account is of a short window that began before that Unix time. Accounts are named
     `<node>/<unit>/<span>@<start>`, and a node may hold any character."""

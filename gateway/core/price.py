@@ -184,10 +184,7 @@ class Price:
         A tier without a price of its own is not the standard tier: the standard rates are the best
         guess then, and the cost says `uncertain`; so it does where a fee is not known.
         """
-        schedule, matched = self.standard, service_tier in STANDARD_TIERS
-        if service_tier is not None and service_tier in self.tiers:
-            schedule, matched = self.tiers[service_tier], True
-        rates = schedule.at(usage.input_total if usage.prompt is None else usage.prompt)
+        rates, matched = self.rates_for(usage, service_tier)
         given, cached, made = rates.input_cost(usage), rates.cache_cost(usage), rates.output_cost(usage)
         fees, known = rates.fees(usage)
         status = CostStatus.EXACT if matched and known else CostStatus.UNCERTAIN
@@ -202,6 +199,13 @@ class Price:
             output=Money(made),
             fees=Money(fees),
         )
+
+    def rates_for(self, usage: Usage, service_tier: str | None = None) -> tuple[Rates, bool]:
+        """The rates that this usage pays at the tier that served it, and whether that tier has a price."""
+        schedule, matched = self.standard, service_tier in STANDARD_TIERS
+        if service_tier is not None and service_tier in self.tiers:
+            schedule, matched = self.tiers[service_tier], True
+        return schedule.at(usage.input_total if usage.prompt is None else usage.prompt), matched
 
     def likely(self, input_tokens: int, output_tokens: int) -> Money:
         """What a call of plain text costs at the standard tier."""
