@@ -69,9 +69,10 @@ def lines(usage: Usage, price: Price, service_tier: str | None = None, model: st
 
 def of_entry(entry: Entry, prices: Mapping[str, Price]) -> list[Line] | None:
     """The lines of an entry, by the prices with these ids; None where the cost or a price is not known."""
-    if entry.cost.total is None or not entry.price_ids <= prices.keys():
+    adjusts = entry.outcome is Outcome.ADJUSTED
+    if entry.cost.total is None or not (adjusts or entry.price_ids <= prices.keys()):
         return None
-    found = [] if entry.outcome is Outcome.ADJUSTED else _explained(entry, prices)
+    found = [] if adjusts else _explained(entry, prices)
     rest = entry.cost.total - Money(sum(line.amount.picos for line in found))
     return [*found, Line(_why(entry), 1, None, rest)] if rest else found
 

@@ -45,6 +45,10 @@ _DOUBT = (CostStatus.REPORTED, CostStatus.EXACT, CostStatus.ESTIMATED, CostStatu
 """The sum of several costs is no better known than the least known of them."""
 
 
+SEPARATOR = " + "
+"""Between the ids of the prices that one cost is made of."""
+
+
 def total(costs: Sequence[Cost]) -> Cost:
     """What the parts of one call cost together. One part without a price leaves the whole without one."""
     if any(cost.total is None for cost in costs):
@@ -52,7 +56,7 @@ def total(costs: Sequence[Cost]) -> Cost:
     return Cost(
         total=Money(sum(cost.known.picos for cost in costs)),
         status=max((cost.status for cost in costs), key=_DOUBT.index),
-        price_id=" + ".join(dict.fromkeys(cost.price_id for cost in costs if cost.price_id)) or None,
+        price_id=SEPARATOR.join(dict.fromkeys(cost.price_id for cost in costs if cost.price_id)) or None,
         input=Money(sum(cost.input.picos for cost in costs)),
         cache=Money(sum(cost.cache.picos for cost in costs)),
         output=Money(sum(cost.output.picos for cost in costs)),
