@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from gateway.ledger.exports import anthropic, aws, azure, gcp, openai
 from gateway.ledger.exports.rows import Billed, ExportError, Records, records
 
+__all__ = ["PRICED_AS", "READERS", "Billed", "ExportError", "read"]
+
 READERS: Mapping[str, Callable[[Records], list[Billed]]] = {
     "openai": openai.read,
     "anthropic": anthropic.read,

@@ -62,7 +62,8 @@ def _of_pages(text: str) -> Iterator[dict[str, Any]]:
             page, at = decoder.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
             raise ExportError(f"it is not readable as JSON: {error}") from None
-        at += len(text[at:]) - len(text[at:].lstrip())
+        while at < len(text) and text[at].isspace():
+            at += 1
         for each in page if isinstance(page, list) else [page]:
             yield from _of_page(each)
 
