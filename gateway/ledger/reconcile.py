@@ -66,7 +66,7 @@ def compare(ledger: Sides, bill: Sides) -> Iterator[Drift]:
     for place in sorted(ledger.keys() | bill.keys()):
         ours, theirs = ledger.get(place, NOTHING), bill.get(place, NOTHING)
         cause = likely_cause(place, ledger, bill)
-        mine = ours.picos if theirs.picos.keys() - {Kind.OTHER} else Counter({Kind.OTHER: ours.picos.total()})
+        mine = Counter({Kind.OTHER: ours.picos.total()}) if set(theirs.picos) == {Kind.OTHER} else ours.picos
         for kind in Kind:
             if ours.tokens[kind] or theirs.tokens[kind] or mine[kind] or theirs.picos[kind]:
                 yield Drift(
@@ -157,8 +157,8 @@ def _gap(place: Place, ledger: Sides, bill: Sides) -> int:
 
 
 def _near(one: Fraction | int, other: Fraction | int) -> bool:
-    larger = abs(Fraction(one)) if abs(one) > abs(other) else abs(Fraction(other))
-    return abs(Fraction(one) - other) <= NEARLY * larger
+    exact = (Fraction(one), Fraction(other))
+    return abs(exact[0] - exact[1]) <= NEARLY * max(abs(exact[0]), abs(exact[1]))
 
 
 def _differ(one: object, other: object) -> bool:
