@@ -20,6 +20,10 @@ Record = Mapping[str, Any]
 Records = list[dict[str, Any]]
 
 
+LARGEST = 10**15
+"""A larger figure is no count and no amount of anybody's."""
+
+
 class ExportError(ValueError):
     """A file cannot be read as an export. The message says why, for a person."""
 
@@ -46,12 +50,15 @@ class Billed(Struct, frozen=True):
 
 
 def records(text: str) -> Records:
-    """The records of a file. Keys of CSV are in lower case, words joined by "_". Numbers of JSON stay exact."""
+    """The records of a file. Raises ExportError. Keys of CSV are in lower case, words joined by "_". Numbers of JSON stay exact."""
     start = text.lstrip("\ufeff \t\r\n")[:1]
     if start in {"{", "["}:
         return list(_of_pages(text))
     rows = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
-    return [{_key(name): value or "" for name, value in row.items() if name} for row in rows]
+    try:
+        return [{_key(name): value or "" for name, value in row.items() if name} for row in rows]
+    except csv.Error as error:
+        raise ExportError(f"it is not readable as CSV: {error}") from None
 
 
 def _of_pages(text: str) -> Iterator[dict[str, Any]]:
@@ -101,7 +108,7 @@ def number(value: Any) -> Decimal:
         found = Decimal(str(value).replace(",", "").strip() or 0) if value is not None else Decimal(0)
     except InvalidOperation:
         raise ExportError(f"{value!r} is not a number") from None
-    if not found.is_finite():
+    if not found.is_finite() or abs(found) > LARGEST:
         raise ExportError(f"{value!r} is not a number")
     return found
 
@@ -115,8 +122,8 @@ def dollars(value: Any, currency: Any = "USD", *, per: int = 1) -> Money:
 
 def kind_of(words: str) -> Kind:
     """The class that a description names."""
-    text = words.lower()
-    if "cach" in text or "cchd" in text:
+    text = words.lower().replace("_", " ")
+    if re.search(r"(?<!un)cach|cchd", text):
         return Kind.CACHE_WRITE if re.search(r"writ|creat|wrt", text) else Kind.CACHE_READ
     if re.search(r"out(put|p|pt)?\b|output", text):
         return Kind.OUTPUT
