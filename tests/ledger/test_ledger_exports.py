@@ -31,7 +31,8 @@ READ = {
     ],
     ("anthropic", "anthropic_usage.json"): [
         (SONNET, "input", 1500, None, ""), (SONNET, "cache_read", 200, None, ""),
-        (SONNET, "cache_write", 120, None, ""), (SONNET, "output", 500, None, ""), (SONNET, "input", 7, None, "batch"), (SONNET, "output", 3, None, "batch"),
+        (SONNET, "cache_write", 120, None, ""), (SONNET, "output", 500, None, ""),
+        (SONNET, "input", 7, None, "batch"), (SONNET, "output", 3, None, "batch"),
     ],
     ("anthropic", "anthropic_costs.json"): [
         (SONNET, "input", None, "0.0045", ""), (SONNET, "cache_write", None, "0.000075", ""),

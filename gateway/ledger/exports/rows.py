@@ -50,7 +50,8 @@ class Billed(Struct, frozen=True):
 
 
 def records(text: str) -> Records:
-    """The records of a file. Raises ExportError. Keys of CSV are in lower case, words joined by "_". Numbers of JSON stay exact."""
+    """The records of a file. Keys of CSV are in lower case, words joined by "_"; numbers of JSON stay exact. Raises
+    ExportError."""
     start = text.lstrip("\ufeff \t\r\n")[:1]
     if start in {"{", "["}:
         return list(_of_pages(text))
