@@ -1,7 +1,7 @@
 """Usage and prices make one cost, by the same rule at the call and years after it."""
 
 import pytest
-from test_core_price import flat
+from charges import flat
 
 from gateway.core.costing import priced, settling_price, with_doubt
 from gateway.core.money import Money

@@ -1,45 +1,18 @@
 """A charge is explained line by line, and the lines add up to it, whatever it is made of."""
 
 import pytest
+from charges import entry, flat, prices, usages
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from test_core_price import CLASSES, counters, flat, rates, schedules
 
-from gateway.core.caller import Caller
-from gateway.core.entry import Entry, Outcome, Part
+from gateway.core.entry import Outcome, Part
 from gateway.core.limit import account_unit
 from gateway.core.lines import CLASSES as COUNTERS
 from gateway.core.lines import counted, lines, of_entry
 from gateway.core.money import Money
-from gateway.core.price import UNPRICED, Cost, CostStatus, Price, Rates, Schedule, total
+from gateway.core.price import UNPRICED, Cost, CostStatus, Price, Schedule, total
 from gateway.core.usage import Extras, Usage
-
-EXTRAS = st.builds(Extras, **dict.fromkeys(Extras.__struct_fields__, st.integers(0, 50)))
-KNOWN = st.dictionaries(st.sampled_from(Extras.__struct_fields__), st.integers(0, 10**10))
-usages = st.builds(
-    lambda tokens, extras, requests: Usage(**tokens, extras=extras, requests=requests),
-    counters,
-    st.none() | EXTRAS,
-    st.integers(0, 2),
-)
-
-
-@st.composite
-def prices(draw, name="p"):
-    banded, known = draw(schedules()), draw(KNOWN)
-    given = {field: getattr(banded.base, field) for field in (*CLASSES, "request")}
-    standard = Schedule(Rates(**given, extras=known), banded.above)
-    return Price(name, standard, {"flex": Schedule(draw(rates))})
-
-
-def entry(**more):
-    plain = {
-        "id": "r.1", "request_id": "r", "at": 1.5, "caller": Caller("k"), "asked_model": "m", "provider": "p",
-        "model": "m", "served_model": "m", "tier": "standard", "selfhosted": False, "reason": "", "usage": Usage(),
-        "cost": Cost(Money(0), CostStatus.EXACT), "held_nanos": 0, "outcome": Outcome.OK, "status": 200,
-    }  # fmt: skip
-    return Entry(**plain | more)
 
 
 def summed(found):
@@ -51,12 +24,13 @@ def test_every_counter_of_tokens_has_a_line():
     assert used.tokens == len(COUNTERS) == sum(counted(used).values())
 
 
-@given(usages, prices(), st.sampled_from(["", "flex", "unheard of"]))
+@given(usages, prices("p"), st.sampled_from(["", "flex", "unheard of"]))
 def test_lines_add_up_to_the_cost(usage, price, tier):
     found = lines(usage, price, tier or None)
     assert summed(found) == price.of(usage, tier or None).total.picos
     assert all(line.amount.picos == line.count * line.rate.picos for line in found if line.rate is not None)
     assert {line.kind: line.count for line in found if line.kind != "requests"} == counted(usage)
+    assert sum(line.count for line in found if line.of_tokens) == usage.tokens
 
 
 @given(usages, usages, prices("p"), prices("q"))

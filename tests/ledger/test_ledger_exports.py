@@ -77,6 +77,8 @@ def test_every_vendor_has_a_sample_and_a_place_in_the_price_book():
         ("openai", "a,b\n1,2\n", "nothing in it looks like an export of openai"),
         ("openai", "", "nothing in it"),
         ("openai", "[1, null, []]", "nothing in it"),
+        ("anthropic", PAGE % '{"starting_at": "2026-11-20", "amount": "0"}', "nothing in it"),
+        ("anthropic", PAGE % '{"starting_at": "2026-11-20"}', "nothing in it"),
         ("openai", '{"data": [7, {"results": [7]}]}', "nothing in it"),
         ("openai", PAGE % '{"start_time": "x", "input_tokens": 5}', "'x' is not a day"),
         ("openai", PAGE % '{"start_time": 1795132800, "input_tokens": "many"}', "'many' is not a number"),

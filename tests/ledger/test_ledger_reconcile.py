@@ -13,7 +13,7 @@ from gateway.cli.main import main
 from gateway.core.entry import Outcome
 from gateway.core.money import Money
 from gateway.core.price import UNPRICED, Cost, CostStatus, Price, Rates, Schedule
-from gateway.core.usage import Usage
+from gateway.core.usage import Extras, Usage
 from gateway.ledger.exports.rows import Billed, Kind
 from gateway.ledger.rates import _GIVEN
 from gateway.ledger.reconcile import Cause, compare, share
@@ -129,6 +129,12 @@ def test_without_rates_amounts_are_kept_apart_as_far_as_the_entry_does():
     writes = called(Usage(input=5, cache_write=7, output=1))
     (side,) = booked([writes], {}).values()
     assert dict(+side.picos) == {Kind.INPUT: 5 * 10**6, Kind.CACHE_WRITE: 7 * 10**6, Kind.OUTPUT: 10**6}
+
+
+def test_what_is_not_counted_in_tokens_is_an_amount_alone():
+    searched = called(Usage(input=1, extras=Extras(web_searches=3)), cost=Cost(Money(9), CostStatus.EXACT, "gone"))
+    (side,) = booked([searched], {}).values()
+    assert (side.tokens, dict(+side.picos)) == ({Kind.INPUT: 1}, {Kind.OTHER: 9})
 
 
 usages = st.builds(
