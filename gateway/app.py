@@ -180,7 +180,9 @@ class Gateway:
             clock=self._clock,
             monotonic=monotonic,
         )
-        self.together = Together(self.worker, self.metrics, self.live, self.mover.find, self.pricing.approve)
+        self.together = Together(
+            self.worker, self.metrics, self.live, self.mover.find, self.pricing.approve, prices=self.mover.prices
+        )
         return Front(
             pipeline,
             self.catalog,

@@ -45,6 +45,10 @@ _DOUBT = (CostStatus.REPORTED, CostStatus.EXACT, CostStatus.ESTIMATED, CostStatu
 """The sum of several costs is no better known than the least known of them."""
 
 
+SEPARATOR = " + "
+"""Between the ids of the prices that one cost is made of."""
+
+
 def total(costs: Sequence[Cost]) -> Cost:
     """What the parts of one call cost together. One part without a price leaves the whole without one."""
     if any(cost.total is None for cost in costs):
@@ -52,7 +56,7 @@ def total(costs: Sequence[Cost]) -> Cost:
     return Cost(
         total=Money(sum(cost.known.picos for cost in costs)),
         status=max((cost.status for cost in costs), key=_DOUBT.index),
-        price_id=" + ".join(dict.fromkeys(cost.price_id for cost in costs if cost.price_id)) or None,
+        price_id=SEPARATOR.join(dict.fromkeys(cost.price_id for cost in costs if cost.price_id)) or None,
         input=Money(sum(cost.input.picos for cost in costs)),
         cache=Money(sum(cost.cache.picos for cost in costs)),
         output=Money(sum(cost.output.picos for cost in costs)),
@@ -185,14 +189,10 @@ class Price:
         guess then, and the cost says `uncertain`; so it does where a fee is not known, and where several
         turns were added up of which a later one may have been in a dearer band than the first.
         """
-        schedule, matched = self.standard, service_tier in STANDARD_TIERS
-        if service_tier is not None and service_tier in self.tiers:
-            schedule, matched = self.tiers[service_tier], True
-        rates = schedule.at(usage.input_total if usage.prompt is None else usage.prompt)
-        one_band = usage.prompt is None or rates is schedule.at(usage.input_total)
+        rates, matched = self.rates_for(usage, service_tier)
         given, cached, made = rates.input_cost(usage), rates.cache_cost(usage), rates.output_cost(usage)
         fees, known = rates.fees(usage)
-        status = CostStatus.EXACT if matched and known and one_band else CostStatus.UNCERTAIN
+        status = CostStatus.EXACT if matched and known else CostStatus.UNCERTAIN
         if not usage.final:
             status = CostStatus.ESTIMATED
         return Cost(
@@ -204,6 +204,16 @@ class Price:
             output=Money(made),
             fees=Money(fees),
         )
+
+    def rates_for(self, usage: Usage, service_tier: str | None = None) -> tuple[Rates, bool]:
+        """The rates that this usage pays at the tier that served it, and whether they surely are those."""
+        schedule, matched = self.standard, service_tier in STANDARD_TIERS
+        if service_tier is not None and service_tier in self.tiers:
+            schedule, matched = self.tiers[service_tier], True
+        if usage.prompt is None:
+            return schedule.at(usage.input_total), matched
+        rates = schedule.at(usage.prompt)
+        return rates, matched and rates is schedule.at(usage.input_total)
 
     def likely(self, input_tokens: int, output_tokens: int) -> Money:
         """What a call of plain text costs at the standard tier."""

@@ -132,7 +132,7 @@ class Front:
         entries = [e for e in await self.together.find(wanted) if key.admin or e.caller.key_id == key.id]
         if not entries:
             raise NotFound("No such request, or it is not settled yet.")
-        await _json(exchange, request_document(entries))
+        await _json(exchange, request_document(entries, await self.together.prices(entries)))
 
     async def _approve(self, exchange: Exchange) -> None:
         """An admin's yes to the price feed that waits in quarantine."""

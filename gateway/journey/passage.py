@@ -113,9 +113,19 @@ class Passage:
 
     def settle(self, outcome: Outcome, status: int, report: Report, usage: Usage) -> Entry:
         """Book what the answer came to. A whole one is of use to whoever asks the same."""
-        cost = self.option.cost(usage, report, self.booking.draft.at)
+        at = self.booking.draft.at
+        cost, parts = self.option.settled(usage, report, at)
+        if self.option.price is None or cost.price_id != self.option.price.id:
+            for price in self.option.prices(report, at):
+                self.booking.note(price)
         entry = self.booking.settle(
-            outcome, status, usage=usage, cost=cost, report=report, first_token_ms=self.first_token_ms
+            outcome,
+            status,
+            usage=usage,
+            cost=cost,
+            report=report,
+            first_token_ms=self.first_token_ms,
+            parts=parts,
         )
         return self._settled(entry)
 

@@ -11,13 +11,15 @@ from msgspec.structs import replace
 from gateway import tokens
 from gateway.catalog.catalog import AUTO, Catalog
 from gateway.catalog.providers import Deployment
+from gateway.core.costing import priced, settling_price, with_doubt
+from gateway.core.entry import Part
 from gateway.core.errors import BadRequest, NoPrice
 from gateway.core.limit import Fare
-from gateway.core.money import ZERO, Money
-from gateway.core.price import FREE, UNPRICED, Cost, CostStatus, Price, total
+from gateway.core.money import Money
+from gateway.core.price import FREE, UNPRICED, Cost, CostStatus, Price
 from gateway.core.request import Facts, Request
 from gateway.core.route import Candidate, Context, Decision, Policy
-from gateway.core.usage import Report, Turn, Usage
+from gateway.core.usage import Report, Usage
 from gateway.prices.book import PriceBook
 from gateway.tokens.families import family_of
 from gateway.upstream.health import Health, Vitals
@@ -27,9 +29,6 @@ OUTPUT_TOKENS_MAX = 32_768
 
 OUTPUT_TOKENS_GUESS = 512
 """What an answer is expected to hold before any was seen, and the least that a progressive hold covers."""
-
-MOVING = "-latest"
-"""How the names end that stand for another model from time to time."""
 
 CONTEXT_TOKENS_MAX = 2**20
 """Taken for a model's context window where the price book does not say. Hardly any model has a larger one."""
@@ -60,37 +59,27 @@ class Option(Struct, frozen=True):
 
     def cost(self, usage: Usage, report: Report, at: float) -> Cost:
         """What the call cost: the provider's own figure where it charges by that, else usage times price."""
-        price = self._settling_price(report, at)
-        if report.turns and usage.final:
-            computed = total([self._cost_of_turn(turn, price, report, at) for turn in report.turns])
-        else:
-            computed = price.of(usage, report.service_tier) if price else UNPRICED
+        return self.settled(usage, report, at)[0]
+
+    def settled(self, usage: Usage, report: Report, at: float) -> tuple[Cost, tuple[Part, ...]]:
+        """The same, and the parts that were priced on their own, if there are any."""
+        computed, parts = priced(
+            usage, report.turns, report.service_tier, self._settling_price(report, at), lambda m: self._price_of(m, at)
+        )
         if report.cost is not None:
-            return replace(computed, total=report.cost, status=CostStatus.REPORTED)
-        doubtful = report.clamped or self._unresolved_alias(report)
-        if doubtful and computed.status is CostStatus.EXACT:
-            return replace(computed, status=CostStatus.UNCERTAIN)
-        return computed
+            return replace(computed, total=report.cost, status=CostStatus.REPORTED), parts
+        return with_doubt(computed, self.deployment.model, report.model, clamped=report.clamped), parts
 
-    def _cost_of_turn(self, turn: Turn, price: Price | None, report: Report, at: float) -> Cost:
-        """A part of the call, by the price of the model that it ran on. What may not be charged at all costs nothing
-        as far as is known."""
-        if turn.doubtful:
-            return Cost(ZERO, CostStatus.UNCERTAIN)
-        if turn.model is not None:
-            price = self.book.price(self.deployment.provider.priced_as, turn.model, at)
-        return price.of(turn.usage, report.service_tier) if price else UNPRICED
-
-    def _unresolved_alias(self, report: Report) -> bool:
-        """Whether the answer leaves open which model a moving alias stood for."""
-        return self.deployment.model.endswith(MOVING) and (report.model or MOVING).endswith(MOVING)
+    def prices(self, report: Report, at: float) -> list[Price]:
+        """Every price that the cost may be made of."""
+        turns = [self._price_of(turn.model, at) for turn in report.turns if turn.model is not None]
+        return [price for price in (self._settling_price(report, at), *turns) if price is not None]
 
     def _settling_price(self, report: Report, at: float) -> Price | None:
-        """A moving alias pays for the model that it stood for, if the answer names it; all else, what was held for."""
-        moving = self.deployment.model.endswith(MOVING) or self.price is None
-        if moving and report.model:
-            return self.book.price(self.deployment.provider.priced_as, report.model, at) or self.price
-        return self.price
+        return settling_price(self.deployment.model, report.model, self.price, lambda m: self._price_of(m, at))
+
+    def _price_of(self, model: str, at: float) -> Price | None:
+        return self.book.price(self.deployment.provider.priced_as, model, at)
 
 
 class Chosen(Struct, frozen=True):

@@ -91,7 +91,9 @@ def test_live_shows_every_settled_call_to_whom_it_concerns(way):
         watcher.close()
     assert other.events == []
     document = way.document(raw.headers["x-fareway-request-id"])
-    assert admin.events[0] == own.events[0] == document["entries"][0]
+    entry = document["entries"][0]
+    assert admin.events[0] == own.events[0]
+    assert entry | own.events[0] == entry, "the page has its provenance beside"
     assert admin.events[0]["cost_usd"] == raw.headers["x-fareway-cost-usd"]
     assert admin.events[1]["stream"] is True
 

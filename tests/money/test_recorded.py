@@ -119,6 +119,8 @@ def test_recorded_answer(recording, gate, record_property):
     cost = Decimal(expected or reported).quantize(PICO, ROUND_CEILING)
     assert Decimal(document["cost_usd"]) == cost
     assert entry["cost_status"] in ({"exact", "reported", "uncertain", "estimated"} if expected else {"reported"})
+    assert sum(Decimal(line["amount_usd"]) for line in entry["lines"]) == cost, "the lines explain every pico-dollar"
+    assert entry["usage"]["reported"]
     if not recording["stream"]:
         assert Decimal(headers["x-fareway-cost-usd"]) == cost
         assert headers["x-fareway-cost-status"] == entry["cost_status"]
