@@ -244,6 +244,8 @@ class Gateway:
             self.live.publish(entry.caller.key_id, event)
         if entry.cost.status is CostStatus.UNCERTAIN and entry.outcome is Outcome.OK:
             self.metrics.count("fareway_uncertain", entry.provider)
+        if entry.clamped:
+            self.metrics.count("fareway_usage_mended", entry.provider)
         self._learn(entry)
 
     def _learn(self, entry: Entry) -> None:

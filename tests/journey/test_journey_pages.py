@@ -29,6 +29,7 @@ NAMES = {
     "fareway_cache_total": "counter",
     "fareway_unpriced_total": "counter",
     "fareway_uncertain_total": "counter",
+    "fareway_usage_mended_total": "counter",
     "fareway_overhead_seconds": "histogram",
     "fareway_request_duration_seconds": "histogram",
     "fareway_time_to_first_token_seconds": "histogram",
