@@ -125,6 +125,8 @@ class Pipeline:
 
     async def _may_fit_if_counted(self, unit: str, key: Key, question: Question) -> bool:
         """Whether an exact count of the input could help: not where what may come out costs too much already."""
+        if question.request.facts.unseen:
+            return False
         left = await self.books.limits.remaining(key.caller)
         if unit not in (Unit.USD, Unit.TOKENS) or left == ZERO:
             return False

@@ -35,6 +35,7 @@ class Facts(Struct, frozen=True):
     prompt: str = ""  # The head of the last thing said, for difficulty rules.
     service_tier: str | None = None
     session: str | None = None  # Names a conversation, where the caller does.
+    unseen: bool = False  # Part of the prompt lies at the provider: only the context window bounds it.
     extras: Extras | None = None  # What it is charged for by the request itself: characters to speak, images to make.
 
 

@@ -21,6 +21,7 @@ class Surface(NamedTuple):
 _PLAIN = {
     "/v1/chat/completions": "openai-chat",
     "/v1/embeddings": "openai-embeddings",
+    "/v1/responses": "openai-responses",
 }
 _NAMING: tuple[tuple[re.Pattern[str], str], ...] = ()
 """Paths that name a model, and maybe what to do with it: groups `model` and `verb`."""

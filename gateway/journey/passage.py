@@ -146,7 +146,7 @@ class Passage:
         """Usage as far as we can count it ourselves: a little too much rather than too little."""
         request, model = self.question.request, self.option.deployment.model
         given = request.input_tokens
-        if not request.input_exact:
+        if not request.input_exact and not request.facts.unseen:
             given = min(given, await self.tokens.count(self.question.dialect.countable(self.question.asked), model))
         made = await self.count_made(watch) + OUTPUT_MARGIN * request.facts.choices
         reported = watch.report.usage  # Running totals of a stream that broke off: better than nothing, and not all.

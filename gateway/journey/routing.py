@@ -31,6 +31,9 @@ OUTPUT_TOKENS_GUESS = 512
 MOVING = "-latest"
 """How the names end that stand for another model from time to time."""
 
+CONTEXT_TOKENS_MAX = 2**20
+"""Taken for a model's context window where the price book does not say. Hardly any model has a larger one."""
+
 BYTES_PER_TOKEN = 4
 """For guessing, never for holding: the median over prose and code is a little above four."""
 
@@ -123,7 +126,13 @@ class Router:
 
     def bound(self, facts: Facts, body_bytes: int) -> int:
         """The instant upper bound of a request's input tokens, wherever it goes. Raises UnknownModel."""
+        if facts.unseen:
+            return max([self._window(deployment) for deployment in self._catalog.find(facts.model)])
         return max([tokens.bound(body_bytes, facts, model) for model in self.models(facts.model)])
+
+    def _window(self, deployment: Deployment) -> int:
+        window = self._catalog.book().context_window(deployment.provider.priced_as, deployment.model)
+        return window or CONTEXT_TOKENS_MAX
 
     def options(self, request: Request, body_bytes: int) -> tuple[Option, ...]:
         """Everywhere the request could go. Raises UnknownModel, or BadRequest if nobody there speaks its dialect."""
