@@ -35,8 +35,10 @@ class Facts(Struct, frozen=True):
     prompt: str = ""  # The head of the last thing said, for difficulty rules.
     service_tier: str | None = None
     session: str | None = None  # Names a conversation, where the caller does.
+    input_tokens_max: int | None = None  # Of the body, where not all of it is text: a form with files.
     unseen: bool = False  # Part of the prompt lies at the provider: only the context window bounds it.
     extras: Extras | None = None  # What it is charged for by the request itself: characters to speak, images to make.
+    extras_max: Extras | None = None  # The same where only the answer tells how much: the length of a recording.
 
 
 class Request(Struct, frozen=True):

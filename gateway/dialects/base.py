@@ -38,6 +38,7 @@ class Signs(NamedTuple):
     done_hint: bytes  # A word that stands in every event that matches `done`.
     reasoning: re.Pattern[bytes]  # Reasoning is shown, and so is part of the text.
     reasoning_hint: bytes
+    opaque: bool = False  # A whole answer need not be JSON: sound, plain text.
 
 
 NOTHING_YET = Report()

@@ -35,9 +35,7 @@ _MONEY_KEYS = (
     "tools",
     "reasoning",
 )
-_CALLERS_TOOLS = frozenset(
-    {"function", "custom", "local_shell", "apply_patch", "computer", "computer_use_preview"}
-)
+_CALLERS_TOOLS = frozenset({"function", "custom", "local_shell", "apply_patch", "computer", "computer_use_preview"})
 """Tools that the caller runs. Any other is the provider's, and may put into the prompt what it likes."""
 
 _IMAGES = frozenset({"input_image", "computer_screenshot"})

@@ -16,8 +16,7 @@ from gateway.dialects.base import NOTHING_YET, Quirk
 from gateway.dialects.openai_usage import (
     CHARGING,
     TOKENS_CREDIBLE_MAX,
-    NewerBlock,
-    disjoint,
+    counted_newer,
     read_cost,
     read_newer_usage,
 )
@@ -63,7 +62,6 @@ T = TypeVar("T")
 _NOTHING = Usage(requests=0)
 _events = msgspec.json.Decoder(_Event)
 _responses = msgspec.json.Decoder(_Response)
-_blocks = msgspec.json.Decoder(NewerBlock)
 _items = msgspec.json.Decoder(list[_Item])
 _tools = msgspec.json.Decoder(list[_Tool])
 
@@ -92,7 +90,7 @@ def read_report(message: bytes, quirks: frozenset[Quirk], before: Report = NOTHI
 
 
 def _with_usage(report: Report, said: _Response, raw: bytes, quirks: frozenset[Quirk]) -> Report:
-    usage, clamped = _counted(raw)
+    usage, clamped = counted_newer(raw)  # Reasoning is inside the output here, at xAI too.
     if usage is None:
         return replace(report, clamped=True)
     cost = read_cost(msgspec.json.decode(raw), quirks) if quirks & CHARGING else None
@@ -106,15 +104,6 @@ def _with_usage(report: Report, said: _Response, raw: bytes, quirks: frozenset[Q
         turns=(Turn(usage), *drawing) if drawing else (),
         raw=raw,
     )
-
-
-def _counted(raw: bytes) -> tuple[Usage | None, bool]:
-    """Reasoning is inside the output here, whoever answers: no quirk of the older endpoint applies."""
-    try:
-        return disjoint(_blocks.decode(raw), frozenset())
-    except msgspec.DecodeError:
-        found = msgspec.json.decode(raw)
-        return read_newer_usage(found, frozenset()) if isinstance(found, dict) else (None, True)
 
 
 def _extras(said: _Response, raw: bytes) -> Extras | None:
@@ -158,12 +147,14 @@ def _extras_of_xai(usage: dict[str, Any]) -> Extras | None:
 def _drawing(said: _Response) -> tuple[Turn, ...]:
     """What the image tool used, at the model that it ran on. Where that is not told, a doubtful turn says so."""
     if any(_number(said.tool_usage, "image_gen", name) for name in ("input_tokens", "output_tokens")):
-        usage, _ = read_newer_usage(said.tool_usage["image_gen"], frozenset())
+        usage, _ = read_newer_usage(said.tool_usage["image_gen"])
         models = [tool.model for tool in _list(_tools, said.tools) if tool.type == "image_generation"]
         named = next((model for model in models if isinstance(model, str)), None)
         drawn = Turn(replace(usage or _NOTHING, requests=0), named or IMAGE_MODEL)
         return (drawn,) if usage and named else (drawn, Turn(_NOTHING, doubtful=True))
-    if _number(said.tool_usage, "image_gen", "output_tokens") == 0 or b"image_generation_call" not in bytes(said.output):
+    if _number(said.tool_usage, "image_gen", "output_tokens") == 0 or b"image_generation_call" not in bytes(
+        said.output
+    ):
         return ()
     images = sum(item.type == "image_generation_call" for item in _list(_items, said.output))
     return (Turn(replace(_NOTHING, extras=Extras(images=images)), IMAGE_MODEL, doubtful=True),) if images else ()

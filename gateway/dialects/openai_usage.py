@@ -83,6 +83,8 @@ _OLDER_NAMES = {
     "output_tokens_details": "completion_tokens_details",
 }
 
+NO_QUIRKS: frozenset[Quirk] = frozenset()
+_newer = msgspec.json.Decoder(NewerBlock)
 _NONE_GIVEN, _NONE_MADE = _Given(), _Made()
 _COUNTS_GIVEN = tuple(name for name in _Given.__struct_fields__ if name != "cache_write_tokens_details")
 
@@ -110,7 +112,16 @@ def read_usage(block: Mapping[str, Any], quirks: frozenset[Quirk]) -> tuple[Usag
     return usage, clamped or clamped_hits or clamped_given or clamped_kept or clamped_made
 
 
-def read_newer_usage(block: Mapping[str, Any], quirks: frozenset[Quirk]) -> tuple[Usage | None, bool]:
+def counted_newer(raw: bytes, quirks: frozenset[Quirk] = NO_QUIRKS) -> tuple[Usage | None, bool]:
+    """As `read_usage`, of valid JSON by the names of OpenAI's newer endpoints."""
+    try:
+        return disjoint(_newer.decode(raw), quirks)
+    except msgspec.DecodeError:
+        found = msgspec.json.decode(raw)
+        return read_newer_usage(found, quirks) if isinstance(found, Mapping) else (None, True)
+
+
+def read_newer_usage(block: Mapping[str, Any], quirks: frozenset[Quirk] = NO_QUIRKS) -> tuple[Usage | None, bool]:
     """As `read_usage`, by the names of OpenAI's newer endpoints."""
     return read_usage({_OLDER_NAMES.get(name, name): value for name, value in block.items()}, quirks)
 

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from gateway.dialects.base import Dialect
 from gateway.dialects.openai_chat import OpenAIChat
+from gateway.dialects.openai_completions import OpenAICompletions
 from gateway.dialects.openai_embeddings import OpenAIEmbeddings
+from gateway.dialects.openai_images import OpenAIImages
 from gateway.dialects.openai_responses import OpenAIResponses
+from gateway.dialects.openai_speech import OpenAISpeech
+from gateway.dialects.openai_transcriptions import OpenAITranscriptions
 
-_ALL: tuple[Dialect, ...] = (OpenAIChat(), OpenAIEmbeddings(), OpenAIResponses())
+_ALL: tuple[Dialect, ...] = (
+    OpenAIChat(),
+    OpenAICompletions(),
+    OpenAIEmbeddings(),
+    OpenAIImages(),
+    OpenAIResponses(),
+    OpenAISpeech(),
+    OpenAITranscriptions(),
+)
 
 DIALECTS = {dialect.name: dialect for dialect in _ALL}

@@ -73,9 +73,9 @@ class EventSplitter:
         return whole
 
     def _hold(self, part: bytes) -> None:
+        if self._size + len(part) > EVENT_BYTES_MAX:
+            self._passing, self.unread_after = True, b"".join((*self._parts, part))
         self._keep(part)
-        if self._size > EVENT_BYTES_MAX:
-            self._passing, self.unread_after = True, b"".join(self._parts)
 
     def _pass(self, chunk: bytes) -> bytes:
         """Pass on what belongs to the event that is too long; return what follows it."""

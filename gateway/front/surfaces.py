@@ -21,12 +21,25 @@ class Surface(NamedTuple):
 _PLAIN = {
     "/v1/chat/completions": "openai-chat",
     "/v1/embeddings": "openai-embeddings",
+    "/v1/completions": "openai-completions",
     "/v1/responses": "openai-responses",
+    "/v1/audio/speech": "openai-speech",
 }
+_DOING = {
+    "/v1/images/generations": ("openai-images", "generations"),
+    "/v1/images/edits": ("openai-images", "edits"),
+    "/v1/images/variations": ("openai-images", "variations"),
+    "/v1/audio/transcriptions": ("openai-transcriptions", "transcriptions"),
+    "/v1/audio/translations": ("openai-transcriptions", "translations"),
+}
+"""Paths that say what to do, to a model that the body names."""
+
 _NAMING: tuple[tuple[re.Pattern[str], str], ...] = ()
 """Paths that name a model, and maybe what to do with it: groups `model` and `verb`."""
 
-_EXACT = {path: Surface(DIALECTS[name]) for path, name in _PLAIN.items()}
+_EXACT = {path: Surface(DIALECTS[name]) for path, name in _PLAIN.items()} | {
+    path: Surface(DIALECTS[name], verb=verb) for path, (name, verb) in _DOING.items()
+}
 
 
 def surface_of(path: str) -> Surface | None:
