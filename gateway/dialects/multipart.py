@@ -89,7 +89,8 @@ def read_form(body: bytes, content_type: str) -> Form:
     mark = b"--" + (found[1] or found[2]).encode("latin-1", "replace")
     if not body.startswith(mark + b"\r\n"):
         raise BadRequest("The form does not begin with its boundary.")
-    fields, at = [], len(mark)
+    fields: list[Field] = []
+    at = len(mark)
     while body[at : at + 2] == b"\r\n":
         if len(fields) >= PARTS_MAX:
             raise BadRequest("The form has too many parts.")

@@ -18,7 +18,7 @@ from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.multipart import Form, read_form
 from gateway.dialects.openai_chat import PROMPT_HEAD_CHARACTERS
-from gateway.dialects.openai_usage import counted_newer
+from gateway.dialects.openai_usage import charged, counted_newer
 from gateway.dialects.validate import decode, model_name
 
 IMAGES_MAX = 10  # OpenAI's own limit for `n`.
@@ -132,7 +132,8 @@ class OpenAIImages:
             return replace(report, clamped=True)
         if not isinstance(_made.decode(raw).output_tokens_details, dict):
             usage = replace(usage, output=0, output_image=usage.output)
-        return replace(report, usage=usage, clamped=clamped or before.clamped, raw=raw)
+        cost = charged(raw, quirks) or before.cost
+        return replace(report, usage=usage, cost=cost, clamped=clamped or before.clamped, raw=raw)
 
     error = staticmethod(openai_errors.error_body)
     stream_error = staticmethod(openai_errors.stream_error)

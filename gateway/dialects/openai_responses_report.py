@@ -13,13 +13,7 @@ from msgspec.structs import replace
 
 from gateway.core.usage import Extras, Report, Turn, Usage
 from gateway.dialects.base import NOTHING_YET, Quirk
-from gateway.dialects.openai_usage import (
-    CHARGING,
-    TOKENS_CREDIBLE_MAX,
-    counted_newer,
-    read_cost,
-    read_newer_usage,
-)
+from gateway.dialects.openai_usage import TOKENS_CREDIBLE_MAX, charged, counted_newer, read_newer_usage
 
 LAST = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
@@ -93,7 +87,7 @@ def _with_usage(report: Report, said: _Response, raw: bytes, quirks: frozenset[Q
     usage, clamped = counted_newer(raw)  # Reasoning is inside the output here, at xAI too.
     if usage is None:
         return replace(report, clamped=True)
-    cost = read_cost(msgspec.json.decode(raw), quirks) if quirks & CHARGING else None
+    cost = charged(raw, quirks)
     usage = replace(usage, extras=_extras(said, raw))
     drawing = _drawing(said)
     return replace(

@@ -18,7 +18,7 @@ from gateway.core.usage import Extras, Report
 from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.openai_chat import PROMPT_HEAD_CHARACTERS
-from gateway.dialects.openai_usage import counted_newer
+from gateway.dialects.openai_usage import charged, counted_newer
 from gateway.dialects.validate import decode, model_name
 
 TOKENS_PER_CHARACTER = 8
@@ -104,7 +104,8 @@ class OpenAISpeech:
         if usage is None:
             return replace(report, clamped=True)
         usage = replace(usage, output=0, output_audio=usage.output + usage.output_audio)
-        return replace(report, usage=usage, clamped=clamped or before.clamped, raw=raw)
+        cost = charged(raw, quirks) or before.cost
+        return replace(report, usage=usage, cost=cost, clamped=clamped or before.clamped, raw=raw)
 
     error = staticmethod(openai_errors.error_body)
     stream_error = staticmethod(openai_errors.stream_error)

@@ -92,7 +92,7 @@ class OpenAITranscriptions:
             return before
         report = replace(before, failed=bool(said.error), last=said.type == "transcript.text.done")
         if isinstance(said.usage, dict) and said.usage.get("type") != "duration":
-            usage, clamped = read_newer_usage(said.usage)
+            usage, clamped = read_newer_usage(said.usage, quirks & {Quirk.AUDIO_BESIDE_INPUT})
         else:
             seconds = said.usage.get("seconds") if isinstance(said.usage, dict) else said.duration
             usage, clamped = _lasting(seconds), said.usage is not None

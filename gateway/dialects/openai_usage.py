@@ -229,6 +229,14 @@ def read_cost(block: Mapping[str, Any], quirks: frozenset[Quirk]) -> Money | Non
     return None
 
 
+def charged(raw: bytes, quirks: frozenset[Quirk]) -> Money | None:
+    """As `read_cost`, of usage that is valid JSON."""
+    if not quirks & CHARGING:
+        return None
+    found = msgspec.json.decode(raw)
+    return read_cost(found, quirks) if isinstance(found, Mapping) else None
+
+
 def _dollars(value: Any) -> Money | None:
     """A JSON number of dollars, rounded up to a pico-dollar: some are the trace of a binary fraction."""
     if type(value) not in (int, float) or not 0 <= value <= DOLLARS_CREDIBLE_MAX:
