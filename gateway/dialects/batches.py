@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from gateway.core.price import conditions
 from gateway.core.usage import Report
 from gateway.dialects.base import Dialect, Quirk
-from gateway.dialects.openai_usage import NO_QUIRKS
+from gateway.dialects.openai_usage import NO_QUIRKS, UNREADABLE
 
 BATCH = "batch"
 
@@ -51,7 +51,7 @@ def read_results(lines: Iterable[bytes], dialect: Dialect, quirks: frozenset[Qui
     for line in lines:
         try:
             said = _lines.decode(line)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        except UNREADABLE:
             continue
         yield Result(said.custom_id if isinstance(said.custom_id, str) else "", _report(said, dialect, quirks))
 

@@ -18,7 +18,7 @@ from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.multipart import Form, read_form
 from gateway.dialects.openai_chat import PROMPT_HEAD_CHARACTERS
-from gateway.dialects.openai_usage import charged, counted_newer
+from gateway.dialects.openai_usage import UNREADABLE, charged, counted_newer
 from gateway.dialects.validate import decode, model_name
 
 IMAGES_MAX = 10  # OpenAI's own limit for `n`.
@@ -115,28 +115,31 @@ class OpenAIImages:
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
         """See `Dialect.report`. Where output is not divided, all of it is taken for image, the dearer of the two."""
         try:
-            said = _answers.decode(message)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return _report(_answers.decode(message), quirks, before)
+        except UNREADABLE:
             return before
-        report = replace(
-            before,
-            model=said.model if isinstance(said.model, str) else before.model,
-            failed=bool(said.error) or said.type == "error",
-            last=isinstance(said.type, str) and said.type in _COMPLETED,
-        )
-        raw = bytes(said.usage)
-        if raw in (b"", b"null"):
-            return report
-        usage, clamped = counted_newer(raw)
-        if usage is None:
-            return replace(report, clamped=True)
-        if not isinstance(_made.decode(raw).output_tokens_details, dict):
-            usage = replace(usage, output=0, output_image=usage.output)
-        cost = charged(raw, quirks) or before.cost
-        return replace(report, usage=usage, cost=cost, clamped=clamped or before.clamped, raw=raw)
 
     error = staticmethod(openai_errors.error_body)
     stream_error = staticmethod(openai_errors.stream_error)
+
+
+def _report(said: _Answer, quirks: frozenset[Quirk], before: Report) -> Report:
+    report = replace(
+        before,
+        model=said.model if isinstance(said.model, str) else before.model,
+        failed=bool(said.error) or said.type == "error",
+        last=isinstance(said.type, str) and said.type in _COMPLETED,
+    )
+    raw = bytes(said.usage)
+    if raw in (b"", b"null"):
+        return report
+    usage, clamped = counted_newer(raw)
+    if usage is None:
+        return replace(report, clamped=True)
+    if not isinstance(_made.decode(raw).output_tokens_details, dict):
+        usage = replace(usage, output=0, output_image=usage.output)
+    cost = charged(raw, quirks) or before.cost
+    return replace(report, usage=usage, cost=cost, clamped=clamped or before.clamped, raw=raw)
 
 
 def _is_form(asked: Asked) -> bool:

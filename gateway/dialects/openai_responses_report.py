@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from gateway.core.usage import Extras, Report, Turn, Usage
 from gateway.dialects.base import NOTHING_YET, Quirk
-from gateway.dialects.openai_usage import TOKENS_CREDIBLE_MAX, charged, counted_newer, read_newer_usage
+from gateway.dialects.openai_usage import TOKENS_CREDIBLE_MAX, UNREADABLE, charged, counted_newer, read_newer_usage
 
 LAST = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
@@ -63,10 +63,14 @@ _tools = msgspec.json.Decoder(list[_Tool])
 def read_report(message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
     """See `Dialect.report`. Garbage says nothing."""
     try:
-        event = _events.decode(message)
-        said = _responses.decode(event.response if bytes(event.response) else message)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return _read(message, quirks, before)
+    except UNREADABLE:
         return before
+
+
+def _read(message: bytes, quirks: frozenset[Quirk], before: Report) -> Report:
+    event = _events.decode(message)
+    said = _responses.decode(event.response if bytes(event.response) else message)
     last = isinstance(event.type, str) and event.type in LAST
     report = Report(
         usage=before.usage,
@@ -168,7 +172,7 @@ def _list(decoder: msgspec.json.Decoder[list[T]], raw: msgspec.Raw) -> list[T]:
     """What is no list of objects is none."""
     try:
         return decoder.decode(raw)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return []
 
 

@@ -18,7 +18,7 @@ from gateway.core.usage import Extras, Report
 from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.openai_chat import PROMPT_HEAD_CHARACTERS
-from gateway.dialects.openai_usage import charged, counted_newer
+from gateway.dialects.openai_usage import UNREADABLE, charged, counted_newer
 from gateway.dialects.validate import decode, model_name
 
 TOKENS_PER_CHARACTER = 8
@@ -93,19 +93,22 @@ class OpenAISpeech:
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
         """See `Dialect.report`. All that is made is sound."""
         try:
-            said = _answers.decode(message)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return _report(_answers.decode(message), quirks, before)
+        except UNREADABLE:
             return before
-        report = replace(before, failed=bool(said.error), last=said.type == "speech.audio.done")
-        raw = bytes(said.usage)
-        if raw in (b"", b"null"):
-            return report
-        usage, clamped = counted_newer(raw)
-        if usage is None:
-            return replace(report, clamped=True)
-        usage = replace(usage, output=0, output_audio=usage.output + usage.output_audio)
-        cost = charged(raw, quirks) or before.cost
-        return replace(report, usage=usage, cost=cost, clamped=clamped or before.clamped, raw=raw)
 
     error = staticmethod(openai_errors.error_body)
     stream_error = staticmethod(openai_errors.stream_error)
+
+
+def _report(said: _Answer, quirks: frozenset[Quirk], before: Report) -> Report:
+    report = replace(before, failed=bool(said.error), last=said.type == "speech.audio.done")
+    raw = bytes(said.usage)
+    if raw in (b"", b"null"):
+        return report
+    usage, clamped = counted_newer(raw)
+    if usage is None:
+        return replace(report, clamped=True)
+    usage = replace(usage, output=0, output_audio=usage.output + usage.output_audio)
+    cost = charged(raw, quirks) or before.cost
+    return replace(report, usage=usage, cost=cost, clamped=clamped or before.clamped, raw=raw)

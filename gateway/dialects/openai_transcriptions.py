@@ -18,7 +18,7 @@ from gateway.core.usage import Extras, Report, Usage
 from gateway.dialects import openai_errors
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.multipart import read_form
-from gateway.dialects.openai_usage import TOKENS_CREDIBLE_MAX, read_newer_usage
+from gateway.dialects.openai_usage import TOKENS_CREDIBLE_MAX, UNREADABLE, read_newer_usage
 from gateway.dialects.validate import model_name
 
 BYTES_PER_SECOND_MIN = 750
@@ -87,23 +87,26 @@ class OpenAITranscriptions:
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
         """See `Dialect.report`."""
         try:
-            said = _answers.decode(message)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return _report(_answers.decode(message), quirks, before)
+        except UNREADABLE:
             return before
-        report = replace(before, failed=bool(said.error), last=said.type == "transcript.text.done")
-        if isinstance(said.usage, dict) and said.usage.get("type") != "duration":
-            usage, clamped = read_newer_usage(said.usage, quirks & {Quirk.AUDIO_BESIDE_INPUT})
-        else:
-            seconds = said.usage.get("seconds") if isinstance(said.usage, dict) else said.duration
-            usage, clamped = _lasting(seconds), said.usage is not None
-            clamped = clamped and usage is None
-        if usage is None:
-            return replace(report, clamped=clamped or before.clamped)
-        raw = b"" if said.usage is None else msgspec.json.encode(said.usage)
-        return replace(report, usage=usage, clamped=clamped or before.clamped, raw=raw)
 
     error = staticmethod(openai_errors.error_body)
     stream_error = staticmethod(openai_errors.stream_error)
+
+
+def _report(said: _Answer, quirks: frozenset[Quirk], before: Report) -> Report:
+    report = replace(before, failed=bool(said.error), last=said.type == "transcript.text.done")
+    if isinstance(said.usage, dict) and said.usage.get("type") != "duration":
+        usage, clamped = read_newer_usage(said.usage, quirks & {Quirk.AUDIO_BESIDE_INPUT})
+    else:
+        seconds = said.usage.get("seconds") if isinstance(said.usage, dict) else said.duration
+        usage, clamped = _lasting(seconds), said.usage is not None
+        clamped = clamped and usage is None
+    if usage is None:
+        return replace(report, clamped=clamped or before.clamped)
+    raw = b"" if said.usage is None else msgspec.json.encode(said.usage)
+    return replace(report, usage=usage, clamped=clamped or before.clamped, raw=raw)
 
 
 def _lasting(seconds: Any) -> Usage | None:

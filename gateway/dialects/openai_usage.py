@@ -83,6 +83,9 @@ _OLDER_NAMES = {
     "output_tokens_details": "completion_tokens_details",
 }
 
+UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+"""What reading JSON of strangers can raise."""
+
 NO_QUIRKS: frozenset[Quirk] = frozenset()
 _newer = msgspec.json.Decoder(NewerBlock)
 _NONE_GIVEN, _NONE_MADE = _Given(), _Made()
