@@ -20,9 +20,7 @@ VALUE_BYTES_MAX = 1 << 20
 _BOUNDARY = re.compile(r';\s*boundary=(?:"([^"\\\r\n]{1,70})"|([^\s;",\\]{1,70}))\s*(?:;|$)', re.IGNORECASE)
 _DISPOSITION = re.compile(rb"content-disposition:[ \t]*form-data[ \t]*(?=;)(.*)", re.IGNORECASE)
 _PARAMETER = re.compile(rb';[ \t]*([a-z*]+)=(?:"((?:[^"\\\r\n]|\\["\\])*)"|([^\s;"]+))[ \t]*', re.IGNORECASE)
-_ENCODED = re.compile(
-    rb"^content-transfer-encoding:[ \t]*(?!(?:binary|8bit|7bit)[ \t]*$)", re.IGNORECASE | re.MULTILINE
-)
+_ENCODED = re.compile(rb"content-transfer-encoding:[ \t]*+(?!(?:binary|8bit|7bit)[ \t]*+(?:\r|\Z))", re.IGNORECASE)
 
 
 class Field(NamedTuple):

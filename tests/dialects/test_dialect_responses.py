@@ -171,8 +171,9 @@ def test_errors_in_a_stream_are_events_of_the_api_that_its_clients_raise_for():
 # What it used.
 
 
-@given(count, count, count, count, count, count)
-def test_counters_are_disjoint_and_sum_to_the_totals(text, cached, written, longer, visible, reasoned):
+@given(st.tuples(*[count] * 6))
+def test_counters_are_disjoint_and_sum_to_the_totals(counts):
+    text, cached, written, longer, visible, reasoned = counts
     details = {"cached_tokens": cached, "cache_write_tokens": written + longer}
     details["cache_write_tokens_details"] = {"ttl_30m_tokens": written, "ttl_12h_tokens": longer}
     block = used(
@@ -205,17 +206,20 @@ def test_contradictions_are_mended_and_the_totals_kept(given_in, cached, written
     assert seen.clamped == (cached + written > given_in or longer > written or reasoned > 5)
 
 
+KEYS = (
+    "type response usage output tools tool_usage web_search num_requests image_gen input_tokens output_tokens "
+    "input_tokens_details cache_write_tokens_details action server_side_tool_usage_details cost cost_in_usd_ticks "
+    "model service_tier error"
+).split()
 anything = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 10**12) | st.floats() | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(
-            ["type", "response", "usage", "output", "tools", "tool_usage", "web_search", "num_requests", "image_gen"]
-            + ["input_tokens", "output_tokens", "input_tokens_details", "cache_write_tokens_details", "action"]
-            + ["server_side_tool_usage_details", "cost", "cost_in_usd_ticks", "model", "service_tier", "error"]
-        ),
-        inner,
-        max_size=5,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(KEYS),
+            inner,
+            max_size=5,
+        )
     ),
     max_leaves=20,
 )
