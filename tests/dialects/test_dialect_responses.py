@@ -206,11 +206,11 @@ def test_contradictions_are_mended_and_the_totals_kept(given_in, cached, written
     assert seen.clamped == (cached + written > given_in or longer > written or reasoned > 5)
 
 
-KEYS = (
-    "type response usage output tools tool_usage web_search num_requests image_gen input_tokens output_tokens "
-    "input_tokens_details cache_write_tokens_details action server_side_tool_usage_details cost cost_in_usd_ticks "
-    "model service_tier error"
-).split()
+KEYS = [
+    *("type", "response", "usage", "output", "tools", "tool_usage", "web_search", "num_requests", "image_gen"),
+    *("input_tokens", "output_tokens", "input_tokens_details", "cache_write_tokens_details", "action", "model"),
+    *("server_side_tool_usage_details", "cost", "cost_in_usd_ticks", "service_tier", "error"),
+]
 anything = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 10**12) | st.floats() | st.text(max_size=3),
     lambda inner: (
