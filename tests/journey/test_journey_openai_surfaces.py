@@ -170,3 +170,11 @@ def test_a_completion_costs_what_it_used(client, answers):
     got = client.completions.with_raw_response.create(model="gpt-3.5-turbo-instruct", prompt=["Hi"], max_tokens=16)
     assert got.parse().choices[0].text == "Yes."
     assert Decimal(got.headers["x-fareway-cost-usd"]) == Decimal(14 * 1500 + 16 * 2000) / 10**9
+
+
+def test_images_of_a_model_without_a_price_are_unpriced_and_never_free(client, answers):
+    answers({"created": 1, "data": [{"url": "http://x"}, {"url": "http://y"}]})
+    got = client.images.with_raw_response.generate(model="openai/dall-e-3", prompt="A cat", n=2)
+    assert len(got.parse().data) == 2
+    assert got.headers["x-fareway-cost-status"] == "unpriced"
+    assert "x-fareway-cost-usd" not in got.headers
