@@ -9,7 +9,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from gateway.core.money import Money
-from gateway.core.usage import Usage
+from gateway.core.usage import Extras, Usage
 
 
 class CostStatus(StrEnum):
@@ -220,7 +220,13 @@ class Price:
         rates = self.standard.at(input_tokens)
         return Money(rates.input * input_tokens + rates.output * output_tokens + rates.request)
 
-    def worst(self, input_tokens: int, output_tokens: int, service_tier: str | None = None) -> Money:
+    def charges(self, extras: Extras) -> bool:
+        """Whether there is a rate for each of these."""
+        return self.standard.base.fees(Usage(extras=extras))[1]
+
+    def worst(
+        self, input_tokens: int, output_tokens: int, service_tier: str | None = None, extras: Extras | None = None
+    ) -> Money:
         """The most that a call within these bounds can cost: the dearest class, band and possible tier.
 
         Without a word from the caller the account's own default may serve `priority` at OpenAI, but
@@ -229,8 +235,9 @@ class Price:
         schedules = self._unasked
         if service_tier is not None and service_tier in self.tiers:
             schedules = (*schedules, self.tiers[service_tier])
+        beside = Usage(extras=extras)
         costs = [
-            rates.dearest_input * input_tokens + rates.dearest_output * output_tokens + rates.request
+            rates.dearest_input * input_tokens + rates.dearest_output * output_tokens + rates.fees(beside)[0]
             for schedule in schedules
             for rates in schedule.up_to(input_tokens)
         ]

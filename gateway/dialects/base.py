@@ -39,6 +39,7 @@ class Signs(NamedTuple):
     reasoning: re.Pattern[bytes]  # Reasoning is shown, and so is part of the text.
     reasoning_hint: bytes
     arrays: bool = False  # A stream may come as one JSON array.
+    opaque: bool = False  # A whole answer need not be JSON: sound, plain text.
 
 
 NOTHING_YET = Report()

@@ -13,6 +13,7 @@ class Splitter(Protocol):
 
     unread_before: bytes  # To be passed on before what `feed` returned last, and after it, without a look inside.
     unread_after: bytes
+    late: bytes  # An event that passed in this way and is whole now: to be read before what `feed` returned last.
 
     def feed(self, chunk: bytes) -> bytes:
         """The bytes of all events that are now whole, in order; empty if none is."""

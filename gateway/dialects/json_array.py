@@ -64,6 +64,7 @@ class ElementSplitter:
         self._skipping = False
         self.unread_before = b""
         self.unread_after = b""
+        self.late = b""  # Nothing is read late here.
 
     def feed(self, chunk: bytes) -> bytes:
         """The bytes of all elements that are now whole, in order; empty if none is."""

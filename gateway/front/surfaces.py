@@ -22,11 +22,23 @@ class Surface(NamedTuple):
 _PLAIN = {
     "/v1/chat/completions": "openai-chat",
     "/v1/embeddings": "openai-embeddings",
+    "/v1/completions": "openai-completions",
+    "/v1/responses": "openai-responses",
+    "/v1/audio/speech": "openai-speech",
     "/v1/messages": "anthropic-messages",
     "/v1/messages/count_tokens": "anthropic-count-tokens",
     "/anthropic/v1/messages": "anthropic-messages",
     "/anthropic/v1/messages/count_tokens": "anthropic-count-tokens",
 }
+_DOING = {
+    "/v1/images/generations": ("openai-images", "generations"),
+    "/v1/images/edits": ("openai-images", "edits"),
+    "/v1/images/variations": ("openai-images", "variations"),
+    "/v1/audio/transcriptions": ("openai-transcriptions", "transcriptions"),
+    "/v1/audio/translations": ("openai-transcriptions", "translations"),
+}
+"""Paths that say what to do, to a model that the body names."""
+
 _GOOGLE = r"(?:/gemini)?/v1(?:beta\d?|alpha)?(?:/projects/[^/]+/locations/[^/]+)?(?:/publishers/google)?/models"
 _NAMING: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(f"{_GOOGLE}/(?P<model>[^:]+):(?P<verb>{verbs})"), name)
@@ -38,7 +50,9 @@ _NAMING: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 """Paths that name a model, and maybe what to do with it: groups `model` and `verb`."""
 
-_EXACT = {path: Surface(DIALECTS[name]) for path, name in _PLAIN.items()}
+_EXACT = {path: Surface(DIALECTS[name]) for path, name in _PLAIN.items()} | {
+    path: Surface(DIALECTS[name], verb=verb) for path, (name, verb) in _DOING.items()
+}
 
 
 def surface_of(path: str) -> Surface | None:

@@ -148,6 +148,14 @@ class Passage:
             return False
         return watch.complete or watch.text_bytes > 0
 
+    @property
+    def charged_by_request(self) -> Usage | None:
+        """What the request itself says that it is charged for, if its price knows no other way; then it is all."""
+        extras, price = self.question.request.facts.extras, self.option.price
+        if extras is None or not (price is None or price.charges(extras)):
+            return None
+        return Usage(extras=extras)
+
     async def count_made(self, watch: StreamWatch) -> int:
         """Output tokens that have come: counted, except what is too much to keep, of which there are fewer."""
         counted = await self.tokens.count_text(watch.text, self.option.deployment.model)

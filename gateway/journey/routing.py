@@ -54,7 +54,7 @@ class Option(Struct, frozen=True):
         if self.price is None:
             return Fare(nanos=0, tokens=tokens_held), UNPRICED
         known = self.candidate.cost_worst if for_money == self.output_max else None
-        cost = known or self.price.worst(request.input_tokens, for_money, request.facts.service_tier)
+        cost = known or worst_cost(self.price, request, for_money)
         return Fare(nanos=cost.nanos_up, tokens=tokens_held), Cost(cost, CostStatus.UNCERTAIN, self.price.id)
 
     def cost(self, usage: Usage, report: Report, at: float) -> Cost:
@@ -179,13 +179,19 @@ def _candidate(
         tier=deployment.tier,
         selfhosted=deployment.provider.selfhosted,
         cost_likely=likely,
-        cost_worst=price.worst(request.input_tokens, most, request.facts.service_tier) if price else None,
+        cost_worst=worst_cost(price, request, most) if price else None,
         weight=deployment.weight,
         error_rate=vitals.error_rate,
         first_token_ms=vitals.first_token_ms,
         in_flight=vitals.in_flight,
         working=vitals.working(now),
     )
+
+
+def worst_cost(price: Price, request: Request, output_tokens: int) -> Money:
+    """The most that the request can cost with so much output, what is not counted in tokens included."""
+    facts = request.facts
+    return price.worst(request.input_tokens, output_tokens, facts.service_tier, facts.extras or facts.extras_max)
 
 
 def _output_max(deployment: Deployment, book: PriceBook, request: Request) -> int:

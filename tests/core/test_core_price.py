@@ -133,6 +133,15 @@ def test_where_a_call_may_run_without_having_asked_is_part_of_the_worst_case():
     assert price.worst(1, 1, "flex") == Money(198)
 
 
+def test_what_the_request_itself_is_charged_for_is_part_of_the_worst_case():
+    rates = replace(flat(0), request=5, extras={"characters": 15})
+    price = Price("p", Schedule(rates))
+    assert price.worst(9, 9, extras=Extras(characters=100)) == Money(1505)
+    assert price.worst(9, 9) == Money(5)
+    assert price.charges(Extras(characters=1))
+    assert not price.charges(Extras(characters=1, images=1))
+
+
 @pytest.mark.parametrize("field", INPUTS)
 def test_a_threshold_counts_every_input_token_and_is_exclusive(field):
     """At t-1 and t the lower band applies, from t+1 the higher one, whatever class the tokens are of."""
