@@ -62,6 +62,17 @@ def chat():
     ]
 
 
+def responses():
+    response = {"id": "r", "object": "response", "model": "grok-4.3", "output": [], "usage": None}
+    usage = {"input_tokens": 150, "output_tokens": 90, "total_tokens": 240}
+    return sse(
+        {"type": "response.created", "response": response},
+        *({"type": "response.output_text.delta", "item_id": "i", "output_index": 0, "delta": w} for w in WORDS),
+        {"type": "response.completed", "response": response | {"status": "completed", "usage": usage}},
+        named=True,
+    )
+
+
 SAID = [{"role": "user", "content": "Hi"}]
 CASES = {  # provider: model, path, body, events, whether the input is known from the beginning, whether it charges on
     "anthropic": (
@@ -76,6 +87,10 @@ CASES = {  # provider: model, path, body, events, whether the input is known fro
     "openai": (
         "gpt-4o-mini", "/v1/chat/completions", {"max_tokens": 500, "messages": SAID, "stream": True},
         chat(), False, False,
+    ),
+    "xai": (
+        "grok-4.3", "/v1/responses", {"max_output_tokens": 500, "input": "Hi", "stream": True},
+        responses(), False, False,
     ),
 }  # fmt: skip
 LEFT_AFTER = 20  # Pieces.
