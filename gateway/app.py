@@ -180,7 +180,9 @@ class Gateway:
             clock=self._clock,
             monotonic=monotonic,
         )
-        self.together = Together(self.worker, self.metrics, self.live, self.mover.find, self.pricing.approve)
+        self.together = Together(
+            self.worker, self.metrics, self.live, self.mover.find, self.pricing.approve, prices=self.mover.prices
+        )
         return Front(
             pipeline,
             self.catalog,
@@ -242,12 +244,15 @@ class Gateway:
             self.live.publish(entry.caller.key_id, event)
         if entry.cost.status is CostStatus.UNCERTAIN and entry.outcome is Outcome.OK:
             self.metrics.count("fareway_uncertain", entry.provider)
+        if entry.clamped:
+            self.metrics.count("fareway_usage_mended", entry.provider)
         self._learn(entry)
 
     def _learn(self, entry: Entry) -> None:
         vitals = self.health.of(f"{entry.provider}/{entry.model}")
         if entry.outcome is Outcome.OK:
             vitals.succeeded()
+        if entry.outcome is Outcome.OK and entry.usage.tokens:  # Counting tokens says nothing about answers.
             vitals.saw_output(entry.usage.output_total)
             vitals.reasons = vitals.reasons or entry.usage.output_reasoning > 0
             vitals.saw_first_token(entry.first_token_ms if entry.first_token_ms is not None else entry.duration_ms)
@@ -282,6 +287,6 @@ async def _closed(store: Any) -> None:
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    while not task.done():  # Again, should something have swallowed it.
+        task.cancel()
+        await asyncio.wait([task], timeout=1)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from gateway.plugins import load_policy
 from gateway.prices.book import PriceBook
 from gateway.stores.sqlite import SqliteStore
 from gateway.stores.sqlite_keys import SqliteKeys, load_pepper
+from gateway.upstream.google import GoogleSigner
 from gateway.upstream.health import Health
 from gateway.upstream.signing import Signer
 
@@ -49,9 +51,9 @@ def router(settings: Settings, names: Catalog, health: Health, clock: Callable[[
 
 
 def signers(settings: Settings) -> dict[str, Signer]:
-    """Who signs calls, by provider."""
-    del settings
-    return {}
+    """Who signs calls, by provider. Raises NoSigner where a package is missing for that."""
+    google = [p.name for p in settings.providers.values() if p.auth == "google" and not p.key]
+    return {name: GoogleSigner.default() for name in google}
 
 
 def with_simulator(settings: Settings, url: str) -> Settings:
@@ -62,11 +64,23 @@ def with_simulator(settings: Settings, url: str) -> Settings:
 
 def lease_store(settings: Settings, *, several: bool) -> SqliteStore | RedisStore:
     """Where leases are kept. `several`: more than one process of this home shares them."""
-    if settings.shared is None:
-        return SqliteStore(settings.state, exclusive=not several)
+    return SqliteStore(settings.state, exclusive=not several) if settings.shared is None else _redis(settings.shared)
+
+
+@asynccontextmanager
+async def shared_leases(url: str) -> AsyncIterator[RedisStore]:
+    """The store that gateways share, for a command."""
+    store = _redis(url)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _redis(url: str) -> RedisStore:
     from gateway.stores.redis_leases import RedisStore  # noqa: PLC0415 - an extra, and only here
 
-    return RedisStore(settings.shared)
+    return RedisStore(url)
 
 
 def key_store(settings: Settings) -> Keys:

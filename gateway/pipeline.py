@@ -102,7 +102,7 @@ class Pipeline:
 
     def _understand(self, call: Call, key: Key) -> Question:
         facts = call.dialect.read(call.asked)
-        if not key.may_use(facts.model):
+        if not all(key.may_use(model) for model in (facts.model, *facts.also)):
             raise Forbidden("This key may not use that model.")
         bound = self.router.bound(facts, len(call.asked.body))
         request = Request(call.id, key.id, call.dialect.name, facts, input_tokens=bound)
@@ -125,6 +125,8 @@ class Pipeline:
 
     async def _may_fit_if_counted(self, unit: str, key: Key, question: Question) -> bool:
         """Whether an exact count of the input could help: not where what may come out costs too much already."""
+        if question.request.facts.unseen:
+            return False
         left = await self.books.limits.remaining(key.caller)
         if unit not in (Unit.USD, Unit.TOKENS) or left == ZERO:
             return False

@@ -36,6 +36,7 @@ class Access:
 
     base_url: str
     headers: Mapping[str, str] = field(repr=False)
+    defaults: Mapping[str, str] = field(default_factory=dict)  # Of headers that a caller may send itself. Lower case.
     signed: str = ""  # Who signs each call: "sigv4" or "google"; empty where the headers say all.
 
 
@@ -48,7 +49,7 @@ class Provider:
     """One place that answers calls."""
 
     name: str  # As in "openai/gpt-4o".
-    base_url: str  # May hold {region} and {project}.
+    base_url: str  # May hold {region}, {region-} (nothing for "global") and {project}.
     key: str = field(default="", repr=False)
     key_env: str = ""  # Found there, the provider is enabled without any configuration.
     auth: str = "bearer"  # Or the name of the header that carries the bare key, or one of SIGNED.
@@ -57,6 +58,7 @@ class Provider:
     quirks: frozenset[Quirk] = frozenset()
     bills_after_abort: bool = True  # Whether it goes on charging when we hang up. Unknown is yes.
     headers: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)  # Headers for callers that do not send their own.
     selfhosted: bool = False
     region: str = ""  # Where it runs, if its address or its price depends on that.
     project: str = ""  # Of Vertex AI.
@@ -77,11 +79,12 @@ class Provider:
         return own
 
     def _access(self, base_url: str, auth: str) -> Access:
-        url = base_url.replace("{region}", self.region).replace("{project}", self.project)
+        before = "" if self.region == "global" else f"{self.region}-"
+        url = base_url.replace("{region-}", before).replace("{region}", self.region).replace("{project}", self.project)
         if not self.key:
-            return Access(url, self.headers, auth if auth in SIGNED else "")
+            return Access(url, self.headers, self.defaults, auth if auth in SIGNED else "")
         shown = {auth: self.key} if auth not in SIGNED | {"bearer"} else {"Authorization": f"Bearer {self.key}"}
-        return Access(url, {**self.headers, **shown})
+        return Access(url, {**self.headers, **shown}, self.defaults)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from gateway.catalog.providers import KNOWN
+from gateway.cli import rerate
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.core.money import Money
@@ -18,7 +19,10 @@ _COLUMNS = ("tier", "above_tokens", "input_usd", "cache_read_usd", "cache_write_
 
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     """Declare the command."""
-    parser = commands.add_parser("prices", parents=[common], help="the rates of one model, in dollars per million")
+    group = commands.add_parser("prices", help="what models cost, and pricing a past period anew")
+    verbs = group.add_subparsers(title="verbs", required=True, metavar="VERB")
+    rerate.add_to(verbs, common)
+    parser = verbs.add_parser("show", parents=[common], help="the rates of one model, in dollars per million")
     parser.add_argument("model", metavar="PROVIDER/MODEL")
     parser.add_argument("--format", choices=FORMATS, default="table")
     parser.set_defaults(run=_prices)

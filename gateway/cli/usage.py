@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sqlite3
 import time
 from contextlib import closing
-from datetime import UTC, datetime
 from typing import Any
 
+from gateway.cli.moments import moment
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
-from gateway.config.units import duration
 from gateway.core.money import Money
 from gateway.ledger.sqlite import connect
 
@@ -36,10 +34,13 @@ _HALF = 10**6
 """Pico-dollars are summed in two halves: together they may pass the 64 bits that SQLite sums with."""
 
 _QUERY = """
-SELECT {dimensions}, count(*), sum(input_tokens), sum(cached_tokens), sum(output_tokens),
-    sum(cost_picos / {half}), sum(cost_picos IS NULL), sum(saved_nanos), sum(cost_picos % {half})
-FROM entries WHERE at >= ? AND at < ? GROUP BY {positions} ORDER BY total(cost_picos) DESC, {positions}
+SELECT {dimensions}, sum(outcome != 'adjusted'), sum(input_tokens), sum(cached_tokens), sum(output_tokens),
+    sum(cost_picos / {half}), sum(cost_picos IS NULL AND id NOT IN ({adjusted})),
+    sum(saved_nanos), sum(cost_picos % {half})
+FROM entries WHERE at >= ?1 AND at < ?2 GROUP BY {positions} ORDER BY total(cost_picos) DESC, {positions}
 """
+_ADJUSTED = "SELECT substr(id, 1, instr(id, '~') - 1) FROM entries WHERE outcome = 'adjusted' AND at >= ?1 AND at < ?2"
+"""What was adjusted has a price by now. An adjustment is no call, and has the moment of what it adjusts."""
 
 
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -58,7 +59,7 @@ def _usage(parsed: argparse.Namespace) -> int:
     if unknown:
         raise Unusable(f"--by: {unknown[0]!r} is none of {', '.join(DIMENSIONS)}")
     now = time.time()
-    since, until = _moment(parsed.since, now), _moment(parsed.until, now) if parsed.until else now + 1
+    since, until = moment(parsed.since, now), moment(parsed.until, now) if parsed.until else now + 1
     path = settings(parsed).ledger
     if not path.exists():
         raise Unusable(f"there is no ledger at {path} yet: it begins with the first call")
@@ -78,7 +79,7 @@ def report(database: sqlite3.Connection, names: list[str], since: float, until: 
     """One row for each combination of these dimensions, dearest first. Raises sqlite3.Error."""
     dimensions = ", ".join(DIMENSIONS[name] for name in names)
     positions = ", ".join(str(i + 1) for i in range(len(names)))
-    query = _QUERY.format(dimensions=dimensions, positions=positions, half=_HALF)
+    query = _QUERY.format(dimensions=dimensions, positions=positions, half=_HALF, adjusted=_ADJUSTED)
     return [_row(names, values) for values in database.execute(query, (since, until))]
 
 
@@ -89,12 +90,3 @@ def _row(names: list[str], values: tuple[Any, ...]) -> dict[str, object]:
     row["cost_usd"] = None if high is None else Money(high * _HALF + low).decimal  # None: all of them unpriced.
     row["saved_usd"] = Money.of_nanos(row["saved_usd"]).decimal
     return row
-
-
-def _moment(text: str, now: float) -> float:
-    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-        return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
-    try:
-        return now - duration(text)
-    except ValueError as error:
-        raise Unusable(f"{text!r} is neither a date nor a duration: {error}") from None

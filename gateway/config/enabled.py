@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway.catalog.providers import KNOWN, Provider
+from gateway.catalog.providers import KNOWN, SIGNED, Provider
 from gateway.config.fields import secret
 from gateway.config.findings import Findings
 from gateway.config.problems import did_you_mean
@@ -95,6 +95,13 @@ def _check_secrets(section: ProviderSection, path: KeyPath, variable: str, findi
             findings.add((*path, "headers", header), _BY_REFERENCE, hint)
 
 
+def _check_placed(provider: Provider, path: KeyPath, findings: Findings) -> None:
+    """What its address holds a place for must be given."""
+    for name, example in (("region", "us-central1"), ("project", "my-project")):
+        if f"{{{name}" in provider.base_url and not getattr(provider, name):
+            findings.add(path, f"needs a {name}", f"write {name}: {example}", at_key=True)
+
+
 def _check_complete(provider: Provider, section: ProviderSection, path: KeyPath, findings: Findings) -> None:
     if provider.name == SIMULATOR:
         return
@@ -103,6 +110,7 @@ def _check_complete(provider: Provider, section: ProviderSection, path: KeyPath,
         hint = "" if known else did_you_mean(provider.name, KNOWN)
         kind = "" if known else ", being none that the gateway knows"
         findings.add(path, f"needs a base_url, such as https://api.example.com/v1{kind}", hint, at_key=True)
-    elif known and not provider.key and section.base_url is None:
+    elif known and not provider.key and section.base_url is None and provider.auth not in SIGNED:
         message = f"has no key: set {provider.key_env}, or write key: ${{NAME}}"
         findings.add(path, message, f"write {provider.name}: off if it is not wanted", at_key=True)
+    _check_placed(provider, path, findings)

@@ -21,12 +21,25 @@ class Outcome(StrEnum):
     STOPPED = "stopped"  # We ended the stream: the money held was used up and there was no more.
     FAILED = "failed"  # The provider took the call and gave no answer: it may have charged.
     UNRESOLVED = "unresolved"  # We died during the call: charged at its full hold.
+    ADJUSTED = "adjusted"  # No call: an earlier entry, priced anew. Its amount is the difference, and may be negative.
+
+
+class Part(Struct, frozen=True, omit_defaults=True):
+    """A part of a call that was priced on its own: one sampling turn, at the model that it ran on."""
+
+    usage: Usage
+    cost: Cost
+    model: str = ""  # Empty: the call's own.
+    doubtful: bool = False  # Whether it is charged at all is not known.
 
 
 class Entry(Struct, frozen=True):
-    """One immutable ledger line. `id` is unique for ever: recording it twice changes nothing."""
+    """One immutable ledger line. `id` is unique for ever: recording it twice changes nothing.
 
-    id: str  # "<request id>.<attempt number>"
+    What it says is enough to price it again: the counters, the parts, the served conditions and the moment.
+    """
+
+    id: str  # "<request id>.<attempt number>", and "~<number>" after that for an adjustment.
     request_id: str
     at: float  # Unix seconds when the attempt left, or the cache answered.
     caller: Caller
@@ -50,3 +63,19 @@ class Entry(Struct, frozen=True):
     stream: bool = False
     charges: tuple[tuple[str, int], ...] = ()  # (account, amount spent on it), as booked on the limits.
     replica: str = ""  # Whose account it was charged to; empty for what is older than replicas.
+    usage_raw: str = ""  # The usage as the provider wrote it, JSON.
+    parts: tuple[Part, ...] = ()  # Where parts were priced on their own: then `cost` is their sum.
+    clamped: bool = False  # The provider's counters contradicted each other and were mended.
+    adjusts: str = ""  # The id of the entry that this one adjusts. `at` is the other's, so that periods stay whole.
+    adjusted_at: float = 0.0  # Unix seconds when that was done.
+
+    @property
+    def price_ids(self) -> frozenset[str]:
+        """The prices that its cost is made of."""
+        costs = [part.cost for part in self.parts] or [self.cost]
+        return frozenset(cost.price_id for cost in costs if cost.price_id is not None)
+
+    @property
+    def uncounted(self) -> bool:
+        """Whether nobody knows what was used: then it is booked at all that was held."""
+        return not self.usage.final and not self.usage.tokens and self.usage.extras is None

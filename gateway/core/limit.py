@@ -108,9 +108,13 @@ SHORT_SPANS = (Span.SECOND, Span.MINUTE, Span.HOUR)
 """Windows of which there are too many to keep a record of each for ever."""
 
 
+def account_unit(account: str) -> str:
+    """What an account counts. Accounts are named `<node>/<unit>/<span>@<start>`, and a node may hold any character."""
+    return account.rpartition("@")[0].rpartition("/")[0].rpartition("/")[2]
+
+
 def of_short_window(account: str) -> bool:
-    """Whether this account is of a window of an hour or less. Accounts are named `<node>/<unit>/<span>@<start>`, and a
-    node may hold any character."""
+    """Whether this account is of a window of an hour or less."""
     return account.rpartition("@")[0].rpartition("/")[2] in SHORT_SPANS
 
 

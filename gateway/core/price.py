@@ -9,7 +9,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from gateway.core.money import Money
-from gateway.core.usage import Usage
+from gateway.core.usage import Extras, Usage
 
 
 class CostStatus(StrEnum):
@@ -45,6 +45,10 @@ _DOUBT = (CostStatus.REPORTED, CostStatus.EXACT, CostStatus.ESTIMATED, CostStatu
 """The sum of several costs is no better known than the least known of them."""
 
 
+SEPARATOR = " + "
+"""Between the ids of the prices that one cost is made of."""
+
+
 def total(costs: Sequence[Cost]) -> Cost:
     """What the parts of one call cost together. One part without a price leaves the whole without one."""
     if any(cost.total is None for cost in costs):
@@ -52,7 +56,7 @@ def total(costs: Sequence[Cost]) -> Cost:
     return Cost(
         total=Money(sum(cost.known.picos for cost in costs)),
         status=max((cost.status for cost in costs), key=_DOUBT.index),
-        price_id=" + ".join(dict.fromkeys(cost.price_id for cost in costs if cost.price_id)) or None,
+        price_id=SEPARATOR.join(dict.fromkeys(cost.price_id for cost in costs if cost.price_id)) or None,
         input=Money(sum(cost.input.picos for cost in costs)),
         cache=Money(sum(cost.cache.picos for cost in costs)),
         output=Money(sum(cost.output.picos for cost in costs)),
@@ -182,12 +186,10 @@ class Price:
         """The cost of this usage at the tier that served it.
 
         A tier without a price of its own is not the standard tier: the standard rates are the best
-        guess then, and the cost says `uncertain`; so it does where a fee is not known.
+        guess then, and the cost says `uncertain`; so it does where a fee is not known, and where several
+        turns were added up of which a later one may have been in a dearer band than the first.
         """
-        schedule, matched = self.standard, service_tier in STANDARD_TIERS
-        if service_tier is not None and service_tier in self.tiers:
-            schedule, matched = self.tiers[service_tier], True
-        rates = schedule.at(usage.input_total if usage.prompt is None else usage.prompt)
+        rates, matched = self.rates_for(usage, service_tier)
         given, cached, made = rates.input_cost(usage), rates.cache_cost(usage), rates.output_cost(usage)
         fees, known = rates.fees(usage)
         status = CostStatus.EXACT if matched and known else CostStatus.UNCERTAIN
@@ -203,12 +205,28 @@ class Price:
             fees=Money(fees),
         )
 
+    def rates_for(self, usage: Usage, service_tier: str | None = None) -> tuple[Rates, bool]:
+        """The rates that this usage pays at the tier that served it, and whether they surely are those."""
+        schedule, matched = self.standard, service_tier in STANDARD_TIERS
+        if service_tier is not None and service_tier in self.tiers:
+            schedule, matched = self.tiers[service_tier], True
+        if usage.prompt is None:
+            return schedule.at(usage.input_total), matched
+        rates = schedule.at(usage.prompt)
+        return rates, matched and rates is schedule.at(usage.input_total)
+
     def likely(self, input_tokens: int, output_tokens: int) -> Money:
         """What a call of plain text costs at the standard tier."""
         rates = self.standard.at(input_tokens)
         return Money(rates.input * input_tokens + rates.output * output_tokens + rates.request)
 
-    def worst(self, input_tokens: int, output_tokens: int, service_tier: str | None = None) -> Money:
+    def charges(self, extras: Extras) -> bool:
+        """Whether there is a rate for each of these."""
+        return self.standard.base.fees(Usage(extras=extras))[1]
+
+    def worst(
+        self, input_tokens: int, output_tokens: int, service_tier: str | None = None, extras: Extras | None = None
+    ) -> Money:
         """The most that a call within these bounds can cost: the dearest class, band and possible tier.
 
         Without a word from the caller the account's own default may serve `priority` at OpenAI, but
@@ -217,9 +235,14 @@ class Price:
         schedules = self._unasked
         if service_tier is not None and service_tier in self.tiers:
             schedules = (*schedules, self.tiers[service_tier])
+        beside = Usage(extras=extras)
         costs = [
-            rates.dearest_input * input_tokens + rates.dearest_output * output_tokens + rates.request
+            rates.dearest_input * input_tokens + rates.dearest_output * output_tokens + rates.fees(beside)[0]
             for schedule in schedules
             for rates in schedule.up_to(input_tokens)
         ]
         return Money(max(costs))
+
+
+FREE = Price("free", Schedule(Rates(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)))
+"""Of calls that nobody charges for."""

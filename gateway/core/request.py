@@ -16,6 +16,7 @@ class Asked(Struct, frozen=True):
     query: str = ""
     content_type: str = "application/json"
     betas: str = ""  # Features that a header turns on and that change the price, such as Anthropic's anthropic-beta.
+    tier: str = ""  # A service tier that a header asks for, as at Vertex AI.
 
 
 class Facts(Struct, frozen=True):
@@ -35,7 +36,12 @@ class Facts(Struct, frozen=True):
     prompt: str = ""  # The head of the last thing said, for difficulty rules.
     service_tier: str | None = None
     session: str | None = None  # Names a conversation, where the caller does.
+    free: bool = False  # Nobody charges for it, as for counting tokens.
+    also: tuple[str, ...] = ()  # Other models that the request names: the caller must be allowed them too.
+    input_tokens_max: int | None = None  # Of the body, where not all of it is text: a form with files.
+    unseen: bool = False  # Part of the prompt lies at the provider: only the context window bounds it.
     extras: Extras | None = None  # What it is charged for by the request itself: characters to speak, images to make.
+    extras_max: Extras | None = None  # The same where only the answer tells how much: the length of a recording.
 
 
 class Request(Struct, frozen=True):

@@ -53,7 +53,7 @@ class Usage(Struct, frozen=True, gc=False):
     input_video: int = 0
     input_tool: int = 0  # What the provider's own tools put into the prompt (Gemini's toolUsePromptTokenCount).
     extras: Extras | None = None
-    prompt: int | None = None  # What context-size tiers look at, where that is not all input: one sampling turn.
+    prompt: int | None = None  # What context-size tiers look at, where input is the sum of several turns: the first.
 
     @property
     def input_total(self) -> int:
@@ -88,7 +88,7 @@ class Turn(Struct, frozen=True):
 
     usage: Usage
     model: str | None = None  # None: the call's own.
-    doubtful: bool = False  # Whether it is charged at all is not known.
+    doubtful: bool = False  # Whether it is charged at all is not known: it is counted, and costs nothing so far.
 
 
 class Report(Struct, frozen=True):

@@ -38,6 +38,8 @@ class Signs(NamedTuple):
     done_hint: bytes  # A word that stands in every event that matches `done`.
     reasoning: re.Pattern[bytes]  # Reasoning is shown, and so is part of the text.
     reasoning_hint: bytes
+    arrays: bool = False  # A stream may come as one JSON array.
+    opaque: bool = False  # A whole answer need not be JSON: sound, plain text.
 
 
 NOTHING_YET = Report()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
-from gateway.dialects import sse
+from gateway.dialects import json_array, sse
 
 
 class Splitter(Protocol):
@@ -13,6 +13,7 @@ class Splitter(Protocol):
 
     unread_before: bytes  # To be passed on before what `feed` returned last, and after it, without a look inside.
     unread_after: bytes
+    late: bytes  # An event that passed in this way and is whole now: to be read before what `feed` returned last.
 
     def feed(self, chunk: bytes) -> bytes:
         """The bytes of all events that are now whole, in order; empty if none is."""
@@ -29,14 +30,18 @@ class Framing(NamedTuple):
     splitter: Callable[[], Splitter]
     events: Callable[[bytes], Iterable[bytes]]  # Whole events in some bytes; together they are the same bytes.
     payload: Callable[[bytes], bytes]  # The data of one event.
+    last: Callable[[bytes], bytes] | None = None  # An error's body as the end; None: the dialect has its own form.
 
 
 SSE = Framing(sse.EventSplitter, sse.events, sse.payload)
+
+JSON_ARRAY = Framing(json_array.ElementSplitter, json_array.elements, json_array.payload, json_array.last)
 
 FRAMINGS = {"text/event-stream": SSE}
 """By the content type of the answer."""
 
 
-def framing_of(content_type: str) -> Framing | None:
-    """How an answer of this type is framed; None for one that comes as a whole."""
-    return FRAMINGS.get(content_type.partition(";")[0].strip().lower())
+def framing_of(content_type: str, *, arrays: bool = False) -> Framing | None:
+    """How an answer of this type is framed; None for one that comes as a whole. `arrays`: JSON is a stream, too."""
+    named = content_type.partition(";")[0].strip().lower()
+    return JSON_ARRAY if arrays and named == "application/json" else FRAMINGS.get(named)

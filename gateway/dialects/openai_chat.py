@@ -53,7 +53,9 @@ class _Message(msgspec.Struct):
     tool_calls: msgspec.Raw = msgspec.Raw()
 
 
-class _StreamOptions(msgspec.Struct):
+class StreamOptions(msgspec.Struct):
+    """Of a stream: whether its last chunk tells the usage."""
+
     include_usage: bool | None = None
 
 
@@ -65,7 +67,7 @@ class _Body(msgspec.Struct):
     model: str
     messages: list[_Message]
     stream: bool | None = None
-    stream_options: _StreamOptions | None = None
+    stream_options: StreamOptions | None = None
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     n: int | None = None
@@ -122,7 +124,7 @@ class OpenAIChat:
             stream=stream,
             wants_usage=not stream or bool(options and options.include_usage),
             output_tokens_max=_output_cap(asked),
-            choices=_choices(asked.n),
+            choices=choices(asked.n),
             needs=_needs(asked, parts),
             reasons=asked.reasoning_effort not in (None, "none") or bool(asked.reasoning),
             speaks="audio" in (asked.modalities or ()),
@@ -136,16 +138,7 @@ class OpenAIChat:
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
         """See `Dialect.aim`. A stream reports usage only on request: `stream_options.include_usage`."""
-        return Aimed("/chat/completions", self._aimed(asked.body, model, facts))
-
-    def _aimed(self, body: bytes, model: str, facts: Facts) -> bytes:
-        body = splice.with_model(body, model, facts)
-        if not facts.stream or facts.wants_usage:
-            return body
-        span = splice.find(body, "stream_options")
-        if span is None:
-            return splice.append(body, "stream_options", b'{"include_usage":true}')
-        return splice.replace(body, span, _with_usage(body[slice(*span)]))
+        return Aimed("/chat/completions", aimed(asked.body, model, facts))
 
     def countable(self, request: Asked) -> Countable:
         """See `Dialect.countable`."""
@@ -169,6 +162,17 @@ class OpenAIChat:
 
     error = staticmethod(openai_errors.error_body)
     stream_error = staticmethod(openai_errors.stream_error)
+
+
+def aimed(body: bytes, model: str, facts: Facts) -> bytes:
+    """The body for that model, with usage asked for where it streams."""
+    body = splice.with_model(body, model, facts)
+    if not facts.stream or facts.wants_usage:
+        return body
+    span = splice.find(body, "stream_options")
+    if span is None:
+        return splice.append(body, "stream_options", b'{"include_usage":true}')
+    return splice.replace(body, span, _with_usage(body[slice(*span)]))
 
 
 def _with_usage(options: bytes) -> bytes:
@@ -199,7 +203,8 @@ def _output_cap(asked: _Body) -> int | None:
     return min(max(older or 0, newer or 0), OUTPUT_TOKENS_CREDIBLE_MAX)
 
 
-def _choices(n: int | None) -> int:
+def choices(n: int | None) -> int:
+    """How many answers are asked for. Raises BadRequest for more than anybody gives."""
     if n is None:
         return 1
     if not 1 <= n <= CHOICES_MAX:

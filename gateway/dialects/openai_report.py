@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.core.usage import Report
 from gateway.dialects.base import NOTHING_YET, Quirk
-from gateway.dialects.openai_usage import CHARGING, Block, disjoint, read_cost, read_usage
+from gateway.dialects.openai_usage import CHARGING, UNREADABLE, Block, disjoint, read_cost, read_usage
 
 
 class _Plain(msgspec.Struct):
@@ -44,7 +44,7 @@ def read_report(message: bytes, quirks: frozenset[Quirk], before: Report = NOTHI
         answer = _plain.decode(message)
         raw = bytes(answer.usage)
         block = _blocks.decode(raw) if raw else None
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return _read_anything(message, quirks, before)
     usage, clamped = disjoint(block, quirks) if block is not None else (None, False)
     return Report(
@@ -66,7 +66,7 @@ def _is_set(raw: msgspec.Raw) -> bool:
 def _read_anything(message: bytes, quirks: frozenset[Quirk], before: Report) -> Report:
     try:
         answer = _any.decode(message)
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return before
     usage, cost, clamped, raw = None, None, False, b""
     if isinstance(answer.usage, dict):

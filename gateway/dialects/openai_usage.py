@@ -30,6 +30,12 @@ CHARGING = frozenset({Quirk.CHARGES_REPORTED_COST, Quirk.CHARGES_COST_TICKS})
 Count = Annotated[int, msgspec.Meta(ge=0, le=TOKENS_CREDIBLE_MAX)]
 
 
+class _Lifetimes(msgspec.Struct, gc=False):
+    """Parts of what was written to the cache, by how long it is kept. The rest is kept for the default time."""
+
+    ttl_12h_tokens: Count | None = None
+
+
 class _Given(msgspec.Struct, gc=False):
     """Parts of the prompt."""
 
@@ -37,6 +43,7 @@ class _Given(msgspec.Struct, gc=False):
     cache_write_tokens: Count | None = None
     audio_tokens: Count | None = None
     image_tokens: Count | None = None
+    cache_write_tokens_details: _Lifetimes | None = None
 
 
 class _Made(msgspec.Struct, gc=False):
@@ -59,7 +66,30 @@ class Block(msgspec.Struct):
     num_cached_tokens: Count | None = None  # Mistral.
 
 
+class NewerBlock(Block):
+    """The same by the names of OpenAI's newer endpoints: responses and images."""
+
+    prompt_tokens: Count | None = msgspec.field(default=None, name="input_tokens")
+    completion_tokens: Count | None = msgspec.field(default=None, name="output_tokens")
+    prompt_tokens_details: _Given | None = msgspec.field(default=None, name="input_tokens_details")
+    completion_tokens_details: _Made | None = msgspec.field(default=None, name="output_tokens_details")
+
+
+_OLDER_NAMES = {
+    "input_tokens": "prompt_tokens",
+    "output_tokens": "completion_tokens",
+    "input_tokens_details": "prompt_tokens_details",
+    "input_token_details": "prompt_tokens_details",  # So spelt for transcriptions.
+    "output_tokens_details": "completion_tokens_details",
+}
+
+UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+"""What reading JSON of strangers can raise."""
+
+NO_QUIRKS: frozenset[Quirk] = frozenset()
+_newer = msgspec.json.Decoder(NewerBlock)
 _NONE_GIVEN, _NONE_MADE = _Given(), _Made()
+_COUNTS_GIVEN = tuple(name for name in _Given.__struct_fields__ if name != "cache_write_tokens_details")
 
 
 def read_usage(block: Mapping[str, Any], quirks: frozenset[Quirk]) -> tuple[Usage | None, bool]:
@@ -69,17 +99,34 @@ def read_usage(block: Mapping[str, Any], quirks: frozenset[Quirk]) -> tuple[Usag
     if clamped or mended.prompt_tokens is None:
         return None, True  # A main counter is nonsense or missing: nothing to charge by.
     hits, clamped_hits = _mended(block, Block, ("prompt_cache_hit_tokens", "num_cached_tokens"))
-    given, clamped_given = _mended(block.get("prompt_tokens_details"), _Given, _Given.__struct_fields__)
+    details = block.get("prompt_tokens_details")
+    given, clamped_given = _mended(details, _Given, _COUNTS_GIVEN)
+    lifetimes = details.get("cache_write_tokens_details") if isinstance(details, Mapping) else None
+    kept, clamped_kept = _mended(lifetimes, _Lifetimes, _Lifetimes.__struct_fields__)
     made, clamped_made = _mended(block.get("completion_tokens_details"), _Made, _Made.__struct_fields__)
     whole = replace(
         mended,
-        prompt_tokens_details=given,
+        prompt_tokens_details=replace(given, cache_write_tokens_details=kept),
         completion_tokens_details=made,
         prompt_cache_hit_tokens=hits.prompt_cache_hit_tokens,
         num_cached_tokens=hits.num_cached_tokens,
     )
     usage, clamped = disjoint(whole, quirks)
-    return usage, clamped or clamped_hits or clamped_given or clamped_made
+    return usage, clamped or clamped_hits or clamped_given or clamped_kept or clamped_made
+
+
+def counted_newer(raw: bytes, quirks: frozenset[Quirk] = NO_QUIRKS) -> tuple[Usage | None, bool]:
+    """As `read_usage`, of valid JSON by the names of OpenAI's newer endpoints."""
+    try:
+        return disjoint(_newer.decode(raw), quirks)
+    except msgspec.DecodeError:
+        found = msgspec.json.decode(raw)
+        return read_newer_usage(found, quirks) if isinstance(found, Mapping) else (None, True)
+
+
+def read_newer_usage(block: Mapping[str, Any], quirks: frozenset[Quirk] = NO_QUIRKS) -> tuple[Usage | None, bool]:
+    """As `read_usage`, by the names of OpenAI's newer endpoints."""
+    return read_usage({_OLDER_NAMES.get(name, name): value for name, value in block.items()}, quirks)
 
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -118,12 +165,15 @@ def disjoint(block: Block, quirks: frozenset[Quirk]) -> tuple[Usage | None, bool
     beside = heard if Quirk.AUDIO_BESIDE_INPUT in quirks else 0
     text = prompt - cached - written - (heard - beside) - seen
     wording = completion - reasoning - spoken - drawn
-    if text < 0 or wording < 0:
-        return _clamped(prompt, (cached, written, heard - beside, seen), completion, (reasoning, spoken, drawn), beside)
+    long = _kept_longer(given)
+    if text < 0 or wording < 0 or long > written:
+        parts = (cached, min(long, written), max(0, written - long), heard - beside, seen)
+        return _clamped(prompt, parts, completion, (reasoning, spoken, drawn), beside)
     usage = Usage(
         input=text,
         cache_read=cached,
-        cache_write=written,
+        cache_write=written - long,
+        cache_write_12h=long,
         input_audio=heard,
         input_image=seen,
         output=wording,
@@ -134,16 +184,23 @@ def disjoint(block: Block, quirks: frozenset[Quirk]) -> tuple[Usage | None, bool
     return usage, False
 
 
+def _kept_longer(given: _Given) -> int:
+    """Of the tokens written to the cache, those for twelve hours."""
+    lifetimes = given.cache_write_tokens_details
+    return (lifetimes.ttl_12h_tokens or 0) if lifetimes is not None else 0
+
+
 def _clamped(
     prompt: int, given: tuple[int, ...], completion: int, made: tuple[int, ...], beside: int
 ) -> tuple[Usage, bool]:
     """Parts that pass their whole: each in turn gets what the ones before it have left."""
-    text, (cached, written, heard, seen) = _shared(prompt, given)
+    text, (cached, long, written, heard, seen) = _shared(prompt, given)
     wording, (reasoning, spoken, drawn) = _shared(completion, made)
     usage = Usage(
         input=text,
         cache_read=cached,
         cache_write=written,
+        cache_write_12h=long,
         input_audio=heard + beside,
         input_image=seen,
         output=wording,
@@ -173,6 +230,14 @@ def read_cost(block: Mapping[str, Any], quirks: frozenset[Quirk]) -> Money | Non
     if Quirk.CHARGES_REPORTED_COST in quirks and not block.get("is_byok"):
         return _dollars(block.get("cost"))
     return None
+
+
+def charged(raw: bytes, quirks: frozenset[Quirk]) -> Money | None:
+    """As `read_cost`, of usage that is valid JSON."""
+    if not quirks & CHARGING:
+        return None
+    found = msgspec.json.decode(raw)
+    return read_cost(found, quirks) if isinstance(found, Mapping) else None
 
 
 def _dollars(value: Any) -> Money | None:

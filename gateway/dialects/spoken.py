@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+from gateway.dialects.anthropic_count_tokens import AnthropicCountTokens
+from gateway.dialects.anthropic_messages import AnthropicMessages
 from gateway.dialects.base import Dialect
+from gateway.dialects.gemini import Gemini
+from gateway.dialects.gemini_count_tokens import GeminiCountTokens
+from gateway.dialects.gemini_embeddings import GeminiEmbeddings
 from gateway.dialects.openai_chat import OpenAIChat
+from gateway.dialects.openai_completions import OpenAICompletions
 from gateway.dialects.openai_embeddings import OpenAIEmbeddings
+from gateway.dialects.openai_images import OpenAIImages
+from gateway.dialects.openai_responses import OpenAIResponses
+from gateway.dialects.openai_speech import OpenAISpeech
+from gateway.dialects.openai_transcriptions import OpenAITranscriptions
 
-_ALL: tuple[Dialect, ...] = (OpenAIChat(), OpenAIEmbeddings())
+_ALL: tuple[Dialect, ...] = (
+    OpenAIChat(),
+    OpenAICompletions(),
+    OpenAIEmbeddings(),
+    OpenAIImages(),
+    OpenAIResponses(),
+    OpenAISpeech(),
+    OpenAITranscriptions(),
+    AnthropicMessages(),
+    AnthropicCountTokens(),
+    Gemini(),
+    GeminiEmbeddings(),
+    GeminiCountTokens(),
+)
 
 DIALECTS = {dialect.name: dialect for dialect in _ALL}

@@ -9,7 +9,10 @@ import re
 from collections.abc import Iterator
 
 EVENT_BYTES_MAX = 1 << 20
-"""A longer event is passed on unread; nothing that a model streams comes near it."""
+"""A longer event is not held back until it is whole. Those are events that carry pictures."""
+
+LATE_BYTES_MAX = 64 << 20
+"""An event of up to this size is still read once it is whole. OpenAI's `response.completed` repeats all pictures."""
 
 END_BYTES_MAX = 4  # CR LF CR LF.
 
@@ -20,42 +23,85 @@ _BOM = b"\xef\xbb\xbf"  # May stand before the first event.
 
 
 class EventSplitter:
-    """Holds back an unfinished event until the rest has come. One that is too long passes unread, in pieces."""
+    """Holds back an unfinished event until the rest has come. One that is too long passes in pieces, and is given to
+    be read when it is whole. Every byte is looked at once, and copied at most twice."""
 
     def __init__(self) -> None:
-        self._pending = b""
-        self._skipped: bytes | None = None  # The last bytes of an event that is too long, until it ends.
+        self._parts: list[bytes] = []  # Of the event that is not whole yet,
+        self._size = 0
+        self._tail = b""  # and its last bytes, where its end may begin.
+        self._passing = False  # It is too long to be held back.
         self.unread_before = b""  # To be passed on before what `feed` returned last, and after it.
         self.unread_after = b""
+        self.late = b""  # An event that has been passed on in pieces, to be read before what `feed` returned last.
 
     def feed(self, chunk: bytes) -> bytes:
         """The bytes of all events that are now whole, in order; empty if none is."""
-        self.unread_before = self.unread_after = b""
-        if self._skipped is not None:
-            chunk = self._skip(self._skipped, chunk)
-        data = self._pending + chunk if self._pending else chunk
-        end = len(data) if data.endswith(b"\n\n") else _last_end(data)
-        self._pending = data[end:]
-        if len(self._pending) > EVENT_BYTES_MAX:
-            self.unread_after = self.rest()
-            self._skipped = self.unread_after[-END_BYTES_MAX:]
-        return data[:end] if end != len(data) else data
+        self.unread_before = self.unread_after = self.late = b""
+        if self._passing:
+            chunk = self._pass(chunk)
+            if self._passing:
+                return b""
+        if self._size:
+            return self._join(chunk)
+        end = _last_end(b"", chunk)
+        if end == len(chunk):
+            return chunk
+        self._hold(chunk[max(0, end) :])
+        return chunk[: max(0, end)]
 
     def rest(self) -> bytes:
         """What is left when the stream is over: an event without its empty line."""
-        rest, self._pending = self._pending, b""
+        self.unread_before = self.unread_after = self.late = b""
+        rest, passing = self._taken(), self._passing
+        self._passing = False
+        if passing:
+            self.late = rest
+            return b""
         return rest
 
-    def _skip(self, before: bytes, chunk: bytes) -> bytes:
-        """Pass on what belongs to the event that is too long; return what follows it."""
-        seen = before + chunk  # It may have ended right before the chunk, in a CR that only now proves to be alone.
-        ends = (match.end() for match in _EVENT_END.finditer(seen) if match.end() >= len(before))
-        end = next(ends, None)
-        if end is None:
-            self.unread_before, self._skipped = chunk, seen[-END_BYTES_MAX:]
+    def _join(self, chunk: bytes) -> bytes:
+        """Go on with an event that is held back."""
+        end = _last_end(self._tail, chunk)
+        if end < 0:
+            self._hold(chunk)
             return b""
-        self.unread_before, self._skipped = chunk[: end - len(before)], None
-        return chunk[end - len(before) :]
+        whole = b"".join((*self._parts, chunk[:end]))
+        self._taken()
+        if end < len(chunk):
+            self._hold(chunk[end:])
+        return whole
+
+    def _hold(self, part: bytes) -> None:
+        if self._size + len(part) > EVENT_BYTES_MAX:
+            self._passing, self.unread_after = True, b"".join((*self._parts, part))
+        self._keep(part)
+
+    def _pass(self, chunk: bytes) -> bytes:
+        """Pass on what belongs to the event that is too long; return what follows it."""
+        seen = self._tail + chunk  # It may have ended right before the chunk, in a CR that only now proves to be alone.
+        found = _EVENT_END.search(seen) if b"\n" in seen or b"\r" in seen else None
+        end = len(chunk) if found is None else found.end() - len(self._tail)
+        self.unread_before = chunk[:end]
+        self._keep(chunk[:end])
+        if found is None:
+            return b""
+        self.late, self._passing = self._taken(), False
+        return chunk[end:]
+
+    def _keep(self, part: bytes) -> None:
+        self._size += len(part)
+        self._tail = (self._tail + part[-END_BYTES_MAX:])[-END_BYTES_MAX:]
+        if self._size > LATE_BYTES_MAX:
+            self._parts = []
+        elif part:
+            self._parts.append(part)
+
+    def _taken(self) -> bytes:
+        """All of the event that is kept, and nothing is kept any more."""
+        taken = b"".join(self._parts)
+        self._parts, self._size, self._tail = [], 0, b""
+        return taken
 
 
 def events(data: bytes) -> Iterator[bytes]:
@@ -75,8 +121,11 @@ def payload(event: bytes) -> bytes:
     return parts[0] if len(parts) == 1 else b"\n".join(parts)
 
 
-def _last_end(data: bytes) -> int:
-    end = 0
-    for match in _EVENT_END.finditer(data):
+def _last_end(before: bytes, chunk: bytes) -> int:
+    """Where in the chunk its last event ends; 0 if that was right before it, negative if none does."""
+    if chunk.endswith(b"\n\n"):
+        return len(chunk)
+    end = -1
+    for match in _EVENT_END.finditer(before + chunk):
         end = match.end()
-    return end
+    return end - len(before)

@@ -7,8 +7,9 @@ is written into it. Every other byte passes as it came.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from gateway.core.errors import GatewayError
 from gateway.core.money import Money
 from gateway.core.usage import Report
 from gateway.dialects import splice
@@ -17,6 +18,9 @@ from gateway.dialects.framing import SSE, Framing
 
 TEXT_BYTES_KEPT_MAX = 1 << 20
 """Of the generated text, kept to count it should the stream be cut. Beyond, only its length is known."""
+
+HEAD_BYTES = 4096
+"""Of a long event: its name, and what its data begins with."""
 
 _ERROR_EVENT = re.compile(rb"(?:\A(?:\xef\xbb\xbf)?|[\r\n])event:[ \t]*error")
 _ERROR_FIELD = re.compile(rb'"error"\s*:\s*[{"]')
@@ -55,6 +59,8 @@ class StreamWatch:
     def feed(self, chunk: bytes) -> bytes:
         """Take what came; return what to pass on."""
         whole = self._splitter.feed(chunk)
+        if self._splitter.late:
+            self._watch_late(self._splitter.late)
         if self._splitter.unread_before or self._splitter.unread_after:
             watched = self._watch(whole) if whole else b""
             return self._splitter.unread_before + watched + self._splitter.unread_after
@@ -63,7 +69,15 @@ class StreamWatch:
     def finish(self) -> bytes:
         """The stream is over: what is left to pass on, such as an event without its empty line."""
         rest = self._splitter.rest()
+        if self._splitter.late:
+            self._watch_late(self._splitter.late)
         return self._watch(rest) if rest else rest
+
+    def refusal(self, error: GatewayError, request_id: str) -> bytes:
+        """What ends the stream for a caller that must see that something is missing."""
+        if self._framing.last is not None:
+            return self._framing.last(self._dialect.error(error, request_id))
+        return self._dialect.stream_error(error, request_id)
 
     @property
     def complete(self) -> bool:
@@ -83,6 +97,29 @@ class StreamWatch:
 
     def _watch(self, whole: bytes) -> bytes:
         signs = self._signs
+        self._note_text(whole)
+        if signs.done_hint in whole and signs.done.search(whole):
+            self.done = True
+        if b"error" in whole and self.error is None:
+            self._note_error(self._framing.events(whole))
+        if signs.usage.search(whole) is None:
+            return whole
+        events = self._framing.events(whole)
+        return b"".join([self._reported(event) if signs.usage.search(event) else event for event in events])
+
+    def _watch_late(self, event: bytes) -> None:
+        """A long event that has been passed on. No pattern that is slow goes over all of it."""
+        self._note_text(event)
+        if self._signs.done.search(event[:HEAD_BYTES]):
+            self.done = True
+        if b"error" in event and self.error is None:
+            self._note_error((event,))
+        if self._signs.usage.search(event):
+            self._reported(event)
+
+    def _note_text(self, whole: bytes) -> None:
+        """What was generated, and how far it has come."""
+        signs = self._signs
         for text in signs.text.findall(whole):
             self.text_bytes += len(text)
             if self.text_bytes <= TEXT_BYTES_KEPT_MAX:
@@ -93,19 +130,11 @@ class StreamWatch:
             self._ended = self._ended or self._running <= 0
         if signs.reasoning_hint in whole and signs.reasoning.search(whole):
             self.shows_reasoning = True
-        if signs.done_hint in whole and signs.done.search(whole):
-            self.done = True
-        if b"error" in whole and self.error is None:
-            self._note_error(whole)
-        if signs.usage.search(whole) is None:
-            return whole
-        events = self._framing.events(whole)
-        return b"".join([self._reported(event) if signs.usage.search(event) else event for event in events])
 
-    def _note_error(self, whole: bytes) -> None:
-        for event in self._framing.events(whole):
+    def _note_error(self, events: Iterable[bytes]) -> None:
+        for event in events:
             data = self._framing.payload(event)
-            if _ERROR_EVENT.search(event) or (_ERROR_FIELD.search(event) and _says_error(data)):
+            if _ERROR_EVENT.search(event, 0, HEAD_BYTES) or (_ERROR_FIELD.search(event) and _says_error(data)):
                 self.error = data
                 return
 
@@ -113,6 +142,8 @@ class StreamWatch:
         """An event that carries usage: note it, then pass it on, leave it out, or add the cost."""
         data = self._framing.payload(event)
         seen = self._dialect.report(data, self._quirks, self.report)
+        if seen.failed and self.error is None:
+            self.error = data
         if seen.usage is None and not seen.clamped:
             return event  # The words stood in somebody's text.
         self.report = seen

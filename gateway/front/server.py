@@ -16,7 +16,7 @@ from gateway.core.request import Asked
 from gateway.dialects.openai_errors import error_body
 from gateway.front.call_ids import next_id
 from gateway.front.exchange import Exchange
-from gateway.front.surfaces import Surface, surface_of
+from gateway.front.surfaces import Surface, shown_headers, surface_of
 from gateway.front.together import Together
 from gateway.journey.asking import ProviderRefused
 from gateway.journey.receipt import request_document
@@ -70,23 +70,25 @@ class Front:
         arrived = self.pipeline.monotonic()
         if not self.ready():
             raise Unavailable("The gateway is starting or stopping.")
+        headers = shown_headers(surface, exchange.headers, exchange.query)
         if not exchange.received:  # What came with the head is read. More is taken from no stranger.
-            self.pipeline.tenants.identify(exchange.headers, self.pipeline.clock())
+            self.pipeline.tenants.identify(headers, self.pipeline.clock())
         body = await exchange.body(bytes_max=self.body_bytes_max, stall_s=self.body_stall_s)
         asked = Asked(
             body,
             surface.model,
             surface.verb,
             exchange.query,
-            exchange.headers.get("content-type", ""),
-            exchange.headers.get("anthropic-beta", ""),
+            headers.get("content-type", ""),
+            headers.get("anthropic-beta", ""),
+            headers.get("x-vertex-ai-llm-shared-request-type", ""),
         )
-        call = Call(call_id, surface.dialect, exchange.headers, asked, arrived)
+        call = Call(call_id, surface.dialect, headers, asked, arrived)
         try:
             await self.pipeline.serve(call, exchange)
         except ProviderRefused as refused:  # The provider's own error, as it came.
-            headers = for_caller(refused.headers) | {"x-fareway-request-id": call_id}
-            await exchange.respond(refused.status, headers, refused.body)
+            told = for_caller(refused.headers) | {"x-fareway-request-id": call_id}
+            await exchange.respond(refused.status, told, refused.body)
 
     async def _refuse(
         self, exchange: Exchange, error: GatewayError, call_id: str, worded: Callable[[GatewayError, str], bytes]
@@ -130,7 +132,7 @@ class Front:
         entries = [e for e in await self.together.find(wanted) if key.admin or e.caller.key_id == key.id]
         if not entries:
             raise NotFound("No such request, or it is not settled yet.")
-        await _json(exchange, request_document(entries))
+        await _json(exchange, request_document(entries, await self.together.prices(entries)))
 
     async def _approve(self, exchange: Exchange) -> None:
         """An admin's yes to the price feed that waits in quarantine."""
@@ -196,6 +198,7 @@ async def _json(exchange: Exchange, value: object) -> None:
 def error_headers(error: GatewayError, call_id: str) -> dict[str, str]:
     """What client libraries need to know about trying again."""
     headers = {"Content-Type": "application/json", "x-fareway-request-id": call_id, "x-request-id": call_id}
+    headers["request-id"] = call_id  # What Anthropic's clients read.
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
     if error.retryable is not None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
+from gateway.core.errors import BadRequest
 from gateway.dialects.base import Dialect
 from gateway.dialects.spoken import DIALECTS
 
@@ -21,11 +22,37 @@ class Surface(NamedTuple):
 _PLAIN = {
     "/v1/chat/completions": "openai-chat",
     "/v1/embeddings": "openai-embeddings",
+    "/v1/completions": "openai-completions",
+    "/v1/responses": "openai-responses",
+    "/v1/audio/speech": "openai-speech",
+    "/v1/messages": "anthropic-messages",
+    "/v1/messages/count_tokens": "anthropic-count-tokens",
+    "/anthropic/v1/messages": "anthropic-messages",
+    "/anthropic/v1/messages/count_tokens": "anthropic-count-tokens",
 }
-_NAMING: tuple[tuple[re.Pattern[str], str], ...] = ()
+_DOING = {
+    "/v1/images/generations": ("openai-images", "generations"),
+    "/v1/images/edits": ("openai-images", "edits"),
+    "/v1/images/variations": ("openai-images", "variations"),
+    "/v1/audio/transcriptions": ("openai-transcriptions", "transcriptions"),
+    "/v1/audio/translations": ("openai-transcriptions", "translations"),
+}
+"""Paths that say what to do, to a model that the body names."""
+
+_GOOGLE = r"(?:/gemini)?/v1(?:beta\d?|alpha)?(?:/projects/[^/]+/locations/[^/]+)?(?:/publishers/google)?/models"
+_NAMING: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(f"{_GOOGLE}/(?P<model>[^:]+):(?P<verb>{verbs})"), name)
+    for verbs, name in (
+        ("generateContent|streamGenerateContent", "gemini"),
+        ("embedContent|batchEmbedContents", "gemini-embeddings"),
+        ("countTokens", "gemini-count-tokens"),
+    )
+)
 """Paths that name a model, and maybe what to do with it: groups `model` and `verb`."""
 
-_EXACT = {path: Surface(DIALECTS[name]) for path, name in _PLAIN.items()}
+_EXACT = {path: Surface(DIALECTS[name]) for path, name in _PLAIN.items()} | {
+    path: Surface(DIALECTS[name], verb=verb) for path, (name, verb) in _DOING.items()
+}
 
 
 def surface_of(path: str) -> Surface | None:
@@ -38,3 +65,13 @@ def surface_of(path: str) -> Surface | None:
             groups = found.groupdict()
             return Surface(DIALECTS[name], unquote(groups["model"]), groups.get("verb") or "")
     return None
+
+
+def shown_headers(surface: Surface, headers: dict[str, str], query: str) -> dict[str, str]:
+    """The headers with the key that Google's callers may show in the query. Raises BadRequest for a second one."""
+    if "key" not in query or not surface.dialect.name.startswith("gemini"):
+        return headers
+    keys = {*parse_qs(query).get("key", ()), *filter(None, (headers.get("x-goog-api-key"),))}
+    if len(keys) > 1:
+        raise BadRequest("Two different API keys were given in one request.")
+    return headers | {"x-goog-api-key": keys.pop()} if keys else headers

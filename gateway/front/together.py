@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import msgspec
 
 from gateway.core.entry import Entry
+from gateway.core.price import Price
 from gateway.front.peers import Worker, ask, follow, listen
 from gateway.telemetry.live import Live, TooManyWatchers
 from gateway.telemetry.metrics import Metrics
@@ -28,6 +29,8 @@ class Together:
         live: Live,
         find: Callable[[str], Awaitable[list[Entry]]],
         approve: Callable[[], bool],
+        *,
+        prices: Callable[[Collection[str]], Awaitable[dict[str, Price]]],
     ) -> None:
         self._worker = worker
         self._peers = worker.peers if worker is not None else []
@@ -35,6 +38,7 @@ class Together:
         self._live = live
         self._find = find
         self._approve = approve
+        self._prices = prices
 
     async def listen(self) -> asyncio.Server | None:
         """Answer the other workers, where there are any. Raises OSError."""
@@ -54,6 +58,10 @@ class Together:
             for text in await self._ask(f"find {request_id}"):
                 found |= {entry.id: entry for entry in _entries.decode(text)}
         return sorted(found.values(), key=lambda entry: entry.id)
+
+    async def prices(self, entries: Sequence[Entry]) -> dict[str, Price]:
+        """The prices that these entries were booked at, as far as they are known."""
+        return await self._prices(frozenset().union(*(entry.price_ids for entry in entries)))
 
     async def approve(self) -> bool:
         """Take over the prices that wait in quarantine, everywhere. Whether any worker had some."""

@@ -147,7 +147,7 @@ class Answered:
             await client.write(watch.finish())
         else:
             broken = Missed("An identical call, which this one listened to, broke off.")
-            await client.write(asker.question.dialect.stream_error(broken, asker.request_id))
+            await client.write(watch.refusal(broken, asker.request_id))
         await client.finish()
 
     def _book(self, asker: Asker, bought: Entry) -> Entry:
@@ -171,7 +171,7 @@ def cache_use(headers: Mapping[str, str], key: Key) -> CacheUse:
 def _free_watch(asked: Question, content_type: str) -> StreamWatch:
     """Shapes the stream as this caller asked for it. The provider's quirks matter only for reading a cost."""
     facts = asked.request.facts
-    framing = framing_of(content_type) or SSE
+    framing = framing_of(content_type, arrays=asked.dialect.signs.arrays) or SSE
     return StreamWatch(asked.dialect, frozenset(), wants_usage=facts.wants_usage, price=lambda _: ZERO, framing=framing)
 
 

@@ -156,6 +156,7 @@ class Asking:
         """One attempt: an answer whose status is good, with its deployment marked busy."""
         name, access = option.candidate.name, option.deployment.provider.access[question.dialect.name]
         headers = {
+            **access.defaults,
             **question.headers,
             **access.headers,
             "x-fareway-request-id": question.request.id,

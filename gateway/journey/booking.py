@@ -20,10 +20,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.core.caller import Caller
-from gateway.core.entry import Entry, Outcome
+from gateway.core.entry import Entry, Outcome, Part
 from gateway.core.errors import GatewayError
 from gateway.core.limit import Fare
-from gateway.core.price import Cost
+from gateway.core.price import Cost, Price
 from gateway.core.usage import Report, Usage
 from gateway.journey.routing import Option
 from gateway.ledger.journal import Journal
@@ -43,6 +43,9 @@ class Books:
 
 
 UNKNOWN = Usage(final=False)
+
+RAW_BYTES_MAX = 16 << 10
+"""Of a usage as the provider wrote it. Real ones have a few hundred; a longer one is not kept."""
 
 
 class Trip(Struct, frozen=True):
@@ -78,12 +81,18 @@ class Booking:
         self._number += 1
         self._fare, self._left, self.entry = fare, False, None
         draft = self._draft = self._unresolved(option, reason, worst)
+        if option.price is not None:
+            self.note(option.price)
         try:
             await self._books.journal.open(draft)
         except BaseException:
             self._draft = None
             self._books.journal.void(draft)
             raise
+
+    def note(self, price: Price) -> None:
+        """The entry may be booked at this price: its rates are kept with the books."""
+        self._books.journal.note(price)
 
     def extend(self, fare: Fare, worst: Cost) -> None:
         """Hold more for the attempt under way. Raises LimitReached or Unavailable; then what was held stays held."""
@@ -116,7 +125,15 @@ class Booking:
         self.tried.append(why)
 
     def settle(
-        self, outcome: Outcome, status: int, *, usage: Usage, cost: Cost, report: Report, first_token_ms: int | None
+        self,
+        outcome: Outcome,
+        status: int,
+        *,
+        usage: Usage,
+        cost: Cost,
+        report: Report,
+        first_token_ms: int | None,
+        parts: tuple[Part, ...] = (),
     ) -> Entry:
         """The attempt is over and this is what it came to."""
         return self._book(
@@ -128,6 +145,9 @@ class Booking:
             served_model=report.model or self.draft.model,
             service_tier=report.service_tier or "",
             first_token_ms=first_token_ms,
+            usage_raw=stored(report.raw),
+            parts=parts,
+            clamped=report.clamped,
         )
 
     def settle_in_full(self, outcome: Outcome, status: int) -> Entry:
@@ -196,3 +216,8 @@ class Booking:
             charges=self._hold.charges_for(self._fare),
             replica=self._books.replica,
         )
+
+
+def stored(raw: bytes) -> str:
+    """A usage object as text for the ledger. Providers may send what is not UTF-8, or far too much."""
+    return raw.decode(errors="replace") if len(raw) <= RAW_BYTES_MAX else ""

@@ -113,9 +113,19 @@ class Passage:
 
     def settle(self, outcome: Outcome, status: int, report: Report, usage: Usage) -> Entry:
         """Book what the answer came to. A whole one is of use to whoever asks the same."""
-        cost = self.option.cost(usage, report, self.booking.draft.at)
+        at = self.booking.draft.at
+        cost, parts = self.option.settled(usage, report, at)
+        if self.option.price is None or cost.price_id != self.option.price.id:
+            for price in self.option.prices(report, at):
+                self.booking.note(price)
         entry = self.booking.settle(
-            outcome, status, usage=usage, cost=cost, report=report, first_token_ms=self.first_token_ms
+            outcome,
+            status,
+            usage=usage,
+            cost=cost,
+            report=report,
+            first_token_ms=self.first_token_ms,
+            parts=parts,
         )
         return self._settled(entry)
 
@@ -132,10 +142,19 @@ class Passage:
         """Whether what was seen of the answer tells what it costs, where the provider does not say."""
         if self.option.output_max == 0:
             return True
-        unseen = self.option.may_reason_unseen and not watch.shows_reasoning
+        told = watch.report.usage is not None and watch.report.usage.output_reasoning > 0  # In running totals.
+        unseen = self.option.may_reason_unseen and not watch.shows_reasoning and not told
         if unseen or self.question.request.facts.speaks:
             return False
         return watch.complete or watch.text_bytes > 0
+
+    @property
+    def charged_by_request(self) -> Usage | None:
+        """What the request itself says that it is charged for, if its price knows no other way; then it is all."""
+        extras, price = self.question.request.facts.extras, self.option.price
+        if extras is None or not (price is None or price.charges(extras)):
+            return None
+        return Usage(extras=extras)
 
     async def count_made(self, watch: StreamWatch) -> int:
         """Output tokens that have come: counted, except what is too much to keep, of which there are fewer."""
@@ -146,9 +165,9 @@ class Passage:
         """Usage as far as we can count it ourselves: a little too much rather than too little."""
         request, model = self.question.request, self.option.deployment.model
         given = request.input_tokens
-        if not request.input_exact:
+        if not request.input_exact and not request.facts.unseen:
             given = min(given, await self.tokens.count(self.question.dialect.countable(self.question.asked), model))
-        made = await self.count_made(watch) + OUTPUT_MARGIN * request.facts.choices
+        made = await self.count_made(watch) + OUTPUT_MARGIN * request.facts.choices if self.option.output_max else 0
         reported = watch.report.usage  # Running totals of a stream that broke off: better than nothing, and not all.
         if reported is None:
             return Usage(input=given, output=made, final=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from gateway.core.entry import Entry, Outcome
 from gateway.core.money import Money
-from gateway.core.price import Cost, CostStatus
+from gateway.core.price import Cost, CostStatus, Price
+from gateway.journey.provenance import provenance
 
 TEXT_MAX = 300
 """Characters of one header's value."""
@@ -108,14 +109,16 @@ def _parts(cost: Cost) -> dict[str, str] | None:
     return {name: part.decimal for name, part in parts.items()}
 
 
-def request_document(entries: Sequence[Entry]) -> dict[str, Any]:
-    """Everything known about one request: its entries, and what they cost together (None if any is unpriced)."""
-    totals = [entry.cost.total for entry in entries]
+def request_document(entries: Sequence[Entry], prices: Mapping[str, Price]) -> dict[str, Any]:
+    """Everything known about one request: its entries with their provenance, by the prices that they were booked at,
+    and what they cost together (None if any is unpriced and was not priced later)."""
+    adjusted = {entry.adjusts for entry in entries}
+    totals = [entry.cost.total for entry in entries if entry.cost.total is not None or entry.id not in adjusted]
     known = [total for total in totals if total is not None]
     cost = Money(sum(total.picos for total in known)).decimal if len(known) == len(totals) else None
     return {
         "object": "fareway.request",
         "id": entries[0].request_id,
         "cost_usd": cost,
-        "entries": [document(entry) for entry in entries],
+        "entries": [document(entry) | provenance(entry, prices) for entry in entries],
     }

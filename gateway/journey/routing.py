@@ -11,13 +11,15 @@ from msgspec.structs import replace
 from gateway import tokens
 from gateway.catalog.catalog import AUTO, Catalog
 from gateway.catalog.providers import Deployment
+from gateway.core.costing import priced, settling_price, with_doubt
+from gateway.core.entry import Part
 from gateway.core.errors import BadRequest, NoPrice
 from gateway.core.limit import Fare
 from gateway.core.money import Money
-from gateway.core.price import UNPRICED, Cost, CostStatus, Price, total
+from gateway.core.price import FREE, UNPRICED, Cost, CostStatus, Price
 from gateway.core.request import Facts, Request
 from gateway.core.route import Candidate, Context, Decision, Policy
-from gateway.core.usage import Report, Turn, Usage
+from gateway.core.usage import Report, Usage
 from gateway.prices.book import PriceBook
 from gateway.tokens.families import family_of
 from gateway.upstream.health import Health, Vitals
@@ -28,8 +30,8 @@ OUTPUT_TOKENS_MAX = 32_768
 OUTPUT_TOKENS_GUESS = 512
 """What an answer is expected to hold before any was seen, and the least that a progressive hold covers."""
 
-MOVING = "-latest"
-"""How the names end that stand for another model from time to time."""
+CONTEXT_TOKENS_MAX = 2**20
+"""Taken for a model's context window where the price book does not say. Hardly any model has a larger one."""
 
 BYTES_PER_TOKEN = 4
 """For guessing, never for holding: the median over prose and code is a little above four."""
@@ -52,42 +54,32 @@ class Option(Struct, frozen=True):
         if self.price is None:
             return Fare(nanos=0, tokens=tokens_held), UNPRICED
         known = self.candidate.cost_worst if for_money == self.output_max else None
-        cost = known or self.price.worst(request.input_tokens, for_money, request.facts.service_tier)
+        cost = known or worst_cost(self.price, request, for_money)
         return Fare(nanos=cost.nanos_up, tokens=tokens_held), Cost(cost, CostStatus.UNCERTAIN, self.price.id)
 
     def cost(self, usage: Usage, report: Report, at: float) -> Cost:
         """What the call cost: the provider's own figure where it charges by that, else usage times price."""
-        price = self._settling_price(report, at)
-        if report.turns and usage.final:
-            computed = total([self._cost_of_turn(turn, price, report, at) for turn in report.turns])
-        else:
-            computed = price.of(usage, report.service_tier) if price else UNPRICED
+        return self.settled(usage, report, at)[0]
+
+    def settled(self, usage: Usage, report: Report, at: float) -> tuple[Cost, tuple[Part, ...]]:
+        """The same, and the parts that were priced on their own, if there are any."""
+        computed, parts = priced(
+            usage, report.turns, report.service_tier, self._settling_price(report, at), lambda m: self._price_of(m, at)
+        )
         if report.cost is not None:
-            return replace(computed, total=report.cost, status=CostStatus.REPORTED)
-        doubtful = report.clamped or self._unresolved_alias(report)
-        if doubtful and computed.status is CostStatus.EXACT:
-            return replace(computed, status=CostStatus.UNCERTAIN)
-        return computed
+            return replace(computed, total=report.cost, status=CostStatus.REPORTED), parts
+        return with_doubt(computed, self.deployment.model, report.model, clamped=report.clamped), parts
 
-    def _cost_of_turn(self, turn: Turn, price: Price | None, report: Report, at: float) -> Cost:
-        """A part of the call, by the price of the model that it ran on."""
-        if turn.model is not None:
-            price = self.book.price(self.deployment.provider.priced_as, turn.model, at)
-        cost = price.of(turn.usage, report.service_tier) if price else UNPRICED
-        if turn.doubtful and cost.total is not None:
-            return replace(cost, status=CostStatus.UNCERTAIN)
-        return cost
-
-    def _unresolved_alias(self, report: Report) -> bool:
-        """Whether the answer leaves open which model a moving alias stood for."""
-        return self.deployment.model.endswith(MOVING) and (report.model or MOVING).endswith(MOVING)
+    def prices(self, report: Report, at: float) -> list[Price]:
+        """Every price that the cost may be made of."""
+        turns = [self._price_of(turn.model, at) for turn in report.turns if turn.model is not None]
+        return [price for price in (self._settling_price(report, at), *turns) if price is not None]
 
     def _settling_price(self, report: Report, at: float) -> Price | None:
-        """A moving alias pays for the model that it stood for, if the answer names it; all else, what was held for."""
-        moving = self.deployment.model.endswith(MOVING) or self.price is None
-        if moving and report.model:
-            return self.book.price(self.deployment.provider.priced_as, report.model, at) or self.price
-        return self.price
+        return settling_price(self.deployment.model, report.model, self.price, lambda m: self._price_of(m, at))
+
+    def _price_of(self, model: str, at: float) -> Price | None:
+        return self.book.price(self.deployment.provider.priced_as, model, at)
 
 
 class Chosen(Struct, frozen=True):
@@ -122,8 +114,17 @@ class Router:
         return tuple({family_of(d.model): d.model for d in self._catalog.find(name)}.values())
 
     def bound(self, facts: Facts, body_bytes: int) -> int:
-        """The instant upper bound of a request's input tokens, wherever it goes. Raises UnknownModel."""
+        """The instant upper bound of a request's input tokens, wherever it goes; none that anybody charges for where
+        it is free. Raises UnknownModel."""
+        if facts.free:
+            return 0
+        if facts.unseen:
+            return max([self._window(deployment) for deployment in self._catalog.find(facts.model)])
         return max([tokens.bound(body_bytes, facts, model) for model in self.models(facts.model)])
+
+    def _window(self, deployment: Deployment) -> int:
+        window = self._catalog.book().context_window(deployment.provider.priced_as, deployment.model)
+        return window or CONTEXT_TOKENS_MAX
 
     def options(self, request: Request, body_bytes: int) -> tuple[Option, ...]:
         """Everywhere the request could go. Raises UnknownModel, or BadRequest if nobody there speaks its dialect."""
@@ -151,7 +152,7 @@ class Router:
 
     def _option(self, deployment: Deployment, request: Request, body_bytes: int, now: float) -> Option:
         book, provider = self._catalog.book(), deployment.provider
-        price = book.price(provider.priced_as, deployment.model, now)
+        price = FREE if request.facts.free else book.price(provider.priced_as, deployment.model, now)
         vitals = self._health.seen(deployment.name)
         most = _output_max(deployment, book, request)
         guess = min(most, round(vitals.output_tokens or OUTPUT_TOKENS_GUESS))
@@ -178,13 +179,19 @@ def _candidate(
         tier=deployment.tier,
         selfhosted=deployment.provider.selfhosted,
         cost_likely=likely,
-        cost_worst=price.worst(request.input_tokens, most, request.facts.service_tier) if price else None,
+        cost_worst=worst_cost(price, request, most) if price else None,
         weight=deployment.weight,
         error_rate=vitals.error_rate,
         first_token_ms=vitals.first_token_ms,
         in_flight=vitals.in_flight,
         working=vitals.working(now),
     )
+
+
+def worst_cost(price: Price, request: Request, output_tokens: int) -> Money:
+    """The most that the request can cost with so much output, what is not counted in tokens included."""
+    facts = request.facts
+    return price.worst(request.input_tokens, output_tokens, facts.service_tier, facts.extras or facts.extras_max)
 
 
 def _output_max(deployment: Deployment, book: PriceBook, request: Request) -> int:

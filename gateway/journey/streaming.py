@@ -96,7 +96,7 @@ async def _stop(passage: Passage, watch: StreamWatch, refused: GatewayError) -> 
     """What was held is used up and there is no more: end the stream in the caller's own dialect."""
     await _leave(passage, watch)
     await _settle(passage, watch, Outcome.STOPPED)
-    await _say_last(passage, refused)
+    await _say_last(passage, watch, refused)
 
 
 async def _cut(passage: Passage, watch: StreamWatch, error: Lost) -> None:
@@ -107,12 +107,11 @@ async def _cut(passage: Passage, watch: StreamWatch, error: Lost) -> None:
         await passage.client.finish()
         return
     await _settle(passage, watch, Outcome.CUT)
-    await _say_last(passage, error)
+    await _say_last(passage, watch, error)
 
 
-async def _say_last(passage: Passage, error: GatewayError) -> None:
-    question = passage.question
-    await passage.client.write(question.dialect.stream_error(error, question.request.id))
+async def _say_last(passage: Passage, watch: StreamWatch, error: GatewayError) -> None:
+    await passage.client.write(watch.refusal(error, passage.question.request.id))
     await passage.client.finish()
 
 

@@ -32,9 +32,16 @@ async def carry_whole(passage: Passage) -> None:
 
 
 async def _settle_unreported(passage: Passage, outcome: Outcome, report: Report, body: bytes) -> Entry:
-    """The provider does not say what was used: count what can be seen, or book all that is held."""
-    if not body.lstrip().startswith(b"{"):
+    """The provider does not say what was used: what the request was for tells, or what can be seen is counted, or
+    all that is held is booked."""
+    opaque = not body.lstrip().startswith(b"{")
+    if opaque and not passage.question.dialect.signs.opaque:
         raise NotAnAnswer("The provider answered with something that is not JSON.")
+    usage = passage.charged_by_request
+    if usage is not None and not report.failed:
+        return passage.settle(outcome, passage.answer.status, report, usage)
+    if opaque:
+        return passage.settle_in_full(outcome, passage.answer.status)
     watch = passage.watch()
     watch.feed(body + b"\n\n")
     if passage.tells(watch):

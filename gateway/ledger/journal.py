@@ -15,7 +15,8 @@ from pathlib import Path
 
 from gateway.core.entry import Entry
 from gateway.core.errors import Unavailable
-from gateway.ledger.records import Kind, Recovered, line, replay
+from gateway.core.price import Price
+from gateway.ledger.records import Kind, Recovered, line, price_line, replay
 
 SEGMENT_BYTES = 16 << 20
 """A file is left for the next one at this size, and deleted once the ledger has what it settled."""
@@ -46,6 +47,8 @@ class Journal:
         self._open: dict[str, bytes] = {}
         self._owed: list[bytes] = []  # Settled lines that the disk refused; kept until it takes them.
         self.settled: list[Entry] = []  # In order; not yet in the ledger.
+        self.noted: dict[str, Price] = {}  # Every price that entries of this process may be booked at, by its id.
+        self.prices: list[Price] = []  # Of these, what is not yet in the ledger.
         self.retired: list[Path] = []  # Left behind; may go once everything settled so far is in the ledger.
         self._number, self._file = self._create(self._number + 1)
         self._size = self._carried = 0  # Bytes in the file; of these, what was open when it was begun.
@@ -64,6 +67,13 @@ class Journal:
         for path in self._old:
             path.unlink()
         self._old = []
+
+    def note(self, price: Price) -> None:
+        """Entries from here on may be booked at this price. Each is written down once in the life of a process."""
+        if price.id not in self.noted:
+            self.noted[price.id] = price
+            self.prices.append(price)
+            self._append_or_owe(price_line(price))
 
     async def open(self, entry: Entry) -> None:
         """Before a byte leaves: the entry that is true if we die now. Raises Unavailable if the disk refuses."""
@@ -94,9 +104,10 @@ class Journal:
         self._open.pop(entry.id, None)
         self._append_or_owe(line(Kind.VOID, entry))
 
-    def moved(self, count: int, retired: list[Path]) -> None:
-        """The ledger has the first `count` settled entries, and so needs these files no more."""
+    def moved(self, count: int, retired: list[Path], prices: int = 0) -> None:
+        """The ledger has the first `count` settled entries and `prices`, and so needs these files no more."""
         del self.settled[:count]
+        del self.prices[:prices]
         for path in retired:
             path.unlink(missing_ok=True)
             self.retired.remove(path)
@@ -122,7 +133,7 @@ class Journal:
         _sync([*self._left, self._file])
         for handle in [*self._left, self._file]:
             os.close(handle)
-        if not (self._open or self.settled or self._owed):
+        if not (self._open or self.settled or self.prices or self._owed):
             self._path(self._number).unlink()
         os.close(self._lock)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from gateway.core.entry import Entry
 from gateway.core.errors import Unavailable
+from gateway.core.price import Price
 from gateway.ledger.journal import Journal
 from gateway.ledger.sqlite import SqliteLedger
 
@@ -40,6 +41,7 @@ class Mover:
     async def recover(self) -> tuple[int, int]:
         """Book what an earlier process left. Returns how many entries were settled, and how many unresolved."""
         found = self._journal.recover()
+        await self._ledger.note(found.prices)
         await self._ledger.record([*found.settled, *found.unresolved])
         self._journal.forget_recovered()
         if found.damaged:
@@ -62,9 +64,11 @@ class Mover:
 
     async def _move(self) -> None:
         batch, retired = list(self._journal.settled), list(self._journal.retired)
-        if batch or retired:
+        prices = list(self._journal.prices)  # First: no entry without what explains it.
+        if batch or retired or prices:
+            await self._ledger.note(prices)
             await self._ledger.record(batch)
-            self._journal.moved(len(batch), retired)
+            self._journal.moved(len(batch), retired, len(prices))
 
     async def find(self, request_id: str) -> list[Entry]:
         """All entries of one request, those on their way included."""
@@ -72,6 +76,11 @@ class Mover:
         known = await self._ledger.find(request_id)
         seen = {entry.id for entry in known}
         return known + [entry for entry in waiting if entry.id not in seen]
+
+    async def prices(self, ids: Collection[str]) -> dict[str, Price]:
+        """The prices with these ids, as far as they are known. Raises Unavailable."""
+        noted = {name: self._journal.noted[name] for name in ids if name in self._journal.noted}
+        return noted | await self._ledger.prices([name for name in ids if name not in noted])
 
     async def audit(self, accounts: Iterable[Balance]) -> int:
         """Compare what the accounts say with what ledger and journal say. Returns the sum of differences."""

@@ -24,6 +24,8 @@ import msgspec
 from gateway.core.entry import Entry
 from gateway.core.errors import Unavailable
 from gateway.core.limit import short_window_before
+from gateway.core.price import Price
+from gateway.ledger.rates import decoded, encoded
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -40,6 +42,7 @@ CREATE INDEX IF NOT EXISTS entries_by_time ON entries (at);
 CREATE TABLE IF NOT EXISTS balances (
     account TEXT NOT NULL, replica TEXT NOT NULL, spent INTEGER NOT NULL, PRIMARY KEY (account, replica)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS prices (id TEXT PRIMARY KEY, price TEXT NOT NULL) STRICT, WITHOUT ROWID;
 DROP TRIGGER IF EXISTS entries_are_charged;
 """
 
@@ -98,6 +101,15 @@ class SqliteLedger:
         """Add entries; those already there are left alone. Returns how many were new. Raises Unavailable."""
         return await self._run(self._record, entries)
 
+    async def note(self, prices: Sequence[Price]) -> None:
+        """Keep the rates of prices. What is known by its id stays as it is. Raises Unavailable."""
+        if prices:
+            await self._run(self._note, prices)
+
+    async def prices(self, ids: Sequence[str]) -> dict[str, Price]:
+        """The prices with these ids; one that no entry was booked at is missing. Raises Unavailable."""
+        return await self._run(self._prices, ids) if ids else {}
+
     async def balances(self, accounts: list[str]) -> dict[str, int]:
         """What was spent on these accounts; one without entries is missing. Raises Unavailable."""
         return await self._run(self._balances, accounts)
@@ -135,6 +147,15 @@ class SqliteLedger:
                 log.critical("an entry does not fit into the ledger and is left out: %r", entries[0])
                 return 0
         return sum(self._record([entry]) for entry in entries)
+
+    def _note(self, prices: Sequence[Price]) -> None:
+        rows = [(price.id, encoded(price).decode()) for price in prices]
+        with _transaction(self._database) as database:
+            database.executemany("INSERT INTO prices VALUES (?, ?) ON CONFLICT (id) DO NOTHING", rows)
+
+    def _prices(self, ids: Sequence[str]) -> dict[str, Price]:
+        query = "SELECT id, price FROM prices WHERE id = ?"
+        return {name: decoded(text) for wanted in ids for name, text in self._database.execute(query, (wanted,))}
 
     def _balances(self, accounts: list[str]) -> dict[str, int]:
         query, replica = "SELECT sum(spent) FROM balances WHERE account = ?1 AND ?2 IN ('', replica)", self._replica

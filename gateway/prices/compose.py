@@ -12,6 +12,10 @@ from gateway.prices.match import Found, find
 from gateway.prices.overrides import Override, concerning
 from gateway.prices.rates import Card, Steps, card, extras, free, schedule
 
+FREE_QUOTA = "gemini"
+"""Models whose searches are free up to a quota of the whole account: of no single call is it known that it pays. They
+are counted, and the cost says `uncertain`; whoever is beyond the quota sets a rate."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dated:
@@ -78,7 +82,7 @@ def drafted(feed: Feed, found: Found, at: float) -> tuple[Draft, Window]:
         id=f"{feed.id}/{found.provider}/{found.model.id}@{dating(chosen, alive)}",
         standard=card(chosen.prices),
         tiers=tier_cards(alive),
-        extras=extras(chosen.prices),
+        extras={} if found.model.id.startswith(FREE_QUOTA) else extras(chosen.prices),
     )
     constraints = [item.constraint for item in conditionals] + [variant.constraint for variant in variants]
     return draft, window(constraints, at)

@@ -6,10 +6,12 @@ takes them, and a script may see whether the store has lost its memory. Names ca
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
+import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
@@ -57,6 +59,7 @@ class RedisStore:
         )
         self._replica = ""
         self._exchange = self._redis.register_script(_script("exchange"))
+        self._look = self._redis.register_script(_script("look"))
         self._resume = self._redis.register_script(_script("resume"))
 
     async def exchange(self, replica: str, asks: Sequence[Ask]) -> list[Word]:
@@ -70,9 +73,8 @@ class RedisStore:
 
     async def wanted(self, replica: str) -> set[str]:
         """See `LeaseStore.wanted`."""
-        names = {name.decode() for name in await self._asked(self._redis.smembers(_WANTED))}
-        shorts = {name: await self._asked(self._redis.zrange(_shorts(name), 0, 1)) for name in names}
-        return {name for name, short in shorts.items() if any(one.decode() != replica for one in short)}
+        told = [replica, _shorts("")]
+        return {name.decode() for name in await self._run(self._look, [META, _WANTED], told)}
 
     async def records(self, replica: str) -> list[str]:
         """See `LeaseStore.records`."""
@@ -82,6 +84,27 @@ class RedisStore:
         """See `LeaseStore.resume`."""
         told = [replica, *(word for pair in spent.items() for word in pair)]
         await self._run(self._resume, _keys(replica, list(spent)), told)
+
+    async def seen(self) -> dict[str, float]:
+        """Every replica that has told anything, and how many seconds ago it last did. Raises Unavailable."""
+        told = await self._asked(self._redis.hgetall(META))
+        seconds, micros = await self._asked(self._redis.time())
+        now_ms = seconds * 1000 + micros // 1000
+        prefix = b"seen:"
+        return {
+            name.removeprefix(prefix).decode(): (now_ms - int(at)) / 1000
+            for name, at in told.items()
+            if name.startswith(prefix)
+        }
+
+    async def standings(self, replica: str) -> dict[str, Standing]:
+        """What each record says of a replica. Raises Unavailable."""
+        found = {}
+        for name in await self.records(replica):
+            packed = await self._asked(self._redis.hget(_record(name), f"r:{replica}"))
+            if packed is not None:
+                found[name] = Standing(*msgspec.msgpack.decode(packed, type=tuple[int, ...], strict=False))
+        return found
 
     async def sweep(self, before: float) -> int:
         """Forget that we stood on records of short windows that began before that Unix time: they go by themselves.
@@ -116,6 +139,15 @@ class RedisStore:
             return await answer
         except (RedisError, OSError) as error:
             raise Unavailable("The store of limits does not answer.") from error
+        finally:
+            _heed_cancelling()
+
+
+def _heed_cancelling() -> None:
+    """The client may take a cancelling that comes together with its own time limit for that."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _keys(replica: str, records: Sequence[str]) -> list[str]:

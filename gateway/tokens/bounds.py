@@ -20,7 +20,8 @@ def bound(body_bytes: int, facts: Facts, model: str) -> int:
     family = family_of(model)
     hidden = _hidden(family, tools="tools" in facts.needs)
     structured = JSON_TOKENS if "json" in facts.needs else 0
-    return body_bytes + facts.images * family.image + facts.files * FILE_TOKENS + hidden + structured
+    said = body_bytes if facts.input_tokens_max is None else facts.input_tokens_max
+    return said + facts.images * family.image + facts.files * FILE_TOKENS + hidden + structured
 
 
 def ceiling(countable: Countable, family: Family) -> int:

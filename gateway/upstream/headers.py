@@ -30,6 +30,9 @@ _NOT_UP = _HOP_BY_HOP | {
     "x-request-id",  # The caller's name for the call is not the provider's business.
     "forwarded",
     "via",
+    "x-goog-fieldmask",  # It could cut the usage out of an answer,
+    "x-goog-user-project",  # bill another's project,
+    "x-http-method-override",  # or make another call of this one.
 }
 _NOT_DOWN = _HOP_BY_HOP | {"set-cookie", "content-encoding", "server", "date", "alt-svc", "strict-transport-security"}
 

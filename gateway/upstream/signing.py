@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from gateway.core.errors import Unavailable
+
+
+class NoSigner(Unavailable):
+    """The package that signs for a provider is not installed. Says what to install."""
+
 
 class Signer(Protocol):
     """Shows one provider that a call is ours."""

@@ -177,3 +177,18 @@ def test_state_may_be_a_redis_that_gateways_share(configured):
     assert settings.state.name == "state.db"
     assert "secret" not in repr(settings)
     assert configured("home: /x").shared is None
+
+
+def test_vertex_needs_a_place_and_no_key(configured):
+    for region, host in (
+        ("europe-west4", "europe-west4-aiplatform.googleapis.com"),
+        ("global", "aiplatform.googleapis.com"),
+    ):
+        vertex = configured(f"providers: {{vertex: {{region: {region}, project: p}}}}").providers["vertex"]
+        access = vertex.access["gemini"]
+        assert access.base_url == f"https://{host}/v1/projects/p/locations/{region}/publishers/google"
+        assert (access.signed, access.headers) == ("google", {})
+    with pytest.raises(ConfigError) as error:
+        configured("providers: {vertex: {region: global}}")
+    assert "needs a project" in str(error.value)
+    assert "needs a region" not in str(error.value)

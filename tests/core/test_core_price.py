@@ -8,7 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.money import Money
-from gateway.core.price import STANDARD_TIERS, UNPRICED, Cost, CostStatus, Price, Rates, Schedule, conditions, total
+from gateway.core.price import (
+    FREE,
+    STANDARD_TIERS,
+    UNPRICED,
+    Cost,
+    CostStatus,
+    Price,
+    Rates,
+    Schedule,
+    conditions,
+    total,
+)
 from gateway.core.usage import Extras, Usage
 
 NO_CLASSES = {"request", "extras", "dearest_input", "dearest_output"}
@@ -74,6 +85,23 @@ def test_a_context_tier_can_look_at_one_turn_instead_of_all_input():
     assert price.of(Usage(input=150, prompt=100)).total == Money(150)
 
 
+@pytest.mark.parametrize(
+    ("given", "prompt", "status"),
+    [(100, 0, "exact"), (101, 0, "uncertain"), (101, 100, "uncertain"), (250, 101, "exact"), (101, None, "exact")],
+)
+def test_a_sum_of_turns_that_reaches_a_band_which_its_first_turn_did_not_is_uncertain(given, prompt, status):
+    """A later turn may have been in the dearer band. Where both are in one, there is nothing to doubt."""
+    price = Price("p", Schedule(flat(1), ((100, flat(2)),)))
+    assert price.of(Usage(input=given, prompt=prompt)).status == status
+
+
+@given(counters, st.integers(0, 10**6))
+def test_what_is_free_costs_nothing_whatever_it_used(counted, most):
+    cost = FREE.of(Usage(**counted))
+    assert (cost.total, cost.status) == (Money(0), CostStatus.EXACT)
+    assert FREE.worst(most, most) == FREE.likely(most, most) == Money(0)
+
+
 @given(st.dictionaries(st.sampled_from(Extras.__struct_fields__), st.integers(0, 100)), st.integers(0, 9))
 def test_extras_cost_their_rate_each_and_without_one_the_cost_is_uncertain(counted, known):
     each = {name: index + 1 for index, name in enumerate(Extras.__struct_fields__[:known])}
@@ -103,6 +131,15 @@ def test_where_a_call_may_run_without_having_asked_is_part_of_the_worst_case():
     price = Price("p", Schedule(flat(10)), {"geo:us": Schedule(flat(11)), "flex": Schedule(flat(99))})
     assert price.worst(1, 1) == Money(22)
     assert price.worst(1, 1, "flex") == Money(198)
+
+
+def test_what_the_request_itself_is_charged_for_is_part_of_the_worst_case():
+    rates = replace(flat(0), request=5, extras={"characters": 15})
+    price = Price("p", Schedule(rates))
+    assert price.worst(9, 9, extras=Extras(characters=100)) == Money(1505)
+    assert price.worst(9, 9) == Money(5)
+    assert price.charges(Extras(characters=1))
+    assert not price.charges(Extras(characters=1, images=1))
 
 
 @pytest.mark.parametrize("field", INPUTS)

@@ -424,3 +424,9 @@ def test_no_usage_block_whatsoever_raises(usage, quirks):
         assert all(isinstance(c, int) and 0 <= c <= 10**10 for c in counts)
     if report.cost is not None:
         assert 0 <= report.cost.picos < 2**63
+
+
+@pytest.mark.parametrize("message", [b'{"model": "\xff"}', b'{"usage": {"prompt_tokens": "\xff"}}', b"\xff", b""])
+def test_bytes_that_are_no_text_say_nothing(message):
+    for quirks in (frozenset(), frozenset({Quirk.CHARGES_REPORTED_COST})):
+        assert CHAT.report(message, quirks).usage is None

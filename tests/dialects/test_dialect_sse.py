@@ -113,18 +113,30 @@ def taken_apart(stream, places):
     for chunk in cut(stream, places):
         whole = splitter.feed(chunk)
         passed += splitter.unread_before + whole + splitter.unread_after
-        seen += [data for e in events(whole) if (data := payload(e))]
+        seen += [data for part in (splitter.late, whole) for e in events(part) if (data := payload(e))]
     rest = splitter.rest()
-    return passed + rest, seen + [data for e in events(rest) if (data := payload(e))]
+    seen += [data for part in (splitter.late, rest) for e in events(part) if (data := payload(e))]
+    return passed + rest, seen
 
 
 EVENT_ENDS = [a + b for a in ENDS for b in ENDS if a + b != b"\r\n"]
 
 
 @pytest.mark.parametrize("step", [1 << 20, 70_001])
-def test_an_event_over_the_limit_passes_unread_and_reading_resumes_after_it(step):
-    stream = b"data: x\n\ndata: " + b"y" * (2 * EVENT_BYTES_MAX) + b"\n\ndata: z\n\n"
-    assert taken_apart(stream, range(step, len(stream), step)) == (stream, [b"x", b"z"])
+def test_a_long_event_passes_in_pieces_and_is_read_once_it_is_whole(step):
+    long = b"y" * (2 * EVENT_BYTES_MAX)
+    stream = b"data: x\n\ndata: " + long + b"\n\ndata: z\n\n"
+    assert taken_apart(stream, range(step, len(stream), step)) == (stream, [b"x", long, b"z"])
+
+
+def test_a_long_event_is_not_held_back():
+    splitter = EventSplitter()
+    assert splitter.feed(b"data: " + b"y" * EVENT_BYTES_MAX) == b""
+    assert len(splitter.unread_after) == EVENT_BYTES_MAX + 6
+    assert splitter.feed(b"more") == b""
+    assert (splitter.unread_before, splitter.late) == (b"more", b"")
+    assert splitter.rest() == b""
+    assert len(splitter.late) == EVENT_BYTES_MAX + 10
 
 
 @settings(max_examples=400)
@@ -133,57 +145,20 @@ def test_an_event_over_the_limit_passes_unread_and_reading_resumes_after_it(step
     st.lists(st.sampled_from([b"c", b"d"]), max_size=3),
     st.lists(st.sampled_from(EVENT_ENDS), min_size=7, max_size=7),
     st.lists(st.integers(-30, 30), max_size=12),
-    st.integers(1, 120),
+    st.integers(1, 180),
 )
-def test_wherever_it_is_cut_only_the_event_that_is_too_long_goes_unread(before, after, ends, places, size):
-    """Not a byte is lost, and whatever stands before it and after it is read. The bound is small here, so that cuts
-    fall on every side of it."""
-    small, ends = 40, iter(ends)
+def test_wherever_it_is_cut_only_the_event_that_is_far_too_long_goes_unread(before, after, ends, places, size):
+    """Not a byte is lost, and whatever stands before it and after it is read. The bounds are small here, so that cuts
+    fall on every side of them."""
+    small, late, ends = 40, 120, iter(ends)
     first, last = (b"".join(b"data: " + data + next(ends) for data in some) for some in (before, after))
     long = b"data: " + b"y" * size + next(ends)
     stream = first + long + last
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sse, "EVENT_BYTES_MAX", small)
-        near = [len(first) + len(long) + place for place in places] + [len(first) + small + place for place in places]
+        patch.setattr(sse, "LATE_BYTES_MAX", late)
+        near = [len(first) + edge + place for edge in (len(long), small, late) for place in places]
         passed, seen = taken_apart(stream, [place for place in near if place >= 0])
     assert passed == stream
-    assert seen in ([*before, *after], [*before, b"y" * size, *after])
-    assert len(long) > small or b"y" * size in seen
-
-
-@pytest.mark.parametrize("end", EVENT_ENDS)
-def test_an_event_that_is_too_long_and_comes_byte_by_byte_ends_where_it_ends(monkeypatch, end):
-    """Also where a lone CR shows only with the next event's first byte that it was an end."""
-    monkeypatch.setattr(sse, "EVENT_BYTES_MAX", 20)
-    stream = b"data: a" + end + b"data: " + b"y" * 30 + end + b"data: b" + end + b"data: c" + end
-    assert taken_apart(stream, range(len(stream))) == (stream, [b"a", b"b", b"c"])
-
-
-def test_two_events_that_are_too_long_both_pass_unread_and_the_one_between_is_read(monkeypatch):
-    monkeypatch.setattr(sse, "EVENT_BYTES_MAX", 20)
-    long = b"data: " + b"y" * 30
-    splitter = EventSplitter()
-    assert (splitter.feed(long), splitter.unread_before, splitter.unread_after) == (b"", b"", long)
-    assert splitter.feed(b"yy\n\ndata: m\n\n" + long) == b"data: m\n\n"
-    assert (splitter.unread_before, splitter.unread_after) == (b"yy\n\n", long)
-    assert (splitter.feed(b"yy"), splitter.unread_before, splitter.unread_after) == (b"", b"yy", b"")
-    assert (splitter.feed(b"\n\n"), splitter.unread_before, splitter.unread_after) == (b"", b"\n\n", b"")
-    assert splitter.feed(b"data: n\n\n") == b"data: n\n\n"
-    assert (splitter.unread_before, splitter.unread_after) == (b"", b"")
-
-
-def test_an_event_at_the_limit_is_still_read():
-    splitter = EventSplitter()
-    assert splitter.feed(b"data: ") == b""
-    assert splitter.feed(b"y" * (EVENT_BYTES_MAX - 6)) == b""
-    assert splitter.unread_after == b""
-    assert len(splitter.feed(b"\n\n")) == EVENT_BYTES_MAX + 2
-
-
-def test_an_event_one_byte_over_the_limit_is_passed_on_at_once():
-    """So that memory holds no more of it."""
-    splitter = EventSplitter()
-    long = b"data: " + b"y" * (EVENT_BYTES_MAX - 5)
-    assert splitter.feed(long) == b""
-    assert splitter.unread_after == long
-    assert splitter.rest() == b""
+    read = [*before, b"y" * size, *after]
+    assert seen == read if len(long) <= late else seen in (read, [*before, *after])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gateway.core.money import Money
 from gateway.dialects.base import Quirk
 from gateway.dialects.openai_chat import OpenAIChat
+from gateway.dialects.openai_responses import OpenAIResponses
 from gateway.dialects.watch import TEXT_BYTES_KEPT_MAX, StreamWatch
 
 CHAT = OpenAIChat()
@@ -329,7 +330,7 @@ def test_a_stream_cut_inside_a_word_is_read_in_no_time(size, end):
 @pytest.mark.parametrize("wants_usage", [True, False])
 @pytest.mark.parametrize("step", [65_536, 1_000_003, (3 << 20) - 7])
 @pytest.mark.parametrize("end", ENDS)
-def test_an_event_that_is_too_long_passes_unread_and_what_follows_is_watched(end, step, wants_usage):
+def test_a_long_event_passes_at_once_and_it_and_what_follows_is_watched(end, step, wants_usage):
     """An answer with an image in it must not hide what it cost."""
     before, huge = chunk("before") + end, chunk("a" * (3 << 20)) + end
     used_up, done = last(1, 2) + end, DONE + b"\n\n"
@@ -338,7 +339,28 @@ def test_an_event_that_is_too_long_passes_unread_and_what_follows_is_watched(end
     shown = used_up.replace(b'"total_tokens": 3', b'"total_tokens": 3,"cost":0.000003') if wants_usage else b""
     assert out == before + huge + chunk("after") + end + shown + done
     assert (watched.report.usage.input, watched.report.usage.output) == (1, 2)
-    assert (watched.done, watched.complete, watched.text) == (True, True, "beforeafter")
+    assert (watched.done, watched.complete, watched.text) == (True, True, "before")
+    assert watched.text_bytes == (3 << 20) + len("beforeafter")
+
+
+def test_usage_in_a_long_event_is_read_though_it_has_passed():
+    """OpenAI's last event repeats the whole answer, pictures included."""
+    picture = {"type": "image_generation_call", "result": "a" * (3 << 20)}
+    answer = {"status": "failed", "output": [picture], "usage": {"input_tokens": 1, "output_tokens": 2}}
+    event = b"event: response.failed\ndata: " + json.dumps({"type": "response.failed", "response": answer}).encode()
+    watched = StreamWatch(OpenAIResponses(), frozenset(), wants_usage=True, price=lambda _: None)
+    stream = event + b"\n\n"
+    assert b"".join(watched.feed(stream[i : i + 65_536]) for i in range(0, len(stream), 65_536)) == stream
+    assert watched.report.usage.tokens == 3
+    assert (watched.done, watched.complete) == (True, True)
+    assert watched.error is not None
+
+
+def test_a_long_event_without_its_empty_line_is_read_at_the_end():
+    watched = watch()
+    event = b"event: error\ndata: " + b"a" * (2 << 20)
+    assert watched.feed(event) + watched.finish() == event
+    assert watched.error is not None
 
 
 def test_an_event_without_its_empty_line_is_read_at_the_end():

@@ -237,7 +237,7 @@ def test_a_caller_that_asks_before_it_sends_too_much_hears_no(gate):
     [
         ("GET", "/", 404),
         ("GET", f"/{CANARY}", 404),
-        ("POST", "/v1/completions", 404),
+        ("POST", "/v1/assistants", 404),
         ("GET", "/v1/chat/completions/", 404),
         ("GET", "/v1//models", 404),
         ("GET", "/../etc/passwd", 404),

@@ -29,6 +29,7 @@ NAMES = {
     "fareway_cache_total": "counter",
     "fareway_unpriced_total": "counter",
     "fareway_uncertain_total": "counter",
+    "fareway_usage_mended_total": "counter",
     "fareway_overhead_seconds": "histogram",
     "fareway_request_duration_seconds": "histogram",
     "fareway_time_to_first_token_seconds": "histogram",
@@ -91,7 +92,9 @@ def test_live_shows_every_settled_call_to_whom_it_concerns(way):
         watcher.close()
     assert other.events == []
     document = way.document(raw.headers["x-fareway-request-id"])
-    assert admin.events[0] == own.events[0] == document["entries"][0]
+    entry = document["entries"][0]
+    assert admin.events[0] == own.events[0]
+    assert entry | own.events[0] == entry, "the page has its provenance beside"
     assert admin.events[0]["cost_usd"] == raw.headers["x-fareway-cost-usd"]
     assert admin.events[1]["stream"] is True
 

@@ -96,12 +96,12 @@ def test_a_document_has_amounts_as_text_and_tokens_by_class():
 
 
 def test_a_request_costs_what_its_attempts_cost_together():
-    told = request_document([entry(), entry(id="r.2")])
+    told = request_document([entry(), entry(id="r.2")], {})
     assert (told["id"], told["cost_usd"], len(told["entries"])) == ("r", "0.00052", 2)
 
 
 def test_a_request_with_one_unpriced_attempt_has_no_known_cost():
-    assert request_document([entry(), entry(id="r.2", cost=UNPRICED)])["cost_usd"] is None
+    assert request_document([entry(), entry(id="r.2", cost=UNPRICED)], {})["cost_usd"] is None
 
 
 def test_parts_that_nobody_knows_are_not_told_as_zero():

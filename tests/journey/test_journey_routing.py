@@ -9,8 +9,8 @@ from gateway.core.money import Money
 from gateway.core.price import CostStatus, Price, Rates, Schedule
 from gateway.core.request import Facts, Request
 from gateway.core.route import Decision
-from gateway.core.usage import Report, Usage
-from gateway.journey.routing import OUTPUT_TOKENS_GUESS, OUTPUT_TOKENS_MAX, Router
+from gateway.core.usage import Extras, Report, Usage
+from gateway.journey.routing import CONTEXT_TOKENS_MAX, OUTPUT_TOKENS_GUESS, OUTPUT_TOKENS_MAX, Router
 from gateway.upstream.health import Health
 
 
@@ -32,6 +32,9 @@ class Book:
 
     def output_max(self, provider, model):
         return self.most
+
+    def context_window(self, provider, model):
+        return {"a": 16_000, "b": 400_000}.get(model)
 
 
 PROVIDER = Provider("p", "http://x")
@@ -87,6 +90,25 @@ def test_the_worst_cost_of_a_candidate_covers_all_that_it_may_generate():
     assert candidate.cost_likely <= candidate.cost_worst
 
 
+def test_what_the_request_itself_is_charged_for_is_in_its_worst_cost():
+    """Whether it says how much, as for speech, or only the answer will, as for a recording."""
+    price = Price("p", Schedule(Rates(*[0] * 14, extras={"characters": 3, "audio_ms": 2})))
+    spoken, heard = asked(extras=Extras(characters=7)), asked(extras_max=Extras(audio_ms=100))
+    assert option(spoken, prices={"a": price}).candidate.cost_worst == Money(21)
+    assert option(heard, prices={"a": price}).candidate.cost_worst == Money(200)
+    held, _ = option(heard, prices={"a": price}).worst(heard, for_money=1, for_count=1)
+    assert held.nanos == 1
+
+
+@pytest.mark.parametrize(
+    ("models", "most"), [(("a",), 16_000), (("a", "b"), 400_000), (("b", "c"), CONTEXT_TOKENS_MAX)]
+)
+def test_a_prompt_that_lies_at_the_provider_is_bounded_by_the_context_window(models, most):
+    way = router(*[Deployment(PROVIDER, model) for model in models], prices={})
+    assert way.bound(Facts(model="m", unseen=True), 400) == most
+    assert way.bound(Facts(model="m"), 400) < 1000
+
+
 def test_the_likely_output_is_what_was_seen_lately_within_the_cap():
     health = Health(failures_max=1, open_s=10)
     assert option(asked(), health=health).output_guess == OUTPUT_TOKENS_GUESS
@@ -120,6 +142,11 @@ def test_a_plan_is_cut_to_the_first_choice_and_its_fallbacks():
     way = router(*field, prices=dict.fromkeys("abcd", flat(1)), fallback=1)
     chosen = way.choose(asked(), way.options(asked(), 10), None, needs_price=False)
     assert [o.candidate.name for o in chosen.plan] == ["p/a", "p/b"]
+
+
+def test_nothing_of_a_free_call_is_held():
+    one = Deployment(PROVIDER, "a")
+    assert router(one, prices={}).bound(Facts("m", free=True), 10**6) == 0
 
 
 def test_auto_has_a_policy_of_its_own():

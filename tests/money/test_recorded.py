@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import harness
 import pytest
+from road import metric
 
 from gateway.catalog.providers import KNOWN
 
@@ -119,6 +120,11 @@ def test_recorded_answer(recording, gate, record_property):
     cost = Decimal(expected or reported).quantize(PICO, ROUND_CEILING)
     assert Decimal(document["cost_usd"]) == cost
     assert entry["cost_status"] in ({"exact", "reported", "uncertain", "estimated"} if expected else {"reported"})
+    assert sum(Decimal(line["amount_usd"]) for line in entry["lines"]) == cost, "the lines explain every pico-dollar"
+    assert entry["usage"]["reported"]
+    with urllib.request.urlopen(f"{gate[0].url}/metrics", timeout=20) as exposition:
+        told = metric(exposition.read().decode(), "fareway_usage_mended_total", provider=entry["provider"])
+    assert told == int(entry["usage"]["mended"])
     if not recording["stream"]:
         assert Decimal(headers["x-fareway-cost-usd"]) == cost
         assert headers["x-fareway-cost-status"] == entry["cost_status"]

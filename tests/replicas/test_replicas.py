@@ -8,7 +8,7 @@ import harness
 import pytest
 from crowd import Answers, chat, crowd
 from fleet import PEPPER, fleet
-from road import billed, eventually, spent
+from road import billed, eventually, road, spent
 from stores.redis_server import BINARY
 
 pytestmark = pytest.mark.skipif(BINARY is None, reason="neither redis-server nor valkey-server is installed")
@@ -105,3 +105,32 @@ async def test_after_a_flush_no_more_is_spent_than_the_limit(tmp_path):
         await asyncio.sleep(1.5)
         await everywhere(made, callers=8, calls=300, body=body)
         assert_books_agree(made)
+
+
+async def test_what_a_replica_had_leased_that_does_not_come_back_can_be_freed(tmp_path, monkeypatch):
+    """Its calls count at all that they held, or, where its home is left, at what stands in its books."""
+    monkeypatch.setenv("PEPPER", PEPPER)
+    with fleet(tmp_path, MONEY) as made:
+        one, two = made.gates
+        config = ("--config", str(two.gate.home / "fareway.yaml"))
+        body = chat(max_tokens=100)
+        await crowd(one, made.first, callers=8, calls=40, body=body)
+        one.gate.kill()
+        name = (one.gate.home / "replica").read_text()
+        said = two.command("limits", "resolve", *config, name, status=1)
+        assert "stop it first" in said
+        await asyncio.sleep(10.5)
+        assert name in two.command("limits", "replicas", *config)
+        assert "cannot be read" in two.command("limits", "resolve", *config, name, "--home", "/proc/nowhere", status=1)
+        assert "resolved" in two.command("limits", "resolve", *config, name, "--home", str(one.gate.home))
+        assert "no replica" in two.command("limits", "resolve", *config, "nobody", status=1)
+        answers = await crowd(two, made.first, callers=32, calls=2700, body=body)
+        assert answers.statuses[429]
+        made.restart(0)
+        cost = spent(made.entries())
+        assert BUDGET * Decimal("0.95") <= cost <= BUDGET
+
+
+def test_only_shared_limits_have_replicas(tmp_path):
+    with road(tmp_path) as way:
+        assert "not shared" in way.command("limits", "replicas", status=1)

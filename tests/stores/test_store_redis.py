@@ -188,3 +188,16 @@ def test_keys_are_shared_and_a_change_is_seen(server):
         two.find("k")
     one.close()
     two.close()
+
+
+async def test_being_cancelled_is_never_swallowed(connect, at_once, server):
+    """As it could be where the client's own time limit ends in the same turn."""
+    store = connect()
+    await lease(store, "a", 1)
+    server.freeze()
+    for _ in range(20):
+        task = asyncio.create_task(store.wanted("a"))
+        await asyncio.sleep(redis_leases.TIMEOUT_S)
+        cancelled = task.cancel()
+        with pytest.raises(asyncio.CancelledError if cancelled else Unavailable):
+            await task

@@ -1,0 +1,108 @@
+"""`fareway limits replicas | resolve`: who has leased how much of the limits that gateways share."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from gateway.assembly import shared_leases
+from gateway.cli.settings import Unusable, settings
+from gateway.cli.table import FORMATS, print_rows
+from gateway.core.errors import Unavailable
+from gateway.ledger.journal import SYNC_NEVER, Journal, JournalBusy
+from gateway.ledger.mover import Mover
+from gateway.ledger.sqlite import SqliteLedger
+from gateway.stores.base import Standing
+
+SILENT_S_MIN = 10.0
+"""A replica that spoke more lately lives, for it speaks five times a second; and its lease is its own."""
+
+_COLUMNS = ("replica", "seen_s_ago", "records", "idle_records")
+
+
+def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("limits", help="limits that gateways share: replicas, resolve")
+    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+    listing = verbs.add_parser("replicas", parents=[common], help="every gateway that has leased anything")
+    listing.add_argument("--format", choices=FORMATS, default="table")
+    listing.set_defaults(run=_replicas)
+    ending = verbs.add_parser("resolve", parents=[common], help="free the lease of a gateway that will not come back")
+    ending.add_argument("replica", help="its name, as `fareway limits replicas` shows it")
+    known = "its home, if that is left, whose books tell what it spent; else what it last told it spent and held counts"
+    ending.add_argument("--home", type=Path, metavar="DIR", help=known)
+    ending.set_defaults(run=_resolve)
+
+
+def _replicas(parsed: argparse.Namespace) -> int:
+    print_rows(_asked(_list(parsed)), _COLUMNS, parsed.format)
+    return 0
+
+
+def _resolve(parsed: argparse.Namespace) -> int:
+    freed = _asked(_resolved(parsed))
+    print(f"resolved {parsed.replica}: {freed} records")
+    return 0
+
+
+def _asked(work: Any) -> Any:
+    try:
+        return asyncio.run(work)
+    except Unavailable as error:
+        raise Unusable(str(error)) from None
+
+
+async def _list(parsed: argparse.Namespace) -> list[dict[str, object]]:
+    async with shared_leases(_shared(parsed)) as store:
+        rows: list[dict[str, object]] = []
+        for name, ago in sorted((await store.seen()).items()):
+            standings = await store.standings(name)
+            idle = sum(s.leased > s.spent for s in standings.values())
+            rows.append({"replica": name, "seen_s_ago": round(ago, 1), "records": len(standings), "idle_records": idle})
+        return rows
+
+
+async def _resolved(parsed: argparse.Namespace) -> int:
+    async with shared_leases(_shared(parsed)) as store:
+        ago = (await store.seen()).get(parsed.replica)
+        if ago is None:
+            raise Unusable(f"there is no replica {parsed.replica!r}; `fareway limits replicas` shows all")
+        if ago < SILENT_S_MIN:
+            raise Unusable(f"{parsed.replica} spoke {ago:.1f} s ago: stop it first")
+        standings = await store.standings(parsed.replica)
+        spent = {name: _spent(standing) for name, standing in standings.items()}
+        if parsed.home is not None:
+            spent = await _by_its_books(parsed.home, parsed.replica, standings)
+        await store.resume(parsed.replica, spent)
+        return len(spent)
+
+
+def _spent(standing: Standing) -> int:
+    """Without its books nobody knows what became of its calls: all that they held counts. What it took in its last
+    fifth of a second it may not have told."""
+    return standing.spent + standing.held
+
+
+async def _by_its_books(home: Path, replica: str, standings: Mapping[str, Standing]) -> dict[str, int]:
+    """What it spent, with what its journal still holds."""
+    try:
+        with (
+            closing(Journal(home / "journal", SYNC_NEVER)) as journal,
+            closing(SqliteLedger(home / "ledger.db", replica)) as ledger,
+        ):
+            await Mover(journal, ledger).recover()
+            known = await ledger.balances(list(standings))
+    except (OSError, JournalBusy) as error:
+        raise Unusable(f"the books in {home} cannot be read: {error}") from None
+    return {name: max(known.get(name, 0), standing.spent) for name, standing in standings.items()}
+
+
+def _shared(parsed: argparse.Namespace) -> str:
+    found = settings(parsed)
+    if found.shared is None:
+        raise Unusable("limits are not shared here: state is no redis:// address")
+    return found.shared

@@ -1,0 +1,51 @@
+"""How usage and prices make a cost: the same rule when a call settles and when its entry is priced again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec.structs import replace
+
+from gateway.core.entry import Part
+from gateway.core.money import ZERO
+from gateway.core.price import UNPRICED, Cost, CostStatus, Price, total
+from gateway.core.usage import Turn, Usage
+
+MOVING = "-latest"
+"""How the names end that stand for another model from time to time."""
+
+PriceOf = Callable[[str], Price | None]  # Of a model, at the provider and the moment of the call.
+
+
+def settling_price(model: str, served: str | None, own: Price | None, price_of: PriceOf) -> Price | None:
+    """A moving alias pays for the model that it stood for, if the answer names it; all else its `own` price."""
+    if served and (own is None or model.endswith(MOVING)):
+        return price_of(served) or own
+    return own
+
+
+def priced(
+    usage: Usage, turns: Sequence[Turn], service_tier: str | None, price: Price | None, price_of: PriceOf
+) -> tuple[Cost, tuple[Part, ...]]:
+    """Usage times price; where parts are priced on their own, their sum, and what each of them cost."""
+    if not turns or not usage.final:
+        return price.of(usage, service_tier) if price else UNPRICED, ()
+    parts = tuple([_part(turn, service_tier, price, price_of) for turn in turns])
+    return total([part.cost for part in parts]), parts
+
+
+def _part(turn: Turn, service_tier: str | None, price: Price | None, price_of: PriceOf) -> Part:
+    """What may not be charged at all costs nothing as far as is known."""
+    if turn.doubtful:
+        return Part(turn.usage, Cost(ZERO, CostStatus.UNCERTAIN), turn.model or "", doubtful=True)
+    if turn.model is not None:
+        price = price_of(turn.model)
+    return Part(turn.usage, price.of(turn.usage, service_tier) if price else UNPRICED, turn.model or "")
+
+
+def with_doubt(cost: Cost, model: str, served: str | None, *, clamped: bool) -> Cost:
+    """A cost is not exact if the counters were mended, or if nobody said which model an alias stood for."""
+    unresolved = model.endswith(MOVING) and (served or MOVING).endswith(MOVING)
+    if (clamped or unresolved) and cost.status is CostStatus.EXACT:
+        return replace(cost, status=CostStatus.UNCERTAIN)
+    return cost

@@ -1,0 +1,265 @@
+"""Anthropic's `POST /v1/messages`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from gateway.core.errors import BadRequest
+from gateway.core.price import PLACE, conditions
+from gateway.core.request import Asked, Countable, Facts
+from gateway.core.usage import Report
+from gateway.dialects import anthropic_errors, splice
+from gateway.dialects.anthropic_report import read_report
+from gateway.dialects.anthropic_usage import NOWHERE_SPECIAL
+from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
+from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX, PROMPT_HEAD_CHARACTERS
+from gateway.dialects.validate import decode, model_name
+
+_MONEY_KEYS = (
+    "model",
+    "stream",
+    "max_tokens",
+    "service_tier",
+    "speed",
+    "inference_geo",
+    "thinking",
+    "tools",
+    "fallbacks",
+    "thread",
+)
+_BOUNDED = ("_use", "_result")
+"""How the types of blocks end that the bytes of their JSON bound."""
+
+_PLAIN = frozenset(
+    {"", "text", "thinking", "redacted_thinking", "tool_reference", "browser_state", "compaction", "fallback", "image"}
+)
+"""Others of which that is true, and images, which are counted apart. Any other block is held for as a file."""
+
+
+class _Block(msgspec.Struct):
+    type: str = ""
+    text: str | None = None
+    content: msgspec.Raw = msgspec.Raw()  # Of a tool's result: text, or blocks.
+    source: msgspec.Raw = msgspec.Raw()  # Of a document.
+
+
+class _Typed(msgspec.Struct):
+    type: Any = None
+    model: Any = None
+
+
+class _Message(msgspec.Struct):
+    role: str = ""
+    content: str | list[_Block] | None = None
+
+
+class _Metadata(msgspec.Struct):
+    user_id: str | None = None
+
+
+class _OutputConfig(msgspec.Struct):
+    format: Any = None
+
+
+class _Body(msgspec.Struct):
+    model: str
+    messages: list[_Message]
+    max_tokens: int | None = None
+    stream: bool | None = None
+    system: str | list[_Block] | None = None
+    tools: list[_Typed] | None = None
+    mcp_servers: Any = None
+    thinking: _Typed | None = None
+    service_tier: str | None = None
+    speed: str | None = None
+    inference_geo: str | None = None
+    metadata: _Metadata | None = None
+    output_format: Any = None
+    output_config: _OutputConfig | None = None
+    fallbacks: Any = None
+    thread: Any = None
+
+
+class _Told(msgspec.Struct):
+    content: str | list[msgspec.Raw] | None = None
+
+
+class _Text(msgspec.Struct):
+    """The same body for counting: blocks as they stand there."""
+
+    messages: list[_Told]
+    system: str | list[msgspec.Raw] | None = None
+    tools: msgspec.Raw = msgspec.Raw()
+
+
+_requests = msgspec.json.Decoder(_Body)
+_counted = msgspec.json.Decoder(_Text)
+_block = msgspec.json.Decoder(_Block)
+_inner = msgspec.json.Decoder(str | list[_Block] | None)
+_inner_text = msgspec.json.Decoder(str | list[msgspec.Raw] | None)
+_sources = msgspec.json.Decoder(_Typed)
+
+SIGNS = Signs(
+    usage=re.compile(rb'"usage"\s*:\s*\{'),
+    text=re.compile(rb'"(?:text|thinking|partial_json)"\s*:\s*"((?:[^"\\]++|\\.)++)"', re.DOTALL),
+    finish=re.compile(rb'"stop_reason"\s*:\s*"'),
+    done=re.compile(rb"(?:\A(?:\xef\xbb\xbf)?|[\r\n])event:[ \t]*message_stop"),
+    done_hint=b"message_stop",
+    reasoning=re.compile(rb'"thinking"\s*:\s*"[^"]'),
+    reasoning_hint=b'"thinking',
+)
+
+
+class AnthropicMessages:
+    """The lens for messages. Streams report usage without being asked to."""
+
+    name = "anthropic-messages"
+    path = "/messages"
+    signs = SIGNS
+    shows_cost = False
+
+    def read(self, asked: Asked) -> Facts:
+        """See `Dialect.read`. `max_tokens` is required, as it is at Anthropic."""
+        body = _read(asked.body)
+        return replace(
+            _facts(body),
+            stream=bool(body.stream),
+            output_tokens_max=_output_cap(body.max_tokens),
+            service_tier=_conditions(body),
+        )
+
+    def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
+        """See `Dialect.aim`."""
+        query = f"?{asked.query}" if asked.query else ""
+        return Aimed(self.path + query, splice.with_model(asked.body, model, facts))
+
+    def countable(self, asked: Asked) -> Countable:
+        """See `Dialect.countable`."""
+        body = decode(_counted, asked.body)
+        facts = facts_of(asked)
+        contents = [message.content for message in body.messages] + [body.system]
+        return Countable(
+            texts=tuple(_texts(contents)),
+            messages=facts.turns + (body.system is not None),
+            tools=_text(body.tools),
+            images=facts.images,
+            files=facts.files,
+        )
+
+    def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
+        """See `Dialect.report`."""
+        return read_report(message, quirks, before)
+
+    error = staticmethod(anthropic_errors.error_body)
+    stream_error = staticmethod(anthropic_errors.stream_error)
+
+
+def facts_of(asked: Asked) -> Facts:
+    """What is true of a call and of counting its tokens alike. Raises BadRequest."""
+    return _facts(_read(asked.body))
+
+
+def _read(given: bytes) -> _Body:
+    """The body, with nothing in it that would be counted or charged elsewhere than we look."""
+    body = decode(_requests, given)
+    splice.refuse_twins(given, _MONEY_KEYS)
+    if not body.messages:
+        raise BadRequest("messages must not be empty", "messages")
+    if body.thread is not None:
+        raise BadRequest("thread is not taken here: what the provider remembers cannot be counted", "thread")
+    return body
+
+
+def _facts(body: _Body) -> Facts:
+    blocks = _blocks(body)
+    images, files = sum(block.type == "image" for block in blocks), sum(map(_is_file, blocks))
+    needs = {"tools": body.tools or body.mcp_servers, "vision": images, "files": files, "json": _wants_json(body)}
+    return Facts(
+        model=model_name(body.model),
+        needs=frozenset(need for need, is_there in needs.items() if is_there),
+        reasons=body.thinking is not None and body.thinking.type != "disabled",
+        images=images,
+        files=files,
+        turns=len(body.messages),
+        prompt=_head(body.messages[-1]),
+        session=body.metadata.user_id if body.metadata else None,
+        also=tuple(_named_inside(body)),
+    )
+
+
+def _conditions(body: _Body) -> str | None:
+    """What is asked for that changes the price. Whether `auto` becomes a priority is up to the account."""
+    fast = f"speed:{body.speed}" if body.speed not in (None, "standard") else ""
+    place = "" if body.inference_geo in (None, *NOWHERE_SPECIAL) else f"{PLACE}{body.inference_geo}"
+    tier = body.service_tier if body.service_tier not in (None, "standard_only") else ""
+    return conditions(tier or "", fast, place) or None
+
+
+def _wants_json(body: _Body) -> bool:
+    return bool(body.output_format or (body.output_config and body.output_config.format))
+
+
+def _named_inside(body: _Body) -> Iterator[str]:
+    """Other models that may run: an advisor's, and those to fall back to."""
+    entries = body.fallbacks if isinstance(body.fallbacks, list) else []
+    named = [tool.model for tool in body.tools or ()] + [e.get("model") for e in entries if isinstance(e, dict)]
+    return (model for model in named if isinstance(model, str))
+
+
+def _output_cap(cap: int | None) -> int:
+    if cap is None:
+        raise BadRequest("max_tokens is required", "max_tokens")
+    if cap < 0:
+        raise BadRequest("max_tokens must not be negative", "max_tokens")
+    return min(cap, OUTPUT_TOKENS_CREDIBLE_MAX)
+
+
+def _blocks(body: _Body) -> list[_Block]:
+    """Every block, those in results of tools too."""
+    given = [message.content for message in body.messages] + [body.system]
+    found = [block for content in given if isinstance(content, list) for block in content]
+    for block in found:  # Grows while it is walked.
+        inside = decode(_inner, bytes(block.content)) if block.type == "tool_result" and block.content else None
+        found += inside if isinstance(inside, list) else ()
+    return found
+
+
+def _is_file(block: _Block) -> bool:
+    """Whether no number of bytes bounds what the block becomes: pages are read as text and as pictures."""
+    if block.type == "document" and block.source:
+        return bool(decode(_sources, bytes(block.source)).type != "text")
+    return block.type not in _PLAIN and not block.type.endswith(_BOUNDED)
+
+
+def _texts(contents: list[str | list[msgspec.Raw] | None]) -> Iterator[str]:
+    """What the model reads. A block that is more than a text counts as its whole JSON, which is never too little."""
+    for content in contents:  # Grows while it is walked.
+        if isinstance(content, str):
+            yield content
+            continue
+        for raw in content or ():
+            block = decode(_block, bytes(raw))
+            if block.type == "tool_result" and block.content:
+                contents.append(decode(_inner_text, bytes(block.content)))
+            elif block.type == "text" and block.text is not None:
+                yield block.text
+            elif block.type != "image" and not _is_file(block):
+                yield _text(raw)
+
+
+def _text(raw: msgspec.Raw) -> str:
+    """JSON that is only counted. What is no UTF-8 is the provider's to refuse."""
+    given = bytes(raw)
+    return "" if given in (b"", b"null", b"[]") else given.decode(errors="replace")
+
+
+def _head(message: _Message) -> str:
+    content = message.content
+    if isinstance(content, list):
+        content = " ".join(block.text for block in content if block.text)
+    return (content or "")[:PROMPT_HEAD_CHARACTERS]

@@ -1,0 +1,192 @@
+"""Google's `models/{model}:generateContent` and `:streamGenerateContent`, at the Gemini API and at Vertex AI.
+
+The model and what to do are in the path, so that bodies pass untouched.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from urllib.parse import quote, unquote_plus
+
+import msgspec
+
+from gateway.core.errors import BadRequest
+from gateway.core.request import Asked, Countable, Facts
+from gateway.core.usage import Report
+from gateway.dialects import gemini_errors
+from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
+from gateway.dialects.gemini_report import read_report
+from gateway.dialects.gemini_request import Body, Content, Generation, parts, read_body, read_generation, turns
+from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX, PROMPT_HEAD_CHARACTERS
+from gateway.dialects.validate import model_name
+
+CANDIDATES_MAX = 8  # Google's own limit.
+STREAMS = "streamGenerateContent"
+
+_SECRET = frozenset({"key", "access_token", "oauth_token"})
+_CUTTING = frozenset({"fields", "callback"})
+"""They would take the usage out of an answer, or wrap it up."""
+
+SIGNS = Signs(
+    usage=re.compile(rb'"usageMetadata"\s*:\s*\{'),
+    # Text and code; of the arguments of a function, which are no string, all up to where they are likely to end.
+    text=re.compile(
+        rb'"(?:(?:text|code)"\s*:\s*"|args"\s*:\s*\{)'
+        rb'((?<=")(?:[^"\\]++|\\.)++|(?<=\{)(?:[^"}]++|"(?:[^"\\]++|\\.)*+"|\}(?!\s*+\}))++)',
+        re.DOTALL,
+    ),
+    finish=re.compile(rb'"finishReason"\s*:\s*"(?!FINISH_REASON_UNSPECIFIED)'),
+    done=re.compile(rb"(?!)"),  # There is no end mark.
+    done_hint=b"\0",
+    reasoning=re.compile(rb"(?!)"),  # What is shown of thoughts is a summary.
+    reasoning_hint=b"\0",
+    arrays=True,
+)
+
+
+class Gemini:
+    """The lens for generated content."""
+
+    name = "gemini"
+    signs = SIGNS
+    shows_cost = False
+
+    def read(self, asked: Asked) -> Facts:
+        """See `Dialect.read`."""
+        body = read_body(asked.body)
+        generation = read_generation(body)
+        travelling(asked.query)
+        said = turns(body)
+        if not said:
+            raise BadRequest("contents must not be empty", "contents")
+        everything = tuple(parts(_contents(body)))
+        mimes = [part.inline_data.mime_type or "" for part in everything if part.inline_data]
+        referred = [part.file_data.mime_type or "" for part in everything if part.file_data]
+        return Facts(
+            model=model_name(asked.model),
+            stream=asked.verb == STREAMS,
+            output_tokens_max=_output_cap(generation),
+            choices=_choices(generation.candidate_count),
+            needs=_needs(body, generation, [*mimes, *referred]),
+            reasons=generation.thinking_config is not None and generation.thinking_config.thinking_budget != 0,
+            speaks=_speaks(generation),
+            images=sum(map(_is_image, [*mimes, *referred])),
+            files=sum(map(_is_file, mimes)),
+            turns=len(said),
+            prompt=" ".join(part.text for part in parts(said[-1:]) if part.text)[:PROMPT_HEAD_CHARACTERS],
+            service_tier=_tier(body.service_tier or asked.tier),
+            unseen=bool(body.cached_content) or not all(map(_is_image, referred)),
+        )
+
+    def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
+        """See `Dialect.aim`. All chunks of a stream report usage anyway."""
+        del facts
+        return Aimed(aimed_path(asked, model), asked.body)
+
+    def countable(self, asked: Asked) -> Countable:
+        """See `Dialect.countable`."""
+        body = read_body(asked.body)
+        everything = tuple(parts(_contents(body)))
+        mimes = [blob.mime_type or "" for p in everything for blob in (p.inline_data, p.file_data) if blob]
+        raws = (
+            raw
+            for p in everything
+            for raw in (p.function_call, p.function_response, p.executable_code, p.code_execution_result)
+        )
+        texts = [p.text for p in everything if p.text]
+        return Countable(
+            texts=(*texts, *filter(None, map(_text, raws))),
+            messages=len(_contents(body)),
+            tools=_text(body.tools) + _text(body.tool_config),
+            images=sum(map(_is_image, mimes)),
+            files=sum(map(_is_file, mimes)),
+        )
+
+    def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
+        """See `Dialect.report`."""
+        del quirks
+        return read_report(message, before)
+
+    error = staticmethod(gemini_errors.error_body)
+    stream_error = staticmethod(gemini_errors.stream_error)
+
+
+def aimed_path(asked: Asked, model: str) -> str:
+    """The path below a provider's base URL. Raises BadRequest as `travelling` does."""
+    query = travelling(asked.query)
+    return f"/models/{quote(model, safe='')}:{asked.verb}{query and '?'}{query}"
+
+
+def travelling(query: str) -> str:
+    """What of the query goes up: not the caller's key. Raises BadRequest for what would hide the usage from us."""
+    kept = []
+    for part in filter(None, query.split("&")):
+        written, _, value = part.partition("=")
+        name = unquote_plus(written).removeprefix("$").strip()
+        if name in _CUTTING or (name == "alt" and unquote_plus(value) not in {"sse", "json"}):
+            raise BadRequest(f"{name} is not taken here but for alt=sse and alt=json", name)
+        if name not in _SECRET:
+            kept.append(part)
+    return "&".join(kept)
+
+
+def _contents(body: Body) -> list[Content]:
+    instruction = () if body.system_instruction is None else (body.system_instruction,)
+    return [*instruction, *turns(body)]
+
+
+def _is_image(mime: str) -> bool:
+    return mime.startswith("image/")
+
+
+def _is_file(mime: str) -> bool:
+    """Whether neither its bytes nor a table bound its tokens: a page of a PDF or a second of film can be short."""
+    return not mime.startswith(("image/", "audio/", "text/"))
+
+
+def _text(raw: msgspec.Raw) -> str:
+    """JSON that is only counted."""
+    return "" if bytes(raw) in (b"", b"null", b"[]") else bytes(raw).decode(errors="replace")
+
+
+def _output_cap(generation: Generation) -> int | None:
+    """The cap, thoughts included. Nought is what protobuf writes for none."""
+    cap = generation.max_output_tokens
+    if cap is not None and cap < 0:
+        raise BadRequest("maxOutputTokens must not be negative", "generationConfig.maxOutputTokens")
+    return min(cap, OUTPUT_TOKENS_CREDIBLE_MAX) if cap else None
+
+
+def _choices(count: int | None) -> int:
+    if not count:
+        return 1
+    if not 1 <= count <= CANDIDATES_MAX:
+        message = f"candidateCount must be between 1 and {CANDIDATES_MAX}"
+        raise BadRequest(message, "generationConfig.candidateCount")
+    return count
+
+
+def _speaks(generation: Generation) -> bool:
+    """Whether more than text is asked for: sound or pictures."""
+    asked = generation.response_modalities or ()
+    modalities = [asked] if isinstance(asked, str) else asked
+    return bool(_text(generation.speech_config)) or any(word.upper() != "TEXT" for word in modalities)
+
+
+def _tier(named: str | None) -> str | None:
+    tier = (named or "").lower().removeprefix("service_tier_")
+    return None if tier in ("", "unspecified") else tier
+
+
+def _needs(body: Body, generation: Generation, mimes: Iterable[str]) -> frozenset[str]:
+    needs = {_need(mime) for mime in mimes}
+    if _text(body.tools):
+        needs.add("tools")
+    if (generation.response_mime_type or "text/plain") != "text/plain":
+        needs.add("json")
+    return frozenset(needs)
+
+
+def _need(mime: str) -> str:
+    return {"image": "vision", "audio": "audio"}.get(mime.partition("/")[0], "files")

@@ -1,0 +1,145 @@
+"""Bodies for Gemini, in either spelling: Google reads `systemInstruction` and `system_instruction` alike."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from gateway.core.errors import BadRequest
+from gateway.dialects import splice
+from gateway.dialects.validate import decode
+
+
+class Blob(msgspec.Struct, rename="camel"):
+    """A picture, a recording or a document, inside the body or by reference."""
+
+    mime_type: str | None = None
+
+
+class Part(msgspec.Struct, rename="camel"):
+    """A piece of what is said."""
+
+    text: str | None = None
+    inline_data: Blob | None = None
+    file_data: Blob | None = None
+    function_call: msgspec.Raw = msgspec.Raw()
+    function_response: msgspec.Raw = msgspec.Raw()
+    executable_code: msgspec.Raw = msgspec.Raw()
+    code_execution_result: msgspec.Raw = msgspec.Raw()
+
+
+class Content(msgspec.Struct, rename="camel"):
+    """One turn. Google takes a single part for a list of one."""
+
+    parts: list[Part] | Part | None = None
+
+
+class Body(msgspec.Struct, rename="camel"):
+    """What money depends on of a request."""
+
+    contents: list[Content] | Content
+    system_instruction: Content | None = None
+    tools: msgspec.Raw = msgspec.Raw()
+    tool_config: msgspec.Raw = msgspec.Raw()
+    generation_config: msgspec.Raw = msgspec.Raw()
+    cached_content: str | None = None
+    service_tier: str | None = None
+
+
+class Thinking(msgspec.Struct, rename="camel"):
+    """How much is thought before an answer."""
+
+    thinking_budget: int | None = None
+
+
+class Generation(msgspec.Struct, rename="camel"):
+    """How to answer."""
+
+    max_output_tokens: int | None = None
+    candidate_count: int | None = None
+    response_mime_type: str | None = None
+    response_modalities: list[str] | str | None = None
+    thinking_config: Thinking | None = None
+    speech_config: msgspec.Raw = msgspec.Raw()
+
+
+class _Response(msgspec.Struct):
+    """What a function gave back: media may be among it."""
+
+    parts: list[Part] | None = None
+
+
+_STRUCTS = (Blob, Part, Body, Thinking, Generation)
+_CAMEL = {
+    name: written
+    for struct in _STRUCTS
+    for name, written in zip(struct.__struct_fields__, struct.__struct_encode_fields__, strict=True)
+    if name != written
+}
+_OURS = frozenset(_CAMEL.values())
+_SNAKE = re.compile(rb'"(?:' + b"|".join(name.encode() for name in _CAMEL) + rb')"')
+_BODY_KEYS, _GENERATION_KEYS = (s.__struct_encode_fields__ for s in (Body, Generation))
+_HIDDEN_LETTER = re.compile(rb"\\u00[4-7]")  # As in "generation\u005fconfig".
+_MEDIA = re.compile(rb'"(?:inlineData|fileData)"')
+
+_bodies = msgspec.json.Decoder(Body)
+_generations = msgspec.json.Decoder(Generation | None, strict=False)  # Numbers may be strings: so writes protobuf.
+_responses = msgspec.json.Decoder(_Response)
+
+
+def read_body(body: bytes) -> Body:
+    """The body. Raises BadRequest, also where a field that money depends on is given twice in any spelling."""
+    plain = camel(body)
+    found = decode(_bodies, plain)
+    splice.refuse_twins(plain, _BODY_KEYS)
+    return found
+
+
+def camel(body: bytes) -> bytes:
+    """The body with the names that we read spelt as Google's clients spell them. Raises BadRequest."""
+    if _SNAKE.search(body) is None and _HIDDEN_LETTER.search(body) is None:
+        return body
+    try:
+        return msgspec.json.encode(json.loads(body.decode(), object_pairs_hook=_renamed))
+    except (ValueError, RecursionError, msgspec.MsgspecError):
+        raise BadRequest("The body is not valid JSON in UTF-8.") from None
+
+
+def _renamed(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    renamed: dict[str, Any] = {}
+    for name, value in pairs:
+        spelt = _CAMEL.get(name, name)
+        if spelt in renamed and spelt in _OURS:
+            raise BadRequest(f"{spelt!r} is given twice", spelt)
+        renamed[spelt] = value
+    return renamed
+
+
+def read_generation(body: Body) -> Generation:
+    """How to answer. Raises BadRequest."""
+    raw = bytes(body.generation_config)
+    if raw in (b"", b"null"):
+        return Generation()
+    found = decode(_generations, raw) or Generation()
+    splice.refuse_twins(raw, _GENERATION_KEYS)
+    return found
+
+
+def turns(body: Body) -> Sequence[Content]:
+    """What is said, turn by turn, without the instruction."""
+    return body.contents if isinstance(body.contents, list) else (body.contents,)
+
+
+def parts(contents: Sequence[Content]) -> Iterator[Part]:
+    """All parts, those inside what functions gave back included."""
+    for content in contents:
+        for part in content.parts if isinstance(content.parts, list) else (content.parts,):
+            if part is None:
+                continue
+            yield part
+            if _MEDIA.search(part.function_response):
+                yield from decode(_responses, bytes(part.function_response)).parts or ()

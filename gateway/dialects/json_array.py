@@ -1,0 +1,115 @@
+"""A JSON array that comes piece by piece, without I/O: chunks cut anywhere in, whole elements out, not a byte changed.
+
+Gemini streams so unless it is asked for server-sent events. The elements are objects.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+ELEMENT_BYTES_MAX = 1 << 20
+"""A longer element is passed on unread, as a longer event is."""
+
+_STRIDE = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
+_IN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+_AROUND = b"[], \t\r\n"  # What stands between elements.
+_OPENING = b"{["
+
+
+class _Scanner:
+    """Knows where it is in an array, whatever comes next."""
+
+    def __init__(self) -> None:
+        self._depth = 0  # Of braces and brackets inside an element; the array's own do not count.
+        self._quoted = False
+        self._escaped = False
+
+    def ends(self, data: bytes) -> Iterator[int]:
+        """Behind every place where an element, or the array, ends."""
+        at = 0
+        while at < len(data):
+            if self._quoted:
+                at = self._leave_string(data, at)
+                continue
+            at = _past(_STRIDE, data, at)
+            if at == len(data):
+                return
+            byte, at = data[at], at + 1
+            if byte == ord('"'):
+                self._quoted = True
+            elif byte in _OPENING:
+                self._depth += self._depth > 0 or byte == ord("{")
+            else:
+                self._depth = max(0, self._depth - 1)
+                if self._depth == 0:
+                    yield at
+
+    def _leave_string(self, data: bytes, at: int) -> int:
+        if self._escaped:
+            self._escaped, at = False, at + 1
+        at = _past(_IN_STRING, data, at)
+        if at == len(data):
+            return at
+        self._quoted = self._escaped = data[at] == ord("\\")  # Alone at the end of what has come.
+        return at + 1
+
+
+class ElementSplitter:
+    """Holds back an unfinished element until the rest has come. One that is too long passes unread, in pieces."""
+
+    def __init__(self) -> None:
+        self._scanner = _Scanner()
+        self._pending = b""
+        self._skipping = False
+        self.unread_before = b""
+        self.unread_after = b""
+        self.late = b""  # Nothing is read late here.
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The bytes of all elements that are now whole, in order; empty if none is."""
+        self.unread_before = self.unread_after = b""
+        ends = list(self._scanner.ends(chunk))
+        if self._skipping:
+            if not ends:
+                self.unread_before = chunk
+                return b""
+            self.unread_before, self._skipping = chunk[: ends[0]], False
+            ends, chunk = [end - ends[0] for end in ends[1:]], chunk[ends[0] :]
+        end = len(self._pending) + ends[-1] if ends else 0
+        data = self._pending + chunk
+        whole, self._pending = data[:end], data[end:]
+        if len(self._pending) > ELEMENT_BYTES_MAX:
+            self.unread_after, self._skipping = self.rest(), True
+        return whole
+
+    def rest(self) -> bytes:
+        """What is left when the stream is over."""
+        rest, self._pending = self._pending, b""
+        return rest
+
+
+def elements(data: bytes) -> Iterator[bytes]:
+    """The whole elements in some bytes, each with what stands before it, so that they join up to the same bytes."""
+    start = 0
+    for end in _Scanner().ends(data):
+        yield data[start:end]
+        start = end
+    if start < len(data):
+        yield data[start:]
+
+
+def payload(element: bytes) -> bytes:
+    """The element itself; empty for the end of the array."""
+    return element.strip(_AROUND)
+
+
+def _past(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
+    match = pattern.match(data, at)
+    assert match is not None, "these patterns match everywhere"
+    return match.end()
+
+
+def last(error: bytes) -> bytes:
+    """An error's body as the last element. Its comma may stand too much: the array is broken for a reader anyhow."""
+    return b"," + error + b"]"

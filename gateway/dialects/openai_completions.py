@@ -1,0 +1,96 @@
+"""OpenAI's `POST /v1/completions`: the older endpoint for plain text, which self-hosted engines speak too."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.core.errors import BadRequest
+from gateway.core.request import Asked, Countable, Facts
+from gateway.core.usage import Report
+from gateway.dialects import openai_errors, splice
+from gateway.dialects.base import NOTHING_YET, Aimed, Quirk
+from gateway.dialects.openai_chat import (
+    OUTPUT_TOKENS_CREDIBLE_MAX,
+    PROMPT_HEAD_CHARACTERS,
+    OpenAIChat,
+    StreamOptions,
+    aimed,
+    choices,
+)
+from gateway.dialects.openai_report import read_report
+from gateway.dialects.validate import decode, model_name
+
+_MONEY_KEYS = ("model", "prompt", "stream", "stream_options", "n", "best_of", "max_tokens", "service_tier")
+
+
+class _Body(msgspec.Struct):
+    model: str
+    prompt: str | list[str | int | list[int]] | None = None
+    suffix: str | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: int | None = None
+    n: int | None = None
+    best_of: int | None = None
+    service_tier: str | None = None
+    user: str | None = None
+
+
+_requests = msgspec.json.Decoder(_Body)
+
+
+class OpenAICompletions:
+    """The lens for completions: text or token ids in, several prompts maybe, each with several answers."""
+
+    name = "openai-completions"
+    signs = OpenAIChat.signs
+    shows_cost = True
+
+    def read(self, request: Asked) -> Facts:
+        """See `Dialect.read`. Each of `best_of` answers is charged for, whether shown or not."""
+        asked = decode(_requests, request.body)
+        splice.refuse_twins(request.body, _MONEY_KEYS)
+        if asked.max_tokens is not None and asked.max_tokens < 0:
+            raise BadRequest("max_tokens must not be negative", "max_tokens")
+        stream = bool(asked.stream)
+        prompts = _prompts(asked.prompt)
+        return Facts(
+            model=model_name(asked.model),
+            stream=stream,
+            wants_usage=not stream or bool(asked.stream_options and asked.stream_options.include_usage),
+            output_tokens_max=None if asked.max_tokens is None else min(asked.max_tokens, OUTPUT_TOKENS_CREDIBLE_MAX),
+            choices=len(prompts) * max(choices(asked.n), choices(asked.best_of)),
+            turns=len(prompts),
+            prompt=prompts[-1][:PROMPT_HEAD_CHARACTERS],
+            service_tier=asked.service_tier,
+            session=asked.user,
+        )
+
+    def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
+        """See `Dialect.aim`. A stream reports usage only on request, as in chat."""
+        return Aimed("/completions", aimed(asked.body, model, facts))
+
+    def countable(self, request: Asked) -> Countable:
+        """See `Dialect.countable`. A token id counts as the text of its digits, which is never too little."""
+        asked = decode(_requests, request.body)
+        return Countable(texts=(*_prompts(asked.prompt), asked.suffix or ""))
+
+    def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
+        """See `Dialect.report`."""
+        return read_report(message, quirks, before)
+
+    error = staticmethod(openai_errors.error_body)
+    stream_error = staticmethod(openai_errors.stream_error)
+
+
+def _prompts(prompt: str | list[str | int | list[int]] | None) -> list[str]:
+    """Each prompt as text; token ids as their digits."""
+    if not isinstance(prompt, list):
+        return [prompt or ""]
+    if all(isinstance(part, int) for part in prompt):
+        return [" ".join(map(str, prompt))]
+    return [part if isinstance(part, str) else " ".join(map(str, _ids(part))) for part in prompt]
+
+
+def _ids(part: int | list[int]) -> list[int]:
+    return part if isinstance(part, list) else [part]

@@ -1,0 +1,116 @@
+"""OpenAI's `POST /v1/audio/transcriptions` and `/translations`: a recording as a form in, text out.
+
+GPT models report tokens, Whisper reports seconds; Groq's Whisper and the formats that are no JSON report nothing.
+How long a recording is only its decoder knows: at most, what its bytes can hold at the lowest bit rate in use.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from gateway.core.errors import BadRequest
+from gateway.core.request import Asked, Countable, Facts
+from gateway.core.usage import Extras, Report, Usage
+from gateway.dialects import openai_errors
+from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
+from gateway.dialects.multipart import read_form
+from gateway.dialects.openai_usage import TOKENS_CREDIBLE_MAX, UNREADABLE, read_newer_usage
+from gateway.dialects.validate import model_name
+
+BYTES_PER_SECOND_MIN = 750
+"""Opus at 6 kbit/s, the lowest bit rate of any codec that is taken (RFC 6716, section 2.1.1)."""
+
+TOKENS_PER_SECOND = 10
+"""Of audio, as OpenAI's models hear it."""
+
+_NEVER = re.compile(rb"\0(?!)")
+_SIGNS = Signs(
+    usage=re.compile(rb'"usage"\s*:\s*\{'),
+    text=re.compile(rb'"delta"\s*:\s*"((?:[^"\\]++|\\.)++)"', re.DOTALL),
+    finish=_NEVER,
+    done=re.compile(rb'(?:\A(?:\xef\xbb\xbf)?|[\r\n])data:[ \t]*\{"type":[ \t]*"transcript\.text\.done"'),
+    done_hint=b"transcript.text.done",
+    reasoning=_NEVER,
+    reasoning_hint=b"\0",
+    opaque=True,
+)
+
+
+class _Answer(msgspec.Struct):
+    type: Any = None
+    error: Any = None
+    usage: Any = None
+    duration: Any = None  # Seconds, in the verbose format.
+
+
+_answers = msgspec.json.Decoder(_Answer)
+
+
+class OpenAITranscriptions:
+    """The lens for recordings. `Asked.verb` says which of the two endpoints."""
+
+    name = "openai-transcriptions"
+    signs = _SIGNS
+    shows_cost = False
+
+    def read(self, asked: Asked) -> Facts:
+        """See `Dialect.read`."""
+        form = read_form(asked.body, asked.content_type)
+        model = form.text("model")
+        if model is None:
+            raise BadRequest("model is required", "model")
+        sound_ms = form.files_bytes * 1000 // BYTES_PER_SECOND_MIN + 1
+        return Facts(
+            model=model_name(model),
+            stream=(form.text("stream") or "").lower() in ("true", "1"),
+            needs=frozenset({"transcription"}),
+            input_tokens_max=len(form.body) - form.files_bytes + sound_ms * TOKENS_PER_SECOND // 1000 + 1,
+            extras_max=Extras(audio_ms=sound_ms),
+        )
+
+    def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
+        """See `Dialect.aim`."""
+        path = f"/audio/{asked.verb or 'transcriptions'}"
+        if model == facts.model:
+            return Aimed(path, asked.body)
+        return Aimed(path, read_form(asked.body, asked.content_type).with_text("model", model))
+
+    def countable(self, asked: Asked) -> Countable:
+        """See `Dialect.countable`. What was said cannot be counted: it stands for one file."""
+        form = read_form(asked.body, asked.content_type)
+        return Countable(texts=(form.text("prompt") or "",), files=1)
+
+    def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
+        """See `Dialect.report`."""
+        try:
+            return _report(_answers.decode(message), quirks, before)
+        except UNREADABLE:
+            return before
+
+    error = staticmethod(openai_errors.error_body)
+    stream_error = staticmethod(openai_errors.stream_error)
+
+
+def _report(said: _Answer, quirks: frozenset[Quirk], before: Report) -> Report:
+    report = replace(before, failed=bool(said.error), last=said.type == "transcript.text.done")
+    if isinstance(said.usage, dict) and said.usage.get("type") != "duration":
+        usage, clamped = read_newer_usage(said.usage, quirks & {Quirk.AUDIO_BESIDE_INPUT})
+    else:
+        seconds = said.usage.get("seconds") if isinstance(said.usage, dict) else said.duration
+        usage, clamped = _lasting(seconds), said.usage is not None
+        clamped = clamped and usage is None
+    if usage is None:
+        return replace(report, clamped=clamped or before.clamped)
+    raw = b"" if said.usage is None else msgspec.json.encode(said.usage)
+    return replace(report, usage=usage, clamped=clamped or before.clamped, raw=raw)
+
+
+def _lasting(seconds: Any) -> Usage | None:
+    """The usage of a recording that is charged by its length. Begun milliseconds count as whole ones."""
+    if type(seconds) not in (int, float) or not 0 <= seconds <= TOKENS_CREDIBLE_MAX // 1000:
+        return None
+    return Usage(extras=Extras(audio_ms=-int(-seconds * 1000 // 1)))

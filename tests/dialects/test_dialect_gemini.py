@@ -1,0 +1,357 @@
+"""Gemini's requests, streams and refusals."""
+
+import json
+from itertools import pairwise
+
+import harness
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.errors import BadRequest, LimitReached, Reason, Refusal, Unauthorized
+from gateway.core.money import Money
+from gateway.core.request import Asked, Facts
+from gateway.core.usage import Extras, Usage
+from gateway.dialects.framing import JSON_ARRAY, SSE
+from gateway.dialects.gemini import Gemini
+from gateway.dialects.gemini_count_tokens import GeminiCountTokens
+from gateway.dialects.gemini_embeddings import GeminiEmbeddings
+from gateway.dialects.spoken import DIALECTS
+from gateway.dialects.watch import StreamWatch
+from gateway.prices.bundled import price_book
+
+LENS, COUNTS, EMBEDDINGS = Gemini(), GeminiCountTokens(), GeminiEmbeddings()
+SAID = [{"role": "user", "parts": [{"text": "Hi"}]}]
+PNG = {"inlineData": {"mimeType": "image/png", "data": "AA=="}}
+
+
+def asked(body, verb="generateContent", query="", model="gemini-2.5-flash", **more):
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Asked(raw, model=model, verb=verb, query=query, **more)
+
+
+def read(query="", verb="generateContent", tier="", **body):
+    return LENS.read(asked({"contents": SAID} | body, verb, query, tier=tier))
+
+
+def test_a_plain_request():
+    assert read() == Facts("gemini-2.5-flash", prompt="Hi")
+    assert read(verb="streamGenerateContent").stream
+
+
+def parts(*given):
+    return [{"parts": list(given)}]
+
+
+@pytest.mark.parametrize(
+    ("body", "facts"),
+    [
+        ({"contents": {"parts": {"text": "One"}}}, {"prompt": "One"}),
+        ({"contents": [{}, {"parts": None}]}, {"turns": 2, "prompt": ""}),
+        ({"generationConfig": None}, {}),
+        ({"generationConfig": {"maxOutputTokens": 7, "candidateCount": 2}}, {"output_tokens_max": 7, "choices": 2}),
+        ({"generationConfig": {"maxOutputTokens": "7", "candidateCount": 0}}, {"output_tokens_max": 7}),
+        ({"generationConfig": {"maxOutputTokens": 0}}, {}),
+        ({"generation_config": {"max_output_tokens": 7}}, {"output_tokens_max": 7}),
+        ({"generationConfig": {"maxOutputTokens": 10**15}}, {"output_tokens_max": 10**7}),
+        ({"generationConfig": {"thinkingConfig": {"thinkingBudget": 0}}}, {}),
+        ({"generationConfig": {"thinkingConfig": {"thinkingBudget": -1}}}, {"reasons": True}),
+        ({"generationConfig": {"thinkingConfig": {"thinkingLevel": "LOW"}}}, {"reasons": True}),
+        ({"generationConfig": {"responseModalities": ["TEXT", "IMAGE"]}}, {"speaks": True}),
+        ({"generationConfig": {"responseModalities": "text"}}, {}),
+        ({"generationConfig": {"speechConfig": {"voice": "x"}}}, {"speaks": True}),
+        ({"generationConfig": {"responseMimeType": "application/json"}}, {"needs": frozenset({"json"})}),
+        ({"generationConfig": {"response_mime_type": "text/plain"}}, {}),
+        ({"tools": [{"googleSearch": {}}]}, {"needs": frozenset({"tools"})}),
+        ({"tools": []}, {}),
+        ({"serviceTier": "SERVICE_TIER_FLEX"}, {"service_tier": "flex"}),
+        ({"service_tier": "priority"}, {"service_tier": "priority"}),
+        ({"serviceTier": "unspecified"}, {}),
+        ({"cachedContent": "cachedContents/x"}, {"unseen": True}),
+        ({"cached_content": "cachedContents/x"}, {"unseen": True}),
+        ({"contents": parts(PNG, {"text": "a"})}, {"images": 1, "needs": frozenset({"vision"}), "prompt": "a"}),
+        (
+            {"contents": parts({"inline_data": {"mime_type": "application/pdf", "data": "AA=="}})},
+            {"files": 1, "needs": frozenset({"files"}), "prompt": ""},
+        ),
+        (
+            {"contents": parts({"inlineData": {"mimeType": "audio/wav"}})},
+            {"needs": frozenset({"audio"}), "prompt": ""},
+        ),
+        (
+            {"contents": parts({"fileData": {"mimeType": "image/png", "fileUri": "gs://x"}})},
+            {"images": 1, "needs": frozenset({"vision"}), "prompt": ""},
+        ),
+        (
+            {"contents": parts({"fileData": {"fileUri": "https://youtu.be/x"}})},
+            {"unseen": True, "needs": frozenset({"files"}), "prompt": ""},
+        ),
+        ({"systemInstruction": {"parts": [PNG]}}, {"images": 1, "needs": frozenset({"vision"})}),
+        (
+            {"contents": parts({"functionResponse": {"name": "f", "response": {}, "parts": [PNG]}})},
+            {"images": 1, "needs": frozenset({"vision"}), "prompt": ""},
+        ),
+    ],
+)
+def test_facts(body, facts):
+    assert read(**body) == Facts("gemini-2.5-flash", **{"prompt": "Hi", **facts})
+
+
+def test_a_tier_that_a_header_asks_for():
+    assert read(tier="priority").service_tier == "priority"
+    assert read(tier="priority", serviceTier="flex").service_tier == "flex"
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (b"", "JSON"),
+        (b"[]", "object"),
+        (b"{}", "contents is required"),
+        (b'{"contents": []}', "contents"),
+        (b'{"contents": [], "contents": [{}]}', "twice"),
+        (b'{"contents": [{}], "generationConfig": {"maxOutputTokens": -1}}', "maxOutputTokens"),
+        (b'{"contents": [{}], "generationConfig": {"maxOutputTokens": 1, "maxOutputTokens": 2}}', "twice"),
+        (b'{"contents": [{}], "generationConfig": {}, "generation_config": {}}', "twice"),
+        (b'{"contents": [{}], "generationConfig": {}, "generation\\u005fconfig": {}}', "twice"),
+        (b'{"contents": [{}], "generationConfig": {}, "generation\\u0043onfig": {}}', "twice"),
+        (b'{"contents": [{}], "generationConfig": {"candidateCount": 9}}', "candidateCount"),
+        (b'{"contents": [{}], "generationConfig": {"candidateCount": -1}}', "candidateCount"),
+        (b'{"contents": [{}], "generationConfig": {"maxOutputTokens": "many"}}', "int"),
+        (b'{"contents": [{}], "cached_content": ', "JSON"),
+        (b'{"contents": [{"parts": [{"functionResponse": {"parts": [{"inlineData": 7}]}}]}]}', "object"),
+    ],
+)
+def test_what_is_refused(body, named):
+    with pytest.raises(BadRequest, match=named):
+        LENS.read(asked(body))
+
+
+@pytest.mark.parametrize(
+    ("query", "sent"),
+    [
+        ("", ""),
+        ("alt=sse", "?alt=sse"),
+        ("key=fw-secret&alt=sse", "?alt=sse"),
+        ("alt=sse&k%65y=fw-secret&$alt=json", "?alt=sse&$alt=json"),
+        ("access_token=x&&prettyPrint=false", "?prettyPrint=false"),
+    ],
+)
+def test_the_key_stays_and_alt_travels(query, sent):
+    given = asked({"contents": SAID}, "streamGenerateContent", query)
+    aimed = LENS.aim(given, "gemini/2.5 flash", LENS.read(given))
+    assert aimed.path == f"/models/gemini%2F2.5%20flash:streamGenerateContent{sent}"
+    assert aimed.body is given.body
+
+
+@pytest.mark.parametrize("query", ["alt=media", "$alt=proto", "fields=candidates", "%24fields=x", "callback=f"])
+def test_a_query_that_would_hide_the_usage_is_refused(query):
+    with pytest.raises(BadRequest):
+        read(query)
+    with pytest.raises(BadRequest):
+        COUNTS.read(asked({"contents": SAID}, "countTokens", query))
+
+
+def test_what_is_counted():
+    body = {
+        "systemInstruction": {"parts": [{"text": "Be kind."}]},
+        "contents": parts(
+            {"text": "a"}, PNG, {"functionCall": {"name": "f"}}, {"fileData": {"mimeType": "application/pdf"}}
+        ),
+        "tools": [{"functionDeclarations": []}],
+    }
+    counted = LENS.countable(asked(body))
+    assert counted.texts == ("Be kind.", "a", '{"name": "f"}')
+    assert (counted.messages, counted.images, counted.files) == (2, 1, 1)
+    assert counted.tools == '[{"functionDeclarations": []}]'
+
+
+# Streams.
+
+
+def chunk(text=None, *, made=0, finish=None, part=None, **more):
+    candidate = {"content": {"parts": [part or {"text": text}]}, "index": 0}
+    used = {"promptTokenCount": 34, "candidatesTokenCount": made, "totalTokenCount": 34 + made}
+    return {"candidates": [candidate | ({"finishReason": finish} if finish else {})], "usageMetadata": used, **more}
+
+
+CHUNKS = [
+    chunk("Hello", made=1),
+    chunk('wor"ld\n', made=5),
+    chunk(part={"functionCall": {"args": {"a": {"b": "c}}"}, "d": 1}, "name": "f"}}, made=8),
+    chunk(".", made=9, finish="STOP", modelVersion="gemini-2.5-flash-001"),
+]
+STREAMS = {
+    "events": (SSE, b"".join(b"data: " + json.dumps(c).encode() + b"\r\n\r\n" for c in CHUNKS)),
+    "array": (JSON_ARRAY, json.dumps(CHUNKS, indent=2).encode()),
+}
+
+
+def run(framing, stream, places=()):
+    watch = StreamWatch(
+        LENS, frozenset(), wants_usage=True, price=lambda report: Money(report.usage.tokens), framing=framing
+    )
+    edges = [0, *sorted({place % (len(stream) + 1) for place in places}), len(stream)]
+    out = b"".join(watch.feed(stream[a:b]) for a, b in pairwise(edges)) + watch.finish()
+    assert out == stream, "it passes untouched"
+    return watch.report, watch.text, (watch.complete, watch.done, watch.shows_reasoning, watch.error)
+
+
+@given(st.lists(st.integers(0, 10**6), max_size=10), st.sampled_from(sorted(STREAMS)))
+def test_a_stream_cut_anywhere_says_the_same(places, kind):
+    framing, stream = STREAMS[kind]
+    report, text, state = run(framing, stream, places)
+    assert (report.usage, report.model) == (Usage(input=34, output=9), "gemini-2.5-flash-001")
+    assert text.startswith('Hellowor"ld\n')
+    assert '"c}}"' in text
+    assert text.endswith(".")
+    assert state == (True, False, False, None)
+
+
+@pytest.mark.parametrize("kind", STREAMS)
+def test_a_stream_that_breaks_off_is_not_complete(kind):
+    framing, stream = STREAMS[kind]
+    report, _, state = run(framing, stream[: stream.index(b'"finishReason"')])
+    assert not state[0]
+    assert report.usage == Usage(input=34, output=8)
+
+
+def test_a_prompt_that_is_blocked_is_a_whole_stream():
+    blocked = {"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": {"promptTokenCount": 8}}
+    report, _, state = run(SSE, b"data: " + json.dumps(blocked).encode() + b"\n\n")
+    assert (report.usage, state[0]) == (Usage(input=8), True)
+
+
+@pytest.mark.parametrize(("framing", "around"), [(SSE, b"data: %b\n\n"), (JSON_ARRAY, b"[%b]")])
+def test_an_error_inside_a_stream(framing, around):
+    error = b'{"error": {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}}'
+    assert run(framing, around % error)[2][3] == error
+
+
+def test_recorded_answers_cost_what_they_cost():
+    shared = harness.shared()
+    if shared is None:
+        pytest.skip("there are no shared recordings; set FAREWAY_SHARED")
+    folder, now = shared / "data" / "recorded", 1_795_000_000.0
+    seen = {}
+    for entry in json.loads((folder / "index.json").read_text()):
+        if entry["provider"] != "google" or "enerateContent" not in entry["api"]:
+            continue
+        body = (folder / entry["file"]).read_bytes()
+        report = run(SSE, body)[0] if entry["stream"] else LENS.report(body, frozenset())
+        price = price_book().price("google", entry["model"], now)
+        cost = price.of(report.usage, report.service_tier)
+        assert cost.total == Money.usd(entry["expected_cost_usd"]), entry["file"]
+        seen[entry["file"]] = cost.status
+    assert len(seen) == 5
+    assert {file for file, status in seen.items() if status != "exact"} == {"gemini_stream_tool_use_search.sse"}
+    assert seen["gemini_stream_tool_use_search.sse"] == "uncertain", "whether the search was free is not known"
+
+
+# Refusals.
+
+
+def refusal():
+    figures = {"limit": "$10.00", "spent": "$10.00", "held": "$0.00", "needed": "$1.00", "resets_at": None}
+    return LimitReached(Refusal("team:eng", "usd", "month", **figures, reason=Reason.HELD))
+
+
+def test_refusals_in_googles_shape():
+    error = json.loads(LENS.error(refusal(), "r-1"))["error"]
+    assert (error["code"], error["status"]) == (429, "RESOURCE_EXHAUSTED")
+    assert "team:eng" in error["message"]
+    kinds = {detail.pop("@type").rpartition(".")[2]: detail for detail in error["details"]}
+    assert kinds["QuotaFailure"]["violations"][0]["subject"] == "team:eng"
+    assert kinds["RetryInfo"] == {"retryDelay": "1s"}
+    assert kinds["RequestInfo"] == {"requestId": "r-1"}
+    assert kinds["ErrorInfo"]["reason"] == "LIMIT_REACHED"
+    field = json.loads(LENS.error(BadRequest("no", "contents"), "r"))["error"]
+    assert field["status"] == "INVALID_ARGUMENT"
+    assert field["details"][1]["fieldViolations"] == [{"field": "contents", "description": "no"}]
+    assert json.loads(LENS.error(Unauthorized("who?"), "r"))["error"]["status"] == "UNAUTHENTICATED"
+
+
+def test_refusals_inside_streams():
+    """Google's client looks for an event that begins just so."""
+    event = LENS.stream_error(refusal(), "r-1")
+    assert event.startswith(b'data: {"error":{')
+    assert event.endswith(b"\n\n")
+    watch = StreamWatch(LENS, frozenset(), wants_usage=True, price=lambda _: None)
+    assert watch.refusal(refusal(), "r-1") == event
+    watch = StreamWatch(LENS, frozenset(), wants_usage=True, price=lambda _: None, framing=JSON_ARRAY)
+    begun = watch.feed(b'[{"a": 1},{"b"')
+    elements = json.loads(begun + watch.refusal(refusal(), "r-1"))
+    assert elements[1]["error"]["code"] == 429
+
+
+# Counting, which is free.
+
+
+def test_counting_is_free_and_its_answer_costs_nothing():
+    given = asked({"contents": SAID}, "countTokens")
+    facts = COUNTS.read(given)
+    assert (facts.free, facts.output_tokens_max, facts.stream) == (True, 0, False)
+    assert COUNTS.aim(given, "gemini-3-flash", facts) == ("/models/gemini-3-flash:countTokens", given.body)
+    assert COUNTS.countable(given).texts == ()
+    report = COUNTS.report(b'{"totalTokens": 31}', frozenset())
+    assert (report.usage, report.failed) == (Usage(requests=0), False)
+    assert COUNTS.report(b'{"error": {"code": 500}}', frozenset()).failed
+    assert COUNTS.report(b"<html>", frozenset()).usage is None
+    with pytest.raises(BadRequest):
+        COUNTS.read(asked({}, "countTokens"))
+
+
+# Embeddings.
+
+ONE = {"content": {"parts": [{"text": "Hi"}]}, "model": "models/alias"}
+BATCH = {"requests": [ONE, {"content": {"parts": [PNG, {"fileData": {"mimeType": "video/mp4"}}]}}]}
+
+
+@pytest.mark.parametrize(("verb", "body"), [("embedContent", ONE), ("batchEmbedContents", BATCH)])
+def test_embeddings_are_aimed_at_the_model_wherever_it_is_named(verb, body):
+    given = asked(body, verb, "key=x", model="alias")
+    facts = EMBEDDINGS.read(given)
+    batch = verb == "batchEmbedContents"
+    assert (facts.model, facts.output_tokens_max, facts.images, facts.files) == ("alias", 0, batch, batch)
+    assert EMBEDDINGS.aim(given, "alias", facts) == (f"/models/alias:{verb}", given.body)
+    path, sent = EMBEDDINGS.aim(given, "embed-1", facts)
+    assert path == f"/models/embed-1:{verb}"
+    assert json.loads(sent) == json.loads(given.body.replace(b"models/alias", b"models/embed-1"))
+    counted = EMBEDDINGS.countable(given)
+    assert (counted.texts, counted.images, counted.files) == (("Hi",), batch, batch)
+
+
+@pytest.mark.parametrize(
+    ("verb", "body"),
+    [
+        ("embedContent", {"content": {}, "model": "models/another"}),
+        ("embedContent", {}),
+        ("embedContent", b'{"content": {}, "model": "models/alias", "model": "models/another"}'),
+        ("batchEmbedContents", {"requests": []}),
+        ("batchEmbedContents", {"requests": [{"content": {}, "model": "models/another"}]}),
+        ("batchEmbedContents", b'{"requests": [], "requests": [{"content": {}}]}'),
+    ],
+)
+def test_embeddings_that_are_refused(verb, body):
+    with pytest.raises(BadRequest):
+        EMBEDDINGS.read(asked(body, verb, model="alias"))
+
+
+def test_what_embeddings_used():
+    used = b'{"embeddings": [], "usageMetadata": {"promptTokenCount": 7}}'
+    assert EMBEDDINGS.report(used, frozenset()).usage == Usage(input=7)
+    assert EMBEDDINGS.report(b'{"embedding": {"values": []}}', frozenset()).usage is None, "then it is counted"
+
+
+@pytest.mark.parametrize("name", ["web_searches", "map_searches"])
+def test_a_search_that_may_be_free_is_counted_and_not_charged(name):
+    price = price_book().price("google", "gemini-3.5-flash", 1_795_000_000.0)
+    cost = price.of(Usage(input=1, extras=Extras(**{name: 2})))
+    assert (cost.fees, cost.status) == (Money(0), "uncertain")
+    claude = price_book().price("google", "claude-fable-5-2", 1_795_000_000.0)
+    assert claude.of(Usage(extras=Extras(web_searches=1))).fees, "the quota is Gemini's"
+
+
+def test_each_dialect_is_found_by_its_name():
+    for lens in (LENS, EMBEDDINGS, COUNTS):
+        assert type(DIALECTS[lens.name]) is type(lens)

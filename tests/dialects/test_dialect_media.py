@@ -1,0 +1,223 @@
+"""Images, recordings and speech: what is asked, and what was used or is charged by the request itself."""
+
+import json
+
+import harness
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.errors import BadRequest
+from gateway.core.money import Money
+from gateway.core.request import Asked
+from gateway.core.usage import Extras, Usage
+from gateway.dialects.base import Quirk
+from gateway.dialects.openai_images import IMAGE_TOKENS_MAX, PARTIAL_TOKENS, OpenAIImages
+from gateway.dialects.openai_speech import TOKENS_PER_CHARACTER, OpenAISpeech
+from gateway.dialects.openai_transcriptions import BYTES_PER_SECOND_MIN, OpenAITranscriptions
+from gateway.dialects.watch import StreamWatch
+from gateway.prices.bundled import price_book
+from gateway.tokens import bound
+
+IMAGES, SPEECH, TRANSCRIPTIONS = OpenAIImages(), OpenAISpeech(), OpenAITranscriptions()
+NONE = frozenset()
+count = st.integers(0, 10**6)
+GARBAGE = [b"", b"\xff", b"[]", b'{"usage":3}', b'{"usage":{"input_tokens":1e400}}', b'{"usage":{"input_tokens":-1}}']
+
+
+def asked(verb="", **fields):
+    return Asked(json.dumps({"model": "m"} | fields).encode(), verb=verb)
+
+
+def form(verb, files=(), **fields):
+    parts = [f'--b\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode() for k, v in fields.items()]
+    parts += [
+        f'--b\r\nContent-Disposition: form-data; name="{k}"; filename="f"\r\n\r\n'.encode() + v + b"\r\n"
+        for k, v in files
+    ]
+    return Asked(b"".join(parts) + b"--b--\r\n", verb=verb, content_type="multipart/form-data; boundary=b")
+
+
+def watch(dialect, events):
+    watched = StreamWatch(dialect, NONE, wants_usage=True, price=lambda _: None)
+    for name, data in events:
+        event = (f"event: {name}\n" if name else "") + f"data: {json.dumps(data, separators=(',', ':'))}\n\n"
+        assert watched.feed(event.encode()) == event.encode()
+    return watched
+
+
+@pytest.mark.parametrize("dialect", [IMAGES, SPEECH, TRANSCRIPTIONS])
+@pytest.mark.parametrize("garbage", GARBAGE)
+def test_garbage_says_nothing(dialect, garbage):
+    assert dialect.report(garbage, NONE).usage is None
+
+
+# Images.
+
+
+def test_an_image_call_is_read():
+    facts = IMAGES.read(asked(prompt="A cat", n=3, user="u"))
+    assert (facts.model, facts.prompt, facts.choices, facts.extras) == ("m", "A cat", 3, Extras(images=3))
+    assert (facts.output_tokens_max, facts.stream, facts.images, facts.session) == (IMAGE_TOKENS_MAX, False, 0, "u")
+    streamed = IMAGES.read(asked(stream=True, partial_images=2))
+    assert (streamed.stream, streamed.output_tokens_max) == (True, IMAGE_TOKENS_MAX + 2 * PARTIAL_TOKENS)
+    assert IMAGES.read(asked(images=[{"file_id": "a"}])).images == 1
+
+
+def test_an_edit_is_a_form_whose_pictures_are_no_text():
+    edit = form("edits", [("image[]", b"\0" * 10_000), ("mask", b"1")], model="m", prompt="Cut", n="2", stream="false")
+    facts = IMAGES.read(edit)
+    assert (facts.model, facts.prompt, facts.choices, facts.images) == ("m", "Cut", 2, 2)
+    assert facts.input_tokens_max == len(edit.body) - 10_001
+    assert bound(len(edit.body), facts, "gpt-image-1") < len(edit.body) + 2 * 12_000
+    assert IMAGES.countable(edit).texts == ("Cut",)
+    assert IMAGES.countable(asked(prompt="A", images=[{}])).images == 1
+
+
+@pytest.mark.parametrize("call", [asked(n=0), asked(n=11), asked(n=2, stream=True), form("edits", prompt="x")])
+def test_what_cannot_be_held_for_is_refused(call):
+    with pytest.raises(BadRequest):
+        IMAGES.read(call)
+
+
+@pytest.mark.parametrize("call", [asked("generations"), form("edits", [("image", b"x")], model="m"), asked()])
+def test_images_are_aimed_by_the_model_alone(call):
+    facts = IMAGES.read(call)
+    assert IMAGES.aim(call, "m", facts) == (f"/images/{call.verb or 'generations'}", call.body)
+    other = IMAGES.aim(call, "other", facts).body
+    assert other in (call.body.replace(b'"m"', b'"other"'), call.body.replace(b"\r\nm\r\n", b"\r\nother\r\n"))
+    assert other != call.body
+
+
+@given(count, count, count, count)
+def test_images_are_counted_by_kind(text, seen, written, drawn):
+    block = {"input_tokens": text + seen, "input_tokens_details": {"image_tokens": seen, "text_tokens": text}}
+    block |= {"output_tokens": written + drawn, "output_tokens_details": {"image_tokens": drawn}}
+    report = IMAGES.report(json.dumps({"data": [], "usage": block}).encode(), NONE)
+    assert report.usage == Usage(input=text, input_image=seen, output=written, output_image=drawn)
+    assert not report.clamped
+
+
+def test_output_that_is_not_divided_is_image():
+    report = IMAGES.report(b'{"usage":{"input_tokens":1,"output_tokens":272},"model":"x"}', NONE)
+    assert (report.usage, report.model) == (Usage(input=1, output_image=272), "x")
+    assert IMAGES.report(b'{"data":[{}]}', NONE).usage is None
+    paid = IMAGES.report(b'{"usage":{"input_tokens":1,"cost":0.5}}', frozenset({Quirk.CHARGES_REPORTED_COST}))
+    assert paid.cost == Money.usd("0.5")
+
+
+def test_a_stream_of_images_tells_its_usage_at_the_end():
+    usage = {"input_tokens": 1, "output_tokens": 2}
+    watched = watch(
+        IMAGES,
+        [
+            ("image_edit.partial_image", {"type": "image_edit.partial_image", "b64_json": "AA"}),
+            ("image_edit.completed", {"type": "image_edit.completed", "b64_json": "AA", "usage": usage}),
+        ],
+    )
+    assert (watched.done, watched.complete, watched.report.usage.tokens) == (True, True, 3)
+
+
+def test_the_recorded_edit_costs_what_it_cost():
+    if (found := harness.shared()) is None:
+        pytest.skip("no shared recordings; set FAREWAY_SHARED")
+    report = IMAGES.report((found / "data" / "recorded" / "openai_images_edit.json").read_bytes(), NONE)
+    price = price_book().price("openai", "gpt-image-1.5", 1_786_572_357)
+    assert price.of(report.usage).total == Money.usd("0.040191")
+
+
+# Recordings.
+
+
+def test_a_recording_is_as_long_as_its_bytes_can_be():
+    call = form("translations", [("file", b"\0" * 60 * BYTES_PER_SECOND_MIN)], model="m", prompt="Names", stream="true")
+    facts = TRANSCRIPTIONS.read(call)
+    assert (facts.model, facts.stream, facts.extras) == ("m", True, None)
+    assert 60_000 <= facts.extras_max.audio_ms <= 60_001
+    assert 600 <= facts.input_tokens_max < 1000
+    assert TRANSCRIPTIONS.countable(call).texts == ("Names",)
+    assert TRANSCRIPTIONS.aim(call, "m", facts) == ("/audio/translations", call.body)
+    other = TRANSCRIPTIONS.aim(call, "other", facts).body
+    assert other == call.body.replace(b"\r\nm\r\n", b"\r\nother\r\n")
+
+
+@pytest.mark.parametrize("call", [form("transcriptions", prompt="x"), asked()])
+def test_a_recording_without_a_form_or_a_model_is_refused(call):
+    with pytest.raises(BadRequest):
+        TRANSCRIPTIONS.read(call)
+
+
+@pytest.mark.parametrize(
+    ("answer", "usage"),
+    [
+        ({"usage": {"type": "duration", "seconds": 37}}, Usage(extras=Extras(audio_ms=37_000))),
+        ({"usage": {"type": "duration", "seconds": 1.2345}}, Usage(extras=Extras(audio_ms=1235))),
+        ({"duration": 8.47}, Usage(extras=Extras(audio_ms=8470))),
+        (
+            {
+                "usage": {
+                    "type": "tokens",
+                    "input_tokens": 11,
+                    "input_token_details": {"text_tokens": 1, "audio_tokens": 10},
+                    "output_tokens": 5,
+                }
+            },
+            Usage(input=1, input_audio=10, output=5),
+        ),
+        ({"text": "Hello"}, None),
+        ({"duration": "8"}, None),
+        ({"usage": {"type": "duration"}}, None),
+    ],
+)
+def test_a_recording_is_charged_by_its_tokens_or_its_length(answer, usage):
+    report = TRANSCRIPTIONS.report(json.dumps({"text": "Hi"} | answer).encode(), NONE)
+    assert report.usage == usage
+    assert report.clamped == (usage is None and "usage" in answer)
+
+
+def test_a_transcript_may_be_plain_text_or_a_stream():
+    assert TRANSCRIPTIONS.signs.opaque
+    usage = {"type": "tokens", "input_tokens": 2, "output_tokens": 1}
+    watched = watch(
+        TRANSCRIPTIONS,
+        [
+            ("", {"type": "transcript.text.delta", "delta": "Hi"}),
+            ("", {"type": "transcript.text.done", "text": "Hi", "usage": usage}),
+        ],
+    )
+    assert (watched.done, watched.complete, watched.text, watched.report.usage.tokens) == (True, True, "Hi", 3)
+
+
+# Speech.
+
+
+def test_speech_is_charged_by_the_characters_of_the_request():
+    facts = SPEECH.read(asked(input="Hällo", voice="v"))
+    assert (facts.extras, facts.stream, facts.speaks) == (Extras(characters=5), False, True)
+    assert facts.output_tokens_max == 5 * TOKENS_PER_CHARACTER
+    assert SPEECH.read(asked(input="Hi", speed=0.25)).output_tokens_max >= 4 * 2 * TOKENS_PER_CHARACTER
+    assert SPEECH.read(asked(input="Hi", speed=4, stream_format="sse")).stream
+    call = asked(input="Hi", instructions="Slowly")
+    assert SPEECH.countable(call).texts == ("Hi", "Slowly")
+    assert SPEECH.aim(call, "m", SPEECH.read(call)) == ("/audio/speech", call.body)
+    assert SPEECH.signs.opaque
+
+
+@pytest.mark.parametrize("call", [asked(), asked(input="Hi", speed=0), asked(input="Hi", speed=-1)])
+def test_speech_that_cannot_be_held_for_is_refused(call):
+    with pytest.raises(BadRequest):
+        SPEECH.read(call)
+
+
+def test_speech_in_events_tells_its_tokens():
+    usage = {"input_tokens": 14, "output_tokens": 101, "total_tokens": 115}
+    watched = watch(
+        SPEECH,
+        [
+            ("", {"type": "speech.audio.delta", "audio": "AAAA"}),
+            ("", {"type": "speech.audio.done", "usage": usage}),
+        ],
+    )
+    assert watched.report.usage == Usage(input=14, output_audio=101)
+    assert (watched.done, watched.complete) == (True, True)
+    assert SPEECH.report(b'{"type":"speech.audio.delta"}', NONE, watched.report).usage == watched.report.usage
