@@ -58,6 +58,7 @@ class EventSplitter:
         self._broken = False
         self.unread_before = b""  # Never used: what is broken has no end.
         self.unread_after = b""
+        self.late = b""  # Never used either: a message is held back however long it is.
 
     def feed(self, chunk: bytes) -> bytes:
         """The bytes of all messages that are now whole, in order; empty if none is."""

@@ -143,7 +143,9 @@ class BedrockConverse:
         return Countable(
             texts=tuple(texts),
             messages=len(body.messages) + len(body.system or ()),
-            tools=_text(body.tool_config) + _text(body.output_config) + (msgspec.json.encode(more).decode() if more else ""),
+            tools=_text(body.tool_config)
+            + _text(body.output_config)
+            + (msgspec.json.encode(more).decode() if more else ""),
             images=_attached(parts, "image"),
             files=sum(_attached(parts, kind) for kind in ("document", "video", "audio")),
         )
@@ -153,7 +155,7 @@ class BedrockConverse:
         del quirks
         try:
             answer = _answers.decode(message)
-            block = msgspec.json.decode(answer.usage) if len(memoryview(answer.usage)) else None
+            block = msgspec.json.decode(answer.usage) if bytes(answer.usage) else None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return before
         if not isinstance(block, dict):
@@ -205,7 +207,7 @@ def _text(raw: msgspec.Raw | bytes) -> str:
 
 def _output_cap(inference: _Inference | None, more: dict[str, Any]) -> int | None:
     """The largest of all that is given: which one counts is the vendor's to say."""
-    caps = [more[name] for name in _CAPS if type(more.get(name)) is int]
+    caps: list[int] = [more[name] for name in _CAPS if type(more.get(name)) is int]
     if inference is not None and inference.max_tokens is not None:
         caps.append(inference.max_tokens)
     if not caps:
