@@ -25,8 +25,6 @@ FRESH_S = 60.0
 USABLE_S = 300.0
 """Older ones are waited for. botocore renews what expires within 10 to 15 minutes, so these have not expired."""
 
-_OF_ANOTHER_SIGNATURE = frozenset({"x-amz-date", "x-amz-security-token", "x-amz-content-sha256"})
-
 log = logging.getLogger("fareway.aws")
 
 
@@ -77,9 +75,8 @@ class AwsSigner:
             raise Unreached("There are no credentials for AWS: they were not found, or could not be renewed.")
         origin, path = target(url)
         sent = f"{origin.scheme}://{origin.authority}{path}"
-        given = {name: value for name, value in headers.items() if name.lower() not in _OF_ANOTHER_SIGNATURE}
-        told = {name: value for name, value in given.items() if _is_signed(name.lower())}
-        return given | dict(self._sign(self._credentials, self._region, sent, told, body))
+        told = {name: value for name, value in headers.items() if _is_signed(name.lower())}
+        return {**headers, **self._sign(self._credentials, self._region, sent, told, body)}
 
     def _age_s(self) -> float:
         return self._monotonic() - self._at if self._credentials is not None else float("inf")
