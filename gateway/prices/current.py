@@ -58,7 +58,7 @@ class Pricing:
                 shelf=shelf,
                 stored=self.look,
                 current=lambda: self.book.feed,
-                in_use=lambda: self.book.in_use(),
+                in_use=self._in_use,
                 url=feed_url,
                 interval=feed_every_s,
                 factor=guard_factor,
@@ -122,6 +122,9 @@ class Pricing:
             log.warning("prices are pinned to %s of %s: no feed is asked", self._pin.id, self._pin.date)
         elif before is not None and self._pin is None:
             log.warning("prices are no longer pinned")
+
+    def _in_use(self) -> set[tuple[str, str]]:
+        return self.book.in_use()
 
     async def _fetch(self, url: str, etag: str | None) -> Fetched:
         status, headers, body = await self._get(url, {"If-None-Match": etag} if etag else {}, LARGEST_BODY)
