@@ -93,12 +93,12 @@ def bands(*schedules: Schedule) -> list[int]:
     return sorted({0, *(tokens for schedule in schedules for tokens, _ in schedule.above)})
 
 
-def _moved(was: Schedule, now: Schedule) -> Iterable[tuple[int, str, int, int]]:
+def _moved(was: Schedule, now: Schedule) -> Iterable[tuple[int, str, int | None, int | None]]:
     for above in bands(was, now):
         size = above + 1 if above else 0
         old, new = by_name(was.at(size)), by_name(now.at(size))
         for rate in dict.fromkeys((*old, *new)):
-            pair = old.get(rate, 0), new.get(rate, 0)
+            pair = old.get(rate), new.get(rate)  # Extras may be unknown, which is not zero.
             follows = any(pair == (old[parent], new[parent]) for parent in PARENTS.get(rate, ()))
             if pair[0] != pair[1] and not follows:
                 yield above, rate, *pair

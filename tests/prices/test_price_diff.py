@@ -56,6 +56,13 @@ def test_bands_and_fees_are_told_too():
     ]
 
 
+def test_what_nobody_knows_is_not_zero():
+    """A fee that is no longer listed is gone, not free."""
+    old, new = book(m={"prices": OLD | {"web_searches_kcount": 10}}), book(m={"prices": OLD})
+    assert told(old, new) == [("m", "standard", 0, "web_searches", "gone")]
+    assert told(new, old) == [("m", "standard", 0, "web_searches", "new")]
+
+
 def test_two_moments_of_one_book():
     later = [{"prices": OLD}, {"prices": OLD | {"output_mtok": 4}, "constraint": {"start_date": "2027-01-01"}}]
     found = book(m={"prices": later})
