@@ -126,7 +126,10 @@ def take(
     """Read a feed, judge it, and store it as accepted or in quarantine. Raises FeedError or OSError; then nothing
     has changed."""
     judged = considered(answer, old, in_use, now, factor)
-    feed, verdict = judged.feed, judged.verdict
+    feed, accepted = judged.feed, shelf.heading(Slot.ACCEPTED)
+    if accepted is not None and accepted.sha256 == feed.digest:  # Somebody has said yes to these very bytes.
+        judged = Judged(feed, Verdict(accepted=True))
+    verdict = judged.verdict
     heading = Heading(feed.id, feed.date, feed.digest, source, now, answer.etag, verdict.reasons)
     if verdict.accepted:
         shelf.keep(Slot.ACCEPTED, heading, answer.body)

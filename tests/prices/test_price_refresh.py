@@ -149,3 +149,14 @@ async def test_what_cannot_be_stored_is_not_used(tmp_path):
     await world.refresh.once()
     assert world.usd == 1
     assert "Error" in world.refresh.last_error
+
+
+async def test_what_was_approved_meanwhile_is_not_judged_again(tmp_path):
+    """Somebody says yes while the same feed is on its way once more."""
+    world = World(tmp_path, Fetched(200, "e1", body(9)), Fetched(200, "e2", body(9)))
+    await world.refresh.once()
+    assert world.usd == 1
+    assert world.shelf.approve()
+    await world.refresh.once()
+    assert world.waiting is None
+    assert world.usd == 9
