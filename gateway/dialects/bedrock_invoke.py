@@ -59,7 +59,7 @@ _SIGNS = Signs(
     done=re.compile(rb'"amazon-bedrock-invocationMetrics"\s*:\s*\{'),
     done_hint=b"amazon-bedrock-invocationMetrics",
     reasoning=re.compile(rb'"(?:thinking|reasoningContent)"\s*:\s*["{]'),
-    reasoning_hint=b"ing",
+    reasoning_hint=b"ing",  # Of either name.
 )
 
 

@@ -214,7 +214,7 @@ def test_bedrock_is_where_aws_tools_would_look(configured, text, environ, region
 @pytest.mark.parametrize("more", ["", "base_url: http://x"])
 def test_bedrock_without_a_region_is_told_of(configured, more):
     """Also at an address of one's own, for a signature says the region; a key of one's own needs none there."""
-    with pytest.raises(ConfigError, match="needs a region.*us-east-1"):
+    with pytest.raises(ConfigError, match=r"needs a region.*us-east-1"):
         configured(f"providers: {{bedrock: {{{more}}}}}")
 
 
