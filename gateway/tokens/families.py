@@ -30,15 +30,18 @@ class Family:
     priming: int = 3  # Tokens that open the answer.
     template: int = 15  # Hidden tokens around any conversation.
     tools: int = 300  # Hidden tokens as soon as there are tools.
+    weights: str = "o200k"  # Which of the fitted weights an estimate uses,
+    likely: int = 105  # and the tokens per hundred of what they say.
 
 
 OTHER = Family()
-GPT = Family(openai=True, percent=100, image=85 + 170 * TILES_MAX, template=0, tools=16)
+GPT = Family(openai=True, percent=100, image=85 + 170 * TILES_MAX, template=0, tools=16, likely=100)
 GPT_5 = replace(GPT, image=70 + 140 * TILES_MAX, priming=2, tools=16 + 94)
 GPT_LATER = replace(GPT_5, image=PATCHES_MAX_LARGE * 120 // 100, priming=3)
-CLAUDE = Family(percent=135, image=1_600, tools=600)
-CLAUDE_LATER = Family(percent=185, image=4_784, tools=600)
-GEMINI = Family(image=16 * 258)
+CLAUDE = Family(percent=135, image=1_600, tools=600, weights="claude", likely=100)
+CLAUDE_LATER = Family(percent=185, image=4_784, tools=600, weights="claude", likely=135)
+GEMINI = Family(image=16 * 258, likely=120)
+MISTRAL = Family(weights="mistral", likely=100)
 
 _BY_NAME = tuple(
     (re.compile(pattern), family)
@@ -57,6 +60,7 @@ _BY_NAME = tuple(
         (r"^o3-mini", replace(GPT, priming=2)),
         (r"^(gpt|o\d|codex|computer-use)", GPT_LATER),
         (r"gemini", GEMINI),
+        (r"(mistral|mixtral|ministral|magistral|codestral|devstral|pixtral)", MISTRAL),
     )
 )
 _CLAUDE_VERSION = re.compile(r"(?<!\d)(\d{1,2})(?:[.-](\d{1,2}))?(?!\d)")
