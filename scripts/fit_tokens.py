@@ -15,7 +15,7 @@ import hashlib
 import json
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ VENDORS = {"claude": "claude-3-haiku-20240307", "mistral": "mistral-medium"}
 CHAT_TOKENS = 7  # Of OpenAI's formula around one plain message.
 PIECES = (300, 1_000, 4_000)  # Characters.
 ROUNDS = 30
-FURTHER_WEIGHT = 0.15  # Of a piece labelled by us against a prompt labelled by a vendor.
+FURTHER_SHARE = 0.5  # What all pieces labelled by us weigh against all prompts labelled by a vendor.
 
 Row = tuple[list[float], float, float]  # Features, tokens, weight.
 
@@ -39,12 +39,11 @@ def main() -> None:
     further = [(piece, bpe.count((piece,), vocabulary) + CHAT_TOKENS) for piece in _pieces(texts)]
     prompts = [r["question"] for r in rows(data / f"{VENDORS['claude']}.jsonl.gz") if trains(r)]
     exact = [(text, bpe.count((text,), vocabulary) + CHAT_TOKENS) for text in prompts]
-    fitted = {"o200k": _fit([_row(*pair, 1.0) for pair in exact] + [_row(*pair, FURTHER_WEIGHT) for pair in further])}
+    fitted = {"o200k": _fitted(exact, further)}
     for vendor, name in VENDORS.items():
         own = [(r["question"], r["token_usage"]["input_tokens"]) for r in rows(data / f"{name}.jsonl.gz") if trains(r)]
         ratio = statistics.median(t / (bpe.count((q,), vocabulary) + CHAT_TOKENS) for q, t in own)
-        more = [_row(text, tokens * ratio, FURTHER_WEIGHT) for text, tokens in further]
-        fitted[vendor] = _fit([_row(*pair, 1.0) for pair in own] + more)
+        fitted[vendor] = _fitted(own, [(text, tokens * ratio) for text, tokens in further])
     named = {vendor: dict(zip(Weights.__struct_fields__, weights, strict=True)) for vendor, weights in fitted.items()}
     Path("gateway/tokens/weights.json").write_text(json.dumps(named, indent=2) + "\n")
 
@@ -64,6 +63,11 @@ def body(text: str) -> bytes:
     """A prompt as a client sends it."""
     asked = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": text}]}
     return json.dumps(asked, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _fitted(own: Sequence[tuple[str, float]], further: Sequence[tuple[str, float]]) -> list[float]:
+    share = FURTHER_SHARE * len(own) / len(further)
+    return _fit([_row(*pair, 1.0) for pair in own] + [_row(*pair, share) for pair in further])
 
 
 def _row(text: str, tokens: float, weight: float) -> Row:

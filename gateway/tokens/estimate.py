@@ -31,6 +31,7 @@ class Weights(Struct, frozen=True):
     first: float
     lower: float
     spaces: float
+    indents: float
     upper: float
     digits: float
     high: float
@@ -43,6 +44,7 @@ class Weights(Struct, frozen=True):
             self.first
             + self.lower * text.lower
             + self.spaces * text.spaces
+            + self.indents * text.indents
             + self.upper * text.upper
             + self.digits * text.digits
             + self.high * text.high

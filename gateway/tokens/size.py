@@ -25,6 +25,7 @@ class Text(Struct, frozen=True, gc=False):
 
     lower: float
     spaces: float
+    indents: float  # Spaces beside others, which share a token.
     upper: float
     digits: float
     high: float  # Beyond ASCII.
@@ -61,7 +62,8 @@ def _text(body: bytes) -> Text:
 def kinds(sample: bytes, scale: float) -> Text:
     """Bytes by kind, each count times `scale`. Every pass leaves less for the next."""
     rest = sample.translate(None, _LOWER)
-    spaces = rest.count(b" ")
+    indents = 2 * sample.count(b"  ")
+    spaces = rest.count(b" ") - indents
     plain = rest.translate(None, _UPPER_AND_SPACE)
     no_digits = plain.translate(None, _DIGITS)
     ascii_only = no_digits.translate(None, _HIGH)
@@ -69,7 +71,8 @@ def kinds(sample: bytes, scale: float) -> Text:
     return Text(
         (len(sample) - len(rest)) * scale,
         spaces * scale,
-        (len(rest) - len(plain) - spaces) * scale,
+        indents * scale,
+        (len(rest) - len(plain) - spaces - indents) * scale,
         (len(plain) - len(no_digits)) * scale,
         (len(no_digits) - len(ascii_only)) * scale,
         (len(ascii_only) - escapes) * scale,
