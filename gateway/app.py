@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 from typing import Any, Self
 
 import msgspec
@@ -47,7 +48,8 @@ from gateway.simulator import Settings as SimulatorSettings
 from gateway.simulator import start as start_simulator
 from gateway.telemetry.live import Live
 from gateway.telemetry.metrics import Metrics
-from gateway.tokens import Tokens
+from gateway.tokens import Tokens, kept
+from gateway.tokens.calibration import Calibration
 from gateway.upstream.health import Health
 from gateway.upstream.retry import RetryBudget
 from gateway.upstream.wire import Wire
@@ -149,7 +151,9 @@ class Gateway:
         )
         self.catalog = catalog(settings, lambda: self.pricing.book, self._clock)
         self.health = Health(failures_max=routing.breaker_failures, open_s=routing.breaker_open_s)
-        self.router = router(settings, self.catalog, self.health, self._clock)
+        self.calibration = Calibration()
+        self.calibration.remember(kept.load(self._tokens_kept))
+        self.router = router(settings, self.catalog, self.health, self._clock, self.calibration)
 
     def _join_front(self) -> Front:
         settings, monotonic = self.settings, time.perf_counter
@@ -172,6 +176,7 @@ class Gateway:
             tenants=self.keyring.tenants,
             router=self.router,
             tokens=tokens,
+            calibration=self.calibration,
             answered=Answered(cache, self.books, self.metrics),
             books=self.books,
             asking=asking,
@@ -205,10 +210,15 @@ class Gateway:
             self.leases.run(self._clock),
             self.pricing.run(),
             self.keyring.watch(),
+            kept.keep(self._tokens_kept, self.calibration),
             self._audit(),
         ):
             task = asyncio.create_task(self._guarded(work))
             self._stack.push_async_callback(_cancelled, task)
+
+    @property
+    def _tokens_kept(self) -> Path:
+        return kept.calibration_of(self.settings.home, self.worker.number if self.worker else None)
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -273,6 +283,8 @@ class Gateway:
         leases = self.leases
         add("fareway_limit_held", f"Held, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.held))
         add("fareway_limit_spent", f"Spent, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.spent))
+        error = "How far likely input tokens are off what providers bill, lately, on average."
+        add("fareway_token_estimate_error_ratio", error, ("model", "kind"), self.calibration.errors)
         add("fareway_breaker_open", "1: a deployment is left alone.", ("deployment",), self._breakers)
 
     def _breakers(self) -> dict[tuple[str, ...], float]:

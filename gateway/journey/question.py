@@ -13,6 +13,7 @@ from gateway.core.price import Cost
 from gateway.core.request import Asked, Request
 from gateway.dialects.base import Dialect
 from gateway.journey.routing import OUTPUT_TOKENS_GUESS, Chosen, Option
+from gateway.tokens.size import Size
 
 FARE_CREDIBLE_MAX = Money.usd(100_000)
 """No single call costs more. One that could is a mistake or an attack, and the books have 64 bits."""
@@ -26,6 +27,7 @@ class Question(Struct, frozen=True):
     asked: Asked
     headers: Mapping[str, str]  # Of the caller, as far as they travel.
     hold_mode: HoldMode
+    size: Size
 
     def output_first(self, option: Option) -> int:
         """Output tokens that the hold of a stream begins with.

@@ -37,6 +37,7 @@ MODELS_MAX = 500
 _STEPS = 32  # Of ratios in an octave: 2.2 % each.
 _OCTAVES = 4  # To either side of one.
 _BUCKETS = 2 * _OCTAVES * _STEPS
+_LEARN_EVERY = 8  # Calls, once enough were seen for a bound. A call above its bound is always learned from.
 _REFRESH_EVERY = 16  # Samples between two looks at the histogram.
 _ERROR_STEP = 1 / 64
 
@@ -57,6 +58,7 @@ class Ratios:
         for bucket, count in (kept.counts if kept else {}).items():
             self._counts[min(max(bucket, 0), _BUCKETS - 1)] += max(0, count)
         self._weight = sum(self._counts)
+        self.seen = 0  # Calls seen by this process.
         self.samples = kept.samples if kept else 0
         self.error = kept.error if kept else 0.0
         self.median = self.upper = 1.0
@@ -76,6 +78,11 @@ class Ratios:
             self._weight = sum(self._counts)
         if exceeded or self.samples < BOUND_SAMPLES_MIN or self.samples % _REFRESH_EVERY == 0:
             self._refresh()
+
+    def sees(self) -> bool:
+        """One more call. Whether to learn from it: from all at first, later from some."""
+        self.seen += 1
+        return self.samples < BOUND_SAMPLES_MIN or self.seen % _LEARN_EVERY == 0
 
     def likely(self, estimated: float) -> float:
         """The estimate, put right by the median once there is one."""
@@ -121,8 +128,9 @@ class Calibration:
             if len(self._ratios) >= MODELS_MAX:
                 return
             ratios = self._ratios[model, size.kind] = Ratios()
-        ratios.learn(estimate(size, model), actual, exceeded=actual > bound)
-        self.learned += 1
+        if ratios.sees() or actual > bound:
+            ratios.learn(estimate(size, model), actual, exceeded=actual > bound)
+            self.learned += 1
 
     def likely(self, size: Size, model: str) -> int:
         """Input tokens, as likely more as less."""
