@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
-from pathlib import Path
 from typing import Any, Self
 
 import msgspec
@@ -49,7 +48,6 @@ from gateway.simulator import start as start_simulator
 from gateway.telemetry.live import Live
 from gateway.telemetry.metrics import Metrics
 from gateway.tokens import Tokens, kept
-from gateway.tokens.calibration import Calibration
 from gateway.upstream.health import Health
 from gateway.upstream.retry import RetryBudget
 from gateway.upstream.wire import Wire
@@ -121,6 +119,7 @@ class Gateway:
 
     def _join_money(self) -> None:
         settings = self.settings
+        self._learned_path = kept.learned_path(settings.home, self.worker.number if self.worker else None)
         self.store = lease_store(settings, several=self.worker is not None)
         self._stack.push_async_callback(_closed, self.store)
         self.leases = Leases(self.store, self.replica, self.ledger.balances)
@@ -151,8 +150,7 @@ class Gateway:
         )
         self.catalog = catalog(settings, lambda: self.pricing.book, self._clock)
         self.health = Health(failures_max=routing.breaker_failures, open_s=routing.breaker_open_s)
-        self.calibration = Calibration()
-        self.calibration.remember(kept.load(self._tokens_kept))
+        self.calibration = kept.calibration(self._learned_path)
         self.router = router(settings, self.catalog, self.health, self._clock, self.calibration)
 
     def _join_front(self) -> Front:
@@ -210,15 +208,11 @@ class Gateway:
             self.leases.run(self._clock),
             self.pricing.run(),
             self.keyring.watch(),
-            kept.keep(self._tokens_kept, self.calibration),
+            kept.keep(self._learned_path, self.calibration),
             self._audit(),
         ):
             task = asyncio.create_task(self._guarded(work))
             self._stack.push_async_callback(_cancelled, task)
-
-    @property
-    def _tokens_kept(self) -> Path:
-        return kept.calibration_of(self.settings.home, self.worker.number if self.worker else None)
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:

@@ -17,9 +17,21 @@ log = logging.getLogger("fareway")
 Kept = dict[str, dict[str, Remembered]]
 
 
-def calibration_of(home: Path, worker: int | None) -> Path:
-    """Where a process keeps its own."""
+def learned_path(home: Path, worker: int | None) -> Path:
+    """Where a process keeps what it has learned. Each worker learns and keeps by itself."""
     return home / ("tokens.json" if worker is None else f"tokens-{worker}.json")
+
+
+def learned_in(home: Path) -> list[Path]:
+    """What all processes of a home have kept."""
+    return sorted(home.glob("tokens*.json"))
+
+
+def calibration(path: Path) -> Calibration:
+    """One that goes on from what is in a file."""
+    learned = Calibration()
+    learned.remember(load(path))
+    return learned
 
 
 def load(path: Path) -> Kept:

@@ -1,5 +1,6 @@
 """What calibration learns from bills, and what it never does."""
 
+import asyncio
 import math
 import statistics
 
@@ -171,15 +172,14 @@ def test_no_file_is_no_news_and_no_folder_is_logged(tmp_path, caplog):
 
 
 async def test_it_is_kept_every_so_often_and_at_the_end(tmp_path):
-    import asyncio
-
-    path = kept.calibration_of(tmp_path, None)
+    path = kept.learned_path(tmp_path, None)
     calibration = taught(1, 10)
     keeping = asyncio.create_task(kept.keep(path, calibration, every_s=0.01))
-    while not path.exists():
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(10):
+        while not path.exists():  # noqa: ASYNC110 - a file tells nobody
+            await asyncio.sleep(0.01)
     calibration.learn(SIZE, MODEL, 100, bound=NO_BOUND)
     keeping.cancel()
     await asyncio.wait([keeping])
     assert kept.load(path) == calibration.remembered()
-    assert kept.calibration_of(tmp_path, 2) != path
+    assert kept.learned_path(tmp_path, 2) != path
