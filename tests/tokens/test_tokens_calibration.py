@@ -181,5 +181,15 @@ async def test_it_is_kept_every_so_often_and_at_the_end(tmp_path):
     calibration.learn(SIZE, MODEL, 100, bound=NO_BOUND)
     keeping.cancel()
     await asyncio.wait([keeping])
-    assert kept.load(path) == calibration.remembered()
+    assert kept.calibration(path).remembered() == calibration.remembered()
+    assert kept.learned_in(tmp_path) == [path]
     assert kept.learned_path(tmp_path, 2) != path
+
+
+async def test_nothing_new_is_not_written(tmp_path):
+    path = tmp_path / "tokens.json"
+    keeping = asyncio.create_task(kept.keep(path, Calibration(), every_s=0.001))
+    await asyncio.sleep(0.02)
+    keeping.cancel()
+    await asyncio.wait([keeping])
+    assert not path.exists()
