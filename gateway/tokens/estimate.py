@@ -21,6 +21,10 @@ BYTES_PER_TOKEN_MAX = 12
 BYTES_PER_TOKEN = 4
 """Where there is no text to look at: the median over prose and code is a little above four."""
 
+WORD_LETTERS = 8
+RUN_ON_TOKENS = 0.5
+"""Small letters beyond so many for each byte that may end a word belong to no language: they are tokens of two."""
+
 TURN = b'{"role":"user","content":""},'
 TURN_TOKENS = 4
 
@@ -61,8 +65,13 @@ def estimate(size: Size, model: str) -> float:
     if size.text is None:
         return size.body / BYTES_PER_TOKEN + 1
     weights, turn, scale = _fitted(model)
-    tokens = (weights.of(size.text) + turn * (size.turns - 1)) * scale
+    tokens = (weights.of(size.text) + _run_on(size.text) + turn * (size.turns - 1)) * scale
     return max(tokens, size.body / BYTES_PER_TOKEN_MAX, 1.0)
+
+
+def _run_on(text: Text) -> float:
+    ends = text.spaces + text.upper + text.digits + text.high + text.signs + text.escapes
+    return max(0.0, text.lower - WORD_LETTERS * ends) * RUN_ON_TOKENS
 
 
 @lru_cache(maxsize=1024)

@@ -1,6 +1,7 @@
 """Estimates from kinds of bytes: near the exact count, never near nothing, and as fast for long bodies."""
 
 import json
+import random
 
 import pytest
 from hypothesis import given
@@ -53,6 +54,13 @@ def test_it_is_near_the_exact_count_for_prose_and_code():
         truth = 7 + bpe.count((text,), vocabulary)
         errors.append(abs(estimate(measure(body(text), FACTS), "gpt-4o") - truth) / truth)
     assert sorted(errors)[len(errors) // 2] < 0.08
+
+
+@pytest.mark.parametrize("alphabet", ["abcdefghijklmnopqrstuvwxyz", "qzxjkvw", "0123456789abcdef", "!@#$%^&*()"])
+def test_what_is_no_language_is_not_far_off_either(alphabet):
+    text = "".join(random.Random(1).choices(alphabet, k=4_000))
+    truth = bpe.count((text,), bpe.encoding("o200k_base"))
+    assert truth / 1.6 < estimate(measure(body(text), FACTS), "gpt-4o") < truth * 1.6
 
 
 def test_turns_count_for_their_few_tokens_and_not_for_their_json():
