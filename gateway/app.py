@@ -43,6 +43,7 @@ from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
 from gateway.pipeline import Pipeline
 from gateway.prices.current import Pricing
+from gateway.prices.stored import Shelf
 from gateway.simulator import Settings as SimulatorSettings
 from gateway.simulator import start as start_simulator
 from gateway.telemetry.live import Live
@@ -144,6 +145,7 @@ class Gateway:
             self.wire.get,
             self._clock,
             self._prices_changed,
+            shelf=Shelf(settings.home),
             feed_url=prices.feed_url,
             feed_every_s=prices.feed_every_s,
             guard_factor=prices.guard_factor,
@@ -273,12 +275,12 @@ class Gateway:
         add("fareway_inflight_requests", "Calls that have left.", (), lambda: {(): self.journal.open_count})
         add("fareway_price_age_seconds", "Age of the prices.", (), lambda: {(): prices.age_s()})
         add("fareway_price_quarantined", "1: a feed waits for a yes.", (), lambda: {(): int(bool(prices.quarantined))})
+        add("fareway_price_pinned", "1: no feed is asked.", (), lambda: {(): int(prices.pinned)})
         in_unit = "in the limit's unit (usd: nano-dollars)."
         leases = self.leases
         add("fareway_limit_held", f"Held, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.held))
         add("fareway_limit_spent", f"Spent, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.spent))
-        error = "How far likely input tokens are off what providers bill, lately, on average."
-        add("fareway_token_estimate_error_ratio", error, ("model", "kind"), self.calibration.errors)
+        add("fareway_token_estimate_error_ratio", "Of likely input.", ("model", "kind"), self.calibration.errors)
         add("fareway_breaker_open", "1: a deployment is left alone.", ("deployment",), self._breakers)
 
     def _breakers(self) -> dict[tuple[str, ...], float]:

@@ -19,6 +19,7 @@ from gateway.prices.book import PriceBook
 from gateway.stores.sqlite import SqliteStore
 from gateway.stores.sqlite_keys import SqliteKeys, load_pepper
 from gateway.tokens.calibration import Calibration
+from gateway.upstream.aws import AwsSigner
 from gateway.upstream.google import GoogleSigner
 from gateway.upstream.health import Health
 from gateway.upstream.signing import Signer
@@ -60,8 +61,9 @@ def router(
 
 def signers(settings: Settings) -> dict[str, Signer]:
     """Who signs calls, by provider. Raises NoSigner where a package is missing for that."""
-    google = [p.name for p in settings.providers.values() if p.auth == "google" and not p.key]
-    return {name: GoogleSigner.default() for name in google}
+    keyless = [provider for provider in settings.providers.values() if not provider.key]
+    google: dict[str, Signer] = {p.name: GoogleSigner.default() for p in keyless if p.auth == "google"}
+    return google | {p.name: AwsSigner.default(p.region) for p in keyless if p.auth == "sigv4"}
 
 
 def with_simulator(settings: Settings, url: str) -> Settings:

@@ -25,10 +25,11 @@ from gateway.journey.answered import Answered, Asker
 from gateway.journey.asking import Asking
 from gateway.journey.booking import Booking, Books, Trip
 from gateway.journey.passage import Client, Passage
-from gateway.journey.question import Question
+from gateway.journey.question import Question, ceiling_of
 from gateway.journey.receipt import Receipt
 from gateway.journey.relay import carry
 from gateway.journey.routing import Chosen, Router
+from gateway.limits.accounts import Account
 from gateway.telemetry.metrics import Metrics
 from gateway.tenants import Tenants
 from gateway.tokens import Tokens, measure
@@ -75,7 +76,7 @@ class Pipeline:
                 await self.answered.give(found, self._asker(call, key, question), client)
                 return
 
-            with Booking(self.books, _trip(call, key, question.request)) as booking:
+            with Booking(self.books, _trip(call, key, question.request), _ceiling(question)) as booking:
                 # 5. Where could it go?  6. Which is best?  7. Set its fare aside.
                 question, chosen = await self._set_aside(booking, key, question)
                 left = self.monotonic()
@@ -109,10 +110,11 @@ class Pipeline:
             raise Forbidden("This key may not use that model.")
         size = measure(call.asked.body, facts)
         mode = self.books.limits.chain(key.caller).hold_mode
-        bound = self.router.bound(facts, size, proven=mode is HoldMode.STRICT)
+        ceiling = ceiling_of(call.headers)
+        bound = self.router.bound(facts, size, proven=mode is HoldMode.STRICT or ceiling is not None)
         request = Request(call.id, key.id, call.dialect.name, facts, input_tokens=bound)
         travelling = for_provider(call.headers.items())
-        return Question(request, call.dialect, call.asked, travelling, mode, size)
+        return Question(request, call.dialect, call.asked, travelling, mode, size, ceiling)
 
     async def _set_aside(self, booking: Booking, key: Key, question: Question) -> tuple[Question, Chosen]:
         """Decide and hold. If that is refused by the rough bound, count exactly and decide once more."""
@@ -131,7 +133,7 @@ class Pipeline:
         """Whether an exact count of the input could help: not where what may come out costs too much already."""
         if question.request.facts.unseen:
             return False
-        left = await self.books.limits.remaining(key.caller)
+        left = question.affordable(await self.books.limits.remaining(key.caller))
         if unit not in (Unit.USD, Unit.TOKENS) or left == ZERO:
             return False
         if unit == Unit.TOKENS or left is None:
@@ -142,9 +144,10 @@ class Pipeline:
 
     async def _decide_and_hold(self, booking: Booking, key: Key, question: Question) -> Chosen:
         limits = self.books.limits
-        remaining = await limits.remaining(key.caller)
+        remaining = question.affordable(await limits.remaining(key.caller))
         options = self.router.options(question.request, question.size)
-        needs_price = self.refuse_unpriced and limits.chain(key.caller).guards_money
+        guarded = limits.chain(key.caller).guards_money or question.ceiling is not None
+        needs_price = self.refuse_unpriced and guarded
         chosen = self.router.choose(question.request, options, remaining, needs_price=needs_price)
         first = chosen.plan[0]
         fare, worst = question.fare(first)
@@ -178,3 +181,7 @@ class Pipeline:
 
 def _trip(call: Call, key: Key, request: Request) -> Trip:
     return Trip(call.id, key.caller, request.facts.model, request.facts.stream)
+
+
+def _ceiling(question: Question) -> Account | None:
+    return None if question.ceiling is None else Account.ceiling(question.ceiling)

@@ -22,7 +22,7 @@ from gateway.dialects.base import Dialect
 from gateway.dialects.spoken import DIALECTS
 from gateway.journey.question import Question
 from gateway.journey.routing import Chosen, Option
-from gateway.prices.bundled import price_book
+from gateway.prices.stored import book_in_use
 from gateway.tokens import Tokens, measure
 from gateway.upstream.health import Health
 
@@ -60,7 +60,7 @@ def _explain(parsed: argparse.Namespace) -> int:
 async def explained(found: Settings, body: bytes) -> dict[str, Any]:
     """Everything that the pipeline would decide on. Raises the GatewayError that it would answer with."""
     found = found if found.providers else with_simulator(found, "")
-    book = price_book(found.prices.overrides)
+    book = book_in_use(found.home, found.prices.overrides, time.time())
     dialect, asked = _dialect(body), Asked(body)
     facts = dialect.read(asked)
     health = Health(failures_max=1, open_s=0)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway import __version__
-from gateway.cli import check, doctor, explain, keys, limits, prices, reconcile, serve, usage
+from gateway.cli import check, doctor, explain, keys, limits, reconcile, serve, usage
+from gateway.cli.prices import command as prices
 from gateway.cli.settings import Unusable
 
 
@@ -19,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(parsed.run(parsed))
     except Unusable as problem:
         print(problem, file=sys.stderr)
-        return 1
+        return problem.status
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # Somebody piped us into `head`.

@@ -27,6 +27,7 @@ from gateway.core.price import Cost, Price
 from gateway.core.usage import Report, Usage
 from gateway.journey.routing import Option
 from gateway.ledger.journal import Journal
+from gateway.limits.accounts import Account
 from gateway.limits.chain import Limits
 from gateway.limits.holds import NOTHING, Hold
 
@@ -60,8 +61,9 @@ class Trip(Struct, frozen=True):
 class Booking:
     """See the module. `with Booking(…)`; everything but `begin` is done without waiting."""
 
-    def __init__(self, books: Books, trip: Trip) -> None:
+    def __init__(self, books: Books, trip: Trip, ceiling: Account | None = None) -> None:
         self._books = books
+        self._ceiling = ceiling  # Of all attempts together.
         self._trip = trip
         self._hold: Hold | None = None
         self._draft: Entry | None = None
@@ -75,7 +77,7 @@ class Booking:
         """Set the fare aside and write down that the call may leave. Raises LimitReached or Unavailable."""
         assert self._draft is None, "one attempt at a time"
         if self._hold is None:
-            self._hold = await self._books.limits.hold(self._trip.caller, fare)
+            self._hold = await self._books.limits.hold(self._trip.caller, fare, self._ceiling)
         else:
             await self._books.limits.raise_to(self._hold, fare)
         self._number += 1

@@ -8,11 +8,12 @@ from msgspec import Struct
 
 from gateway.core.errors import BadRequest
 from gateway.core.limit import Fare, HoldMode
-from gateway.core.money import Money
+from gateway.core.money import ZERO, Money
 from gateway.core.price import Cost
 from gateway.core.request import Asked, Request
 from gateway.dialects.base import Dialect
 from gateway.journey.routing import OUTPUT_TOKENS_GUESS, Chosen, Option
+from gateway.limits.accounts import CEILING
 from gateway.tokens.size import Size
 
 FARE_CREDIBLE_MAX = Money.usd(100_000)
@@ -28,6 +29,12 @@ class Question(Struct, frozen=True):
     headers: Mapping[str, str]  # Of the caller, as far as they travel.
     hold_mode: HoldMode
     size: Size
+    ceiling: Money | None = None  # What the caller lets this call cost at most.
+
+    def affordable(self, left: Money | None) -> Money | None:
+        """What it may cost: what is left on the caller's budgets, within its own ceiling. None: anything."""
+        given = [amount for amount in (left, self.ceiling) if amount is not None]
+        return min(given) if given else None
 
     def output_first(self, option: Option) -> int:
         """Output tokens that the hold of a stream begins with.
@@ -57,3 +64,17 @@ class Question(Struct, frozen=True):
         if worst.known > FARE_CREDIBLE_MAX:
             raise BadRequest(f"This call could cost {worst.known}, which is more than any call may.")
         return fare, worst
+
+
+def ceiling_of(headers: Mapping[str, str]) -> Money | None:
+    """What `x-fareway-max-cost` says, in dollars. Raises BadRequest."""
+    text = headers.get(CEILING)
+    if text is None:
+        return None
+    try:
+        ceiling = Money.usd(text.strip().removeprefix("$"))
+    except ValueError:
+        raise BadRequest(f"{CEILING} must be an amount of dollars, such as 0.05", CEILING) from None
+    if not ZERO < ceiling <= FARE_CREDIBLE_MAX:
+        raise BadRequest(f"{CEILING} must be more than nothing, and at most {FARE_CREDIBLE_MAX}", CEILING)
+    return ceiling

@@ -18,9 +18,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.core.errors import Reason, Refusal
-from gateway.core.limit import PARTS, Fare, Limit, Mode, amount_text
-from gateway.limits.windows import Window
+from gateway.core.limit import PARTS, Fare, Limit, Mode, Span, Unit, amount_text
+from gateway.core.money import Money
+from gateway.limits.windows import Window, window_at
 from gateway.stores.base import Standing, Word
+
+CEILING = "x-fareway-max-cost"
+"""The header that sets a ceiling for one call; refusals name it where others name a node."""
 
 PERIODS_AHEAD = 4
 """So many periods' takings are leased ahead, once there are fewer than half of them."""
@@ -37,6 +41,7 @@ class Account:
     spent: int = 0
     held: int = 0
     open: bool = False  # True once the balance is loaded and a lease was asked for.
+    own: bool = False  # Of one call alone: no book and no store knows it.
     others: Standing = Standing()  # All other replicas together, by the store's last word.
     reported: tuple[int, int] | None = None  # The `spent` and `held` that the store last heard of.
     taken: int = 0  # Held anew since the last period began.
@@ -87,6 +92,13 @@ class Account:
         limit a call that takes nothing of it, even where more is spent than was leased."""
         return self.hard and amount > 0 and amount > self.leased - self.spent - self.held
 
+    @classmethod
+    def ceiling(cls, amount: Money) -> Account:
+        """What one call may cost, whatever its key could afford: all its attempts together."""
+        limit = Limit(CEILING, Unit.USD, amount.nanos_up, Span.LIFETIME)
+        window = window_at(limit.span, limit.timezone, 0)
+        return cls(CEILING, limit, window, leased=limit.amount, open=True, own=True)
+
     def hold(self, amount: int) -> None:
         """Set an amount aside. The caller has asked `refuses` on every account first, without waiting between."""
         self.held += amount
@@ -94,7 +106,9 @@ class Account:
 
     def hopeless(self, amount: int) -> bool:
         """Whether the store need not be asked: so much is not left of the limit, or was not to be had just now."""
-        return amount > self.limit.amount - self.spent_by_all or (self.dry is not None and amount >= self.dry)
+        return (
+            self.own or amount > self.limit.amount - self.spent_by_all or (self.dry is not None and amount >= self.dry)
+        )
 
     def begin_period(self) -> None:
         """Learn the pace: it rises at once, and falls by a quarter a period."""

@@ -97,9 +97,11 @@ class Limits:
                 break
         return accounts
 
-    async def hold(self, caller: Caller, fare: Fare) -> Hold:
-        """Set this fare aside on the caller's whole chain. Raises LimitReached or Unavailable."""
-        hold = Hold(await self.accounts(caller))
+    async def hold(self, caller: Caller, fare: Fare, ceiling: Account | None = None) -> Hold:
+        """Set this fare aside on the caller's whole chain, and within the call's own ceiling. Raises LimitReached or
+        Unavailable."""
+        accounts = await self.accounts(caller)
+        hold = Hold(accounts if ceiling is None else (*accounts, ceiling))
         await self.raise_to(hold, fare)
         return hold
 

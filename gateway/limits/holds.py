@@ -59,13 +59,13 @@ class Hold:
         for account in self.accounts:
             spent = account.part(actual)
             account.settle(account.part(self.fare), spent)
-            if spent:
+            if spent and not account.own:
                 charges.append((account.id, spent))
         return tuple(charges)
 
     def charges_for(self, fare: Fare) -> Charges:
         """What would be booked if the call cost this fare: for whoever must settle it without us."""
-        spent = [(a.id, a.part(fare)) for a in self.accounts if a.limit.unit is not Unit.CONCURRENT]
+        spent = [(a.id, a.part(fare)) for a in self.accounts if a.limit.unit is not Unit.CONCURRENT and not a.own]
         return tuple([charge for charge in spent if charge[1]])
 
     def void(self) -> None:

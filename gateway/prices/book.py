@@ -63,6 +63,10 @@ class PriceBook:
             return known.price
         return self._look_up(provider, model, at)
 
+    def dated(self, provider: str, model: str, at: float) -> Dated:
+        """The same with the time during which it holds, composed anew."""
+        return compose(self.feed, provider, model, at, self._layers)
+
     def models(self, provider: str) -> tuple[str, ...]:
         """Ids of the models with a token price now listed for a provider, less those it has deprecated, sorted."""
         return self._models.get(provider, ())

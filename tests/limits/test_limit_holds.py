@@ -7,6 +7,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from gateway.core.errors import LimitReached, Reason
 from gateway.core.limit import Fare, Limit, Mode, Span, Unit
+from gateway.core.money import Money
 from gateway.limits.accounts import Account
 from gateway.limits.holds import Hold
 from gateway.limits.windows import Window
@@ -238,3 +239,19 @@ def test_concurrency_is_held_up_by_others_and_never_spent():
 
 def test_an_account_is_named_by_node_unit_span_and_window():
     assert account(1, node="key:k").id == "key:k/usd/day@2026-11-21"
+
+
+def test_a_ceiling_holds_for_all_attempts_of_a_call_together_and_is_in_no_book():
+    """What a lost attempt has cost is gone from it, and nothing is ever asked of a store."""
+    chain, ceiling = account(10**9), Account.ceiling(Money.of_nanos(100))
+    first = Hold((chain, ceiling))
+    first.raise_to(Fare(nanos=70, tokens=1), 0)
+    assert first.charges_for(Fare(nanos=70, tokens=1)) == ((chain.id, 70),)
+    assert first.settle(Fare(nanos=70, tokens=1, concurrent=0)) == ((chain.id, 70),)
+    second = Hold((chain, ceiling))
+    with pytest.raises(LimitReached) as refused:
+        second.raise_to(Fare(nanos=31, tokens=1), 0)
+    assert refused.value.refusal.node == "x-fareway-max-cost"
+    assert ceiling.hopeless(1)
+    second.raise_to(Fare(nanos=30, tokens=1), 0)
+    assert ceiling.available == 0
