@@ -48,7 +48,7 @@ from gateway.simulator import Settings as SimulatorSettings
 from gateway.simulator import start as start_simulator
 from gateway.telemetry.live import Live
 from gateway.telemetry.metrics import Metrics
-from gateway.tokens import Tokens
+from gateway.tokens import Tokens, kept
 from gateway.upstream.health import Health
 from gateway.upstream.retry import RetryBudget
 from gateway.upstream.wire import Wire
@@ -120,6 +120,7 @@ class Gateway:
 
     def _join_money(self) -> None:
         settings = self.settings
+        self._learned_path = kept.learned_path(settings.home, self.worker.number if self.worker else None)
         self.store = lease_store(settings, several=self.worker is not None)
         self._stack.push_async_callback(_closed, self.store)
         self.leases = Leases(self.store, self.replica, self.ledger.balances)
@@ -151,7 +152,8 @@ class Gateway:
         )
         self.catalog = catalog(settings, lambda: self.pricing.book, self._clock)
         self.health = Health(failures_max=routing.breaker_failures, open_s=routing.breaker_open_s)
-        self.router = router(settings, self.catalog, self.health, self._clock)
+        self.calibration = kept.calibration(self._learned_path)
+        self.router = router(settings, self.catalog, self.health, self._clock, self.calibration)
 
     def _join_front(self) -> Front:
         settings, monotonic = self.settings, time.perf_counter
@@ -174,6 +176,7 @@ class Gateway:
             tenants=self.keyring.tenants,
             router=self.router,
             tokens=tokens,
+            calibration=self.calibration,
             answered=Answered(cache, self.books, self.metrics),
             books=self.books,
             asking=asking,
@@ -207,6 +210,7 @@ class Gateway:
             self.leases.run(self._clock),
             self.pricing.run(),
             self.keyring.watch(),
+            kept.keep(self._learned_path, self.calibration),
             self._audit(),
         ):
             task = asyncio.create_task(self._guarded(work))
@@ -276,6 +280,7 @@ class Gateway:
         leases = self.leases
         add("fareway_limit_held", f"Held, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.held))
         add("fareway_limit_spent", f"Spent, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.spent))
+        add("fareway_token_estimate_error_ratio", "Of likely input.", ("model", "kind"), self.calibration.errors)
         add("fareway_breaker_open", "1: a deployment is left alone.", ("deployment",), self._breakers)
 
     def _breakers(self) -> dict[tuple[str, ...], float]:

@@ -18,6 +18,7 @@ from gateway.plugins import load_policy
 from gateway.prices.book import PriceBook
 from gateway.stores.sqlite import SqliteStore
 from gateway.stores.sqlite_keys import SqliteKeys, load_pepper
+from gateway.tokens.calibration import Calibration
 from gateway.upstream.aws import AwsSigner
 from gateway.upstream.google import GoogleSigner
 from gateway.upstream.health import Health
@@ -38,7 +39,13 @@ def catalog(settings: Settings, book: Callable[[], PriceBook], clock: Callable[[
     return Catalog(settings.providers, book, clock, models, settings.aliases, settings.tiers)
 
 
-def router(settings: Settings, names: Catalog, health: Health, clock: Callable[[], float]) -> Router:
+def router(
+    settings: Settings,
+    names: Catalog,
+    health: Health,
+    clock: Callable[[], float],
+    calibration: Calibration | None = None,
+) -> Router:
     """The router with the policies that these settings name."""
     routing = settings.routing
     return Router(
@@ -48,6 +55,7 @@ def router(settings: Settings, names: Catalog, health: Health, clock: Callable[[
         policy=(load_policy(routing.choice.policy), routing.choice.params),
         auto=(load_policy(routing.auto.policy), routing.auto.params),
         fallback=routing.fallback,
+        calibration=calibration,
     )
 
 

@@ -23,7 +23,7 @@ from gateway.dialects.spoken import DIALECTS
 from gateway.journey.question import Question
 from gateway.journey.routing import Chosen, Option
 from gateway.prices.stored import book_in_use
-from gateway.tokens import Tokens
+from gateway.tokens import Tokens, measure
 from gateway.upstream.health import Health
 
 _COLUMNS = ("rank", "candidate", "tier", "likely_usd", "worst_usd", "held_usd", "price")
@@ -65,13 +65,14 @@ async def explained(found: Settings, body: bytes) -> dict[str, Any]:
     facts = dialect.read(asked)
     health = Health(failures_max=1, open_s=0)
     way = router(found, catalog(found, lambda: book, time.time), health, time.time)
-    bound, tokens = way.bound(facts, len(body)), Tokens()
+    size = measure(body, facts)
+    bound, tokens = way.bound(facts, size, proven=True), Tokens()
     exact = min(bound, max([await tokens.count(dialect.countable(asked), model) for model in way.models(facts.model)]))
     tokens.close()
     request = Request("explain", "explain", dialect.name, facts, input_tokens=bound)
-    options = way.options(request, len(body))
+    options = way.options(request, size)
     chosen = way.choose(request, options, None, needs_price=False)
-    question = Question(request, dialect, asked, {}, _hold_mode(found))
+    question = Question(request, dialect, asked, {}, _hold_mode(found), size)
     return {
         "model": facts.model,
         "input_tokens": exact,

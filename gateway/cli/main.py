@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway import __version__
-from gateway.cli import check, explain, keys, limits, reconcile, serve, usage
+from gateway.cli import check, doctor, explain, keys, limits, reconcile, serve, usage
 from gateway.cli.prices import command as prices
 from gateway.cli.settings import Unusable
 
@@ -37,6 +37,6 @@ def _parser() -> argparse.ArgumentParser:
         "--config", type=Path, metavar="FILE", help="fareway.yaml; without it, providers come from the environment"
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (serve, keys, limits, usage, check, explain, prices, reconcile):
+    for module in (serve, keys, limits, usage, check, doctor, explain, prices, reconcile):
         module.add_to(commands, common)
     return parser

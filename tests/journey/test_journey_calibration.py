@@ -1,0 +1,52 @@
+"""What calls are billed for teaches the next ones: bounds come down, and a call that passes its bound moves it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from road import road, said
+
+from gateway.tokens.calibration import BOUND_SAMPLES_MIN
+
+pytestmark = pytest.mark.xdist_group("calibration")
+
+MODEL = "sim/sim-small"
+STRICT = """
+limits:
+  - {node: "team:strict", amount: 100 usd, window: day, hold: strict}
+  - {node: "team:loose", amount: 100 usd, window: day}
+"""
+PROSE = "The quick brown fox jumps over the lazy dog, and nobody minds. " * 60
+DENSE = "qzxkvj wjxqkz vbxzqj kqjxwz " * 60
+
+
+def held(way, key, text, model="sim-small"):
+    with way.client(key) as client:
+        answer = client.chat.completions.create(model=model, messages=said(text), max_tokens=16)
+    (line,) = way.entries_of(answer.id) or way.entries()[-1:]
+    return line["entry"]["held_nanos"], answer.usage.prompt_tokens
+
+
+def test_bounds_come_down_and_survive(tmp_path):
+    with road(tmp_path, "providers: {sim: {base_url: SIM_URL/v1}}" + STRICT) as way:
+        loose, strict = way.key("--team=loose"), way.key("--team=strict")
+        first, tokens = held(way, loose, PROSE)
+        with way.client(loose) as client:
+            for number in range(BOUND_SAMPLES_MIN):
+                client.chat.completions.create(model="sim-small", messages=said(f"{number} {PROSE}"), max_tokens=16)
+        later, _ = held(way, loose, PROSE)
+        assert later < first / 2, "it was held by its bytes, and now by what was billed"
+        assert later >= tokens * 100, "never less than the bill: 100 nano-dollars a token"
+        proven, _ = held(way, strict, PROSE)
+        assert proven == first, "strict holds want a proof"
+
+        held(way, loose, DENSE)
+        assert way.metric("fareway_token_bound_exceeded_total") == 1
+        again, tokens = held(way, loose, DENSE)
+        assert way.metric("fareway_token_bound_exceeded_total") == 1, "the bound has moved"
+        assert again >= tokens * 100
+        assert 0 < way.metric("fareway_token_estimate_error_ratio", model=MODEL, kind="text") < 0.2
+    kept = json.loads((way.gate.home / "tokens.json").read_text())
+    assert kept[MODEL]["text"]["samples"] > BOUND_SAMPLES_MIN
+    assert f"tokens {MODEL} text" in way.command("doctor")
