@@ -111,7 +111,9 @@ class Pipeline:
         size = measure(call.asked.body, facts)
         mode = self.books.limits.chain(key.caller).hold_mode
         ceiling = ceiling_of(call.headers)
-        bound = self.router.bound(facts, size, proven=mode is HoldMode.STRICT or ceiling is not None)
+        # What cannot be stopped half-way, or must not cost more than it holds, is held for by a bound that is proven.
+        proven = mode is HoldMode.STRICT or ceiling is not None or not facts.stream
+        bound = self.router.bound(facts, size, proven=proven)
         request = Request(call.id, key.id, call.dialect.name, facts, input_tokens=bound)
         travelling = for_provider(call.headers.items())
         return Question(request, call.dialect, call.asked, travelling, mode, size, ceiling)

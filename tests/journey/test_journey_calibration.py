@@ -21,11 +21,19 @@ PROSE = "The quick brown fox jumps over the lazy dog, and nobody minds. " * 60
 DENSE = "qzxkvj wjxqkz vbxzqj kqjxwz " * 60
 
 
-def held(way, key, text, model="sim-small"):
+def stream(client, text):
+    """What a streamed call was billed for."""
+    *_, last = client.chat.completions.create(
+        model="sim-small", messages=said(text), max_tokens=16, stream=True, stream_options={"include_usage": True}
+    )
+    return last.usage
+
+
+def held(way, key, text):
+    """What a stream held, in nano-dollars, and the input tokens that it was billed for."""
     with way.client(key) as client:
-        answer = client.chat.completions.create(model=model, messages=said(text), max_tokens=16)
-    (line,) = way.entries_of(answer.id) or way.entries()[-1:]
-    return line["entry"]["held_nanos"], answer.usage.prompt_tokens
+        usage = stream(client, text)
+    return way.entries()[-1]["entry"]["held_nanos"], usage.prompt_tokens
 
 
 def test_bounds_come_down_and_survive(tmp_path):
@@ -34,12 +42,15 @@ def test_bounds_come_down_and_survive(tmp_path):
         first, tokens = held(way, loose, PROSE)
         with way.client(loose) as client:
             for number in range(BOUND_SAMPLES_MIN):
-                client.chat.completions.create(model="sim-small", messages=said(f"{number} {PROSE}"), max_tokens=16)
+                stream(client, f"{number} {PROSE}")
         later, _ = held(way, loose, PROSE)
         assert later < first / 2, "it was held by its bytes, and now by what was billed"
         assert later >= tokens * 100, "never less than the bill: 100 nano-dollars a token"
         proven, _ = held(way, strict, PROSE)
         assert proven == first, "strict holds want a proof"
+        with way.client(loose) as client:
+            client.chat.completions.create(model="sim-small", messages=said(PROSE), max_tokens=16)
+        assert way.entries()[-1]["entry"]["held_nanos"] > first * 9 // 10, "and so does what cannot be stopped half-way"
 
         held(way, loose, DENSE)
         assert way.metric("fareway_token_bound_exceeded_total") == 1
