@@ -89,5 +89,5 @@ def rate_moves(before: Rates, after: Rates, factor: int | Fraction) -> Mapping[s
 
 
 def _by_name(rates: Rates) -> dict[str, int]:
-    plain = (field.name for field in dataclasses.fields(Rates) if field.init and field.name != "extras")
+    plain = (field.name for field in dataclasses.fields(Rates) if field.init and field.type == "int")
     return {name: getattr(rates, name) for name in plain} | dict(rates.extras)
