@@ -133,10 +133,12 @@ class Rates:
         fee = usage.requests * self.request
         counted = self.charged(usage.extras.counted()) if usage.extras is not None else None
         known = self.by_token or (not usage.tokens and bool(counted or self.request))
-        if not counted:
-            return fee, known
-        charged = sum([count * self.extras.get(name, 0) for name, count in counted.items()])
-        return fee + charged, known and counted.keys() <= self.extras.keys()
+        for name, count in (counted or {}).items():
+            if name in self.extras:
+                fee += count * self.extras[name]
+            else:
+                known = False
+        return fee, known
 
     def charged(self, counted: Mapping[str, int]) -> Mapping[str, int]:
         """How many of each extra are charged, where so many were counted."""

@@ -11,7 +11,7 @@ from gateway.prices.feed import Conditional, Constraint, Feed, Variant
 from gateway.prices.match import Found, find
 from gateway.prices.overrides import CORRECTION, EVERY, Override, concerning
 from gateway.prices.rates import Card, Steps, card, complete, free, schedule, sold, times
-from gateway.prices.surcharges import STANDARD, Surcharge, Terms, surcharged
+from gateway.prices.surcharges import STANDARD, Surcharge, Terms, in_region, surcharged
 
 FREE_QUOTA = "gemini"
 """Models whose searches are free up to a quota of the whole account: of no single call is it known that it pays. They
@@ -63,11 +63,11 @@ class Draft:
         if not sold(self.standard) or (free(self.standard.values()) and not self.configured):
             return None
         plain = {name: Terms({**self.standard, **own}) for name, own in self.tiers.items()}
-        applied = () if self.own else tuple(surcharges)
-        made = surcharged({STANDARD: Terms(self.standard), **plain}, applied, region)
+        applied = () if self.own else in_region(surcharges, region)
+        made = surcharged({STANDARD: Terms(self.standard), **plain}, applied)
         schedules = {name: self.schedule(terms) for name, terms in made.items()}
         standard = schedules.pop(STANDARD)
-        return Price(self.id + "".join(s.stamp for s in applied if s.concerns(region)), standard, schedules)
+        return Price(self.id + "".join(s.stamp(region) for s in applied), standard, schedules)
 
     def schedule(self, terms: Terms) -> Schedule:
         """Core rates of the standard or of a tier."""

@@ -51,10 +51,6 @@ class Surcharge:
         """Whether this is about a model of a provider at all."""
         return provider == self.provider and any(self.models.search(name) for name in (called, listed) if name)
 
-    def concerns(self, region: str) -> bool:
-        """Whether it changes a price in this region. What answers report, they may report anywhere."""
-        return self.region is None or self.region.fullmatch(region) is not None
-
     def applies(self, at: float) -> bool:
         """Whether this is in force at a unix time."""
         return self.since is None or at >= midnight(self.since)
@@ -63,12 +59,10 @@ class Surcharge:
         """The time around `at` in which that does not change."""
         return around([midnight(self.since)] if self.since is not None else [], at)
 
-    @property
-    def stamp(self) -> str:
+    def stamp(self, region: str) -> str:
         """What a price id says of it: two prices with one id have the same rates."""
-        place = self.tier if self.region is None else self.region.pattern
         factors = f"{self.factor}" if self.factor == self.cached else f"{self.factor},{self.cached}"
-        return f"*{place}={factors}{'' if self.sure else '?'}"
+        return f"*{self.tier or region}={factors}{'' if self.sure else '?'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +80,10 @@ class Terms:
         return Terms(self.card, factor, cached, self.sure and surcharge.sure)
 
 
-def surcharged(terms: Mapping[str, Terms], surcharges: Sequence[Surcharge], region: str) -> dict[str, Terms]:
-    """The standard and all tiers under the conditions that may apply, alone and together, in a region.
+def surcharged(terms: Mapping[str, Terms], surcharges: Sequence[Surcharge]) -> dict[str, Terms]:
+    """The standard and all tiers under the conditions that may apply, alone and together, where it runs.
 
-    A tier that has published rates keeps them. Of several regions that match, the last one counts.
+    A tier that has published rates keeps them.
     """
     made = dict(terms)
     for surcharge in surcharges:
@@ -99,8 +93,14 @@ def surcharged(terms: Mapping[str, Terms], surcharges: Sequence[Surcharge], regi
         if surcharge.tier is not None and surcharge.tier.startswith(PLACE):
             for name, plain in list(made.items()):
                 made.setdefault(conditions(name, surcharge.tier), plain.under(surcharge))
-    here = [surcharge for surcharge in surcharges if surcharge.region is not None and surcharge.concerns(region)]
-    return {name: reduce(Terms.under, here[-1:], plain) for name, plain in made.items()}
+    return {name: reduce(Terms.under, [s for s in surcharges if s.region is not None], plain) for name, plain in made.items()}
+
+
+def in_region(surcharges: Sequence[Surcharge], region: str) -> tuple[Surcharge, ...]:
+    """Those that count in a region: all that answers report, and of those for regions the last that matches."""
+    everywhere = [surcharge for surcharge in surcharges if surcharge.region is None]
+    here = [surcharge for surcharge in surcharges if surcharge.region is not None and surcharge.region.fullmatch(region)]
+    return (*everywhere, *here[-1:])
 
 
 def read_surcharges(entries: object) -> tuple[Surcharge, ...]:

@@ -22,7 +22,7 @@ from gateway.core.price import (
 )
 from gateway.core.usage import Extras, Usage
 
-NO_CLASSES = {"request", "extras", "dearest_input", "dearest_output"}
+NO_CLASSES = {"request", "extras", "least", "by_token", "sure", "dearest_input", "dearest_output"}
 CLASSES = [name for name in Rates.__match_args__ if name not in NO_CLASSES]
 INPUTS = ["input", "cache_read", "cache_write", "cache_write_1h", "cache_write_12h"]
 INPUTS += ["input_audio", "cache_read_audio", "input_image", "cache_read_image", "input_video"]
