@@ -18,11 +18,14 @@ from gateway.ledger.rates import _GIVEN, decoded, encoded
 from gateway.ledger.records import Kind, line, price_line, replay
 from gateway.ledger.sqlite import SqliteLedger, connect
 
-TOKENS = [name for name in _GIVEN if name not in {"request", "extras"}]
+TOKENS = [name for name in _GIVEN if name not in {"request", "extras", "least", "by_token", "sure"}]
 rates = st.builds(
     Rates,
     **dict.fromkeys([*TOKENS, "request"], st.integers(0, 10**12)),
     extras=st.dictionaries(st.sampled_from(["web_searches", "images"]), st.integers(0, 10**12)),
+    least=st.dictionaries(st.sampled_from(["audio_ms"]), st.integers(0, 10**6)),
+    by_token=st.booleans(),
+    sure=st.booleans(),
 )
 schedules = st.builds(
     lambda base, above: Schedule(base, tuple(sorted(above.items()))),
