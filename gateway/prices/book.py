@@ -56,7 +56,7 @@ class PriceBook:
 
     @cached_property
     def exceptions(self) -> tuple[Inexact, ...]:
-        """The feed's rates that are not charged as they stand: rounded up to a pico-dollar, or of what is not counted."""
+        """The feed's rates that are not charged as they stand: rounded up, or of what nobody here counts."""
         return inexact(self.feed)
 
     def price(self, provider: str, model: str, at: float, region: str = "") -> Price | None:
@@ -71,7 +71,7 @@ class PriceBook:
 
     def dated(self, provider: str, model: str, at: float, region: str = "") -> Dated:
         """The same with the time during which it holds, composed anew."""
-        return compose(self.feed, provider, model, at, self._layers, self._surcharges, region)
+        return compose(self.feed, provider, model, at, self._layers, surcharges=self._surcharges, region=region)
 
     def models(self, provider: str) -> tuple[str, ...]:
         """Ids of the models with a price now listed for a provider, less those it has deprecated, sorted."""

@@ -82,6 +82,7 @@ def compose(
     model: str,
     at: float,
     layers: Sequence[Iterable[Override]] = (),
+    *,
     surcharges: Iterable[Surcharge] = (),
     region: str = "",
 ) -> Dated:

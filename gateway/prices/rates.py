@@ -171,7 +171,7 @@ def complete(prices: PriceList) -> bool:
 
 def sold(names: Collection[str]) -> bool:
     """Whether these rates are a price: of input, or of other things than tokens alone. Unknown is not free."""
-    return "input" in names or bool(names) and BESIDE.issuperset(names)
+    return "input" in names or (bool(names) and BESIDE.issuperset(names))
 
 
 def schedule(priced: Card, least: Mapping[str, int] = NOTHING, *, sure: bool = True) -> Schedule | None:

@@ -93,13 +93,18 @@ def surcharged(terms: Mapping[str, Terms], surcharges: Sequence[Surcharge]) -> d
         if surcharge.tier is not None and surcharge.tier.startswith(PLACE):
             for name, plain in list(made.items()):
                 made.setdefault(conditions(name, surcharge.tier), plain.under(surcharge))
-    return {name: reduce(Terms.under, [s for s in surcharges if s.region is not None], plain) for name, plain in made.items()}
+    return {
+        name: reduce(Terms.under, [s for s in surcharges if s.region is not None], plain)
+        for name, plain in made.items()
+    }
 
 
 def in_region(surcharges: Sequence[Surcharge], region: str) -> tuple[Surcharge, ...]:
     """Those that count in a region: all that answers report, and of those for regions the last that matches."""
     everywhere = [surcharge for surcharge in surcharges if surcharge.region is None]
-    here = [surcharge for surcharge in surcharges if surcharge.region is not None and surcharge.region.fullmatch(region)]
+    here = [
+        surcharge for surcharge in surcharges if surcharge.region is not None and surcharge.region.fullmatch(region)
+    ]
     return (*everywhere, *here[-1:])
 
 

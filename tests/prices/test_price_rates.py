@@ -93,7 +93,9 @@ def test_the_earlier_of_two_units_for_one_thing_counts():
 @given(st.fractions(0, 10), st.integers(0, 10**9))
 def test_a_multiple_is_rounded_up_once(factor, rate):
     steps = Steps(rate, ((100, 2 * rate),))
-    made = times({"input": steps, "request": steps, "web_searches": steps, "cache_read_audio": steps}, factor, Fraction(1))
+    made = times(
+        {"input": steps, "request": steps, "web_searches": steps, "cache_read_audio": steps}, factor, Fraction(1)
+    )
     assert factor * rate <= made["input"].base < factor * rate + 1
     assert factor * 2 * rate <= made["input"].at(101) < factor * 2 * rate + 1
     assert made["request"] == made["web_searches"] == made["cache_read_audio"] == steps
