@@ -14,7 +14,8 @@ from gateway.config.policies import known_policy
 from gateway.config.problems import did_you_mean
 from gateway.config.units import Amount, UnreadableError
 from gateway.ledger.journal import SYNC_ALWAYS, SYNC_NEVER
-from gateway.prices.overrides import OTHERS, RATES
+from gateway.prices.overrides import OTHERS
+from gateway.prices.spelled import RATES, pattern
 
 REFERENCE = r"\$\{.+\}"
 """What may stand for any scalar."""
@@ -142,9 +143,7 @@ def _model(value: str) -> str:
 
 def _price_schema() -> dict[str, Any]:
     """One override, as `gateway.prices.overrides` reads it."""
-    rate = {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?/M$", "description": "USD per million tokens."}
-    request = {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?/K$", "description": "USD per thousand calls."}
-    properties: dict[str, Any] = {name: request if name == "request" else rate for name in RATES}
+    properties: dict[str, Any] = {name: {"type": "string", "pattern": pattern(name)} for name in RATES}
     properties |= {name: {"type": "string"} for name in sorted(OTHERS)}
     return {"type": "object", "properties": properties, "required": ["model"], "additionalProperties": False}
 

@@ -12,7 +12,8 @@ from gateway.config.references import Source
 from gateway.config.schema import LimitSection
 from gateway.config.yaml_file import KeyPath
 from gateway.core.limit import Limit, Span, Unit
-from gateway.prices.overrides import OTHERS, RATES, Override, OverrideError, read_override
+from gateway.prices.overrides import OTHERS, Override, OverrideError, read_override
+from gateway.prices.spelled import RATES
 
 WINDOWS = tuple(span.value for span in Span if span is not Span.RUNNING)
 

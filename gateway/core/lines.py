@@ -61,7 +61,7 @@ def lines(usage: Usage, price: Price, service_tier: str | None = None, model: st
     found = []
     for name, count in counted(usage).items():
         rate = getattr(rates, CLASSES[name]) if name in CLASSES else rates.extras.get(name)
-        found.append(_line(name, count, rate, model))
+        found.append(_line(name, max(count, rates.least.get(name, 0)), rate, model))
     if usage.requests and rates.request:
         found.append(_line("requests", usage.requests, rates.request, model))
     return found

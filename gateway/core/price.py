@@ -85,6 +85,9 @@ class Rates:
     output_image: int
     request: int = 0
     extras: Mapping[str, int] = field(default_factory=dict)  # By the names in Extras; what is missing is not known.
+    least: Mapping[str, int] = field(default_factory=dict)  # How many of an extra are charged where there are fewer.
+    by_token: bool = True  # False where only requests and extras have a rate: what tokens would cost is not known.
+    sure: bool = True  # False where these rates rest on what no source confirms, or leave out what is charged too.
     dearest_input: int = field(init=False)  # The most that one input token can cost, whatever it turns out to be.
     dearest_output: int = field(init=False)
 
@@ -128,11 +131,20 @@ class Rates:
     def fees(self, usage: Usage) -> tuple[int, bool]:
         """Pico-dollars for the call itself and what is not counted in tokens, and whether every rate is known."""
         fee = usage.requests * self.request
-        if usage.extras is None:
-            return fee, True
-        counted = usage.extras.counted()
-        charged = sum(count * self.extras.get(name, 0) for name, count in counted.items())
-        return fee + charged, counted.keys() <= self.extras.keys()
+        counted = self.charged(usage.extras.counted()) if usage.extras is not None else None
+        known = self.by_token or (not usage.tokens and bool(counted or self.request))
+        for name, count in (counted or {}).items():
+            if name in self.extras:
+                fee += count * self.extras[name]
+            else:
+                known = False
+        return fee, known
+
+    def charged(self, counted: Mapping[str, int]) -> Mapping[str, int]:
+        """How many of each extra are charged, where so many were counted."""
+        if not self.least:
+            return counted
+        return {name: max(count, self.least.get(name, 0)) for name, count in counted.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +179,10 @@ def conditions(*names: str) -> str:
     return ",".join(sorted(name for name in names if name not in STANDARD_TIERS))
 
 
+def _possible(name: str, asked: frozenset[str]) -> bool:
+    return all(part in asked or part.startswith(PLACE) for part in name.split(","))
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """The price of one model at one moment: a schedule, and others for service tiers such as flex and priority, and
@@ -179,15 +195,19 @@ class Price:
 
     def __post_init__(self) -> None:
         """What may apply without a word in the request, worked out once: the provider's account decides on places."""
-        places = [schedule for name, schedule in self.tiers.items() if name.startswith(PLACE)]
-        object.__setattr__(self, "_unasked", (self.standard, *places))
+        object.__setattr__(self, "_unasked", (self.standard, *self._possible(frozenset())))
+
+    def _possible(self, asked: frozenset[str]) -> list[Schedule]:
+        """Of the tiers, those that may apply where these conditions are asked for."""
+        return [schedule for name, schedule in self.tiers.items() if _possible(name, asked)]
 
     def of(self, usage: Usage, service_tier: str | None = None) -> Cost:
         """The cost of this usage at the tier that served it.
 
         A tier without a price of its own is not the standard tier: the standard rates are the best
-        guess then, and the cost says `uncertain`; so it does where a fee is not known, and where several
-        turns were added up of which a later one may have been in a dearer band than the first.
+        guess then, and the cost says `uncertain`; so it does where a fee is not known, where tokens came and
+        only other things have a rate, where a rate is not sure, and where several turns were added up of
+        which a later one may have been in a dearer band than the first.
         """
         rates, matched = self.rates_for(usage, service_tier)
         given, cached, made = rates.input_cost(usage), rates.cache_cost(usage), rates.output_cost(usage)
@@ -211,9 +231,10 @@ class Price:
         if service_tier is not None and service_tier in self.tiers:
             schedule, matched = self.tiers[service_tier], True
         if usage.prompt is None:
-            return schedule.at(usage.input_total), matched
+            rates = schedule.at(usage.input_total)
+            return rates, matched and rates.sure
         rates = schedule.at(usage.prompt)
-        return rates, matched and rates is schedule.at(usage.input_total)
+        return rates, matched and rates.sure and rates is schedule.at(usage.input_total)
 
     def likely(self, input_tokens: int, output_tokens: int) -> Money:
         """What a call of plain text costs at the standard tier."""
@@ -233,8 +254,8 @@ class Price:
         only when the project is set so; the tier asked for and the standard one are what may apply.
         """
         schedules = self._unasked
-        if service_tier is not None and service_tier in self.tiers:
-            schedules = (*schedules, self.tiers[service_tier])
+        if service_tier not in STANDARD_TIERS:
+            schedules = (self.standard, *self._possible(frozenset((service_tier or "").split(","))))
         beside = Usage(extras=extras)
         costs = [
             rates.dearest_input * input_tokens + rates.dearest_output * output_tokens + rates.fees(beside)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from gateway.core.money import Money
 
@@ -23,8 +24,7 @@ class Extras(Struct, frozen=True, omit_defaults=True):
 
     def counted(self) -> dict[str, int]:
         """What there is any of, by name."""
-        named = {name: getattr(self, name) for name in self.__struct_fields__}
-        return {name: count for name, count in named.items() if count}
+        return {name: count for name, count in zip(self.__struct_fields__, astuple(self), strict=True) if count}
 
 
 class Usage(Struct, frozen=True, gc=False):

@@ -78,7 +78,8 @@ class Option(Struct, frozen=True):
         return settling_price(self.deployment.model, report.model, self.price, lambda m: self._price_of(m, at))
 
     def _price_of(self, model: str, at: float) -> Price | None:
-        return self.book.price(self.deployment.provider.priced_as, model, at)
+        provider = self.deployment.provider
+        return self.book.price(provider.priced_as, model, at, provider.region)
 
 
 class Chosen(Struct, frozen=True):
@@ -160,7 +161,7 @@ class Router:
 
     def _option(self, deployment: Deployment, request: Request, size: Size, now: float) -> Option:
         book, provider = self._catalog.book(), deployment.provider
-        price = FREE if request.facts.free else book.price(provider.priced_as, deployment.model, now)
+        price = FREE if request.facts.free else book.price(provider.priced_as, deployment.model, now, provider.region)
         vitals = self._health.seen(deployment.name)
         most = _output_max(deployment, book, request)
         guess = min(most, round(vitals.output_tokens or OUTPUT_TOKENS_GUESS))

@@ -10,8 +10,9 @@ from gateway.prices.compose import Dated, compose
 from gateway.prices.feed import Feed
 from gateway.prices.match import LONGEST_NAME, Found, find
 from gateway.prices.overrides import Override
-from gateway.prices.rates import Inexact, inexact
+from gateway.prices.rates import Inexact, card, inexact, sold
 from gateway.prices.recent import Recent
+from gateway.prices.surcharges import Surcharge
 
 REMEMBERED = 4096  # (provider, model) pairs. A gateway uses a few hundred; callers may invent any number.
 
@@ -32,12 +33,14 @@ class PriceBook:
         overrides: Iterable[Override] = (),
         corrections: Iterable[Override] = (),
         output_limits: OutputLimits | None = None,
+        surcharges: Iterable[Surcharge] = (),
     ) -> None:
         self.feed = feed
+        self._surcharges = tuple(surcharges)
         self._layers = (tuple(corrections), tuple(overrides))
         self._limits: OutputLimits = output_limits or {}
-        self._priced: dict[tuple[str, str], Dated] = {}
-        self._unpriced: Recent[tuple[str, str], Dated] = Recent(REMEMBERED)
+        self._priced: dict[tuple[str, str, str], Dated] = {}
+        self._unpriced: Recent[tuple[str, str, str], Dated] = Recent(REMEMBERED)
         self._found: Recent[tuple[str, str], tuple[Found | None]] = Recent(REMEMBERED)
         self._most: Recent[tuple[str, str], tuple[int | None]] = Recent(REMEMBERED)
 
@@ -53,22 +56,25 @@ class PriceBook:
 
     @cached_property
     def exceptions(self) -> tuple[Inexact, ...]:
-        """The feed's rates that had to be rounded up to a pico-dollar per token."""
+        """The feed's rates that are not charged as they stand: rounded up, or of what nobody here counts."""
         return inexact(self.feed)
 
-    def price(self, provider: str, model: str, at: float) -> Price | None:
-        """The price of a model at a unix time; None where none is known, which is not the same as free."""
-        known = self._priced.get((provider, model))
+    def price(self, provider: str, model: str, at: float, region: str = "") -> Price | None:
+        """The price of a model at a unix time; None where none is known, which is not the same as free.
+
+        `region` is the provider's as configured: a call counts where it is sent to, and when it began.
+        """
+        known = self._priced.get((provider, model, region))
         if known is not None and known.window.since <= at < known.window.until:
             return known.price
-        return self._look_up(provider, model, at)
+        return self._look_up(provider, model, at, region)
 
-    def dated(self, provider: str, model: str, at: float) -> Dated:
+    def dated(self, provider: str, model: str, at: float, region: str = "") -> Dated:
         """The same with the time during which it holds, composed anew."""
-        return compose(self.feed, provider, model, at, self._layers)
+        return compose(self.feed, provider, model, at, self._layers, surcharges=self._surcharges, region=region)
 
     def models(self, provider: str) -> tuple[str, ...]:
-        """Ids of the models with a token price now listed for a provider, less those it has deprecated, sorted."""
+        """Ids of the models with a price now listed for a provider, less those it has deprecated, sorted."""
         return self._models.get(provider, ())
 
     def context_window(self, provider: str, model: str) -> int | None:
@@ -100,17 +106,17 @@ class PriceBook:
 
     def in_use(self) -> set[tuple[str, str]]:
         """The (provider, model) pairs that were priced lately: what a refresh must not move far."""
-        return set(self._priced)
+        return {(provider, model) for provider, model, _ in self._priced}
 
-    def _look_up(self, provider: str, model: str, at: float) -> Price | None:
+    def _look_up(self, provider: str, model: str, at: float, region: str) -> Price | None:
         """Compose and remember a price, or remember that there is none."""
         if len(model) > LONGEST_NAME or len(provider) > LONGEST_NAME:
             return None
-        key = (provider, model)
+        key = (provider, model, region)
         missed = self._unpriced.get(key)
         if missed is not None and missed.window.since <= at < missed.window.until:
             return None
-        made = compose(self.feed, provider, model, at, self._layers)
+        made = self.dated(provider, model, at, region)
         if made.price is None:
             self._unpriced.put(key, made)
             return None
@@ -134,10 +140,10 @@ class PriceBook:
         named: dict[str, set[str]] = {}
         for provider in self.feed.providers.values():
             listed = (model for model in provider.models if not model.deprecated)
-            priced = {model.id for model in listed if any("input_mtok" in c.prices for c in model.conditionals)}
+            priced = {model.id for model in listed if any(sold(card(c.prices)) for c in model.conditionals)}
             named[provider.id] = priced
         for override in (override for layer in self._layers for override in layer):
-            if override.provider is not None and override.whole:
+            if override.provider is not None and override.lists:
                 known = named.setdefault(override.provider, set())
                 if override.model not in {name.lower() for name in known}:
                     known.add(override.model)

@@ -1,4 +1,4 @@
-"""What ships with the gateway: the price snapshot, output limits and our corrections. Prices with no network."""
+"""What ships with the gateway: the price snapshot, output limits, corrections, surcharges. Prices with no network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import yaml
 
 from gateway.prices.book import OutputLimits, PriceBook
 from gateway.prices.feed import Feed, FeedError, parse
-from gateway.prices.overrides import Override, read_overrides
+from gateway.prices.overrides import CORRECTION, Override, read_overrides
+from gateway.prices.surcharges import Surcharge, read_surcharges
 
 HERE = files("gateway.prices")
 
@@ -55,10 +56,19 @@ def output_limits() -> OutputLimits:
 @cache
 def corrections() -> tuple[Override, ...]:
     """Our own corrections of the snapshot, and the prices of the simulated provider."""
-    entries = yaml.safe_load(HERE.joinpath("corrections.yaml").read_text(encoding="utf-8"))
-    return read_overrides(entries, where="corrections", source="correction")
+    return read_overrides(_entries("corrections.yaml"), where="corrections", source=CORRECTION)
+
+
+@cache
+def surcharges() -> tuple[Surcharge, ...]:
+    """What places and conditions add to published prices."""
+    return read_surcharges(_entries("surcharges.yaml"))
+
+
+def _entries(name: str) -> object:
+    return yaml.safe_load(HERE.joinpath(name).read_text(encoding="utf-8"))
 
 
 def price_book(overrides: Iterable[Override] = (), feed: Feed | None = None) -> PriceBook:
     """A book over a live feed, or over the bundled one."""
-    return PriceBook(feed or snapshot(), overrides, corrections(), output_limits())
+    return PriceBook(feed or snapshot(), overrides, corrections(), output_limits(), surcharges())

@@ -9,12 +9,15 @@ from gateway.core.price import STANDARD_TIERS, Price, Schedule
 from gateway.prices.dated import Window, active, applying, window
 from gateway.prices.feed import Conditional, Constraint, Feed, Variant
 from gateway.prices.match import Found, find
-from gateway.prices.overrides import Override, concerning
-from gateway.prices.rates import Card, Steps, card, extras, free, schedule
+from gateway.prices.overrides import CORRECTION, EVERY, Override, concerning
+from gateway.prices.rates import Card, Steps, card, complete, free, schedule, sold, times
+from gateway.prices.surcharges import STANDARD, Surcharge, Terms, in_region, surcharged
 
 FREE_QUOTA = "gemini"
 """Models whose searches are free up to a quota of the whole account: of no single call is it known that it pays. They
 are counted, and the cost says `uncertain`; whoever is beyond the quota sets a rate."""
+
+SEARCHES = frozenset({"web_searches"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,44 +35,71 @@ class Draft:
     id: str = ""
     standard: Card = field(default_factory=dict)
     tiers: dict[str, Card] = field(default_factory=dict)
-    extras: dict[str, int] = field(default_factory=dict)  # Pico-dollars each.
+    least: dict[str, int] = field(default_factory=dict)
+    sure: bool = True
     configured: bool = False  # Only then may everything be free.
+    own: bool = False  # A user's whole price: what they wrote is what they pay, wherever the call runs.
 
     def lay(self, override: Override) -> None:
-        """Put an override on top."""
+        """Put an override on top. One for every model says nothing of those that have no price."""
+        if override.model == EVERY and not sold(self.standard):
+            return
         rates = {name: Steps(picos) for name, picos in override.rates.items()}
         if override.whole:
-            self.id, self.standard, self.tiers, self.configured = "", rates, {}, True
+            self.id, self.standard, self.tiers, self.least = "", rates, {}, {}
+            self.configured, self.sure, self.own = True, True, override.source != CORRECTION
         elif override.tier is None:
             self.standard = {**self.standard, **rates}
         else:
             self.tiers[override.tier] = {**self.tiers.get(override.tier, {}), **rates}
+        if override.least_audio_ms is not None:
+            self.least = {"audio_ms": override.least_audio_ms}
         name = f"+{override.source}" if self.id else f"{override.source}/{override.provider or '*'}/{override.model}"
         self.id += f"{name}{override.stamp}"
 
-    def price(self) -> Price | None:
-        """The finished price; None while input has no rate, or where a feed alone claims that all is free."""
-        standard = schedule(self.standard, self.extras)
-        if standard is None or (free(self.standard.values()) and not self.configured):
+    def price(self, surcharges: Sequence[Surcharge] = (), region: str = "") -> Price | None:
+        """The finished price; None while there is no rate that makes one, or where a feed alone claims that all is
+        free."""
+        if not sold(self.standard) or (free(self.standard.values()) and not self.configured):
             return None
-        return Price(self.id, standard, self.tier_schedules())
+        plain = {name: Terms({**self.standard, **own}) for name, own in self.tiers.items()}
+        applied = () if self.own else in_region(surcharges, region)
+        made = surcharged({STANDARD: Terms(self.standard), **plain}, applied)
+        schedules = {name: self.schedule(terms) for name, terms in made.items()}
+        standard = schedules.pop(STANDARD)
+        return Price(self.id + "".join(s.stamp(region) for s in applied), standard, schedules)
 
-    def tier_schedules(self) -> dict[str, Schedule]:
-        """Schedules of the tiers: the standard's with what they charge differently."""
-        made = ((name, schedule({**self.standard, **own}, self.extras)) for name, own in self.tiers.items())
-        return {name: rates for name, rates in made if rates is not None}
+    def schedule(self, terms: Terms) -> Schedule:
+        """Core rates of the standard or of a tier."""
+        made = schedule(times(terms.card, terms.factor, terms.cached), self.least, sure=self.sure and terms.sure)
+        assert made is not None  # Whatever has the standard's rates is a price as well.
+        return made
 
 
-def compose(feed: Feed, provider: str, model: str, at: float, layers: Sequence[Iterable[Override]] = ()) -> Dated:
-    """The price of a model at a unix time. Later layers win; within one, the more specific entry does."""
+def compose(
+    feed: Feed,
+    provider: str,
+    model: str,
+    at: float,
+    layers: Sequence[Iterable[Override]] = (),
+    *,
+    surcharges: Iterable[Surcharge] = (),
+    region: str = "",
+) -> Dated:
+    """The price of a model at a unix time, in a region. Later layers win; within one, the more specific entry does.
+    What places and conditions add comes on top of them."""
     found = find(feed, provider, model)
+    called, listed = model.lower(), found.model.id.lower() if found else None
     draft, valid = drafted(feed, found, at) if found is not None else (Draft(), Window())
     for layer in layers:
-        for override in concerning(layer, provider, model.lower(), found.model.id.lower() if found else None):
+        for override in concerning(layer, provider, called, listed):
             valid &= override.window(at)
             if override.applies(at):
                 draft.lay(override)
-    return Dated(draft.price(), valid)
+    mine = [surcharge for surcharge in surcharges if surcharge.covers(provider, called, listed)]
+    for surcharge in mine:
+        valid &= surcharge.window(at)
+    return Dated(draft.price([surcharge for surcharge in mine if surcharge.applies(at)], region), valid)
 
 
 def drafted(feed: Feed, found: Found, at: float) -> tuple[Draft, Window]:
@@ -82,8 +112,10 @@ def drafted(feed: Feed, found: Found, at: float) -> tuple[Draft, Window]:
         id=f"{feed.id}/{found.provider}/{found.model.id}@{dating(chosen, alive)}",
         standard=card(chosen.prices),
         tiers=tier_cards(alive),
-        extras={} if found.model.id.startswith(FREE_QUOTA) else extras(chosen.prices),
+        sure=complete(chosen.prices),
     )
+    if found.model.id.startswith(FREE_QUOTA):
+        draft.standard = {name: steps for name, steps in draft.standard.items() if name not in SEARCHES}
     constraints = [item.constraint for item in conditionals] + [variant.constraint for variant in variants]
     return draft, window(constraints, at)
 

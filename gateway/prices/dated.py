@@ -11,6 +11,8 @@ from gateway.prices.feed import Conditional, Constraint
 
 DAY = 86_400  # Seconds; unix time has no leap seconds.
 EPOCH = date(1970, 1, 1).toordinal()
+EPOCH_WEEKDAY = date(1970, 1, 1).weekday()
+ALL_DAYS = tuple(range(7))  # Of the week; 0 is Monday.
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,35 @@ class Window:
 
     def __and__(self, other: Window) -> Window:
         return Window(max(self.since, other.since), min(self.until, other.until))
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Times of the day on some days of the week, UTC. One that crosses midnight belongs to the day it begins on."""
+
+    spans: tuple[tuple[int, int], ...] = ((0, DAY),)  # Seconds since midnight: from, until before.
+    days: tuple[int, ...] = ALL_DAYS
+
+    def applies(self, at: float) -> bool:
+        """Whether a unix time is in one of them."""
+        return any(start <= at < end for day, start, end in self._near(at) if _weekday(day) in self.days)
+
+    def window(self, at: float) -> Window:
+        """A time around `at` in which that does not change, no longer than to the next begin or end on any day."""
+        return around([edge for _, *edges in self._near(at) for edge in edges], at)
+
+    def _near(self, at: float) -> list[tuple[int, int, int]]:
+        """(day, begin, end) of yesterday's, today's and tomorrow's."""
+        today = int(at // DAY)
+        return [
+            (day, day * DAY + start, day * DAY + end + (DAY if end <= start else 0))
+            for day in (today - 1, today, today + 1)
+            for start, end in self.spans
+        ]
+
+
+def _weekday(day: int) -> int:
+    return (day + EPOCH_WEEKDAY) % len(ALL_DAYS)
 
 
 def midnight(day: date) -> int:

@@ -90,5 +90,5 @@ def rate_moves(before: Rates, after: Rates, factor: int | Fraction) -> Mapping[s
 
 def by_name(rates: Rates) -> dict[str, int]:
     """Every rate by its name: the classes of tokens, the request, and each of the extras."""
-    plain = (field.name for field in dataclasses.fields(Rates) if field.init and field.name != "extras")
+    plain = (field.name for field in dataclasses.fields(Rates) if field.init and field.type == "int")
     return {name: getattr(rates, name) for name in plain} | dict(rates.extras)

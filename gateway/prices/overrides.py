@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from typing import Any, TypeVar
 
-from gateway.prices.dated import Window, midnight
-from gateway.prices.feed import DEAREST
-from gateway.prices.rates import PER_MILLION_TOKENS, PER_THOUSAND_REQUESTS
+from gateway.prices.dated import Hours, Window, midnight
+from gateway.prices.rates import BESIDE
+from gateway.prices.spelled import MINIMUM, RATES, amount, days, seconds, spans
 
-AMOUNT = re.compile(r"(\d{1,9}(?:\.\d{1,12})?)/([MK])")
-RATES: Mapping[str, str] = {
-    "input": "input",
-    "cache_read": "cache_read",
-    "cache_write": "cache_write",
-    "cache_write_1h": "cache_write_1h",
-    "output": "output",
-    "reasoning": "output_reasoning",
-    "audio_input": "input_audio",
-    "audio_output": "output_audio",
-    "request": "request",
-}
-OTHERS = frozenset({"provider", "model", "from", "until", "tier"})
+T = TypeVar("T")
+
+OTHERS = frozenset({"provider", "model", "from", "until", "tier", "hours", "days", MINIMUM})
+
+CORRECTION = "correction"
+"""The source of what ships with the gateway; all else is the user's own."""
+
+EVERY = "*"
+"""In place of a model: all that have a price. Of these only fees can be set."""
 
 
 class OverrideError(ValueError):
@@ -34,7 +29,7 @@ class OverrideError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """Rates for one model, in pico-dollars per token (per call for `request`).
+    """Rates for one model, in pico-dollars per token, or of one of what else is charged for.
 
     With both input and output it is a whole price: nothing of the feed's remains, its service tiers included,
     and classes left out pay their parent's rate. With fewer it changes only what it names in the price below.
@@ -48,6 +43,8 @@ class Override:
     until: date | None = None  # First day on which it no longer applies, UTC.
     tier: str | None = None
     source: str = "override"  # What price ids call it.
+    hours: Hours | None = None  # When on those days; None: always.
+    least_audio_ms: int | None = None  # Shorter recordings are charged as if they were that long.
 
     @property
     def whole(self) -> bool:
@@ -55,20 +52,28 @@ class Override:
         return self.tier is None and "input" in self.rates and "output" in self.rates
 
     @property
+    def lists(self) -> bool:
+        """Whether its model needs no other price to have one."""
+        return self.whole or (self.tier is None and self.model != EVERY and BESIDE.issuperset(self.rates))
+
+    @property
     def stamp(self) -> str:
         """The first day, and a digest of the rates: the price ids of history must tell one edit from the next."""
-        figures = f"{self.tier}{sorted(self.rates.items())}".encode()
+        figures = f"{self.tier}{sorted(self.rates.items())}"
+        figures += f"{self.hours.spans}{self.hours.days}" if self.hours is not None else ""
+        figures += f"{self.least_audio_ms}" if self.least_audio_ms is not None else ""
         start = self.since.isoformat() if self.since else "start"
-        return f"@{start}#{hashlib.sha256(figures).hexdigest()[:6]}"
+        return f"@{start}#{hashlib.sha256(figures.encode()).hexdigest()[:6]}"
 
     def applies(self, at: float) -> bool:
         """Whether this is in force at a unix time."""
         begun = self.since is None or at >= midnight(self.since)
-        return begun and (self.until is None or at < midnight(self.until))
+        over = self.until is not None and at >= midnight(self.until)
+        return begun and not over and (self.hours is None or self.hours.applies(at))
 
     def window(self, at: float) -> Window:
         """The time around `at` in which that does not change."""
-        result = Window()
+        result = Window() if self.hours is None else self.hours.window(at)
         for day in (self.since, self.until):
             if day is not None:
                 instant = midnight(day)
@@ -81,9 +86,9 @@ def concerning(overrides: Iterable[Override], provider: str, called: str, listed
     mine = [
         override
         for override in overrides
-        if override.provider in {None, provider} and override.model in {called, listed}
+        if override.provider in {None, provider} and override.model in {called, listed, EVERY}
     ]
-    return sorted(mine, key=lambda override: (override.provider is not None, override.model == called))
+    return sorted(mine, key=lambda o: (o.model != EVERY, o.provider is not None, o.model == called))
 
 
 def read_overrides(entries: object, *, where: str, source: str = "override") -> tuple[Override, ...]:
@@ -99,12 +104,15 @@ def read_override(entry: object, where: str, source: str) -> Override:
         raise OverrideError(f"{where} is not a mapping")
     if unknown := sorted(str(key) for key in entry if key not in RATES and key not in OTHERS):
         raise OverrideError(f"{where} has unknown keys: {', '.join(unknown)}")
-    rates = {field: amount(entry[key], f"{where}.{key}", key) for key, field in RATES.items() if key in entry}
-    if not rates:
+    rates = {RATES[key][0]: read(amount, entry[key], key, where=f"{where}.{key}") for key in RATES if key in entry}
+    least = read(seconds, entry[MINIMUM], where=f"{where}.{MINIMUM}") if MINIMUM in entry else None
+    if not rates and least is None:
         raise OverrideError(f"{where} sets no rate")
     model = text(entry, "model", where)
     if model is None:
         raise OverrideError(f"{where}.model is missing")
+    if model == EVERY and not BESIDE.issuperset(rates):
+        raise OverrideError(f"{where}.model must be one model, except for fees: no two cost the same by the token")
     override = Override(
         model=model.lower(),
         rates=rates,
@@ -113,27 +121,30 @@ def read_override(entry: object, where: str, source: str) -> Override:
         until=day(entry, "until", where),
         tier=text(entry, "tier", where),
         source=source,
+        hours=times(entry, where),
+        least_audio_ms=least,
     )
     if override.since and override.until and override.since >= override.until:
         raise OverrideError(f"{where}.until must be after from")
     return override
 
 
-def amount(value: object, where: str, key: str) -> int:
-    """Pico-dollars from '0.10/M' (USD per million tokens) or, for request, '5/K' (USD per thousand calls)."""
-    unit, per, words = (
-        ("K", PER_THOUSAND_REQUESTS, "'5/K'") if key == "request" else ("M", PER_MILLION_TOKENS, "'0.10/M'")
-    )
-    found = AMOUNT.fullmatch(value) if isinstance(value, str) else None
-    if found is None or found[2] != unit:
-        raise OverrideError(f"{where} must be US dollars such as {words}, not {value!r}")
-    dollars = Decimal(found[1])
-    if dollars > DEAREST:
-        raise OverrideError(f"{where} is more than {DEAREST} dollars: {value}")
-    picos = dollars * per
-    if picos != int(picos):
-        raise OverrideError(f"{where} is finer than a pico-dollar: {value}")
-    return int(picos)
+def read(reader: Callable[..., T], *given: object, where: str) -> T:
+    """What a reader makes of it. Raises OverrideError where it cannot."""
+    try:
+        return reader(*given)
+    except ValueError as error:
+        raise OverrideError(f"{where} {error}") from None
+
+
+def times(entry: Mapping[object, object], where: str) -> Hours | None:
+    """When on which days it applies, if not always. Raises OverrideError."""
+    given: dict[str, Any] = {}
+    if "hours" in entry:
+        given["spans"] = read(spans, entry["hours"], where=f"{where}.hours")
+    if "days" in entry:
+        given["days"] = read(days, entry["days"], where=f"{where}.days")
+    return Hours(**given) if given else None
 
 
 def text(entry: Mapping[object, object], key: str, where: str) -> str | None:

@@ -2,51 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from math import ceil
 
 from gateway.core.money import PICOS_PER_DOLLAR
 from gateway.core.price import Rates, Schedule
+from gateway.core.usage import Extras
 from gateway.prices.feed import Feed, PriceList, Rate, Stepped
 
-PER_MILLION_TOKENS = PICOS_PER_DOLLAR // 10**6
-PER_THOUSAND_REQUESTS = PICOS_PER_DOLLAR // 10**3
+PER_MILLION_TOKENS = Fraction(PICOS_PER_DOLLAR, 10**6)
+PER_THOUSAND = Fraction(PICOS_PER_DOLLAR, 10**3)
 PER_HOUR_IN_MS = Fraction(PICOS_PER_DOLLAR, 3_600_000)
 
-# The units of genai-prices that Usage counts in tokens or calls, under the names of core Rates. `cache_write_5m` is
-# the default lifetime.
-UNITS: Mapping[str, str] = {
-    "input_mtok": "input",
-    "output_mtok": "output",
-    "cache_read_mtok": "cache_read",
-    "cache_write_5m_mtok": "cache_write",
-    "cache_write_mtok": "cache_write",
-    "cache_write_1h_mtok": "cache_write_1h",
-    "input_audio_mtok": "input_audio",
-    "cache_audio_read_mtok": "cache_read_audio",
-    "input_image_mtok": "input_image",
-    "cache_image_read_mtok": "cache_read_image",
-    "input_video_mtok": "input_video",
-    "output_reasoning_mtok": "output_reasoning",
-    "output_audio_mtok": "output_audio",
-    "output_image_mtok": "output_image",
-    "requests_kcount": "request",
-}
-
-# Those that it counts as Extras, and pico-dollars of one for a dollar of the unit. One that is finer than a
-# pico-dollar each is rounded up.
-EXTRAS: Mapping[str, tuple[str, Fraction]] = {
-    "web_searches_kcount": ("web_searches", Fraction(PER_THOUSAND_REQUESTS)),
-    "storage_searches_kcount": ("file_searches", Fraction(PER_THOUSAND_REQUESTS)),
-    "input_document_kpages": ("pages", Fraction(PER_THOUSAND_REQUESTS)),
-    "input_mchars": ("characters", Fraction(PER_MILLION_TOKENS)),
+# The units of genai-prices that are counted here, under the names that they have in core Rates or Extras, and
+# pico-dollars of one for a dollar of the unit. `cache_write_5m` is the default lifetime; of two units for one name
+# the earlier counts.
+UNITS: Mapping[str, tuple[str, Fraction]] = {
+    "input_mtok": ("input", PER_MILLION_TOKENS),
+    "output_mtok": ("output", PER_MILLION_TOKENS),
+    "cache_read_mtok": ("cache_read", PER_MILLION_TOKENS),
+    "cache_write_5m_mtok": ("cache_write", PER_MILLION_TOKENS),
+    "cache_write_mtok": ("cache_write", PER_MILLION_TOKENS),
+    "cache_write_1h_mtok": ("cache_write_1h", PER_MILLION_TOKENS),
+    "input_audio_mtok": ("input_audio", PER_MILLION_TOKENS),
+    "cache_audio_read_mtok": ("cache_read_audio", PER_MILLION_TOKENS),
+    "input_image_mtok": ("input_image", PER_MILLION_TOKENS),
+    "cache_image_read_mtok": ("cache_read_image", PER_MILLION_TOKENS),
+    "input_video_mtok": ("input_video", PER_MILLION_TOKENS),
+    "output_reasoning_mtok": ("output_reasoning", PER_MILLION_TOKENS),
+    "output_audio_mtok": ("output_audio", PER_MILLION_TOKENS),
+    "output_image_mtok": ("output_image", PER_MILLION_TOKENS),
+    "requests_kcount": ("request", PER_THOUSAND),
+    "web_searches_kcount": ("web_searches", PER_THOUSAND),
+    "storage_searches_kcount": ("file_searches", PER_THOUSAND),
+    "input_document_kpages": ("pages", PER_THOUSAND),
+    "input_mchars": ("characters", PER_MILLION_TOKENS),
     "input_audio_hours": ("audio_ms", PER_HOUR_IN_MS),
     "audio_hours": ("audio_ms", PER_HOUR_IN_MS),
 }
 
-NO_EXTRAS: Mapping[str, int] = {}
+# Units that are charged and that nothing here counts, and why.
+UNCOUNTED: Mapping[str, str] = {
+    "input_annotated_document_kpages": "which pages were annotated is not in the answer",
+    "input_text_messages_kcount": "messages of voice sessions are not relayed here",
+    "output_video_mtok": "no counter of video made",
+    "output_citation_mtok": "no counter of citation tokens",
+}
+
+# Of these, those that a plain call does not use: it is priced exactly without them.
+ON_DEMAND = frozenset({"input_annotated_document_kpages"})
+
+NOTHING: Mapping[str, int] = {}
+
+FEES = frozenset(Extras.__struct_fields__)
+BESIDE = FEES | {"request"}
+"""What is charged for other than tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,34 +78,35 @@ class Steps:
         return rate
 
 
-Card = Mapping[str, Steps]  # Field of Rates -> its rate; a class that is not published is not in it.
+Card = Mapping[str, Steps]  # Field of Rates or Extras -> its rate; a class that is not published is not in it.
 
 
 @dataclass(frozen=True, slots=True)
 class Inexact:
-    """A published rate that is finer than a pico-dollar per token, and what is charged instead."""
+    """A published rate that is not charged as it stands: finer than a pico-dollar each, or of what nobody counts."""
 
     provider: str
     model: str
     unit: str
     published: Decimal
-    picos: int
+    picos: int | None  # What is charged instead, for one; None: nothing.
 
     @property
     def reason(self) -> str:
         """Why this rate is an exception."""
-        return f"{self.published} is finer than a pico-dollar per token; rounded up to {self.picos}"
+        if self.picos is None:
+            return UNCOUNTED.get(self.unit, "not a unit that is known here")
+        return f"{self.published} is finer than a pico-dollar each; rounded up to {self.picos}"
 
 
-def picos(amount: Decimal, per: int) -> int:
-    """Pico-dollars per token or request, rounded up: a call must never look cheaper than it is."""
-    exact = Fraction(amount) * per
-    return -(-exact.numerator // exact.denominator)
+def picos(amount: Decimal | int, per: Fraction | int) -> int:
+    """Pico-dollars of one, rounded up: a call must never look cheaper than it is."""
+    return ceil(Fraction(amount) * per)
 
 
-def scale(unit: str) -> int:
-    """Pico-dollars per token or request for one dollar of a unit's price."""
-    return PER_THOUSAND_REQUESTS if unit.endswith("_kcount") else PER_MILLION_TOKENS
+def scale(unit: str) -> Fraction:
+    """Pico-dollars of one for one dollar of a unit's price."""
+    return UNITS[unit][1]
 
 
 def amounts(rate: Rate | None) -> Iterator[Decimal]:
@@ -105,65 +119,74 @@ def amounts(rate: Rate | None) -> Iterator[Decimal]:
 
 
 def card(prices: PriceList) -> Card:
-    """The token prices of a list.
+    """What a list charges for, by our names.
 
     Thresholds are strict there too, `start` itself pays the base (calc_unit_price in genai_prices/types.py), and
     the whole call moves. xAI's "200,000 and more" is listed as more than 199,999 tokens.
     """
     result: dict[str, Steps] = {}
-    for unit, field in UNITS.items():
-        rate, per = prices.get(unit), scale(unit)
+    for unit, (name, per) in UNITS.items():
+        rate = prices.get(unit)
         if isinstance(rate, Stepped):
             above = tuple((step.start, picos(step.price, per)) for step in rate.tiers)
-            result[field] = Steps(picos(rate.base, per), above)
+            result.setdefault(name, Steps(picos(rate.base, per), above))
         elif rate is not None:
-            result[field] = Steps(picos(rate, per))
+            result.setdefault(name, Steps(picos(rate, per)))
     return result
 
 
-def extras(prices: PriceList) -> dict[str, int]:
-    """What a list charges for each of the extras, by their names in core, in pico-dollars rounded up."""
-    found: dict[str, int] = {}
-    for unit, (name, per) in EXTRAS.items():
-        rate = prices.get(unit)
-        if rate is not None:
-            exact = Fraction(rate.base if isinstance(rate, Stepped) else rate) * per
-            found.setdefault(name, -(-exact.numerator // exact.denominator))
-    return found
+def times(priced: Card, factor: Fraction, cached: Fraction) -> Card:
+    """The same with every rate of tokens multiplied, those of cached ones by `cached`; rounded up once. Fees stay."""
+
+    def multiplied(name: str, steps: Steps) -> Steps:
+        by = cached if name.startswith("cache_read") else factor
+        return Steps(ceil(steps.base * by), tuple((tokens, ceil(rate * by)) for tokens, rate in steps.above))
+
+    return {name: steps if name in BESIDE else multiplied(name, steps) for name, steps in priced.items()}
 
 
 def inexact(feed: Feed) -> tuple[Inexact, ...]:
-    """All rates of a feed that had to be rounded up, each figure once per model and unit."""
+    """All rates of a feed that are not charged as they stand, each figure once per model and unit."""
     found: dict[Inexact, None] = {}
     for provider in feed.providers.values():
         for model in provider.models:
             for prices in (*(c.prices for c in model.conditionals), *(v.prices for v in model.variants)):
                 for unit, amount in figures(prices):
-                    up = picos(amount, scale(unit))
-                    if up != Fraction(amount) * scale(unit):
+                    if unit not in UNITS:
+                        found[Inexact(provider.id, model.id, unit, amount, None)] = None
+                    elif (up := picos(amount, scale(unit))) != Fraction(amount) * scale(unit):
                         found[Inexact(provider.id, model.id, unit, amount, up)] = None
     return tuple(found)
 
 
 def figures(prices: PriceList) -> Iterator[tuple[str, Decimal]]:
-    """Every published figure of the units that count tokens and requests."""
-    return ((unit, amount) for unit in UNITS for amount in amounts(prices.get(unit)))
+    """Every published figure with its unit."""
+    return ((unit, amount) for unit, rate in prices.items() for amount in amounts(rate))
 
 
-def schedule(priced: Card, each: Mapping[str, int] = NO_EXTRAS) -> Schedule | None:
-    """Core rates for every band of prompt sizes, and `each` of the extras; None where input has no rate, because
-    unknown is not free.
+def complete(prices: PriceList) -> bool:
+    """Whether everything that a plain call is charged for is counted here."""
+    return all(unit in UNITS or unit in ON_DEMAND or rate is None for unit, rate in prices.items())
+
+
+def sold(names: Collection[str]) -> bool:
+    """Whether these rates are a price: of input, or of other things than tokens alone. Unknown is not free."""
+    return "input" in names or (bool(names) and BESIDE.issuperset(names))
+
+
+def schedule(priced: Card, least: Mapping[str, int] = NOTHING, *, sure: bool = True) -> Schedule | None:
+    """Core rates for every band of prompt sizes; None where they are no price.
 
     A missing output rate is none to pay: so embeddings are listed.
     """
-    if "input" not in priced:
+    if not sold(priced):
         return None
     bounds = sorted({tokens for steps in priced.values() for tokens, _ in steps.above})
-    bands = tuple((tokens, rates_at(priced, tokens + 1, each)) for tokens in bounds)
-    return Schedule(rates_at(priced, 0, each), bands)
+    bands = tuple((tokens, rates_at(priced, tokens + 1, least, sure=sure)) for tokens in bounds)
+    return Schedule(rates_at(priced, 0, least, sure=sure), bands)
 
 
-def rates_at(priced: Card, input_total: int, each: Mapping[str, int] = NO_EXTRAS) -> Rates:
+def rates_at(priced: Card, input_total: int, least: Mapping[str, int] = NOTHING, *, sure: bool = True) -> Rates:
     """Rates at one prompt size. A class without a rate of its own pays its parent's, never less than it could."""
 
     def rate(*fields: str) -> int:
@@ -186,7 +209,10 @@ def rates_at(priced: Card, input_total: int, each: Mapping[str, int] = NO_EXTRAS
         output_audio=rate("output_audio", "output"),
         output_image=rate("output_image", "output"),
         request=rate("request"),
-        extras=each,
+        extras={name: steps.at(input_total) for name, steps in priced.items() if name in FEES},
+        least=least,
+        by_token="input" in priced,
+        sure=sure,
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.core.lines import lines
 from gateway.core.money import Money
 from gateway.core.price import (
     FREE,
@@ -22,7 +23,7 @@ from gateway.core.price import (
 )
 from gateway.core.usage import Extras, Usage
 
-NO_CLASSES = {"request", "extras", "dearest_input", "dearest_output"}
+NO_CLASSES = {"request", "extras", "least", "by_token", "sure", "dearest_input", "dearest_output"}
 CLASSES = [name for name in Rates.__match_args__ if name not in NO_CLASSES]
 INPUTS = ["input", "cache_read", "cache_write", "cache_write_1h", "cache_write_12h"]
 INPUTS += ["input_audio", "cache_read_audio", "input_image", "cache_read_image", "input_video"]
@@ -111,6 +112,29 @@ def test_extras_cost_their_rate_each_and_without_one_the_cost_is_uncertain(count
     assert (cost.status is CostStatus.UNCERTAIN) == unknown
 
 
+@pytest.mark.parametrize(("counted", "paid"), [(0, 0), (1, 10_000), (10_000, 10_000), (10_001, 10_001)])
+def test_a_short_recording_is_charged_as_the_shortest(counted, paid):
+    """None at all is not a short one; in the lines it is shown as charged."""
+    price = Price("p", Schedule(replace(flat(0), extras={"audio_ms": 1}, least={"audio_ms": 10_000}, by_token=False)))
+    usage = Usage(extras=Extras(audio_ms=counted))
+    assert price.of(usage).total == Money(paid)
+    assert [line.count for line in lines(usage, price)] == ([paid] if paid else [])
+
+
+def test_a_fee_for_the_call_is_a_price_by_itself_unless_tokens_come():
+    price = Price("p", Schedule(replace(flat(0, request=5), by_token=False)))
+    assert price.of(Usage()).status is CostStatus.EXACT
+    assert price.of(Usage(input=1)).status is CostStatus.UNCERTAIN
+
+
+@pytest.mark.parametrize("prompt", [None, 1])
+def test_a_rate_that_is_not_sure_makes_a_cost_uncertain(prompt):
+    price = Price("p", Schedule(flat(2)), {"flex": Schedule(replace(flat(1), sure=False))})
+    usage = Usage(input=1, prompt=prompt)
+    assert price.of(usage).status is CostStatus.EXACT
+    assert (price.of(usage, "flex").total, price.of(usage, "flex").status) == (Money(1), CostStatus.UNCERTAIN)
+
+
 def test_the_parts_of_a_call_add_up_and_the_least_known_counts():
     exact, uncertain = (
         Cost(Money(10), status, f"p-{status}", Money(1), Money(2), Money(3), Money(4))
@@ -128,9 +152,11 @@ def test_conditions_have_one_name_together():
 
 
 def test_where_a_call_may_run_without_having_asked_is_part_of_the_worst_case():
-    price = Price("p", Schedule(flat(10)), {"geo:us": Schedule(flat(11)), "flex": Schedule(flat(99))})
-    assert price.worst(1, 1) == Money(22)
-    assert price.worst(1, 1, "flex") == Money(198)
+    tiers = {"geo:us": 11, "flex": 99, "flex,geo:us": 109, "geo:us,speed:fast": 999, "speed:fast": 900}
+    price = Price("p", Schedule(flat(10)), {name: Schedule(flat(rate)) for name, rate in tiers.items()})
+    assert price.worst(1, 1) == price.worst(1, 1, "default") == price.worst(1, 1, "unheard of") == Money(22)
+    assert price.worst(1, 1, "flex") == Money(218)
+    assert price.worst(1, 1, "geo:us,speed:fast") == price.worst(1, 1, "speed:fast") == Money(1998)
 
 
 def test_what_the_request_itself_is_charged_for_is_part_of_the_worst_case():

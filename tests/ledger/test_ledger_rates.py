@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 from zlib import crc32
 
+from charges import RATED
 from entries import entry, ids
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,15 +15,17 @@ from gateway.core.price import Price, Rates, Schedule
 from gateway.ledger.journal import SYNC_NEVER, Journal
 from gateway.ledger.mover import Mover
 from gateway.ledger.period import all_prices
-from gateway.ledger.rates import _GIVEN, decoded, encoded
+from gateway.ledger.rates import decoded, encoded
 from gateway.ledger.records import Kind, line, price_line, replay
 from gateway.ledger.sqlite import SqliteLedger, connect
 
-TOKENS = [name for name in _GIVEN if name not in {"request", "extras"}]
 rates = st.builds(
     Rates,
-    **dict.fromkeys([*TOKENS, "request"], st.integers(0, 10**12)),
+    **dict.fromkeys([*RATED, "request"], st.integers(0, 10**12)),
     extras=st.dictionaries(st.sampled_from(["web_searches", "images"]), st.integers(0, 10**12)),
+    least=st.dictionaries(st.sampled_from(["audio_ms"]), st.integers(0, 10**6)),
+    by_token=st.booleans(),
+    sure=st.booleans(),
 )
 schedules = st.builds(
     lambda base, above: Schedule(base, tuple(sorted(above.items()))),
@@ -33,7 +36,7 @@ prices = st.builds(Price, st.text(max_size=30), schedules, st.dictionaries(st.te
 
 
 def price(name, picos=1):
-    return Price(name, Schedule(Rates(*[picos] * len(TOKENS))))
+    return Price(name, Schedule(Rates(*[picos] * len(RATED))))
 
 
 @given(prices)

@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from charges import RATED
 from entries import entry
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +16,6 @@ from gateway.core.money import Money
 from gateway.core.price import UNPRICED, Cost, CostStatus, Price, Rates, Schedule
 from gateway.core.usage import Extras, Usage
 from gateway.ledger.exports.rows import Billed, Kind
-from gateway.ledger.rates import _GIVEN
 from gateway.ledger.reconcile import Cause, compare, share
 from gateway.ledger.sides import billed, booked, names_models
 from gateway.ledger.sqlite import SqliteLedger
@@ -23,7 +23,7 @@ from gateway.ledger.sqlite import SqliteLedger
 DAY, NEXT = "2026-11-20", "2026-11-21"
 NOON = 1795176000.0
 DOLLAR = 10**12
-PRICE = Price("p", Schedule(Rates(*[10**6] * (len(_GIVEN) - 2))))  # A dollar for a million of anything.
+PRICE = Price("p", Schedule(Rates(*[10**6] * len(RATED))))  # A dollar for a million of anything.
 USED = Usage(input=1_000_000, cache_read=2_000_000, cache_write=500_000, output=500_000)
 TOKENS = {Kind.INPUT: 1_000_000, Kind.CACHE_READ: 2_000_000, Kind.CACHE_WRITE: 500_000, Kind.OUTPUT: 500_000}
 
@@ -167,9 +167,7 @@ async def home(tmp_path, monkeypatch):
     monkeypatch.setenv("FAREWAY_HOME", str(tmp_path))
     usage = Usage(input=600, cache_read=400, output=50)
     mini = {"provider": "openai", "model": "gpt-4o-mini", "served_model": "gpt-4o-mini-2024-07-18"}
-    half = Price(
-        "p", Schedule(Rates(**dict.fromkeys(_GIVEN[:-2], 150_000) | {"output": 600_000, "cache_read": 75_000}))
-    )
+    half = Price("p", Schedule(Rates(**dict.fromkeys(RATED, 150_000) | {"output": 600_000, "cache_read": 75_000})))
     ledger = SqliteLedger(tmp_path / "ledger.db")
     await ledger.note([half])
     await ledger.record([entry("r.1", usage=usage, at=NOON, cost=half.of(usage), **mini)])

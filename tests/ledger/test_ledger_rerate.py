@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+from charges import RATED
 from entries import entry
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,6 @@ from gateway.core.entry import Outcome, Part
 from gateway.core.money import Money
 from gateway.core.price import UNPRICED, Cost, CostStatus, Price, Rates, Schedule, total
 from gateway.core.usage import Usage
-from gateway.ledger.rates import _GIVEN
 from gateway.ledger.rerate import Kept, Rerated, rerated
 from gateway.ledger.sqlite import SqliteLedger
 
@@ -22,7 +22,7 @@ TOKENS = "key:a/tokens/minute@2026-11-01T00:00:00+00:00"
 
 
 def price(name, picos):
-    return Price(name, Schedule(Rates(*[picos] * (len(_GIVEN) - 2))))
+    return Price(name, Schedule(Rates(*[picos] * len(RATED))))
 
 
 def booked(name, usage, by, *charged, **more):

@@ -119,7 +119,7 @@ def test_nothing_changes_within_a_window(some, at, step):
             assert [active(one, edge) for one in some] == [active(one, at) for one in some]
 
 
-@pytest.mark.parametrize("prices", [{}, {"input_mtok": 0, "output_mtok": 0}, {"audio_hours": 1}])
+@pytest.mark.parametrize("prices", [{}, {"input_mtok": 0, "output_mtok": 0}, {"output_mtok": 1}, {"audio_hours": 0}])
 def test_a_feed_gives_nothing_away(prices):
     """No rate, or a claim that all is free, is no price: only a configuration can set zero."""
     assert PriceBook(feed_of(prices)).price("p", "m", NOW) is None

@@ -4,7 +4,8 @@ from datetime import date, datetime
 
 import pytest
 
-from gateway.core.usage import Usage
+from gateway.core.money import Money
+from gateway.core.usage import Extras, Usage
 from gateway.prices.book import PriceBook
 from gateway.prices.bundled import corrections, snapshot
 from gateway.prices.overrides import OverrideError, read_overrides
@@ -38,6 +39,20 @@ def book(*given):
         ({"model": "m", "input": "1/M", "from": "soon"}, r"\.from must be a date"),
         ({"model": "m", "input": "1/M", "from": datetime.fromisoformat("2026-01-01")}, r"\.from must be a date"),
         ({"model": "m", "input": "1/M", "from": "2026-01-02", "until": date(2026, 1, 2)}, "until must be after"),
+        ({"model": "m", "web_search": "1/M"}, r"\.web_search must be US dollars such as '5/K'"),
+        ({"model": "m", "audio": "1/K"}, r"\.audio must be US dollars such as '0.36/hour'"),
+        ({"model": "m", "page": "0.0000000000001/each"}, r"\.page"),
+        ({"model": "m", "audio_minimum": "10"}, r"\.audio_minimum must be seconds"),
+        ({"model": "m", "audio_minimum": 10}, r"\.audio_minimum must be seconds"),
+        ({"model": "*", "input": "1/M"}, "must be one model, except for fees"),
+        ({"model": "m", "input": "1/M", "hours": "1-4"}, r"\.hours must be hours such as"),
+        ({"model": "m", "input": "1/M", "hours": "01:00"}, r"\.hours must be hours such as"),
+        ({"model": "m", "input": "1/M", "hours": "24:00-01:00"}, r"\.hours has no such hours"),
+        ({"model": "m", "input": "1/M", "hours": "01:00-24:01"}, r"\.hours has no such hours"),
+        ({"model": "m", "input": "1/M", "hours": "01:00-01:00"}, r"\.hours has no such hours"),
+        ({"model": "m", "input": "1/M", "hours": 60}, r"\.hours must be hours such as"),
+        ({"model": "m", "input": "1/M", "days": "mon-fr"}, r"\.days must be days such as"),
+        ({"model": "m", "input": "1/M", "days": "monday"}, r"\.days must be days such as"),
     ],
 )
 def test_errors_name_entry_and_key(entry, message):
@@ -55,6 +70,80 @@ def test_values_are_exact():
     (read,) = entries({"model": "M", "input": "0.10/M", "request": "0.5/K", "audio_output": "64/M"})
     assert read.rates == {"input": 100_000, "request": 5 * 10**8, "output_audio": 64_000_000}
     assert read.model == "m"
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "name", "picos"),
+    [
+        ("web_search", "10/K", "web_searches", 10**10),
+        ("file_search", "2.50/K", "file_searches", 25 * 10**8),
+        ("code_session", "0.03/each", "code_sessions", 3 * 10**10),
+        ("image", "0.04/each", "images", 4 * 10**10),
+        ("page", "2/K", "pages", 2 * 10**9),
+        ("search_unit", "2/K", "search_units", 2 * 10**9),
+        ("characters", "15/M", "characters", 15 * 10**6),
+        ("audio", "0.36/hour", "audio_ms", 10**5),
+        ("audio", "0.006/minute", "audio_ms", 10**5),
+        ("audio", "0.0001/second", "audio_ms", 10**5),
+        ("audio", "0.04/hour", "audio_ms", 11_112),
+    ],
+)
+def test_what_is_not_tokens_can_be_priced(key, written, name, picos):
+    """Alone it is a price; exact, but for lengths, whose milliseconds are rounded up."""
+    (read,) = entries({"provider": "own", "model": "m", key: written})
+    assert read.rates == {name: picos}
+    made = book({"provider": "own", "model": "m", key: written})
+    assert made.price("own", "m", NOW).standard.base.extras == {name: picos}
+    assert made.models("own") == ("m",)
+
+
+def test_fees_of_every_model_of_a_provider():
+    """They amend what is priced, less than what is said of one model; a provider's own goes before any provider's."""
+    general = {"model": "*", "code_session": "9/each", "web_search": "8/K"}
+    mine = {"provider": "openai", "model": "*", "code_session": "7/each", "file_search": "6/K"}
+    one = {"provider": "openai", "model": "gpt-5", "file_search": "5/K"}
+    made = book(one, mine, general)
+    extras = made.price("openai", "gpt-5", NOW).standard.base.extras
+    assert extras == {"code_sessions": 7 * 10**12, "web_searches": 8 * 10**9, "file_searches": 5 * 10**9}
+    assert made.price("openai", "nothing", NOW) is None
+    assert "*" not in made.models("openai")
+
+
+def test_a_least_length_and_batches_of_recordings():
+    """Groq charges ten seconds at least; a batch is half, with the same least length."""
+    price = book().price("groq", "whisper-large-v3", NOW)
+    second, ten = Usage(extras=Extras(audio_ms=1000)), Usage(extras=Extras(audio_ms=10_000))
+    assert price.of(second) == price.of(ten)
+    assert price.of(ten).fees == Money(10_000 * 30_834)
+    assert price.of(second, "batch").fees == Money(10_000 * 15_417)
+    own = {"provider": "groq", "model": "whisper-large-v3", "audio_minimum": "30s"}
+    assert book(own).price("groq", "whisper-large-v3", NOW).of(second).fees == Money(30_000 * 30_834)
+
+
+def test_hours_and_days_of_an_override():
+    """A price for the night, of which the day on which it begins counts."""
+    night = {
+        "provider": "own",
+        "model": "m",
+        "input": "1/M",
+        "output": "1/M",
+        "hours": "22:00-06:00",
+        "days": "fri-sun",
+    }
+    (read,) = entries(night)
+    assert (read.hours.spans, read.hours.days) == (((79_200, 21_600),), (4, 5, 6))
+    (wrapped,) = entries(night | {"days": "sun-mon, wed", "hours": "01:00-04:00,06:00-24:00"})
+    assert (wrapped.hours.spans, wrapped.hours.days) == (((3600, 14_400), (21_600, 86_400)), (0, 2, 6))
+    at = {
+        text: book(night).price("own", "m", datetime.fromisoformat(f"{text}+00:00").timestamp())
+        for text in ("2026-11-13T21:59:59", "2026-11-13T22:00:00", "2026-11-16T05:59:59", "2026-11-16T06:00:00")
+    }  # Friday, Monday.
+    assert [price is not None for price in at.values()] == [False, True, True, False]
+    stamps = {
+        entries(night | more)[0].stamp
+        for more in ({}, {"days": "fri"}, {"hours": "22:00-05:00"}, {"audio_minimum": "1s"})
+    }
+    assert len(stamps) == 4
 
 
 def test_a_whole_price_replaces_the_feeds():

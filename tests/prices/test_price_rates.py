@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.price import CostStatus, Price
+from gateway.core.usage import Extras, Usage
 from gateway.prices.feed import Step, Stepped
-from gateway.prices.rates import card, free, picos, schedule
+from gateway.prices.rates import Steps, card, free, picos, schedule, times
 
 
 @given(st.decimals(min_value=0, max_value=1000, places=6))
@@ -57,10 +59,46 @@ def test_a_fee_per_thousand_requests():
     assert schedule(card({"input_mtok": Decimal(1), "requests_kcount": Decimal(5)})).base.request == 5 * 10**9
 
 
-def test_no_input_rate_is_no_price():
-    """Models sold by the hour or the page have no token price, and unknown is not free."""
-    assert schedule(card({"audio_hours": Decimal(1)})) is None
-    assert schedule(card({"output_mtok": Decimal(1)})) is None
+@pytest.mark.parametrize("published", [{}, {"output_mtok": 1}, {"output_mtok": 1, "audio_hours": 1}])
+def test_no_input_rate_is_no_price(published):
+    """Unknown is not free, and half a price is none."""
+    assert schedule(card({unit: Decimal(amount) for unit, amount in published.items()})) is None
+
+
+@pytest.mark.parametrize(
+    ("unit", "usd", "name", "picos_each"),
+    [
+        ("audio_hours", "0.36", "audio_ms", 10**5),
+        ("input_audio_hours", "0.04", "audio_ms", 11_112),  # 11,111.1: rounded up, and listed.
+        ("input_mchars", "15", "characters", 15 * 10**6),
+        ("input_document_kpages", "4", "pages", 4 * 10**9),
+        ("web_searches_kcount", "10", "web_searches", 10**10),
+        ("storage_searches_kcount", "2.5", "file_searches", 25 * 10**8),
+    ],
+)
+def test_what_is_sold_without_tokens_is_a_price(unit, usd, name, picos_each):
+    """A recording, a page, a search: exact where it is counted, uncertain where tokens come that have no rate."""
+    price = Price("p", schedule(card({unit: Decimal(usd)})))
+    counted = price.of(Usage(extras=Extras(**{name: 3})))
+    assert (counted.total.picos, counted.status) == (3 * picos_each, CostStatus.EXACT)
+    for usage in (Usage(), Usage(extras=Extras()), Usage(input=5), Usage(input=5, extras=Extras(**{name: 3}))):
+        assert price.of(usage).status is CostStatus.UNCERTAIN
+
+
+def test_the_earlier_of_two_units_for_one_thing_counts():
+    both = card({"audio_hours": Decimal(9), "input_audio_hours": Decimal("0.36")})
+    assert both["audio_ms"].base == 10**5
+
+
+@given(st.fractions(0, 10), st.integers(0, 10**9))
+def test_a_multiple_is_rounded_up_once(factor, rate):
+    steps = Steps(rate, ((100, 2 * rate),))
+    made = times(
+        {"input": steps, "request": steps, "web_searches": steps, "cache_read_audio": steps}, factor, Fraction(1)
+    )
+    assert factor * rate <= made["input"].base < factor * rate + 1
+    assert factor * 2 * rate <= made["input"].at(101) < factor * 2 * rate + 1
+    assert made["request"] == made["web_searches"] == made["cache_read_audio"] == steps
 
 
 @pytest.mark.parametrize(("tokens", "expected"), [(99, 1), (100, 1), (101, 2), (200, 2), (201, 3)])

@@ -1,15 +1,20 @@
 """The bundled snapshot: pinned, complete, and exact but for a list of known exceptions."""
 
 import gzip
-from decimal import Decimal
+import json
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 import yaml
 
+from gateway.core.money import Money
+from gateway.core.price import CostStatus
+from gateway.core.usage import Extras, Usage
 from gateway.prices import bundled
-from gateway.prices.feed import FeedError
+from gateway.prices.book import PriceBook
+from gateway.prices.feed import FeedError, parse
 from gateway.prices.rates import figures, inexact, scale
 
 PROVIDERS = [
@@ -56,13 +61,32 @@ def test_every_rate_is_exact_or_a_listed_exception(snapshot):
     found = inexact(snapshot)
     assert [[e.provider, e.model, e.unit, str(e.published), e.picos] for e in found] == listed
     for exception in found:
-        exact = Fraction(exception.published) * 10**6
-        assert exact < exception.picos < exact + 1
-        assert str(exception.published) in exception.reason
+        assert exception.reason
+        if exception.picos is not None:
+            exact = Fraction(exception.published) * scale(exception.unit)
+            assert exact < exception.picos < exact + 1
+            assert str(exception.published) in exception.reason
+
+
+def test_a_unit_that_nobody_knows_is_listed_and_makes_a_cost_uncertain():
+    entry = {"id": "m", "match": {"equals": "m"}, "prices": {"input_mtok": 1, "vibes_kcount": 2}}
+    feed = parse(json.dumps([{"id": "p", "models": [entry]}]).encode(), name="test", day="2026-01-01")
+    (found,) = inexact(feed)
+    assert (found.unit, found.picos, found.reason) == ("vibes_kcount", None, "not a unit that is known here")
+    assert PriceBook(feed).price("p", "m", 0).of(Usage(input=1)).status is CostStatus.UNCERTAIN
+
+
+def test_what_is_not_counted_is_in_doubt_only_where_a_plain_call_uses_it(book):
+    """Perplexity charges citation tokens that nobody here counts; annotations of pages are asked for, or not."""
+    at = datetime.fromisoformat("2026-11-15T12:00:00+00:00").timestamp()
+    research = book.price("perplexity", "sonar-deep-research", at)
+    assert research.of(Usage(input=1, output=1)).status is CostStatus.UNCERTAIN
+    cost = book.price("mistral", "mistral-ocr-4-1", at).of(Usage(extras=Extras(pages=3)))
+    assert (cost.total, cost.status) == (Money.usd("0.012"), CostStatus.EXACT)
 
 
 def test_every_other_rate_is_whole(snapshot):
-    """Counted independently: dollars per million times a million is whole, so a token costs whole pico-dollars."""
+    """Counted independently: what one costs is a whole number of pico-dollars."""
     exceptions = {(e.provider, e.model, e.unit, e.published) for e in inexact(snapshot)}
     count = 0
     for provider in snapshot.providers.values():
@@ -71,8 +95,8 @@ def test_every_other_rate_is_whole(snapshot):
                 for unit, amount in figures(item.prices):
                     count += 1
                     if (provider.id, model.id, unit, amount) not in exceptions:
-                        assert (amount * scale(unit)) % 1 == Decimal(0)
-    assert count > 6000
+                        assert Fraction(amount) * scale(unit) % 1 == 0
+    assert count > 7000
 
 
 def test_the_providers_that_the_gateway_names_are_there(snapshot, book):

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from gateway.catalog.providers import KNOWN
+from gateway.catalog.providers import KNOWN, Provider
 from gateway.cli.books import open_books
 from gateway.cli.moments import moment
 from gateway.cli.settings import Unusable, settings
@@ -80,7 +80,7 @@ class _Rater:
     """Prices entries by one book, and remembers which of its prices were used."""
 
     def __init__(self, found: Settings, book: PriceBook) -> None:
-        self._names = {name: provider.priced_as for name, provider in (KNOWN | dict(found.providers)).items()}
+        self._providers = KNOWN | dict(found.providers)
         self._book = book
         self.used: dict[str, Price] = {}
 
@@ -93,7 +93,8 @@ class _Rater:
         )
 
     def _price_of(self, entry: Entry, model: str) -> Price | None:
-        price = self._book.price(self._names.get(entry.provider, entry.provider), model, entry.at)
+        provider = self._providers.get(entry.provider) or Provider(entry.provider, "")
+        price = self._book.price(provider.priced_as, model, entry.at, provider.region)
         if price is not None:
             self.used[price.id] = price
         return price

@@ -20,7 +20,7 @@ from gateway.prices.book import PriceBook
 from gateway.prices.diff import PARENTS, STANDARD, bands
 from gateway.prices.guard import by_name
 from gateway.prices.match import find
-from gateway.prices.rates import scale
+from gateway.prices.rates import Inexact, scale
 from gateway.prices.stored import Shelf, Slot
 
 PER_MILLION = 10**6
@@ -162,6 +162,13 @@ def _exceptions(prices: PriceBook, provider: str | None) -> Iterator[dict[str, o
                 "model": found.model,
                 "unit": found.unit,
                 "published_usd": format(found.published, "f"),
-                "charged_usd": Money(found.picos * 10**12 // scale(found.unit)).decimal,
+                "charged_usd": _charged(found),
                 "reason": found.reason,
             }
+
+
+def _charged(found: Inexact) -> str | None:
+    """What is charged for one unit as it is published; None where it is not counted here."""
+    if found.picos is None:
+        return None
+    return Money(int(found.picos * 10**12 / scale(found.unit))).decimal
