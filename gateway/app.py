@@ -43,11 +43,12 @@ from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
 from gateway.pipeline import Pipeline
 from gateway.prices.current import Pricing
+from gateway.prices.stored import Shelf
 from gateway.simulator import Settings as SimulatorSettings
 from gateway.simulator import start as start_simulator
 from gateway.telemetry.live import Live
 from gateway.telemetry.metrics import Metrics
-from gateway.tokens import Tokens
+from gateway.tokens import Tokens, kept
 from gateway.upstream.health import Health
 from gateway.upstream.retry import RetryBudget
 from gateway.upstream.wire import Wire
@@ -119,6 +120,7 @@ class Gateway:
 
     def _join_money(self) -> None:
         settings = self.settings
+        self._learned_path = kept.learned_path(settings.home, self.worker.number if self.worker else None)
         self.store = lease_store(settings, several=self.worker is not None)
         self._stack.push_async_callback(_closed, self.store)
         self.leases = Leases(self.store, self.replica, self.ledger.balances)
@@ -143,13 +145,15 @@ class Gateway:
             self.wire.get,
             self._clock,
             self._prices_changed,
+            shelf=Shelf(settings.home),
             feed_url=prices.feed_url,
             feed_every_s=prices.feed_every_s,
             guard_factor=prices.guard_factor,
         )
         self.catalog = catalog(settings, lambda: self.pricing.book, self._clock)
         self.health = Health(failures_max=routing.breaker_failures, open_s=routing.breaker_open_s)
-        self.router = router(settings, self.catalog, self.health, self._clock)
+        self.calibration = kept.calibration(self._learned_path)
+        self.router = router(settings, self.catalog, self.health, self._clock, self.calibration)
 
     def _join_front(self) -> Front:
         settings, monotonic = self.settings, time.perf_counter
@@ -172,6 +176,7 @@ class Gateway:
             tenants=self.keyring.tenants,
             router=self.router,
             tokens=tokens,
+            calibration=self.calibration,
             answered=Answered(cache, self.books, self.metrics),
             books=self.books,
             asking=asking,
@@ -205,6 +210,7 @@ class Gateway:
             self.leases.run(self._clock),
             self.pricing.run(),
             self.keyring.watch(),
+            kept.keep(self._learned_path, self.calibration),
             self._audit(),
         ):
             task = asyncio.create_task(self._guarded(work))
@@ -269,10 +275,12 @@ class Gateway:
         add("fareway_inflight_requests", "Calls that have left.", (), lambda: {(): self.journal.open_count})
         add("fareway_price_age_seconds", "Age of the prices.", (), lambda: {(): prices.age_s()})
         add("fareway_price_quarantined", "1: a feed waits for a yes.", (), lambda: {(): int(bool(prices.quarantined))})
+        add("fareway_price_pinned", "1: no feed is asked.", (), lambda: {(): int(prices.pinned)})
         in_unit = "in the limit's unit (usd: nano-dollars)."
         leases = self.leases
         add("fareway_limit_held", f"Held, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.held))
         add("fareway_limit_spent", f"Spent, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.spent))
+        add("fareway_token_estimate_error_ratio", "Of likely input.", ("model", "kind"), self.calibration.errors)
         add("fareway_breaker_open", "1: a deployment is left alone.", ("deployment",), self._breakers)
 
     def _breakers(self) -> dict[tuple[str, ...], float]:

@@ -18,6 +18,8 @@ from gateway.plugins import load_policy
 from gateway.prices.book import PriceBook
 from gateway.stores.sqlite import SqliteStore
 from gateway.stores.sqlite_keys import SqliteKeys, load_pepper
+from gateway.tokens.calibration import Calibration
+from gateway.upstream.aws import AwsSigner
 from gateway.upstream.google import GoogleSigner
 from gateway.upstream.health import Health
 from gateway.upstream.signing import Signer
@@ -37,7 +39,13 @@ def catalog(settings: Settings, book: Callable[[], PriceBook], clock: Callable[[
     return Catalog(settings.providers, book, clock, models, settings.aliases, settings.tiers)
 
 
-def router(settings: Settings, names: Catalog, health: Health, clock: Callable[[], float]) -> Router:
+def router(
+    settings: Settings,
+    names: Catalog,
+    health: Health,
+    clock: Callable[[], float],
+    calibration: Calibration | None = None,
+) -> Router:
     """The router with the policies that these settings name."""
     routing = settings.routing
     return Router(
@@ -47,13 +55,15 @@ def router(settings: Settings, names: Catalog, health: Health, clock: Callable[[
         policy=(load_policy(routing.choice.policy), routing.choice.params),
         auto=(load_policy(routing.auto.policy), routing.auto.params),
         fallback=routing.fallback,
+        calibration=calibration,
     )
 
 
 def signers(settings: Settings) -> dict[str, Signer]:
     """Who signs calls, by provider. Raises NoSigner where a package is missing for that."""
-    google = [p.name for p in settings.providers.values() if p.auth == "google" and not p.key]
-    return {name: GoogleSigner.default() for name in google}
+    keyless = [provider for provider in settings.providers.values() if not provider.key]
+    google: dict[str, Signer] = {p.name: GoogleSigner.default() for p in keyless if p.auth == "google"}
+    return google | {p.name: AwsSigner.default(p.region) for p in keyless if p.auth == "sigv4"}
 
 
 def with_simulator(settings: Settings, url: str) -> Settings:

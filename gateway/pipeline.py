@@ -15,9 +15,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.core.caller import Key
-from gateway.core.entry import Entry
+from gateway.core.entry import Entry, Outcome
 from gateway.core.errors import Forbidden, LimitReached
-from gateway.core.limit import Unit
+from gateway.core.limit import HoldMode, Unit
 from gateway.core.money import ZERO
 from gateway.core.request import Asked, Request
 from gateway.dialects.base import Dialect
@@ -32,7 +32,8 @@ from gateway.journey.routing import Chosen, Router
 from gateway.limits.accounts import Account
 from gateway.telemetry.metrics import Metrics
 from gateway.tenants import Tenants
-from gateway.tokens import Tokens
+from gateway.tokens import Tokens, measure
+from gateway.tokens.calibration import Calibration
 from gateway.upstream.answer import Answer
 from gateway.upstream.headers import for_caller, for_provider
 
@@ -54,6 +55,7 @@ class Pipeline:
     tenants: Tenants
     router: Router
     tokens: Tokens
+    calibration: Calibration
     answered: Answered
     books: Books
     asking: Asking
@@ -100,16 +102,21 @@ class Pipeline:
                         monotonic=self.monotonic,
                     )
                     await carry(passage)
+                self._learn(question, booking.entry)
 
     def _understand(self, call: Call, key: Key) -> Question:
         facts = call.dialect.read(call.asked)
         if not all(key.may_use(model) for model in (facts.model, *facts.also)):
             raise Forbidden("This key may not use that model.")
-        bound = self.router.bound(facts, len(call.asked.body))
+        size = measure(call.asked.body, facts)
+        mode = self.books.limits.chain(key.caller).hold_mode
+        ceiling = ceiling_of(call.headers)
+        # What cannot be stopped half-way, or must not cost more than it holds, is held for by a bound that is proven.
+        proven = mode is HoldMode.STRICT or ceiling is not None or not facts.stream
+        bound = self.router.bound(facts, size, proven=proven)
         request = Request(call.id, key.id, call.dialect.name, facts, input_tokens=bound)
         travelling = for_provider(call.headers.items())
-        mode = self.books.limits.chain(key.caller).hold_mode
-        return Question(request, call.dialect, call.asked, travelling, mode, ceiling_of(call.headers))
+        return Question(request, call.dialect, call.asked, travelling, mode, size, ceiling)
 
     async def _set_aside(self, booking: Booking, key: Key, question: Question) -> tuple[Question, Chosen]:
         """Decide and hold. If that is refused by the rough bound, count exactly and decide once more."""
@@ -134,13 +141,13 @@ class Pipeline:
         if unit == Unit.TOKENS or left is None:
             return True
         nothing_in = replace(question, request=replace(question.request, input_tokens=0))
-        options = self.router.options(nothing_in.request, len(question.asked.body))
+        options = self.router.options(nothing_in.request, question.size)
         return any(nothing_in.fare(option)[1].known <= left for option in options)
 
     async def _decide_and_hold(self, booking: Booking, key: Key, question: Question) -> Chosen:
         limits = self.books.limits
         remaining = question.affordable(await limits.remaining(key.caller))
-        options = self.router.options(question.request, len(question.asked.body))
+        options = self.router.options(question.request, question.size)
         guarded = limits.chain(key.caller).guards_money or question.ceiling is not None
         needs_price = self.refuse_unpriced and guarded
         chosen = self.router.choose(question.request, options, remaining, needs_price=needs_price)
@@ -148,6 +155,18 @@ class Pipeline:
         fare, worst = question.fare(first)
         await booking.begin(first, chosen.reason, fare, worst)
         return chosen
+
+    def _learn(self, question: Question, entry: Entry | None) -> None:
+        """What the provider counted tells what the next call like this may come to."""
+        if entry is None or entry.outcome is not Outcome.OK or not entry.usage.final:
+            return
+        usage, bound = entry.usage, question.request.input_tokens
+        if usage.extras is not None or usage.input_tool:  # What searches found was in the input, too.
+            return
+        actual = usage.input_total if usage.prompt is None else usage.prompt
+        if actual > bound:
+            self.metrics.count("fareway_token_bound_exceeded")
+        self.calibration.learn(question.size, f"{entry.provider}/{entry.model}", actual, bound=bound)
 
     def _headers(
         self, call: Call, key: Key, entry: Entry, answer: Answer, cache: str, *, upstream_s: float

@@ -24,6 +24,7 @@ _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 VERIFIED_MAX = 100_000
 """Tokens whose check is remembered."""
 
+_AWS = re.compile(r"Credential=([^/,\s]+)/")
 _HEADERS = ("x-api-key", "api-key", "x-goog-api-key")
 
 
@@ -47,13 +48,25 @@ def presented(headers: Mapping[str, str]) -> str:
     """
     shown = {headers[name].strip() for name in _HEADERS if name in headers}
     if authorization := headers.get("authorization"):
-        scheme, _, token = authorization.partition(" ")
-        shown.add(token.strip() if scheme.lower() == "bearer" else "")
+        shown.add(_authorized(authorization))
     if not shown:
         raise Unauthorized("No API key was given. Send it as `Authorization: Bearer fw-…`.")
     if len(shown) > 1:
         raise BadRequest("Two different API keys were given in one request.")
     return shown.pop()
+
+
+def _authorized(authorization: str) -> str:
+    """The token in an Authorization header; empty for one of another kind.
+
+    AWS's clients show a key id and a signature. The token is the key id then: it holds its own secret, so that the
+    signature, under whatever secret access key, proves nothing more.
+    """
+    scheme, _, shown = authorization.partition(" ")
+    if scheme == "AWS4-HMAC-SHA256":
+        found = _AWS.match(shown.strip())
+        return found[1] if found else ""
+    return shown.strip() if scheme.lower() == "bearer" else ""
 
 
 class Tenants:

@@ -55,6 +55,7 @@ def test_without_the_pepper_a_digest_opens_nothing():
         {"api-key": f" {TOKEN}"},
         {"x-goog-api-key": TOKEN},
         {**bearer(TOKEN), "x-api-key": TOKEN},
+        {"authorization": f"AWS4-HMAC-SHA256 Credential={TOKEN}/20261121/us-east-1/bedrock/aws4_request, Signature=0"},
     ],
 )
 def test_a_key_is_found_wherever_client_libraries_put_it(headers):
@@ -67,6 +68,12 @@ def test_a_key_is_found_wherever_client_libraries_put_it(headers):
 def test_a_call_without_a_key_is_told_how_to_send_one(headers):
     with pytest.raises(Unauthorized, match="Authorization: Bearer"):
         presented(headers)
+
+
+@pytest.mark.parametrize("shown", ["", "Credential=", "Signature=0", f"Credential={TOKEN}", f" x Credential={TOKEN}/"])
+def test_an_aws_signature_without_a_key_id_shows_no_key(shown):
+    with pytest.raises(Unauthorized):
+        tenants(KEY).identify({"authorization": f"AWS4-HMAC-SHA256 {shown}"}, 0.0)
 
 
 def test_two_different_keys_in_one_call_are_refused():

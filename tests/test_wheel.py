@@ -19,6 +19,7 @@ def test_the_wheel_carries_code_policies_and_data_alone(tmp_path):
     assert {"gateway", "policies"} == {top for top in tops if not top.endswith(".dist-info")}
     for data in ("prices.json.gz", "output_limits.json.gz", "corrections.yaml", "snapshot.json"):
         assert f"gateway/prices/{data}" in names
+    assert "gateway/tokens/weights.json" in names
     vocabularies = [name for name in names if name.startswith("gateway/encodings/") and not name.endswith(".md")]
     assert len(vocabularies) == 2
     assert not [name for name in names if name.endswith((".pyc", ".pth"))]

@@ -15,7 +15,7 @@ from gateway.config.json_schema import json_schema
 from gateway.config.settings import Settings
 from gateway.core.limit import Limit, Unit, amount_text
 from gateway.core.money import Money
-from gateway.prices.bundled import price_book
+from gateway.prices.stored import book_in_use
 
 _COLUMNS = ("name", "deployment", "tier", "input_usd", "cached_usd", "output_usd", "price")
 _PER_MILLION = 1_000_000
@@ -54,7 +54,7 @@ def _schema(_: argparse.Namespace) -> int:
 
 def priced(found: Settings) -> list[dict[str, object]]:
     """Every configured name with its deployments and what they cost now."""
-    book, now = price_book(found.prices.overrides), time.time()
+    book, now = book_in_use(found.home, found.prices.overrides, time.time()), time.time()
     names = catalog(found, lambda: book, time.time)
     rows = []
     for name in [*found.models, *found.aliases, *found.tiers]:

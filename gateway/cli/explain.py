@@ -22,8 +22,8 @@ from gateway.dialects.base import Dialect
 from gateway.dialects.spoken import DIALECTS
 from gateway.journey.question import Question
 from gateway.journey.routing import Chosen, Option
-from gateway.prices.bundled import price_book
-from gateway.tokens import Tokens
+from gateway.prices.stored import book_in_use
+from gateway.tokens import Tokens, measure
 from gateway.upstream.health import Health
 
 _COLUMNS = ("rank", "candidate", "tier", "likely_usd", "worst_usd", "held_usd", "price")
@@ -60,18 +60,19 @@ def _explain(parsed: argparse.Namespace) -> int:
 async def explained(found: Settings, body: bytes) -> dict[str, Any]:
     """Everything that the pipeline would decide on. Raises the GatewayError that it would answer with."""
     found = found if found.providers else with_simulator(found, "")
-    book = price_book(found.prices.overrides)
+    book = book_in_use(found.home, found.prices.overrides, time.time())
     dialect, asked = _dialect(body), Asked(body)
     facts = dialect.read(asked)
     health = Health(failures_max=1, open_s=0)
     way = router(found, catalog(found, lambda: book, time.time), health, time.time)
-    bound, tokens = way.bound(facts, len(body)), Tokens()
+    size = measure(body, facts)
+    bound, tokens = way.bound(facts, size, proven=True), Tokens()
     exact = min(bound, max([await tokens.count(dialect.countable(asked), model) for model in way.models(facts.model)]))
     tokens.close()
     request = Request("explain", "explain", dialect.name, facts, input_tokens=bound)
-    options = way.options(request, len(body))
+    options = way.options(request, size)
     chosen = way.choose(request, options, None, needs_price=False)
-    question = Question(request, dialect, asked, {}, _hold_mode(found))
+    question = Question(request, dialect, asked, {}, _hold_mode(found), size)
     return {
         "model": facts.model,
         "input_tokens": exact,

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway import __version__
-from gateway.cli import check, explain, keys, limits, prices, reconcile, serve, usage
+from gateway.cli import check, doctor, explain, keys, limits, reconcile, serve, usage
+from gateway.cli.prices import command as prices
 from gateway.cli.settings import Unusable
 
 
@@ -19,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(parsed.run(parsed))
     except Unusable as problem:
         print(problem, file=sys.stderr)
-        return 1
+        return problem.status
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # Somebody piped us into `head`.
@@ -36,6 +37,6 @@ def _parser() -> argparse.ArgumentParser:
         "--config", type=Path, metavar="FILE", help="fareway.yaml; without it, providers come from the environment"
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (serve, keys, limits, usage, check, explain, prices, reconcile):
+    for module in (serve, keys, limits, usage, check, doctor, explain, prices, reconcile):
         module.add_to(commands, common)
     return parser

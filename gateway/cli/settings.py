@@ -12,7 +12,11 @@ from gateway.config.settings import Settings
 
 
 class Unusable(Exception):
-    """The command cannot run; the text says why, for a person."""
+    """The command cannot run; the text says why, for a person. `status` is its exit code."""
+
+    def __init__(self, text: str, status: int = 1) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 def config_path(parsed: argparse.Namespace) -> Path | None:

@@ -21,6 +21,9 @@ SIMULATOR = "sim"
 COMPATIBLE = "/openai"
 """How Google's address ends that speaks OpenAI's dialects; without it, its own."""
 
+AWS_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+"""Where AWS's own tools look for the region, in their order."""
+
 _SECRET_HEADERS = ("auth", "key", "token", "secret", "cookie", "password")
 _BY_REFERENCE = "must not stand in the file"
 
@@ -51,10 +54,22 @@ def _from_environment(environ: Mapping[str, str], named: frozenset[str], finding
         if not text or name in named or not known.base_url:
             continue
         try:
-            found[name] = replace(known, key=secret(text).get_secret_value())
+            provider = replace(known, key=secret(text).get_secret_value())
         except UnreadableError:
             findings.add_environment(f"{known.key_env} must be one line of plain characters, as keys are")
+            continue
+        found[name] = provider = _placed(provider, environ)
+        if "{region}" in provider.base_url and not provider.region:
+            findings.add_environment(f"{known.key_env} is set, so {' or '.join(AWS_REGIONS)} must say the region, too")
     return found
+
+
+def _placed(provider: Provider, environ: Mapping[str, str]) -> Provider:
+    """A provider of AWS's in the region that the environment names, if the file names none."""
+    if provider.auth != "sigv4" or provider.region:
+        return provider
+    named = (environ.get(variable, "").strip() for variable in AWS_REGIONS)
+    return replace(provider, region=next(filter(None, named), ""))
 
 
 def _configured(name: str, section: ProviderSection, environ: Mapping[str, str], findings: Findings) -> Provider:
@@ -79,7 +94,7 @@ def _configured(name: str, section: ProviderSection, environ: Mapping[str, str],
     headers = Headers({header: value.get_secret_value() for header, value in section.headers.items()})
     if base.native is not None and section.base_url is not None:
         changes["native"] = replace(base.native, base_url=section.base_url.removesuffix(COMPATIBLE))
-    provider = replace(base, key=key, headers=headers, **changes)
+    provider = _placed(replace(base, key=key, headers=headers, **changes), environ)
     _check_complete(provider, section, path, findings)
     return provider
 
@@ -97,8 +112,11 @@ def _check_secrets(section: ProviderSection, path: KeyPath, variable: str, findi
 
 def _check_placed(provider: Provider, path: KeyPath, findings: Findings) -> None:
     """What its address holds a place for must be given."""
-    for name, example in (("region", "us-central1"), ("project", "my-project")):
-        if f"{{{name}" in provider.base_url and not getattr(provider, name):
+    signs_place = provider.auth == "sigv4" and not provider.key
+    region = "us-east-1" if provider.auth == "sigv4" else "us-central1"
+    for name, example in (("region", region), ("project", "my-project")):
+        needed = f"{{{name}" in provider.base_url or (signs_place and name == "region")
+        if needed and not getattr(provider, name):
             findings.add(path, f"needs a {name}", f"write {name}: {example}", at_key=True)
 
 

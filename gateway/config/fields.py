@@ -195,6 +195,7 @@ DialectName = Literal[
     "bedrock-converse",
     "bedrock-invoke",
     "cohere-chat",
+    "cohere-rerank",
 ]
 PolicyName = Annotated[str, AfterValidator(known_policy), Field(examples=["policies.cheapest", "policies.tiered"])]
 Price = Annotated[dict[str, Any], WithJsonSchema(_price_schema())]

@@ -55,6 +55,13 @@ class Request(Struct, frozen=True):
     input_exact: bool = False  # True once counted by a tokenizer rather than bounded by bytes.
 
 
+class Picture(Struct, frozen=True, gc=False):
+    """A picture that a body carries in itself."""
+
+    base64: str
+    low: bool = False  # Little detail is asked for.
+
+
 class Countable(Struct, frozen=True, gc=False):
     """The parts of a body that become tokens, for an exact count when a decision hangs on it."""
 
@@ -62,5 +69,6 @@ class Countable(Struct, frozen=True, gc=False):
     messages: int = 0
     names: int = 0  # Messages that carry a `name`.
     tools: str = ""  # The tool definitions, as their JSON.
-    images: int = 0
+    images: int = 0  # All of them,
+    pictures: tuple[Picture, ...] = ()  # and those whose size can be told.
     files: int = 0

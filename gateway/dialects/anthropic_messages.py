@@ -18,6 +18,7 @@ from gateway.dialects.anthropic_report import read_report
 from gateway.dialects.anthropic_usage import NOWHERE_SPECIAL
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX, PROMPT_HEAD_CHARACTERS
+from gateway.dialects.pictures import of_source
 from gateway.dialects.validate import decode, model_name
 
 _MONEY_KEYS = (
@@ -45,7 +46,7 @@ class _Block(msgspec.Struct):
     type: str = ""
     text: str | None = None
     content: msgspec.Raw = msgspec.Raw()  # Of a tool's result: text, or blocks.
-    source: msgspec.Raw = msgspec.Raw()  # Of a document.
+    source: msgspec.Raw = msgspec.Raw()  # Of a document or an image.
 
 
 class _Typed(msgspec.Struct):
@@ -143,11 +144,13 @@ class AnthropicMessages:
         body = decode(_counted, asked.body)
         facts = facts_of(asked)
         contents = [message.content for message in body.messages] + [body.system]
+        pictured = [b.source for b in _blocks(_read(asked.body)) if b.type == "image"] if facts.images else []
         return Countable(
             texts=tuple(_texts(contents)),
             messages=facts.turns + (body.system is not None),
             tools=_text(body.tools),
             images=facts.images,
+            pictures=tuple(filter(None, map(of_source, pictured))),
             files=facts.files,
         )
 

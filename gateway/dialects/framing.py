@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
-from gateway.dialects import json_array, sse
+from gateway.dialects import aws_events, json_array, sse
 
 
 class Splitter(Protocol):
@@ -31,13 +32,25 @@ class Framing(NamedTuple):
     events: Callable[[bytes], Iterable[bytes]]  # Whole events in some bytes; together they are the same bytes.
     payload: Callable[[bytes], bytes]  # The data of one event.
     last: Callable[[bytes], bytes] | None = None  # An error's body as the end; None: the dialect has its own form.
+    error: re.Pattern[bytes] = sse.ERROR  # An event that is an error by its frame, whatever its data say.
+    error_hint: bytes = b"error"  # Stands in every error that does not say "error".
+    readable: Callable[[bytes], bytes] | None = None  # Whole events as patterns can read them, where data are encoded.
 
 
 SSE = Framing(sse.EventSplitter, sse.events, sse.payload)
 
 JSON_ARRAY = Framing(json_array.ElementSplitter, json_array.elements, json_array.payload, json_array.last)
 
-FRAMINGS = {"text/event-stream": SSE}
+AWS = Framing(
+    aws_events.EventSplitter,
+    aws_events.events,
+    aws_events.payload,
+    error=aws_events.ERROR,
+    error_hint=aws_events.ERROR_HINT,
+    readable=aws_events.readable,
+)
+
+FRAMINGS = {"text/event-stream": SSE, "application/vnd.amazon.eventstream": AWS}
 """By the content type of the answer."""
 
 

@@ -6,18 +6,18 @@ The model and what to do are in the path, so that bodies pass untouched.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote, unquote_plus
 
 import msgspec
 
 from gateway.core.errors import BadRequest
-from gateway.core.request import Asked, Countable, Facts
+from gateway.core.request import Asked, Countable, Facts, Picture
 from gateway.core.usage import Report
 from gateway.dialects import gemini_errors
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.gemini_report import read_report
-from gateway.dialects.gemini_request import Body, Content, Generation, parts, read_body, read_generation, turns
+from gateway.dialects.gemini_request import Body, Content, Generation, Part, parts, read_body, read_generation, turns
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX, PROMPT_HEAD_CHARACTERS
 from gateway.dialects.validate import model_name
 
@@ -100,6 +100,7 @@ class Gemini:
             messages=len(_contents(body)),
             tools=_text(body.tools) + _text(body.tool_config),
             images=sum(map(_is_image, mimes)),
+            pictures=tuple(_pictures(everything)),
             files=sum(map(_is_file, mimes)),
         )
 
@@ -134,6 +135,13 @@ def travelling(query: str) -> str:
 def _contents(body: Body) -> list[Content]:
     instruction = () if body.system_instruction is None else (body.system_instruction,)
     return [*instruction, *turns(body)]
+
+
+def _pictures(everything: Iterable[Part]) -> Iterator[Picture]:
+    """Those in the body itself, whose base64 has nothing to unescape. Others count as the largest."""
+    for blob in (part.inline_data for part in everything):
+        if blob and _is_image(blob.mime_type or ""):
+            yield Picture(bytes(blob.data)[1:-1].decode(errors="replace"))
 
 
 def _is_image(mime: str) -> bool:

@@ -18,6 +18,7 @@ class Blob(msgspec.Struct, rename="camel"):
     """A picture, a recording or a document, inside the body or by reference."""
 
     mime_type: str | None = None
+    data: msgspec.Raw = msgspec.Raw()  # Base64, in quotes.
 
 
 class Part(msgspec.Struct, rename="camel"):

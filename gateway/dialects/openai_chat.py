@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 
 from gateway.core.errors import BadRequest
-from gateway.core.request import Asked, Countable, Facts
+from gateway.core.request import Asked, Countable, Facts, Picture
 from gateway.core.usage import Report
 from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.openai_report import read_report
+from gateway.dialects.pictures import of_url
 from gateway.dialects.validate import decode, model_name
 
 PROMPT_HEAD_CHARACTERS = 2000
@@ -44,6 +45,21 @@ _PART_NEEDS = {"image_url": "vision", "input_audio": "audio", "file": "files"}
 class _Part(msgspec.Struct):
     type: str = ""
     text: str | None = None
+
+
+class _Picture(msgspec.Struct):
+    type: str = ""
+    image_url: msgspec.Raw = msgspec.Raw()
+
+
+class _Seen(msgspec.Struct):
+    content: str | list[_Picture] | None = None
+
+
+class _Pictured(msgspec.Struct):
+    """The same body for counting its pictures."""
+
+    messages: list[_Seen]
 
 
 class _Message(msgspec.Struct):
@@ -97,6 +113,7 @@ _SIGNS = Signs(
 
 
 _requests = msgspec.json.Decoder(_Body)
+_pictured = msgspec.json.Decoder(_Pictured)
 
 
 class OpenAIChat:
@@ -152,7 +169,8 @@ class OpenAIChat:
             messages=len(asked.messages),
             names=sum(m.name is not None for m in asked.messages),
             tools=_text(asked.tools) + _text(asked.functions),
-            images=sum(p.type == "image_url" for p in parts),
+            images=(images := sum(p.type == "image_url" for p in parts)),
+            pictures=_pictures(request.body) if images else (),
             files=sum(p.type not in _PLAIN_PARTS for p in parts),
         )
 
@@ -173,6 +191,17 @@ def aimed(body: bytes, model: str, facts: Facts) -> bytes:
     if span is None:
         return splice.append(body, "stream_options", b'{"include_usage":true}')
     return splice.replace(body, span, _with_usage(body[slice(*span)]))
+
+
+def _pictures(body: bytes) -> tuple[Picture, ...]:
+    """Those in the body itself."""
+    seen = [
+        part
+        for message in decode(_pictured, body).messages
+        if isinstance(message.content, list)
+        for part in message.content
+    ]
+    return tuple(filter(None, (of_url(part.image_url) for part in seen if part.type == "image_url")))
 
 
 def _with_usage(options: bytes) -> bytes:

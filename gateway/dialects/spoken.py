@@ -5,6 +5,10 @@ from __future__ import annotations
 from gateway.dialects.anthropic_count_tokens import AnthropicCountTokens
 from gateway.dialects.anthropic_messages import AnthropicMessages
 from gateway.dialects.base import Dialect
+from gateway.dialects.bedrock_converse import BedrockConverse
+from gateway.dialects.bedrock_invoke import BedrockInvoke
+from gateway.dialects.cohere_chat import CohereChat
+from gateway.dialects.cohere_rerank import CohereRerank
 from gateway.dialects.gemini import Gemini
 from gateway.dialects.gemini_count_tokens import GeminiCountTokens
 from gateway.dialects.gemini_embeddings import GeminiEmbeddings
@@ -29,6 +33,10 @@ _ALL: tuple[Dialect, ...] = (
     Gemini(),
     GeminiEmbeddings(),
     GeminiCountTokens(),
+    BedrockConverse(),
+    BedrockInvoke(),
+    CohereChat(),
+    CohereRerank(),
 )
 
 DIALECTS = {dialect.name: dialect for dialect in _ALL}

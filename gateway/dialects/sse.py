@@ -21,6 +21,9 @@ END_BYTES_MAX = 4  # CR LF CR LF.
 _EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?=[^\n]))(?:\r\n|\n|\r(?=[^\n]))")
 _BOM = b"\xef\xbb\xbf"  # May stand before the first event.
 
+ERROR = re.compile(rb"(?:\A(?:\xef\xbb\xbf)?|[\r\n])event:[ \t]*error")
+"""An event that is an error by its name."""
+
 
 class EventSplitter:
     """Holds back an unfinished event until the rest has come. One that is too long passes in pieces, and is given to

@@ -22,7 +22,6 @@ TEXT_BYTES_KEPT_MAX = 1 << 20
 HEAD_BYTES = 4096
 """Of a long event: its name, and what its data begins with."""
 
-_ERROR_EVENT = re.compile(rb"(?:\A(?:\xef\xbb\xbf)?|[\r\n])event:[ \t]*error")
 _ERROR_FIELD = re.compile(rb'"error"\s*:\s*[{"]')
 
 
@@ -96,16 +95,21 @@ class StreamWatch:
         return joined.replace("\\n", "\n").replace('\\"', '"')
 
     def _watch(self, whole: bytes) -> bytes:
-        signs = self._signs
-        self._note_text(whole)
-        if signs.done_hint in whole and signs.done.search(whole):
+        signs, framing = self._signs, self._framing
+        read = whole if framing.readable is None else framing.readable(whole)
+        self._note_text(read)
+        if signs.done_hint in read and signs.done.search(read):
             self.done = True
-        if b"error" in whole and self.error is None:
-            self._note_error(self._framing.events(whole))
-        if signs.usage.search(whole) is None:
+        if self.error is None and (b"error" in read or framing.error_hint in read):
+            self._note_error(framing.events(whole))
+        if signs.usage.search(read) is None:
             return whole
-        events = self._framing.events(whole)
-        return b"".join([self._reported(event) if signs.usage.search(event) else event for event in events])
+        return b"".join([self._reported(event) if self._tells(event) else event for event in framing.events(whole)])
+
+    def _tells(self, event: bytes) -> bool:
+        """Whether an event may say something about usage."""
+        read = event if self._framing.readable is None else self._framing.readable(event)
+        return self._signs.usage.search(read) is not None
 
     def _watch_late(self, event: bytes) -> None:
         """A long event that has been passed on. No pattern that is slow goes over all of it."""
@@ -134,7 +138,7 @@ class StreamWatch:
     def _note_error(self, events: Iterable[bytes]) -> None:
         for event in events:
             data = self._framing.payload(event)
-            if _ERROR_EVENT.search(event, 0, HEAD_BYTES) or (_ERROR_FIELD.search(event) and _says_error(data)):
+            if self._framing.error.search(event, 0, HEAD_BYTES) or (_ERROR_FIELD.search(data) and _says_error(data)):
                 self.error = data
                 return
 

@@ -16,7 +16,7 @@ from gateway.core.request import Asked
 from gateway.dialects.openai_errors import error_body
 from gateway.front.call_ids import next_id
 from gateway.front.exchange import Exchange
-from gateway.front.surfaces import Surface, shown_headers, surface_of
+from gateway.front.surfaces import Surface, asked_tier, refusal_head, shown_headers, surface_of
 from gateway.front.together import Together
 from gateway.journey.asking import ProviderRefused
 from gateway.journey.receipt import request_document
@@ -51,7 +51,6 @@ class Front:
     async def handle(self, exchange: Exchange) -> None:
         """Answer one request, whatever happens."""
         call_id, surface = next_id(), surface_of(exchange.path)
-        worded = error_body if surface is None else surface.dialect.error
         try:
             if surface is not None:
                 _only(exchange, "POST")
@@ -59,12 +58,12 @@ class Front:
             else:
                 await self._page(exchange)
         except GatewayError as error:
-            await self._refuse(exchange, error, call_id, worded)
+            await self._refuse(exchange, error, call_id, surface)
         except ConnectionError:
             raise
         except Exception:
             log.exception("unhandled error in request %s", call_id)
-            await self._refuse(exchange, GatewayError("Something went wrong in the gateway."), call_id, worded)
+            await self._refuse(exchange, GatewayError("Something went wrong in the gateway."), call_id, surface)
 
     async def _call(self, exchange: Exchange, call_id: str, surface: Surface) -> None:
         arrived = self.pipeline.monotonic()
@@ -81,7 +80,7 @@ class Front:
             exchange.query,
             headers.get("content-type", ""),
             headers.get("anthropic-beta", ""),
-            headers.get("x-vertex-ai-llm-shared-request-type", ""),
+            asked_tier(headers),
         )
         call = Call(call_id, surface.dialect, headers, asked, arrived)
         try:
@@ -90,16 +89,16 @@ class Front:
             told = for_caller(refused.headers) | {"x-fareway-request-id": call_id}
             await exchange.respond(refused.status, told, refused.body)
 
-    async def _refuse(
-        self, exchange: Exchange, error: GatewayError, call_id: str, worded: Callable[[GatewayError, str], bytes]
-    ) -> None:
+    async def _refuse(self, exchange: Exchange, error: GatewayError, call_id: str, surface: Surface | None) -> None:
         metrics = self.pipeline.metrics
         metrics.count("fareway_errors", error.code)
         if exchange.begun:  # Too late for another status. The relay has said what can be said.
             raise ConnectionResetError from error
         if isinstance(error, LimitReached):
             metrics.count("fareway_refusals", error.refusal.unit, error.refusal.reason)
-        await exchange.respond(error.status, error_headers(error, call_id), worded(error, call_id))
+        worded = error_body if surface is None else surface.dialect.error
+        status, more = refusal_head(surface, error, call_id)
+        await exchange.respond(status, {**error_headers(error, call_id), **more}, worded(error, call_id))
 
     async def _page(self, exchange: Exchange) -> None:
         if (page := self._pages.get(exchange.path)) is not None:

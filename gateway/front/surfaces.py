@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote
 
-from gateway.core.errors import BadRequest
+from gateway.core.errors import BadRequest, GatewayError
+from gateway.dialects import aws_errors
 from gateway.dialects.base import Dialect
 from gateway.dialects.spoken import DIALECTS
 
@@ -27,6 +29,10 @@ _PLAIN = {
     "/v1/audio/speech": "openai-speech",
     "/v1/messages": "anthropic-messages",
     "/v1/messages/count_tokens": "anthropic-count-tokens",
+    "/v2/chat": "cohere-chat",
+    "/v2/rerank": "cohere-rerank",
+    "/cohere/v2/chat": "cohere-chat",
+    "/cohere/v2/rerank": "cohere-rerank",
     "/anthropic/v1/messages": "anthropic-messages",
     "/anthropic/v1/messages/count_tokens": "anthropic-count-tokens",
 }
@@ -40,12 +46,15 @@ _DOING = {
 """Paths that say what to do, to a model that the body names."""
 
 _GOOGLE = r"(?:/gemini)?/v1(?:beta\d?|alpha)?(?:/projects/[^/]+/locations/[^/]+)?(?:/publishers/google)?/models"
+_AWS = r"(?:/bedrock)?/model"
 _NAMING: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(f"{_GOOGLE}/(?P<model>[^:]+):(?P<verb>{verbs})"), name)
-    for verbs, name in (
-        ("generateContent|streamGenerateContent", "gemini"),
-        ("embedContent|batchEmbedContents", "gemini-embeddings"),
-        ("countTokens", "gemini-count-tokens"),
+    (re.compile(pattern), name)
+    for pattern, name in (
+        (rf"{_GOOGLE}/(?P<model>[^:]+):(?P<verb>generateContent|streamGenerateContent)", "gemini"),
+        (rf"{_GOOGLE}/(?P<model>[^:]+):(?P<verb>embedContent|batchEmbedContents)", "gemini-embeddings"),
+        (rf"{_GOOGLE}/(?P<model>[^:]+):(?P<verb>countTokens)", "gemini-count-tokens"),
+        (rf"{_AWS}/(?P<model>.+)/(?P<verb>converse|converse-stream)", "bedrock-converse"),
+        (rf"{_AWS}/(?P<model>.+)/(?P<verb>invoke|invoke-with-response-stream)", "bedrock-invoke"),
     )
 )
 """Paths that name a model, and maybe what to do with it: groups `model` and `verb`."""
@@ -75,3 +84,22 @@ def shown_headers(surface: Surface, headers: dict[str, str], query: str) -> dict
     if len(keys) > 1:
         raise BadRequest("Two different API keys were given in one request.")
     return headers | {"x-goog-api-key": keys.pop()} if keys else headers
+
+
+_TIERS = (
+    "x-vertex-ai-llm-shared-request-type",
+    "x-amzn-bedrock-service-tier",
+    "x-amzn-bedrock-performanceconfig-latency",
+)
+
+
+def asked_tier(headers: Mapping[str, str]) -> str:
+    """The service tier that a header asks for, at Vertex AI and for Bedrock's InvokeModel."""
+    return next((headers[name] for name in _TIERS if headers.get(name, "standard") not in {"standard", "default"}), "")
+
+
+def refusal_head(surface: Surface | None, error: GatewayError, call_id: str) -> tuple[int, Mapping[str, str]]:
+    """The status of our refusal, and headers that the caller's client library reads, beyond those that all get."""
+    if surface is None or not surface.dialect.name.startswith("bedrock-"):
+        return error.status, {}
+    return aws_errors.error_head(error, call_id)

@@ -14,6 +14,7 @@ from gateway.core.request import Asked, Request
 from gateway.dialects.base import Dialect
 from gateway.journey.routing import OUTPUT_TOKENS_GUESS, Chosen, Option
 from gateway.limits.accounts import CEILING
+from gateway.tokens.size import Size
 
 FARE_CREDIBLE_MAX = Money.usd(100_000)
 """No single call costs more. One that could is a mistake or an attack, and the books have 64 bits."""
@@ -27,6 +28,7 @@ class Question(Struct, frozen=True):
     asked: Asked
     headers: Mapping[str, str]  # Of the caller, as far as they travel.
     hold_mode: HoldMode
+    size: Size
     ceiling: Money | None = None  # What the caller lets this call cost at most.
 
     def affordable(self, left: Money | None) -> Money | None:

@@ -21,7 +21,9 @@ from gateway.core.request import Facts, Request
 from gateway.core.route import Candidate, Context, Decision, Policy
 from gateway.core.usage import Report, Usage
 from gateway.prices.book import PriceBook
+from gateway.tokens.calibration import Calibration
 from gateway.tokens.families import family_of
+from gateway.tokens.size import Size
 from gateway.upstream.health import Health, Vitals
 
 OUTPUT_TOKENS_MAX = 32_768
@@ -32,9 +34,6 @@ OUTPUT_TOKENS_GUESS = 512
 
 CONTEXT_TOKENS_MAX = 2**20
 """Taken for a model's context window where the price book does not say. Hardly any model has a larger one."""
-
-BYTES_PER_TOKEN = 4
-"""For guessing, never for holding: the median over prose and code is a little above four."""
 
 
 class Option(Struct, frozen=True):
@@ -102,6 +101,7 @@ class Router:
         policy: tuple[Policy, Mapping[str, Any]],
         auto: tuple[Policy, Mapping[str, Any]],
         fallback: int,
+        calibration: Calibration | None = None,
     ) -> None:
         self._catalog = catalog
         self._health = health
@@ -109,32 +109,40 @@ class Router:
         self._policy = policy
         self._auto = auto
         self._fallback = fallback
+        self._calibration = calibration or Calibration()
 
     def models(self, name: str) -> tuple[str, ...]:
         """One model of each family behind a name: what counts tokens alike counts once. Raises UnknownModel."""
         return tuple({family_of(d.model): d.model for d in self._catalog.find(name)}.values())
 
-    def bound(self, facts: Facts, body_bytes: int) -> int:
+    def bound(self, facts: Facts, size: Size, *, proven: bool) -> int:
         """The instant upper bound of a request's input tokens, wherever it goes; none that anybody charges for where
         it is free. Raises UnknownModel."""
         if facts.free:
             return 0
         if facts.unseen:
             return max([self._window(deployment) for deployment in self._catalog.find(facts.model)])
-        return max([tokens.bound(body_bytes, facts, model) for model in self.models(facts.model)])
+        by_bytes = max([tokens.bound(size.body, facts, model) for model in self.models(facts.model)])
+        return by_bytes if proven else min(by_bytes, self._learned(facts.model, size) or by_bytes)
+
+    def _learned(self, model: str, size: Size) -> int | None:
+        """A bound from what all deployments behind this name have billed; None while one of them is not known well."""
+        bounds = [self._calibration.most(size, d.name) for d in self._catalog.find(model)]
+        known = [bound for bound in bounds if bound is not None]
+        return max(known) if len(known) == len(bounds) else None
 
     def _window(self, deployment: Deployment) -> int:
         window = self._catalog.book().context_window(deployment.provider.priced_as, deployment.model)
         return window or CONTEXT_TOKENS_MAX
 
-    def options(self, request: Request, body_bytes: int) -> tuple[Option, ...]:
+    def options(self, request: Request, size: Size) -> tuple[Option, ...]:
         """Everywhere the request could go. Raises UnknownModel, or BadRequest if nobody there speaks its dialect."""
         now = self._clock()
         deployments = self._catalog.find(request.facts.model)
         speaking = [d for d in deployments if request.dialect in d.provider.dialects]
         if not speaking:
             raise BadRequest("Nobody who serves this model takes calls of this kind.", "model")
-        return tuple([self._option(d, request, body_bytes, now) for d in speaking])
+        return tuple([self._option(d, request, size, now) for d in speaking])
 
     def choose(
         self, request: Request, options: tuple[Option, ...], remaining: Money | None, *, needs_price: bool
@@ -151,14 +159,14 @@ class Router:
         policy, params = self._auto if request.facts.model == AUTO else self._policy
         return policy(request, candidates, Context(remaining, params))
 
-    def _option(self, deployment: Deployment, request: Request, body_bytes: int, now: float) -> Option:
+    def _option(self, deployment: Deployment, request: Request, size: Size, now: float) -> Option:
         book, provider = self._catalog.book(), deployment.provider
         price = FREE if request.facts.free else book.price(provider.priced_as, deployment.model, now, provider.region)
         vitals = self._health.seen(deployment.name)
         most = _output_max(deployment, book, request)
         guess = min(most, round(vitals.output_tokens or OUTPUT_TOKENS_GUESS))
-        size = min(request.input_tokens, body_bytes // BYTES_PER_TOKEN + 1)
-        likely = price.likely(size, guess) if price else None
+        given = min(request.input_tokens, self._calibration.likely(size, deployment.name))
+        likely = price.likely(given, guess) if price else None
         candidate = _candidate(request, deployment, price, likely, most, vitals=vitals, now=now)
         return Option(deployment, price, candidate, book, most, guess, request.facts.reasons or vitals.reasons)
 

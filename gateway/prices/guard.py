@@ -78,7 +78,7 @@ def schedule_moves(before: Schedule, after: Schedule, factor: int | Fraction) ->
 def rate_moves(before: Rates, after: Rates, factor: int | Fraction) -> Mapping[str, str]:
     """Rate -> what is wrong with its move. From zero, any move is one too far."""
     found: dict[str, str] = {}
-    was_each, now_each = _by_name(before), _by_name(after)
+    was_each, now_each = by_name(before), by_name(after)
     for name in was_each | now_each:
         was, now = was_each.get(name, 0), now_each.get(name, 0)
         if was and not now:
@@ -88,6 +88,7 @@ def rate_moves(before: Rates, after: Rates, factor: int | Fraction) -> Mapping[s
     return found
 
 
-def _by_name(rates: Rates) -> dict[str, int]:
+def by_name(rates: Rates) -> dict[str, int]:
+    """Every rate by its name: the classes of tokens, the request, and each of the extras."""
     plain = (field.name for field in dataclasses.fields(Rates) if field.init and field.type == "int")
     return {name: getattr(rates, name) for name in plain} | dict(rates.extras)

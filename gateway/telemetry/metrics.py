@@ -148,6 +148,7 @@ _COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fareway_fallbacks": ("Attempts that failed before another one answered.", ()),
     "fareway_cache": ("Calls of keys that use the cache.", ("result",)),
     "fareway_unpriced": ("Calls whose cost nobody knows.", ("model",)),
+    "fareway_token_bound_exceeded": ("Answers billed for more input than was taken for the most.", ()),
     "fareway_uncertain": (
         "Answers whose usage contradicted itself, or whose tier or alias has no price.",
         ("provider",),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.core.request import Countable, Facts
+from gateway.core.request import Countable, Facts, Picture
 from gateway.tokens.families import Family, family_of
+from gateway.tokens.pictures import dimensions
 
 FILE_TOKENS = 100_000  # A document given by reference: about a hundred pages, as text and picture.
 JSON_TOKENS = 512  # Hidden instructions for structured output; 462 were recorded for a ten-token prompt.
@@ -28,12 +29,20 @@ def ceiling(countable: Countable, family: Family) -> int:
     """The most tokens that these parts can be: what a count is worth when counting fails."""
     text = sum(size(text) for text in countable.texts) + size(countable.tools)
     messages = countable.messages * MESSAGE_TOKENS + countable.names
-    return text + messages + attachments(countable, family) + _hidden(family, tools=bool(countable.tools))
+    images = countable.images * family.image
+    return text + messages + images + countable.files * FILE_TOKENS + _hidden(family, tools=bool(countable.tools))
 
 
 def attachments(countable: Countable, family: Family) -> int:
-    """Tokens of images and files, at their bounds."""
-    return countable.images * family.image + countable.files * FILE_TOKENS
+    """Tokens of images, by their size where it can be told, and of files at their bound. Decodes; blocks."""
+    unknown = max(0, countable.images - len(countable.pictures)) * family.image
+    known = sum(_picture(picture, family) for picture in countable.pictures)
+    return unknown + known + countable.files * FILE_TOKENS
+
+
+def _picture(picture: Picture, family: Family) -> int:
+    size = dimensions(picture.base64)
+    return family.image if size is None else family.pictures.of(*size, low=picture.low)
 
 
 def size(text: str) -> int:

@@ -1,8 +1,7 @@
 """What is known of each family of models: vocabulary, factor, images, hidden preambles.
 
 Figures: measured on recorded requests where the source says so, else the provider's published
-rule. Image figures are those of the largest image that the family bills, since the size of an
-image is not known before the call.
+rule.
 """
 
 from __future__ import annotations
@@ -11,10 +10,11 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from gateway.tokens.pictures import Crops, Flat, Patches, Rule, Squares, Tiles
+
 O200K = "o200k_base"
 CL100K = "cl100k_base"
 
-TILES_MAX = 8  # An image is fitted into 2048 × 2048, then its short side to 768: at most 4 × 2 tiles.
 PATCHES_MAX = 1536  # Of 32 × 32 pixels.
 PATCHES_MAX_LARGE = 10_000  # "Original" detail, GPT-5.2 and later.
 
@@ -26,37 +26,50 @@ class Family:
     openai: bool = False  # True: OpenAI's chat formula holds. False: the count is scaled, to be on the safe side.
     encoding: str = O200K
     percent: int = 130  # Tokens per hundred o200k tokens, at the upper end of what was recorded.
-    image: int = 16_384  # Tokens of the largest image.
+    pictures: Rule = Flat(16_384)
     priming: int = 3  # Tokens that open the answer.
     template: int = 15  # Hidden tokens around any conversation.
     tools: int = 300  # Hidden tokens as soon as there are tools.
+    weights: str = "o200k"  # Which of the fitted weights an estimate uses,
+    likely: int = 105  # and the tokens per hundred of what they say.
+
+    @property
+    def image(self) -> int:
+        """Tokens of the largest picture."""
+        return self.pictures.most
 
 
 OTHER = Family()
-GPT = Family(openai=True, percent=100, image=85 + 170 * TILES_MAX, template=0, tools=16)
-GPT_5 = replace(GPT, image=70 + 140 * TILES_MAX, priming=2, tools=16 + 94)
-GPT_LATER = replace(GPT_5, image=PATCHES_MAX_LARGE * 120 // 100, priming=3)
-CLAUDE = Family(percent=135, image=1_600, tools=600)
-CLAUDE_LATER = Family(percent=185, image=4_784, tools=600)
-GEMINI = Family(image=16 * 258)
+GPT = Family(openai=True, percent=100, pictures=Tiles(85, 170), template=0, tools=16, likely=100)
+GPT_5 = replace(GPT, pictures=Tiles(70, 140), priming=2, tools=16 + 94)
+GPT_LATER = replace(GPT_5, pictures=Patches(PATCHES_MAX_LARGE, 120), priming=3)
+CLAUDE = Family(percent=135, pictures=Squares(1_568, 1_600), tools=600, weights="claude", likely=100)
+CLAUDE_LATER = Family(percent=185, pictures=Squares(2_576, 4_784), tools=600, weights="claude", likely=135)
+GEMINI = Family(pictures=Crops(), likely=120)
+GEMINI_3 = Family(pictures=Flat(2_240), likely=120)  # Recorded: 1,085 to 1,102 each by default; twice that at most.
+MISTRAL = Family(weights="mistral", likely=100)
 
 _BY_NAME = tuple(
     (re.compile(pattern), family)
     for pattern, family in (
         (r"^sim-", GPT),
         (r"^gpt-oss", OTHER),
-        (r"^gpt-4o-mini", replace(GPT, image=2833 + 5667 * TILES_MAX)),
-        (r"^gpt-4\.1-nano", replace(GPT, image=PATCHES_MAX * 246 // 100)),
-        (r"^gpt-5-nano", replace(GPT_5, image=PATCHES_MAX * 246 // 100)),
-        (r"^gpt-5-mini", replace(GPT_5, image=PATCHES_MAX * 162 // 100)),
-        (r"^(gpt-4\.1-mini|o4-mini)", replace(GPT, image=PATCHES_MAX * 172 // 100)),
+        (r"^gpt-4o-mini", replace(GPT, pictures=Tiles(2833, 5667))),
+        (r"^gpt-4\.1-nano", replace(GPT, pictures=Patches(PATCHES_MAX, 246))),
+        (r"^gpt-5-nano", replace(GPT_5, pictures=Patches(PATCHES_MAX, 246))),
+        (r"^gpt-5-mini", replace(GPT_5, pictures=Patches(PATCHES_MAX, 162))),
+        (r"^gpt-4\.1-mini", replace(GPT, pictures=Patches(PATCHES_MAX, 162))),
+        (r"^o4-mini", replace(GPT, pictures=Patches(PATCHES_MAX, 172))),
         (r"^(gpt-4o|gpt-4\.1|gpt-4\.5|chatgpt)", GPT),
         (r"^(gpt-4|gpt-3\.5|gpt-35|text-embedding)", replace(GPT, encoding=CL100K)),
         (r"^gpt-5(\.1)?(?!\.?\d)", GPT_5),
         (r"^gpt-5", replace(GPT_LATER, priming=2)),
         (r"^o3-mini", replace(GPT, priming=2)),
         (r"^(gpt|o\d|codex|computer-use)", GPT_LATER),
-        (r"gemini", GEMINI),
+        (r"gemini-[12](?!\d)", GEMINI),
+        (r"gemini-[3-9]", GEMINI_3),
+        (r"gemini", replace(GEMINI, pictures=Flat(GEMINI.image))),
+        (r"(mistral|mixtral|ministral|magistral|codestral|devstral|pixtral)", MISTRAL),
     )
 )
 _CLAUDE_VERSION = re.compile(r"(?<!\d)(\d{1,2})(?:[.-](\d{1,2}))?(?!\d)")

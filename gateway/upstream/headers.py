@@ -23,6 +23,9 @@ _NOT_UP = _HOP_BY_HOP | {
     "x-api-key",
     "api-key",
     "x-goog-api-key",
+    "x-amz-date",  # Of the caller's signature, which was for us.
+    "x-amz-security-token",
+    "x-amz-content-sha256",
     "cookie",
     "accept-encoding",  # Usage must be readable, so answers come as they are.
     "content-encoding",

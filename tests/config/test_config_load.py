@@ -192,3 +192,34 @@ def test_vertex_needs_a_place_and_no_key(configured):
         configured("providers: {vertex: {region: global}}")
     assert "needs a project" in str(error.value)
     assert "needs a region" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "region"),
+    [
+        ("providers: {bedrock: {region: eu-west-1}}", {"AWS_REGION": "us-east-1"}, "eu-west-1"),
+        ("providers: {bedrock: {}}", {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-west-2"}, "us-east-1"),
+        ("providers: {bedrock: {}}", {"AWS_REGION": " ", "AWS_DEFAULT_REGION": "us-west-2"}, "us-west-2"),
+        ("", {"AWS_BEARER_TOKEN_BEDROCK": "x", "AWS_REGION": "us-east-1"}, "us-east-1"),
+    ],
+)
+def test_bedrock_is_where_aws_tools_would_look(configured, text, environ, region):
+    bedrock = configured(text, **environ).providers["bedrock"]
+    access = bedrock.access["bedrock-converse"]
+    assert access.base_url == f"https://bedrock-runtime.{region}.amazonaws.com"
+    bearer = "AWS_BEARER_TOKEN_BEDROCK" in environ
+    assert (access.signed, access.headers) == (("", {"Authorization": "Bearer x"}) if bearer else ("sigv4", {}))
+
+
+@pytest.mark.parametrize("more", ["", "base_url: http://x"])
+def test_bedrock_without_a_region_is_told_of(configured, more):
+    """Also at an address of one's own, for a signature says the region; a key of one's own needs none there."""
+    with pytest.raises(ConfigError, match=r"needs a region.*us-east-1"):
+        configured(f"providers: {{bedrock: {{{more}}}}}")
+
+
+def test_a_key_of_bedrocks_alone_is_not_enough(configured):
+    with pytest.raises(ConfigError, match="AWS_REGION or AWS_DEFAULT_REGION"):
+        configured("", AWS_BEARER_TOKEN_BEDROCK="x")
+    own = configured("providers: {bedrock: {base_url: http://x}}", AWS_BEARER_TOKEN_BEDROCK="x").providers["bedrock"]
+    assert own.access["bedrock-converse"].base_url == "http://x"

@@ -21,7 +21,7 @@ from gateway.core.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from gateway.core.request import Asked, Countable, Facts
+from gateway.core.request import Asked, Countable, Facts, Picture
 from gateway.core.usage import Report, Usage
 from gateway.dialects.anthropic_count_tokens import AnthropicCountTokens
 from gateway.dialects.anthropic_messages import AnthropicMessages
@@ -256,6 +256,7 @@ def test_everything_that_becomes_tokens_is_countable():
         messages=5,
         tools=json.dumps(tools),
         images=1,
+            pictures=(Picture("iVBORw0KGgo="),),
         files=1,
     )  # fmt: skip
     assert counted(system="be").texts == ("hi", "be")

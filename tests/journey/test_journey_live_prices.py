@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -32,7 +35,7 @@ def feed(input_price: float) -> bytes:
     providers = json.loads(json.dumps(SNAPSHOT))
     (openai,) = [p for p in providers if p["id"] == "openai"]
     (model,) = [m for m in openai["models"] if m["id"] == "gpt-4o-mini"]
-    model["prices"] = {"input_mtok": input_price, "output_mtok": 0.6}
+    model["prices"]["input_mtok"] = input_price
     return json.dumps(providers).encode()
 
 
@@ -73,6 +76,7 @@ def running(tmp_path):
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     config = CONFIG.format(url=f"http://127.0.0.1:{server.server_port}")
+    Upstream.body = feed(0.15)
     process = gateway(tmp_path, config, env={"OPENAI_API_KEY": "x"})
     yield process
     process.stop()
@@ -114,3 +118,61 @@ def test_a_feed_is_taken_guarded_and_approved(running):
     until(lambda: "was not refreshed" in running.stderr)
     assert cost(running) == "0.03"
     until(lambda: any(tag is not None for tag in Upstream.asked))
+
+
+def prices(process, *arguments):
+    """Run `fareway prices …` beside the gateway."""
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", "prices", *arguments, "--config", str(process.home / "fareway.yaml")],
+        env=os.environ | {"FAREWAY_HOME": str(process.home), "PYTHONPATH": str(ROOT), "OPENAI_API_KEY": "x"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+class Kept:
+    """A gateway that was started again: its keys were printed at its first start."""
+
+    def __init__(self, process, tokens):
+        self.process, self.tokens, self.url, self.home = process, tokens, process.url, process.home
+
+    @property
+    def stderr(self):
+        return self.process.stderr
+
+
+def restarted(process, meanwhile):
+    """The same home, stopped and started again; its keys are those of the first start."""
+    tokens = process.tokens
+    process.stop()
+    meanwhile()
+    process.start()
+    return Kept(process, tokens)
+
+
+def test_prices_outlive_a_restart_and_are_pinned_and_approved_from_beside(running):
+    """What was accepted is used from the first call on, though the feed is gone; the command line's pin, its
+    end and its approval are seen by the gateway that runs."""
+    Upstream.body = feed(0.3)
+    until(lambda: cost(running) == "0.0003")
+    running = restarted(running, lambda: setattr(Upstream, "body", b""))
+    assert cost(running) == "0.0003"
+    assert b"fareway_price_pinned 0.0" in call(running, "/metrics")[1]
+    prices(running, "pin")
+    until(lambda: b"fareway_price_pinned 1.0" in call(running, "/metrics")[1])
+    assert "prices are pinned to genai-prices-live-" in running.stderr
+    Upstream.body = feed(0.4)
+    asked = len(Upstream.asked)
+    time.sleep(0.6)
+    assert len(Upstream.asked) <= asked + 1, "one may have been on its way"
+    assert cost(running) == "0.0003"
+    prices(running, "unpin")
+    until(lambda: cost(running) == "0.0004")
+    Upstream.body = feed(40)
+    until(lambda: b"fareway_price_quarantined 1.0" in call(running, "/metrics")[1])
+    prices(running, "approve")
+    until(lambda: cost(running) == "0.04")
+    assert b"fareway_price_quarantined 0.0" in call(running, "/metrics")[1]

@@ -37,6 +37,8 @@ NAMES = {
     "fareway_journal_entries": "gauge",
     "fareway_inflight_requests": "gauge",
     "fareway_price_age_seconds": "gauge",
+    "fareway_token_bound_exceeded_total": "counter",
+    "fareway_token_estimate_error_ratio": "gauge",
     "fareway_breaker_open": "gauge",
 }
 

@@ -11,6 +11,7 @@ from gateway.core.request import Facts, Request
 from gateway.core.route import Decision
 from gateway.core.usage import Extras, Report, Usage
 from gateway.journey.routing import CONTEXT_TOKENS_MAX, OUTPUT_TOKENS_GUESS, OUTPUT_TOKENS_MAX, Router
+from gateway.tokens.size import Size
 from gateway.upstream.health import Health
 
 
@@ -60,7 +61,7 @@ def option(request, deployment=None, *, prices=None, most=None, body_bytes=400, 
     deployment = deployment or Deployment(PROVIDER, "a")
     (found,) = router(
         deployment, prices={"a": flat(2)} if prices is None else prices, most=most, health=health
-    ).options(request, body_bytes)
+    ).options(request, Size(body_bytes))
     return found
 
 
@@ -105,8 +106,8 @@ def test_what_the_request_itself_is_charged_for_is_in_its_worst_cost():
 )
 def test_a_prompt_that_lies_at_the_provider_is_bounded_by_the_context_window(models, most):
     way = router(*[Deployment(PROVIDER, model) for model in models], prices={})
-    assert way.bound(Facts(model="m", unseen=True), 400) == most
-    assert way.bound(Facts(model="m"), 400) < 1000
+    assert way.bound(Facts(model="m", unseen=True), Size(400), proven=True) == most
+    assert way.bound(Facts(model="m"), Size(400), proven=True) < 1000
 
 
 def test_the_likely_output_is_what_was_seen_lately_within_the_cap():
@@ -134,31 +135,31 @@ def test_deployments_that_do_not_speak_the_dialect_are_no_candidates():
     chat_only = Deployment(Provider("q", "http://x", dialects=frozenset({"openai-chat"})), "a")
     both = Deployment(PROVIDER, "a")
     request = Request("r", "k", "openai-embeddings", Facts(model="m"), 5)
-    assert [o.deployment for o in router(chat_only, both, prices={}).options(request, 10)] == [both]
+    assert [o.deployment for o in router(chat_only, both, prices={}).options(request, Size(10))] == [both]
 
 
 def test_a_plan_is_cut_to_the_first_choice_and_its_fallbacks():
     field = [Deployment(PROVIDER, n) for n in "abcd"]
     way = router(*field, prices=dict.fromkeys("abcd", flat(1)), fallback=1)
-    chosen = way.choose(asked(), way.options(asked(), 10), None, needs_price=False)
+    chosen = way.choose(asked(), way.options(asked(), Size(10)), None, needs_price=False)
     assert [o.candidate.name for o in chosen.plan] == ["p/a", "p/b"]
 
 
 def test_nothing_of_a_free_call_is_held():
     one = Deployment(PROVIDER, "a")
-    assert router(one, prices={}).bound(Facts("m", free=True), 10**6) == 0
+    assert router(one, prices={}).bound(Facts("m", free=True), Size(10**6), proven=True) == 0
 
 
 def test_auto_has_a_policy_of_its_own():
     way = router(Deployment(PROVIDER, "a"), prices={"a": flat(1)})
     for model, params in (("m", "plain"), (AUTO, "auto")):
-        chosen = way.choose(asked(model), way.options(asked(model), 10), None, needs_price=False)
+        chosen = way.choose(asked(model), way.options(asked(model), Size(10)), None, needs_price=False)
         assert params in chosen.reason
 
 
 def test_where_a_price_is_needed_only_priced_deployments_count():
     way = router(Deployment(PROVIDER, "a"), Deployment(PROVIDER, "b"), prices={"b": flat(1)})
-    options = way.options(asked(), 10)
+    options = way.options(asked(), Size(10))
     assert [o.candidate.name for o in way.choose(asked(), options, None, needs_price=True).plan] == ["p/b"]
     with pytest.raises(NoPrice):
         way.choose(asked(), options[:1], None, needs_price=True)

@@ -41,14 +41,17 @@ class Fleet:
 
 
 @contextmanager
-def fleet(folder, limits="", *options, count=2):
-    """Redis, a simulator and so many gateways, for as long as the block runs."""
+def fleet(folder, limits="", *options, count=2, patient=True):
+    """Redis, a simulator and so many gateways, for as long as the block runs. `patient`: they wait for a busy Redis."""
     with ExitStack() as stack:
         redis = RedisServer(folder / "redis").start()
         stack.callback(redis.kill)
         sim = harness.simulator(folder / "sim", *options)
         stack.callback(sim.stop)
-        config = CONFIG.replace("REDIS_URL", redis.url).replace("SIM_URL", sim.url) + limits
+        config = (
+            CONFIG.replace("REDIS_URL", redis.patient_url if patient else redis.url).replace("SIM_URL", sim.url)
+            + limits
+        )
         made = Fleet(redis, [], config)
         for number in range(count):
             gate = harness.gateway(folder / f"gate-{number}", config, env={"PEPPER": PEPPER})

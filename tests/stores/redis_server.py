@@ -52,7 +52,13 @@ class RedisServer:
 
     @property
     def url(self) -> str:
+        """Whoever connects here waits for it no longer than a gateway does."""
         return f"redis://127.0.0.1:{self.port}"
+
+    @property
+    def patient_url(self) -> str:
+        """The same for a machine that is busy with other tests."""
+        return f"{self.url}?socket_timeout=5&socket_connect_timeout=5"
 
     def freeze(self) -> None:
         self.process.send_signal(signal.SIGSTOP)

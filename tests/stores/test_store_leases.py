@@ -256,7 +256,7 @@ async def shared(request, tmp_path, monkeypatch):
     if request.param == "redis":
         monkeypatch.setattr(redis_leases, "LEARN_MS", 0)
         server = RedisServer(tmp_path / "redis").start()
-        made = [RedisStore(server.url), RedisStore(server.url)]
+        made = [RedisStore(server.patient_url), RedisStore(server.patient_url)]
     yield made
     if request.param == "sqlite":
         for store in made:

@@ -29,6 +29,7 @@ from gateway.ledger.journal import SYNC_NEVER, Journal
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
 from gateway.stores.memory import MemoryStore
+from gateway.tokens.size import Size
 from gateway.upstream.errors import Lost, LostWaiting, Unreached
 from gateway.upstream.health import Health
 from gateway.upstream.retry import RetryBudget
@@ -126,7 +127,7 @@ class Road:
         """Ask; where there is an answer, settle it at 10 nano-dollars. Returns who answered."""
         dialect, asked = OpenAIChat(), Asked(BODY)
         request = Request("req", "key", dialect.name, dialect.read(asked), input_tokens=5)
-        question = Question(request, dialect, asked, {"x-caller": "1"}, HoldMode.PROGRESSIVE)
+        question = Question(request, dialect, asked, {"x-caller": "1"}, HoldMode.PROGRESSIVE, Size(100))
         options = [option(name) if isinstance(name, str) else name for name in plan]
         chosen = Chosen(tuple(options), "because")
         with Booking(self.books, Trip("req", Caller("key"), "asked", stream=False)) as self.booking:

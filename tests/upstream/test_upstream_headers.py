@@ -7,6 +7,7 @@ from gateway.upstream.headers import for_caller, for_provider
 OURS = [
     "Authorization", "X-Api-Key", "api-key", "X-Goog-Api-Key", "Cookie", "Host", "Content-Length", "Connection", "TE",
     "Transfer-Encoding", "Accept-Encoding", "Content-Encoding", "Expect", "X-Request-Id", "Forwarded", "Via", "Upgrade",
+    "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Content-SHA256",
     "X-Forwarded-For", "x-forwarded-proto", "X-Fareway-Max-Cost", "Proxy-Authorization", "Keep-Alive",
 ]  # fmt: skip
 THEIRS = [

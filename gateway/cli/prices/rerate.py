@@ -33,6 +33,7 @@ from gateway.prices.book import PriceBook
 from gateway.prices.bundled import price_book
 from gateway.prices.feed import FeedError, parse
 from gateway.prices.overrides import OverrideError, read_overrides
+from gateway.prices.stored import book_in_use
 
 _COLUMNS = ("provider", "model", "key", "calls", "changed", "booked_usd", "rerated_usd", "difference_usd")
 _FEED_NAME = "genai-prices-file-{digest}"
@@ -129,7 +130,7 @@ async def _record(path: Path, adjustments: Sequence[Entry], prices: Sequence[Pri
 def _book(path: Path | None, found: Settings) -> PriceBook:
     """Today's prices, with what the file says. Raises Unusable."""
     if path is None:
-        return price_book(found.prices.overrides)
+        return book_in_use(found.home, found.prices.overrides, time.time())
     try:
         body = path.read_bytes()
         if path.suffix == ".json":
@@ -139,7 +140,7 @@ def _book(path: Path | None, found: Settings) -> PriceBook:
         more = read_overrides(yaml.safe_load(body), where=path.name)
     except (OSError, FeedError, OverrideError, yaml.YAMLError) as error:
         raise Unusable(f"cannot use {path}: {error}") from None
-    return price_book((*found.prices.overrides, *more))
+    return book_in_use(found.home, (*found.prices.overrides, *more), time.time())
 
 
 def _show(results: Sequence[Rerated | Kept], parsed: argparse.Namespace) -> None:

@@ -1,0 +1,176 @@
+"""`fareway prices update`, `approve`, `pin` and `unpin`: which price list counts from now on.
+
+A gateway that runs with the same home sees each change within seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sqlite3
+import time
+import urllib.error
+import urllib.request
+from contextlib import closing, suppress
+from typing import Any
+
+from gateway.assembly import catalog
+from gateway.catalog.providers import KNOWN
+from gateway.cli.prices.compared import CHANGES, rows
+from gateway.cli.prices.gpus import approve_gpus
+from gateway.cli.prices.sources import NOTHING_THERE, REFUSED, book, fetched, later, written
+from gateway.cli.settings import Unusable, settings
+from gateway.cli.table import print_rows
+from gateway.config.settings import Settings
+from gateway.ledger.sqlite import connect
+from gateway.prices.book import PriceBook
+from gateway.prices.bundled import snapshot, unpacked
+from gateway.prices.diff import changes
+from gateway.prices.feed import FeedError
+from gateway.prices.refresh import URL, take
+from gateway.prices.stored import Heading, Shelf, Slot
+
+IN_USE_S = 30 * 86_400
+"""A price that was used so lately must not jump."""
+
+
+def update(parsed: argparse.Namespace) -> int:
+    """Fetch a feed, judge it, keep it. 4 where it has to wait for a yes, or prices are pinned."""
+    found, now = settings(parsed), time.time()
+    shelf = Shelf(found.home)
+    if (pin := shelf.pin(now)) is not None:
+        raise Unusable(f"prices are pinned to {pin.id}; `fareway prices unpin` lets them go", REFUSED)
+    old = book(found, "in-use")
+    source = parsed.feed or found.prices.feed_url or URL
+    try:
+        judged = take(
+            shelf,
+            fetched(source),
+            source=source,
+            old=old.feed,
+            in_use=in_use(found, old, now),
+            now=now,
+            factor=found.prices.guard_factor,
+        )
+    except (FeedError, OSError) as error:
+        raise Unusable(f"nothing has changed: {error}") from None
+    accepted = judged.verdict.accepted
+    status = "quarantined" if not accepted else "unchanged" if judged.feed.digest == old.feed.digest else "accepted"
+    _tell(parsed, found, old, {"status": status, "feed": judged.feed.id, "reasons": list(judged.verdict.reasons)})
+    return 0 if accepted else REFUSED
+
+
+def _tell(parsed: argparse.Namespace, found: Settings, old: PriceBook, told: dict[str, Any]) -> None:
+    """What an update came to, with all rates that differ from those before."""
+    now = time.time()
+    new = book(found, Slot.QUARANTINED if told["status"] == "quarantined" else Slot.ACCEPTED)
+    differing = rows(changes(old, now, new, now))
+    if parsed.format == "json":
+        print(json.dumps(told | {"changes": differing}, indent=2))
+        return
+    if parsed.format == "table":
+        print(f"{told['feed']}: {told['status']}, {len(differing)} rates differ")
+        for reason in told["reasons"]:
+            print(f"It waits for a yes (`fareway prices approve`): {reason}")
+    print_rows(differing, CHANGES, parsed.format)
+
+
+def in_use(found: Settings, prices: PriceBook, now: float) -> set[tuple[str, str]]:
+    """The (provider, model) pairs whose prices must not jump: those configured, and those of the last 30 days."""
+    names = catalog(found, lambda: prices, time.time)
+    deployments = (one for name in [*found.models, *found.tiers] for one in names.find(name))
+    pairs = {(one.provider.priced_as, one.model) for one in deployments}
+    providers = {**KNOWN, **found.providers}
+    for provider, model in _called(found, now - IN_USE_S):
+        pairs.add((providers[provider].priced_as if provider in providers else provider, model))
+    return pairs
+
+
+def _called(found: Settings, since: float) -> list[tuple[str, str]]:
+    if not found.ledger.exists():
+        return []
+    with suppress(sqlite3.Error), closing(connect(found.ledger, readonly=True)) as database:
+        return database.execute("SELECT DISTINCT provider, model FROM entries WHERE at >= ?", (since,)).fetchall()
+    return []
+
+
+def approve(parsed: argparse.Namespace) -> int:
+    """Take over what waits: 3 where nothing does, 4 while prices are pinned."""
+    if parsed.gpus:
+        return approve_gpus(parsed)
+    if parsed.gateway:
+        done, what = _approve_there(parsed.gateway.rstrip("/")), parsed.gateway
+    else:
+        shelf = Shelf(settings(parsed).home)
+        if (pin := shelf.pin(time.time())) is not None:
+            raise Unusable(f"prices are pinned to {pin.id}; `fareway prices unpin` lets them go", REFUSED)
+        waiting = shelf.read(Slot.QUARANTINED)
+        done, what = waiting is not None and _changed(shelf.approve), waiting.heading.id if waiting else ""
+    if not done:
+        raise Unusable("no price feed waits for a yes", NOTHING_THERE)
+    _say(parsed, {"approved": True, "feed": what}, f"approved: {what}")
+    return 0
+
+
+def _approve_there(url: str) -> bool:
+    """Ask a running gateway. Raises Unusable."""
+    key = os.environ.get("FAREWAY_KEY")
+    if not key or not url.startswith(("http://", "https://")):
+        raise Unusable("--gateway takes the gateway's http URL, and an admin's key in $FAREWAY_KEY")
+    request = urllib.request.Request(  # noqa: S310 - the scheme was looked at.
+        f"{url}/admin/v1/prices/approve", b"{}", {"Authorization": f"Bearer {key}"}, method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - the same.
+            return bool(json.load(answer)["approved"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise Unusable(f"{url} did not approve: {error}") from None
+
+
+def pin(parsed: argparse.Namespace) -> int:
+    """Keep the feed in use, its bytes included: neither a refresh nor an upgrade changes it."""
+    now, shelf = time.time(), Shelf(settings(parsed).home)
+    until = later(parsed.until, now) if parsed.until else None
+    if until is not None and until <= now:
+        raise Unusable(f"--until: {written(until)} is over")
+    used = shelf.in_use(now)
+    feed = used.feed if used is not None else snapshot()
+    heading = Heading(feed.id, feed.date, feed.digest, "pin", now, until=until)
+    slot = next((slot for slot in (Slot.PINNED, Slot.ACCEPTED) if _holds(shelf, slot, feed.digest)), None)
+    body = shelf.body(slot) if slot is not None else unpacked("prices.json.gz")
+    _changed(lambda: shelf.keep(Slot.PINNED, heading, body))
+    end = written(until) if until is not None else None
+    _say(parsed, {"pinned": feed.id, "until": end}, f"pinned to {feed.id} until {end or 'somebody unpins it'}")
+    return 0
+
+
+def _holds(shelf: Shelf, slot: Slot, digest: str) -> bool:
+    heading = shelf.heading(slot)
+    return heading is not None and heading.sha256 == digest
+
+
+def unpin(parsed: argparse.Namespace) -> int:
+    """Let prices follow the feed again. 3 where nothing is pinned."""
+    shelf = Shelf(settings(parsed).home)
+    if not _changed(lambda: shelf.drop(Slot.PINNED)):
+        raise Unusable("no prices are pinned", NOTHING_THERE)
+    _say(parsed, {"pinned": None}, "unpinned: prices follow the feed again")
+    return 0
+
+
+def _changed(change: Any) -> Any:
+    """Change the home. Raises Unusable."""
+    try:
+        return change()
+    except OSError as error:
+        raise Unusable(f"nothing has changed: {error}") from None
+
+
+def _say(parsed: argparse.Namespace, told: dict[str, object], text: str) -> None:
+    if parsed.format == "table":
+        print(text)
+    elif parsed.format == "json":
+        print(json.dumps(told, indent=2))
+    else:
+        print_rows([told], tuple(told), "csv")

@@ -1,0 +1,171 @@
+"""`fareway prices list` and `show`: what models cost, and which price says so."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from gateway.catalog.providers import KNOWN
+from gateway.cli.prices.sources import NOTHING_THERE, at_of, book, written
+from gateway.cli.settings import Unusable, settings
+from gateway.cli.table import print_rows
+from gateway.config.settings import Settings
+from gateway.core.money import PICOS_PER_DOLLAR, Money
+from gateway.core.price import Price
+from gateway.prices.book import PriceBook
+from gateway.prices.diff import PARENTS, STANDARD, bands
+from gateway.prices.guard import by_name
+from gateway.prices.match import find
+from gateway.prices.rates import scale
+from gateway.prices.stored import Shelf, Slot
+
+PER_MILLION = 10**6
+PER_THOUSAND = 1000
+_PROVIDERS = ("provider", "models")
+_MODELS = ("model", "input_usd", "cache_read_usd", "cache_write_usd", "output_usd", "request_usd", "tiers", "price")
+_EXCEPTIONS = ("provider", "model", "unit", "published_usd", "charged_usd", "reason")
+_RATES = ("tier", "above_tokens", "rate", "usd", "per")
+
+
+def listing(parsed: argparse.Namespace) -> int:
+    """Print the models of a provider, or all providers."""
+    found = settings(parsed)
+    prices = book(found, "in-use")
+    columns: tuple[str, ...]
+    rows: list[dict[str, object]]
+    if parsed.exceptions:
+        key, columns, rows = "exceptions", _EXCEPTIONS, list(_exceptions(prices, parsed.provider))
+    elif parsed.provider is None:
+        counts = ((name, len(prices.models(name))) for name in sorted(prices.feed.providers))
+        key, columns, rows = "providers", _PROVIDERS, [{"provider": n, "models": c} for n, c in counts]
+    else:
+        key, columns, rows = "models", _MODELS, list(_models(prices, parsed.provider, at_of(parsed)))
+        if not rows:
+            raise Unusable(f"no model of {parsed.provider!r} has a price; `fareway prices list`", NOTHING_THERE)
+    told = feed_in_use(found, prices)
+    if parsed.format == "json":
+        print(json.dumps({"feed": told, key: rows}, indent=2))
+        return 0
+    if parsed.format == "table":
+        print_feed(told)
+    print_rows(rows, columns, parsed.format)
+    return 0
+
+
+def feed_in_use(found: Settings, prices: PriceBook) -> dict[str, Any]:
+    """Which feed counts, and whether it is pinned or another one waits."""
+    shelf, now = Shelf(found.home), time.time()
+    pin, waiting = shelf.pin(now), shelf.heading(Slot.QUARANTINED)
+    return {
+        "id": prices.id,
+        "date": prices.date,
+        "pinned": pin is not None,
+        "pinned_until": written(pin.until) if pin is not None and pin.until is not None else None,
+        "quarantined": list(waiting.reasons) if waiting is not None else [],
+    }
+
+
+def print_feed(told: dict[str, Any]) -> None:
+    """The same for a person."""
+    print(f"{told['id']} of {told['date']}; dollars per million tokens, per call for request")
+    if told["pinned"]:
+        print(f"Pinned until {told['pinned_until'] or 'somebody unpins it'}: no feed is asked.")
+    for reason in told["quarantined"]:
+        print(f"Another feed waits for a yes (`fareway prices approve`): {reason}")
+
+
+def show(parsed: argparse.Namespace) -> int:
+    """Print all of one model's rates."""
+    called, slash, model = parsed.model.partition("/")
+    if not slash:
+        raise Unusable("write it as provider/model, such as openai/gpt-4o-mini")
+    provider, at = priced_as(called), at_of(parsed)
+    prices = book(settings(parsed), "in-use")
+    dated = prices.dated(provider, model, at)
+    if dated.price is None:
+        raise Unusable(f"no price is known for {parsed.model} at {written(at)}", NOTHING_THERE)
+    entry, window = find(prices.feed, provider, model), dated.window
+    told: dict[str, Any] = {
+        "model": parsed.model,
+        "at": written(at),
+        "price": dated.price.id,
+        "entry": f"{entry.provider}/{entry.model.id}" if entry is not None else None,
+        "own": entry.own if entry is not None else True,
+        "since": written(window.since) if math.isfinite(window.since) else None,
+        "until": written(window.until) if math.isfinite(window.until) else None,
+        "context_tokens_max": prices.context_window(provider, model),
+        "output_tokens_max": prices.output_max(provider, model),
+    }
+    rows = list(_rates(dated.price))
+    if parsed.format == "json":
+        print(json.dumps(told | {"rates": rows}, indent=2))
+        return 0
+    if parsed.format == "table":
+        _print_head(told)
+    print_rows(rows, _RATES, parsed.format)
+    return 0
+
+
+def priced_as(provider: str) -> str:
+    """A provider's name in the price book."""
+    return KNOWN[provider].priced_as if provider in KNOWN else provider
+
+
+def dollars(picos: int, rate: str) -> tuple[str, str]:
+    """A rate in words: dollars, and what for. Tokens go by the million, calls singly, all else by the thousand."""
+    if rate == "request":
+        return Money(picos).decimal, "call"
+    if rate in PARENTS or rate in {"input", "output"}:
+        return Money(picos * PER_MILLION).decimal, "1M tokens"
+    return Money(picos * PER_THOUSAND).decimal, f"1K {rate}"
+
+
+def _print_head(told: dict[str, Any]) -> None:
+    print(f"{told['model']} at {told['at']}")
+    print(f"price   {told['price']}")
+    if told["entry"] is not None:
+        print(f"entry   {told['entry']}{'' if told['own'] else ', another provider’s list, without its tiers'}")
+    print(f"valid   from {told['since'] or 'the beginning'} until {told['until'] or 'further notice'}")
+    print(f"tokens  {told['context_tokens_max'] or '?'} in, {told['output_tokens_max'] or '?'} out, at most\n")
+
+
+def _rates(price: Price) -> Iterator[dict[str, object]]:
+    for tier, schedule in [(STANDARD, price.standard), *sorted(price.tiers.items())]:
+        for above in bands(schedule):
+            for rate, picos in by_name(schedule.at(above + 1 if above else 0)).items():
+                usd, per = dollars(picos, rate)
+                yield {"tier": tier, "above_tokens": above, "rate": rate, "usd": usd, "per": per}
+
+
+def _models(prices: PriceBook, provider: str, at: float) -> Iterator[dict[str, object]]:
+    for model in prices.models(priced_as(provider)):
+        price = prices.price(priced_as(provider), model, at)
+        if price is None:
+            continue
+        base = price.standard.base
+        figures = {f"{name}_usd": dollars(getattr(base, name), name)[0] for name in _SHORT}
+        yield {"model": model, **figures, "tiers": ",".join(sorted(price.tiers)) or None, "price": price.id}
+
+
+_SHORT = ("input", "cache_read", "cache_write", "output", "request")
+
+
+def _exceptions(prices: PriceBook, provider: str | None) -> Iterator[dict[str, object]]:
+    for found in prices.exceptions:
+        if provider is None or found.provider == priced_as(provider):
+            yield {
+                "provider": found.provider,
+                "model": found.model,
+                "unit": found.unit,
+                "published_usd": format(found.published, "f"),
+                "charged_usd": None if found.picos is None else _charged(found.picos, found.unit),
+                "reason": found.reason,
+            }
+
+
+def _charged(picos: int, unit: str) -> str:
+    return Money(picos * PICOS_PER_DOLLAR // scale(unit)).decimal

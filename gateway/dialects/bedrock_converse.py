@@ -1,0 +1,233 @@
+"""Amazon Bedrock's Converse and ConverseStream: `POST /model/{modelId}/converse[-stream]`.
+
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from gateway.core.errors import BadRequest
+from gateway.core.request import Asked, Countable, Facts
+from gateway.core.usage import Report
+from gateway.dialects import aws_errors, splice
+from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
+from gateway.dialects.bedrock_usage import asked_conditions, read_usage
+from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX, PROMPT_HEAD_CHARACTERS
+from gateway.dialects.validate import decode, model_name
+
+STREAM = "converse-stream"
+
+_MONEY_KEYS = ("messages", "inferenceConfig", "additionalModelRequestFields", "serviceTier", "performanceConfig")
+_CAPS = ("max_tokens", "max_completion_tokens", "max_gen_len", "maxTokens", "max_new_tokens", "maxTokenCount")
+"""What vendors call the most tokens to generate. Fields that Bedrock hands on may set it past `inferenceConfig`."""
+
+_THINKING = ("thinking", "reasoning_config", "reasoningConfig", "reasoning_effort")
+
+
+class _Inner(msgspec.Struct):
+    """A part of a tool's result."""
+
+    text: str | None = None
+    json: msgspec.Raw = msgspec.Raw()
+    image: msgspec.Raw = msgspec.Raw()
+    document: msgspec.Raw = msgspec.Raw()
+    video: msgspec.Raw = msgspec.Raw()
+    search_result: msgspec.Raw = msgspec.field(name="searchResult", default_factory=msgspec.Raw)
+
+
+class _Result(msgspec.Struct):
+    content: list[_Inner] = []
+
+
+class _Block(_Inner):
+    """A part of a message. The kind is the name of the one member that it has."""
+
+    audio: msgspec.Raw = msgspec.Raw()
+    tool_use: msgspec.Raw = msgspec.field(name="toolUse", default_factory=msgspec.Raw)
+    tool_result: _Result | None = msgspec.field(name="toolResult", default=None)
+    guarded: msgspec.Raw = msgspec.field(name="guardContent", default_factory=msgspec.Raw)
+    reasoning: msgspec.Raw = msgspec.field(name="reasoningContent", default_factory=msgspec.Raw)
+    cited: msgspec.Raw = msgspec.field(name="citationsContent", default_factory=msgspec.Raw)
+
+
+class _Message(msgspec.Struct):
+    content: list[_Block]
+    role: str = ""
+
+
+class _Inference(msgspec.Struct, rename="camel"):
+    max_tokens: int | None = None
+
+
+class _Body(msgspec.Struct, rename="camel"):
+    messages: list[_Message] = []
+    system: list[_Block] | None = None
+    inference_config: _Inference | None = None
+    tool_config: msgspec.Raw = msgspec.Raw()
+    additional_model_request_fields: Any = None
+    service_tier: Any = None
+    performance_config: Any = None
+    output_config: msgspec.Raw = msgspec.Raw()
+
+
+class _Answer(msgspec.Struct, rename="camel"):
+    """What money depends on, of a whole answer or the `metadata` event of a stream."""
+
+    usage: msgspec.Raw = msgspec.Raw()
+    service_tier: Any = None
+    performance_config: Any = None
+    trace: Any = None
+
+
+_requests = msgspec.json.Decoder(_Body)
+_answers = msgspec.json.Decoder(_Answer)
+
+_SIGNS = Signs(
+    usage=re.compile(rb'"usage"\s*:\s*\{'),
+    text=re.compile(rb'"(?:text|input)"\s*:\s*"((?:[^"\\]++|\\.)++)"', re.DOTALL),
+    finish=re.compile(rb'"stopReason"\s*:\s*"'),
+    done=re.compile(rb":event-type\x07\x00\x08metadata"),
+    done_hint=b"metadata",
+    reasoning=re.compile(rb'"reasoningContent"\s*:\s*\{'),
+    reasoning_hint=b'"reasoningContent"',
+)
+
+
+class BedrockConverse:
+    """The lens for Converse. The path names the model and says whether the answer streams."""
+
+    name = "bedrock-converse"
+    signs = _SIGNS
+    shows_cost = False
+
+    def read(self, asked: Asked) -> Facts:
+        """See `Dialect.read`."""
+        body = decode(_requests, asked.body)
+        _refuse_twins(asked.body)
+        if not body.messages:  # Or they are kept at AWS, where nobody can count them.
+            raise BadRequest("messages must not be empty", "messages")
+        more = body.additional_model_request_fields
+        more = more if isinstance(more, dict) else {}
+        parts = list(_parts(body))
+        return Facts(
+            model=model_name(asked.model),
+            stream=asked.verb == STREAM,
+            output_tokens_max=_output_cap(body.inference_config, more),
+            needs=_needs(body, parts),
+            reasons=any(more.get(name) for name in _THINKING),
+            images=_attached(parts, "image"),
+            files=sum(_attached(parts, kind) for kind in ("document", "video", "audio")),
+            turns=len(body.messages),
+            prompt=" ".join(part.text for part in body.messages[-1].content if part.text)[:PROMPT_HEAD_CHARACTERS],
+            service_tier=asked_conditions(body.service_tier, body.performance_config),
+        )
+
+    def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
+        """See `Dialect.aim`. The body names no model, and every stream reports usage: it stays as it is."""
+        del facts
+        return Aimed(f"/model/{quote(model, safe='')}/{asked.verb}", asked.body)
+
+    def countable(self, asked: Asked) -> Countable:
+        """See `Dialect.countable`."""
+        body = decode(_requests, asked.body)
+        parts = list(_parts(body))
+        texts = [part.text for part in parts if part.text]
+        texts += [text for part in parts for name in _COUNTED if (text := _text(getattr(part, name, b"")))]
+        more = body.additional_model_request_fields  # May define tools of its own.
+        return Countable(
+            texts=tuple(texts),
+            messages=len(body.messages) + len(body.system or ()),
+            tools=_text(body.tool_config)
+            + _text(body.output_config)
+            + (msgspec.json.encode(more).decode() if more else ""),
+            images=_attached(parts, "image"),
+            files=sum(_attached(parts, kind) for kind in ("document", "video", "audio")),
+        )
+
+    def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
+        """See `Dialect.report`. No answer names its model, but that of a prompt router names the one it chose."""
+        del quirks
+        try:
+            answer = _answers.decode(message)
+            block = msgspec.json.decode(answer.usage) if bytes(answer.usage) else None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return before
+        if not isinstance(block, dict):
+            return before
+        usage, clamped = read_usage(block)
+        return Report(
+            usage=usage or before.usage,
+            model=_routed_to(answer.trace) or before.model,
+            service_tier=asked_conditions(answer.service_tier, answer.performance_config) or before.service_tier,
+            clamped=clamped or before.clamped,
+            raw=bytes(answer.usage),
+            last=True,
+        )
+
+    error = staticmethod(aws_errors.error_body)
+    stream_error = staticmethod(aws_errors.stream_error)
+
+
+_NOTHING = (b"", b"null", b"[]", b"{}")
+_COUNTED = ("json", "search_result", "tool_use", "guarded", "reasoning", "cited")
+
+
+def _refuse_twins(body: bytes) -> None:
+    """Raises BadRequest if a field that money depends on is given twice."""
+    splice.refuse_twins(body, _MONEY_KEYS)
+    for name, keys in (("inferenceConfig", ("maxTokens",)), ("additionalModelRequestFields", _CAPS)):
+        span = splice.find(body, name)
+        if span is not None and body[span[0] : span[0] + 1] == b"{":
+            splice.refuse_twins(body[slice(*span)], keys)
+
+
+def _parts(body: _Body) -> Iterator[_Inner]:
+    """Every part of the prompt, also those inside results of tools."""
+    for parts in (body.system or (), *[message.content for message in body.messages]):
+        for part in parts:
+            yield part
+            if part.tool_result is not None:
+                yield from part.tool_result.content
+
+
+def _attached(parts: list[_Inner], kind: str) -> int:
+    return sum(bool(_text(getattr(part, kind, b""))) for part in parts)
+
+
+def _text(raw: msgspec.Raw | bytes) -> str:
+    """JSON that is only counted. What is no UTF-8 is the provider's to refuse."""
+    return "" if bytes(raw) in _NOTHING else bytes(raw).decode(errors="replace")
+
+
+def _output_cap(inference: _Inference | None, more: dict[str, Any]) -> int | None:
+    """The largest of all that is given: which one counts is the vendor's to say."""
+    caps: list[int] = [more[name] for name in _CAPS if type(more.get(name)) is int]
+    if inference is not None and inference.max_tokens is not None:
+        caps.append(inference.max_tokens)
+    if not caps:
+        return None
+    if min(caps) < 0:
+        raise BadRequest("inferenceConfig.maxTokens must not be negative", "inferenceConfig.maxTokens")
+    return min(max(caps), OUTPUT_TOKENS_CREDIBLE_MAX)
+
+
+def _needs(body: _Body, parts: list[_Inner]) -> frozenset[str]:
+    kinds = {"image": "vision", "document": "files", "video": "files", "audio": "audio"}
+    needs = {need for kind, need in kinds.items() if _attached(parts, kind)}
+    if _text(body.tool_config):
+        needs.add("tools")
+    if _text(body.output_config):
+        needs.add("json")
+    return frozenset(needs)
+
+
+def _routed_to(trace: Any) -> str | None:
+    router = trace.get("promptRouter") if isinstance(trace, dict) else None
+    model = router.get("invokedModelId") if isinstance(router, dict) else None
+    return model if isinstance(model, str) else None

@@ -1,0 +1,145 @@
+"""Amazon Bedrock's InvokeModel, whose bodies are those of the model's vendor: `POST /model/{modelId}/invoke[-with-…]`.
+
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from msgspec.structs import replace
+
+from gateway.core.errors import BadRequest
+from gateway.core.request import Asked, Countable, Facts
+from gateway.core.usage import Report, Usage
+from gateway.dialects import aws_errors, splice
+from gateway.dialects.anthropic_report import read_report
+from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
+from gateway.dialects.bedrock_usage import read_usage
+from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
+from gateway.dialects.openai_usage import read_usage as read_openai_usage
+from gateway.dialects.validate import decode, model_name
+
+STREAM = "invoke-with-response-stream"
+_CAPS = (
+    "max_tokens",
+    "max_completion_tokens",
+    "max_gen_len",
+    "max_tokens_to_sample",
+    "maxTokens",
+    "max_new_tokens",
+    "maxTokenCount",
+)
+_NESTED = ("inferenceConfig", "textGenerationConfig")  # Nova's and Titan's.
+_PICTURE = re.compile(rb'"type"\s*:\s*"(image|image_url)"|"(image)"\s*:\s*\{')
+_FILE = re.compile(rb'"type"\s*:\s*"(document|file)"|"(document|video|audio)"\s*:\s*\{')
+
+
+class _Answer(msgspec.Struct):
+    """What money depends on, of a whole answer or an event."""
+
+    usage: Any = None
+    metrics: Any = msgspec.field(name="amazon-bedrock-invocationMetrics", default=None)
+    """What Bedrock adds to the last event of every stream, whoever made the model."""
+
+
+_requests = msgspec.json.Decoder(dict[str, Any])
+_answers = msgspec.json.Decoder(_Answer)
+
+_SIGNS = Signs(
+    usage=re.compile(rb'"(?:usage|amazon-bedrock-invocationMetrics)"\s*:\s*\{'),
+    text=re.compile(
+        rb'"(?:text|partial_json|thinking|generation|outputText|completion|content)"\s*:\s*"((?:[^"\\]++|\\.)++)"',
+        re.DOTALL,
+    ),
+    finish=re.compile(rb'"(?:stop_reason|stopReason|finish_reason|completionReason)"\s*:\s*"'),
+    done=re.compile(rb'"amazon-bedrock-invocationMetrics"\s*:\s*\{'),
+    done_hint=b"amazon-bedrock-invocationMetrics",
+    reasoning=re.compile(rb'"(?:thinking|reasoningContent)"\s*:\s*["{]'),
+    reasoning_hint=b"ing",  # Of either name.
+)
+
+
+class BedrockInvoke:
+    """The lens for InvokeModel: bodies of Anthropic, Nova and those that borrow OpenAI's usage are metered; of all
+    others only streams, by Bedrock's own metrics."""
+
+    name = "bedrock-invoke"
+    signs = _SIGNS
+    shows_cost = False
+
+    def read(self, asked: Asked) -> Facts:
+        """See `Dialect.read`. A tier that headers ask for is refused: only headers tell which one served."""
+        if asked.tier:
+            raise BadRequest("InvokeModel's service tiers and latency are not metered here: ask with Converse.")
+        body = decode(_requests, asked.body)
+        splice.refuse_twins(asked.body, (*_CAPS, *_NESTED))
+        messages = body.get("messages")
+        tools = body.get("tools") or body.get("toolConfig")
+        pictures, files = len(_PICTURE.findall(asked.body)), len(_FILE.findall(asked.body))
+        needs = {name for name, needed in (("tools", tools), ("vision", pictures), ("files", files)) if needed}
+        return Facts(
+            model=model_name(asked.model),
+            stream=asked.verb == STREAM,
+            output_tokens_max=_output_cap(body),
+            needs=frozenset(needs),
+            reasons=bool(body.get("thinking") or body.get("reasoning_effort")),
+            images=pictures,
+            files=files,
+            turns=len(messages) if isinstance(messages, list) else 1,
+        )
+
+    def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
+        """See `Dialect.aim`. The body names no model."""
+        del facts
+        return Aimed(f"/model/{quote(model, safe='')}/{asked.verb}", asked.body)
+
+    def countable(self, asked: Asked) -> Countable:
+        """See `Dialect.countable`. All of the body counts: no one knows every vendor's."""
+        files, pictures = len(_FILE.findall(asked.body)), len(_PICTURE.findall(asked.body))
+        return Countable(texts=(asked.body.decode(errors="replace"),), images=pictures, files=files)
+
+    def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
+        """See `Dialect.report`. The vendor's own usage says more than Bedrock's metrics, so they come second."""
+        try:
+            answer = _answers.decode(message)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return before
+        block = answer.usage if isinstance(answer.usage, dict) else {}
+        ended = isinstance(answer.metrics, dict)
+        if ended and not block and before.usage is None:
+            block = answer.metrics
+        if "inputTokens" in block or "inputTokenCount" in block:
+            seen = _with_usage(before, read_usage(block), block)
+        elif "prompt_tokens" in block:
+            seen = _with_usage(before, read_openai_usage(block, quirks), block)
+        else:
+            seen = read_report(message, quirks, before)
+        return replace(seen, last=ended)
+
+    error = staticmethod(aws_errors.error_body)
+    stream_error = staticmethod(aws_errors.stream_error)
+
+
+def _with_usage(before: Report, read: tuple[Usage | None, bool], block: dict[str, Any]) -> Report:
+    usage, clamped = read
+    return replace(
+        before,
+        usage=usage or before.usage,
+        clamped=clamped or before.clamped,
+        raw=msgspec.json.encode(block),
+    )
+
+
+def _output_cap(body: dict[str, Any]) -> int | None:
+    """The largest of all that is given: which one counts is the vendor's to say."""
+    places = [body, *[body[name] for name in _NESTED if isinstance(body.get(name), dict)]]
+    caps: list[int] = [place[name] for place in places for name in _CAPS if type(place.get(name)) is int]
+    if not caps:
+        return None
+    if min(caps) < 0:
+        raise BadRequest("The most tokens to generate must not be negative.")
+    return min(max(caps), OUTPUT_TOKENS_CREDIBLE_MAX)

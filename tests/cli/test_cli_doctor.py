@@ -1,0 +1,60 @@
+"""What `fareway doctor` finds right and wrong."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gateway.cli import doctor
+from gateway.cli.main import main
+from gateway.core.request import Facts
+from gateway.tokens import kept, measure
+from gateway.tokens.calibration import Calibration
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("FAREWAY_HOME", str(tmp_path))
+    monkeypatch.delenv("FAREWAY_CONFIG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def told(capsys):
+    status = main(["doctor", "--format", "json"])
+    return status, {row["check"]: row for row in json.loads(capsys.readouterr().out)}
+
+
+def test_a_fresh_home_is_well(home, capsys, monkeypatch):
+    monkeypatch.setattr(doctor, "PRICES_OLD_DAYS", 10**6)
+    status, checks = told(capsys)
+    assert status == 0
+    assert set(checks) == {"configuration", "home", "prices"}
+    assert str(home) in checks["home"]["found"]
+
+
+def test_old_prices_without_a_feed_are_told(home, capsys, monkeypatch):
+    monkeypatch.setattr(doctor, "PRICES_OLD_DAYS", -(10**6))
+    status, checks = told(capsys)
+    assert status == 1
+    assert not checks["prices"]["ok"]
+    assert "no feed" in checks["prices"]["found"]
+
+
+def test_a_home_that_cannot_be_written_to_is_told(home, capsys, monkeypatch):
+    monkeypatch.setattr(doctor.os, "access", lambda *_: False)
+    status, checks = told(capsys)
+    assert status == 1
+    assert "cannot be written" in checks["home"]["found"]
+
+
+@pytest.mark.parametrize(("calls", "said"), [(10, "bound by bytes"), (200, "bound in use")])
+def test_what_was_learned_is_told_by_model(home, capsys, calls, said):
+    learned = Calibration()
+    for _ in range(calls):
+        learned.learn(measure(b"some words " * 20, Facts("m")), "openai/m", 60, bound=1000)
+    kept.save(kept.learned_path(home, 3), learned.remembered())
+    _, checks = told(capsys)
+    found = checks["tokens-3 openai/m text"]["found"]
+    assert f"over {calls} calls, {said}" in found

@@ -1,0 +1,65 @@
+"""Pictures inside bodies, in three dialects: those that can be measured are found, all are counted."""
+
+import json
+
+import pytest
+
+from gateway.core.request import Asked, Picture
+from gateway.dialects.spoken import DIALECTS
+
+
+def countable(dialect, body):
+    return DIALECTS[dialect].countable(Asked(json.dumps(body).encode()))
+
+
+def chat(*urls):
+    parts = [{"type": "image_url", "image_url": url} for url in urls]
+    said = [
+        {"role": "system", "content": "Look."},
+        {"role": "user", "content": [*parts, {"type": "text", "text": "?"}]},
+    ]
+    return countable("openai-chat", {"model": "gpt-4o", "messages": said})
+
+
+def test_a_chat_carries_data_urls():
+    plain, low = {"url": "data:image/png;base64,AAAA"}, {"url": "data:image/gif;base64,BBBB", "detail": "low"}
+    found = chat(plain, low, "data:image/png;base64,CCCC", {"url": "data:image/png;base64,DDDD", "detail": None})
+    assert found.pictures == (Picture("AAAA"), Picture("BBBB", low=True), Picture("CCCC"), Picture("DDDD"))
+    assert found.images == 4
+
+
+@pytest.mark.parametrize(
+    "url", [{"url": "https://x.test/;base64,A"}, {"url": "data:image/png,A"}, {"url": 7}, None, {}]
+)
+def test_what_lies_elsewhere_or_is_odd_is_counted_without_a_size(url):
+    found = chat(url)
+    assert (found.images, found.pictures) == (1, ())
+
+
+def test_a_chat_without_a_picture_has_none():
+    found = countable(
+        "openai-chat", {"model": "m", "messages": [{"role": "user", "content": "data:image/png;base64,A"}]}
+    )
+    assert (found.images, found.pictures) == (0, ())
+
+
+def test_messages_carry_sources_in_results_of_tools_too():
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
+    away = {"type": "image", "source": {"type": "url", "url": "https://x.test/a.png"}}
+    odd = {"type": "image", "source": 7}
+    result = {"type": "tool_result", "tool_use_id": "t", "content": [image]}
+    said = [{"role": "user", "content": [away, odd, result]}]
+    found = countable("anthropic-messages", {"model": "claude", "max_tokens": 9, "messages": said})
+    assert (found.images, found.pictures) == (3, (Picture("AAAA"),))
+
+
+def test_gemini_carries_inline_data():
+    parts = [
+        {"inlineData": {"mimeType": "image/png", "data": "AAAA"}},
+        {"fileData": {"mimeType": "image/png", "fileUri": "gs://x"}},
+        {"inlineData": {"mimeType": "audio/wav", "data": "BBBB"}},
+        {"text": "What is it?"},
+    ]
+    asked = Asked(json.dumps({"contents": [{"parts": parts}]}).encode(), model="gemini-2.5-pro", verb="generateContent")
+    found = DIALECTS["gemini"].countable(asked)
+    assert (found.images, found.pictures) == (2, (Picture("AAAA"),))
