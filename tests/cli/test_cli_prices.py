@@ -101,7 +101,7 @@ def test_list_of_exceptions(prices):
     assert {"provider", "model", "unit", "published_usd", "charged_usd", "reason"} == rows[0].keys()
     assert all(row["charged_usd"] is None or float(row["charged_usd"]) > float(row["published_usd"]) for row in rows)
     assert any(row["charged_usd"] is None for row in rows), "what is not counted is listed, too"
-    assert table(prices("list", "openai", "--exceptions", "--format", "json"))["exceptions"] == []
+    assert table(prices("list", "anthropic", "--exceptions", "--format", "json"))["exceptions"] == []
 
 
 def test_show_tells_where_a_price_is_from(prices):

@@ -14,13 +14,13 @@ from gateway.cli.prices.sources import NOTHING_THERE, at_of, book, written
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import print_rows
 from gateway.config.settings import Settings
-from gateway.core.money import Money
+from gateway.core.money import PICOS_PER_DOLLAR, Money
 from gateway.core.price import Price
 from gateway.prices.book import PriceBook
 from gateway.prices.diff import PARENTS, STANDARD, bands
 from gateway.prices.guard import by_name
 from gateway.prices.match import find
-from gateway.prices.rates import Inexact, scale
+from gateway.prices.rates import scale
 from gateway.prices.stored import Shelf, Slot
 
 PER_MILLION = 10**6
@@ -162,13 +162,10 @@ def _exceptions(prices: PriceBook, provider: str | None) -> Iterator[dict[str, o
                 "model": found.model,
                 "unit": found.unit,
                 "published_usd": format(found.published, "f"),
-                "charged_usd": _charged(found),
+                "charged_usd": None if found.picos is None else _charged(found.picos, found.unit),
                 "reason": found.reason,
             }
 
 
-def _charged(found: Inexact) -> str | None:
-    """What is charged for one unit as it is published; None where it is not counted here."""
-    if found.picos is None:
-        return None
-    return Money(int(found.picos * 10**12 / scale(found.unit))).decimal
+def _charged(picos: int, unit: str) -> str:
+    return Money(picos * PICOS_PER_DOLLAR // scale(unit)).decimal
