@@ -19,10 +19,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-from gateway.core.usage import Extras, Usage  # noqa: E402
-from gateway.prices.bundled import price_book  # noqa: E402
 from money.recorded import FOLDER, Case, cases  # noqa: E402
 from record import record  # noqa: E402
+
+from gateway.core.usage import Extras, Usage  # noqa: E402
+from gateway.prices.bundled import price_book  # noqa: E402
 
 TIMED = 20_000  # Calls of each of the rounds, of which the fastest counts: the machine is not ours alone.
 ROUNDS = 15
