@@ -1,4 +1,4 @@
-"""Bugs of others that are public: wrong prices and wrong counters. Each test names its number in our list and its issue.
+"""Public bugs of others: wrong prices and wrong counters. Each test names its number in our list and its issue.
 
 Those about calls that end early, limits and holds need a running gateway: test_hang_ups.py, tests/limits.
 """
