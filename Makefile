@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test check lint types contracts bench-first-run bench-overhead bench-guard clean
+.PHONY: help run test check lint types contracts bench-first-run bench-overhead bench-guard bench-money clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +38,9 @@ bench-overhead: $(VENV)/.dev ## CPU, latency and memory beside peers, into build
 bench-guard: $(VENV)/.dev ## fail if a small call costs twice what it did, against nginx in the same run
 	@scripts/setup-benchmarks.sh
 	$(BIN)/python benchmarks/overhead/run.py --guard
+
+bench-money: $(VENV)/.dev ## recorded answers against what they cost, and the speed of a price, into build/bench/money.json
+	$(BIN)/python benchmarks/money/run.py
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Fareway needs Python 3.11 or newer"; exit 1; }

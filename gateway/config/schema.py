@@ -87,7 +87,7 @@ class ProviderSection(Section):
     dialects: frozenset[f.DialectName] | None = Field(
         default=None, min_length=1, description="What it speaks; another one than the known: OpenAI's older ones."
     )
-    region: str | None = Field(default=None, min_length=1, description="Where it runs: eu-west-1, us-central1.")
+    region: str | None = Field(default=None, min_length=1, description="Where it runs, if that matters: eu-west-1, eu.")
     project: str | None = Field(default=None, min_length=1, description="The project, at Vertex AI.")
     quirks: frozenset[Quirk] | None = Field(default=None, description="How its usage departs from OpenAI's.")
 

@@ -62,7 +62,7 @@ class Surcharge:
     def stamp(self, region: str) -> str:
         """What a price id says of it: two prices with one id have the same rates."""
         factors = f"{self.factor}" if self.factor == self.cached else f"{self.factor},{self.cached}"
-        return f"*{self.tier or region}={factors}{'' if self.sure else '?'}"
+        return f"*{self.tier or region or 'all'}={factors}{'' if self.sure else '?'}"
 
 
 @dataclass(frozen=True, slots=True)

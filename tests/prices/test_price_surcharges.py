@@ -157,4 +157,5 @@ def test_corrections_of_fees_make_no_price():
     assert book.price("openai", "no-such-model", NOW) is None
     assert book.price("openai", "gpt-5", NOW).standard.base.extras["code_sessions"] == 3 * 10**10
     assert book.price("azure", "gpt-5", NOW).standard.base.extras["code_sessions"] == 33 * 10**9
+    assert book.price("cohere", "rerank-v3.5", NOW).of(Usage(extras=Extras(search_units=3))).total == Money.usd("0.006")
     assert book.price("x-ai", "grok-4.3", NOW).standard.base.extras["web_searches"] == 5 * 10**9
