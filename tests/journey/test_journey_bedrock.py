@@ -344,7 +344,9 @@ def test_cohere_is_charged_by_billed_units(gate, replies, path, streamed):
     assert (entry["cost_status"], Decimal(entry["cost_usd"])) == ("exact", Decimal("0.001085"))
 
 
-@pytest.mark.parametrize(("model", "status", "usd"), [("rerank-v3.5", "exact", "0.004"), ("rerank-x", "unpriced", None)])
+@pytest.mark.parametrize(
+    ("model", "status", "usd"), [("rerank-v3.5", "exact", "0.004"), ("rerank-x", "unpriced", None)]
+)
 def test_ranking_is_charged_by_search_units_and_unpriced_without_a_price(gate, replies, model, status, usd):
     replies(whole({"results": [], "meta": {"billed_units": {"search_units": 2}}}), name="cohere")
     code, headers, _ = post(gate, "/v2/rerank", {"model": f"cohere/{model}", "query": "q", "documents": ["a"]})

@@ -25,7 +25,7 @@ class Book:
     def __init__(self, prices, most=None):
         self.prices, self.most = prices, most
 
-    def price(self, provider, model, at):
+    def price(self, provider, model, at, region=""):
         return self.prices.get(model)
 
     def models(self, provider):

@@ -37,7 +37,9 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
 def _add_shown(verb: Callable[[str, Run, str], argparse.ArgumentParser]) -> None:
     listing = verb("list", shown.listing, "the models and rates of a provider, or how many each provider has")
     listing.add_argument("provider", nargs="?", metavar="PROVIDER")
-    listing.add_argument("--exceptions", action="store_true", help="only rates not charged as published")
+    listing.add_argument(
+        "--exceptions", action="store_true", help="only rates that are not charged as published, and why"
+    )
     listing.add_argument("--at", metavar="DATE", help="on that day or at that moment, UTC (default: now)")
     show = verb("show", shown.show, "all rates of one model, and where they are from")
     show.add_argument("model", metavar="PROVIDER/MODEL")
