@@ -96,7 +96,7 @@ def test_list_tells_the_feed_and_the_rates(prices):
 
 
 def test_list_of_exceptions(prices):
-    """The rates that are rounded up or not counted: what is published, and what is charged."""
+    """The rates that had to be rounded up, what is published and what is charged."""
     rows = table(prices("list", "--exceptions", "--format", "json"))["exceptions"]
     assert {"provider", "model", "unit", "published_usd", "charged_usd", "reason"} == rows[0].keys()
     counted = [row for row in rows if row["charged_usd"] is not None]

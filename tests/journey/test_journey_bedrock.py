@@ -344,10 +344,13 @@ def test_cohere_is_charged_by_billed_units(gate, replies, path, streamed):
     assert (entry["cost_status"], Decimal(entry["cost_usd"])) == ("exact", Decimal("0.001085"))
 
 
-def test_ranking_without_a_price_is_unpriced_and_counted(gate, replies):
-    replies(whole({"results": [], "meta": {"billed_units": {"search_units": 1}}}), name="cohere")
-    status, headers, _ = post(gate, "/v2/rerank", {"model": "cohere/rerank-v3.5", "query": "q", "documents": ["a"]})
-    assert (status, headers["x-fareway-cost-status"]) == (200, "unpriced")
+@pytest.mark.parametrize(
+    ("model", "status", "usd"), [("rerank-v3.5", "exact", "0.004"), ("rerank-x", "unpriced", None)]
+)
+def test_ranking_is_charged_by_search_units_and_unpriced_without_a_price(gate, replies, model, status, usd):
+    replies(whole({"results": [], "meta": {"billed_units": {"search_units": 2}}}), name="cohere")
+    code, headers, _ = post(gate, "/v2/rerank", {"model": f"cohere/{model}", "query": "q", "documents": ["a"]})
+    assert (code, headers["x-fareway-cost-status"], headers.get("x-fareway-cost-usd")) == (200, status, usd)
 
 
 def test_coheres_refusals(gate):
