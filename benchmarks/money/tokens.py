@@ -10,6 +10,7 @@ number of words times 1.3, in all 633 rows; its line shows what calibration make
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ from gateway.tokens.families import family_of
 from gateway.tokens.size import measure
 from scripts.fit_tokens import body, rows, trains
 
-DATA = Path("/work/shared/data/routerarena")
+SHARED = Path(os.environ.get("FAREWAY_SHARED") or Path(__file__).parents[3] / "shared")
+DATA = SHARED / "data" / "routerarena"
 MODELS = {
     "anthropic": "claude-3-haiku-20240307",
     "google": "gemini-2.0-flash-001",
