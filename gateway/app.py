@@ -9,9 +9,8 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from typing import Any, Self
 
-import msgspec
-
 from gateway.assembly import (
+    add_gauges,
     catalog,
     journal_of,
     key_store,
@@ -24,9 +23,7 @@ from gateway.assembly import (
 )
 from gateway.cache.exact import ExactCache
 from gateway.config.settings import Settings
-from gateway.core.entry import Entry, Outcome
 from gateway.core.errors import Unavailable
-from gateway.core.price import CostStatus
 from gateway.front.listener import Listener
 from gateway.front.peers import Worker
 from gateway.front.server import Front
@@ -34,7 +31,7 @@ from gateway.front.together import Together
 from gateway.journey.answered import Answered
 from gateway.journey.asking import Asking
 from gateway.journey.booking import Books
-from gateway.journey.receipt import document
+from gateway.journey.telling import Telling
 from gateway.keyring import Keyring
 from gateway.ledger.journal import Journal
 from gateway.ledger.mover import AUDIT_EVERY_S, Mover
@@ -125,13 +122,16 @@ class Gateway:
         self._stack.push_async_callback(_closed, self.store)
         self.leases = Leases(self.store, self.replica, self.ledger.balances)
         self.limits = Limits(settings.limits, self.leases, self._clock)
-        self.books = Books(self.limits, self.journal, self._clock, self._booked, self.replica)
+        self.metrics = Metrics()
+        self.health = Health(failures_max=settings.routing.breaker_failures, open_s=settings.routing.breaker_open_s)
+        telling = Telling(self.metrics, self.live, self.health, self._clock)
+        self.books = Books(self.limits, self.journal, self._clock, telling.booked, self.replica)
         keys = key_store(settings)
         self._stack.callback(keys.close)
         self.keyring = Keyring(keys, pepper(settings), local=settings.shared is None)
 
     def _join_routing(self) -> None:
-        settings, routing, timeouts = self.settings, self.settings.routing, self.settings.timeouts
+        settings, timeouts = self.settings, self.settings.timeouts
         self.wire = Wire(
             connect_s=timeouts.connect_s,
             first_byte_s=timeouts.first_byte_s,
@@ -151,14 +151,20 @@ class Gateway:
             guard_factor=prices.guard_factor,
         )
         self.catalog = catalog(settings, lambda: self.pricing.book, self._clock)
-        self.health = Health(failures_max=routing.breaker_failures, open_s=routing.breaker_open_s)
         self.calibration = kept.calibration(self._learned_path)
         self.router = router(settings, self.catalog, self.health, self._clock, self.calibration)
 
     def _join_front(self) -> Front:
         settings, monotonic = self.settings, time.perf_counter
-        self.metrics = Metrics()
-        self._add_gauges()
+        add_gauges(
+            self.metrics.gauges,
+            mover=self.mover,
+            journal=self.journal,
+            pricing=self.pricing,
+            leases=self.leases,
+            calibration=self.calibration,
+            breakers=lambda: self.health.states(self._clock()),
+        )
         tokens = Tokens()
         self._stack.callback(tokens.close)
         routing = settings.routing
@@ -242,49 +248,8 @@ class Gateway:
         self._stack.push_async_callback(running.stop)
         return with_simulator(settings, running.url)
 
-    def _booked(self, entry: Entry) -> None:
-        """Everybody who should know of a settled call: metrics, watchers, and the next routing decision."""
-        self.metrics.booked(entry)
-        if self.live.watched:
-            event = b"event: settled\ndata: %b\n\n" % msgspec.json.encode(document(entry))
-            self.live.publish(entry.caller.key_id, event)
-        if entry.cost.status is CostStatus.UNCERTAIN and entry.outcome is Outcome.OK:
-            self.metrics.count("fareway_uncertain", entry.provider)
-        if entry.clamped:
-            self.metrics.count("fareway_usage_mended", entry.provider)
-        self._learn(entry)
-
-    def _learn(self, entry: Entry) -> None:
-        vitals = self.health.of(f"{entry.provider}/{entry.model}")
-        if entry.outcome is Outcome.OK:
-            vitals.succeeded()
-        if entry.outcome is Outcome.OK and entry.usage.tokens:  # Counting tokens says nothing about answers.
-            vitals.saw_output(entry.usage.output_total)
-            vitals.reasons = vitals.reasons or entry.usage.output_reasoning > 0
-            vitals.saw_first_token(entry.first_token_ms if entry.first_token_ms is not None else entry.duration_ms)
-        elif entry.outcome is Outcome.CUT:
-            self.health.failed(f"{entry.provider}/{entry.model}", self._clock())
-
     def _prices_changed(self) -> None:
         self.catalog.forget()
-
-    def _add_gauges(self) -> None:
-        add, prices = self.metrics.gauges.add, self.pricing
-        add("fareway_drift_units", "What the books disagree by.", (), lambda: {(): self.mover.drift})
-        add("fareway_journal_entries", "Settled, on their way.", (), lambda: {(): len(self.journal.settled)})
-        add("fareway_inflight_requests", "Calls that have left.", (), lambda: {(): self.journal.open_count})
-        add("fareway_price_age_seconds", "Age of the prices.", (), lambda: {(): prices.age_s()})
-        add("fareway_price_quarantined", "1: a feed waits for a yes.", (), lambda: {(): int(bool(prices.quarantined))})
-        add("fareway_price_pinned", "1: no feed is asked.", (), lambda: {(): int(prices.pinned)})
-        in_unit = "in the limit's unit (usd: nano-dollars)."
-        leases = self.leases
-        add("fareway_limit_held", f"Held, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.held))
-        add("fareway_limit_spent", f"Spent, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.spent))
-        add("fareway_token_estimate_error_ratio", "Of likely input.", ("model", "kind"), self.calibration.errors)
-        add("fareway_breaker_open", "1: a deployment is left alone.", ("deployment",), self._breakers)
-
-    def _breakers(self) -> dict[tuple[str, ...], float]:
-        return {(name,): state for name, state in self.health.states(self._clock()).items()}
 
 
 async def _closed(store: Any) -> None:

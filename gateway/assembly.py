@@ -14,10 +14,15 @@ from gateway.catalog.providers import KNOWN, Deployment, Provider
 from gateway.config.settings import Settings, Target
 from gateway.journey.routing import Router
 from gateway.keyring import Keys
+from gateway.ledger.journal import Journal
+from gateway.ledger.mover import Mover
+from gateway.limits.leases import Leases
 from gateway.plugins import load_policy
 from gateway.prices.book import PriceBook
+from gateway.prices.current import Pricing
 from gateway.stores.sqlite import SqliteStore
 from gateway.stores.sqlite_keys import SqliteKeys, load_pepper
+from gateway.telemetry.metrics import Gauges
 from gateway.tokens.calibration import Calibration
 from gateway.upstream.aws import AwsSigner
 from gateway.upstream.google import GoogleSigner
@@ -122,6 +127,35 @@ def replica_name(settings: Settings, worker: int | None) -> str:
 def journal_of(settings: Settings, worker: int | None) -> Path:
     """The journal's directory: each process has one of its own."""
     return settings.journal if worker is None else settings.journal / f"worker-{worker}"
+
+
+def add_gauges(
+    gauges: Gauges,
+    *,
+    mover: Mover,
+    journal: Journal,
+    pricing: Pricing,
+    leases: Leases,
+    calibration: Calibration,
+    breakers: Callable[[], Mapping[str, int]],
+) -> None:
+    """The figures that parts keep by themselves, for /metrics."""
+    add = gauges.add
+    add("fareway_drift_units", "What the books disagree by.", (), lambda: {(): mover.drift})
+    add("fareway_journal_entries", "Settled, on their way.", (), lambda: {(): len(journal.settled)})
+    add("fareway_inflight_requests", "Calls that have left.", (), lambda: {(): journal.open_count})
+    add("fareway_price_age_seconds", "Age of the prices.", (), lambda: {(): pricing.age_s()})
+    add("fareway_price_quarantined", "1: a feed waits for a yes.", (), lambda: {(): int(bool(pricing.quarantined))})
+    add("fareway_price_pinned", "1: no feed is asked.", (), lambda: {(): int(pricing.pinned)})
+    in_unit = "in the limit's unit (usd: nano-dollars)."
+    add("fareway_limit_held", f"Held, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.held))
+    add("fareway_limit_spent", f"Spent, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.spent))
+    add("fareway_token_estimate_error_ratio", "Of likely input.", ("model", "kind"), calibration.errors)
+
+    def states() -> dict[tuple[str, ...], float]:
+        return {(name,): state for name, state in breakers().items()}
+
+    add("fareway_breaker_open", "1: a deployment is left alone.", ("deployment",), states)
 
 
 def _deployment(target: Target, providers: Mapping[str, Provider]) -> Deployment:

@@ -1,0 +1,48 @@
+"""Telling everybody who should know of a settled call: metrics, watchers, and the next routing decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from gateway.core.entry import Entry, Outcome
+from gateway.core.price import CostStatus
+from gateway.journey.receipt import document
+from gateway.telemetry.live import Live
+from gateway.telemetry.metrics import Metrics
+from gateway.upstream.health import Health
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """See the module. Nothing here waits."""
+
+    metrics: Metrics
+    live: Live
+    health: Health
+    clock: Callable[[], float]
+
+    def booked(self, entry: Entry) -> None:
+        """An entry is settled."""
+        self.metrics.booked(entry)
+        if self.live.watched:
+            event = b"event: settled\ndata: %b\n\n" % msgspec.json.encode(document(entry))
+            self.live.publish(entry.caller.key_id, event)
+        if entry.cost.status is CostStatus.UNCERTAIN and entry.outcome is Outcome.OK:
+            self.metrics.count("fareway_uncertain", entry.provider)
+        if entry.clamped:
+            self.metrics.count("fareway_usage_mended", entry.provider)
+        self._learn(entry)
+
+    def _learn(self, entry: Entry) -> None:
+        vitals = self.health.of(f"{entry.provider}/{entry.model}")
+        if entry.outcome is Outcome.OK:
+            vitals.succeeded()
+        if entry.outcome is Outcome.OK and entry.usage.tokens:  # Counting tokens says nothing about answers.
+            vitals.saw_output(entry.usage.output_total)
+            vitals.reasons = vitals.reasons or entry.usage.output_reasoning > 0
+            vitals.saw_first_token(entry.first_token_ms if entry.first_token_ms is not None else entry.duration_ms)
+        elif entry.outcome is Outcome.CUT:
+            self.health.failed(f"{entry.provider}/{entry.model}", self.clock())
