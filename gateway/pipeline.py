@@ -31,7 +31,7 @@ from gateway.journey.relay import carry
 from gateway.journey.routing import Chosen, Router
 from gateway.limits.accounts import Account
 from gateway.telemetry.metrics import Metrics
-from gateway.tenants import Tenants
+from gateway.tenants import Tenants, tagged
 from gateway.tokens import Tokens, measure
 from gateway.tokens.calibration import Calibration
 from gateway.upstream.answer import Answer
@@ -67,7 +67,7 @@ class Pipeline:
     async def serve(self, call: Call, client: Client) -> None:
         """Answer the call. Raises GatewayError for what the caller must be told instead of an answer."""
         # 1. Who asks?  2. What is asked?  3. How big is it, at most?
-        key = self.tenants.identify(call.headers, self.clock())
+        key = tagged(self.tenants.identify(call.headers, self.clock()), call.headers)
         question = self._understand(call, key)
 
         # 4. Answered before? Then nothing is asked, held or paid.
@@ -136,9 +136,9 @@ class Pipeline:
         if question.request.facts.unseen:
             return False
         left = question.affordable(await self.books.limits.remaining(key.caller))
-        if unit not in (Unit.USD, Unit.TOKENS) or left == ZERO:
+        if unit not in (Unit.USD, Unit.TOKENS, Unit.INPUT_TOKENS) or left == ZERO:
             return False
-        if unit == Unit.TOKENS or left is None:
+        if unit != Unit.USD or left is None:
             return True
         nothing_in = replace(question, request=replace(question.request, input_tokens=0))
         options = self.router.options(nothing_in.request, question.size)
@@ -151,10 +151,20 @@ class Pipeline:
         guarded = limits.chain(key.caller).guards_money or question.ceiling is not None
         needs_price = self.refuse_unpriced and guarded
         chosen = self.router.choose(question.request, options, remaining, needs_price=needs_price)
-        first = chosen.plan[0]
-        fare, worst = question.fare(first)
-        await booking.begin(first, chosen.reason, fare, worst)
-        return chosen
+        return await self._hold_for_first(booking, question, chosen)
+
+    async def _hold_for_first(self, booking: Booking, question: Question, chosen: Chosen) -> Chosen:
+        """Hold for the first of the plan that no limit on places keeps out: those before it are left out."""
+        for number, option in enumerate(chosen.plan):
+            fare, worst = question.fare(option)
+            try:
+                await booking.begin(option, chosen.reason, fare, worst)
+            except LimitReached as refused:
+                if not refused.refusal.elsewhere or option is chosen.plan[-1]:
+                    raise
+            else:
+                return chosen if number == 0 else replace(chosen, plan=chosen.plan[number:])
+        raise AssertionError("a plan is never empty")
 
     def _learn(self, question: Question, entry: Entry | None) -> None:
         """What the provider counted tells what the next call like this may come to."""

@@ -24,6 +24,10 @@ _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 VERIFIED_MAX = 100_000
 """Tokens whose check is remembered."""
 
+TAGS = "x-fareway-tags"
+TAGS_MAX = 8
+_TAG = re.compile(r"[^\s*,]{1,100}")
+
 _AWS = re.compile(r"Credential=([^/,\s]+)/")
 _HEADERS = ("x-api-key", "api-key", "x-goog-api-key")
 
@@ -67,6 +71,17 @@ def _authorized(authorization: str) -> str:
         found = _AWS.match(shown.strip())
         return found[1] if found else ""
     return shown.strip() if scheme.lower() == "bearer" else ""
+
+
+def tagged(key: Key, headers: Mapping[str, str]) -> Key:
+    """The key with the tags that this call brings besides. Raises BadRequest."""
+    text = headers.get(TAGS)
+    if text is None:
+        return key
+    tags = tuple(dict.fromkeys(tag for part in text.split(",") if (tag := part.strip())))
+    if len(tags) > TAGS_MAX or not all(_TAG.fullmatch(tag) for tag in tags):
+        raise BadRequest(f"{TAGS} takes up to {TAGS_MAX} names without spaces or stars, with commas between.", TAGS)
+    return replace(key, caller=structs.replace(key.caller, brought_tags=tags))
 
 
 class Tenants:

@@ -18,7 +18,7 @@ from gateway.core.caller import Caller, Key
 from gateway.keyring import Keys
 from gateway.tenants import new_key
 
-_COLUMNS = ("id", "alias", "org", "team", "user", "models", "admin", "cache", "created", "expires", "state")
+_COLUMNS = ("id", "alias", "org", "team", "user", "tags", "models", "admin", "cache", "created", "expires", "state")
 
 
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -29,6 +29,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     create.add_argument("alias", nargs="?", default="", help="a name for people")
     for level in ("org", "team", "user"):
         create.add_argument(f"--{level}", default="", help=f"the {level} that the key belongs to")
+    create.add_argument("--tags", default="", metavar="A,B", help="what limits and reports may group its calls by")
     create.add_argument("--models", default="", metavar="A,B", help="the only models that it may ask for")
     create.add_argument("--expires", metavar="90d", help="how long it lasts")
     create.add_argument("--cache", action="store_true", help="keep its answers and give them again")
@@ -55,15 +56,19 @@ def _create(parsed: argparse.Namespace) -> int:
     template = Key(
         id="",
         digest=b"",
-        caller=Caller(org=parsed.org, team=parsed.team, user=parsed.user),
+        caller=Caller(org=parsed.org, team=parsed.team, user=parsed.user, tags=_names(parsed.tags)),
         alias=parsed.alias,
         created=now,
         expires=expires,
         admin=parsed.admin,
-        models=tuple(filter(None, parsed.models.split(","))),
+        models=_names(parsed.models),
         cache=parsed.cache,
     )
     return _add(parsed, template)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.split(",")))
 
 
 def _add(parsed: argparse.Namespace, template: Key) -> int:
@@ -115,6 +120,7 @@ def _row(key: Key, now: float) -> dict[str, object]:
         "org": key.caller.org,
         "team": key.caller.team,
         "user": key.caller.user,
+        "tags": ",".join(key.caller.tags),
         "models": ",".join(key.models) or "all",
         "admin": key.admin,
         "cache": key.cache,

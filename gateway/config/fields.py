@@ -13,6 +13,7 @@ from gateway.config import units
 from gateway.config.policies import known_policy
 from gateway.config.problems import did_you_mean
 from gateway.config.units import Amount, UnreadableError
+from gateway.core.node import KINDS, kind_of
 from gateway.ledger.journal import SYNC_ALWAYS, SYNC_NEVER
 from gateway.prices.overrides import OTHERS
 from gateway.prices.spelled import RATES, pattern
@@ -20,8 +21,8 @@ from gateway.prices.spelled import RATES, pattern
 REFERENCE = r"\$\{.+\}"
 """What may stand for any scalar."""
 
-_KINDS = ("all", "org", "team", "user", "key")
-_NODE = r"^(all|(org|team|user|key):(\*|[^\s*]{1,200}))$"
+_PART = rf"({'|'.join(KINDS[1:])}):(\*|[^\s*]{{1,200}})"
+_NODE = rf"^(all|{_PART}( {_PART})*)$"
 _LATER = frozenset({"redis", "rediss", "valkey", "postgres", "postgresql"})
 
 
@@ -30,13 +31,16 @@ def _pattern(pattern: str, *examples: str) -> WithJsonSchema:
 
 
 def node(value: str) -> str:
-    """Whom a limit speaks about: all, or org, team, user or key with a name or `*`. Raises UnreadableError."""
-    if re.fullmatch(_NODE, value):
-        return value
-    kind = value.partition(":")[0]
-    hint = "" if kind in _KINDS else did_you_mean(kind, _KINDS)
+    """Whom and what a limit speaks about, its parts in the order of KINDS. Raises UnreadableError."""
+    parts = sorted(value.split(" "), key=lambda part: KINDS.index(kind_of(part)) if kind_of(part) in KINDS else -1)
+    kinds = [kind_of(part) for part in parts]
+    if re.fullmatch(_NODE, value) and len(set(kinds)) == len(kinds):
+        return " ".join(parts)
+    hint = "" if kinds[0] in KINDS else did_you_mean(kinds[0], KINDS)
+    one_of = ", ".join(f"{kind}:x" for kind in KINDS[1:])
     raise UnreadableError(
-        "must be all, org:x, team:x, user:x or key:<id>, where x may be *, such as team:research", hint
+        f"must be all, or one of {one_of}, where x may be *, or several of different kinds: team:research model:gpt-5",
+        hint,
     )
 
 
@@ -159,7 +163,7 @@ LimitAmount = Annotated[
 ]
 Sync = Annotated[float, PlainValidator(sync), _pattern(f"{units.DURATION}|^(os|always)$", "50ms", "os", "always")]
 Feed = Annotated[str | None, PlainValidator(feed), _pattern("^(off|https?://.+)$", "off")]
-Node = Annotated[str, AfterValidator(node), _pattern(_NODE, "all", "team:research", "key:*")]
+Node = Annotated[str, AfterValidator(node), _pattern(_NODE, "all", "team:research", "key:*", "key:* model:gpt-5")]
 Timezone = Annotated[str, AfterValidator(timezone), Field(examples=["UTC", "Europe/Zurich"])]
 State = Annotated[
     str,

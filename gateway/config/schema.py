@@ -189,8 +189,13 @@ class PricesSection(Section):
 class LimitSection(Section):
     """One rule: who may use how much, in which window."""
 
-    node: f.Node = Field(description="all, org:x, team:x, user:x, key:<id>; x may be *: each has a limit of its own.")
-    amount: f.LimitAmount = Field(description="500 usd, $500, 60000 tokens, 600 requests or 8 concurrent.")
+    node: f.Node = Field(
+        description="all, or org:x, team:x, user:x, key:<id>, tag:x, provider:x, tier:x, model:x, or several of them "
+        "with spaces between, which must all hold; x may be *: each has a limit of its own."
+    )
+    amount: f.LimitAmount = Field(
+        description="500 usd, $500, 60000 tokens, 9000 output tokens, 600 requests or 8 concurrent."
+    )
     window: f.Window | None = Field(default=None, description="Left out for concurrent, and only there.")
     timezone: f.Timezone = Field(default="UTC", description="Where the window's days begin.")
     mode: Mode = Field(default=Mode.HARD, description="hard refuses, soft tells, shadow only counts.")

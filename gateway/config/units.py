@@ -12,13 +12,21 @@ from gateway.core.money import PICOS_PER_NANO, Money
 _NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,12})?"
 _SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
 _BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-_UNITS = {"token": Unit.TOKENS, "request": Unit.REQUESTS, "concurrent": Unit.CONCURRENT}
+_UNITS = {
+    "token": Unit.TOKENS,
+    "input token": Unit.INPUT_TOKENS,
+    "output token": Unit.OUTPUT_TOKENS,
+    "request": Unit.REQUESTS,
+    "concurrent": Unit.CONCURRENT,
+}
 
 DURATION = rf"^({_NUMBER}) ?(ms|s|m|h|d)$"
 SIZE = rf"^({_NUMBER}) ?([KMG]i?B|B)$"
 PERCENTAGE = rf"^({_NUMBER}) ?%$"
 FACTOR = r"^([0-9]{1,6})x$"
-AMOUNT = rf"^(?:\$ ?({_NUMBER})|({_NUMBER}) ?usd|([0-9]{{1,18}}) (?:(token|request)s?|(concurrent)))$"
+AMOUNT = (
+    rf"^(?:\$ ?({_NUMBER})|({_NUMBER}) ?usd|([0-9]{{1,18}}) (?:((?:input |output )?token|request)s?|(concurrent)))$"
+)
 
 COUNT_MAX = 2**53 - 1
 """Shared stores count in doubles."""

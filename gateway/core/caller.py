@@ -7,19 +7,15 @@ from dataclasses import dataclass
 from msgspec import Struct
 
 
-class Caller(Struct, frozen=True, gc=False):
+class Caller(Struct, frozen=True, gc=False, omit_defaults=True):
     """A key and the chain above it. Empty where there is none."""
 
     key_id: str = ""
     org: str = ""
     team: str = ""
     user: str = ""
-
-    @property
-    def nodes(self) -> tuple[str, ...]:
-        """Everything that may carry a limit for this caller, widest first."""
-        named = (("org", self.org), ("team", self.team), ("user", self.user), ("key", self.key_id))
-        return ("all", *(f"{kind}:{name}" for kind, name in named if name))
+    tags: tuple[str, ...] = ()  # Of the key.
+    brought_tags: tuple[str, ...] = ()  # That one call brought besides.
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,7 @@ class Refusal:
     resets_at: str | None  # RFC 3339; None for a limit without a window.
     reason: Reason
     resets_in_s: float | None = None
+    elsewhere: bool = False  # It is about where the call would go: another place may take it.
 
 
 class LimitReached(GatewayError):

@@ -18,8 +18,13 @@ class Unit(StrEnum):
 
     USD = "usd"  # In nano-dollars.
     TOKENS = "tokens"  # Input and output together.
+    INPUT_TOKENS = "input_tokens"
+    OUTPUT_TOKENS = "output_tokens"
     REQUESTS = "requests"
     CONCURRENT = "concurrent"  # Calls in flight; has no window.
+
+
+TOKENS = (Unit.TOKENS, Unit.INPUT_TOKENS, Unit.OUTPUT_TOKENS)
 
 
 class Span(StrEnum):
@@ -59,7 +64,7 @@ LIMIT_USD_MAX = Money.usd(9_000_000)
 class Limit:
     """One rule: `node` may use `amount` of `unit` per `span`."""
 
-    node: str  # "team:research"; "key:*" gives every key a limit of its own; "all" is everything.
+    node: str  # See gateway.core.node.
     unit: Unit
     amount: int  # Nano-dollars, or a count.
     span: Span
@@ -75,20 +80,37 @@ class Limit:
     @property
     def id(self) -> str:
         """The same from run to run and independent of the amount, so that changing it keeps what was spent."""
-        return f"{self.node}/{self.unit}/{self.span}"
+        return f"{self.node}/{self.counts}"
 
-    def applies_to(self, node: str) -> bool:
-        """Whether this rule speaks about that node."""
-        return self.node == node or (self.node.endswith(":*") and node.startswith(self.node[:-1]))
+    @property
+    def counts(self) -> str:
+        """What it counts, and in which windows. One node has one limit at most for each."""
+        return f"{self.unit}/{self.span}"
 
 
 class Fare(Struct, frozen=True, gc=False):
     """What one call takes from its limits: an amount per unit."""
 
     nanos: int
-    tokens: int
+    input_tokens: int = 0
+    output_tokens: int = 0
     requests: int = 1
     concurrent: int = 1
+
+    @property
+    def tokens(self) -> int:
+        """Input and output together."""
+        return self.input_tokens + self.output_tokens
+
+    def most(self, other: Fare) -> Fare:
+        """What covers both."""
+        return Fare(
+            nanos=max(self.nanos, other.nanos),
+            input_tokens=max(self.input_tokens, other.input_tokens),
+            output_tokens=max(self.output_tokens, other.output_tokens),
+            requests=max(self.requests, other.requests),
+            concurrent=max(self.concurrent, other.concurrent),
+        )
 
     def in_unit(self, unit: Unit) -> int:
         """The part that a limit in this unit counts."""
@@ -98,6 +120,8 @@ class Fare(Struct, frozen=True, gc=False):
 PARTS: dict[Unit, Callable[[Fare], int]] = {
     Unit.USD: attrgetter("nanos"),
     Unit.TOKENS: attrgetter("tokens"),
+    Unit.INPUT_TOKENS: attrgetter("input_tokens"),
+    Unit.OUTPUT_TOKENS: attrgetter("output_tokens"),
     Unit.REQUESTS: attrgetter("requests"),
     Unit.CONCURRENT: attrgetter("concurrent"),
 }
@@ -130,5 +154,5 @@ def short_window_before(account: str, before: float) -> bool:
 
 
 def amount_text(amount: int, unit: Unit) -> str:
-    """An amount as people write it: '$10.00', '60000 tokens', '8 concurrent'."""
-    return str(Money.of_nanos(amount)) if unit is Unit.USD else f"{amount} {unit}"
+    """An amount as people write it: '$10.00', '60000 tokens', '500 input tokens', '8 concurrent'."""
+    return str(Money.of_nanos(amount)) if unit is Unit.USD else f"{amount} {unit.replace('_', ' ')}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from gateway.core.errors import BadRequest, GatewayError, LimitReached
-from gateway.core.limit import Unit
+from gateway.core.limit import TOKENS, Unit
 
 _TYPES = dict.fromkeys((400, 401, 404, 405), "invalid_request_error")
 
@@ -35,7 +35,7 @@ def _kind(error: GatewayError) -> tuple[str, str]:
     if isinstance(error, LimitReached):
         if error.refusal.unit == Unit.USD:
             return "insufficient_quota", "insufficient_quota"
-        return ("tokens" if error.refusal.unit == Unit.TOKENS else "requests"), "rate_limit_exceeded"
+        return ("tokens" if error.refusal.unit in TOKENS else "requests"), "rate_limit_exceeded"
     if isinstance(error, BadRequest) and error.status == 400:
         return "invalid_request_error", "invalid_value" if error.param else "invalid_request_error"
     return _TYPES.get(error.status, error.code), error.code

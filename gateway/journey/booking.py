@@ -76,10 +76,11 @@ class Booking:
     async def begin(self, option: Option, reason: str, fare: Fare, worst: Cost) -> None:
         """Set the fare aside and write down that the call may leave. Raises LimitReached or Unavailable."""
         assert self._draft is None, "one attempt at a time"
+        limits, caller, place = self._books.limits, self._trip.caller, option.place
         if self._hold is None:
-            self._hold = await self._books.limits.hold(self._trip.caller, fare, self._ceiling)
+            self._hold = await limits.hold(caller, fare, self._ceiling, place)
         else:
-            await self._books.limits.raise_to(self._hold, fare)
+            await limits.move(self._hold, caller, place, fare)
         self._number += 1
         self._fare, self._left, self.entry = fare, False, None
         draft = self._draft = self._unresolved(option, reason, worst)
@@ -139,7 +140,7 @@ class Booking:
     ) -> Entry:
         """The attempt is over and this is what it came to."""
         return self._book(
-            Fare(nanos=cost.known.nanos_up, tokens=usage.tokens, requests=1, concurrent=0),
+            Fare(cost.known.nanos_up, usage.input_total, usage.output_total, requests=1, concurrent=0),
             outcome=outcome,
             status=status,
             usage=usage,

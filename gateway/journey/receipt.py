@@ -69,6 +69,7 @@ def document(entry: Entry) -> dict[str, Any]:
         "org": entry.caller.org,
         "team": entry.caller.team,
         "user": entry.caller.user,
+        "tags": [*entry.caller.tags, *entry.caller.brought_tags],
         "asked_model": entry.asked_model,
         "provider": entry.provider,
         "model": entry.model,

@@ -16,6 +16,7 @@ from gateway.core.entry import Part
 from gateway.core.errors import BadRequest, NoPrice
 from gateway.core.limit import Fare
 from gateway.core.money import Money
+from gateway.core.node import Place
 from gateway.core.price import FREE, UNPRICED, Cost, CostStatus, Price
 from gateway.core.request import Facts, Request
 from gateway.core.route import Candidate, Context, Decision, Policy
@@ -49,12 +50,16 @@ class Option(Struct, frozen=True):
 
     def worst(self, request: Request, *, for_money: int, for_count: int) -> tuple[Fare, Cost]:
         """What to set aside for so many output tokens, in money and as a count; and that money as a cost."""
-        tokens_held = request.input_tokens + for_count
         if self.price is None:
-            return Fare(nanos=0, tokens=tokens_held), UNPRICED
+            return Fare(0, request.input_tokens, for_count), UNPRICED
         known = self.candidate.cost_worst if for_money == self.output_max else None
         cost = known or worst_cost(self.price, request, for_money)
-        return Fare(nanos=cost.nanos_up, tokens=tokens_held), Cost(cost, CostStatus.UNCERTAIN, self.price.id)
+        return Fare(cost.nanos_up, request.input_tokens, for_count), Cost(cost, CostStatus.UNCERTAIN, self.price.id)
+
+    @property
+    def place(self) -> Place:
+        """What limits may speak about."""
+        return Place(self.candidate.provider, self.candidate.tier, self.candidate.model)
 
     def cost(self, usage: Usage, report: Report, at: float) -> Cost:
         """What the call cost: the provider's own figure where it charges by that, else usage times price."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from gateway.core.errors import Reason, Refusal
 from gateway.core.limit import PARTS, Fare, Limit, Mode, Span, Unit, amount_text
 from gateway.core.money import Money
+from gateway.core.node import placed
 from gateway.limits.windows import Window, window_at
 from gateway.stores.base import Standing, Word
 
@@ -57,10 +58,18 @@ class Account:
 
     def __post_init__(self) -> None:
         """The same in every process: node, unit, span and the window's start."""
-        self.guards_money = self.limit.guards_money
-        self.part = PARTS[self.limit.unit]
-        self.hard = self.limit.mode is Mode.HARD
-        self.id = f"{self.node}/{self.limit.unit}/{self.limit.span}@{self.window.label}"
+        self.id = f"{self.node}/{self.limit.counts}@{self.window.label}"
+        self.ruled(self.limit)
+
+    def ruled(self, limit: Limit) -> None:
+        """This limit counts from now on. What is spent and held stays. Less is left at once; more, once the store has
+        heard of it."""
+        self.limit = limit
+        self.guards_money = limit.guards_money
+        self.part = PARTS[limit.unit]
+        self.hard = limit.mode is Mode.HARD
+        self.reported = self.dry = None
+        self.leased = min(self.leased, max(limit.amount, self.needed))
 
     @property
     def available(self) -> int:
@@ -151,6 +160,7 @@ class Account:
             resets_at=self.window.resets_at,
             reason=self._reason(own + amount),
             resets_in_s=resets_in if finite else None,
+            elsewhere=placed(self.node),
         )
 
     def _reason(self, amount: int) -> Reason:

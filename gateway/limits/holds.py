@@ -9,11 +9,13 @@ the check and the taking.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from gateway.core.errors import LimitReached
 from gateway.core.limit import Fare, Unit
 from gateway.limits.accounts import Account
 
-NOTHING = Fare(nanos=0, tokens=0, requests=0, concurrent=0)
+NOTHING = Fare(nanos=0, requests=0, concurrent=0)
 
 Charges = tuple[tuple[str, int], ...]
 
@@ -29,27 +31,44 @@ class Hold:
     def raise_to(self, fare: Fare, now: float) -> None:
         """Hold this much in all, at least what is held already. Raises LimitReached, and then nothing has changed."""
         assert not self.closed, "a closed hold cannot grow"
-        more = fare if self.fare is NOTHING else _beyond(self.fare, fare)
-        amounts = [account.part(more) for account in self.accounts]
+        total = fare if self.fare is NOTHING else self.fare.most(fare)
+        amounts = self._beyond(total)
         for account, amount in zip(self.accounts, amounts, strict=True):
             if account.refuses(amount):
-                raise self._refused(more, now)
+                raise self._refused(total, now)
         for account, amount in zip(self.accounts, amounts, strict=True):
             account.hold(amount)
-        self.fare = more if self.fare is NOTHING else _sum(self.fare, more)
+        self.fare = total
 
-    def _refused(self, more: Fare, now: float) -> LimitReached:
+    def _beyond(self, total: Fare) -> list[int]:
+        """What each account would have to hold more."""
+        had = self.fare
+        if had is NOTHING:
+            return [account.part(total) for account in self.accounts]
+        return [account.part(total) - account.part(had) for account in self.accounts]
+
+    def _refused(self, total: Fare, now: float) -> LimitReached:
         """Of the limits that refuse, the one that resets last."""
-        refusing = [a for a in self.accounts if a.refuses(a.part(more))]
-        last_to_reset = max(refusing, key=lambda a: a.window.end)
-        part = last_to_reset.part
-        return LimitReached(last_to_reset.refusal(part(more), now, own=part(self.fare)))
+        more = zip(self.accounts, self._beyond(total), strict=True)
+        refusing = [(account, amount) for account, amount in more if account.refuses(amount)]
+        last_to_reset, amount = max(refusing, key=lambda found: found[0].window.end)
+        return LimitReached(last_to_reset.refusal(amount, now, own=last_to_reset.part(self.fare)))
 
     def lacking(self, fare: Fare) -> list[tuple[Account, int]]:
         """The accounts that refuse to hold this much in all, and what more they would have to."""
-        had = self.fare
-        more = ((a, a.part(fare) - a.part(had)) for a in self.accounts)
+        more = zip(self.accounts, self._beyond(self.fare.most(fare)), strict=True)
         return [(account, amount) for account, amount in more if account.refuses(amount)]
+
+    def leave(self, accounts: Collection[Account]) -> None:
+        """The call goes elsewhere: give back what is held on these."""
+        for account in accounts:
+            account.settle(account.part(self.fare), 0)
+        self.accounts = tuple(account for account in self.accounts if account not in accounts)
+
+    def join(self, other: Hold) -> None:
+        """Take over what the other one holds, which is at least as much: it then holds nothing any more."""
+        assert other.fare == self.fare, "two parts of one hold"
+        self.accounts, other.accounts = (*self.accounts, *other.accounts), ()
 
     def settle(self, actual: Fare) -> Charges:
         """Close it at what it cost. Returns what was spent on which account, for the ledger."""
@@ -71,22 +90,3 @@ class Hold:
     def void(self) -> None:
         """Close it and give everything back: no provider has seen the call."""
         self.settle(NOTHING)
-
-
-def _beyond(held: Fare, fare: Fare) -> Fare:
-    """What of this fare is not held yet."""
-    return Fare(
-        nanos=max(0, fare.nanos - held.nanos),
-        tokens=max(0, fare.tokens - held.tokens),
-        requests=max(0, fare.requests - held.requests),
-        concurrent=max(0, fare.concurrent - held.concurrent),
-    )
-
-
-def _sum(one: Fare, other: Fare) -> Fare:
-    return Fare(
-        nanos=one.nanos + other.nanos,
-        tokens=one.tokens + other.tokens,
-        requests=one.requests + other.requests,
-        concurrent=one.concurrent + other.concurrent,
-    )

@@ -5,7 +5,10 @@ import pytest
 from gateway.config.problems import Problem, closest
 
 LIMIT = "such as 500 usd, $500, 60000 tokens, 600 requests or 8 concurrent"
-NODES = "must be all, org:x, team:x, user:x or key:<id>, where x may be *, such as team:research"
+NODES = (
+    "must be all, or one of org:x, team:x, user:x, key:x, tag:x, provider:x, tier:x, model:x, where x may be *, "
+    "or several of different kinds: team:research model:gpt-5"
+)
 URL = "such as https://api.example.com/v1"
 LIMIT_KEYS = "node, amount, window, timezone, mode and hold"
 OPENAI = {"OPENAI_API_KEY": "k"}

@@ -6,6 +6,7 @@ from gateway.core.caller import Caller
 from gateway.core.errors import LimitReached, Unavailable
 from gateway.core.limit import Fare, HoldMode, Limit, Mode, Span, Unit
 from gateway.core.money import Money
+from gateway.core.node import Place
 from gateway.limits import chain as chain_module
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
@@ -100,15 +101,15 @@ def test_a_chain_is_worked_out_once_and_survives_being_forgotten(monkeypatch):
 async def test_a_new_window_is_a_fresh_account_and_calls_in_flight_settle_in_the_old_one():
     clock = Clock()
     limits = make(usd("all", 100, Span.HOUR), clock=clock)
-    hold = await limits.hold(ANN, Fare(nanos=80, tokens=0))
+    hold = await limits.hold(ANN, Fare(nanos=80))
     with pytest.raises(LimitReached):
-        await limits.hold(ANN, Fare(nanos=80, tokens=0))
+        await limits.hold(ANN, Fare(nanos=80))
     clock.now += 3600
-    second = await limits.hold(ANN, Fare(nanos=80, tokens=0))
+    second = await limits.hold(ANN, Fare(nanos=80))
     (old,), (new,) = hold.accounts, second.accounts
     assert old.window.end == new.window.start
     assert old.id != new.id
-    assert hold.settle(Fare(nanos=70, tokens=0)) == ((old.id, 70),)
+    assert hold.settle(Fare(nanos=70)) == ((old.id, 70),)
     assert (old.spent, new.spent, new.held) == (70, 0, 80)
 
 
@@ -130,14 +131,14 @@ async def test_what_the_ledger_knows_is_spent_already():
     limits = make(usd("all", 100), clock=clock, ledger=Ledger(**{name: 60}))
     assert await limits.remaining(ANN) == Money.of_nanos(40)
     with pytest.raises(LimitReached):
-        await limits.hold(ANN, Fare(nanos=41, tokens=0))
-    await limits.hold(ANN, Fare(nanos=40, tokens=0))
+        await limits.hold(ANN, Fare(nanos=41))
+    await limits.hold(ANN, Fare(nanos=40))
 
 
 async def test_a_refused_hold_takes_nothing_from_any_account():
     limits = make(usd("all", 100), usd("key:*", 10))
     with pytest.raises(LimitReached):
-        await limits.hold(ANN, Fare(nanos=50, tokens=0))
+        await limits.hold(ANN, Fare(nanos=50))
     assert [a.held for a in await limits.accounts(ANN)] == [0, 0]
 
 
@@ -153,8 +154,8 @@ async def test_accounts_that_are_open_need_neither_store_nor_ledger():
 async def test_without_limits_nothing_is_asked_and_nothing_is_known():
     ledger = Ledger()
     limits = make(ledger=ledger)
-    hold = await limits.hold(ANN, Fare(nanos=10**15, tokens=10**9))
-    assert hold.settle(Fare(nanos=5, tokens=5)) == ()
+    hold = await limits.hold(ANN, Fare(nanos=10**15, output_tokens=10**9))
+    assert hold.settle(Fare(nanos=5, output_tokens=5)) == ()
     assert await limits.remaining(ANN) is None
     assert limits.remaining_now(ANN) is None
     assert ledger.asked == []
@@ -170,8 +171,8 @@ async def test_what_is_left_is_that_of_the_tightest_hard_budget_in_dollars():
 
 async def test_what_is_left_is_never_less_than_nothing():
     limits = make(usd("all", 100))
-    hold = await limits.hold(ANN, Fare(nanos=10, tokens=0))
-    hold.settle(Fare(nanos=500, tokens=0))
+    hold = await limits.hold(ANN, Fare(nanos=10))
+    hold.settle(Fare(nanos=500))
     assert await limits.remaining(ANN) == Money(0)
 
 
@@ -219,8 +220,95 @@ async def test_a_store_that_does_not_answer_refuses_new_callers_only():
     limits = make(usd("key:*", 100), store=store)
     await limits.accounts(ANN)
     store.down = True
-    await limits.hold(ANN, Fare(nanos=1, tokens=0))
+    await limits.hold(ANN, Fare(nanos=1))
     with pytest.raises(Unavailable):
-        await limits.hold(BOB, Fare(nanos=1, tokens=0))
+        await limits.hold(BOB, Fare(nanos=1))
     store.down = False
-    await limits.hold(BOB, Fare(nanos=1, tokens=0))
+    await limits.hold(BOB, Fare(nanos=1))
+
+
+HERE, THERE = Place("openai", "standard", "gpt"), Place("azure", "standard", "gpt")
+
+
+def nodes(chain):
+    return [series.node for series in chain.series]
+
+
+async def test_limits_on_places_stand_over_calls_that_go_there():
+    limits = make(usd("all", 9), usd("provider:*", 100), usd("model:gpt", 50), usd("team:t provider:azure", 7))
+    assert nodes(limits.chain(ANN)) == ["all"]
+    assert nodes(limits.chain(ANN, HERE)) == ["all", "provider:openai", "model:gpt"]
+    assert nodes(limits.chain(ANN, THERE)) == ["all", "team:t provider:azure", "provider:azure", "model:gpt"]
+    assert [a.node for a in await limits.accounts(ANN, HERE)] == ["all", "provider:openai", "model:gpt"]
+
+
+async def test_limits_on_places_are_none_of_a_caller_that_they_do_not_name():
+    limits = make(usd("team:x provider:openai", 7, hold=HoldMode.STRICT))
+    assert nodes(limits.chain(ANN, HERE)) == []
+    assert not limits.chain(ANN).guards_money
+    other = Caller(key_id="k", team="x")
+    assert limits.chain(other).guards_money  # Wherever it goes: that is not decided yet.
+    assert limits.chain(other).hold_mode is HoldMode.STRICT
+
+
+async def test_a_call_that_goes_elsewhere_is_held_for_there_and_not_here():
+    limits = make(usd("all", 100), usd("provider:*", 60))
+    hold = await limits.hold(ANN, Fare(nanos=50), None, HERE)
+    await limits.move(hold, ANN, THERE, Fare(nanos=55))
+    assert {a.node: a.held for a in hold.accounts} == {"all": 55, "provider:azure": 55}
+    await limits.move(hold, ANN, THERE, Fare(nanos=58))
+    assert {a.node: a.held for a in hold.accounts} == {"all": 58, "provider:azure": 58}
+    with pytest.raises(LimitReached) as refused:
+        await limits.move(hold, ANN, HERE, Fare(nanos=61))
+    assert refused.value.refusal.node == "provider:openai"
+    hold.void()
+    assert all(series.at(0).held == 0 for series in limits.chain(ANN, HERE).series)
+
+
+async def test_without_limits_on_places_a_call_goes_anywhere():
+    limits = make(usd("all", 100))
+    hold = await limits.hold(ANN, Fare(nanos=50), None, HERE)
+    await limits.move(hold, ANN, THERE, Fare(nanos=60))
+    assert [a.held for a in hold.accounts] == [60]
+
+
+def test_tags_that_a_call_brings_are_heeded_where_a_limit_names_them():
+    """A star stands for what keys carry: else callers could open any number of accounts."""
+    caller = Caller(key_id="k", tags=("prod", "web"), brought_tags=("launch", "junk"))
+    limits = make(usd("tag:*", 5), usd("tag:launch", 9), usd("tag:web", 7))
+    assert sorted((s.node, s.limit.amount) for s in limits.chain(caller).series) == [
+        ("tag:launch", 9),
+        ("tag:prod", 5),
+        ("tag:web", 7),
+    ]
+
+
+async def test_rules_may_change_while_calls_are_under_way():
+    clock = Clock()
+    limits = make(usd("team:t", 100), usd("key:*", 80), usd("user:ann", 90), clock=clock)
+    hold = await limits.hold(ANN, Fare(nanos=70))
+    first = dict(zip(("team:t", "user:ann", "key:k1"), hold.accounts, strict=True))
+    hour, *_ = limits.chain(BOB).series
+    limits.rule([usd("team:t", 75), usd("team:t provider:azure", 1), usd("key:*", 80), usd("key:k1", 500)])
+    assert limits.chain(BOB).series[-1].limit.amount == 80  # As it was.
+    assert hour is limits.chain(BOB).series[0]
+    assert nodes(limits.chain(ANN)) == ["team:t", "key:k1"]
+    again = await limits.accounts(ANN)
+    assert again[0] is first["team:t"]
+    assert again[1] is first["key:k1"]
+    assert [a.limit.amount for a in again] == [75, 500]
+    with pytest.raises(LimitReached) as refused:
+        await limits.hold(ANN, Fare(nanos=6))
+    assert refused.value.refusal.node == "team:t"
+    assert not first["user:ann"].refuses(10**9)  # No rule any more: what is in flight ends in peace.
+    hold.settle(Fare(nanos=70, concurrent=0))
+    assert first["user:ann"].spent == 70
+
+
+async def test_windows_in_another_time_zone_are_other_windows():
+    limits = make(usd("team:t", 100))
+    hold = await limits.hold(ANN, Fare(nanos=70))
+    limits.rule([usd("team:t", 100, timezone="Asia/Tokyo")])
+    (fresh,) = await limits.accounts(ANN)
+    assert fresh is not hold.accounts[0]
+    assert fresh.held == 0

@@ -26,7 +26,7 @@ def usd(amount, **more):
 
 
 def nanos(amount):
-    return Fare(nanos=amount, tokens=0)
+    return Fare(nanos=amount)
 
 
 class Counting(MemoryStore):
