@@ -42,7 +42,8 @@ class Stream:
         self.first, self.bytes_per_token, self.counts = first, bytes_per_token, 0
         self.booking = Booking(allowed)
         option = SimpleNamespace(
-            output_max=most, worst=lambda request, for_money, for_count: (Fare(nanos=for_money, tokens=for_count), None)
+            output_max=most,
+            worst=lambda request, for_money, for_count: (Fare(nanos=for_money, output_tokens=for_count), None),
         )
         facts = SimpleNamespace(choices=choices)
         question = SimpleNamespace(output_first=lambda _: first, request=SimpleNamespace(facts=facts))

@@ -193,7 +193,7 @@ async def test_no_drift_while_hundreds_settle_move_and_audit_at_once(books, monk
         nonlocal settled
         caller = Caller(f"k{number % 5}", team="ab"[number % 2])
         try:
-            hold = await chain.hold(caller, Fare(nanos=1000, tokens=100))
+            hold = await chain.hold(caller, Fare(nanos=1000, output_tokens=100))
         except LimitReached:
             return
         name = f"r{number}.1"
@@ -203,7 +203,7 @@ async def test_no_drift_while_hundreds_settle_move_and_audit_at_once(books, monk
             hold.void()
             books.journal.void(held(name))
             return
-        charges = hold.settle(Fare(nanos=chance.randrange(2000), tokens=chance.randrange(300), concurrent=0))
+        charges = hold.settle(Fare(nanos=chance.randrange(2000), output_tokens=chance.randrange(300), concurrent=0))
         books.journal.settle(entry(name, *charges))
         settled += 1
 

@@ -36,7 +36,7 @@ from gateway.upstream.retry import RetryBudget
 
 NOW = 1_800_000_000.0
 BODY = b'{"model":"asked","messages":[{"role":"user","content":"Hi"}]}'
-FARE = Fare(nanos=1000, tokens=50)
+FARE = Fare(nanos=1000, output_tokens=50)
 ACCOUNT = "all/usd/lifetime@always"
 
 
@@ -97,7 +97,7 @@ def option(name, nanos=1000):
     candidate = Candidate(
         deployment.name, name, deployment.model, "standard", selfhosted=False, cost_likely=None, cost_worst=None
     )
-    fare, worst = Fare(nanos=nanos, tokens=50), Cost(Money.of_nanos(nanos), CostStatus.UNCERTAIN, "price")
+    fare, worst = Fare(nanos=nanos, output_tokens=50), Cost(Money.of_nanos(nanos), CostStatus.UNCERTAIN, "price")
     return SimpleNamespace(
         deployment=deployment, candidate=candidate, output_max=10, output_guess=10, price=None,
         worst=lambda request, **_: (fare, worst),
