@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from msgspec import Struct, field
 
 from gateway.core.money import Money
+from gateway.core.node import Place
 from gateway.core.request import Request
 
 TIERS = ("premium", "standard", "economy")
@@ -28,6 +29,11 @@ class Candidate(Struct, frozen=True):
     first_token_ms: float | None = None  # Recent average; None before the first call.
     in_flight: int = 0
     working: bool = True  # False while its breaker is open.
+
+    @property
+    def place(self) -> Place:
+        """What limits may speak about."""
+        return Place(self.provider, self.tier, self.model)
 
 
 class Context(Struct, frozen=True):

@@ -76,7 +76,7 @@ class Booking:
     async def begin(self, option: Option, reason: str, fare: Fare, worst: Cost) -> None:
         """Set the fare aside and write down that the call may leave. Raises LimitReached or Unavailable."""
         assert self._draft is None, "one attempt at a time"
-        limits, caller, place = self._books.limits, self._trip.caller, option.place
+        limits, caller, place = self._books.limits, self._trip.caller, option.candidate.place
         if self._hold is None:
             self._hold = await limits.hold(caller, fare, self._ceiling, place)
         else:

@@ -16,7 +16,6 @@ from gateway.core.entry import Part
 from gateway.core.errors import BadRequest, NoPrice
 from gateway.core.limit import Fare
 from gateway.core.money import Money
-from gateway.core.node import Place
 from gateway.core.price import FREE, UNPRICED, Cost, CostStatus, Price
 from gateway.core.request import Facts, Request
 from gateway.core.route import Candidate, Context, Decision, Policy
@@ -55,11 +54,6 @@ class Option(Struct, frozen=True):
         known = self.candidate.cost_worst if for_money == self.output_max else None
         cost = known or worst_cost(self.price, request, for_money)
         return Fare(cost.nanos_up, request.input_tokens, for_count), Cost(cost, CostStatus.UNCERTAIN, self.price.id)
-
-    @property
-    def place(self) -> Place:
-        """What limits may speak about."""
-        return Place(self.candidate.provider, self.candidate.tier, self.candidate.model)
 
     def cost(self, usage: Usage, report: Report, at: float) -> Cost:
         """What the call cost: the provider's own figure where it charges by that, else usage times price."""
