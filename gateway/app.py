@@ -120,7 +120,7 @@ class Gateway:
         self._learned_path = kept.learned_path(settings.home, self.worker.number if self.worker else None)
         self.store = lease_store(settings, several=self.worker is not None)
         self._stack.push_async_callback(_closed, self.store)
-        self.leases = Leases(self.store, self.replica, self.ledger.balances)
+        self.leases = Leases(self.store, self.replica, self.ledger.balances, self._clock)
         self.limits = Limits(settings.limits, self.leases, self._clock)
         self.metrics = Metrics()
         self.health = Health(failures_max=settings.routing.breaker_failures, open_s=settings.routing.breaker_open_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,7 @@ from gateway.core.errors import Unavailable
 from gateway.ledger.journal import SYNC_NEVER, Journal, JournalBusy
 from gateway.ledger.mover import Mover
 from gateway.ledger.sqlite import SqliteLedger
+from gateway.limits.leases import spent_on
 from gateway.stores.base import Standing
 
 SILENT_S_MIN = 10.0
@@ -95,10 +97,10 @@ async def _by_its_books(home: Path, replica: str, standings: Mapping[str, Standi
             closing(SqliteLedger(home / "ledger.db", replica)) as ledger,
         ):
             await Mover(journal, ledger).recover()
-            known = await ledger.balances(list(standings))
+            known = await spent_on(list(standings), ledger.balances, time.time())
     except (OSError, JournalBusy) as error:
         raise Unusable(f"the books in {home} cannot be read: {error}") from None
-    return {name: max(known.get(name, 0), standing.spent) for name, standing in standings.items()}
+    return {name: max(known[name], standing.spent) for name, standing in standings.items()}
 
 
 def _shared(parsed: argparse.Namespace) -> str:

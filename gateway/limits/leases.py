@@ -8,6 +8,7 @@ given back when somebody else is short, and waited for only by a hold that does 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from itertools import count
@@ -15,6 +16,7 @@ from typing import Any
 
 from gateway.core.errors import Unavailable
 from gateway.core.limit import Fare
+from gateway.core.rolling import books
 from gateway.limits.accounts import PERIODS_AHEAD, Account
 from gateway.limits.holds import Hold
 from gateway.limits.recall import Recall
@@ -29,14 +31,24 @@ SYNC_EVERY_S = 0.2
 Balances = Callable[[list[str]], Awaitable[dict[str, int]]]
 
 
+async def spent_on(records: Sequence[str], balances: Balances, now: float) -> dict[str, int]:
+    """What the ledger says was spent on these records of the store, as far as it counts at this moment."""
+    parts = {record: books(record, now) for record in records}
+    spent = await balances([name for names in parts.values() for name in names])
+    return {record: sum(spent.get(name, 0) for name in names) for record, names in parts.items()}
+
+
 class Leases:
     """Opens accounts, and keeps them and the store in step. `balances` reads from the ledger what this replica has
     spent on accounts: all that was ever spent, where it is the only one."""
 
-    def __init__(self, store: LeaseStore, replica: str, balances: Balances) -> None:
+    def __init__(
+        self, store: LeaseStore, replica: str, balances: Balances, clock: Callable[[], float] = time.time
+    ) -> None:
         self._store = store
         self._replica = replica
         self._balances = balances
+        self._clock = clock
         self._known: dict[str, Account] = {}
         self._opening = asyncio.Lock()
         self._talking = asyncio.Lock()  # What is told must be so until the answer is there.
@@ -60,8 +72,7 @@ class Leases:
         Raises Unavailable."""
         if not self._store.exclusive:
             known = await self._store.records(self._replica)
-            spent = await self._balances(known)
-            await self._store.resume(self._replica, {record: spent.get(record, 0) for record in known})
+            await self._store.resume(self._replica, await spent_on(known, self._balances, self._clock()))
 
     async def open(self, accounts: Iterable[Account]) -> None:
         """Load the balance and lease what there is. Raises Unavailable if the store does not answer."""
@@ -69,9 +80,9 @@ class Leases:
             fresh = [a for a in accounts if not a.open]
             if not fresh:
                 return
-            spent = await self._balances([a.id for a in fresh])
+            balances = await self._balances([name for a in fresh for name in books(a.id, self._clock())])
             for account in fresh:
-                account.spent = spent.get(account.id, 0)
+                account.load(balances)
                 self._known[account.id] = account  # From here on, lest a lease whose word is lost is never given back.
             await self._exchange(fresh)
             for account in fresh:
@@ -81,16 +92,21 @@ class Leases:
         """Lease what the hold lacks to come to this fare, as far as it is to be had. Raises Unavailable."""
         if not self._store.exclusive:
             await self._recall.make_room(hold, fare)
+        elif behind := [account for account, _ in hold.lacking(fare) if account.behind]:
+            await self._exchange(behind)
 
     def make_room_soon(self, hold: Hold, fare: Fare) -> Coroutine[Any, Any, None] | None:
         """The same beside other things, and without raising; None where it would be of no use."""
-        if self._store.exclusive or any(account.hopeless(amount) for account, amount in hold.lacking(fare)):
+        lacking = hold.lacking(fare)
+        if any(account.hopeless(amount) for account, amount in lacking):
+            return None
+        if self._store.exclusive and not any(account.behind for account, _ in lacking):
             return None
         return self._try_to_make_room(hold, fare)
 
     async def _try_to_make_room(self, hold: Hold, fare: Fare) -> None:
         with suppress(Unavailable):
-            await self._recall.make_room(hold, fare)
+            await self.make_room(hold, fare)
 
     async def run(self, clock: Callable[[], float]) -> None:
         """Sync for ever. A store that does not answer is asked again next time."""
@@ -111,6 +127,8 @@ class Leases:
             del self._known[account.id]
 
     def _is_news(self, account: Account) -> bool:
+        if account.behind:
+            return True
         if self._store.exclusive:
             return account.reported is None or account.reported[0] != account.spent
         told = account.reported == (account.spent, account.held)
@@ -121,10 +139,11 @@ class Leases:
             for account in accounts:
                 if account.yields or (account.id in wanted and not account.waiting):
                     account.give_back()
+            fallen = [account.fallen for account in accounts]
             asks = [self._whole(a) if self._store.exclusive else self._share(a) for a in accounts]
             words = await self._store.exchange(self._replica, asks)
-            for account, ask, word in zip(accounts, asks, words, strict=True):
-                account.heard(word, ask.spent, ask.held)
+            for account, ask, word, fell in zip(accounts, asks, words, fallen, strict=True):
+                account.heard(word, ask.spent, ask.held, fell)
 
     def _whole(self, account: Account) -> Ask:
         """The whole limit, where nobody shares it."""

@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 
 from gateway.core.errors import Unavailable
 from gateway.core.limit import of_short_window, short_window_before
+from gateway.core.rolling import length, width
 from gateway.stores.base import Ask, Standing, Word
 
 VERSION = 1
@@ -67,7 +68,7 @@ class RedisStore:
         keys, told = _keys(replica, [ask.record for ask in asks]), [replica, LEARN_MS]
         for ask in asks:
             told += [ask.record, ask.limit, ask.spent, ask.want, ask.held, ask.least, ask.keep, ask.ahead, ask.turn]
-            told.append(SHORT_KEPT_S if of_short_window(ask.record) else 0)
+            told += [SHORT_KEPT_S if of_short_window(ask.record) else 0, length(ask.record)]
         self._replica = replica
         return [_word(said) for said in await self._run(self._exchange, keys, told)]
 
@@ -82,7 +83,10 @@ class RedisStore:
 
     async def resume(self, replica: str, spent: Mapping[str, int]) -> None:
         """See `LeaseStore.resume`."""
-        told = [replica, *(word for pair in spent.items() for word in pair)]
+        told: list[Any] = [replica]
+        for record, amount in spent.items():
+            seconds = length(record)
+            told += [record, amount, seconds + width(seconds)]
         await self._run(self._resume, _keys(replica, list(spent)), told)
 
     async def seen(self) -> dict[str, float]:

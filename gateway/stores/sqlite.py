@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import ParamSpec, TypeVar
 
 from gateway.core.errors import Unavailable
 from gateway.core.limit import short_window_before
-from gateway.stores.base import Ask, Standing, Word, grant, word
+from gateway.stores.base import Ask, Standing, Word, counting, grant, left_behind, word
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,8 +51,9 @@ class SqliteStore:
     every exchange atomic and which the death of none of them can leave half written.
     """
 
-    def __init__(self, path: Path, *, exclusive: bool = True) -> None:
+    def __init__(self, path: Path, *, exclusive: bool = True, clock: Callable[[], float] = time.time) -> None:
         self.exclusive = exclusive
+        self._clock = clock
         self._database = connect(path)
         self._database.execute("PRAGMA synchronous = NORMAL")  # After a power cut the ledger tells it all anew.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
@@ -101,7 +103,8 @@ class SqliteStore:
     def _grant(self, replica: str, ask: Ask) -> Word:
         query = "SELECT replica, leased, spent, held, short, turn FROM standings WHERE record = ?"
         rows = self._database.execute(query, (ask.record,))
-        record = {name: Standing(*row) for name, *row in rows if name == replica or not self.exclusive}
+        all_of_it = {name: Standing(*row) for name, *row in rows if name == replica or not self.exclusive}
+        record = counting(all_of_it, self._clock())
         now = record[replica] = grant(record, replica, ask)
         row = (ask.record, replica, now.leased, now.spent, now.held, now.short, now.turn)
         self._database.execute("INSERT OR REPLACE INTO standings VALUES (?, ?, ?, ?, ?, ?, ?)", row)
@@ -116,10 +119,12 @@ class SqliteStore:
         return [row[0] for row in self._database.execute(query, (replica,))]
 
     def _replace(self, delete: str, which: tuple[str, ...], spent: list[tuple[str, str, int]]) -> None:
+        now = self._clock()
         with _transaction(self._database) as database:
             database.execute(delete, which)
-            rows = [(record, replica, amount, amount) for record, replica, amount in spent]
-            database.executemany("INSERT INTO standings VALUES (?, ?, ?, ?, 0, 0, 0)", rows)
+            found = [(record, replica, left_behind(record, amount, now)) for record, replica, amount in spent]
+            rows = [(record, replica, s.leased, s.spent, s.turn) for record, replica, s in found]
+            database.executemany("INSERT INTO standings VALUES (?, ?, ?, ?, 0, 0, ?)", rows)
 
     def _sweep(self, before: float) -> int:
         records = [row[0] for row in self._database.execute("SELECT DISTINCT record FROM standings")]

@@ -26,7 +26,7 @@ NOW = 1_800_000_000.0
 
 
 def account(name, spent):
-    return SimpleNamespace(id=name, spent=spent)
+    return SimpleNamespace(booked={name: spent})
 
 
 class Books:

@@ -321,6 +321,38 @@ async def test_a_new_process_of_a_name_goes_on_from_what_the_ledger_says(shared)
     assert await one.exchange("a", [Ask("y", 100, 0, 50, turn=1)]) == [Word(50, 0)]
 
 
+ROLLING = "all/usd/rolling 1h@rolling"
+
+
+async def test_in_a_rolling_window_the_newest_word_counts_also_where_less_is_spent(shared):
+    one, two = shared
+    early, late = Ask(ROLLING, 100, 50, 60, turn=1), Ask(ROLLING, 100, 10, 20, turn=2)
+    for ask, said in ((early, Word(60, 50)), (late, Word(20, 10)), (early, Word(20, 10)), (late, Word(20, 10))):
+        assert await one.exchange("a", [ask]) == [said]
+    assert await two.exchange("b", [Ask(ROLLING, 100, 0, 100)]) == [Word(80, 0, others=Standing(20, 10))]
+    assert await one.exchange("a", [Ask(ROLLING, 100, 30, 20, turn=3)]) == [
+        Word(30, 30, others=Standing(80)),
+    ], "what is spent is leased, though there is no room"
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+async def test_what_nobody_speaks_of_any_more_leaves_its_rolling_window_and_no_other(tmp_path, kind):
+    now = [1_000_000.0]
+    store = MemoryStore(exclusive=False, clock=lambda: now[0])
+    if kind == "sqlite":
+        store = SqliteStore(tmp_path / "state.db", exclusive=False, clock=lambda: now[0])
+    for record in ("x", ROLLING):
+        await store.exchange("a", [Ask(record, 100, 70, 90, turn=5)])
+    await store.resume("a", {"x": 70, ROLLING: 70})
+    for later, free in ((0, 30), (3600, 30), (3661, 100)):
+        now[0] = 1_000_000.0 + later
+        words = await store.exchange("b", [Ask(record, 100, 0, 100) for record in ("x", ROLLING)])
+        assert [word.leased for word in words] == [30, free]
+    assert (await store.exchange("a", [Ask(ROLLING, 100, 0, 0, turn=1)]))[0] == Word(0, 0, others=Standing(100))
+    if kind == "sqlite":
+        store.close()
+
+
 async def test_before_any_replica_runs_there_is_only_what_was_spent(tmp_path):
     store = SqliteStore(tmp_path / "state.db", exclusive=False)
     await store.exchange("a", [Ask("x", 100, 10, 60, least=200)])

@@ -15,6 +15,8 @@ from gateway.stores.memory import MemoryStore
 from gateway.stores.redis_keys import RedisKeys
 from gateway.stores.redis_leases import RedisStore
 
+ROLLING = "all/usd/rolling 1h@rolling"
+
 
 @pytest.fixture
 def server(tmp_path):
@@ -52,7 +54,7 @@ def some(chance, step):
 
     turn = chance.choice([0, step, max(0, step - 3)])
     least, ahead = chance.choice([0, n()]), chance.choice([0, n()])
-    return Ask(chance.choice("xy"), 100, n(), n(), n(), least=least, keep=n(), ahead=ahead, turn=turn)
+    return Ask(chance.choice(["x", "y", ROLLING]), 100, n(), n(), n(), least=least, keep=n(), ahead=ahead, turn=turn)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -69,6 +71,28 @@ async def test_it_answers_as_the_rule_does(connect, at_once, seed):
             spent = {record: chance.randrange(50) for record in await memory.records("a")}
             await store.resume("a", spent)
             await memory.resume("a", spent)
+
+
+async def test_what_was_left_behind_in_a_rolling_window_counts_until_it_has_left(connect, at_once):
+    """Also in the totals: of two that left something behind, the one that speaks again counts once."""
+    one, two = connect(), connect()
+    for name in "abc":
+        await one.exchange(name, [Ask(ROLLING, 100, 10, 30, turn=1)])
+    for name, in_s in (("a", 1), ("b", 2), ("c", 3600)):
+        await one._run(one._resume, redis_leases._keys(name, [ROLLING]), [name, ROLLING, 20, in_s])
+    assert (await one.standings("a"))[ROLLING].turn < -time.time()
+    (word,) = await two.exchange("d", [Ask(ROLLING, 100, 0, 100)])
+    assert word == Word(40, 0, others=Standing(60, 60))
+    await one.exchange("b", [Ask(ROLLING, 100, 15, 15, turn=1)])
+
+    async def has_left():
+        (word,) = await two.exchange("d", [Ask(ROLLING, 100, 0, 100)])
+        return word.leased > 45 and word
+
+    assert await patient(has_left) == Word(65, 0, others=Standing(35, 35))
+    await one.exchange("b", [Ask(ROLLING, 100, 0, 0, turn=2)])
+    (word,) = await two.exchange("d", [Ask(ROLLING, 100, 0, 100)])
+    assert word == Word(80, 0, others=Standing(20, 20))
 
 
 async def test_many_records_are_one_exchange(connect, at_once):
