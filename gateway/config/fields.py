@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, WithJsonSchema
 
-from gateway.config import units
+from gateway.config import units, windows
 from gateway.config.policies import known_policy
 from gateway.config.problems import did_you_mean
 from gateway.config.units import Amount, UnreadableError
@@ -203,4 +203,10 @@ DialectName = Literal[
 ]
 PolicyName = Annotated[str, AfterValidator(known_policy), Field(examples=["policies.cheapest", "policies.tiered"])]
 Price = Annotated[dict[str, Any], WithJsonSchema(_price_schema())]
-Window = Literal["second", "minute", "hour", "day", "week", "month", "quarter", "lifetime"]
+Window = Annotated[
+    str,
+    AfterValidator(windows.window),
+    _pattern(rf"^({'|'.join(windows.NAMED)})$|{windows.ROLLING}", "month", "rolling 30d"),
+]
+WindowStart = Annotated[str, PlainValidator(windows.start_text), _pattern(windows.START, "09:00", "sunday", "15 09:00")]
+Percent = Annotated[int, PlainValidator(units.percent), _pattern(units.PERCENT, "80%")]

@@ -23,6 +23,7 @@ _UNITS = {
 DURATION = rf"^({_NUMBER}) ?(ms|s|m|h|d)$"
 SIZE = rf"^({_NUMBER}) ?([KMG]i?B|B)$"
 PERCENTAGE = rf"^({_NUMBER}) ?%$"
+PERCENT = r"^([0-9]{1,4}) ?%$"
 FACTOR = r"^([0-9]{1,6})x$"
 AMOUNT = (
     rf"^(?:\$ ?({_NUMBER})|({_NUMBER}) ?usd|([0-9]{{1,18}}) (?:((?:input |output )?token|request)s?|(concurrent)))$"
@@ -94,6 +95,14 @@ def percentage(value: object) -> float:
     if Decimal(number) > 100:
         raise UnreadableError("must be 100% at most, such as 10%")
     return float(Decimal(number) / 100)
+
+
+def percent(value: object) -> int:
+    """Whole per cent from '80%', 1 to 1000. Raises UnreadableError."""
+    (number,) = _parts(PERCENT, value, "must be a whole percentage, such as 80%")
+    if not 1 <= int(number) <= 1000:
+        raise UnreadableError("must be from 1% to 1000%, such as 80%")
+    return int(number)
 
 
 def factor(value: object) -> int:

@@ -1,7 +1,7 @@
 """The account of a rolling window, which never ends: what was spent falls out of it, bucket by bucket.
 
-What a call has cost stands in the bucket of the moment at which it was settled; until then it is held. So whatever began
-or ended within any window's time is spent or held in the account, and counts.
+What a call has cost stands in the bucket of the moment at which it was settled; until then it is held. So whatever
+began or ended within any window's time is spent or held in the account, and counts.
 
 What leaves the window takes its lease with it: no more may be taken for that before the store has granted it anew.
 """

@@ -46,7 +46,7 @@ def window_at(span: Span, timezone: str, at: float, start: Start = MIDNIGHT) -> 
     if span in _SECONDS:
         return _clock_window(_SECONDS[span], zone, second)
     number = _number(span, datetime.fromtimestamp(second, zone).date())
-    near = [_start_of(span, start, number + n, zone) for n in (-1, 0, 1, 2)]
+    near = [_start_of(span, start, number + n, zone) for n in range(-2, 3)]  # Samoa has skipped a whole day.
     first = max(found for found in near if found.timestamp() <= second)
     return Window(first.isoformat(), first.timestamp(), min(t for n in near if (t := n.timestamp()) > second))
 
