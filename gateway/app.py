@@ -38,6 +38,7 @@ from gateway.ledger.mover import AUDIT_EVERY_S, Mover
 from gateway.ledger.sqlite import SqliteLedger
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
+from gateway.limits.thresholds import Thresholds
 from gateway.pipeline import Pipeline
 from gateway.prices.current import Pricing
 from gateway.prices.stored import Shelf
@@ -120,11 +121,12 @@ class Gateway:
         self._learned_path = kept.learned_path(settings.home, self.worker.number if self.worker else None)
         self.store = lease_store(settings, several=self.worker is not None)
         self._stack.push_async_callback(_closed, self.store)
-        self.leases = Leases(self.store, self.replica, self.ledger.balances, self._clock)
-        self.limits = Limits(settings.limits, self.leases, self._clock)
         self.metrics = Metrics()
         self.health = Health(failures_max=settings.routing.breaker_failures, open_s=settings.routing.breaker_open_s)
         telling = Telling(self.metrics, self.live, self.health, self._clock)
+        thresholds = Thresholds(self.store, telling.passed)
+        self.leases = Leases(self.store, self.replica, self.ledger.balances, self._clock, thresholds)
+        self.limits = Limits(settings.limits, self.leases, self._clock)
         self.books = Books(self.limits, self.journal, self._clock, telling.booked, self.replica)
         keys = key_store(settings)
         self._stack.callback(keys.close)

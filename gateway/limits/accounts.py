@@ -48,6 +48,7 @@ class Account:
     reported: tuple[int, int] | None = None  # The `spent` and `held` that the store last heard of.
     taken: int = 0  # Held anew since the last period began.
     pace: int = 0  # What is held anew in a period, of late.
+    alerted: int = 0  # How many thresholds of this limit have been dealt with.
     waiting: list[int] = field(default_factory=list)  # What calls lack that wait for the store.
     short: bool = False  # The store's last word: not even the smallest of them can be helped.
     yields: bool = False  # And somebody else is to be helped before.
@@ -72,6 +73,7 @@ class Account:
         self.part = PARTS[limit.unit]
         self.hard = limit.mode is Mode.HARD
         self.reported = self.dry = None
+        self.alerted = 0
         self.leased = min(self.leased, max(limit.amount, self.needed))
 
     @property

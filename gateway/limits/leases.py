@@ -20,6 +20,7 @@ from gateway.core.rolling import books
 from gateway.limits.accounts import PERIODS_AHEAD, Account
 from gateway.limits.holds import Hold
 from gateway.limits.recall import Recall
+from gateway.limits.thresholds import Thresholds
 from gateway.stores.base import Ask, LeaseStore
 
 REPORT_EVERY_S = 0.5
@@ -43,12 +44,18 @@ class Leases:
     spent on accounts: all that was ever spent, where it is the only one."""
 
     def __init__(
-        self, store: LeaseStore, replica: str, balances: Balances, clock: Callable[[], float] = time.time
+        self,
+        store: LeaseStore,
+        replica: str,
+        balances: Balances,
+        clock: Callable[[], float] = time.time,
+        thresholds: Thresholds | None = None,
     ) -> None:
         self._store = store
         self._replica = replica
         self._balances = balances
         self._clock = clock
+        self._thresholds = thresholds
         self._known: dict[str, Account] = {}
         self._opening = asyncio.Lock()
         self._talking = asyncio.Lock()  # What is told must be so until the answer is there.
@@ -116,8 +123,8 @@ class Leases:
                 await self.sync(clock())
 
     async def sync(self, now: float) -> None:
-        """Tell the store what has changed, lease ahead, give back what others are short of; and forget windows that
-        have ended and are settled."""
+        """Tell the store what has changed, lease ahead, give back what others are short of; forget windows that have
+        ended and are settled; and tell which thresholds are passed."""
         wanted: Container[str] = () if self._store.exclusive else await self._store.wanted(self._replica)
         for account in self._known.values():
             account.begin_period()
@@ -125,6 +132,8 @@ class Leases:
             await self._exchange(news, wanted)
         for account in [a for a in self._known.values() if a.window.end <= now and not a.held and not a.waiting]:
             del self._known[account.id]
+        if self._thresholds is not None:
+            await self._thresholds.tell(now)
 
     def _is_news(self, account: Account) -> bool:
         if account.behind:
@@ -144,6 +153,8 @@ class Leases:
             words = await self._store.exchange(self._replica, asks)
             for account, ask, word, fell in zip(accounts, asks, words, fallen, strict=True):
                 account.heard(word, ask.spent, ask.held, fell)
+            if self._thresholds is not None:
+                self._thresholds.note(accounts)
 
     def _whole(self, account: Account) -> Ask:
         """The whole limit, where nobody shares it."""

@@ -7,12 +7,17 @@ absolute, not changes, and numbered by turns, so that a repeated, late or lost e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Protocol
 
+import msgspec
+
 from gateway.core.rolling import length, width
+from gateway.core.threshold import Passed
+
+_passed = msgspec.json.Decoder(Passed)
 
 RETIRED = ""
 """The replica under whose name stands what was spent by all that run no more."""
@@ -75,6 +80,23 @@ class LeaseStore(Protocol):
     async def resume(self, replica: str, spent: Mapping[str, int]) -> None:
         """A new process has the replica's name: on all records it has leased what it has spent, and no more."""
         ...
+
+
+class Claims(Protocol):
+    """Keeps what was told about limits. Every method may raise gateway.core.errors.Unavailable."""
+
+    async def claim(self, events: Sequence[Passed]) -> list[Passed]:
+        """Keep those that nobody has claimed yet, by their names. Returns them: it is for the caller to tell them."""
+        ...
+
+    async def told(self) -> list[Passed]:
+        """All that are kept, in the order in which they were noticed."""
+        ...
+
+
+def in_order(events: Iterable[bytes]) -> list[Passed]:
+    """Events as they are kept, by when they were noticed."""
+    return sorted(map(_passed.decode, events), key=lambda event: (event.at, event.name))
 
 
 def grant(record: Mapping[str, Standing], replica: str, ask: Ask) -> Standing:

@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
+from gateway.core.threshold import Passed
 from gateway.stores.base import Ask, Standing, Word, counting, grant, left_behind, word
 
 
@@ -15,6 +16,7 @@ class MemoryStore:
     def __init__(self, *, exclusive: bool = True, clock: Callable[[], float] = time.time) -> None:
         self.exclusive = exclusive
         self._clock = clock
+        self._told: dict[str, Passed] = {}
         self._records: defaultdict[str, dict[str, Standing]] = defaultdict(dict)
 
     async def exchange(self, replica: str, asks: Sequence[Ask]) -> list[Word]:
@@ -44,6 +46,16 @@ class MemoryStore:
             standings.pop(replica, None)
             if name in spent:
                 standings[replica] = left_behind(name, spent[name], self._clock())
+
+    async def claim(self, events: Sequence[Passed]) -> list[Passed]:
+        """See `Claims.claim`."""
+        fresh = {event.name: event for event in events if event.name not in self._told}
+        self._told |= fresh
+        return list(fresh.values())
+
+    async def told(self) -> list[Passed]:
+        """See `Claims.told`."""
+        return list(self._told.values())
 
     def standings(self, record: str) -> Mapping[str, Standing]:
         """What a record says of every replica."""

@@ -7,6 +7,7 @@ takes them, and a script may see whether the store has lost its memory. Names ca
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -21,11 +22,14 @@ from redis.exceptions import RedisError
 from gateway.core.errors import Unavailable
 from gateway.core.limit import of_short_window, short_window_before
 from gateway.core.rolling import length, width
-from gateway.stores.base import Ask, Standing, Word
+from gateway.core.threshold import Passed
+from gateway.stores.base import Ask, Standing, Word, in_order
 
 VERSION = 1
 ROOT = f"{{fareway:{VERSION}}}"
 META, _WANTED = f"{ROOT}:meta", f"{ROOT}:wanted"
+
+_PASSED = f"{ROOT}:passed:"
 
 LEARN_MS = 1000
 """After a loss, how long nothing new is leased: five syncs, in which every replica that lives has told what it has."""
@@ -109,6 +113,25 @@ class RedisStore:
             if packed is not None:
                 found[name] = Standing(*msgspec.msgpack.decode(packed, type=tuple[int, ...], strict=False))
         return found
+
+    async def claim(self, events: Sequence[Passed]) -> list[Passed]:
+        """See `Claims.claim`."""
+        return [event for event in events if await self._claimed(event)]
+
+    async def _claimed(self, event: Passed) -> bool:
+        name, text = _PASSED + event.name, msgspec.json.encode(event)
+        kept_s = None if event.kept_until is None else max(1, round(event.kept_until - time.time()))
+        return bool(await self._asked(self._redis.set(name, text, nx=True, ex=kept_s)))
+
+    async def told(self) -> list[Passed]:
+        """See `Claims.told`."""
+        found: list[Passed] = await self._asked(self._found())
+        return found
+
+    async def _found(self) -> list[Passed]:
+        names = [name async for name in self._redis.scan_iter(match=f"{_PASSED}*", count=1000)]
+        found = [await self._redis.get(name) for name in names]
+        return in_order(text for text in found if text is not None)
 
     async def sweep(self, before: float) -> int:
         """Forget that we stood on records of short windows that began before that Unix time: they go by themselves.

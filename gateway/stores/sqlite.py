@@ -12,9 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+import msgspec
+
 from gateway.core.errors import Unavailable
 from gateway.core.limit import short_window_before
-from gateway.stores.base import Ask, Standing, Word, counting, grant, left_behind, word
+from gateway.core.threshold import Passed
+from gateway.stores.base import Ask, Standing, Word, counting, grant, in_order, left_behind, word
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,6 +31,9 @@ DROP TABLE IF EXISTS leases; -- Of an earlier version: what it said is in the le
 CREATE TABLE IF NOT EXISTS standings (
     record TEXT NOT NULL, replica TEXT NOT NULL, leased INTEGER NOT NULL, spent INTEGER NOT NULL,
     held INTEGER NOT NULL, short INTEGER NOT NULL, turn INTEGER NOT NULL, PRIMARY KEY (record, replica)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS thresholds (
+    name TEXT PRIMARY KEY, kept_until REAL, event BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS standings_of_one ON standings (replica);
 CREATE INDEX IF NOT EXISTS standings_short ON standings (record) WHERE short > 0;
@@ -80,8 +86,17 @@ class SqliteStore:
         Unavailable."""
         await self._run(self._replace, "DELETE FROM standings", (), list(balances))
 
+    async def claim(self, events: Sequence[Passed]) -> list[Passed]:
+        """See `Claims.claim`."""
+        return await self._run(self._claim, events)
+
+    async def told(self) -> list[Passed]:
+        """See `Claims.told`."""
+        return await self._run(self._told)
+
     async def sweep(self, before: float) -> int:
-        """Drop the records of short windows that began before that Unix time. Returns how many. Raises Unavailable."""
+        """Drop the records of short windows that began before that Unix time, and what was told long ago. Returns how
+        many records. Raises Unavailable."""
         return await self._run(self._sweep, before)
 
     def close(self) -> None:
@@ -126,10 +141,20 @@ class SqliteStore:
             rows = [(record, replica, s.leased, s.spent, s.turn) for record, replica, s in found]
             database.executemany("INSERT INTO standings VALUES (?, ?, ?, ?, 0, 0, ?)", rows)
 
+    def _claim(self, events: Sequence[Passed]) -> list[Passed]:
+        query = "INSERT INTO thresholds VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING"
+        with _transaction(self._database) as database:
+            rows = ((event, (event.name, event.kept_until, msgspec.json.encode(event))) for event in events)
+            return [event for event, row in rows if database.execute(query, row).rowcount]
+
+    def _told(self) -> list[Passed]:
+        return in_order(row[0] for row in self._database.execute("SELECT event FROM thresholds"))
+
     def _sweep(self, before: float) -> int:
         records = [row[0] for row in self._database.execute("SELECT DISTINCT record FROM standings")]
         old = [(record,) for record in records if short_window_before(record, before)]
         self._database.executemany("DELETE FROM standings WHERE record = ?", old)
+        self._database.execute("DELETE FROM thresholds WHERE kept_until < ?", (self._clock(),))
         return len(old)
 
 
