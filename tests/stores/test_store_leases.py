@@ -1,6 +1,7 @@
 """One suite over every store of leases: together they never grant more than the limit."""
 
 import sqlite3
+import time
 from contextlib import closing
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from stores.redis_server import RedisServer
 
 from gateway.core.errors import Unavailable
+from gateway.core.threshold import Passed
 from gateway.stores import redis_leases
 from gateway.stores.base import Ask, Standing, Word, grant
 from gateway.stores.memory import MemoryStore
@@ -351,6 +353,41 @@ async def test_what_nobody_speaks_of_any_more_leaves_its_rolling_window_and_no_o
     assert (await store.exchange("a", [Ask(ROLLING, 100, 0, 0, turn=1)]))[0] == Word(0, 0, others=Standing(100))
     if kind == "sqlite":
         store.close()
+
+
+def passed(name, at="2026-11-21T10:00:00+00:00", kept_until=None):
+    return Passed(name, "all", "all/usd/day", "day", 80, "$8.00", "$10.00", at, None, kept_until)
+
+
+async def test_what_was_told_of_a_limit_is_claimed_once_and_kept(shared):
+    one, two = shared
+    late, early = passed("x 80%"), passed("y 50%", at="2026-11-21T09:00:00+00:00", kept_until=time.time() + 1000)
+    assert await one.claim([late, early]) == [late, early]
+    assert await two.claim([early, other := passed("z*[50%]"), late]) == [other]
+    assert await one.claim([late, early, other]) == []
+    assert await two.told() == ([late, early, other] if one is two else [early, late, other])
+
+
+async def test_what_was_told_is_forgotten_some_time_after_its_window(tmp_path):
+    now = [1000.0]
+    store = SqliteStore(tmp_path / "state.db", clock=lambda: now[0])
+    await store.claim([passed("x", kept_until=2000.0), passed("y")])
+    for later, names in ((1999.0, ["x", "y"]), (2001.0, ["y"])):
+        now[0] = later
+        await store.sweep(0)
+        assert [event.name for event in await store.told()] == names
+    store.close()
+
+
+async def test_in_redis_what_was_told_goes_by_itself_some_time_after_its_window(tmp_path):
+    server = RedisServer(tmp_path / "redis").start()
+    store = RedisStore(server.patient_url)
+    await store.claim([passed("x", kept_until=time.time() + 500), passed("y", kept_until=0.0), passed("z")])
+    assert 400 < await store._redis.ttl(f"{redis_leases._PASSED}x") <= 500
+    assert await store._redis.ttl(f"{redis_leases._PASSED}y") <= 1
+    assert await store._redis.ttl(f"{redis_leases._PASSED}z") == -1
+    await store.close()
+    server.kill()
 
 
 async def test_before_any_replica_runs_there_is_only_what_was_spent(tmp_path):
