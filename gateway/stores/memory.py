@@ -13,6 +13,7 @@ class MemoryStore:
 
     def __init__(self, *, exclusive: bool = True) -> None:
         self.exclusive = exclusive
+        self.epoch = 0
         self._records: defaultdict[str, dict[str, Standing]] = defaultdict(dict)
 
     async def exchange(self, replica: str, asks: Sequence[Ask]) -> list[Word]:

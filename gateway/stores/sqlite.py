@@ -52,6 +52,7 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, exclusive: bool = True) -> None:
         self.exclusive = exclusive
+        self.epoch = 0  # A file does not forget.
         self._database = connect(path)
         self._database.execute("PRAGMA synchronous = NORMAL")  # After a power cut the ledger tells it all anew.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")

@@ -9,7 +9,7 @@ from stores.redis_server import RedisServer
 
 from gateway.core.caller import Caller, Key
 from gateway.core.errors import Unavailable
-from gateway.stores import redis_leases
+from gateway.stores import redis_leases, redis_link
 from gateway.stores.base import Ask, Standing, Word
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis_keys import RedisKeys
@@ -197,7 +197,7 @@ async def test_being_cancelled_is_never_swallowed(connect, at_once, server):
     server.freeze()
     for _ in range(20):
         task = asyncio.create_task(store.wanted("a"))
-        await asyncio.sleep(redis_leases.TIMEOUT_S)
+        await asyncio.sleep(redis_link.TIMEOUT_S)
         cancelled = task.cancel()
         with pytest.raises(asyncio.CancelledError if cancelled else Unavailable):
             await task
