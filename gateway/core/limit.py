@@ -66,6 +66,7 @@ class Limit:
     timezone: str = "UTC"
     mode: Mode = Mode.HARD
     hold: HoldMode = HoldMode.PROGRESSIVE
+    outage: int = 0  # What each replica may hold in a window beyond its lease while the store does not answer.
 
     @property
     def guards_money(self) -> bool:
