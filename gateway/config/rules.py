@@ -42,7 +42,12 @@ def _limit(section: LimitSection, path: KeyPath, findings: Findings) -> Limit | 
         findings.add((*path, "window"), "is missing", f"{unit} need one of {listed(WINDOWS)}")
         return None
     span = Span.RUNNING if section.window is None else Span(section.window)
-    return Limit(section.node, unit, amount, span, section.timezone, section.mode, section.hold)
+    allowed = section.store_outage
+    if allowed is not None and allowed.unit is not unit:
+        findings.add((*path, "store_outage"), f"must be in {unit}, as the amount of the limit is")
+        return None
+    outage = 0 if allowed is None else allowed.amount
+    return Limit(section.node, unit, amount, span, section.timezone, section.mode, section.hold, outage)
 
 
 def overrides(entries: Sequence[dict[str, Any]], findings: Findings) -> tuple[Override, ...]:

@@ -195,6 +195,11 @@ class LimitSection(Section):
     timezone: f.Timezone = Field(default="UTC", description="Where the window's days begin.")
     mode: Mode = Field(default=Mode.HARD, description="hard refuses, soft tells, shadow only counts.")
     hold: HoldMode = Field(default=HoldMode.PROGRESSIVE, description="How much a streamed call sets aside.")
+    store_outage: f.Outage = Field(
+        default="refuse",
+        validate_default=True,
+        description="Without the store that gateways share, once what is leased is spent: refuse, or an allowance.",
+    )
 
 
 class FarewayFile(Section):
@@ -205,7 +210,8 @@ class FarewayFile(Section):
     )
     state: f.State | None = Field(
         default=None,
-        description="Keys and leases: a file, else state.db in the home directory; or a Redis that gateways share.",
+        description="Keys and leases: a file, else state.db in the home directory; or a Redis that gateways share. "
+        "For a cluster, any of its nodes with ?cluster=true.",
     )
     pepper: f.Secret | None = Field(
         default=None, description="What keys are hashed with. By reference only; else a file in the home directory."

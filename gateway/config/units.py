@@ -20,6 +20,8 @@ PERCENTAGE = rf"^({_NUMBER}) ?%$"
 FACTOR = r"^([0-9]{1,6})x$"
 AMOUNT = rf"^(?:\$ ?({_NUMBER})|({_NUMBER}) ?usd|([0-9]{{1,18}}) (?:(token|request)s?|(concurrent)))$"
 
+OUTAGE = f"^refuse$|^allow {AMOUNT[1:-1]}(?: per replica)?$"
+
 COUNT_MAX = 2**53 - 1
 """Shared stores count in doubles."""
 DURATION_MAX = Decimal(86400 * 3660)
@@ -108,6 +110,16 @@ def amount(value: object) -> Amount:
     if int(count) > COUNT_MAX:
         raise UnreadableError(f"must be {COUNT_MAX} at most, such as 60000 tokens")
     return Amount(_UNITS["".join(unit or "" for unit in units)], int(count))
+
+
+def outage(value: object) -> Amount | None:
+    """What a replica may hold without the store's word, from 'allow 5 usd per replica'; None for 'refuse'. Raises
+    UnreadableError."""
+    if value == "refuse":
+        return None
+    if not isinstance(value, str) or not value.startswith("allow "):
+        raise UnreadableError("must be refuse, or an amount such as allow 5 usd per replica")
+    return amount(value.removeprefix("allow ").removesuffix(" per replica"))
 
 
 def _nanos(dollars: str) -> int:

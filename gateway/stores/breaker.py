@@ -15,8 +15,10 @@ REST_S = 1.0
 class Breaker:
     """Counts failures in a row. `changed` hears whether the store counts as down, whenever that changes."""
 
-    def __init__(self, changed: Callable[[bool], None], clock: Callable[[], float] = time.monotonic) -> None:
-        self._changed = changed
+    def __init__(
+        self, changed: Callable[[bool], None] | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._changed = changed or _ignore
         self._clock = clock
         self._failures = 0
         self._rests_until = 0.0
@@ -48,3 +50,7 @@ class Breaker:
         self._rests_until = self._clock() + REST_S
         if self._failures == FAILURES_MAX:
             self._changed(True)
+
+
+def _ignore(_: bool) -> None:
+    """Nobody need hear of it."""

@@ -52,19 +52,19 @@ _EXCHANGE, _LOOK, _NOW, _RESUME, _HELLO = map(_Script, ("exchange", "look", "now
 
 
 class RedisStore:
-    """See `LeaseStore`. `url`: as `Address` reads it. `own_clock`: this machine's. `changed` hears whether it counts as
-    down, whenever that changes."""
+    """See `LeaseStore`. `url`: as `Address` reads it. `clock` is set right by the store's. `changed` hears whether the
+    store counts as down, whenever that changes."""
 
     exclusive = False
 
     def __init__(
         self,
         url: str,
-        own_clock: Callable[[], float] = time.time,
-        changed: Callable[[bool], None] = lambda down: None,
+        clock: StoreClock | None = None,
+        changed: Callable[[bool], None] | None = None,
     ) -> None:
         self.link = Link(url, _meet, changed)
-        self.clock = StoreClock(own_clock)  # Right once anything was asked but records.
+        self.clock = clock or StoreClock(time.time)
         self.epoch = 0
         self._replica = ""
 

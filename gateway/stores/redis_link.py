@@ -32,7 +32,7 @@ log = logging.getLogger("fareway")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """redis://, rediss:// or unix://, with redis-py's options in the query; `cluster=true` for any node of a cluster."""
+    """redis://, rediss:// or unix://, with redis-py's options in the query; `cluster=true`: any node of one."""
 
     url: str  # Without `cluster`, which the client does not know.
     cluster: bool
@@ -63,7 +63,7 @@ class Link:
         self,
         text: str,
         meet: Callable[[Any, dict[str, str]], Awaitable[None]],
-        changed: Callable[[bool], None] = lambda down: None,
+        changed: Callable[[bool], None] | None = None,
     ) -> None:
         self._address = Address.read(text)
         self._meet = meet
