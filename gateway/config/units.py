@@ -117,9 +117,11 @@ def outage(value: object) -> Amount | None:
     UnreadableError."""
     if value == "refuse":
         return None
-    if not isinstance(value, str) or not value.startswith("allow "):
-        raise UnreadableError("must be refuse, or an amount such as allow 5 usd per replica")
-    return amount(value.removeprefix("allow ").removesuffix(" per replica"))
+    try:
+        _, allowed = _parts("^(allow )(.+)$", value, "")
+        return amount(allowed.removesuffix(" per replica"))
+    except UnreadableError:
+        raise UnreadableError("must be refuse, or an amount such as allow 5 usd per replica") from None
 
 
 def _nanos(dollars: str) -> int:

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import MovedError, ReadOnlyError, RedisClusterException, RedisError
+from redis.exceptions import AskError, ReadOnlyError, RedisClusterException, RedisError
 
 from gateway.core.errors import Unavailable
 from gateway.stores.breaker import Breaker
@@ -109,6 +109,9 @@ class Link:
             asking.cancel()
         await asyncio.gather(*self._asking, return_exceptions=True)
         await self._redis.aclose()
+        if self._address.cluster:  # Which leaves connections open once a node has failed.
+            for nodes in ("nodes_cache", "startup_nodes"):
+                await self._redis.nodes_manager.aclose(nodes)
 
     @property
     def _patience_s(self) -> float:
@@ -145,7 +148,7 @@ class Link:
             raise MayForget(f"The store of limits may forget (maxmemory-policy {policy}): set it to noeviction.")
         try:
             await self._meet(connection, told)
-        except MovedError:  # A node of a cluster that keeps other things.
+        except AskError:  # Or MovedError, which is one: a node of a cluster that keeps other things.
             return
 
 
