@@ -3,12 +3,14 @@
 import asyncio
 import random
 import time
+from dataclasses import replace
 
 import pytest
 from stores.redis_server import RedisServer
 
 from gateway.core.caller import Caller, Key
 from gateway.core.errors import Unavailable
+from gateway.keyring import Keyring
 from gateway.stores import redis_leases, redis_link
 from gateway.stores.base import Ask, Standing, Word
 from gateway.stores.memory import MemoryStore
@@ -188,6 +190,33 @@ def test_keys_are_shared_and_a_change_is_seen(server):
         two.find("k")
     one.close()
     two.close()
+
+
+async def test_keys_that_the_store_lost_are_given_back_and_revoked_ones_stay_revoked(server):
+    """As after a flush, or a failover to a replica that lacks the newest words."""
+    kept, revoked = (Key(name, b"digest", Caller(name)) for name in ("kept", "revoked"))
+    one, two = RedisKeys(server.patient_url), RedisKeys(server.patient_url)
+    for key in (kept, revoked, replace(revoked, revoked=True)):
+        one.save(key)
+    ring = Keyring(two, b"p" * 32, local=False)
+    server.say("FLUSHALL")
+    one.save(revoked)
+    await ring._follow()
+    assert one.all() == ring.tenants.known == {"kept": kept, "revoked": replace(revoked, revoked=True)}
+    one.close()
+    two.close()
+
+
+async def test_no_call_waits_for_keys_that_a_frozen_store_may_have(server):
+    keys = RedisKeys(server.url)
+    assert keys.find("k") is None
+    server.freeze()
+    begun = time.monotonic()
+    for _ in range(100):
+        with pytest.raises(Unavailable):
+            keys.find("k")
+    assert time.monotonic() - begun < 100 * redis_link.TIMEOUT_S / 4, "a few wait, and the others do not ask"
+    keys.close()
 
 
 async def test_being_cancelled_is_never_swallowed(connect, at_once, server):
