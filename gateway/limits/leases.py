@@ -151,8 +151,10 @@ class Leases:
         if news := [a for a in self._known.values() if forgot or a.id in wanted or self._is_news(a)]:
             await self._exchange(news, wanted)
         self._epoch = epoch
-        for account in [a for a in self._known.values() if a.window.end <= now and not a.held and not a.waiting]:
-            del self._known[account.id]
+        over = [a for a in self._known.values() if a.window.end <= now and not a.held and not a.waiting]
+        for account in over:
+            if account.reported is not None and account.reported[0] == account.spent:
+                del self._known[account.id]
 
     def _is_news(self, account: Account) -> bool:
         if self._store.exclusive:

@@ -182,3 +182,18 @@ async def test_what_was_not_to_be_had_is_not_known_any_more_once_the_store_is_do
     assert account.dry is None
     with pytest.raises(Unavailable):
         await limits.hold(ANN, nanos(10))
+
+
+async def test_what_is_settled_while_a_window_that_ended_is_told_is_told_too():
+    store = Troubled()
+    leases = Leases(store, "r1", nothing_spent)
+    account = Account("all", usd(100), Window("over", 0.0, 1.0))
+    await leases.open([account])
+    account.hold(10)
+    telling = asyncio.create_task(leases.sync(2))
+    await asyncio.sleep(0)
+    account.settle(10, 7)
+    await telling
+    await leases.sync(2)
+    assert store.standings(account.id)["r1"].spent == 7
+    assert not list(leases.accounts)

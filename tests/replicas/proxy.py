@@ -62,7 +62,7 @@ class Proxy:
         with suppress(OSError):
             while some := await reader.read(1 << 16):
                 await asyncio.sleep(self.delay_s)
-                while self.cut:
+                while self.cut:  # noqa: ASYNC110 - set by another thread
                     await asyncio.sleep(0.01)
                 writer.write(some)
         writer.close()

@@ -6,50 +6,13 @@ from decimal import Decimal
 
 import aiohttp
 import pytest
-from crowd import Answers, chat, crowd
+from crowd import crowd
 from fleet import fleet
-from proxy import Proxy
+from outages import BODY, BUDGET, HANGS_S, MONEY, down, drained, everywhere, load, up
 from road import eventually
 from stores.redis_server import BINARY, RedisServer
 
 pytestmark = pytest.mark.skipif(BINARY is None, reason="neither redis-server nor valkey-server is installed")
-
-BUDGET = Decimal("0.008")
-MONEY = f"limits:\n  - {{node: all, amount: {BUDGET} usd, window: lifetime}}\n"
-BODY = chat(max_tokens=100)
-HANGS_S = 2.0  # A call that waits for the store again and again. Alone on a machine, none takes more than 0.06 s.
-
-
-async def everywhere(made, *, callers=8, calls=100):
-    """A crowd at every gateway at once."""
-    answers = Answers()
-    await asyncio.gather(
-        *(crowd(gate, made.first, callers=callers, calls=calls, body=BODY, answers=answers) for gate in made.gates)
-    )
-    return answers
-
-
-@asynccontextmanager
-async def load(made, *, callers=8):
-    """A crowd at every gateway that goes on until the block ends; then what it was told."""
-    answers = Answers()
-    tasks = [
-        asyncio.create_task(
-            crowd(gate, made.first, callers=callers, calls=10**6, body=BODY, answers=answers, pause_s=0.01)
-        )
-        for gate in made.gates
-    ]
-    yield answers
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def drained(made):
-    """Spend until the money is gone. The books then agree."""
-    answers = await everywhere(made, callers=8, calls=700)
-    assert answers.statuses[429], answers.statuses
-    return made.assert_books_agree(BUDGET, died=True)
 
 
 async def test_a_frozen_store_is_asked_now_and_then_and_no_call_hangs(tmp_path):
@@ -65,9 +28,9 @@ async def test_a_frozen_store_is_asked_now_and_then_and_no_call_hangs(tmp_path):
         assert answers.statuses[503]
         assert max(answers.waits) < HANGS_S
         assert asked <= 2 * (3 + seconds), "not one a call"
-        assert all(gate.metric("fareway_store_down") == 1 for gate in made.gates)
+        assert down(made)
         made.redis.thaw()
-        eventually(lambda: all(gate.metric("fareway_store_down") == 0 for gate in made.gates))
+        eventually(lambda: up(made))
         await drained(made)
 
 
@@ -96,19 +59,6 @@ async def test_a_store_that_forgot_while_nobody_called_gives_nothing_twice(tmp_p
         await drained(made)
 
 
-async def test_a_store_out_of_memory_counts_as_down(tmp_path):
-    with fleet(tmp_path, MONEY) as made:
-        await everywhere(made, callers=4, calls=40)
-        made.redis.say("CONFIG", "SET", "maxmemory", "1")
-        eventually(lambda: all(gate.metric("fareway_store_down") == 1 for gate in made.gates))
-        answers = await everywhere(made, calls=100)
-        assert answers.statuses[200], "with what is leased"
-        assert set(answers.statuses) <= {200, 503}
-        made.redis.say("CONFIG", "SET", "maxmemory", "0")
-        eventually(lambda: all(gate.metric("fareway_store_down") == 0 for gate in made.gates))
-        await drained(made)
-
-
 def test_a_store_that_may_forget_is_refused_with_the_reason(tmp_path):
     redis = RedisServer(tmp_path / "redis", ("--maxmemory-policy", "allkeys-lru"))
     with (
@@ -116,19 +66,6 @@ def test_a_store_that_may_forget_is_refused_with_the_reason(tmp_path):
         fleet(tmp_path, MONEY, redis=redis, count=1),
     ):
         pass
-
-
-async def test_a_slow_store_counts_as_down_and_slows_no_call(tmp_path):
-    with fleet(tmp_path, MONEY, patient=False, behind=Proxy) as made:
-        await everywhere(made, callers=4, calls=40)
-        made.proxy.delay_s = 0.2
-        eventually(lambda: all(gate.metric("fareway_store_down") == 1 for gate in made.gates))
-        answers = await everywhere(made, calls=100)
-        assert answers.statuses[200], "with what is leased"
-        assert max(answers.waits) < HANGS_S
-        made.proxy.delay_s = 0
-        eventually(lambda: all(gate.metric("fareway_store_down") == 0 for gate in made.gates))
-        await drained(made)
 
 
 async def test_far_from_the_limit_no_call_asks_the_store(tmp_path):
