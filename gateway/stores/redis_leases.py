@@ -30,8 +30,8 @@ LEARN_MS = 1000
 SHORT_KEPT_S = 48 * 3600
 """How long the record of a window of an hour or less is kept after its last word."""
 
-ASKS_MAX = 500
-"""In one script, while which the server does nothing else: some 5 ms."""
+ASKS_MAX = 200
+"""In one script, while which the server does nothing else: some 3 ms."""
 
 
 class _Script:

@@ -1,4 +1,4 @@
-"""Leases in a real Redis: by the rule, and never more than the limit, whatever becomes of the server."""
+"""Leases in a real Redis and Valkey: by the rule, and never more than the limit, whatever becomes of the server."""
 
 import asyncio
 import random
@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from stores.redis_server import RedisServer
+from stores.redis_server import KINDS, RedisServer
 
 from gateway.core.caller import Caller, Key
 from gateway.core.errors import Unavailable
@@ -18,9 +18,12 @@ from gateway.stores.redis_keys import RedisKeys
 from gateway.stores.redis_leases import RedisStore
 
 
-@pytest.fixture
-def server(tmp_path):
-    running = RedisServer(tmp_path / "redis").start()
+@pytest.fixture(params=KINDS)
+def server(request, tmp_path):
+    binary = KINDS[request.param]
+    if binary is None:
+        pytest.skip(f"{request.param}-server is not installed")
+    running = RedisServer(tmp_path / "redis", binary=binary).start()
     yield running
     running.thaw()
     running.kill()
