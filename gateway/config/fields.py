@@ -72,6 +72,10 @@ def state(value: str) -> str:
         return sqlite(value)
     if not re.fullmatch(r"[!-~]+", value) or not urlsplit(value).netloc + urlsplit(value).path.strip("/"):
         raise UnreadableError("must be a file, or an address such as redis://10.0.0.5:6379/0")
+    if "cluster=true" in urlsplit(value).query and (value[0] == "u" or urlsplit(value).path not in ("", "/", "/0")):
+        raise UnreadableError(
+            "must have no path: a cluster has one database, such as redis://10.0.0.5:6379?cluster=true"
+        )
     return value
 
 
@@ -160,6 +164,9 @@ Percentage = Annotated[float, PlainValidator(units.percentage), _pattern(units.P
 Factor = Annotated[int, PlainValidator(units.factor), _pattern(units.FACTOR, "3x")]
 LimitAmount = Annotated[
     Amount, PlainValidator(units.amount), _pattern(units.AMOUNT, "500 usd", "$500", "60000 tokens", "8 concurrent")
+]
+Outage = Annotated[
+    Amount | None, PlainValidator(units.outage), _pattern(units.OUTAGE, "refuse", "allow 5 usd per replica")
 ]
 Sync = Annotated[float, PlainValidator(sync), _pattern(f"{units.DURATION}|^(os|always)$", "50ms", "os", "always")]
 Feed = Annotated[str | None, PlainValidator(feed), _pattern("^(off|https?://.+)$", "off")]

@@ -46,6 +46,10 @@ def _limit(section: LimitSection, path: KeyPath, findings: Findings) -> Limit | 
         return None
     span, rolling_s = (Span.RUNNING, 0) if section.window is None else span_of(section.window)
     start = _start(section.start, span, (*path, "start"), findings)
+    allowed = section.store_outage
+    if allowed is not None and allowed.unit is not unit:
+        findings.add((*path, "store_outage"), f"must be in {unit}, as the amount of the limit is")
+        return None
     if start is None:
         return None
     return Limit(
@@ -59,6 +63,7 @@ def _limit(section: LimitSection, path: KeyPath, findings: Findings) -> Limit | 
         start=start,
         rolling_s=rolling_s,
         alert=tuple(sorted(set(section.alert))),
+        outage=0 if allowed is None else allowed.amount,
     )
 
 

@@ -212,6 +212,11 @@ class LimitSection(Section):
     alert: list[f.Percent] = Field(
         default_factory=list, max_length=20, description="Tell once so much of the amount is spent: [50%, 80%, 100%]."
     )
+    store_outage: f.Outage = Field(
+        default="refuse",
+        validate_default=True,
+        description="Without the store that gateways share, once what is leased is spent: refuse, or an allowance.",
+    )
 
 
 class FarewayFile(Section):
@@ -222,7 +227,8 @@ class FarewayFile(Section):
     )
     state: f.State | None = Field(
         default=None,
-        description="Keys and leases: a file, else state.db in the home directory; or a Redis that gateways share.",
+        description="Keys and leases: a file, else state.db in the home directory; or a Redis that gateways share. "
+        "For a cluster, any of its nodes with ?cluster=true.",
     )
     pepper: f.Secret | None = Field(
         default=None, description="What keys are hashed with. By reference only; else a file in the home directory."

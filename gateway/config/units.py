@@ -29,6 +29,8 @@ AMOUNT = (
     rf"^(?:\$ ?({_NUMBER})|({_NUMBER}) ?usd|([0-9]{{1,18}}) (?:((?:input |output )?token|request)s?|(concurrent)))$"
 )
 
+OUTAGE = f"^refuse$|^allow {AMOUNT[1:-1]}(?: per replica)?$"
+
 COUNT_MAX = 2**53 - 1
 """Shared stores count in doubles."""
 DURATION_MAX = Decimal(86400 * 3660)
@@ -125,6 +127,18 @@ def amount(value: object) -> Amount:
     if int(count) > COUNT_MAX:
         raise UnreadableError(f"must be {COUNT_MAX} at most, such as 60000 tokens")
     return Amount(_UNITS["".join(unit or "" for unit in units)], int(count))
+
+
+def outage(value: object) -> Amount | None:
+    """What a replica may hold without the store's word, from 'allow 5 usd per replica'; None for 'refuse'. Raises
+    UnreadableError."""
+    if value == "refuse":
+        return None
+    try:
+        _, allowed = _parts("^(allow )(.+)$", value, "")
+        return amount(allowed.removesuffix(" per replica"))
+    except UnreadableError:
+        raise UnreadableError("must be refuse, or an amount such as allow 5 usd per replica") from None
 
 
 def _nanos(dollars: str) -> int:

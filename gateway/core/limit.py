@@ -84,6 +84,7 @@ class Limit:
     start: Start = Start()  # Of calendar windows from a day on.
     rolling_s: int = 0  # How long a rolling window is.
     alert: tuple[int, ...] = ()  # Percentages of the amount: once that much is spent, it is told.
+    outage: int = 0  # What each replica may hold in a window beyond its lease while the store does not answer.
 
     @property
     def guards_money(self) -> bool:

@@ -52,6 +52,7 @@ class Account:
     waiting: list[int] = field(default_factory=list)  # What calls lack that wait for the store.
     short: bool = False  # The store's last word: not even the smallest of them can be helped.
     yields: bool = False  # And somebody else is to be helped before.
+    lent: int = 0  # Of the lease, what no store has granted: it did not answer.
     dry: int | None = None  # So much or more was asked of everybody, and is not to be had.
     fallen: int = 0  # What has left a rolling window, and the lease with it, since the store was asked.
     guards_money: bool = field(init=False)
@@ -142,6 +143,22 @@ class Account:
         return (
             self.own or amount > self.limit.amount - self.spent_by_all or (self.dry is not None and amount >= self.dry)
         )
+
+    @property
+    def lends(self) -> bool:
+        """Whether anything may be held without the store's word."""
+        return not self.hard or self.lent < self.limit.outage
+
+    def may_borrow(self, amount: int) -> bool:
+        """Whether so much may, beside all that was in this window."""
+        return self.lent + amount - self.available <= self.limit.outage
+
+    def borrow(self, amount: int) -> int:
+        """Make room for holding so much, without the store's word. Returns by how much the lease has grown."""
+        more = amount - self.available
+        self.lent += more
+        self.leased += more
+        return more
 
     def begin_period(self) -> None:
         """Learn the pace: it rises at once, and falls by a quarter a period."""

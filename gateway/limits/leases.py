@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable, Sequence
-from contextlib import suppress
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Any
 
@@ -39,6 +40,26 @@ async def spent_on(records: Sequence[str], balances: Balances, now: float) -> di
     return {record: sum(spent.get(name, 0) for name in names) for record, names in parts.items()}
 
 
+class _Queue:
+    """One after another. Who waited while another one failed fails with it: nobody waits for a dead store twice."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._failures = 0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        failures = self._failures
+        async with self._lock:
+            if failures != self._failures:
+                raise Unavailable("The store of limits does not answer.")
+            try:
+                yield
+            except Unavailable:
+                self._failures += 1
+                raise
+
+
 class Leases:
     """Opens accounts, and keeps them and the store in step. `balances` reads from the ledger what this replica has
     spent on accounts: all that was ever spent, where it is the only one."""
@@ -57,10 +78,12 @@ class Leases:
         self._clock = clock
         self._thresholds = thresholds
         self._known: dict[str, Account] = {}
-        self._opening = asyncio.Lock()
-        self._talking = asyncio.Lock()  # What is told must be so until the answer is there.
+        self._opening = _Queue()
+        self._talking = _Queue()  # What is told must be so until the answer is there.
         self._turns = count(1)
         self._recall = Recall(self._exchange)
+        self._epoch = store.epoch
+        self.lent: Counter[str] = Counter()  # By rule, what was held without the store's word since this process began.
 
     @property
     def accounts(self) -> Iterable[Account]:
@@ -83,7 +106,7 @@ class Leases:
 
     async def open(self, accounts: Iterable[Account]) -> None:
         """Load the balance and lease what there is. Raises Unavailable if the store does not answer."""
-        async with self._opening:  # Two calls at once must not load one balance twice.
+        async with self._opening.turn():  # Two calls at once must not load one balance twice.
             fresh = [a for a in accounts if not a.open]
             if not fresh:
                 return
@@ -91,16 +114,31 @@ class Leases:
             for account in fresh:
                 account.load(balances)
                 self._known[account.id] = account  # From here on, lest a lease whose word is lost is never given back.
-            await self._exchange(fresh)
+            try:
+                await self._exchange(fresh)
+            except Unavailable:
+                if self._store.exclusive or not all(account.lends for account in fresh):
+                    raise
+                for account in fresh:
+                    account.leased = account.spent
             for account in fresh:
                 account.open = True
 
     async def make_room(self, hold: Hold, fare: Fare) -> None:
-        """Lease what the hold lacks to come to this fare, as far as it is to be had. Raises Unavailable."""
-        if not self._store.exclusive:
+        """Lease what the hold lacks to come to this fare, as far as it is to be had; where the store does not answer,
+        borrow it as far as the limits allow. Raises Unavailable."""
+        if self._store.exclusive:
+            if behind := [account for account, _ in hold.lacking(fare) if account.behind]:
+                await self._exchange(behind)
+            return
+        try:
             await self._recall.make_room(hold, fare)
-        elif behind := [account for account, _ in hold.lacking(fare) if account.behind]:
-            await self._exchange(behind)
+        except Unavailable:
+            lacking = hold.lacking(fare)
+            if not all(account.may_borrow(amount) for account, amount in lacking):
+                raise
+            for account, amount in lacking:
+                self.lent[account.limit.id] += account.borrow(amount)
 
     def make_room_soon(self, hold: Hold, fare: Fare) -> Coroutine[Any, Any, None] | None:
         """The same beside other things, and without raising; None where it would be of no use."""
@@ -119,19 +157,27 @@ class Leases:
         """Sync for ever. A store that does not answer is asked again next time."""
         while True:
             await asyncio.sleep(REPORT_EVERY_S if self._store.exclusive else SYNC_EVERY_S)
-            with suppress(Unavailable):
+            try:
                 await self.sync(clock())
+            except Unavailable:
+                for account in self._known.values():
+                    account.dry = None  # What was not to be had is not known any more.
 
     async def sync(self, now: float) -> None:
         """Tell the store what has changed, lease ahead, give back what others are short of; forget windows that have
         ended and are settled; and tell which thresholds are passed."""
         wanted: Container[str] = () if self._store.exclusive else await self._store.wanted(self._replica)
+        epoch = self._store.epoch
         for account in self._known.values():
             account.begin_period()
-        if news := [a for a in self._known.values() if a.id in wanted or self._is_news(a)]:
+        forgot = epoch != self._epoch
+        if news := [a for a in self._known.values() if forgot or a.id in wanted or self._is_news(a)]:
             await self._exchange(news, wanted)
-        for account in [a for a in self._known.values() if a.window.end <= now and not a.held and not a.waiting]:
-            del self._known[account.id]
+        self._epoch = epoch
+        over = [a for a in self._known.values() if a.window.end <= now and not a.held and not a.waiting]
+        for account in over:
+            if account.reported is not None and account.reported[0] == account.spent:
+                del self._known[account.id]
         if self._thresholds is not None:
             await self._thresholds.tell(now)
 
@@ -144,7 +190,7 @@ class Leases:
         return not told or account.runs_low or account.short or account.dry is not None
 
     async def _exchange(self, accounts: Sequence[Account], wanted: Container[str] = ()) -> None:
-        async with self._talking:
+        async with self._talking.turn():
             for account in accounts:
                 if account.yields or (account.id in wanted and not account.waiting):
                     account.give_back()

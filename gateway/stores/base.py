@@ -64,6 +64,7 @@ class LeaseStore(Protocol):
     """Keeps the records. Every method may raise gateway.core.errors.Unavailable."""
 
     exclusive: bool  # True if there can be no other replica: then a lease is the whole limit.
+    epoch: int  # By the last `wanted`. Another one after it has lost its memory: then everybody tells all anew.
 
     async def exchange(self, replica: str, asks: Sequence[Ask]) -> list[Word]:
         """Tell and ask, record by record, each atomically. Returns what the records say now, in order."""

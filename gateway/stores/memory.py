@@ -17,6 +17,7 @@ class MemoryStore:
         self.exclusive = exclusive
         self._clock = clock
         self._told: dict[str, Passed] = {}
+        self.epoch = 0
         self._records: defaultdict[str, dict[str, Standing]] = defaultdict(dict)
 
     async def exchange(self, replica: str, asks: Sequence[Ask]) -> list[Word]:

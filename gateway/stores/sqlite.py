@@ -60,6 +60,7 @@ class SqliteStore:
     def __init__(self, path: Path, *, exclusive: bool = True, clock: Callable[[], float] = time.time) -> None:
         self.exclusive = exclusive
         self._clock = clock
+        self.epoch = 0  # A file does not forget.
         self._database = connect(path)
         self._database.execute("PRAGMA synchronous = NORMAL")  # After a power cut the ledger tells it all anew.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")

@@ -119,12 +119,16 @@ limits:
   - {node: team:research, amount: 500 usd, window: month, timezone: Europe/Zurich, mode: soft, hold: strict}
   - {node: "key:*", amount: 60000 tokens, window: minute}
   - {node: "user:a@x.com", amount: 8 concurrent, mode: shadow}
+  - {node: "team:*", amount: 50 usd, window: day, store_outage: allow 5 usd per replica}
+  - {node: "org:*", amount: 50 usd, window: day, store_outage: refuse}
 """)
     assert settings.limits == (
         Limit("all", Unit.USD, 5000 * 10**9, Span.LIFETIME),
         Limit("team:research", Unit.USD, 500 * 10**9, Span.MONTH, "Europe/Zurich", Mode.SOFT, HoldMode.STRICT),
         Limit("key:*", Unit.TOKENS, 60000, Span.MINUTE),
         Limit("user:a@x.com", Unit.CONCURRENT, 8, Span.RUNNING, mode=Mode.SHADOW),
+        Limit("team:*", Unit.USD, 50 * 10**9, Span.DAY, outage=5 * 10**9),
+        Limit("org:*", Unit.USD, 50 * 10**9, Span.DAY),
     )
 
 

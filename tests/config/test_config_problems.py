@@ -10,7 +10,7 @@ NODES = (
     "or several of different kinds: team:research model:gpt-5"
 )
 URL = "such as https://api.example.com/v1"
-LIMIT_KEYS = "node, amount, window, timezone, mode and hold"
+LIMIT_KEYS = "node, amount, window, timezone, mode, hold and store_outage"
 OPENAI = {"OPENAI_API_KEY": "k"}
 
 SHAPES = [
@@ -56,6 +56,14 @@ SHAPES = [
     (
         "state: redis://:hid den@h",
         "1:8 state: must be a file, or an address such as redis://10.0.0.5:6379/0",
+    ),
+    (
+        "state: redis://h/1?cluster=true",
+        "1:8 state: must have no path: a cluster has one database, such as redis://10.0.0.5:6379?cluster=true",
+    ),
+    (
+        "limits: [{node: all, amount: 5 usd, window: day, store_outage: allow 5 tokens}]",
+        "1:64 limits[0].store_outage: must be in usd, as the amount of the limit is",
     ),
     (
         "state: redis://:hidden@h",

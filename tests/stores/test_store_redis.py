@@ -1,15 +1,17 @@
-"""Leases in a real Redis: by the rule, and never more than the limit, whatever becomes of the server."""
+"""Leases in a real Redis and Valkey: by the rule, and never more than the limit, whatever becomes of the server."""
 
 import asyncio
 import random
 import time
+from dataclasses import replace
 
 import pytest
-from stores.redis_server import RedisServer
+from stores.redis_server import KINDS, RedisServer
 
 from gateway.core.caller import Caller, Key
 from gateway.core.errors import Unavailable
-from gateway.stores import redis_leases
+from gateway.keyring import Keyring
+from gateway.stores import redis_leases, redis_link
 from gateway.stores.base import Ask, Standing, Word
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis_keys import RedisKeys
@@ -18,9 +20,12 @@ from gateway.stores.redis_leases import RedisStore
 ROLLING = "all/usd/rolling 1h@rolling"
 
 
-@pytest.fixture
-def server(tmp_path):
-    running = RedisServer(tmp_path / "redis").start()
+@pytest.fixture(params=KINDS)
+def server(request, tmp_path):
+    binary = KINDS[request.param]
+    if binary is None:
+        pytest.skip(f"{request.param}-server is not installed")
+    running = RedisServer(tmp_path / "redis", binary=binary).start()
     yield running
     running.thaw()
     running.kill()
@@ -214,6 +219,33 @@ def test_keys_are_shared_and_a_change_is_seen(server):
     two.close()
 
 
+async def test_keys_that_the_store_lost_are_given_back_and_revoked_ones_stay_revoked(server):
+    """As after a flush, or a failover to a replica that lacks the newest words."""
+    kept, revoked = (Key(name, b"digest", Caller(name)) for name in ("kept", "revoked"))
+    one, two = RedisKeys(server.patient_url), RedisKeys(server.patient_url)
+    for key in (kept, revoked, replace(revoked, revoked=True)):
+        one.save(key)
+    ring = Keyring(two, b"p" * 32, local=False)
+    server.say("FLUSHALL")
+    one.save(revoked)
+    await ring._follow()
+    assert one.all() == ring.tenants.known == {"kept": kept, "revoked": replace(revoked, revoked=True)}
+    one.close()
+    two.close()
+
+
+async def test_no_call_waits_for_keys_that_a_frozen_store_may_have(server):
+    keys = RedisKeys(server.url)
+    assert keys.find("k") is None
+    server.freeze()
+    begun = time.monotonic()
+    for _ in range(100):
+        with pytest.raises(Unavailable):
+            keys.find("k")
+    assert time.monotonic() - begun < 100 * redis_link.TIMEOUT_S / 4, "a few wait, and the others do not ask"
+    keys.close()
+
+
 async def test_being_cancelled_is_never_swallowed(connect, at_once, server):
     """As it could be where the client's own time limit ends in the same turn."""
     await lease(connect(), "a", 1)
@@ -221,7 +253,7 @@ async def test_being_cancelled_is_never_swallowed(connect, at_once, server):
     server.freeze()
     for _ in range(20):
         task = asyncio.create_task(store.wanted("a"))
-        await asyncio.sleep(redis_leases.TIMEOUT_S)
+        await asyncio.sleep(redis_link.TIMEOUT_S)
         cancelled = task.cancel()
         with pytest.raises(asyncio.CancelledError if cancelled else Unavailable):
             await task
