@@ -15,6 +15,7 @@ from gateway.assembly import (
     journal_of,
     key_store,
     lease_store,
+    next_life,
     pepper,
     replica_name,
     router,
@@ -24,6 +25,7 @@ from gateway.assembly import (
 from gateway.cache.exact import ExactCache
 from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
+from gateway.core.limit import short_window_before
 from gateway.front.listener import Listener
 from gateway.front.peers import Worker
 from gateway.front.server import Front
@@ -49,6 +51,9 @@ from gateway.tokens import Tokens, kept
 from gateway.upstream.health import Health
 from gateway.upstream.retry import RetryBudget
 from gateway.upstream.wire import Wire
+
+SHORT_WINDOW_S_MAX = 2 * 3600.0
+"""A short window that began before that is over by every clock."""
 
 RECORDS_KEPT_S = 48 * 3600.0
 """How long after it began a record of a window of an hour or less is kept."""
@@ -106,7 +111,7 @@ class Gateway:
         self.recovered = await self.mover.recover()
         self._stack.push_async_callback(self._move_the_rest)
         self._join_money()
-        await self.leases.resume()
+        await self.leases.resume(await self._booked())
         self._join_routing()
         front = self._join_front()
         self._run_in_background()
@@ -115,12 +120,21 @@ class Gateway:
         await self._listen(front)
         self.serving = True
 
+    async def _booked(self) -> dict[str, int]:
+        """What this replica has spent, where others must know of it."""
+        if self.store.exclusive:
+            return {}
+        over = self._clock() - SHORT_WINDOW_S_MAX
+        balances = await self.ledger.all_balances()
+        return {a: spent for a, name, spent in balances if name == self.replica and not short_window_before(a, over)}
+
     def _join_money(self) -> None:
         settings = self.settings
         self._learned_path = kept.learned_path(settings.home, self.worker.number if self.worker else None)
         self.store = lease_store(settings, several=self.worker is not None)
         self._stack.push_async_callback(_closed, self.store)
-        self.leases = Leases(self.store, self.replica, self.ledger.balances)
+        life = next_life(settings, self.worker.number if self.worker else None)
+        self.leases = Leases(self.store, self.replica, self.ledger.balances, life)
         self.limits = Limits(settings.limits, self.leases, self._clock)
         self.metrics = Metrics()
         self.health = Health(failures_max=settings.routing.breaker_failures, open_s=settings.routing.breaker_open_s)

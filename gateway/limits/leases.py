@@ -8,7 +8,7 @@ given back when somebody else is short, and waited for only by a hold that does 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Any
@@ -26,27 +26,36 @@ REPORT_EVERY_S = 0.5
 SYNC_EVERY_S = 0.2
 """How long others may wait for what this replica does not need."""
 
+TURN_BITS = 36
+"""So many of a word's number are for one process; the rest say which, within the 53 that a Lua number can hold."""
+
 Balances = Callable[[list[str]], Awaitable[dict[str, int]]]
 
 
 class Leases:
     """Opens accounts, and keeps them and the store in step. `balances` reads from the ledger what this replica has
-    spent on accounts: all that was ever spent, where it is the only one."""
+    spent on accounts: all that was ever spent, where it is the only one. `life`: how many processes had this replica's
+    name before this one, whose words may still be on their way."""
 
-    def __init__(self, store: LeaseStore, replica: str, balances: Balances) -> None:
+    def __init__(self, store: LeaseStore, replica: str, balances: Balances, life: int = 0) -> None:
         self._store = store
         self._replica = replica
         self._balances = balances
         self._known: dict[str, Account] = {}
         self._opening = asyncio.Lock()
         self._talking = asyncio.Lock()  # What is told must be so until the answer is there.
-        self._turns = count(1)
+        self._turns = count(life << TURN_BITS | 1)
+        self._epoch = store.epoch  # The store's, when it was last told everything.
         self._recall = Recall(self._exchange)
 
     @property
     def accounts(self) -> Iterable[Account]:
         """All that are open."""
         return [account for account in self._known.values() if account.open]
+
+    def find(self, name: str) -> Account | None:
+        """The account of this name, unless its window has ended and all is settled."""
+        return self._known.get(name)
 
     def totals(self, amount: Callable[[Account], int]) -> dict[tuple[str, ...], float]:
         """One figure a rule, summed over its running windows: for gauges whose labels must stay few."""
@@ -55,13 +64,14 @@ class Leases:
             sums[account.limit.id,] = sums.get((account.limit.id,), 0) + amount(account)
         return sums
 
-    async def resume(self) -> None:
+    async def resume(self, booked: Mapping[str, int]) -> None:
         """The journal of an earlier process of this name is replayed: what it leased and did not spend is free again.
-        Raises Unavailable."""
+        `booked`: what this replica has spent on accounts whose windows may still run, also where the store has
+        forgotten. Raises Unavailable."""
         if not self._store.exclusive:
             known = await self._store.records(self._replica)
-            spent = await self._balances(known)
-            await self._store.resume(self._replica, {record: spent.get(record, 0) for record in known})
+            spent = dict.fromkeys(known, 0) | await self._balances(known) | dict(booked)
+            await self._store.resume(self._replica, spent, next(self._turns))
 
     async def open(self, accounts: Iterable[Account]) -> None:
         """Load the balance and lease what there is. Raises Unavailable if the store does not answer."""
@@ -102,13 +112,25 @@ class Leases:
     async def sync(self, now: float) -> None:
         """Tell the store what has changed, lease ahead, give back what others are short of; and forget windows that
         have ended and are settled."""
-        wanted: Container[str] = () if self._store.exclusive else await self._store.wanted(self._replica)
+        wanted: Collection[str] = () if self._store.exclusive else await self._store.wanted(self._replica)
         for account in self._known.values():
             account.begin_period()
-        if news := [a for a in self._known.values() if a.id in wanted or self._is_news(a)]:
+        epoch = self._store.epoch
+        if news := [a for a in self._known.values() if a.id in wanted or epoch != self._epoch or self._is_news(a)]:
             await self._exchange(news, wanted)
+        self._epoch = epoch
+        if strange := [record for record in wanted if record not in self._known]:
+            await self._give_back(strange)
         for account in [a for a in self._known.values() if a.window.end <= now and not a.held and not a.waiting]:
             del self._known[account.id]
+            account.close()
+
+    async def _give_back(self, records: list[str]) -> None:
+        """Of windows that have ended here, or leased by the late word of an earlier process."""
+        spent = await self._balances(records)
+        asks = [Ask(record, 0, s := spent.get(record, 0), s, turn=next(self._turns)) for record in records]
+        async with self._talking:
+            await self._store.exchange(self._replica, asks)
 
     def _is_news(self, account: Account) -> bool:
         if self._store.exclusive:
@@ -116,7 +138,7 @@ class Leases:
         told = account.reported == (account.spent, account.held)
         return not told or account.runs_low or account.short or account.dry is not None
 
-    async def _exchange(self, accounts: Sequence[Account], wanted: Container[str] = ()) -> None:
+    async def _exchange(self, accounts: Sequence[Account], wanted: Collection[str] = ()) -> None:
         async with self._talking:
             for account in accounts:
                 if account.yields or (account.id in wanted and not account.waiting):
@@ -124,6 +146,7 @@ class Leases:
             asks = [self._whole(a) if self._store.exclusive else self._share(a) for a in accounts]
             words = await self._store.exchange(self._replica, asks)
             for account, ask, word in zip(accounts, asks, words, strict=True):
+                self._known[account.id] = account
                 account.heard(word, ask.spent, ask.held)
 
     def _whole(self, account: Account) -> Ask:

@@ -13,6 +13,7 @@ class MemoryStore:
 
     def __init__(self, *, exclusive: bool = True) -> None:
         self.exclusive = exclusive
+        self.epoch = 0
         self._records: defaultdict[str, dict[str, Standing]] = defaultdict(dict)
 
     async def exchange(self, replica: str, asks: Sequence[Ask]) -> list[Word]:
@@ -29,19 +30,21 @@ class MemoryStore:
         return {
             record
             for record, standings in self._records.items()
-            if any(standing.short for name, standing in standings.items() if name != replica)
+            if replica in standings
+            and standings[replica].leased > standings[replica].spent
+            and any(standing.short for name, standing in standings.items() if name != replica)
         }
 
     async def records(self, replica: str) -> list[str]:
         """See `LeaseStore.records`."""
         return [record for record, standings in self._records.items() if replica in standings]
 
-    async def resume(self, replica: str, spent: Mapping[str, int]) -> None:
+    async def resume(self, replica: str, spent: Mapping[str, int], turn: int = 0) -> None:
         """See `LeaseStore.resume`."""
-        for name, standings in self._records.items():
+        for standings in self._records.values():
             standings.pop(replica, None)
-            if name in spent:
-                standings[replica] = Standing(spent[name], spent[name])
+        for name, amount in spent.items():
+            self._records[name][replica] = Standing(amount, amount, turn=turn)
 
     def standings(self, record: str) -> Mapping[str, Standing]:
         """What a record says of every replica."""

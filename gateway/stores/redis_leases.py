@@ -58,6 +58,7 @@ class RedisStore:
             retry=Retry(NoBackoff(), 0),  # Who waits decides whether to ask again.
         )
         self._replica = ""
+        self.epoch = 0
         self._exchange = self._redis.register_script(_script("exchange"))
         self._look = self._redis.register_script(_script("look"))
         self._resume = self._redis.register_script(_script("resume"))
@@ -67,22 +68,25 @@ class RedisStore:
         keys, told = _keys(replica, [ask.record for ask in asks]), [replica, LEARN_MS]
         for ask in asks:
             told += [ask.record, ask.limit, ask.spent, ask.want, ask.held, ask.least, ask.keep, ask.ahead, ask.turn]
-            told.append(SHORT_KEPT_S if of_short_window(ask.record) else 0)
+            told.append(_kept_s(ask.record))
         self._replica = replica
         return [_word(said) for said in await self._run(self._exchange, keys, told)]
 
     async def wanted(self, replica: str) -> set[str]:
         """See `LeaseStore.wanted`."""
-        told = [replica, _shorts("")]
-        return {name.decode() for name in await self._run(self._look, [META, _WANTED], told)}
+        told = [replica, _shorts(""), _record("")]
+        self.epoch, *names = await self._run(self._look, [META, _WANTED], told)
+        return {name.decode() for name in names}
 
     async def records(self, replica: str) -> list[str]:
         """See `LeaseStore.records`."""
         return sorted(name.decode() for name in await self._asked(self._redis.smembers(_of(replica))))
 
-    async def resume(self, replica: str, spent: Mapping[str, int]) -> None:
+    async def resume(self, replica: str, spent: Mapping[str, int], turn: int = 0) -> None:
         """See `LeaseStore.resume`."""
-        told = [replica, *(word for pair in spent.items() for word in pair)]
+        told: list[Any] = [replica, turn]
+        for name, amount in spent.items():
+            told += [name, amount, _kept_s(name)]
         await self._run(self._resume, _keys(replica, list(spent)), told)
 
     async def seen(self) -> dict[str, float]:
@@ -152,6 +156,10 @@ def _heed_cancelling() -> None:
 
 def _keys(replica: str, records: Sequence[str]) -> list[str]:
     return [META, _WANTED, _of(replica), *(key for name in records for key in (_record(name), _shorts(name)))]
+
+
+def _kept_s(record: str) -> int:
+    return SHORT_KEPT_S if of_short_window(record) else 0
 
 
 def _record(name: str) -> str:

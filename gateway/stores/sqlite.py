@@ -52,6 +52,7 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, exclusive: bool = True) -> None:
         self.exclusive = exclusive
+        self.epoch = 0
         self._database = connect(path)
         self._database.execute("PRAGMA synchronous = NORMAL")  # After a power cut the ledger tells it all anew.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
@@ -68,15 +69,15 @@ class SqliteStore:
         """See `LeaseStore.records`."""
         return await self._run(self._records, replica)
 
-    async def resume(self, replica: str, spent: Mapping[str, int]) -> None:
+    async def resume(self, replica: str, spent: Mapping[str, int], turn: int = 0) -> None:
         """See `LeaseStore.resume`."""
-        rows = [(record, replica, amount) for record, amount in spent.items()]
+        rows = [(record, replica, amount, turn) for record, amount in spent.items()]
         await self._run(self._replace, "DELETE FROM standings WHERE replica = ?", (replica,), rows)
 
     async def begin(self, balances: Iterable[tuple[str, str, int]]) -> None:
         """No replica runs: what each has spent, as (record, replica, amount), is all that there is. Raises
         Unavailable."""
-        await self._run(self._replace, "DELETE FROM standings", (), list(balances))
+        await self._run(self._replace, "DELETE FROM standings", (), [(*row, 0) for row in balances])
 
     async def sweep(self, before: float) -> int:
         """Drop the records of short windows that began before that Unix time. Returns how many. Raises Unavailable."""
@@ -108,18 +109,21 @@ class SqliteStore:
         return word(record, replica)
 
     def _wanted(self, replica: str) -> set[str]:
-        query = "SELECT record FROM standings WHERE short > 0 AND replica <> ?"
+        query = (
+            "SELECT theirs.record FROM standings theirs JOIN standings ours USING (record)"
+            " WHERE theirs.short > 0 AND theirs.replica <> ?1 AND ours.replica = ?1 AND ours.leased > ours.spent"
+        )
         return {row[0] for row in self._database.execute(query, (replica,))}
 
     def _records(self, replica: str) -> list[str]:
         query = "SELECT record FROM standings WHERE replica = ?"
         return [row[0] for row in self._database.execute(query, (replica,))]
 
-    def _replace(self, delete: str, which: tuple[str, ...], spent: list[tuple[str, str, int]]) -> None:
+    def _replace(self, delete: str, which: tuple[str, ...], spent: list[tuple[str, str, int, int]]) -> None:
         with _transaction(self._database) as database:
             database.execute(delete, which)
-            rows = [(record, replica, amount, amount) for record, replica, amount in spent]
-            database.executemany("INSERT INTO standings VALUES (?, ?, ?, ?, 0, 0, 0)", rows)
+            rows = [(record, replica, amount, amount, turn) for record, replica, amount, turn in spent]
+            database.executemany("INSERT INTO standings VALUES (?, ?, ?, ?, 0, 0, ?)", rows)
 
     def _sweep(self, before: float) -> int:
         records = [row[0] for row in self._database.execute("SELECT DISTINCT record FROM standings")]

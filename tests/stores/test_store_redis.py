@@ -67,8 +67,8 @@ async def test_it_answers_as_the_rule_does(connect, at_once, seed):
             assert await store.records(name) == sorted(await memory.records(name))
         if step % 100 == 99:
             spent = {record: chance.randrange(50) for record in await memory.records("a")}
-            await store.resume("a", spent)
-            await memory.resume("a", spent)
+            await store.resume("a", spent, step)
+            await memory.resume("a", spent, step)
 
 
 async def test_many_records_are_one_exchange(connect, at_once):

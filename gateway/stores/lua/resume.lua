@@ -1,13 +1,14 @@
 -- A new process has the replica's name: on all its records it has leased what it has spent, and no more.
 --
 -- KEYS  meta, wanted, the replica's set of records; then for each of them the record and its set of those who are short
--- ARGV  replica; then for each record: name, spent
+-- ARGV  replica, turn: its words up to this one are late; then for each record: name, spent, and for how many seconds it
+--       is kept (0: for ever)
 
 local replica = ARGV[1]
 redis.call('DEL', KEYS[3])
-for at = 2, #ARGV, 2 do
-  local name, spent = ARGV[at], tonumber(ARGV[at + 1])
-  local record, shorts = KEYS[4 + (at - 2)], KEYS[5 + (at - 2)]
+for at = 3, #ARGV, 3 do
+  local name, spent, kept_s = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+  local record, shorts = KEYS[4 + 2 * (at - 3) / 3], KEYS[5 + 2 * (at - 3) / 3]
   local packed = redis.call('HGET', record, 'r:' .. replica)
   local before = packed and cmsgpack.unpack(packed) or {0, 0, 0, 0, 0}
   local function add(field, amount)
@@ -18,8 +19,11 @@ for at = 2, #ARGV, 2 do
   add('spent', spent - before[2])
   add('held', -before[3])
   add('count', packed and 0 or 1)
-  redis.call('HSET', record, 'r:' .. replica, cmsgpack.pack({spent, spent, 0, 0, 0}))
+  redis.call('HSET', record, 'r:' .. replica, cmsgpack.pack({spent, spent, 0, 0, tonumber(ARGV[2])}))
   redis.call('SADD', KEYS[3], name)
+  if kept_s > 0 then
+    redis.call('EXPIRE', record, kept_s)
+  end
   if redis.call('ZREM', shorts, replica) == 1 and redis.call('ZCARD', shorts) == 0 then
     redis.call('SREM', KEYS[2], name)
   end
