@@ -45,6 +45,7 @@ class Leases:
         self._opening = asyncio.Lock()
         self._talking = asyncio.Lock()  # What is told must be so until the answer is there.
         self._turns = count(life << TURN_BITS | 1)
+        self._booked: tuple[str, ...] = ()  # Of earlier processes, in windows that may still run.
         self._epoch = store.epoch  # The store's, when it was last told everything.
         self._recall = Recall(self._exchange)
 
@@ -72,6 +73,7 @@ class Leases:
             known = await self._store.records(self._replica)
             spent = dict.fromkeys(known, 0) | await self._balances(known) | dict(booked)
             await self._store.resume(self._replica, spent, next(self._turns))
+            self._booked = tuple(booked)
 
     async def open(self, accounts: Iterable[Account]) -> None:
         """Load the balance and lease what there is. Raises Unavailable if the store does not answer."""
@@ -116,20 +118,23 @@ class Leases:
         for account in self._known.values():
             account.begin_period()
         epoch = self._store.epoch
-        if news := [a for a in self._known.values() if a.id in wanted or epoch != self._epoch or self._is_news(a)]:
+        forgot = epoch != self._epoch
+        if news := [a for a in self._known.values() if forgot or a.id in wanted or self._is_news(a)]:
             await self._exchange(news, wanted)
+        if closed := [name for name in (*wanted, *(self._booked if forgot else ())) if name not in self._known]:
+            await self._tell_of_closed(closed)
         self._epoch = epoch
-        if strange := [record for record in wanted if record not in self._known]:
-            await self._give_back(strange)
         for account in [a for a in self._known.values() if a.window.end <= now and not a.held and not a.waiting]:
             del self._known[account.id]
             account.close()
 
-    async def _give_back(self, records: list[str]) -> None:
-        """Of windows that have ended here, or leased by the late word of an earlier process."""
+    async def _tell_of_closed(self, records: list[str]) -> None:
+        """On accounts that are not open here nothing is needed: of windows that have ended, of callers who have not
+        come since the start, or leased by the late word of an earlier process."""
         spent = await self._balances(records)
-        asks = [Ask(record, 0, s := spent.get(record, 0), s, turn=next(self._turns)) for record in records]
         async with self._talking:
+            closed = [record for record in records if record not in self._known]  # Still.
+            asks = [Ask(record, 0, s := spent.get(record, 0), s, turn=next(self._turns)) for record in closed]
             await self._store.exchange(self._replica, asks)
 
     def _is_news(self, account: Account) -> bool:

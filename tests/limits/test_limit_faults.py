@@ -51,6 +51,8 @@ async def test_a_process_that_comes_back_to_a_store_that_forgot_tells_what_its_l
     forget(store)
     one.start()
     await one.leases.resume({RECORD: one.booked})
+    forget(store)  # And again, before anybody has asked it.
+    await one.leases.sync(NOW)
     with pytest.raises(LimitReached):
         await two.hold(50)
     await two.hold(40)
@@ -184,3 +186,20 @@ async def test_a_store_remembers_nothing_of_who_never_asked():
     store = MemoryStore(exclusive=False)
     await store.resume("a", {"x": 5}, 3)
     assert store.standings("x") == {"a": Standing(5, 5, turn=3)}
+
+
+async def test_an_account_that_opens_while_it_is_being_given_back_keeps_what_it_leases():
+    """Between the look into the ledger and the word to the store a call may come."""
+    store, one, two = pair()
+    await store.exchange("a", [Ask(RECORD, 100, 0, 80, turn=7)])
+    await store.exchange("b", [Ask(RECORD, 100, 0, 90, least=90, turn=1)])
+    balances = one.leases._balances
+
+    async def and_then_a_call_comes(names):
+        one.leases._balances = balances
+        await one.hold(20)
+        return await balances(names)
+
+    one.leases._balances = and_then_a_call_comes
+    await one.leases.sync(NOW)
+    assert store.standings(RECORD)["a"].leased >= 20
