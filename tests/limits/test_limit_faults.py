@@ -77,9 +77,11 @@ async def test_a_late_word_of_an_earlier_process_changes_nothing():
 async def test_what_the_late_word_of_an_earlier_process_leased_is_given_back():
     store, one, two = pair()
     await one.restart()
-    await store.exchange("a", [Ask(RECORD, 100, 0, 80, turn=7)])
+    late = Ask(RECORD, 100, 0, 80, turn=7)
+    await store.exchange("a", [late])
     await store.exchange("b", [Ask(RECORD, 100, 0, 90, least=90, turn=1)])
     await one.leases.sync(NOW)
+    await store.exchange("a", [late])
     assert store.standings(RECORD)["a"].leased == 0
     await two.hold(90)
 
@@ -190,7 +192,7 @@ async def test_a_store_remembers_nothing_of_who_never_asked():
 
 async def test_an_account_that_opens_while_it_is_being_given_back_keeps_what_it_leases():
     """Between the look into the ledger and the word to the store a call may come."""
-    store, one, two = pair()
+    store, one, _two = pair()
     await store.exchange("a", [Ask(RECORD, 100, 0, 80, turn=7)])
     await store.exchange("b", [Ask(RECORD, 100, 0, 90, least=90, turn=1)])
     balances = one.leases._balances

@@ -1,4 +1,4 @@
-"""Any sequence of operations, on three stores at once and on a model: the same answers, and never more than the limit."""
+"""Any sequence of operations, on three stores at once and a model: the same answers, and never more than the limit."""
 
 import asyncio
 import tempfile
