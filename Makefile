@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test chaos-limits check lint types contracts bench-first-run bench-overhead bench-guard bench-money clean
+.PHONY: help run test chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -31,6 +31,15 @@ types: $(VENV)/.dev ## mypy, strict
 
 contracts: $(VENV)/.dev ## which part may import which
 	$(BIN)/lint-imports
+
+SEEDS ?= 1000
+simulate: $(VENV)/.dev ## limits under simulated faults: SEEDS=5000 seeds, or SEED=17 again; FIRST=, SECONDS=, RECORD=--record
+	@PYTHONPATH=.:tests $(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --first $(or $(FIRST),0) --seconds $(or $(SECONDS),1e9) $(RECORD))
+
+mutate: $(VENV)/.dev ## change the code of limits and money, and see whether a test notices; 25 minutes at most, into build/bench/limits.json
+	@rm -rf mutants
+	timeout 1500 $(BIN)/mutmut run --max-children 2 >build/mutmut.log || tail -n 3 build/mutmut.log
+	$(BIN)/python scripts/mutation_figure.py
 
 bench-first-run: ## seconds and megabytes from nothing to the first answer, into build/bench/first-run.json
 	$(PYTHON) benchmarks/first_run.py

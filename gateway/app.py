@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from typing import Any, Self
@@ -16,6 +17,7 @@ from gateway.assembly import (
     journal_of,
     key_store,
     lease_store,
+    next_life,
     pepper,
     replica_name,
     router,
@@ -25,6 +27,8 @@ from gateway.assembly import (
 from gateway.cache.exact import ExactCache
 from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
+from gateway.core.limit import short_window_before
+from gateway.core.rolling import record_of
 from gateway.front.listener import Listener
 from gateway.front.peers import Worker
 from gateway.front.server import Front
@@ -53,6 +57,9 @@ from gateway.tokens import Tokens, kept
 from gateway.upstream.health import Health
 from gateway.upstream.retry import RetryBudget
 from gateway.upstream.wire import Wire
+
+SHORT_WINDOW_S_MAX = 2 * 3600.0
+"""A short window that began before that is over by every clock."""
 
 RECORDS_KEPT_S = 48 * 3600.0
 """How long after it began a record of a window of an hour or less is kept."""
@@ -110,7 +117,7 @@ class Gateway:
         self.recovered = await self.mover.recover()
         self._stack.push_async_callback(self._move_the_rest)
         self._join_money()
-        await self.leases.resume()
+        await self.leases.resume(await self._booked())
         self._join_routing()
         front = self._join_front()
         self._run_in_background()
@@ -119,19 +126,32 @@ class Gateway:
         await self._listen(front)
         self.serving = True
 
+    async def _booked(self) -> dict[str, int]:
+        """What this replica has spent, where others must know of it."""
+        if self.store.exclusive:
+            return {}
+        await self.store.learn_time()
+        now, booked = self._clock(), Counter[str]()
+        for account, replica, spent in await self.ledger.all_balances():
+            record = record_of(account, now)
+            if replica == self.replica and record and not short_window_before(account, now - SHORT_WINDOW_S_MAX):
+                booked[record] += spent
+        return booked
+
     def _join_money(self) -> None:
         settings = self.settings
         self._learned_path = kept.learned_path(settings.home, self.worker.number if self.worker else None)
         clock, outages = StoreClock(self._clock), Outages(self.live, lambda: self.leases.lent)
         self.store = lease_store(settings, clock, outages.changed, several=self.worker is not None)
         self._stack.push_async_callback(_closed, self.store)
+        life = next_life(settings, self.worker.number if self.worker else None)
         self.metrics = Metrics()
         if settings.shared is not None:
             self._clock = clock
         self.health = Health(failures_max=settings.routing.breaker_failures, open_s=settings.routing.breaker_open_s)
         telling = Telling(self.metrics, self.live, self.health, self._clock)
         thresholds = Thresholds(self.store, telling.passed)
-        self.leases = Leases(self.store, self.replica, self.ledger.balances, self._clock, thresholds)
+        self.leases = Leases(self.store, self.replica, self.ledger.balances, self._clock, thresholds, life=life)
         if settings.shared is not None:
             add_store_figures(self.metrics, self.store, clock, self.leases)
         self.limits = Limits(settings.limits, self.leases, self._clock)

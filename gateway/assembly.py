@@ -128,6 +128,19 @@ def replica_name(settings: Settings, worker: int | None) -> str:
     return name if worker is None else f"{name}.{worker}"
 
 
+def next_life(settings: Settings, worker: int | None) -> int:
+    """How many processes this one of the home has had before, and one more from now on."""
+    path = settings.home / ("lives" if worker is None else f"lives-{worker}")
+    try:
+        life = int(path.read_text()) + 1
+    except FileNotFoundError:
+        life = 0
+    draft = path.with_name(f"{path.name}.new")
+    draft.write_text(str(life))
+    draft.replace(path)
+    return life
+
+
 def journal_of(settings: Settings, worker: int | None) -> Path:
     """The journal's directory: each process has one of its own."""
     return settings.journal if worker is None else settings.journal / f"worker-{worker}"

@@ -168,10 +168,16 @@ class Account:
         """What is not needed may not be taken any more, from before the store hears of it."""
         self.leased = min(self.leased, self.needed)
 
+    def close(self) -> None:
+        """Its window has ended and all is settled. Should a clock be set back, it is opened anew."""
+        self.open, self.leased = False, self.needed
+
     def heard(self, word: Word, spent: int, held: int, fallen: int = 0) -> None:
         """The store's answer to what was told it; so much of `fallen` it knew."""
         self.fallen -= fallen
-        self.leased, self.others, self.reported = word.leased - self.fallen, word.others, (spent, held)
+        self.others, self.reported = word.others, (spent, held)
+        # Where a limit has become smaller, all may have leased more than it together.
+        self.leased = min(word.leased - self.fallen, max(self.limit.amount - word.others.leased, self.spent))
         self.short, self.yields = bool(word.short), word.yields
         if self.dry is not None and self.left >= self.dry:
             self.dry = None  # Somebody has it, and may give it back when asked once more.

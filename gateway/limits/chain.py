@@ -26,10 +26,13 @@ CHAINS_KEPT_MAX = 100_000
 class Series:
     """One limit of one node through time: the account of the window that is running."""
 
-    def __init__(self, limit: Limit, node: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, limit: Limit, node: str, clock: Callable[[], float], known: Callable[[str], Account | None]
+    ) -> None:
         self.limit = limit
         self.node = node
         self._clock = clock
+        self._known = known  # The account of this name, if calls still use it.
         self._latest: tuple[Account, ...] = ()  # The one before stays known: a clock may be set back.
 
     def at(self, now: float) -> Account:
@@ -38,6 +41,9 @@ class Series:
             if account.window.start <= now < account.window.end:
                 return account
         account = self._opened(now)
+        if (known := self._known(account.id)) is not None:  # Two of one name would not know of each other.
+            account = known
+            account.ruled(self.limit)
         self._latest = (account, *self._latest[:1])
         return account
 
@@ -117,7 +123,7 @@ class Limits:
         return known
 
     def _of(self, node: str, limit: Limit) -> Series:
-        return self._series.setdefault((node, limit.counts), Series(limit, node, self._clock))
+        return self._series.setdefault((node, limit.counts), Series(limit, node, self._clock, self._leases.find))
 
     async def accounts(self, caller: Caller, place: Place | None = None) -> tuple[Account, ...]:
         """The accounts of a call now, opened where need be. Raises Unavailable if the store does not answer."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Container, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Any
@@ -29,6 +29,9 @@ REPORT_EVERY_S = 0.5
 
 SYNC_EVERY_S = 0.2
 """How long others may wait for what this replica does not need."""
+
+TURN_BITS = 36
+"""So many of a word's number are for one process; the rest say which, within the 53 that a Lua number can hold."""
 
 Balances = Callable[[list[str]], Awaitable[dict[str, int]]]
 
@@ -62,7 +65,8 @@ class _Queue:
 
 class Leases:
     """Opens accounts, and keeps them and the store in step. `balances` reads from the ledger what this replica has
-    spent on accounts: all that was ever spent, where it is the only one."""
+    spent on accounts: all that was ever spent, where it is the only one. `life`: how many processes had this replica's
+    name before this one, whose words may still be on their way."""
 
     def __init__(
         self,
@@ -71,6 +75,8 @@ class Leases:
         balances: Balances,
         clock: Callable[[], float] = time.time,
         thresholds: Thresholds | None = None,
+        *,
+        life: int = 0,
     ) -> None:
         self._store = store
         self._replica = replica
@@ -80,15 +86,20 @@ class Leases:
         self._known: dict[str, Account] = {}
         self._opening = _Queue()
         self._talking = _Queue()  # What is told must be so until the answer is there.
-        self._turns = count(1)
+        self._turns = count(life << TURN_BITS | 1)
+        self._booked: tuple[str, ...] = ()  # Of earlier processes, in windows that may still run.
         self._recall = Recall(self._exchange)
-        self._epoch = store.epoch
+        self._epoch = store.epoch  # The store's, when it was last told everything.
         self.lent: Counter[str] = Counter()  # By rule, what was held without the store's word since this process began.
 
     @property
     def accounts(self) -> Iterable[Account]:
         """All that are open."""
         return [account for account in self._known.values() if account.open]
+
+    def find(self, name: str) -> Account | None:
+        """The account of this name, unless its window has ended and all is settled."""
+        return self._known.get(name)
 
     def totals(self, amount: Callable[[Account], int]) -> dict[tuple[str, ...], float]:
         """One figure a rule, summed over its running windows: for gauges whose labels must stay few."""
@@ -97,12 +108,15 @@ class Leases:
             sums[account.limit.id,] = sums.get((account.limit.id,), 0) + amount(account)
         return sums
 
-    async def resume(self) -> None:
+    async def resume(self, booked: Mapping[str, int]) -> None:
         """The journal of an earlier process of this name is replayed: what it leased and did not spend is free again.
-        Raises Unavailable."""
+        `booked`: what this replica has spent on accounts whose windows may still run, also where the store has
+        forgotten. Raises Unavailable."""
         if not self._store.exclusive:
             known = await self._store.records(self._replica)
-            await self._store.resume(self._replica, await spent_on(known, self._balances, self._clock()))
+            spent = dict.fromkeys(known, 0) | await spent_on(known, self._balances, self._clock()) | dict(booked)
+            await self._store.resume(self._replica, spent, next(self._turns))
+            self._booked = tuple(booked)
 
     async def open(self, accounts: Iterable[Account]) -> None:
         """Load the balance and lease what there is. Raises Unavailable if the store does not answer."""
@@ -166,20 +180,36 @@ class Leases:
     async def sync(self, now: float) -> None:
         """Tell the store what has changed, lease ahead, give back what others are short of; forget windows that have
         ended and are settled; and tell which thresholds are passed."""
-        wanted: Container[str] = () if self._store.exclusive else await self._store.wanted(self._replica)
+        wanted: Collection[str] = () if self._store.exclusive else await self._store.wanted(self._replica)
         epoch = self._store.epoch
         for account in self._known.values():
             account.begin_period()
         forgot = epoch != self._epoch
         if news := [a for a in self._known.values() if forgot or a.id in wanted or self._is_news(a)]:
             await self._exchange(news, wanted)
+        if closed := [name for name in (*wanted, *(self._booked if forgot else ())) if name not in self._known]:
+            await self._tell_of_closed(closed)
         self._epoch = epoch
+        self._forget(now)
+        if self._thresholds is not None:
+            await self._thresholds.tell(now)
+
+    def _forget(self, now: float) -> None:
+        """Of windows that have ended, what is settled, once all that was spent in it is told."""
         over = [a for a in self._known.values() if a.window.end <= now and not a.held and not a.waiting]
         for account in over:
             if account.reported is not None and account.reported[0] == account.spent:
                 del self._known[account.id]
-        if self._thresholds is not None:
-            await self._thresholds.tell(now)
+                account.close()
+
+    async def _tell_of_closed(self, records: list[str]) -> None:
+        """On accounts that are not open here nothing is needed: of windows that have ended, of callers who have not
+        come since the start, or leased by the late word of an earlier process."""
+        spent = await spent_on(records, self._balances, self._clock())
+        async with self._talking.turn():
+            closed = [record for record in records if record not in self._known]  # Still.
+            asks = [Ask(record, 0, s := spent.get(record, 0), s, turn=next(self._turns)) for record in closed]
+            await self._store.exchange(self._replica, asks)
 
     def _is_news(self, account: Account) -> bool:
         if account.behind:
@@ -189,7 +219,7 @@ class Leases:
         told = account.reported == (account.spent, account.held)
         return not told or account.runs_low or account.short or account.dry is not None
 
-    async def _exchange(self, accounts: Sequence[Account], wanted: Container[str] = ()) -> None:
+    async def _exchange(self, accounts: Sequence[Account], wanted: Collection[str] = ()) -> None:
         async with self._talking.turn():
             for account in accounts:
                 if account.yields or (account.id in wanted and not account.waiting):
@@ -198,6 +228,7 @@ class Leases:
             asks = [self._whole(a) if self._store.exclusive else self._share(a) for a in accounts]
             words = await self._store.exchange(self._replica, asks)
             for account, ask, word, fell in zip(accounts, asks, words, fallen, strict=True):
+                self._known[account.id] = account
                 account.heard(word, ask.spent, ask.held, fell)
             if self._thresholds is not None:
                 self._thresholds.note(accounts)

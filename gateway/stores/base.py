@@ -33,7 +33,7 @@ class Ask:
     want: int  # At least what is spent and held; less than before gives the difference back.
     held: int = 0
     least: int = 0  # Where not even this much can be leased, no more is than `keep`; the others are asked to give back.
-    keep: int = 0
+    keep: int = 0  # What it may be using.
     ahead: int = 0  # Beyond `want`, as far as a fair part of what nobody has leased goes.
     turn: int = 0  # Grows with every exchange of a replica; 0 for one that can have no older one on its way.
 
@@ -64,22 +64,27 @@ class LeaseStore(Protocol):
     """Keeps the records. Every method may raise gateway.core.errors.Unavailable."""
 
     exclusive: bool  # True if there can be no other replica: then a lease is the whole limit.
-    epoch: int  # By the last `wanted`. Another one after it has lost its memory: then everybody tells all anew.
+    epoch: int  # As of the last `wanted`. Another one than before: it may have forgotten what it was told.
 
     async def exchange(self, replica: str, asks: Sequence[Ask]) -> list[Word]:
         """Tell and ask, record by record, each atomically. Returns what the records say now, in order."""
         ...
 
     async def wanted(self, replica: str) -> set[str]:
-        """The records of which another replica is short."""
+        """The records of which another replica is short, where this one has leased more than it has spent."""
         ...
 
     async def records(self, replica: str) -> list[str]:
         """The records on which a replica stands."""
         ...
 
-    async def resume(self, replica: str, spent: Mapping[str, int]) -> None:
-        """A new process has the replica's name: on all records it has leased what it has spent, and no more."""
+    async def learn_time(self) -> None:
+        """Ask what time it is, where the store has a clock of its own."""
+        ...
+
+    async def resume(self, replica: str, spent: Mapping[str, int], turn: int = 0) -> None:
+        """A new process has the replica's name: on all records it has leased what it has spent, and no more. Words
+        up to this turn that are still on their way are an earlier process's, and too late."""
         ...
 
 
@@ -101,7 +106,8 @@ def in_order(events: Iterable[bytes]) -> list[Passed]:
 
 
 def grant(record: Mapping[str, Standing], replica: str, ask: Ask) -> Standing:
-    """The rule: all leases together never pass the limit, and money that is spent stays leased.
+    """The rule: all leases together never pass the limit, and money that is spent stays leased. Nor is anything taken
+    from a replica that it means to keep, where a limit has become smaller: it may be in use by now.
 
     What a replica has spent never shrinks, whatever it says, but in a rolling window; and a late word is an old one.
     """
@@ -111,20 +117,20 @@ def grant(record: Mapping[str, Standing], replica: str, ask: Ask) -> Standing:
     others = [standing for name, standing in record.items() if name != replica]
     spent = ask.spent if length(ask.record) else max(ask.spent, mine.spent)
     room = max(0, ask.limit - sum(max(s.leased, s.spent) for s in others))
-    leased = min(ask.want, room)
+    leased = min(ask.want, max(room, min(mine.leased, ask.keep)))
     if ask.least > room:
         leased = min(mine.leased, ask.keep, leased)  # A part is of no use here, and may be what others lack.
     elif not any(s.short for s in others):
-        leased += min(ask.ahead, (room - leased) // (2 * len(others) + 2))
+        leased += max(0, min(ask.ahead, (room - leased) // (2 * len(others) + 2)))
     leased = max(leased, spent)
     return Standing(leased, spent, ask.held, max(0, ask.least - leased), ask.turn)
 
 
-def left_behind(record: str, spent: int, now: float) -> Standing:
+def left_behind(record: str, spent: int, now: float, turn: int = 0) -> Standing:
     """What stands for a replica that does not speak, and may never do so again: as much is leased as it has spent. In a
     rolling window that counts until all of it has left."""
     seconds = length(record)
-    return Standing(spent, spent, turn=-ceil(now + width(seconds) + seconds) if seconds else 0)
+    return Standing(spent, spent, turn=-ceil(now + width(seconds) + seconds) if seconds else turn)
 
 
 def counting(record: Mapping[str, Standing], now: float) -> dict[str, Standing]:

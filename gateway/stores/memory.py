@@ -34,19 +34,24 @@ class MemoryStore:
         return {
             record
             for record, standings in self._records.items()
-            if any(standing.short for name, standing in standings.items() if name != replica)
+            if replica in standings
+            and standings[replica].leased > standings[replica].spent
+            and any(standing.short for name, standing in standings.items() if name != replica)
         }
 
     async def records(self, replica: str) -> list[str]:
         """See `LeaseStore.records`."""
         return [record for record, standings in self._records.items() if replica in standings]
 
-    async def resume(self, replica: str, spent: Mapping[str, int]) -> None:
+    async def resume(self, replica: str, spent: Mapping[str, int], turn: int = 0) -> None:
         """See `LeaseStore.resume`."""
-        for name, standings in self._records.items():
+        for standings in self._records.values():
             standings.pop(replica, None)
-            if name in spent:
-                standings[replica] = left_behind(name, spent[name], self._clock())
+        for name, amount in spent.items():
+            self._records[name][replica] = left_behind(name, amount, self._clock(), turn)
+
+    async def learn_time(self) -> None:
+        """See `LeaseStore.learn_time`. It has none."""
 
     async def claim(self, events: Sequence[Passed]) -> list[Passed]:
         """See `Claims.claim`."""

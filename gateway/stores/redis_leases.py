@@ -84,20 +84,20 @@ class RedisStore:
         keys, told = _keys(replica, [ask.record for ask in asks]), [replica, LEARN_MS]
         for ask in asks:
             told += [ask.record, ask.limit, ask.spent, ask.want, ask.held, ask.least, ask.keep, ask.ahead, ask.turn]
-            told += [SHORT_KEPT_S if of_short_window(ask.record) else 0, length(ask.record)]
+            told += [_kept_s(ask.record), length(ask.record)]
         said = await self.link.ask("exchange", lambda client: _EXCHANGE.run(client, keys, told))
         return [_word(word) for word in said]
 
     async def wanted(self, replica: str) -> set[str]:
         """See `LeaseStore.wanted`. Asked also while calls leave the store alone: so it is noticed when it is back."""
-        keys, told, asked = [META, _WANTED], [replica, _shorts("")], self.clock.own()
+        keys, told, asked = [META, _WANTED], [replica, _shorts(""), _record("")], self.clock.own()
         said = await self.link.ask("look", lambda client: _LOOK.run(client, keys, told), anyhow=True)
         seconds, micros, self.epoch, *names = said
         self.clock.learn(asked, _unix(seconds, micros), self.clock.own())
         return {name.decode() for name in names}
 
     async def learn_time(self) -> None:
-        """Ask what time it is. Raises Unavailable."""
+        """See `LeaseStore.learn_time`."""
         asked = self.clock.own()
         said = await self.link.ask("time", lambda client: _NOW.run(client, [META], []), patient=True)
         self.clock.learn(asked, _unix(*said), self.clock.own())
@@ -107,13 +107,12 @@ class RedisStore:
         names = await self.link.ask("records", lambda client: client.smembers(_of(replica)), patient=True)
         return sorted(name.decode() for name in names)
 
-    async def resume(self, replica: str, spent: Mapping[str, int]) -> None:
-        """See `LeaseStore.resume`. From then on the time is known."""
-        await self.learn_time()
-        told: list[Any] = [replica]
+    async def resume(self, replica: str, spent: Mapping[str, int], turn: int = 0) -> None:
+        """See `LeaseStore.resume`."""
+        told: list[Any] = [replica, turn]
         for record, amount in spent.items():
             seconds = length(record)
-            told += [record, amount, seconds + width(seconds)]
+            told += [record, amount, _kept_s(record), seconds + width(seconds)]
         keys = _keys(replica, list(spent))
         await self.link.ask("resume", lambda client: _RESUME.run(client, keys, told), patient=True)
 
@@ -183,6 +182,10 @@ async def _found(client: Any) -> list[bytes]:
 
 def _keys(replica: str, records: Sequence[str]) -> list[str]:
     return [META, _WANTED, _of(replica), *(key for name in records for key in (_record(name), _shorts(name)))]
+
+
+def _kept_s(record: str) -> int:
+    return SHORT_KEPT_S if of_short_window(record) else 0
 
 
 def _record(name: str) -> str:

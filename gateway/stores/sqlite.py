@@ -77,15 +77,18 @@ class SqliteStore:
         """See `LeaseStore.records`."""
         return await self._run(self._records, replica)
 
-    async def resume(self, replica: str, spent: Mapping[str, int]) -> None:
+    async def resume(self, replica: str, spent: Mapping[str, int], turn: int = 0) -> None:
         """See `LeaseStore.resume`."""
-        rows = [(record, replica, amount) for record, amount in spent.items()]
+        rows = [(record, replica, amount, turn) for record, amount in spent.items()]
         await self._run(self._replace, "DELETE FROM standings WHERE replica = ?", (replica,), rows)
+
+    async def learn_time(self) -> None:
+        """See `LeaseStore.learn_time`. A file has none."""
 
     async def begin(self, balances: Iterable[tuple[str, str, int]]) -> None:
         """No replica runs: what each has spent, as (record, replica, amount), is all that there is. Raises
         Unavailable."""
-        await self._run(self._replace, "DELETE FROM standings", (), list(balances))
+        await self._run(self._replace, "DELETE FROM standings", (), [(*row, 0) for row in balances])
 
     async def claim(self, events: Sequence[Passed]) -> list[Passed]:
         """See `Claims.claim`."""
@@ -127,18 +130,21 @@ class SqliteStore:
         return word(record, replica)
 
     def _wanted(self, replica: str) -> set[str]:
-        query = "SELECT record FROM standings WHERE short > 0 AND replica <> ?"
+        query = (
+            "SELECT theirs.record FROM standings theirs JOIN standings ours USING (record)"
+            " WHERE theirs.short > 0 AND theirs.replica <> ?1 AND ours.replica = ?1 AND ours.leased > ours.spent"
+        )
         return {row[0] for row in self._database.execute(query, (replica,))}
 
     def _records(self, replica: str) -> list[str]:
         query = "SELECT record FROM standings WHERE replica = ?"
         return [row[0] for row in self._database.execute(query, (replica,))]
 
-    def _replace(self, delete: str, which: tuple[str, ...], spent: list[tuple[str, str, int]]) -> None:
+    def _replace(self, delete: str, which: tuple[str, ...], spent: list[tuple[str, str, int, int]]) -> None:
         now = self._clock()
         with _transaction(self._database) as database:
             database.execute(delete, which)
-            found = [(record, replica, left_behind(record, amount, now)) for record, replica, amount in spent]
+            found = [(record, name, left_behind(record, amount, now, turn)) for record, name, amount, turn in spent]
             rows = [(record, replica, s.leased, s.spent, s.turn) for record, replica, s in found]
             database.executemany("INSERT INTO standings VALUES (?, ?, ?, ?, 0, 0, ?)", rows)
 

@@ -85,7 +85,7 @@ class Replica:
         for hold in self.open:
             self.book(*hold.line)
         self.start()
-        await self.leases.resume()
+        await self.leases.resume({})
 
     @property
     def account(self):

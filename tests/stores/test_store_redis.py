@@ -74,8 +74,8 @@ async def test_it_answers_as_the_rule_does(connect, at_once, seed):
             assert await store.records(name) == sorted(await memory.records(name))
         if step % 100 == 99:
             spent = {record: chance.randrange(50) for record in await memory.records("a")}
-            await store.resume("a", spent)
-            await memory.resume("a", spent)
+            await store.resume("a", spent, step)
+            await memory.resume("a", spent, step)
 
 
 async def test_what_was_left_behind_in_a_rolling_window_counts_until_it_has_left(connect, at_once):
@@ -84,7 +84,9 @@ async def test_what_was_left_behind_in_a_rolling_window_counts_until_it_has_left
     for name in "abc":
         await one.exchange(name, [Ask(ROLLING, 100, 10, 30, turn=1)])
     for name, in_s in (("a", 1), ("b", 2), ("c", 3600)):
-        await redis_leases._RESUME.run(one.link._redis, redis_leases._keys(name, [ROLLING]), [name, ROLLING, 20, in_s])
+        await redis_leases._RESUME.run(
+            one.link._redis, redis_leases._keys(name, [ROLLING]), [name, 0, ROLLING, 20, 0, in_s]
+        )
     assert (await one.standings("a"))[ROLLING].turn < -time.time()
     (word,) = await two.exchange("d", [Ask(ROLLING, 100, 0, 100)])
     assert word == Word(40, 0, others=Standing(60, 60))

@@ -68,7 +68,7 @@ for at = 3, #ARGV, 11 do
 
   if not (turn > 0 and turn <= now[5]) then -- Else it is late: an old word.
     local spent, room = rolls and told or math.max(told, now[2]), math.max(0, limit - others[1])
-    local leased = math.min(want, room)
+    local leased = math.min(want, math.max(room, math.min(now[1], keep)))
     local short
     if learning then
       leased = math.max(spent, math.min(want, keep)) -- What it had before the loss was granted then.
@@ -77,7 +77,7 @@ for at = 3, #ARGV, 11 do
       if least > room then
         leased = math.min(now[1], keep, leased)
       elseif others_short == 0 then
-        leased = leased + math.min(ahead, math.floor((room - leased) / (2 * count + 2)))
+        leased = leased + math.max(0, math.min(ahead, math.floor((room - leased) / (2 * count + 2))))
       end
       leased = math.max(leased, spent)
       short = math.max(0, least - leased)

@@ -1,7 +1,7 @@
--- A replica looks whether others are short of anything. That shows that it lives.
+-- A replica looks whether others are short of anything that it has leased and not spent. That shows that it lives.
 --
 -- KEYS  meta, wanted
--- ARGV  replica, how the keys of those who are short begin (in the same slot as all others)
+-- ARGV  replica, how the keys of those who are short begin and how records do (in the same slot as all others)
 -- Returns the store's time in seconds and microseconds, since when it has its memory, and the names of the records
 
 local replica = ARGV[1]
@@ -9,10 +9,15 @@ local now = redis.call('TIME')
 local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
 redis.call('HSETNX', KEYS[1], 'born', now_ms) -- It is new, or has lost everything: see exchange.lua.
 redis.call('HSET', KEYS[1], 'seen:' .. replica, now_ms)
+local function has_some(name)
+  local packed = redis.call('HGET', ARGV[3] .. name, 'r:' .. replica)
+  local standing = packed and cmsgpack.unpack(packed)
+  return standing and standing[1] > standing[2]
+end
 local answer = {tonumber(now[1]), tonumber(now[2]), tonumber(redis.call('HGET', KEYS[1], 'born'))}
 for _, name in ipairs(redis.call('SMEMBERS', KEYS[2])) do
   local shorts = ARGV[2] .. name
-  if redis.call('ZCARD', shorts) > (redis.call('ZSCORE', shorts, replica) and 1 or 0) then
+  if redis.call('ZCARD', shorts) > (redis.call('ZSCORE', shorts, replica) and 1 or 0) and has_some(name) then
     answer[#answer + 1] = name
   end
 end
