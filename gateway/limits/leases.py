@@ -101,6 +101,7 @@ class Leases:
         """The journal of an earlier process of this name is replayed: what it leased and did not spend is free again.
         Raises Unavailable."""
         if not self._store.exclusive:
+            await self._store.wanted(self._replica)  # From here on the clock is the store's, by which buckets leave.
             known = await self._store.records(self._replica)
             await self._store.resume(self._replica, await spent_on(known, self._balances, self._clock()))
 

@@ -376,3 +376,23 @@ async def test_a_clock_that_is_set_back_lets_nothing_leave_early():
         await one.hold(1)
     world.now += 31
     await one.hold(100)
+
+
+async def test_a_process_whose_clock_is_wrong_looks_at_the_store_before_it_counts_buckets():
+    """It would find none of its own, a day ahead of them."""
+
+    class Telling(MemoryStore):
+        async def wanted(self, replica):
+            world.ahead = 0
+            return await super().wanted(replica)
+
+    world = World(rolling(100, 60), "a", "b")
+    world.store = Telling(exclusive=False, clock=world.clock)
+    one, two = world.replicas["a"], world.replicas["b"] = Replica(world, "a"), Replica(world, "b")
+    await one.spend(70)
+    world.ahead = 86400
+    one.start()
+    one.leases = Leases(world.store, "a", one.balances, lambda: world.now + world.ahead)
+    await one.leases.resume()
+    with pytest.raises(LimitReached):
+        await two.hold(31)
