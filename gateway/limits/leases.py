@@ -113,6 +113,7 @@ class Leases:
         `booked`: what this replica has spent on accounts whose windows may still run, also where the store has
         forgotten. Raises Unavailable."""
         if not self._store.exclusive:
+            await self._store.wanted(self._replica)  # From here on the clock is the store's, by which buckets leave.
             known = await self._store.records(self._replica)
             spent = dict.fromkeys(known, 0) | await spent_on(known, self._balances, self._clock()) | dict(booked)
             await self._store.resume(self._replica, spent, next(self._turns))

@@ -102,7 +102,7 @@ class Claims(Protocol):
 
 def in_order(events: Iterable[bytes]) -> list[Passed]:
     """Events as they are kept, by when they were noticed."""
-    return sorted(map(_passed.decode, events), key=lambda event: (event.at, event.node, event.percent))
+    return sorted(map(_passed.decode, events), key=lambda event: (event.at, event.node, event.percent, event.name))
 
 
 def grant(record: Mapping[str, Standing], replica: str, ask: Ask) -> Standing:
