@@ -5,30 +5,33 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, suppress
 from typing import Any, Self
 
+from gateway.admin import server as admin
+from gateway.admin.assembly import admin_site, replica_teller
 from gateway.assembly import (
     add_gauges,
     add_store_figures,
     catalog,
     journal_of,
-    key_store,
     lease_store,
     next_life,
     pepper,
+    pricing,
+    registry,
     replica_name,
     router,
     signers,
+    wire,
     with_simulator,
 )
 from gateway.cache.exact import ExactCache
 from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
-from gateway.core.limit import short_window_before
-from gateway.core.rolling import record_of
+from gateway.core.limit import Limit
+from gateway.directory.rules import in_force
 from gateway.front.listener import Listener
 from gateway.front.peers import Worker
 from gateway.front.server import Front
@@ -42,12 +45,11 @@ from gateway.keyring import Keyring
 from gateway.ledger.journal import Journal
 from gateway.ledger.mover import AUDIT_EVERY_S, Mover
 from gateway.ledger.sqlite import SqliteLedger
+from gateway.limits.balances import booked_by
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
 from gateway.limits.thresholds import Thresholds
 from gateway.pipeline import Pipeline
-from gateway.prices.current import Pricing
-from gateway.prices.stored import Shelf
 from gateway.simulator import Settings as SimulatorSettings
 from gateway.simulator import start as start_simulator
 from gateway.stores.clock import StoreClock
@@ -56,10 +58,6 @@ from gateway.telemetry.metrics import Metrics
 from gateway.tokens import Tokens, kept
 from gateway.upstream.health import Health
 from gateway.upstream.retry import RetryBudget
-from gateway.upstream.wire import Wire
-
-SHORT_WINDOW_S_MAX = 2 * 3600.0
-"""A short window that began before that is over by every clock."""
 
 RECORDS_KEPT_S = 48 * 3600.0
 """How long after it began a record of a window of an hour or less is kept."""
@@ -84,6 +82,7 @@ class Gateway:
         self.failed = asyncio.Event()
         self.serving = False
         self.port = settings.server.port
+        self.admin_port: int | None = None
         self.recovered = (0, 0)  # Entries found settled and unresolved in the journal of an earlier process.
 
     async def __aenter__(self) -> Self:
@@ -123,6 +122,8 @@ class Gateway:
         self._run_in_background()
         if (answering := await self.together.listen()) is not None:
             self._stack.callback(answering.close)
+        if settings.server.admin:
+            await self._listen_to_admins()
         await self._listen(front)
         self.serving = True
 
@@ -131,12 +132,7 @@ class Gateway:
         if self.store.exclusive:
             return {}
         await self.store.learn_time()
-        now, booked = self._clock(), Counter[str]()
-        for account, replica, spent in await self.ledger.all_balances():
-            record = record_of(account, now)
-            if replica == self.replica and record and not short_window_before(account, now - SHORT_WINDOW_S_MAX):
-                booked[record] += spent
-        return booked
+        return booked_by(self.replica, await self.ledger.all_balances(), self._clock())
 
     def _join_money(self) -> None:
         settings = self.settings
@@ -156,30 +152,18 @@ class Gateway:
             add_store_figures(self.metrics, self.store, clock, self.leases)
         self.limits = Limits(settings.limits, self.leases, self._clock)
         self.books = Books(self.limits, self.journal, self._clock, telling.booked, self.replica)
-        keys = key_store(settings)
-        self._stack.callback(keys.close)
-        self.keyring = Keyring(keys, pepper(settings), local=settings.shared is None)
+        kept_keys = registry(settings)
+        self._stack.callback(kept_keys.close)
+        self.keyring = Keyring(kept_keys, pepper(settings), self._rule, local=settings.shared is None)
+
+    def _rule(self, stored: Iterable[Limit]) -> None:
+        self.limits.rule(in_force(self.settings.limits, stored))
 
     def _join_routing(self) -> None:
-        settings, timeouts = self.settings, self.settings.timeouts
-        self.wire = Wire(
-            connect_s=timeouts.connect_s,
-            first_byte_s=timeouts.first_byte_s,
-            idle_s=timeouts.idle_s,
-            total_s=timeouts.total_s,
-        )
+        settings = self.settings
+        self.wire = wire(settings)
         self._stack.push_async_callback(self.wire.close)
-        prices = settings.prices
-        self.pricing = Pricing(
-            prices.overrides,
-            self.wire.get,
-            self._clock,
-            self._prices_changed,
-            shelf=Shelf(settings.home),
-            feed_url=prices.feed_url,
-            feed_every_s=prices.feed_every_s,
-            guard_factor=prices.guard_factor,
-        )
+        self.pricing = pricing(settings, self.wire, self._clock, self._prices_changed)
         self.catalog = catalog(settings, lambda: self.pricing.book, self._clock)
         self.calibration = kept.calibration(self._learned_path)
         self.router = router(settings, self.catalog, self.health, self._clock, self.calibration)
@@ -190,7 +174,7 @@ class Gateway:
             self.metrics.gauges,
             mover=self.mover,
             journal=self.journal,
-            pricing=self.pricing,
+            prices=self.pricing,
             leases=self.leases,
             calibration=self.calibration,
             breakers=lambda: self.health.states(self._clock()),
@@ -221,9 +205,7 @@ class Gateway:
             clock=self._clock,
             monotonic=monotonic,
         )
-        self.together = Together(
-            self.worker, self.metrics, self.live, self.mover.find, self.pricing.approve, prices=self.mover.prices
-        )
+        self._join_together()
         return Front(
             pipeline,
             self.catalog,
@@ -233,9 +215,40 @@ class Gateway:
             settings.server.body_timeout_s,
         )
 
+    def _join_together(self) -> None:
+        self.together = Together(
+            self.worker,
+            self.metrics,
+            self.live,
+            self.mover.find,
+            self.pricing.approve,
+            prices=self.mover.prices,
+            replica=replica_teller(
+                self.replica, mover=self.mover, journal=self.journal, health=self.health, clock=self._clock
+            ),
+        )
+
+    async def _listen_to_admins(self) -> None:
+        settings, several = self.settings, self.worker is not None
+        site = admin_site(
+            settings,
+            keyring=self.keyring,
+            limits=self.limits,
+            together=self.together,
+            pricing=self.pricing,
+            store=self.store,
+            stack=self._stack,
+            clock=self._clock,
+        )
+        listening = await admin.listen(site, settings.server.admin_host, settings.server.admin_at, shared=several)
+        self._stack.push_async_callback(listening.stop)
+        self.admin_port = listening.port
+
     async def _listen(self, front: Front) -> None:
         settings = self.settings.server
-        listener = Listener(front.handle, header_timeout_s=settings.header_timeout_s)
+        listener = Listener(
+            front.handle, header_timeout_s=settings.header_timeout_s, trusted_proxies=settings.trusted_proxies
+        )
         self.port = await listener.listen(settings.host, settings.port, shared=self.worker is not None)
         self._stack.push_async_callback(listener.close, settings.drain_s)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,23 +13,26 @@ from typing import TYPE_CHECKING, Any
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import KNOWN, Deployment, Provider
 from gateway.config.settings import Settings, Target
+from gateway.directory.directory import Directory
 from gateway.journey.routing import Router
-from gateway.keyring import Keys
 from gateway.ledger.journal import Journal
 from gateway.ledger.mover import Mover
 from gateway.limits.leases import Leases
 from gateway.plugins import load_policy
 from gateway.prices.book import PriceBook
 from gateway.prices.current import Pricing
+from gateway.prices.stored import Shelf
 from gateway.stores.clock import StoreClock
+from gateway.stores.registry import Registry
 from gateway.stores.sqlite import SqliteStore
-from gateway.stores.sqlite_keys import SqliteKeys, load_pepper
+from gateway.stores.sqlite_registry import SqliteRegistry, load_pepper
 from gateway.telemetry.metrics import Gauges, Metrics
 from gateway.tokens.calibration import Calibration
 from gateway.upstream.aws import AwsSigner
 from gateway.upstream.google import GoogleSigner
 from gateway.upstream.health import Health
 from gateway.upstream.signing import Signer
+from gateway.upstream.wire import Wire
 
 if TYPE_CHECKING:
     from gateway.stores.redis_leases import RedisStore
@@ -78,6 +82,32 @@ def with_simulator(settings: Settings, url: str) -> Settings:
     return replace(settings, providers={"sim": provider}, tiers=settings.tiers or SIMULATED_TIERS)
 
 
+def wire(settings: Settings) -> Wire:
+    """The network towards providers."""
+    timeouts = settings.timeouts
+    return Wire(
+        connect_s=timeouts.connect_s,
+        first_byte_s=timeouts.first_byte_s,
+        idle_s=timeouts.idle_s,
+        total_s=timeouts.total_s,
+    )
+
+
+def pricing(settings: Settings, network: Wire, clock: Callable[[], float], changed: Callable[[], None]) -> Pricing:
+    """The prices in use, which `changed` is told of."""
+    prices = settings.prices
+    return Pricing(
+        prices.overrides,
+        network.get,
+        clock,
+        changed,
+        shelf=Shelf(settings.home),
+        feed_url=prices.feed_url,
+        feed_every_s=prices.feed_every_s,
+        guard_factor=prices.guard_factor,
+    )
+
+
 def lease_store(
     settings: Settings, clock: StoreClock, changed: Callable[[bool], None], *, several: bool
 ) -> SqliteStore | RedisStore:
@@ -102,13 +132,20 @@ async def shared_leases(url: str) -> AsyncIterator[RedisStore]:
         await store.close()
 
 
-def key_store(settings: Settings) -> Keys:
-    """Where keys are kept."""
+def registry(settings: Settings) -> Registry:
+    """Where keys are kept, and whom they belong to."""
     if settings.shared is None:
-        return SqliteKeys(settings.state)
-    from gateway.stores.redis_keys import RedisKeys  # noqa: PLC0415 - an extra, and only here
+        return SqliteRegistry(settings.state)
+    from gateway.stores.redis_registry import RedisRegistry  # noqa: PLC0415 - an extra, and only here
 
-    return RedisKeys(settings.shared)
+    return RedisRegistry(settings.shared)
+
+
+@contextmanager
+def directory(settings: Settings, clock: Callable[[], float] = time.time) -> Iterator[Directory]:
+    """The same, to be changed."""
+    with closing(registry(settings)) as kept:
+        yield Directory(kept, pepper(settings), clock)
 
 
 def pepper(settings: Settings) -> bytes:
@@ -151,7 +188,7 @@ def add_gauges(
     *,
     mover: Mover,
     journal: Journal,
-    pricing: Pricing,
+    prices: Pricing,
     leases: Leases,
     calibration: Calibration,
     breakers: Callable[[], Mapping[str, int]],
@@ -161,9 +198,9 @@ def add_gauges(
     add("fareway_drift_units", "What the books disagree by.", (), lambda: {(): mover.drift})
     add("fareway_journal_entries", "Settled, on their way.", (), lambda: {(): len(journal.settled)})
     add("fareway_inflight_requests", "Calls that have left.", (), lambda: {(): journal.open_count})
-    add("fareway_price_age_seconds", "Age of the prices.", (), lambda: {(): pricing.age_s()})
-    add("fareway_price_quarantined", "1: a feed waits for a yes.", (), lambda: {(): int(bool(pricing.quarantined))})
-    add("fareway_price_pinned", "1: no feed is asked.", (), lambda: {(): int(pricing.pinned)})
+    add("fareway_price_age_seconds", "Age of the prices.", (), lambda: {(): prices.age_s()})
+    add("fareway_price_quarantined", "1: a feed waits for a yes.", (), lambda: {(): int(bool(prices.quarantined))})
+    add("fareway_price_pinned", "1: no feed is asked.", (), lambda: {(): int(prices.pinned)})
     in_unit = "in the limit's unit (usd: nano-dollars)."
     add("fareway_limit_held", f"Held, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.held))
     add("fareway_limit_spent", f"Spent, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.spent))

@@ -1,85 +1,97 @@
-"""The keys of a store, as a running gateway sees them: new ones at once, changes within a second."""
+"""The keys and rules of a store, as a running gateway sees them: new keys at once, changes within half a second."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Protocol
 
 from gateway.core.caller import Key
 from gateway.core.errors import Unavailable
+from gateway.core.limit import Limit
+from gateway.core.tenant import Rule
+from gateway.stores.registry import Kind, Registry, Write, encoded, key_of, keys_of, rules_of
 from gateway.tenants import Tenants
 
-CHECKED_EVERY_S = 1.0
+CHECKED_EVERY_S = 0.4
 """How long a key that somebody revokes may still be used."""
 
 ASKED_EVERY_S = 0.05
 """How often a store on another machine is asked about a key that is not known yet: the event loop waits for it, and
 callers may invent any number of names."""
 
-
-class Keys(Protocol):
-    """Where keys are kept; see `SqliteKeys`. Every method may raise Unavailable."""
-
-    def all(self) -> dict[str, Key]: ...  # noqa: D102
-    def find(self, name: str) -> Key | None: ...  # noqa: D102
-    def save(self, key: Key) -> None: ...  # noqa: D102
-    @property
-    def version(self) -> int: ...  # noqa: D102
-    def close(self) -> None: ...  # noqa: D102
+Seen = tuple[int, dict[str, Key], dict[str, Rule]]
 
 
 class Keyring:
-    """Feeds `tenants` from a store. `local`: it is a file, and asking it costs next to nothing."""
+    """Feeds `tenants` from a store, and `rule` the limits that were set there. `local`: it is a file, and asking it
+    costs next to nothing."""
 
-    def __init__(self, keys: Keys, pepper: bytes, *, local: bool) -> None:
-        self._keys = keys
+    def __init__(
+        self, registry: Registry, pepper: bytes, rule: Callable[[Iterable[Limit]], None], *, local: bool
+    ) -> None:
+        self._registry = registry
+        self._rule = rule
         self._local = local
         self._ask_from = 0.0  # On the monotonic clock.
-        self._seen = keys.version
-        self.tenants = Tenants(pepper, keys.all(), self._find)
+        self._seen = 0  # The version.
+        self._seen, keys, self._rules = self._all()
+        self.tenants = Tenants(pepper, keys, self._find)
+        rule(stored.limit for stored in self._rules.values())
 
     async def watch(self) -> None:
         """Follow the store for ever. What is known stays good while it does not answer."""
         while True:
             await asyncio.sleep(CHECKED_EVERY_S)
             with suppress(Unavailable):
-                await self._follow()
+                await self.follow()
 
-    async def _follow(self) -> None:
+    async def follow(self) -> None:
+        """Look whether anything has changed. Raises Unavailable."""
         changed = self._changes() if self._local else await asyncio.to_thread(self._changes)
-        if changed is not None:
-            self._seen, keys = changed
-            self.tenants.replace_all(keys)
+        if changed is None:
+            return
+        self._seen, keys, rules = changed
+        self.tenants.replace_all(keys)
+        if rules != self._rules:
+            self._rules = rules
+            self._rule(rule.limit for rule in rules.values())
 
-    def _changes(self) -> tuple[int, dict[str, Key]] | None:
-        """The version and all keys, if it is another one than before."""
-        now = self._keys.version
-        if now == self._seen:
-            return None
-        stored = self._keys.all()
-        return now, stored if now > self._seen else stored | self._told_anew(stored)
+    def _changes(self) -> Seen | None:
+        return None if self._registry.version == self._seen else self._all()
 
-    def _told_anew(self, stored: dict[str, Key]) -> dict[str, Key]:
-        """The store has lost its newest keys, or all: it gets those back that we know. Revoked ones stay revoked."""
+    def _all(self) -> Seen:
+        """The version first: what changes meanwhile is read once more."""
+        version = self._registry.version
+        keys, rules = keys_of(self._registry), rules_of(self._registry)
+        if version < self._seen:
+            keys, rules = self._told_anew(keys, rules)
+        return version, keys, rules
+
+    def _told_anew(self, keys: dict[str, Key], rules: dict[str, Rule]) -> tuple[dict[str, Key], dict[str, Rule]]:
+        """The store has lost its newest records, or all: it gets those back that we know. Revoked keys stay revoked."""
         lost = {
             name: key
             for name, key in self.tenants.known.items()
-            if name not in stored or (key.revoked and not stored[name].revoked)
+            if name not in keys or (key.revoked and not keys[name].revoked)
         }
-        for key in lost.values():
-            self._keys.save(key)
-        return lost
+        missing = {name: rule for name, rule in self._rules.items() if name not in rules}
+        for kind, records in ((Kind.KEYS, lost), (Kind.RULES, missing)):
+            for name, record in records.items():
+                write = Write(kind, name, self._registry.find(kind, name), encoded(record))
+                self._registry.write([write], ())
+        return keys | lost, rules | missing
 
     def _find(self, name: str) -> Key | None:
-        """One that is not known yet."""
+        """One that is not known yet, or not with that secret."""
         if not self._local:
             now = time.monotonic()
             if now < self._ask_from:
                 return None
             self._ask_from = now + ASKED_EVERY_S
         try:
-            return self._keys.find(name)
+            record = self._registry.find(Kind.KEYS, name, hasty=True)
         except Unavailable:
             return None
+        return key_of(record) if record is not None else None

@@ -67,7 +67,7 @@ class Pipeline:
     async def serve(self, call: Call, client: Client) -> None:
         """Answer the call. Raises GatewayError for what the caller must be told instead of an answer."""
         # 1. Who asks?  2. What is asked?  3. How big is it, at most?
-        key = tagged(self.tenants.identify(call.headers, self.clock()), call.headers)
+        key = tagged(self.tenants.identify(call.headers, self.clock(), client.origin), call.headers)
         question = self._understand(call, key)
 
         # 4. Answered before? Then nothing is asked, held or paid.

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from msgspec import structs
 
 from gateway.core.caller import Key
-from gateway.core.errors import BadRequest, Unauthorized
+from gateway.core.errors import BadRequest, Forbidden, Unauthorized
 
 _TOKEN = re.compile(r"fw-([0-9a-z]{12})-([A-Za-z0-9_-]{43})")
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -38,6 +40,13 @@ def new_key(pepper: bytes, template: Key) -> tuple[Key, str]:
     secret = secrets.token_urlsafe(32)
     caller = structs.replace(template.caller, key_id=name)
     return replace(template, id=name, digest=digest(pepper, secret), caller=caller), f"fw-{name}-{secret}"
+
+
+def rotated(pepper: bytes, key: Key, until: float) -> tuple[Key, str]:
+    """The same key with another secret, and the token that is shown once. The secret before is good until then."""
+    secret = secrets.token_urlsafe(32)
+    new = replace(key, digest=digest(pepper, secret), former_digest=key.digest, former_until=until)
+    return new, f"fw-{key.id}-{secret}"
 
 
 def digest(pepper: bytes, secret: str) -> bytes:
@@ -103,31 +112,66 @@ class Tenants:
         self._keys = dict(keys)
         self._verified.clear()
 
-    def identify(self, headers: Mapping[str, str], now: float) -> Key:
-        """The key that these headers show. Raises Unauthorized, always with the same words."""
+    def identify(self, headers: Mapping[str, str], now: float, origin: Callable[[], str] | None = None) -> Key:
+        """The key that these headers show. Raises Unauthorized, always with the same words, or Forbidden.
+
+        `origin` tells the address of whoever shows it. It is asked only for keys that are good from some networks
+        alone; without it they are good from nowhere.
+        """
         token = presented(headers)
         mark = hashlib.blake2b(token.encode(errors="replace"), key=self._pepper, digest_size=16).digest()
-        key = self._verified.get(mark) or self._verify(token)
+        key = self._verified.get(mark) or self._verify(token, now)
         if key is None or not key.good(now):
             raise Unauthorized(_UNKNOWN)
+        if key.networks and not (origin is not None and within(key.networks, origin())):
+            raise Forbidden("This key may not be used from your address.")
         if len(self._verified) < VERIFIED_MAX:
             self._verified[mark] = key
         return key
 
-    def _verify(self, token: str) -> Key | None:
+    def _verify(self, token: str, now: float) -> Key | None:
         match = _TOKEN.fullmatch(token)
         if match is None:
             return None
-        key = self._keys.get(match[1]) or self._learn(match[1])
-        known = key.digest if key else bytes(32)
-        right = hmac.compare_digest(digest(self._pepper, match[2]), known)
-        return key if right else None
+        name, shown = match[1], digest(self._pepper, match[2])
+        known = self._keys.get(name)
+        key = known or self._learn(name)
+        opened = _opened(key, shown, now)
+        if opened is None and known is not None and (key := self._learn(name)) not in (None, known):
+            opened = _opened(key, shown, now)  # It was rotated a moment ago, by another process.
+        return opened
 
     def _learn(self, name: str) -> Key | None:
         key = self._find(name)
         if key is not None:
             self._keys[name] = key
         return key
+
+
+def _opened(key: Key | None, shown: bytes, now: float) -> Key | None:
+    """The key, if this is what is kept of its secret; of its former one, it ends when that does."""
+    if hmac.compare_digest(shown, key.digest if key else bytes(32)):
+        return key
+    if key is None or now >= key.former_until or not hmac.compare_digest(shown, key.former_digest):
+        return None
+    until = key.former_until if key.expires is None else min(key.former_until, key.expires)
+    return replace(key, expires=until)
+
+
+def within(networks: tuple[str, ...], address: str) -> bool:
+    """Whether an address is in one of these networks. One that cannot be read is in none."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return any(found in network for network in _networks(networks))
+
+
+@lru_cache(maxsize=4096)
+def _networks(texts: tuple[str, ...]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    return [ipaddress.ip_network(text) for text in texts]
 
 
 _UNKNOWN = "The API key is not valid: it is unknown, revoked or expired."

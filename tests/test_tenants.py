@@ -2,15 +2,16 @@
 
 import hmac
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import tenants as tenants_module
-from gateway.core.caller import Caller, Key
-from gateway.core.errors import BadRequest, Unauthorized
-from gateway.tenants import Tenants, digest, new_key, presented
+from gateway.core.caller import Caller, Key, Role
+from gateway.core.errors import BadRequest, Forbidden, Unauthorized
+from gateway.tenants import Tenants, digest, new_key, presented, rotated, within
 
 PEPPER = b"p" * 32
 KEY, TOKEN = new_key(PEPPER, Key("", b"", Caller(org="o", team="t")))
@@ -31,9 +32,9 @@ def test_a_token_is_a_public_id_and_a_secret_of_256_bits():
 
 
 def test_a_new_key_is_like_its_template_and_keeps_no_secret():
-    template = Key("old", b"old", Caller("old", "o", "t", "u"), alias="a", models=("m",), cache=True, admin=True)
+    template = Key("old", b"old", Caller("old", "o", "t", "u"), alias="a", models=("m",), cache=True, role=Role.ADMIN)
     key, token = new_key(PEPPER, template)
-    assert (key.alias, key.models, key.cache, key.admin) == ("a", ("m",), True, True)
+    assert (key.alias, key.models, key.cache, key.role) == ("a", ("m",), True, Role.ADMIN)
     assert key.caller == Caller(key.id, "o", "t", "u")
     secret = token.split("-", 2)[2]
     assert key.digest == digest(PEPPER, secret) == hmac.digest(PEPPER, secret.encode(), "sha256")
@@ -169,3 +170,55 @@ def test_only_tokens_that_are_good_are_remembered_and_never_in_clear(monkeypatch
     full = tenants(KEY)
     assert full.identify(bearer(TOKEN), 0.0) == KEY
     assert not full._verified
+
+
+def test_the_secret_before_ends_when_it_was_said_or_when_the_key_does():
+    turned, token = rotated(PEPPER, KEY, until=50.0)
+    known = tenants(turned)
+    assert known.identify(bearer(token), 0.0) is turned
+    assert known.identify(bearer(TOKEN), 49.0).id == KEY.id
+    with pytest.raises(Unauthorized):
+        known.identify(bearer(TOKEN), 50.0)
+    assert known.identify(bearer(token), 50.0) is turned
+    with pytest.raises(Unauthorized):
+        tenants(turned).identify(bearer(TOKEN), 50.0)
+    soon = tenants(replace(turned, expires=20.0))
+    assert soon.identify(bearer(TOKEN), 19.0)
+    with pytest.raises(Unauthorized):
+        soon.identify(bearer(TOKEN), 20.0)
+
+
+def test_a_key_that_another_process_has_rotated_is_good_at_once():
+    turned, token = rotated(PEPPER, KEY, until=0.0)
+    known = tenants(KEY, find={KEY.id: turned}.get)
+    assert known.identify(bearer(TOKEN), 0.0) is KEY
+    assert known.identify(bearer(token), 0.0) is turned
+
+
+def test_a_key_is_good_from_its_networks_and_nobody_else_is_asked_where_they_are():
+    def unasked():
+        raise AssertionError
+
+    assert tenants(KEY).identify(bearer(TOKEN), 0.0, unasked) is KEY
+    known = tenants(replace(KEY, networks=("10.0.0.0/8",)))
+    assert known.identify(bearer(TOKEN), 0.0, lambda: "10.9.8.7")
+    for origin in (lambda: "192.0.2.1", lambda: "", None):
+        with pytest.raises(Forbidden, match="address"):
+            known.identify(bearer(TOKEN), 0.0, origin)
+
+
+@pytest.mark.parametrize(
+    ("address", "good"),
+    [
+        ("10.0.0.1", True),
+        ("11.0.0.1", False),
+        ("::ffff:10.0.0.1", True),
+        ("2001:db8::1", True),
+        ("2001:db9::1", False),
+        ("fe80::1%eth0", False),
+        ("", False),
+        ("10.0.0.1:80", False),
+    ],
+)
+def test_addresses_in_networks(address, good):
+    assert within(("10.0.0.0/8", "2001:db8::/32"), address) is good

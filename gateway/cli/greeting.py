@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.assembly import key_store, pepper
+from gateway.assembly import directory
 from gateway.cli.running import say
 from gateway.config.settings import Settings
-from gateway.core.caller import Caller, Key
-from gateway.tenants import new_key
+from gateway.core.caller import Caller, Key, Role
+from gateway.directory.actor import Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +19,7 @@ class Started:
     settings: Settings  # As the user wrote them: without providers, the simulator answers.
     file: Path | None
     port: int
+    admin_port: int | None  # None where the admin API is off.
     prices: str
     recovered: tuple[int, int]
     seconds: float
@@ -28,19 +27,14 @@ class Started:
 
 def first_keys(found: Settings) -> tuple[str, str] | None:
     """On the first start: an admin's key and one for calls. Shown once, like every key."""
-    with contextlib.closing(key_store(found)) as store:
-        if store.all():
+    with directory(found) as kept:
+        if kept.keys():
             return None
-        secret, now = pepper(found), time.time()
-        made = []
-        for template in (
-            Key(id="", digest=b"", alias="admin", admin=True, created=now),
-            Key(id="", digest=b"", alias="first", caller=Caller(team="default"), created=now),
-        ):
-            key, token = new_key(secret, template)
-            store.save(key)
-            made.append(token)
-        return made[0], made[1]
+        actor, team = Actor.of_machine("start"), Caller(team="default")
+        kept.make_missing(actor, team)
+        _, admin = kept.add_key(actor, Key(id="", digest=b"", alias="admin", role=Role.ADMIN))
+        _, first = kept.add_key(actor, Key(id="", digest=b"", alias="first", caller=team))
+        return admin, first
 
 
 def greet(started: Started, tokens: tuple[str, str] | None) -> None:
@@ -50,6 +44,8 @@ def greet(started: Started, tokens: tuple[str, str] | None) -> None:
     source = f"configured by {file}" if file else "no configuration file: providers from the environment"
     several = f"{settings.server.workers} workers, " if settings.server.workers > 1 else ""
     say(f"Fareway is at {url}  ({several}started in {started.seconds:.2f} s; {source})")
+    if started.admin_port is not None:
+        say(f"The admin API is at http://{settings.server.admin_host}:{started.admin_port}/admin/v1")
     if simulated:
         say("No provider is configured, so only the built-in simulator answers: no call leaves this machine, and")
         say("its costs are play money. Set OPENAI_API_KEY, or write fareway.yaml, for real ones.")

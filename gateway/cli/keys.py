@@ -1,29 +1,28 @@
-"""`fareway keys create | list | revoke | rotate`. A running gateway sees a change within a second."""
+"""`fareway keys create | list | show | revoke | rotate`. A running gateway sees a change within half a second."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
-from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.assembly import key_store, pepper
+from gateway.assembly import directory
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
+from gateway.config import fields
 from gateway.config.units import duration
-from gateway.core.caller import Caller, Key
-from gateway.keyring import Keys
-from gateway.tenants import new_key
+from gateway.core.caller import Caller, Key, Role
+from gateway.directory.actor import Actor
 
-_COLUMNS = ("id", "alias", "org", "team", "user", "tags", "models", "admin", "cache", "created", "expires", "state")
+_COLUMNS = ("id", "alias", "org", "team", "user", "tags", "models", "role", "cache", "created", "expires", "state")
 
 
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     """Declare the command."""
-    parser = commands.add_parser("keys", help="virtual keys: create, list, revoke, rotate")
+    parser = commands.add_parser("keys", help="virtual keys: create, list, show, revoke, rotate")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
     create = verbs.add_parser("create", parents=[common], help="make a key and print it, once")
     create.add_argument("alias", nargs="?", default="", help="a name for people")
@@ -33,83 +32,95 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     create.add_argument("--models", default="", metavar="A,B", help="the only models that it may ask for")
     create.add_argument("--expires", metavar="90d", help="how long it lasts")
     create.add_argument("--cache", action="store_true", help="keep its answers and give them again")
-    create.add_argument("--admin", action="store_true", help="may see everybody's calls")
+    create.add_argument("--networks", default="", metavar="A,B", help="where it may be used from, such as 10.0.0.0/8")
+    create.add_argument("--role", choices=[*Role], default=Role.CALLER, help="what its holder may see and change")
+    create.add_argument("--admin", dest="role", action="store_const", const=Role.ADMIN, help="the same as --role admin")
     create.set_defaults(run=_create)
     listing = verbs.add_parser("list", parents=[common], help="all keys, without their secrets")
     listing.add_argument("--format", choices=FORMATS, default="table")
     listing.set_defaults(run=_list)
     for verb, function, text in (
+        ("show", _show, "all that is kept of one key, as JSON"),
         ("revoke", _revoke, "end a key for good"),
-        ("rotate", _rotate, "make a new key like this one, and end this one"),
+        ("rotate", _rotate, "give a key another secret, and print it, once"),
     ):
         one = verbs.add_parser(verb, parents=[common], help=text)
         one.add_argument("id", help="the key's id, as `fareway keys list` shows it")
         one.set_defaults(run=function)
+        if verb == "rotate":
+            one.add_argument("--grace", metavar="1h", help="how long the secret before stays good (default: 0)")
 
 
 def _create(parsed: argparse.Namespace) -> int:
     now = time.time()
-    try:
-        expires = now + duration(parsed.expires) if parsed.expires else None
-    except ValueError as error:
-        raise Unusable(f"--expires: {error}") from None
+    expires = _after(parsed.expires, "--expires")
     template = Key(
         id="",
         digest=b"",
         caller=Caller(org=parsed.org, team=parsed.team, user=parsed.user, tags=_names(parsed.tags)),
         alias=parsed.alias,
-        created=now,
-        expires=expires,
-        admin=parsed.admin,
+        expires=now + expires if expires else None,
+        role=Role(parsed.role),
         models=_names(parsed.models),
+        networks=_networks(parsed.networks),
         cache=parsed.cache,
     )
-    return _add(parsed, template)
+    with directory(settings(parsed)) as kept:
+        kept.make_missing(Actor.of_machine(), template.caller)
+        key, token = kept.add_key(Actor.of_machine(), template)
+    return _tell(key, token)
+
+
+def _tell(key: Key, token: str) -> int:
+    print(token)
+    print(f"This is key {key.id}. It is shown only now: keep it safe.", file=sys.stderr)
+    return 0
 
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(filter(None, text.split(",")))
 
 
-def _add(parsed: argparse.Namespace, template: Key) -> int:
-    found = settings(parsed)
-    with closing(key_store(found)) as store:
-        key, token = new_key(pepper(found), template)
-        store.save(key)
-    print(token)
-    print(f"This is key {key.id}. It is shown only now: keep it safe.", file=sys.stderr)
-    return 0
+def _networks(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(fields.network(name) for name in _names(text))
+    except ValueError as error:
+        raise Unusable(f"--networks: {error}") from None
+
+
+def _after(text: str | None, option: str) -> float:
+    """A duration in seconds; 0 where none is given."""
+    try:
+        return duration(text) if text else 0.0
+    except ValueError as error:
+        raise Unusable(f"{option}: {error}") from None
 
 
 def _list(parsed: argparse.Namespace) -> int:
-    with closing(key_store(settings(parsed))) as store:
-        keys = sorted(store.all().values(), key=lambda key: key.created)
+    with directory(settings(parsed)) as kept:
+        keys = sorted(kept.keys().values(), key=lambda key: key.created)
     print_rows([_row(key, time.time()) for key in keys], _COLUMNS, parsed.format)
     return 0
 
 
+def _show(parsed: argparse.Namespace) -> int:
+    with directory(settings(parsed)) as kept:
+        key = kept.key(parsed.id)
+    more = {"networks": list(key.networks), "metadata": dict(key.metadata)}
+    print(json.dumps(_row(key, time.time()) | more, indent=2))
+    return 0
+
+
 def _revoke(parsed: argparse.Namespace) -> int:
-    with closing(key_store(settings(parsed))) as store:
-        store.save(replace(_one(store, parsed.id), revoked=True))
+    with directory(settings(parsed)) as kept:
+        kept.revoke_key(Actor.of_machine(), parsed.id)
     print(f"revoked {parsed.id}", file=sys.stderr)
     return 0
 
 
 def _rotate(parsed: argparse.Namespace) -> int:
-    with closing(key_store(settings(parsed))) as store:
-        old = _one(store, parsed.id)
-        if old.revoked:
-            raise Unusable(f"key {old.id} is revoked already")
-        done = _add(parsed, replace(old, created=time.time()))
-        store.save(replace(old, revoked=True))
-    return done
-
-
-def _one(store: Keys, name: str) -> Key:
-    key = store.find(name)
-    if key is None:
-        raise Unusable(f"there is no key {name!r}; `fareway keys list` shows all")
-    return key
+    with directory(settings(parsed)) as kept:
+        return _tell(*kept.rotate_key(Actor.of_machine(), parsed.id, _after(parsed.grace, "--grace")))
 
 
 def _row(key: Key, now: float) -> dict[str, object]:
@@ -122,7 +133,7 @@ def _row(key: Key, now: float) -> dict[str, object]:
         "user": key.caller.user,
         "tags": ",".join(key.caller.tags),
         "models": ",".join(key.models) or "all",
-        "admin": key.admin,
+        "role": key.role,
         "cache": key.cache,
         "created": _date(key.created),
         "expires": _date(key.expires) if key.expires else None,

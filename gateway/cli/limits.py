@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from gateway.assembly import shared_leases
+from gateway.cli import rules
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.core.errors import Unavailable
@@ -20,7 +21,7 @@ from gateway.core.threshold import Passed
 from gateway.ledger.journal import SYNC_NEVER, Journal, JournalBusy
 from gateway.ledger.mover import Mover
 from gateway.ledger.sqlite import SqliteLedger
-from gateway.limits.leases import spent_on
+from gateway.limits.balances import spent_on
 from gateway.stores.base import Standing
 from gateway.stores.sqlite import SqliteStore
 
@@ -33,8 +34,9 @@ _COLUMNS = ("replica", "seen_s_ago", "records", "idle_records")
 
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     """Declare the command."""
-    parser = commands.add_parser("limits", help="limits: events; and of shared ones: replicas, resolve")
+    parser = commands.add_parser("limits", help="limits: list, set, unset, events; of shared ones: replicas, resolve")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+    rules.add_to(verbs, common)
     listing = verbs.add_parser("replicas", parents=[common], help="every gateway that has leased anything")
     listing.add_argument("--format", choices=FORMATS, default="table")
     listing.set_defaults(run=_replicas)

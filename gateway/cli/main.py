@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway import __version__
-from gateway.cli import check, doctor, explain, keys, limits, reconcile, serve, usage
+from gateway.cli import check, doctor, explain, keys, limits, reconcile, serve, tenants, usage
 from gateway.cli.prices import command as prices
 from gateway.cli.settings import Unusable
+from gateway.core.errors import GatewayError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,6 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Unusable as problem:
         print(problem, file=sys.stderr)
         return problem.status
+    except GatewayError as problem:
+        print(problem, file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # Somebody piped us into `head`.
@@ -37,6 +41,6 @@ def _parser() -> argparse.ArgumentParser:
         "--config", type=Path, metavar="FILE", help="fareway.yaml; without it, providers come from the environment"
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (serve, keys, limits, usage, check, doctor, explain, prices, reconcile):
+    for module in (serve, keys, tenants, limits, usage, check, doctor, explain, prices, reconcile):
         module.add_to(commands, common)
     return parser

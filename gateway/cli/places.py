@@ -8,17 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gateway.config.settings import Server
-
 SOCKET_PATH_MAX = 100
 """Of the 104 to 108 bytes that systems allow."""
 
 
 @contextmanager
-def reserved_port(server: Server) -> Iterator[int]:
+def reserved_port(host: str, port: int) -> Iterator[int]:
     """The port that all workers listen on, kept until the end, also while none of them does. Raises OSError."""
     family, kind, protocol, _, address = socket.getaddrinfo(
-        server.host, server.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
     with socket.socket(family, kind, protocol) as alone:  # Who shares a port may not notice another gateway's workers.
         alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -14,8 +14,9 @@ from typing import Any
 from gateway.app import Gateway
 from gateway.cli.greeting import Started, first_keys, greet
 from gateway.cli.running import allow_many_sockets, carry_calls, run, say, until_told
-from gateway.cli.settings import config_path, settings
+from gateway.cli.settings import Unusable, config_path, settings
 from gateway.cli.supervisor import supervise
+from gateway.config.fields import admin_port
 from gateway.config.schema import WORKERS_MAX
 from gateway.config.settings import Settings
 from gateway.simulator import Settings as SimulatorSettings
@@ -29,6 +30,9 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     for parser in (serve, demo):
         parser.add_argument("--host", help="address to listen on (default 127.0.0.1)")
         parser.add_argument("--port", type=int, help="port to listen on (default 4000; 0 for any free one)")
+        parser.add_argument(
+            "--admin-port", metavar="PORT", help="port of the admin API, or off (default: the next one)"
+        )
         parser.add_argument(
             "--workers", type=_count, metavar="N", help="processes that share the port and all limits (default 1)"
         )
@@ -91,7 +95,10 @@ async def _gateway(found: Settings, file: Path | None) -> int:
     def ready() -> None:
         book, seconds = gateway.pricing.book, time.perf_counter() - begun
         prices = f"{book.id} of {book.date}"
-        greet(Started(found, file, gateway.port, prices, gateway.recovered, seconds), first_keys(found))
+        greet(
+            Started(found, file, gateway.port, gateway.admin_port, prices, gateway.recovered, seconds),
+            first_keys(found),
+        )
 
     return await carry_calls(gateway, ready)
 
@@ -101,7 +108,18 @@ def _listening(parsed: argparse.Namespace, found: Settings) -> Settings:
     host = parsed.host if parsed.host is not None else server.host
     port = parsed.port if parsed.port is not None else server.port
     workers = parsed.workers if parsed.workers is not None else server.workers
-    return replace(found, server=replace(server, host=host, port=port, workers=workers))
+    server = replace(server, host=host, port=port, workers=workers)
+    if parsed.admin_port is not None:
+        server = replace(server, **_admin(parsed.admin_port))
+    return replace(found, server=server)
+
+
+def _admin(text: str) -> dict[str, Any]:
+    try:
+        port = admin_port(text)
+    except ValueError as error:
+        raise Unusable(f"--admin-port {error}") from None
+    return {"admin": False} if port == "off" else {"admin": True, "admin_port": port}
 
 
 def _count(text: str) -> int:

@@ -15,7 +15,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.assembly import with_simulator
@@ -26,7 +26,7 @@ from gateway.cli.places import reserved_port, socket_folder
 from gateway.cli.running import allow_many_sockets, say
 from gateway.cli.settings import Unusable
 from gateway.cli.worker import simulate, work
-from gateway.config.settings import Settings
+from gateway.config.settings import Server, Settings
 from gateway.core.errors import Unavailable
 from gateway.ledger.journal import JournalBusy
 from gateway.prices.bundled import price_book
@@ -63,7 +63,9 @@ def supervise(found: Settings, file: Path | None) -> int:
     try:
         with ExitStack() as stack:
             recovered = stack.enter_context(open_books(found))
-            port = stack.enter_context(reserved_port(found.server))
+            port = stack.enter_context(reserved_port(found.server.host, found.server.port))
+            admin_port = _reserved_for_admins(stack, found.server)
+            found = replace(found, server=replace(found.server, admin_port=admin_port))
             folder = stack.enter_context(socket_folder(found.home))
             tokens = first_keys(found)
             workers = Workers(found, port, folder)
@@ -71,11 +73,16 @@ def supervise(found: Settings, file: Path | None) -> int:
             prices = workers.start()
             if prices is not None:
                 seconds = time.perf_counter() - begun
-                greet(Started(found, file, port, prices, recovered, seconds), tokens)
+                greet(Started(found, file, port, admin_port, prices, recovered, seconds), tokens)
                 workers.watch()
             return workers.stop()
     except (OSError, JournalBusy, Unavailable, sqlite3.Error) as error:
         raise Unusable(f"cannot start: {error}") from None
+
+
+def _reserved_for_admins(stack: ExitStack, server: Server) -> int | None:
+    """The port of the admin API, which all workers listen on, too. Raises OSError."""
+    return stack.enter_context(reserved_port(server.admin_host, server.admin_at)) if server.admin else None
 
 
 class Workers:

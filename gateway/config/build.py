@@ -72,6 +72,10 @@ def _server(file: FarewayFile) -> Server:
         header_timeout_s=file.server.header_timeout,
         body_timeout_s=file.server.body_timeout,
         drain_s=file.server.drain,
+        trusted_proxies=tuple(file.server.trusted_proxies),
+        admin=file.server.admin_port != "off",
+        admin_host=file.server.admin_host,
+        admin_port=None if file.server.admin_port == "off" else file.server.admin_port,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -21,6 +22,7 @@ from gateway.prices.spelled import RATES, pattern
 REFERENCE = r"\$\{.+\}"
 """What may stand for any scalar."""
 
+PORT_MAX = 65535
 _PART = rf"({'|'.join(KINDS[1:])}):(\*|[^\s*]{{1,200}})"
 _NODE = rf"^(all|{_PART}( {_PART})*)$"
 _LATER = frozenset({"redis", "rediss", "valkey", "postgres", "postgresql"})
@@ -121,6 +123,27 @@ def sync(value: object) -> float:
         raise UnreadableError("must be os, always, or a duration with its unit, such as 50ms") from None
 
 
+def network(value: str) -> str:
+    """A network such as 10.0.0.0/8, or one address. Raises UnreadableError."""
+    try:
+        return str(ip_network(value))
+    except ValueError:
+        raise UnreadableError("must be a network such as 10.0.0.0/8, or one address") from None
+
+
+def admin_port(value: object) -> int | Literal["off"]:
+    """A port, or off. Raises UnreadableError."""
+    if value is False or value == "off":
+        return "off"
+    try:
+        port = units.whole(value)
+    except UnreadableError:
+        port = -1
+    if not 0 <= port <= PORT_MAX:
+        raise UnreadableError(f"must be a port between 0 and {PORT_MAX}, or off")
+    return port
+
+
 def header_name(value: str) -> str:
     """A name that may stand before the colon of an HTTP header. Raises UnreadableError."""
     if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}", value):
@@ -183,6 +206,11 @@ SqliteFile = Annotated[
     str, AfterValidator(sqlite), _pattern("^sqlite:///.+[^/]$", "sqlite:///var/lib/fareway/state.db")
 ]
 BaseUrl = Annotated[str, AfterValidator(base_url), _pattern("^https?://[^?#@]+$", "http://10.0.0.5:8000/v1")]
+Network = Annotated[str, AfterValidator(network), Field(examples=["10.0.0.0/8", "192.0.2.7"])]
+AdminPort = Annotated[
+    int | Literal["off"],
+    PlainValidator(admin_port, json_schema_input_type=Annotated[int, Field(ge=0, le=PORT_MAX)] | Literal["off", False]),
+]
 HeaderName = Annotated[str, AfterValidator(header_name)]
 ProviderName = Annotated[str, AfterValidator(provider_name)]
 Secret = Annotated[

@@ -51,6 +51,13 @@ class ServerSection(Section):
     drain: f.DurationOrZero = Field(
         default="30s", validate_default=True, description="How long calls in flight may run on when the gateway stops."
     )
+    trusted_proxies: list[f.Network] = Field(
+        default_factory=list, description="Networks of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8."
+    )
+    admin_host: str = Field(default="127.0.0.1", min_length=1, description="The address of the admin API.")
+    admin_port: f.AdminPort | None = Field(
+        default=None, description="Its port, or off; left out, the one after port: 4001."
+    )
 
 
 class JournalSection(Section):

@@ -23,6 +23,17 @@ class Server:
     header_timeout_s: float = 10.0
     body_timeout_s: float = 30.0  # Between two pieces of a body.
     drain_s: float = 30.0  # How long calls in flight may run on at the end.
+    trusted_proxies: tuple[str, ...] = ()  # Networks whose X-Forwarded-For is believed.
+    admin: bool = True  # Whether the admin API is served,
+    admin_host: str = "127.0.0.1"
+    admin_port: int | None = None  # None: the one after `port`.
+
+    @property
+    def admin_at(self) -> int:
+        """The port of the admin API; 0 for a free one, as where `port` is."""
+        if self.admin_port is not None:
+            return self.admin_port
+        return self.port + 1 if self.port else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 from msgspec import Struct
 
@@ -18,6 +20,15 @@ class Caller(Struct, frozen=True, gc=False, omit_defaults=True):
     brought_tags: tuple[str, ...] = ()  # That one call brought besides.
 
 
+class Role(StrEnum):
+    """What the holder of a key may see and change beside making calls."""
+
+    CALLER = "caller"  # Its own calls.
+    VIEWER = "viewer"  # Sees everything but secrets, and changes nothing.
+    TEAM_ADMIN = "team-admin"  # Has the keys, users and limits below its own team.
+    ADMIN = "admin"  # May do everything.
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """One virtual key, without its secret."""
@@ -29,9 +40,13 @@ class Key:
     created: float = 0.0
     expires: float | None = None
     revoked: bool = False
-    admin: bool = False  # May see everybody's calls; asks for models like any other key.
+    role: Role = Role.CALLER
     models: tuple[str, ...] = ()  # The names it may ask for; empty for all.
     cache: bool = False  # Whether its answers are kept and given again.
+    networks: tuple[str, ...] = ()  # Where it may be used from, such as 10.0.0.0/8; empty for anywhere.
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    former_digest: bytes = b""  # Of the secret before this one,
+    former_until: float = 0.0  # which is good until then.
 
     def may_use(self, model: str) -> bool:
         """Whether this key may ask for a model of that name."""
@@ -40,3 +55,14 @@ class Key:
     def good(self, now: float) -> bool:
         """Neither revoked nor expired."""
         return not self.revoked and (self.expires is None or now < self.expires)
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether its holder may see everybody's calls."""
+        return self.role in (Role.ADMIN, Role.VIEWER)
+
+    def sees(self, caller: Caller) -> bool:
+        """Whether its holder may see the calls of that one."""
+        if self.role is Role.TEAM_ADMIN and self.caller.team:
+            return caller.team == self.caller.team
+        return self.sees_all or caller.key_id == self.id

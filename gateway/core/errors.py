@@ -9,6 +9,7 @@
   - NotFound                404  no such path or thing
     · UnknownModel          404
   - MethodNotAllowed        405  the path is right, the method is not
+  - Conflict                409  what is there already, or depends on it, does not allow that
   - LimitReached            429  a budget or rate limit refused; says which, and when it resets
   - Unavailable             503  we cannot do our part now: store, journal, no working deployment
     · NoPrice               503  a hard budget needs a price and there is none
@@ -95,6 +96,13 @@ class MethodNotAllowed(GatewayError):
     def __init__(self, allowed: tuple[str, ...]) -> None:
         super().__init__(f"This path takes {' or '.join(allowed)}.")
         self.allowed = allowed
+
+
+class Conflict(GatewayError):
+    """What is there already, or depends on it, does not allow that."""
+
+    status = 409
+    code = "conflict"
 
 
 class Reason(StrEnum):

@@ -17,6 +17,7 @@ from typing import cast
 from gateway.core.errors import BadRequest, GatewayError
 from gateway.dialects.openai_errors import error_body
 from gateway.front.exchange import WRITE_S_MAX, Exchange
+from gateway.front.forwarded import origin
 from gateway.front.framing import Framing
 from gateway.front.head import NotHttp
 
@@ -47,11 +48,13 @@ class Connection(asyncio.Protocol):
         handle: Handle,
         *,
         header_timeout_s: float,
+        trusted_proxies: tuple[str, ...] = (),
         lost: Callable[[Connection], None],
     ) -> None:
         self._loop = loop
         self._handle = handle
         self._header_timeout_s = header_timeout_s
+        self._trusted_proxies = trusted_proxies
         self._lost = lost
         self._transport: asyncio.Transport | None = None
         self._framing = Framing(self, self._begun)
@@ -68,6 +71,11 @@ class Connection(asyncio.Protocol):
         self.deadline = inf
 
     # What its exchanges do with it.
+
+    def origin(self, forwarded: str) -> str:
+        """See `Line.origin`."""
+        peer = self._transport.get_extra_info("peername") if self._transport is not None else None
+        return origin(peer[0] if peer else "", forwarded, self._trusted_proxies)
 
     def send(self, data: bytes) -> None:
         """See `Line.send`."""

@@ -25,6 +25,10 @@ class Line(Protocol):
 
     full: bool  # The caller reads more slowly than we write.
 
+    def origin(self, forwarded: str) -> str:
+        """The caller's address, given X-Forwarded-For."""
+        ...
+
     def send(self, data: bytes) -> None:
         """Write, or raise ConnectionResetError where the caller is gone."""
         ...
@@ -130,6 +134,10 @@ class Exchange:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def origin(self) -> str:
+        """See `Client.origin`."""
+        return self._line.origin(self.headers.get("x-forwarded-for", ""))
 
     # The answer.
 

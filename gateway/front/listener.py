@@ -16,8 +16,9 @@ CANCELLED_S_MAX = 5.0
 class Listener:
     """One listening socket and its connections."""
 
-    def __init__(self, handle: Handle, *, header_timeout_s: float) -> None:
+    def __init__(self, handle: Handle, *, header_timeout_s: float, trusted_proxies: tuple[str, ...] = ()) -> None:
         self._handle = handle
+        self._trusted_proxies = trusted_proxies
         self._header_timeout_s = header_timeout_s
         self._connections: set[Connection] = set()
         self._emptied = asyncio.Event()  # The last connection has gone.
@@ -36,7 +37,13 @@ class Listener:
     def connection(self) -> Connection:
         """For a connection that was taken."""
         loop = asyncio.get_running_loop()
-        made = Connection(loop, self._handle, header_timeout_s=self._header_timeout_s, lost=self._lost)
+        made = Connection(
+            loop,
+            self._handle,
+            header_timeout_s=self._header_timeout_s,
+            trusted_proxies=self._trusted_proxies,
+            lost=self._lost,
+        )
         self._connections.add(made)
         return made
 

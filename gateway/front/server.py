@@ -11,11 +11,12 @@ import msgspec
 
 from gateway.catalog.catalog import Catalog
 from gateway.core.caller import Key
-from gateway.core.errors import Forbidden, GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
+from gateway.core.errors import GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
 from gateway.core.request import Asked
 from gateway.dialects.openai_errors import error_body
 from gateway.front.call_ids import next_id
 from gateway.front.exchange import Exchange
+from gateway.front.own_key import key_document
 from gateway.front.surfaces import Surface, asked_tier, refusal_head, shown_headers, surface_of
 from gateway.front.together import Together
 from gateway.journey.asking import ProviderRefused
@@ -30,7 +31,6 @@ HEARTBEAT_S = 15.0
 _TEXT = {"Content-Type": "text/plain; charset=utf-8"}
 _REQUESTS = "/v1/requests/"
 _LIVE = "/live"
-_APPROVE = "/admin/v1/prices/approve"
 
 log = logging.getLogger("fareway.front")
 
@@ -71,7 +71,7 @@ class Front:
             raise Unavailable("The gateway is starting or stopping.")
         headers = shown_headers(surface, exchange.headers, exchange.query)
         if not exchange.received:  # What came with the head is read. More is taken from no stranger.
-            self.pipeline.tenants.identify(headers, self.pipeline.clock())
+            self.pipeline.tenants.identify(headers, self.pipeline.clock(), exchange.origin)
         body = await exchange.body(bytes_max=self.body_bytes_max, stall_s=self.body_stall_s)
         asked = Asked(
             body,
@@ -110,9 +110,6 @@ class Front:
         elif exchange.path == _LIVE:
             _only(exchange, "GET")
             await self._live(exchange)
-        elif exchange.path == _APPROVE:
-            _only(exchange, "POST")
-            await self._approve(exchange)
         else:
             raise NotFound("There is nothing at this path.")
 
@@ -123,21 +120,21 @@ class Front:
             "/readyz": self._readyz,
             "/metrics": self._metrics,
             "/v1/models": self._models,
+            "/v1/key": self._own_key,
         }
 
     async def _one_request(self, exchange: Exchange) -> None:
         key = self._key(exchange)
         wanted = exchange.path.removeprefix(_REQUESTS)
-        entries = [e for e in await self.together.find(wanted) if key.admin or e.caller.key_id == key.id]
+        entries = [e for e in await self.together.find(wanted) if key.sees(e.caller)]
         if not entries:
             raise NotFound("No such request, or it is not settled yet.")
         await _json(exchange, request_document(entries, await self.together.prices(entries)))
 
-    async def _approve(self, exchange: Exchange) -> None:
-        """An admin's yes to the price feed that waits in quarantine."""
-        if not self._key(exchange).admin:
-            raise Forbidden("This takes an admin's key.")
-        await _json(exchange, {"approved": await self.together.approve()})
+    async def _own_key(self, exchange: Exchange) -> None:
+        """What a key is good for, and what is left of its limits."""
+        key = self._key(exchange)
+        await _json(exchange, key_document(key, await self.pipeline.books.limits.accounts(key.caller)))
 
     async def _models(self, exchange: Exchange) -> None:
         key = self._key(exchange)
@@ -150,7 +147,7 @@ class Front:
         key = self._key(exchange)
         exchange.may_leave()  # Else whoever has left would take a place until the next heartbeat.
         try:
-            async with self.together.watch(key.id, everything=key.admin) as events:
+            async with self.together.watch(key.id, everything=key.sees_all) as events:
                 await exchange.start(200, {"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
                 await exchange.write(b": watching\n\n")
                 while (event := await _next_event(events)) is not None:
@@ -173,7 +170,7 @@ class Front:
         await exchange.respond(200, {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}, exposition)
 
     def _key(self, exchange: Exchange) -> Key:
-        return self.pipeline.tenants.identify(exchange.headers, self.pipeline.clock())
+        return self.pipeline.tenants.identify(exchange.headers, self.pipeline.clock(), exchange.origin)
 
 
 async def _next_event(events: asyncio.Queue[bytes | None]) -> bytes | None:

@@ -15,8 +15,24 @@ from gateway.telemetry.live import Live, TooManyWatchers
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.summed import Family, exposition, heard, told
 
+
+class Replica(msgspec.Struct, frozen=True):
+    """One process that carries calls."""
+
+    name: str
+    process: int
+    started: str  # RFC 3339.
+    in_flight: int  # Calls that have left.
+    on_their_way: int  # Settled entries that the ledger does not have yet.
+    drift_units: int  # What its books disagree by.
+    left_alone: list[str]  # Deployments whose breaker is open.
+
+
 Events = asyncio.Queue[bytes | None]
 _entries = msgspec.json.Decoder(list[Entry])
+
+
+_replica = msgspec.json.Decoder(Replica)
 
 
 class Together:
@@ -31,6 +47,7 @@ class Together:
         approve: Callable[[], bool],
         *,
         prices: Callable[[Collection[str]], Awaitable[dict[str, Price]]],
+        replica: Callable[[], Replica],
     ) -> None:
         self._worker = worker
         self._peers = worker.peers if worker is not None else []
@@ -39,6 +56,7 @@ class Together:
         self._find = find
         self._approve = approve
         self._prices = prices
+        self._replica = replica
 
     async def listen(self) -> asyncio.Server | None:
         """Answer the other workers, where there are any. Raises OSError."""
@@ -67,6 +85,11 @@ class Together:
         """Take over the prices that wait in quarantine, everywhere. Whether any worker had some."""
         approved = self._approve()
         return any([approved, *(text == b"yes" for text in await self._ask("approve"))])
+
+    async def replicas(self) -> list[Replica]:
+        """All workers that answer."""
+        told = [_replica.decode(text) for text in await self._ask("replica")]
+        return sorted([self._replica(), *told], key=lambda replica: replica.name)
 
     @asynccontextmanager
     async def watch(self, key_id: str, *, everything: bool) -> AsyncIterator[Events]:
@@ -98,6 +121,8 @@ class Together:
                 writer.write(msgspec.json.encode(await self._find(about)))
             case "approve":
                 writer.write(b"yes" if self._approve() else b"no")
+            case "replica":
+                writer.write(msgspec.json.encode(self._replica()))
             case "watch" | "watch-all":
                 with suppress(TooManyWatchers), self._live.watch(about, everything=verb == "watch-all") as events:
                     while (event := await events.get()) is not None:

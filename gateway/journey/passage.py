@@ -35,6 +35,10 @@ OUTPUT_BYTES_PER_TOKEN = 2
 class Client(Protocol):
     """The caller's end of the connection. Every method raises ConnectionError once the caller is gone."""
 
+    def origin(self) -> str:
+        """The caller's address; of use for keys that are good from some networks alone."""
+        ...
+
     def may_leave(self) -> None:
         """From here on the caller's leaving cancels this task at once, not only when something is written."""
         ...

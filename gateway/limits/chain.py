@@ -103,10 +103,9 @@ class Limits:
         smaller amount is given up at once, and more of a larger one leased within half a second."""
         self._rules = Rules(limits)
         self._chains.clear()
-        for (node, counts), series in list(self._series.items()):
+        for (node, counts), series in self._series.items():
             limit = self._rules.at(node).get((node, counts))
-            if limit is None:  # Calls in flight settle there, and are not refused any more.
-                del self._series[node, counts]
+            if limit is None:  # Calls in flight settle there, and are not refused any more. It may come back.
                 limit = replace(series.limit, mode=Mode.SHADOW)
             if limit != series.limit:
                 series.ruled(limit)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Any
@@ -19,6 +19,7 @@ from gateway.core.errors import Unavailable
 from gateway.core.limit import Fare
 from gateway.core.rolling import books
 from gateway.limits.accounts import PERIODS_AHEAD, Account
+from gateway.limits.balances import Balances, spent_on
 from gateway.limits.holds import Hold
 from gateway.limits.recall import Recall
 from gateway.limits.thresholds import Thresholds
@@ -32,15 +33,6 @@ SYNC_EVERY_S = 0.2
 
 TURN_BITS = 36
 """So many of a word's number are for one process; the rest say which, within the 53 that a Lua number can hold."""
-
-Balances = Callable[[list[str]], Awaitable[dict[str, int]]]
-
-
-async def spent_on(records: Sequence[str], balances: Balances, now: float) -> dict[str, int]:
-    """What the ledger says was spent on these records of the store, as far as it counts at this moment."""
-    parts = {record: books(record, now) for record in records}
-    spent = await balances([name for names in parts.values() for name in names])
-    return {record: sum(spent.get(name, 0) for name in names) for record, names in parts.items()}
 
 
 class _Queue:

@@ -78,6 +78,11 @@ class Pricing:
         return self._waiting.heading.reasons if self._waiting is not None else ()
 
     @property
+    def waiting(self) -> Heading | None:
+        """The feed that was not accepted and waits for a yes."""
+        return self._waiting.heading if self._waiting is not None else None
+
+    @property
     def pinned(self) -> bool:
         """Whether the feed in use stays until somebody says otherwise, or its time is over."""
         return self._pin is not None

@@ -1,4 +1,4 @@
-"""State of one gateway on one machine, in SQLite: keys, and the leases of its workers."""
+"""State of one gateway on one machine, in SQLite: its registry, and the leases of its workers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,14 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS keys (id TEXT PRIMARY KEY, key BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS key_changes (n INTEGER NOT NULL) STRICT;
 INSERT INTO key_changes SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM key_changes);
-CREATE TRIGGER IF NOT EXISTS keys_change AFTER INSERT ON keys BEGIN UPDATE key_changes SET n = n + 1; END;
+DROP TRIGGER IF EXISTS keys_change; -- Of an earlier version: every write counts now.
+CREATE TABLE IF NOT EXISTS orgs (id TEXT PRIMARY KEY, record BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS teams (id TEXT PRIMARY KEY, record BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS users (id TEXT PRIMARY KEY, record BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rules (id TEXT PRIMARY KEY, record BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS audit (n INTEGER PRIMARY KEY AUTOINCREMENT, note BLOB NOT NULL) STRICT;
+CREATE TRIGGER IF NOT EXISTS audit_stays BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'only added to'); END;
+CREATE TRIGGER IF NOT EXISTS audit_is_kept BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'only added to'); END;
 DROP TABLE IF EXISTS leases; -- Of an earlier version: what it said is in the ledger.
 CREATE TABLE IF NOT EXISTS standings (
     record TEXT NOT NULL, replica TEXT NOT NULL, leased INTEGER NOT NULL, spent INTEGER NOT NULL,
@@ -116,7 +123,7 @@ class SqliteStore:
             raise Unavailable("The store of limits does not answer.") from error
 
     def _exchange(self, replica: str, asks: Sequence[Ask]) -> list[Word]:
-        with _transaction(self._database):
+        with transaction(self._database):
             return [self._grant(replica, ask) for ask in asks]
 
     def _grant(self, replica: str, ask: Ask) -> Word:
@@ -142,7 +149,7 @@ class SqliteStore:
 
     def _replace(self, delete: str, which: tuple[str, ...], spent: list[tuple[str, str, int, int]]) -> None:
         now = self._clock()
-        with _transaction(self._database) as database:
+        with transaction(self._database) as database:
             database.execute(delete, which)
             found = [(record, name, left_behind(record, amount, now, turn)) for record, name, amount, turn in spent]
             rows = [(record, replica, s.leased, s.spent, s.turn) for record, replica, s in found]
@@ -150,7 +157,7 @@ class SqliteStore:
 
     def _claim(self, events: Sequence[Passed]) -> list[Passed]:
         query = "INSERT INTO thresholds VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING"
-        with _transaction(self._database) as database:
+        with transaction(self._database) as database:
             rows = ((event, (event.name, event.kept_until, msgspec.json.encode(event))) for event in events)
             return [event for event, row in rows if database.execute(query, row).rowcount]
 
@@ -166,7 +173,8 @@ class SqliteStore:
 
 
 @contextmanager
-def _transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+def transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """All or nothing, and nobody writes in between. Raises sqlite3.Error."""
     database.execute("BEGIN IMMEDIATE")
     try:
         yield database

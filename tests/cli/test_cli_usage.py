@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import closing
 
-from gateway.cli.usage import report
 from gateway.core.caller import Caller
 from gateway.core.entry import Entry, Outcome
 from gateway.core.money import Money
 from gateway.core.price import UNPRICED, Cost, CostStatus
 from gateway.core.usage import Usage
 from gateway.ledger.sqlite import SqliteLedger, connect
+from gateway.ledger.usage import report
 
 
 def entry(number: int, cost: Cost, model: str = "m") -> Entry:

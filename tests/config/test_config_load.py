@@ -48,20 +48,40 @@ def test_journal_sync(configured, text, value):
 
 def test_plain_sections(configured):
     settings = configured("""
-server: {host: 0.0.0.0, port: 0, workers: 3, body_max: 1MB, header_timeout: 1s, body_timeout: 2s, drain: 0s}
+server: {host: 0.0.0.0, port: 0, workers: 3, body_max: 1MB, header_timeout: 1s, body_timeout: 2s, drain: 0s,
+         trusted_proxies: [10.0.0.0/8, 192.0.2.7], admin_host: "::1", admin_port: 5000}
 timeouts: {connect: 1s, first_byte: 2s, idle: 3s, total: 1m}
 cache: {exact: {ttl: 1d, max: 512MB}}
 prices: {feed: "https://example.com/p.json", every: 2h, guard: 5x, unknown: allow}
 routing: {policy: policies.weighted, params: {a: [1]}, fallback: 0, retry: {rounds: 0, budget: 5%}}
 auto: {policy: policies.fastest}
 """)
-    assert settings.server == Server("0.0.0.0", 0, 3, 10**6, 1.0, 2.0, 0.0)
+    assert settings.server == Server(
+        *("0.0.0.0", 0, 3, 10**6, 1.0, 2.0, 0.0),
+        trusted_proxies=("10.0.0.0/8", "192.0.2.7/32"),
+        admin_host="::1",
+        admin_port=5000,
+    )
     assert settings.timeouts == Timeouts(1.0, 2.0, 3.0, 60.0)
     assert settings.cache == Cache(86400.0, 512 * 10**6)
     assert settings.prices == Prices("https://example.com/p.json", 7200.0, 5, "allow")
     assert settings.routing.choice == PolicyChoice("policies.weighted", {"a": [1]})
     assert settings.routing.auto == PolicyChoice("policies.fastest")
     assert (settings.routing.fallback, settings.routing.retry_rounds, settings.routing.retry_budget) == (0, 0, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("server", "at"),
+    [("", 4001), ("port: 8000", 8001), ("port: 0", 0), ("admin_port: 0", 0), ("port: 0, admin_port: 7000", 7000)],
+)
+def test_the_admin_api_is_at_the_port_after_that_of_calls_unless_it_has_one(configured, server, at):
+    found = configured(f"server: {{{server}}}").server
+    assert (found.admin, found.admin_at) == (True, at)
+
+
+@pytest.mark.parametrize("word", ["off", "false"])
+def test_the_admin_api_may_be_off(configured, word):
+    assert not configured(f"server: {{admin_port: {word}}}").server.admin
 
 
 def test_breaker(configured):

@@ -24,6 +24,12 @@ SHAPES = [
     ("server:\n  port: five", '2:9 server.port: must be a whole number, such as 5, not "five"'),
     ("server: {port: 70000}", '1:16 server.port: must be 65535 or less, not "70000"'),
     ("server: {port: true}", '1:16 server.port: must be a whole number, such as 5, not "true"'),
+    ("server: {admin_port: 70000}", '1:22 server.admin_port: must be a port between 0 and 65535, or off, not "70000"'),
+    ("server: {admin_port: on}", '1:22 server.admin_port: must be a port between 0 and 65535, or off, not "on"'),
+    (
+        "server: {trusted_proxies: [10.0.0.1/8]}",
+        '1:28 server.trusted_proxies[0]: must be a network such as 10.0.0.0/8, or one address, not "10.0.0.1/8"',
+    ),
     ("server: {host: 1}", '1:16 server.host: must be a text, not "1"'),
     ("server: {host: ''}", '1:16 server.host: must not be empty, not ""'),
     (

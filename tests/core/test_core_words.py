@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.caller import Key
+from gateway.core.caller import Caller, Key, Role
 from gateway.core.entry import Outcome
 from gateway.core.errors import (
     RETRY_WORTH_WAITING_S,
@@ -29,6 +30,7 @@ from gateway.core.errors import (
 )
 from gateway.core.limit import Fare, Limit, Span, Unit, amount_text, short_window_before
 from gateway.core.route import Candidate, Context, Decision
+from gateway.core.tenant import Change, Rule, Tenant
 from gateway.core.usage import Usage
 from gateway.limits.accounts import Account
 from gateway.limits.windows import window_at
@@ -50,6 +52,25 @@ def test_a_key_is_good_until_it_expires_and_while_it_is_not_revoked():
     assert Key("k", b"", expires=100).good(99.9)
     assert not Key("k", b"", expires=100).good(100)
     assert not Key("k", b"", revoked=True).good(0)
+
+
+def test_who_sees_whose_calls():
+    own, mate, other = Caller("k", team="t"), Caller("m", team="t"), Caller("o", team="u")
+    seen = {role: [Key("k", b"", own, role=role).sees(caller) for caller in (own, mate, other)] for role in Role}
+    assert seen == {
+        Role.CALLER: [True, False, False],
+        Role.TEAM_ADMIN: [True, True, False],
+        Role.VIEWER: [True, True, True],
+        Role.ADMIN: [True, True, True],
+    }
+    assert not Key("k", b"", Caller("k"), role=Role.TEAM_ADMIN).sees(Caller("m")), "no team is nobody's team"
+
+
+def test_what_is_kept_of_changes_is_read_as_it_was_written():
+    """Also where most of it is left out."""
+    rule = Rule(Limit("team:t", Unit.USD, 5, Span.DAY), Role.TEAM_ADMIN)
+    for kept in (Tenant("t", org="o"), Tenant("t"), rule, Change(1.5, "keys.create", "k", "a", "cli", after={"x": 1})):
+        assert msgspec.json.decode(msgspec.json.encode(kept), type=type(kept)) == kept
 
 
 def test_a_key_without_models_may_use_all_and_else_only_those():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -92,6 +93,14 @@ def call(process, path, body=b""):
         return answer.headers, answer.read()
 
 
+def approve(process):
+    """The admin's yes."""
+    said = re.search(r"admin API is at (\S+)", process.stderr)[1]
+    request = urllib.request.Request(f"{said}/prices/approve", b"", {"Authorization": f"Bearer {process.tokens[0]}"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
 def cost(process):
     headers, _ = call(process, "/v1/chat/completions", b'{"model":"mini","messages":[{"role":"user","content":"x"}]}')
     return headers["x-fareway-cost-usd"]
@@ -112,7 +121,8 @@ def test_a_feed_is_taken_guarded_and_approved(running):
     Upstream.body = feed(30)
     until(lambda: b"fareway_price_quarantined 1.0" in call(running, "/metrics")[1])
     assert cost(running) == "0.0003"
-    assert json.loads(call(running, "/admin/v1/prices/approve", b"{}")[1]) == {"approved": True}
+    assert approve(running) == {"approved": True}
+    assert approve(running) == {"approved": False}
     assert cost(running) == "0.03"
     Upstream.body = b"<html>not prices</html>"
     until(lambda: "was not refreshed" in running.stderr)

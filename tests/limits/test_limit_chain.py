@@ -305,6 +305,22 @@ async def test_rules_may_change_while_calls_are_under_way():
     assert first["user:ann"].spent == 70
 
 
+async def test_a_rule_that_comes_back_finds_what_was_spent_and_is_held():
+    """The ledger may not have it yet."""
+    limits = make(usd("team:t", 100))
+    spent, held = [await limits.hold(ANN, Fare(nanos=30)) for _ in range(2)]
+    spent.settle(Fare(nanos=30, concurrent=0))
+    limits.rule([])
+    assert nodes(limits.chain(ANN)) == []
+    limits.rule([usd("team:t", 100)])
+    (account,) = await limits.accounts(ANN)
+    assert (account.spent, account.held, account.left) == (30, 30, 40)
+    with pytest.raises(LimitReached):
+        await limits.hold(ANN, Fare(nanos=41))
+    held.settle(Fare(nanos=50, concurrent=0))
+    assert account.left == 20
+
+
 async def test_windows_in_another_time_zone_are_other_windows():
     limits = make(usd("team:t", 100))
     hold = await limits.hold(ANN, Fare(nanos=70))

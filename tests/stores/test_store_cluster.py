@@ -9,16 +9,16 @@ import pytest
 from stores.redis_cluster import RedisCluster, eventually
 from stores.redis_server import BINARY
 
-from gateway.core.caller import Caller, Key
 from gateway.core.errors import Unavailable
 from gateway.stores.base import Ask
-from gateway.stores.redis_keys import RedisKeys
 from gateway.stores.redis_leases import RedisStore
+from gateway.stores.redis_registry import RedisRegistry
+from gateway.stores.registry import Kind, Write
 
 pytestmark = pytest.mark.skipif(not (BINARY and shutil.which("redis-cli")), reason="redis-server is not installed")
 
 
-KEY = Key("k", b"digest", Caller("k", team="t"))
+KEY = b"of a key"
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ async def granted(store, name, want, enough):
 
 
 async def test_leases_and_keys_are_followed_when_they_move(cluster):
-    keys = RedisKeys(cluster.patient_url)
-    keys.save(KEY)
+    keys = RedisRegistry(cluster.patient_url)
+    assert keys.write([Write(Kind.KEYS, "k", None, KEY)], [b"made"])
     async with stores(cluster.patient_url, 2) as (one, two):
         assert await granted(one, "a", 80, 80) == 80
         assert await granted(two, "b", 60, 20) == 20
@@ -67,24 +67,24 @@ async def test_leases_and_keys_are_followed_when_they_move(cluster):
         assert await one.records("a") == ["x"]
 
         target = cluster.begin_to_move_our_slot()
-        assert keys.find("k") == KEY, "one key is found by ASK"
+        assert keys.find(Kind.KEYS, "k", hasty=True) == KEY, "one key is found by ASK"
         with pytest.raises(Unavailable):  # Several, of which some do not exist, are to be had nowhere now.
             await one.exchange("a", [Ask("y", 100, 0, 80)])
         cluster.end_moving_our_slot(target)
         assert await lease(one, "a", 80, keep=80) == 80, "MOVED"
         assert await granted(two, "b", 60, 20) == 20
-        assert keys.find("k") == KEY
+        assert keys.find(Kind.KEYS, "k", hasty=True) == KEY
         cluster.owner.kill()  # Which keeps nothing of ours any more.
         assert await lease(one, "a", 80, keep=80) == 80
         assert await granted(two, "b", 60, 20) == 20
-    assert keys.all() == {"k": KEY}
+    assert keys.all(Kind.KEYS) == {"k": KEY}
     keys.close()
 
 
 async def test_a_replica_takes_over_from_the_node_that_keeps_our_keys(cluster):
     cluster.replicate()
-    keys = RedisKeys(cluster.url)
-    keys.save(KEY)
+    keys = RedisRegistry(cluster.url)
+    assert keys.write([Write(Kind.KEYS, "k", None, KEY)], [b"made"])
     async with stores(cluster.url, 2) as (one, two):
         await granted(one, "a", 80, 80)
         await granted(two, "b", 60, 20)
@@ -98,6 +98,6 @@ async def test_a_replica_takes_over_from_the_node_that_keeps_our_keys(cluster):
 
 def found(keys):
     try:
-        return keys.find("k")
+        return keys.find(Kind.KEYS, "k", hasty=True)
     except Unavailable:
         return None

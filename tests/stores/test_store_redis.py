@@ -10,12 +10,15 @@ from stores.redis_server import KINDS, RedisServer
 
 from gateway.core.caller import Caller, Key
 from gateway.core.errors import Unavailable
+from gateway.core.limit import Limit, Span, Unit
+from gateway.core.tenant import Rule
 from gateway.keyring import Keyring
 from gateway.stores import redis_leases, redis_link
 from gateway.stores.base import Ask, Standing, Word
 from gateway.stores.memory import MemoryStore
-from gateway.stores.redis_keys import RedisKeys
 from gateway.stores.redis_leases import RedisStore
+from gateway.stores.redis_registry import RedisRegistry
+from gateway.stores.registry import Kind, Write, encoded, keys_of, rules_of
 
 ROLLING = "all/usd/rolling 1h@rolling"
 
@@ -206,17 +209,21 @@ async def test_what_others_hold_is_told(connect, at_once):
     assert await two.exchange("b", [Ask("x", 100, 5, 60)]) == [Word(40, 5, others=Standing(60, 10, 20))]
 
 
+def save(registry, key, before=None):
+    was = encoded(before) if before is not None else None
+    assert registry.write([Write(Kind.KEYS, key.id, was, encoded(key))], ())
+
+
 def test_keys_are_shared_and_a_change_is_seen(server):
-    one, two = RedisKeys(server.url), RedisKeys(server.url)
-    assert (one.all(), one.find("k"), before := two.version) == ({}, None, 0)
-    key = Key("k", b"\x00digest", Caller("k", team="t"), alias="n")
-    one.save(key)
+    one, two = RedisRegistry(server.patient_url), RedisRegistry(server.patient_url)
+    assert (one.all(Kind.KEYS), one.find(Kind.KEYS, "k"), before := two.version) == ({}, None, 0)
+    assert one.write([Write(Kind.KEYS, "k", None, b"\x00key")], [b"made"])
     assert two.version != before
-    assert two.all() == {"k": key}
-    assert two.find("k") == key
+    assert two.all(Kind.KEYS) == {"k": b"\x00key"}
+    assert two.find(Kind.KEYS, "k") == b"\x00key"
     server.kill()
     with pytest.raises(Unavailable):
-        two.find("k")
+        two.find(Kind.KEYS, "k")
     one.close()
     two.close()
 
@@ -224,26 +231,31 @@ def test_keys_are_shared_and_a_change_is_seen(server):
 async def test_keys_that_the_store_lost_are_given_back_and_revoked_ones_stay_revoked(server):
     """As after a flush, or a failover to a replica that lacks the newest words."""
     kept, revoked = (Key(name, b"digest", Caller(name)) for name in ("kept", "revoked"))
-    one, two = RedisKeys(server.patient_url), RedisKeys(server.patient_url)
-    for key in (kept, revoked, replace(revoked, revoked=True)):
-        one.save(key)
-    ring = Keyring(two, b"p" * 32, local=False)
+    one, two = RedisRegistry(server.patient_url), RedisRegistry(server.patient_url)
+    for key in (kept, revoked):
+        save(one, key)
+    save(one, replace(revoked, revoked=True), before=revoked)
+    rule, rules = Rule(Limit("team:t", Unit.USD, 5, Span.DAY)), []
+    assert one.write([Write(Kind.RULES, rule.limit.id, None, encoded(rule))], ())
+    ring = Keyring(two, b"p" * 32, lambda limits: rules.append([*limits]), local=False)
     server.say("FLUSHALL")
-    one.save(revoked)
-    await ring._follow()
-    assert one.all() == ring.tenants.known == {"kept": kept, "revoked": replace(revoked, revoked=True)}
+    save(one, revoked)
+    await ring.follow()
+    assert keys_of(one) == ring.tenants.known == {"kept": kept, "revoked": replace(revoked, revoked=True)}
+    assert rules_of(one) == {rule.limit.id: rule}
+    assert rules == [[rule.limit]]
     one.close()
     two.close()
 
 
 async def test_no_call_waits_for_keys_that_a_frozen_store_may_have(server):
-    keys = RedisKeys(server.url)
-    assert keys.find("k") is None
+    keys = RedisRegistry(server.url)
+    assert keys.find(Kind.KEYS, "k", hasty=True) is None
     server.freeze()
     begun = time.monotonic()
     for _ in range(100):
         with pytest.raises(Unavailable):
-            keys.find("k")
+            keys.find(Kind.KEYS, "k", hasty=True)
     assert time.monotonic() - begun < 100 * redis_link.TIMEOUT_S / 4, "a few wait, and the others do not ask"
     keys.close()
 

@@ -7,13 +7,14 @@ import json
 import time
 from collections.abc import Iterable
 
-from gateway.cli.prices.shown import dollars, priced_as
+from gateway.cli.prices.shown import priced_as
 from gateway.cli.prices.sources import NOTHING_THERE, book, document, moment
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import print_rows
 from gateway.prices.crosscheck import URL, Difference, Tally, crosscheck, read_table
 from gateway.prices.diff import Change, changes
 from gateway.prices.feed import FeedError
+from gateway.prices.spelled_out import dollars
 
 CHANGES = ("provider", "model", "tier", "above_tokens", "rate", "before_usd", "after_usd", "per", "change")
 _TALLIES = ("provider", "equal", "different", "missing", "rates", "rates_different", "rates_untold")

@@ -15,16 +15,12 @@ from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import print_rows
 from gateway.config.settings import Settings
 from gateway.core.money import PICOS_PER_DOLLAR, Money
-from gateway.core.price import Price
 from gateway.prices.book import PriceBook
-from gateway.prices.diff import PARENTS, STANDARD, bands
-from gateway.prices.guard import by_name
 from gateway.prices.match import find
 from gateway.prices.rates import scale
+from gateway.prices.spelled_out import dollars, rates
 from gateway.prices.stored import Shelf, Slot
 
-PER_MILLION = 10**6
-PER_THOUSAND = 1000
 _PROVIDERS = ("provider", "models")
 _MODELS = ("model", "input_usd", "cache_read_usd", "cache_write_usd", "output_usd", "request_usd", "tiers", "price")
 _EXCEPTIONS = ("provider", "model", "unit", "published_usd", "charged_usd", "reason")
@@ -100,7 +96,7 @@ def show(parsed: argparse.Namespace) -> int:
         "context_tokens_max": prices.context_window(provider, model),
         "output_tokens_max": prices.output_max(provider, model),
     }
-    rows = list(_rates(dated.price))
+    rows = list(rates(dated.price))
     if parsed.format == "json":
         print(json.dumps(told | {"rates": rows}, indent=2))
         return 0
@@ -115,15 +111,6 @@ def priced_as(provider: str) -> str:
     return KNOWN[provider].priced_as if provider in KNOWN else provider
 
 
-def dollars(picos: int, rate: str) -> tuple[str, str]:
-    """A rate in words: dollars, and what for. Tokens go by the million, calls singly, all else by the thousand."""
-    if rate == "request":
-        return Money(picos).decimal, "call"
-    if rate in PARENTS or rate in {"input", "output"}:
-        return Money(picos * PER_MILLION).decimal, "1M tokens"
-    return Money(picos * PER_THOUSAND).decimal, f"1K {rate}"
-
-
 def _print_head(told: dict[str, Any]) -> None:
     print(f"{told['model']} at {told['at']}")
     print(f"price   {told['price']}")
@@ -131,14 +118,6 @@ def _print_head(told: dict[str, Any]) -> None:
         print(f"entry   {told['entry']}{'' if told['own'] else ', another provider’s list, without its tiers'}")
     print(f"valid   from {told['since'] or 'the beginning'} until {told['until'] or 'further notice'}")
     print(f"tokens  {told['context_tokens_max'] or '?'} in, {told['output_tokens_max'] or '?'} out, at most\n")
-
-
-def _rates(price: Price) -> Iterator[dict[str, object]]:
-    for tier, schedule in [(STANDARD, price.standard), *sorted(price.tiers.items())]:
-        for above in bands(schedule):
-            for rate, picos in by_name(schedule.at(above + 1 if above else 0)).items():
-                usd, per = dollars(picos, rate)
-                yield {"tier": tier, "above_tokens": above, "rate": rate, "usd": usd, "per": per}
 
 
 def _models(prices: PriceBook, provider: str, at: float) -> Iterator[dict[str, object]]:

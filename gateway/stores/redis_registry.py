@@ -1,26 +1,28 @@
-"""Virtual keys in Redis or Valkey, which gateways on many machines and the command line share."""
+"""Keys, tenants, rules and the audit log in Redis or Valkey, which gateways on many machines and the command line
+share."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib.resources import files
 from typing import Any
 
-import msgspec
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
 from redis.retry import Retry
 
-from gateway.core.caller import Key
 from gateway.core.errors import Unavailable
 from gateway.stores.breaker import Breaker
 from gateway.stores.redis_leases import ROOT
 from gateway.stores.redis_link import FAILURES, Address
+from gateway.stores.registry import Kind, Write
 
-_KEYS, _VERSION = f"{ROOT}:keys", f"{ROOT}:keys-version"
+_VERSION, _AUDIT = f"{ROOT}:keys-version", f"{ROOT}:audit"
 PATIENT_S = 0.5
 """For what no call waits for."""
 
-_key = msgspec.json.Decoder(Key)
+_WRITE = files("gateway.stores").joinpath("lua/write.lua").read_text(encoding="utf-8")
 
 
 class _Client:
@@ -51,10 +53,11 @@ class _Client:
         return Redis.from_url(self._address.url, retry=Retry(NoBackoff(), 0), **options)
 
 
-class RedisKeys:
-    """Reads and writes key records, one call each; see `SqliteKeys`. Every method may raise Unavailable.
+class RedisRegistry:
+    """See `Registry`. One call each.
 
-    `find` is asked for while calls wait, and so it waits no longer than they may, and not one call after another.
+    A hasty `find` is asked for while calls wait, and so it waits no longer than they may, and not one call after
+    another.
     """
 
     def __init__(self, url: str) -> None:
@@ -63,34 +66,49 @@ class RedisKeys:
         self._hasty = _Client(address, address.timeout_s)
         self._breaker = Breaker()
 
-    def all(self) -> dict[str, Key]:
-        """Every key, revoked ones included."""
-        found = (_key.decode(value) for value in self._patient.ask("HVALS", _KEYS))
-        return {key.id: key for key in found}
+    def all(self, kind: Kind) -> dict[str, bytes]:
+        """See `Registry.all`."""
+        return {name.decode(): record for name, record in self._patient.ask("HGETALL", _hash(kind)).items()}
 
-    def find(self, name: str) -> Key | None:
-        """The key of that id."""
+    def find(self, kind: Kind, name: str, *, hasty: bool = False) -> bytes | None:
+        """See `Registry.find`."""
+        found: bytes | None = self._find_soon(kind, name) if hasty else self._patient.ask("HGET", _hash(kind), name)
+        return found
+
+    def _find_soon(self, kind: Kind, name: str) -> Any:
         if not self._breaker.admits():
             raise Unavailable("The store of keys does not answer.")
         try:
-            value = self._hasty.ask("HGET", _KEYS, name)
+            found = self._hasty.ask("HGET", _hash(kind), name)
         except Unavailable:
             self._breaker.failed()
             raise
         self._breaker.worked()
-        return _key.decode(value) if value else None
+        return found
 
-    def save(self, key: Key) -> None:
-        """Add a key, or put it in the place of the one with its id."""
-        self._patient.ask("HSET", _KEYS, key.id, msgspec.json.encode(key))
-        self._patient.ask("INCR", _VERSION)  # After the key: whoever sees the new number finds the new key.
+    def write(self, writes: Sequence[Write], notes: Sequence[bytes]) -> bool:
+        """See `Registry.write`."""
+        keys = [_VERSION, _AUDIT, *(_hash(write.kind) for write in writes)]
+        told = [word for write in writes for word in (write.id, write.before or b"", write.after or b"")]
+        return bool(self._patient.ask("EVAL", _WRITE, len(keys), *keys, *told, *notes))
+
+    def notes(self, before: int | None, count: int) -> list[tuple[int, bytes]]:
+        """See `Registry.notes`."""
+        end = self._patient.ask("LLEN", _AUDIT) if before is None else max(0, before - 1)
+        first = max(0, end - count)
+        lines = self._patient.ask("LRANGE", _AUDIT, first, end - 1) if end > first else []
+        return list(enumerate(lines, first + 1))[::-1]
 
     @property
     def version(self) -> int:
-        """Another number whenever a key was saved, by whoever it was."""
+        """See `Registry.version`."""
         return int(self._patient.ask("GET", _VERSION) or 0)
 
     def close(self) -> None:
-        """Close the connections."""
+        """See `Registry.close`."""
         for client in (self._patient, self._hasty):
             client.close()
+
+
+def _hash(kind: Kind) -> str:
+    return f"{ROOT}:{kind}"

@@ -1,0 +1,222 @@
+"""What the admin API gives. The OpenAPI document is made from these types. Amounts are decimal text."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct, defstruct
+
+from gateway.core.limit import Start
+from gateway.front.own_key import LimitState
+from gateway.front.together import Replica
+
+RoleName = Literal["caller", "viewer", "team-admin", "admin"]
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """What is given."""
+
+
+# Orgs, teams and users.
+
+
+class Org(Shown, frozen=True, kw_only=True):
+    """An org."""
+
+    id: str
+    name: str
+    metadata: dict[str, str]
+    created: str
+
+
+class Team(Org, frozen=True, kw_only=True):
+    """A team, and the org that it belongs to."""
+
+    org: str
+
+
+class User(Team, frozen=True, kw_only=True):
+    """A user, and the team and org that it belongs to."""
+
+    team: str
+
+
+# Keys.
+
+
+class Key(Shown, frozen=True, kw_only=True):
+    """A key, without its secret."""
+
+    id: str
+    alias: str
+    org: str
+    team: str
+    user: str
+    role: RoleName
+    models: tuple[str, ...]
+    networks: tuple[str, ...]
+    tags: tuple[str, ...]
+    metadata: dict[str, str]
+    cache: bool
+    created: str
+    expires: str | None
+    former_secret_until: str | None  # Null where only one secret is good.
+    state: Literal["good", "expired", "revoked"]
+
+
+class KeyWithToken(Shown, frozen=True, kw_only=True):
+    """A key and its token, which is shown only now."""
+
+    key: Key
+    token: str
+
+
+# Limits.
+
+
+class Limit(Shown, frozen=True, kw_only=True):
+    """A limit in force. `state` is of the window that runs; null where it is of many nodes, or of where calls go."""
+
+    id: str
+    node: str
+    unit: str
+    amount: str
+    window: str
+    start: Start
+    timezone: str
+    mode: str
+    hold: str
+    alert: tuple[int, ...]  # Percentages of the amount that are told once they are spent.
+    store_outage: str | None  # What each replica may hold without the store; null: what is leased and no more.
+    source: Literal["configuration", "api"]
+    set_by: RoleName | None  # The role of who set it; null for the configuration's, which cannot be changed here.
+    state: LimitState | None = None
+
+
+# Reports.
+
+
+class UsageRow(Shown, frozen=True, kw_only=True):
+    """Sums over the entries of a period that agree in all dimensions."""
+
+    by: dict[str, str]
+    calls: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    cost_usd: str | None  # Null where no price is known for any of them.
+    unpriced_calls: int
+    saved_usd: str
+
+
+class Usage(Shown, frozen=True, kw_only=True):
+    """What was spent in a period, dearest first."""
+
+    since: str
+    until: str
+    data: list[UsageRow]
+
+
+class AuditLine(Shown, frozen=True, kw_only=True):
+    """Who did what, when. Never a secret."""
+
+    number: int
+    at: str
+    actor: str  # The id of a key, or a user of the machine.
+    alias: str
+    via: str  # api, cli or start.
+    action: str
+    of: str
+    before: Any
+    after: Any
+
+
+class Replicas(Shown, frozen=True, kw_only=True):
+    """Every process of this gateway that answers, and the others that share its limits."""
+
+    data: list[Replica]
+    others: dict[str, float]  # By name: seconds since each was last heard of.
+
+
+class Health(Shown, frozen=True, kw_only=True):
+    """Whether all is well. `degraded`: a worker does not answer, a deployment is left alone, or books disagree."""
+
+    status: Literal["ok", "degraded"]
+    version: str
+    workers: int  # That answered,
+    workers_expected: int  # of so many.
+    drift_units: int
+    deployments_left_alone: list[str]
+    prices: str
+
+
+# Prices.
+
+
+class PriceFeed(Shown, frozen=True, kw_only=True):
+    """The feed in use."""
+
+    id: str
+    date: str
+    pinned: bool
+    quarantined: bool  # Another one waits for a yes.
+    providers: dict[str, int]  # How many models of each have a price.
+
+
+class Quarantine(Shown, frozen=True, kw_only=True):
+    """The feed that waits for a yes."""
+
+    waiting: bool
+    id: str | None
+    date: str | None
+    reasons: tuple[str, ...]
+
+
+class Approval(Shown, frozen=True, kw_only=True):
+    """Whether a feed waited."""
+
+    approved: bool
+
+
+class Rate(Shown, frozen=True, kw_only=True):
+    """One rate of a price: dollars, and what for."""
+
+    tier: str
+    above_tokens: int
+    rate: str
+    usd: str
+    per: str
+
+
+class ModelPrice(Shown, frozen=True, kw_only=True):
+    """What a model costs now."""
+
+    provider: str
+    model: str
+    price: str
+    rates: list[Rate]
+
+
+# Around them.
+
+
+class ErrorDetail(Shown, frozen=True, kw_only=True):
+    """What is wrong."""
+
+    code: str
+    message: str
+    param: str | None  # The path of the field at fault, such as $.models[0].
+    request_id: str
+
+
+class Error(Shown, frozen=True, kw_only=True):
+    """Every refusal."""
+
+    error: ErrorDetail
+
+
+def page_of(document: type[Struct]) -> type[Struct]:
+    """The type of a list of these: `data`, and `next` for the page after it, null at the end."""
+    described = {"__doc__": f"A part of a list, and where it goes on (type {document.__name__})."}
+    fields = [("data", list[document]), ("next", str | None)]  # type: ignore[valid-type]
+    return defstruct(f"{document.__name__}List", fields, frozen=True, kw_only=True, namespace=described)

@@ -1,0 +1,79 @@
+"""Prices: which feed counts, what a model costs, and a yes to the feed that waits."""
+
+from __future__ import annotations
+
+from msgspec import Struct, convert
+
+from gateway.admin import bodies as b
+from gateway.admin import documents as d
+from gateway.admin.site import ADMIN, WATCHING, Call, Route, page
+from gateway.catalog.providers import KNOWN
+from gateway.core.errors import NotFound
+from gateway.prices.book import PriceBook
+from gateway.prices.spelled_out import rates
+
+PriceList = d.page_of(d.ModelPrice)
+
+
+async def _feed(call: Call) -> Struct:
+    pricing = call.site.pricing
+    book = pricing.book
+    return d.PriceFeed(
+        id=book.id,
+        date=book.date,
+        pinned=pricing.pinned,
+        quarantined=pricing.waiting is not None,
+        providers={name: len(book.models(name)) for name in sorted(book.feed.providers)},
+    )
+
+
+async def _quarantine(call: Call) -> Struct:
+    waiting = call.site.pricing.waiting
+    if waiting is None:
+        return d.Quarantine(waiting=False, id=None, date=None, reasons=())
+    return d.Quarantine(waiting=True, id=waiting.id, date=waiting.date, reasons=tuple(waiting.reasons))
+
+
+async def _approve(call: Call) -> Struct:
+    site, waiting = call.site, call.site.pricing.waiting
+    approved = await site.together.approve()
+    if approved:
+        await site.ask(site.audited.note, call.actor, "prices.approve", waiting.id if waiting is not None else "")
+    return d.Approval(approved=approved)
+
+
+async def _list(call: Call) -> Struct:
+    book, provider, now = call.site.pricing.book, call.path["provider"], call.site.clock()
+    names = book.models(_priced_as(provider))
+    rows, following = page(names, lambda name: name, call.query.cursor, call.query.limit)
+    found = (_document(book, provider, name, now) for name in rows)
+    return PriceList(data=[price for price in found if price is not None], next=following)
+
+
+async def _show(call: Call) -> Struct:
+    provider, model = call.path["provider"], call.path["model"]
+    price = _document(call.site.pricing.book, provider, model, call.site.clock())
+    if price is None:
+        raise NotFound(f"No price is known for {provider}/{model}.")
+    return price
+
+
+ROUTES = [
+    Route("GET", "/prices", _feed, "The feed in use", WATCHING, d.PriceFeed),
+    Route("GET", "/prices/quarantine", _quarantine, "The feed that waits for a yes", WATCHING, d.Quarantine),
+    Route("POST", "/prices/approve", _approve, "Say yes to it, for all workers", ADMIN, d.Approval),
+    Route("GET", "/prices/{provider}", _list, "What a provider's models cost now", WATCHING, PriceList, query=b.Page),
+    Route("GET", "/prices/{provider}/{model:.+}", _show, "What a model costs now", WATCHING, d.ModelPrice),
+]
+
+
+def _document(book: PriceBook, provider: str, model: str, now: float) -> d.ModelPrice | None:
+    price = book.price(_priced_as(provider), model, now)
+    if price is None:
+        return None
+    shown = convert(list(rates(price)), list[d.Rate])
+    return d.ModelPrice(provider=provider, model=model, price=price.id, rates=shown)
+
+
+def _priced_as(provider: str) -> str:
+    return KNOWN[provider].priced_as if provider in KNOWN else provider

@@ -1,0 +1,106 @@
+"""What was spent, who changed what, who carries calls, and whether all is well."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+from msgspec import Struct
+
+from gateway import __version__
+from gateway.admin import bodies as b
+from gateway.admin import documents as d
+from gateway.admin.site import READING, WATCHING, Call, Route
+from gateway.config.moments import moment
+from gateway.core.errors import BadRequest, Unavailable
+from gateway.front.own_key import moment_text
+from gateway.ledger.sqlite import connect
+from gateway.ledger.usage import DIMENSIONS, report
+
+AuditList = d.page_of(d.AuditLine)
+
+
+async def _usage(call: Call) -> Struct:
+    names, now = call.query.by.split(","), call.site.clock()
+    if unknown := [name for name in names if name not in DIMENSIONS]:
+        raise BadRequest(f"{unknown[0]!r} is none of {', '.join(DIMENSIONS)}.", "by")
+    since, until = _moment(call, "since", now), _moment(call, "until", now + 1)
+    team = call.actor.team if call.actor.bound else ""
+    rows = await call.site.ask(_sums, call, names, since, until, team)
+    return d.Usage(since=moment_text(since) or "", until=moment_text(until) or "", data=rows)
+
+
+def _moment(call: Call, name: str, otherwise: float) -> float:
+    text = getattr(call.query, name)
+    try:
+        return moment(text, call.site.clock()) if text else otherwise
+    except ValueError as error:
+        raise BadRequest(str(error), name) from None
+
+
+def _sums(call: Call, names: list[str], since: float, until: float, team: str) -> list[d.UsageRow]:
+    try:
+        with closing(connect(call.site.ledger, readonly=True)) as database:
+            rows = report(database, names, since, until, team=team)
+    except sqlite3.Error as error:
+        raise Unavailable("The ledger's database does not answer.") from error
+    return [_row(names, row) for row in rows]
+
+
+def _row(names: list[str], row: dict[str, Any]) -> d.UsageRow:
+    figures = {name: value for name, value in row.items() if name not in names}
+    return d.UsageRow(by={name: str(row[name]) for name in names}, **figures)
+
+
+async def _audit(call: Call) -> Struct:
+    cursor, limit = call.query.cursor, call.query.limit
+    if cursor and not (cursor.isdecimal() and len(cursor) < 16):
+        raise BadRequest("cursor is `next` of the page before.", "cursor")
+    lines = await call.site.ask(call.site.audited.log, int(cursor) if cursor else None, limit + 1)
+    shown = [
+        d.AuditLine(
+            number=number,
+            at=moment_text(change.at) or "",
+            actor=change.actor,
+            alias=change.alias,
+            via=change.via,
+            action=change.action,
+            of=change.of,
+            before=change.before,
+            after=change.after,
+        )
+        for number, change in lines[:limit]
+    ]
+    return AuditList(data=shown, next=str(shown[-1].number) if len(lines) > limit else None)
+
+
+async def _replicas(call: Call) -> Struct:
+    data = await call.site.together.replicas()
+    own = {replica.name for replica in data}
+    others = {name: ago for name, ago in (await call.site.others()).items() if name not in own}
+    return d.Replicas(data=data, others=others)
+
+
+async def _health(call: Call) -> Struct:
+    replicas, book = await call.site.together.replicas(), call.site.pricing.book
+    left_alone = sorted({name for replica in replicas for name in replica.left_alone})
+    drift = sum(abs(replica.drift_units) for replica in replicas)
+    well = len(replicas) == call.site.workers and not drift and not left_alone
+    return d.Health(
+        status="ok" if well else "degraded",
+        version=__version__,
+        workers=len(replicas),
+        workers_expected=call.site.workers,
+        drift_units=drift,
+        deployments_left_alone=left_alone,
+        prices=f"{book.id} of {book.date}",
+    )
+
+
+ROUTES = [
+    Route("GET", "/usage", _usage, "Sums over a period", READING, d.Usage, query=b.Period),
+    Route("GET", "/audit", _audit, "Every change, newest first", WATCHING, AuditList, query=b.Page),
+    Route("GET", "/replicas", _replicas, "Who carries calls", WATCHING, d.Replicas),
+    Route("GET", "/health", _health, "Whether all is well", READING, d.Health),
+]
