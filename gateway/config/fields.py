@@ -13,6 +13,7 @@ from gateway.config import units
 from gateway.config.policies import known_policy
 from gateway.config.problems import did_you_mean
 from gateway.config.units import Amount, UnreadableError
+from gateway.core import limit
 from gateway.ledger.journal import SYNC_ALWAYS, SYNC_NEVER
 from gateway.prices.overrides import OTHERS
 from gateway.prices.spelled import RATES, pattern
@@ -156,6 +157,11 @@ Percentage = Annotated[float, PlainValidator(units.percentage), _pattern(units.P
 Factor = Annotated[int, PlainValidator(units.factor), _pattern(units.FACTOR, "3x")]
 LimitAmount = Annotated[
     Amount, PlainValidator(units.amount), _pattern(units.AMOUNT, "500 usd", "$500", "60000 tokens", "8 concurrent")
+]
+OnReached = Annotated[
+    limit.OnReached,
+    PlainValidator(units.on_reached),
+    _pattern(units.ON_REACHED, "refuse", "fit", "downgrade economy", "queue 5s"),
 ]
 Sync = Annotated[float, PlainValidator(sync), _pattern(f"{units.DURATION}|^(os|always)$", "50ms", "os", "always")]
 Feed = Annotated[str | None, PlainValidator(feed), _pattern("^(off|https?://.+)$", "off")]

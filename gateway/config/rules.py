@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from gateway.config.findings import Findings, dotted
@@ -11,18 +11,23 @@ from gateway.config.problems import did_you_mean, listed
 from gateway.config.references import Source
 from gateway.config.schema import LimitSection
 from gateway.config.yaml_file import KeyPath
-from gateway.core.limit import Limit, Span, Unit
+from gateway.core.limit import Limit, Mode, Span, Then, Unit
+from gateway.core.route import TIERS
 from gateway.prices.overrides import OTHERS, Override, OverrideError, read_override
 from gateway.prices.spelled import RATES
 
 WINDOWS = tuple(span.value for span in Span if span is not Span.RUNNING)
 
 
-def limits(sections: Mapping[int, LimitSection], findings: Findings) -> tuple[Limit, ...]:
-    """The rules, from sections by their position. Notes those that lack a window or repeat another."""
+def limits(
+    sections: Mapping[int, LimitSection], findings: Findings, *, tiers: Collection[str] = TIERS
+) -> tuple[Limit, ...]:
+    """The rules, from sections by their position. Notes those that lack a window, repeat another, or lead nowhere:
+    `tiers` are those that there are models of."""
     result: dict[str, tuple[int, Limit]] = {}
     for index, section in sections.items():
         path: KeyPath = ("limits", index)
+        _note_ways_that_lead_nowhere(section, (*path, "on_reached"), findings, tiers)
         limit = _limit(section, path, findings)
         if limit is not None and limit.id in result:
             line = findings.line(("limits", result[limit.id][0]))
@@ -42,7 +47,21 @@ def _limit(section: LimitSection, path: KeyPath, findings: Findings) -> Limit | 
         findings.add((*path, "window"), "is missing", f"{unit} need one of {listed(WINDOWS)}")
         return None
     span = Span.RUNNING if section.window is None else Span(section.window)
-    return Limit(section.node, unit, amount, span, section.timezone, section.mode, section.hold)
+    return Limit(
+        section.node, unit, amount, span, section.timezone, section.mode, section.hold, on_reached=section.on_reached
+    )
+
+
+def _note_ways_that_lead_nowhere(
+    section: LimitSection, path: KeyPath, findings: Findings, tiers: Collection[str]
+) -> None:
+    way, unit = section.on_reached, section.amount.unit
+    if way.then is not Then.REFUSE and section.mode is not Mode.HARD:
+        findings.add(path, f"means nothing for a {section.mode} limit, which refuses nothing", "leave it out")
+    elif way.then is Then.FIT and unit not in (Unit.USD, Unit.TOKENS):
+        findings.add(path, f"cannot be fit for {unit}: less output takes no fewer of them", "write queue 5s")
+    elif way.then is Then.DOWNGRADE and way.tier not in tiers:
+        findings.add(path, f"leads nowhere: the tier {way.tier} is empty", f"list its models under tiers.{way.tier}")
 
 
 def overrides(entries: Sequence[dict[str, Any]], findings: Findings) -> tuple[Override, ...]:

@@ -195,6 +195,11 @@ class LimitSection(Section):
     timezone: f.Timezone = Field(default="UTC", description="Where the window's days begin.")
     mode: Mode = Field(default=Mode.HARD, description="hard refuses, soft tells, shadow only counts.")
     hold: HoldMode = Field(default=HoldMode.PROGRESSIVE, description="How much a streamed call sets aside.")
+    on_reached: f.OnReached = Field(
+        default="refuse",
+        validate_default=True,
+        description="What becomes of a call that does not fit: refuse, fit, downgrade <tier>, queue <duration>.",
+    )
 
 
 class FarewayFile(Section):

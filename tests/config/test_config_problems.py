@@ -7,7 +7,7 @@ from gateway.config.problems import Problem, closest
 LIMIT = "such as 500 usd, $500, 60000 tokens, 600 requests or 8 concurrent"
 NODES = "must be all, org:x, team:x, user:x or key:<id>, where x may be *, such as team:research"
 URL = "such as https://api.example.com/v1"
-LIMIT_KEYS = "node, amount, window, timezone, mode and hold"
+LIMIT_KEYS = "node, amount, window, timezone, mode, hold and on_reached"
 OPENAI = {"OPENAI_API_KEY": "k"}
 
 SHAPES = [
