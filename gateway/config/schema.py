@@ -89,7 +89,7 @@ class ProviderSection(Section):
     )
     region: str | None = Field(default=None, min_length=1, description="Where it runs, if that matters: eu-west-1, eu.")
     project: str | None = Field(default=None, min_length=1, description="The project, at Vertex AI.")
-    quirks: frozenset[Quirk] | None = Field(default=None, description="How its usage departs from OpenAI's.")
+    quirks: frozenset[Quirk] | None = Field(default=None, description="How it departs from OpenAI's chat.")
 
 
 class DeploymentSection(Section):
