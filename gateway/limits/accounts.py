@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from gateway.core.errors import Reason, Refusal
 from gateway.core.limit import PARTS, Fare, Limit, Mode, Span, Unit, amount_text
 from gateway.core.money import Money
+from gateway.limits.line import Line
 from gateway.limits.windows import Window, window_at
 from gateway.stores.base import Standing, Word
 
@@ -49,6 +50,7 @@ class Account:
     waiting: list[int] = field(default_factory=list)  # What calls lack that wait for the store.
     short: bool = False  # The store's last word: not even the smallest of them can be helped.
     yields: bool = False  # And somebody else is to be helped before.
+    line: Line | None = None  # Of calls that wait for room, where the limit lets them.
     dry: int | None = None  # So much or more was asked of everybody, and is not to be had.
     guards_money: bool = field(init=False)
     part: Callable[[Fare], int] = field(init=False)  # How much of a fare it counts.
@@ -120,10 +122,13 @@ class Account:
 
     def heard(self, word: Word, spent: int, held: int) -> None:
         """The store's answer to what was told it."""
+        more = word.leased > self.leased
         self.leased, self.others, self.reported = word.leased, word.others, (spent, held)
         self.short, self.yields = bool(word.short), word.yields
         if self.dry is not None and self.left >= self.dry:
-            self.dry = None  # Somebody has it, and may give it back when asked once more.
+            self.dry, more = None, True  # Somebody has it, and may give it back when asked once more.
+        if more and self.line is not None:
+            self.line.stir()
 
     def ran_dry(self) -> None:
         """Everybody was asked, and gave back what can be. No more than this is to be had for the moment."""
@@ -134,6 +139,8 @@ class Account:
         assert held <= self.held, "a hold closes once"
         self.held -= held
         self.spent += actual
+        if self.line is not None:
+            self.line.stir()
 
     def refusal(self, amount: int, now: float, own: int = 0) -> Refusal:
         """Why `amount` does not fit beside what the call holds of its `own`, with all the figures."""

@@ -8,11 +8,12 @@ from typing import Any
 
 from gateway.core.caller import Caller
 from gateway.core.errors import LimitReached
-from gateway.core.limit import Fare, HoldMode, Limit
+from gateway.core.limit import Fare, HoldMode, Limit, Mode, Then
 from gateway.core.money import Money
 from gateway.limits.accounts import Account
-from gateway.limits.holds import Hold
+from gateway.limits.holds import Hold, Refused, refused
 from gateway.limits.leases import Leases
+from gateway.limits.line import Line, Place
 from gateway.limits.windows import window_at
 
 CHAINS_KEPT_MAX = 100_000
@@ -25,6 +26,7 @@ class Series:
     def __init__(self, limit: Limit, node: str) -> None:
         self.limit = limit
         self.node = node
+        self.line = Line() if limit.on_reached.then is Then.QUEUE else None
         self._latest: tuple[Account, ...] = ()  # The one before stays known: a clock may be set back.
 
     def at(self, now: float) -> Account:
@@ -33,7 +35,8 @@ class Series:
             if account.window.start <= now < account.window.end:
                 return account
         window = window_at(self.limit.span, self.limit.timezone, now)
-        account = Account(self.node, self.limit, window, pace=self._latest[0].pace if self._latest else 0)
+        pace = self._latest[0].pace if self._latest else 0
+        account = Account(self.node, self.limit, window, pace=pace, line=self.line)
         self._latest = (account, *self._latest[:1])
         return account
 
@@ -48,6 +51,9 @@ class Chain:
         # How a streamed call holds: strictly if any limit says so.
         strict = any(s.limit.hold is HoldMode.STRICT for s in series)
         self.hold_mode = HoldMode.STRICT if strict else HoldMode.PROGRESSIVE
+        self.queues = any(s.line is not None for s in series)
+        # Whether a limit lets pass what it would refuse, and is to tell.
+        self.lenient = any(s.limit.mode is not Mode.HARD for s in series)
         self._accounts: tuple[Account, ...] = ()
         self._since, self._until = inf, -inf  # When all of these windows run.
 
@@ -90,20 +96,52 @@ class Limits:
 
     async def accounts(self, caller: Caller) -> tuple[Account, ...]:
         """The caller's accounts now, opened where need be. Raises Unavailable if the store does not answer."""
-        accounts = self.chain(caller).at(self._clock())
+        return await self._opened(self.chain(caller))
+
+    async def _opened(self, chain: Chain) -> tuple[Account, ...]:
+        accounts = chain.at(self._clock())
         for account in accounts:
             if not account.open:
                 await self._leases.open(accounts)
                 break
         return accounts
 
-    async def hold(self, caller: Caller, fare: Fare, ceiling: Account | None = None) -> Hold:
-        """Set this fare aside on the caller's whole chain, and within the call's own ceiling. Raises LimitReached or
-        Unavailable."""
-        accounts = await self.accounts(caller)
+    async def hold(
+        self, caller: Caller, fare: Fare, ceiling: Account | None = None, place: Place | None = None
+    ) -> Hold:
+        """Set this fare aside on the caller's whole chain, and within the call's own ceiling. `place` is its own, if it
+        waits in a line. Raises LimitReached or Unavailable."""
+        chain = self.chain(caller)
+        accounts = await self._opened(chain)
         hold = Hold(accounts if ceiling is None else (*accounts, ceiling))
+        if chain.queues and not hold.lacking(fare):
+            self._refuse_to_overtake(accounts, fare, place)
         await self.raise_to(hold, fare)
+        if chain.lenient:
+            hold.passed = tuple([a for a in accounts if not a.hard and a.left < 0 and a.part(fare)])
         return hold
+
+    def _refuse_to_overtake(self, accounts: tuple[Account, ...], fare: Fare, place: Place | None) -> None:
+        """Raise LimitReached where others wait for what this call would take."""
+        for account in accounts:
+            if account.line is not None and account.part(fare) and not account.line.may_go(place):
+                raise refused(account, account.part(fare), self._clock())
+
+    async def room(self, caller: Caller, ceiling: Account | None = None) -> Room:
+        """What the chain and the ceiling leave to a call. Raises Unavailable."""
+        accounts = await self.accounts(caller)
+        return Room(accounts if ceiling is None else (*accounts, ceiling))
+
+    async def wait(self, refused: Refused, place: Place, until: float) -> None:
+        """Wait at this place in the line of the limit that refused, until there may be room. `until` is in the time of
+        the event loop. Raises TimeoutError."""
+        account = refused.account
+        reset_in_s = account.window.end - self._clock()
+        account.waiting.append(refused.amount)  # Other replicas are asked for it.
+        try:
+            await place.turn(until, reset_in_s)
+        finally:
+            account.waiting.remove(refused.amount)
 
     async def raise_to(self, hold: Hold, fare: Fare) -> None:
         """Hold this much in all. Waits only where another replica may have what is lacking. Raises LimitReached or
@@ -125,6 +163,18 @@ class Limits:
     def remaining_now(self, caller: Caller) -> Money | None:
         """The same without waiting for anything, for telling: of accounts that are not open yet nothing is known."""
         return remaining([a for a in self.chain(caller).at(self._clock()) if a.open])
+
+
+class Room:
+    """What accounts leave to one call, for asking what would fit."""
+
+    def __init__(self, accounts: tuple[Account, ...]) -> None:
+        self._hard = [account for account in accounts if account.hard]
+
+    def covers(self, fare: Fare, *, elsewhere: bool) -> bool:
+        """Whether that much is left; also of what only other replicas may have, if `elsewhere`."""
+        needs = ((a, a.part(fare)) for a in self._hard)
+        return all(not amount or amount <= (a.left if elsewhere else a.available) for a, amount in needs)
 
 
 def remaining(accounts: Iterable[Account]) -> Money | None:

@@ -9,9 +9,18 @@ the check and the taking.
 
 from __future__ import annotations
 
-from gateway.core.errors import LimitReached
-from gateway.core.limit import Fare, Unit
+from gateway.core.errors import LimitReached, Refusal
+from gateway.core.limit import Fare, Then, Unit
 from gateway.limits.accounts import Account
+
+class Refused(LimitReached):
+    """The same, and by which account: what its limit says may be another way."""
+
+    def __init__(self, account: Account, amount: int, refusal: Refusal) -> None:
+        super().__init__(refusal)
+        self.account = account
+        self.amount = amount  # What does not fit.
+
 
 NOTHING = Fare(nanos=0, tokens=0, requests=0, concurrent=0)
 
@@ -25,6 +34,7 @@ class Hold:
         self.accounts = accounts
         self.fare = NOTHING
         self.closed = False
+        self.passed: tuple[Account, ...] = ()  # Limits that would have refused it, and refuse nothing.
 
     def raise_to(self, fare: Fare, now: float) -> None:
         """Hold this much in all, at least what is held already. Raises LimitReached, and then nothing has changed."""
@@ -38,12 +48,11 @@ class Hold:
             account.hold(amount)
         self.fare = more if self.fare is NOTHING else _sum(self.fare, more)
 
-    def _refused(self, more: Fare, now: float) -> LimitReached:
-        """Of the limits that refuse, the one that resets last."""
+    def _refused(self, more: Fare, now: float) -> Refused:
+        """Of the limits that refuse, one that knows no other way; among these, the one that resets last."""
         refusing = [a for a in self.accounts if a.refuses(a.part(more))]
-        last_to_reset = max(refusing, key=lambda a: a.window.end)
-        part = last_to_reset.part
-        return LimitReached(last_to_reset.refusal(part(more), now, own=part(self.fare)))
+        last = max(refusing, key=lambda a: (a.limit.on_reached.then is Then.REFUSE, a.window.end))
+        return refused(last, last.part(more), now, own=last.part(self.fare))
 
     def lacking(self, fare: Fare) -> list[tuple[Account, int]]:
         """The accounts that refuse to hold this much in all, and what more they would have to."""
@@ -71,6 +80,11 @@ class Hold:
     def void(self) -> None:
         """Close it and give everything back: no provider has seen the call."""
         self.settle(NOTHING)
+
+
+def refused(account: Account, amount: int, now: float, own: int = 0) -> Refused:
+    """This account's refusal of so much more, beside what the call holds of its `own`."""
+    return Refused(account, amount, account.refusal(amount, now, own=own))
 
 
 def _beyond(held: Fare, fare: Fare) -> Fare:

@@ -1,0 +1,84 @@
+"""Waiting in the line of one limit of one node. Nobody polls: the first is woken when there may be room.
+
+That is when something is settled or voided there, when the lease has grown, when the window rolls, and
+when the one before has gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from gateway.limits.queue import FairQueue
+
+PLACES_MAX = 1000
+"""In one line. Each is a call with its body in memory."""
+
+ROLL_S_MIN = 0.001
+"""The least to wait for a window that is about to roll: clocks differ by fractions."""
+
+
+class Line:
+    """Those that wait for room under one limit of one node."""
+
+    def __init__(self, places_max: int = PLACES_MAX) -> None:
+        self._queue: FairQueue[Place] = FairQueue(places_max)
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def may_go(self, place: Place | None) -> bool:
+        """Whether nobody would be overtaken."""
+        return not self._queue or self._queue.first is place
+
+    def join(self, key: str) -> Place | None:
+        """A place behind all others of this key; None where too many wait."""
+        place = Place(self, key)
+        if not self._queue.join(key, place):
+            return None
+        if self._queue.first is place:
+            place.call()  # Room may have come since it was refused.
+        return place
+
+    def stir(self) -> None:
+        """There may be room now."""
+        first = self._queue.first
+        if first is not None:
+            first.call()
+
+    def part(self, place: Place, *, served: bool) -> None:
+        """This one has gone: there may be room for the next."""
+        self._queue.leave(place.key, place, served=served)
+        self.stir()
+
+    def is_first(self, place: Place) -> bool:
+        """Whether it is this one's turn."""
+        return self._queue.first is place
+
+
+class Place:
+    """One call's place in a line. Whoever has one must `leave` it."""
+
+    def __init__(self, line: Line, key: str) -> None:
+        self.line = line
+        self.key = key
+        self._called = asyncio.Event()
+
+    def call(self) -> None:
+        """Try now."""
+        self._called.set()
+
+    async def turn(self, until: float, reset_in_s: float) -> None:
+        """Wait to be called; the first in line wakes by itself when the window rolls. `until` is in the time of the
+        event loop. Raises TimeoutError."""
+        rolls = asyncio.get_running_loop().time() + max(ROLL_S_MIN, reset_in_s)
+        try:
+            async with asyncio.timeout_at(min(until, rolls) if self.line.is_first(self) else until):
+                await self._called.wait()
+        except TimeoutError:
+            if not self.line.is_first(self) or rolls > until:
+                raise
+        self._called.clear()
+
+    def leave(self, *, served: bool) -> None:
+        """Give it up, to whoever is next."""
+        self.line.part(self, served=served)
