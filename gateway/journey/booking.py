@@ -28,8 +28,9 @@ from gateway.core.usage import Report, Usage
 from gateway.journey.routing import Option
 from gateway.ledger.journal import Journal
 from gateway.limits.accounts import Account
-from gateway.limits.chain import Limits
+from gateway.limits.chain import Limits, Room
 from gateway.limits.holds import NOTHING, Hold
+from gateway.limits.line import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ class Booking:
         self._fare = NOTHING  # Of the attempt under way. The hold may be larger, from an attempt before it.
         self._number = 0
         self._left = False  # The attempt under way has, and was not refused.
+        self.place: Place | None = None  # In a line, while it waits for room.
+        self.passed: tuple[Account, ...] = ()  # Limits that would have refused it, and refuse nothing.
         self.tried: list[str] = []
         self.entry: Entry | None = None  # What the attempt under way, or the last one, was settled as.
 
@@ -77,7 +80,8 @@ class Booking:
         """Set the fare aside and write down that the call may leave. Raises LimitReached or Unavailable."""
         assert self._draft is None, "one attempt at a time"
         if self._hold is None:
-            self._hold = await self._books.limits.hold(self._trip.caller, fare, self._ceiling)
+            self._hold = await self._books.limits.hold(self._trip.caller, fare, self._ceiling, self.place)
+            self.passed = self._hold.passed
         else:
             await self._books.limits.raise_to(self._hold, fare)
         self._number += 1
@@ -91,6 +95,10 @@ class Booking:
             self._draft = None
             self._books.journal.void(draft)
             raise
+
+    async def room(self) -> Room:
+        """What the limits, and the call's own ceiling, leave to it. Raises Unavailable."""
+        return await self._books.limits.room(self._trip.caller, self._ceiling)
 
     def note(self, price: Price) -> None:
         """The entry may be booked at this price: its rates are kept with the books."""

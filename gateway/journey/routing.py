@@ -135,6 +135,11 @@ class Router:
         window = self._catalog.book().context_window(deployment.provider.priced_as, deployment.model)
         return window or CONTEXT_TOKENS_MAX
 
+    def members(self, tier: str, allowed: Callable[[tuple[str, ...]], bool]) -> frozenset[str]:
+        """The deployments of a tier that are allowed, by any of the names that each goes by. Raises UnknownModel."""
+        found = ((member, d) for member in self._catalog.tiers.get(tier, ()) for d in self._catalog.find(member))
+        return frozenset(d.name for member, d in found if allowed((member, d.name, d.model)))
+
     def options(self, request: Request, size: Size) -> tuple[Option, ...]:
         """Everywhere the request could go. Raises UnknownModel, or BadRequest if nobody there speaks its dialect."""
         now = self._clock()

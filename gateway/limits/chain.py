@@ -136,12 +136,13 @@ class Limits:
         """Wait at this place in the line of the limit that refused, until there may be room. `until` is in the time of
         the event loop. Raises TimeoutError."""
         account = refused.account
-        reset_in_s = account.window.end - self._clock()
-        account.waiting.append(refused.amount)  # Other replicas are asked for it.
+        lacks = [refused.amount] if place.is_first else []
+        account.waiting += lacks  # Other replicas are asked for it.
         try:
-            await place.turn(until, reset_in_s)
+            await place.turn(until, account.window.end - self._clock())
         finally:
-            account.waiting.remove(refused.amount)
+            for amount in lacks:
+                account.waiting.remove(amount)
 
     async def raise_to(self, hold: Hold, fare: Fare) -> None:
         """Hold this much in all. Waits only where another replica may have what is lacking. Raises LimitReached or

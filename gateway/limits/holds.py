@@ -13,6 +13,7 @@ from gateway.core.errors import LimitReached, Refusal
 from gateway.core.limit import Fare, Then, Unit
 from gateway.limits.accounts import Account
 
+
 class Refused(LimitReached):
     """The same, and by which account: what its limit says may be another way."""
 

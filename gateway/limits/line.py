@@ -50,10 +50,6 @@ class Line:
         self._queue.leave(place.key, place, served=served)
         self.stir()
 
-    def is_first(self, place: Place) -> bool:
-        """Whether it is this one's turn."""
-        return self._queue.first is place
-
 
 class Place:
     """One call's place in a line. Whoever has one must `leave` it."""
@@ -62,6 +58,11 @@ class Place:
         self.line = line
         self.key = key
         self._called = asyncio.Event()
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is its turn."""
+        return self.line.may_go(self)
 
     def call(self) -> None:
         """Try now."""
@@ -72,10 +73,10 @@ class Place:
         event loop. Raises TimeoutError."""
         rolls = asyncio.get_running_loop().time() + max(ROLL_S_MIN, reset_in_s)
         try:
-            async with asyncio.timeout_at(min(until, rolls) if self.line.is_first(self) else until):
+            async with asyncio.timeout_at(min(until, rolls) if self.is_first else until):
                 await self._called.wait()
         except TimeoutError:
-            if not self.line.is_first(self) or rolls > until:
+            if not self.is_first or rolls > until:
                 raise
         self._called.clear()
 
