@@ -177,13 +177,15 @@ class Pipeline:
         """What the provider counted tells what the next call like this may come to."""
         if entry is None or entry.outcome is not Outcome.OK or not entry.usage.final:
             return
-        usage, bound = entry.usage, question.request.input_tokens
+        usage, bound, name = entry.usage, question.request.input_tokens, f"{entry.provider}/{entry.model}"
+        if usage.output_total and (question.detour is None or question.detour.fitted is None):
+            self.router.outputs.learn(question.request.key_id, name, usage.output_total)
         if usage.extras is not None or usage.input_tool:  # What searches found was in the input, too.
             return
         actual = usage.input_total if usage.prompt is None else usage.prompt
         if actual > bound:
             self.metrics.count("fareway_token_bound_exceeded")
-        self.calibration.learn(question.size, f"{entry.provider}/{entry.model}", actual, bound=bound)
+        self.calibration.learn(question.size, name, actual, bound=bound)
 
     def _headers(
         self, call: Call, key: Key, entry: Entry, answer: Answer, cache: str, *, upstream_s: float

@@ -13,7 +13,7 @@ from gateway.core.price import Cost
 from gateway.core.request import Asked, Facts, Request
 from gateway.dialects.base import Dialect
 from gateway.journey.detour import Detour
-from gateway.journey.routing import OUTPUT_TOKENS_GUESS, Chosen, Option
+from gateway.journey.routing import Chosen, Option
 from gateway.limits.accounts import CEILING
 from gateway.tokens.size import Size
 
@@ -50,7 +50,7 @@ class Question(Struct, frozen=True):
         unstoppable = option.deployment.provider.bills_after_abort or self.request.facts.speaks
         if self.hold_mode is HoldMode.STRICT or unstoppable:
             return option.output_max
-        return min(option.output_max, max(OUTPUT_TOKENS_GUESS, 2 * option.output_guess))
+        return option.output_expected(self.request.key_id)
 
     def stops_when_left(self, chosen: Chosen) -> bool:
         """Whether a caller's leaving ends the call at once: it streams, and aborting it stops the charging."""

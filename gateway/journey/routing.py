@@ -23,6 +23,7 @@ from gateway.core.usage import Report, Usage
 from gateway.prices.book import PriceBook
 from gateway.tokens.calibration import Calibration
 from gateway.tokens.families import family_of
+from gateway.tokens.outputs import Outputs
 from gateway.tokens.size import Size
 from gateway.upstream.health import Health, Vitals
 
@@ -30,7 +31,10 @@ OUTPUT_TOKENS_MAX = 32_768
 """Taken for the most that a model generates when neither the caller, the configuration nor the price book says."""
 
 OUTPUT_TOKENS_GUESS = 512
-"""What an answer is expected to hold before any was seen, and the least that a progressive hold covers."""
+"""What an answer is expected to hold, and what a progressive hold covers, before any was seen."""
+
+OUTPUT_TOKENS_HELD_MIN = 64
+"""The least that a progressive hold begins with, however short the answers before were."""
 
 CONTEXT_TOKENS_MAX = 2**20
 """Taken for a model's context window where the price book does not say. Hardly any model has a larger one."""
@@ -45,7 +49,14 @@ class Option(Struct, frozen=True):
     book: PriceBook
     output_max: int  # Tokens that the whole call may generate: all choices together.
     output_guess: int
+    outputs: Outputs
     may_reason_unseen: bool  # Then what is seen of an answer does not tell what it costs.
+
+    def output_expected(self, key_id: str) -> int:
+        """Output tokens that hardly an answer to this key passes, within the most that the call may generate."""
+        most = self.outputs.most(key_id, self.candidate.name)
+        expected = OUTPUT_TOKENS_GUESS if most is None else max(OUTPUT_TOKENS_HELD_MIN, most)
+        return min(self.output_max, expected)
 
     def worst(self, request: Request, *, for_money: int, for_count: int) -> tuple[Fare, Cost]:
         """What to set aside for so many output tokens, in money and as a count; and that money as a cost."""
@@ -110,6 +121,7 @@ class Router:
         self._auto = auto
         self._fallback = fallback
         self._calibration = calibration or Calibration()
+        self.outputs = Outputs()  # Taught by the pipeline.
 
     def models(self, name: str) -> tuple[str, ...]:
         """One model of each family behind a name: what counts tokens alike counts once. Raises UnknownModel."""
@@ -173,7 +185,8 @@ class Router:
         given = min(request.input_tokens, self._calibration.likely(size, deployment.name))
         likely = price.likely(given, guess) if price else None
         candidate = _candidate(request, deployment, price, likely, most, vitals=vitals, now=now)
-        return Option(deployment, price, candidate, book, most, guess, request.facts.reasons or vitals.reasons)
+        reasons = request.facts.reasons or vitals.reasons
+        return Option(deployment, price, candidate, book, most, guess, self.outputs, reasons)
 
 
 def _candidate(
