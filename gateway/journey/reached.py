@@ -23,7 +23,7 @@ from gateway.journey.fit import output_that_fits
 from gateway.journey.passage import Client
 from gateway.journey.question import Question, proven
 from gateway.journey.routing import Chosen, Option, Router
-from gateway.limits.chain import Limits
+from gateway.limits.chain import REACHES, Limits
 from gateway.limits.holds import Refused
 from gateway.tokens import Tokens
 
@@ -120,18 +120,18 @@ class Detours:
         return await counted(other, self._tokens, self._router) if question.request.input_exact else other
 
     async def _fitted(self, refused: LimitReached, stuck: Stuck) -> Question | None:
-        """The same with less output; None if that is not what it lacks. At first as much as is left anywhere, then as
-        much as is left here."""
+        """The same with less output; None if that is not what it lacks. At first as much as is left anywhere, at last
+        as much as is left here."""
         question, refusal = stuck.question, refused.refusal
-        if refusal.unit not in (Unit.USD, Unit.TOKENS) or stuck.fits > 1:
+        if refusal.unit not in (Unit.USD, Unit.TOKENS) or stuck.fits == len(REACHES):
             return None
         if capped(question.dialect.name, question.asked.body, 1) is None:
             return None
         if not (question.request.input_exact or question.request.facts.unseen):
             question = await counted(question, self._tokens, self._router)
+        room, reach = await stuck.booking.room(), REACHES[stuck.fits]
         stuck.fits += 1
-        room, elsewhere = await stuck.booking.room(), stuck.fits == 1
-        cap = output_that_fits(question, self._options(question), lambda fare: room.covers(fare, elsewhere=elsewhere))
+        cap = output_that_fits(question, self._options(question), lambda fare: room.covers(fare, reach))
         if cap is None:
             return None
         fitted = f"cut down to {cap} tokens of output, for which {refusal.node} has enough left"

@@ -75,6 +75,11 @@ class Account:
         return self.limit.amount - self.spent_by_all - self.held - self.others.held
 
     @property
+    def unleased(self) -> int:
+        """What no other replica has leased of it, as far as is known: to be had without asking them."""
+        return self.limit.amount - self.others.leased - self.needed
+
+    @property
     def spent_by_all(self) -> int:
         """By every replica, as far as is known."""
         return self.spent + self.others.spent
@@ -132,7 +137,7 @@ class Account:
 
     def ran_dry(self) -> None:
         """Everybody was asked, and gave back what can be. No more than this is to be had for the moment."""
-        self.dry = self.limit.amount - self.others.leased - self.needed + 1
+        self.dry = self.unleased + 1
 
     def settle(self, held: int, actual: int) -> None:
         """Spend what it cost, even above the hold, and give back the rest."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from math import inf
+from operator import attrgetter
 from typing import Any
 
 from gateway.core.caller import Caller
@@ -135,11 +136,11 @@ class Limits:
     async def wait(self, refused: Refused, place: Place, until: float) -> None:
         """Wait at this place in the line of the limit that refused, until there may be room. `until` is in the time of
         the event loop. Raises TimeoutError."""
-        account = refused.account
+        account, reset_in_s = refused.account, refused.refusal.resets_in_s
         lacks = [refused.amount] if place.is_first else []
         account.waiting += lacks  # Other replicas are asked for it.
         try:
-            await place.turn(until, account.window.end - self._clock())
+            await place.turn(until, inf if reset_in_s is None else reset_in_s)
         finally:
             for amount in lacks:
                 account.waiting.remove(amount)
@@ -166,16 +167,23 @@ class Limits:
         return remaining([a for a in self.chain(caller).at(self._clock()) if a.open])
 
 
+REACHES: tuple[Callable[[Account], int], ...] = (
+    attrgetter("left"),  # All that other replicas do not use, which they may give back or not.
+    attrgetter("unleased"),
+    attrgetter("available"),
+)
+"""How much of a limit a call may hope for, the most first."""
+
+
 class Room:
     """What accounts leave to one call, for asking what would fit."""
 
     def __init__(self, accounts: tuple[Account, ...]) -> None:
         self._hard = [account for account in accounts if account.hard]
 
-    def covers(self, fare: Fare, *, elsewhere: bool) -> bool:
-        """Whether that much is left; also of what only other replicas may have, if `elsewhere`."""
-        needs = ((a, a.part(fare)) for a in self._hard)
-        return all(not amount or amount <= (a.left if elsewhere else a.available) for a, amount in needs)
+    def covers(self, fare: Fare, reach: Callable[[Account], int]) -> bool:
+        """Whether that much is within reach, one of REACHES."""
+        return all(not (amount := a.part(fare)) or amount <= reach(a) for a in self._hard)
 
 
 def remaining(accounts: Iterable[Account]) -> Money | None:

@@ -9,7 +9,7 @@ from gateway.core.errors import LimitReached
 from gateway.core.limit import Fare, Limit, Mode, OnReached, Span, Then, Unit
 from gateway.core.money import Money
 from gateway.limits.accounts import Account
-from gateway.limits.chain import Limits
+from gateway.limits.chain import REACHES, Limits
 from gateway.limits.holds import Refused
 from gateway.limits.leases import Leases
 from gateway.limits.line import Line
@@ -224,10 +224,11 @@ async def test_room_is_what_every_hard_limit_and_the_ceiling_leave():
     room = await gate.limits.room(ANN)
     for nanos, tokens, fits in ((25, 30, True), (26, 30, False), (25, 31, False), (0, 0, True)):
         fare = Fare(nanos=nanos, tokens=tokens)
-        assert room.covers(fare, elsewhere=False) is room.covers(fare, elsewhere=True) is fits
+        assert [room.covers(fare, reach) for reach in REACHES] == [fits] * 3
     ceiling = await gate.limits.room(ANN, Account.ceiling(Money.of_nanos(7)))
-    assert ceiling.covers(Fare(nanos=7, tokens=1), elsewhere=False)
-    assert not ceiling.covers(Fare(nanos=8, tokens=1), elsewhere=False)
+    for reach in REACHES:
+        assert ceiling.covers(Fare(nanos=7, tokens=1), reach)
+        assert not ceiling.covers(Fare(nanos=8, tokens=1), reach)
 
 
 async def test_room_elsewhere_is_what_other_replicas_do_not_use():
@@ -235,7 +236,11 @@ async def test_room_elsewhere_is_what_other_replicas_do_not_use():
     limit = Limit("all", Unit.USD, 100, Span.LIFETIME)
     one, two = Gate(limit, store=store, name="a"), Gate(limit, store=store, name="b")
     await one.limits.hold(ANN, CALL)
+    await one.leases.sync(NOW)
     room = await two.limits.room(ANN)
-    fare = Fare(nanos=85, tokens=0)
-    assert room.covers(fare, elsewhere=True)
-    assert not room.covers(fare, elsewhere=False)
+    leased = [next(iter(gate.leases.accounts)).leased for gate in (one, two)]
+    most = (90, 100 - leased[0], leased[1])
+    assert most[0] > most[1] > most[2]
+    for reach, nanos in zip(REACHES, most, strict=True):
+        assert room.covers(Fare(nanos=nanos, tokens=0), reach)
+        assert not room.covers(Fare(nanos=nanos + 1, tokens=0), reach)
