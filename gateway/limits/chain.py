@@ -115,17 +115,18 @@ class Limits:
         chain = self.chain(caller)
         accounts = await self._opened(chain)
         hold = Hold(accounts if ceiling is None else (*accounts, ceiling))
-        if chain.queues and not hold.lacking(fare):
-            self._refuse_to_overtake(accounts, fare, place)
+        if chain.queues:
+            self._refuse_to_overtake(hold, fare, place)
         await self.raise_to(hold, fare)
         if chain.lenient:
             hold.passed = tuple([a for a in accounts if not a.hard and a.left < 0 and a.part(fare)])
         return hold
 
-    def _refuse_to_overtake(self, accounts: tuple[Account, ...], fare: Fare, place: Place | None) -> None:
-        """Raise LimitReached where others wait for what this call would take."""
-        for account in accounts:
-            if account.line is not None and account.part(fare) and not account.line.may_go(place):
+    def _refuse_to_overtake(self, hold: Hold, fare: Fare, place: Place | None) -> None:
+        """Raise LimitReached where others wait for what this call would take. What does not fit is refused anyway."""
+        for account in hold.accounts:
+            line = account.line
+            if line is not None and account.part(fare) and not line.may_go(place) and not hold.lacking(fare):
                 raise refused(account, account.part(fare), self._clock())
 
     async def room(self, caller: Caller, ceiling: Account | None = None) -> Room:
