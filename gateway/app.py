@@ -40,6 +40,7 @@ from gateway.journey.answered import Answered
 from gateway.journey.asking import Asking
 from gateway.journey.booking import Books
 from gateway.journey.outages import Outages
+from gateway.journey.reached import Detours
 from gateway.journey.telling import Telling
 from gateway.keyring import Keyring
 from gateway.ledger.journal import Journal
@@ -200,6 +201,7 @@ class Gateway:
             answered=Answered(cache, self.books, self.metrics),
             books=self.books,
             asking=asking,
+            detours=Detours(self.limits, self.router, tokens),
             metrics=self.metrics,
             refuse_unpriced=settings.prices.unknown == "refuse",
             clock=self._clock,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,15 +18,17 @@ from msgspec.structs import replace
 from gateway.core.caller import Key
 from gateway.core.entry import Entry, Outcome
 from gateway.core.errors import Forbidden, LimitReached
-from gateway.core.limit import HoldMode, Unit
+from gateway.core.limit import Mode, Unit
 from gateway.core.money import ZERO
 from gateway.core.request import Asked, Request
 from gateway.dialects.base import Dialect
 from gateway.journey.answered import Answered, Asker
 from gateway.journey.asking import Asking
 from gateway.journey.booking import Booking, Books, Trip
+from gateway.journey.detour import Detour
 from gateway.journey.passage import Client, Passage
-from gateway.journey.question import Question, ceiling_of
+from gateway.journey.question import Question, ceiling_of, hold_mode, proven
+from gateway.journey.reached import Detours, Stuck, counted, fit_allowed
 from gateway.journey.receipt import Receipt
 from gateway.journey.relay import carry
 from gateway.journey.routing import Chosen, Router
@@ -59,6 +62,7 @@ class Pipeline:
     answered: Answered
     books: Books
     asking: Asking
+    detours: Detours
     metrics: Metrics
     refuse_unpriced: bool  # Whether a hard budget refuses a model without a price.
     clock: Callable[[], float]  # Unix seconds.
@@ -78,8 +82,10 @@ class Pipeline:
 
             with Booking(self.books, _trip(call, key, question.request), _ceiling(question)) as booking:
                 # 5. Where could it go?  6. Which is best?  7. Set its fare aside.
-                question, chosen = await self._set_aside(booking, key, question)
-                left = self.monotonic()
+                question, chosen = await self._set_aside(booking, key, question, call, client)
+                detour = question.detour
+                left = self.monotonic() - (0.0 if detour is None else detour.waited_s)
+                around = _around(detour, booking.passed) if detour is not None or booking.passed else None
                 if question.stops_when_left(chosen):
                     client.may_leave()
 
@@ -88,7 +94,8 @@ class Pipeline:
 
                     def headers(entry: Entry, answer: Answer, received: float) -> dict[str, str]:
                         cache = "off" if flight is None else "miss"
-                        return self._headers(call, key, entry, answer, cache, upstream_s=received - left)
+                        told = self._headers(call, key, entry, answer, cache, upstream_s=received - left)
+                        return told | around if around else told
 
                     passage = Passage(
                         question=question,
@@ -97,7 +104,8 @@ class Pipeline:
                         booking=booking,
                         client=client,
                         headers=headers,
-                        flight=flight,
+                        # What is not what was asked for is given to nobody else.
+                        flight=None if detour is not None and detour.changes_the_answer else flight,
                         tokens=self.tokens,
                         monotonic=self.monotonic,
                     )
@@ -109,27 +117,30 @@ class Pipeline:
         if not all(key.may_use(model) for model in (facts.model, *facts.also)):
             raise Forbidden("This key may not use that model.")
         size = measure(call.asked.body, facts)
-        mode = self.books.limits.chain(key.caller).hold_mode
+        mode = hold_mode(call.headers, self.books.limits.chain(key.caller).hold_mode)
         ceiling = ceiling_of(call.headers)
-        # What cannot be stopped half-way, or must not cost more than it holds, is held for by a bound that is proven.
-        proven = mode is HoldMode.STRICT or ceiling is not None or not facts.stream
-        bound = self.router.bound(facts, size, proven=proven)
+        bound = self.router.bound(facts, size, proven=proven(facts, mode, ceiling))
         request = Request(call.id, key.id, call.dialect.name, facts, input_tokens=bound)
         travelling = for_provider(call.headers.items())
         return Question(request, call.dialect, call.asked, travelling, mode, size, ceiling)
 
-    async def _set_aside(self, booking: Booking, key: Key, question: Question) -> tuple[Question, Chosen]:
-        """Decide and hold. If that is refused by the rough bound, count exactly and decide once more."""
+    async def _set_aside(
+        self, booking: Booking, key: Key, question: Question, call: Call, client: Client
+    ) -> tuple[Question, Chosen]:
+        """Decide and hold. If that is refused by the rough bound, count exactly and decide once more; and if it is
+        refused then, go the other way that the limit may know."""
         try:
             return question, await self._decide_and_hold(booking, key, question)
-        except LimitReached as refused:
-            if not await self._may_fit_if_counted(refused.refusal.unit, key, question):
-                raise
-        countable = question.dialect.countable(question.asked)
-        exact = max([await self.tokens.count(countable, m) for m in self.router.models(question.request.facts.model)])
-        request = replace(question.request, input_tokens=min(exact, question.request.input_tokens), input_exact=True)
-        question = replace(question, request=request)
-        return question, await self._decide_and_hold(booking, key, question)
+        except LimitReached as error:
+            refused = error
+        if await self._may_fit_if_counted(refused.refusal.unit, key, question):
+            question = await counted(question, self.tokens, self.router)
+            try:
+                return question, await self._decide_and_hold(booking, key, question)
+            except LimitReached as error:
+                refused = error
+        stuck = Stuck(question, key, booking, client, fit_allowed(call.headers))
+        return await self.detours.find(refused, stuck, partial(self._decide_and_hold, booking, key))
 
     async def _may_fit_if_counted(self, unit: str, key: Key, question: Question) -> bool:
         """Whether an exact count of the input could help: not where what may come out costs too much already."""
@@ -147,11 +158,18 @@ class Pipeline:
     async def _decide_and_hold(self, booking: Booking, key: Key, question: Question) -> Chosen:
         limits = self.books.limits
         remaining = question.affordable(await limits.remaining(key.caller))
-        options = self.router.options(question.request, question.size)
+        options, detour = self.router.options(question.request, question.size), question.detour
+        if detour is not None:
+            options = detour.open_to(options)
         guarded = limits.chain(key.caller).guards_money or question.ceiling is not None
         needs_price = self.refuse_unpriced and guarded
         chosen = self.router.choose(question.request, options, remaining, needs_price=needs_price)
-        return await self._hold_for_first(booking, question, chosen)
+        if detour is not None:
+            chosen = detour.told(chosen)
+        chosen = await self._hold_for_first(booking, question, chosen)
+        for account in booking.passed:
+            self.metrics.count("fareway_limit_passed", account.limit.id, account.limit.mode)
+        return chosen
 
     async def _hold_for_first(self, booking: Booking, question: Question, chosen: Chosen) -> Chosen:
         """Hold for the first of the plan that no limit on places keeps out: those before it are left out."""
@@ -170,13 +188,15 @@ class Pipeline:
         """What the provider counted tells what the next call like this may come to."""
         if entry is None or entry.outcome is not Outcome.OK or not entry.usage.final:
             return
-        usage, bound = entry.usage, question.request.input_tokens
+        usage, bound, name = entry.usage, question.request.input_tokens, f"{entry.provider}/{entry.model}"
+        if usage.output_total and (question.detour is None or question.detour.fitted is None):
+            self.router.outputs.learn(question.request.key_id, name, usage.output_total)
         if usage.extras is not None or usage.input_tool:  # What searches found was in the input, too.
             return
         actual = usage.input_total if usage.prompt is None else usage.prompt
         if actual > bound:
             self.metrics.count("fareway_token_bound_exceeded")
-        self.calibration.learn(question.size, f"{entry.provider}/{entry.model}", actual, bound=bound)
+        self.calibration.learn(question.size, name, actual, bound=bound)
 
     def _headers(
         self, call: Call, key: Key, entry: Entry, answer: Answer, cache: str, *, upstream_s: float
@@ -193,6 +213,13 @@ class Pipeline:
 
 def _trip(call: Call, key: Key, request: Request) -> Trip:
     return Trip(call.id, key.caller, request.facts.model, request.facts.stream)
+
+
+def _around(detour: Detour | None, passed: tuple[Account, ...]) -> dict[str, str]:
+    """What the caller is told of limits that the call has gone around, or would have if they were hard."""
+    told = {} if detour is None else detour.headers
+    soft = [account.node for account in passed if account.limit.mode is Mode.SOFT]
+    return told | {"x-fareway-limit-soft": ", ".join(soft)} if soft else told
 
 
 def _ceiling(question: Question) -> Account | None:

@@ -13,6 +13,7 @@ from gateway.config.references import Source
 from gateway.config.schema import AutoSection, FarewayFile, RoutingSection
 from gateway.config.settings import Cache, PolicyChoice, Prices, Routing, Server, Settings, Timeouts
 from gateway.config.shape import Shaped
+from gateway.core.route import TIERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def build(shaped: Shaped, providers: dict[str, Provider], known: names.Names, fo
         timeouts=_timeouts(file),
         cache=Cache(ttl_s=file.cache.exact.ttl, bytes_max=file.cache.exact.max),
         prices=_prices(file, findings),
-        limits=rules.limits(shaped.limits, findings),
+        limits=rules.limits(shaped.limits, findings, tiers=file.tiers or (() if providers else TIERS)),
     )
 
 

@@ -14,6 +14,7 @@ from gateway.config import units, windows
 from gateway.config.policies import known_policy
 from gateway.config.problems import did_you_mean
 from gateway.config.units import Amount, UnreadableError
+from gateway.core import limit
 from gateway.core.node import KINDS, kind_of
 from gateway.ledger.journal import SYNC_ALWAYS, SYNC_NEVER
 from gateway.prices.overrides import OTHERS
@@ -190,6 +191,11 @@ LimitAmount = Annotated[
 ]
 Outage = Annotated[
     Amount | None, PlainValidator(units.outage), _pattern(units.OUTAGE, "refuse", "allow 5 usd per replica")
+]
+OnReached = Annotated[
+    limit.OnReached,
+    PlainValidator(units.on_reached),
+    _pattern(units.ON_REACHED, "refuse", "fit", "downgrade economy", "queue 5s"),
 ]
 Sync = Annotated[float, PlainValidator(sync), _pattern(f"{units.DURATION}|^(os|always)$", "50ms", "os", "always")]
 Feed = Annotated[str | None, PlainValidator(feed), _pattern("^(off|https?://.+)$", "off")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from gateway.config.findings import Findings, dotted
@@ -13,16 +13,21 @@ from gateway.config.schema import LimitSection
 from gateway.config.units import UnreadableError
 from gateway.config.windows import NAMED, span_of, start_of
 from gateway.config.yaml_file import KeyPath
-from gateway.core.limit import Limit, Span, Start, Unit
+from gateway.core.limit import Limit, Mode, Span, Start, Then, Unit
+from gateway.core.route import TIERS
 from gateway.prices.overrides import OTHERS, Override, OverrideError, read_override
 from gateway.prices.spelled import RATES
 
 
-def limits(sections: Mapping[int, LimitSection], findings: Findings) -> tuple[Limit, ...]:
-    """The rules, from sections by their position. Notes those that lack a window or repeat another."""
+def limits(
+    sections: Mapping[int, LimitSection], findings: Findings, *, tiers: Collection[str] = TIERS
+) -> tuple[Limit, ...]:
+    """The rules, from sections by their position. Notes those that lack a window, repeat another, or lead nowhere:
+    `tiers` are those that there are models of."""
     result: dict[str, tuple[int, Limit]] = {}
     for index, section in sections.items():
         path: KeyPath = ("limits", index)
+        _note_ways_that_lead_nowhere(section, (*path, "on_reached"), findings, tiers)
         limit = _limit(section, path, findings)
         if limit is not None and limit.id in result:
             line = findings.line(("limits", result[limit.id][0]))
@@ -64,6 +69,7 @@ def _limit(section: LimitSection, path: KeyPath, findings: Findings) -> Limit | 
         rolling_s=rolling_s,
         alert=tuple(sorted(set(section.alert))),
         outage=0 if allowed is None else allowed.amount,
+        on_reached=section.on_reached,
     )
 
 
@@ -76,6 +82,18 @@ def _start(text: str | None, span: Span, path: KeyPath, findings: Findings) -> S
     except UnreadableError as error:
         findings.add(path, str(error) + findings.shown(path, text), error.hint)
         return None
+
+
+def _note_ways_that_lead_nowhere(
+    section: LimitSection, path: KeyPath, findings: Findings, tiers: Collection[str]
+) -> None:
+    way, unit = section.on_reached, section.amount.unit
+    if way.then is not Then.REFUSE and section.mode is not Mode.HARD:
+        findings.add(path, f"means nothing for a {section.mode} limit, which refuses nothing", "leave it out")
+    elif way.then is Then.FIT and unit not in (Unit.USD, Unit.TOKENS, Unit.OUTPUT_TOKENS):
+        findings.add(path, f"cannot be fit for {unit}: less output takes no fewer of them", "write queue 5s")
+    elif way.then is Then.DOWNGRADE and way.tier not in tiers:
+        findings.add(path, f"leads nowhere: the tier {way.tier} is empty", f"list its models under tiers.{way.tier}")
 
 
 def overrides(entries: Sequence[dict[str, Any]], findings: Findings) -> tuple[Override, ...]:

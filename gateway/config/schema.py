@@ -96,7 +96,7 @@ class ProviderSection(Section):
     )
     region: str | None = Field(default=None, min_length=1, description="Where it runs, if that matters: eu-west-1, eu.")
     project: str | None = Field(default=None, min_length=1, description="The project, at Vertex AI.")
-    quirks: frozenset[Quirk] | None = Field(default=None, description="How its usage departs from OpenAI's.")
+    quirks: frozenset[Quirk] | None = Field(default=None, description="How it departs from OpenAI's chat.")
 
 
 class DeploymentSection(Section):
@@ -223,6 +223,11 @@ class LimitSection(Section):
         default="refuse",
         validate_default=True,
         description="Without the store that gateways share, once what is leased is spent: refuse, or an allowance.",
+    )
+    on_reached: f.OnReached = Field(
+        default="refuse",
+        validate_default=True,
+        description="What becomes of a call that does not fit: refuse, fit, downgrade <tier>, queue <duration>.",
     )
 
 

@@ -6,8 +6,9 @@ import re
 from decimal import Decimal
 from typing import NamedTuple
 
-from gateway.core.limit import LIMIT_USD_MAX, Unit
+from gateway.core.limit import LIMIT_USD_MAX, OnReached, Then, Unit
 from gateway.core.money import PICOS_PER_NANO, Money
+from gateway.core.route import TIERS
 
 _NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,12})?"
 _SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
@@ -28,11 +29,13 @@ FACTOR = r"^([0-9]{1,6})x$"
 AMOUNT = (
     rf"^(?:\$ ?({_NUMBER})|({_NUMBER}) ?usd|([0-9]{{1,18}}) (?:((?:input |output )?token|request)s?|(concurrent)))$"
 )
-
 OUTAGE = f"^refuse$|^allow {AMOUNT[1:-1]}(?: per replica)?$"
+ON_REACHED = rf"^(?:(refuse|fit)|downgrade ({'|'.join(TIERS)})|queue ({_NUMBER} ?(?:ms|s|m)))$"
 
 COUNT_MAX = 2**53 - 1
 """Shared stores count in doubles."""
+QUEUE_S_MAX = 300.0
+"""Five minutes. Callers and what stands between give up sooner."""
 DURATION_MAX = Decimal(86400 * 3660)
 """Ten years; more is a slip."""
 
@@ -139,6 +142,21 @@ def outage(value: object) -> Amount | None:
         return amount(allowed.removesuffix(" per replica"))
     except UnreadableError:
         raise UnreadableError("must be refuse, or an amount such as allow 5 usd per replica") from None
+
+
+def on_reached(value: object) -> OnReached:
+    """What becomes of a call that does not fit, from 'refuse', 'fit', 'downgrade economy' or 'queue 5s'.
+
+    Raises UnreadableError.
+    """
+    word, tier, wait = _parts(ON_REACHED, value, "must be refuse, fit, downgrade with a tier, or queue with a duration")
+    if tier:
+        return OnReached(Then.DOWNGRADE, tier=tier)
+    if not wait:
+        return OnReached(Then(word))
+    if (wait_s := duration(wait)) > QUEUE_S_MAX:
+        raise UnreadableError("must wait 5m at most, such as queue 5s")
+    return OnReached(Then.QUEUE, wait_s=wait_s)
 
 
 def _nanos(dollars: str) -> int:

@@ -66,6 +66,23 @@ class HoldMode(StrEnum):
     PROGRESSIVE = "progressive"  # What it is likely to cost, extended while the stream runs.
 
 
+class Then(StrEnum):
+    """What becomes of a call that a hard limit would refuse."""
+
+    REFUSE = "refuse"
+    DOWNGRADE = "downgrade"  # Ask the models of a tier instead.
+    QUEUE = "queue"  # Let it wait for room.
+    FIT = "fit"  # Let it generate only as much as what is left can pay for.
+
+
+class OnReached(Struct, frozen=True):
+    """The same, with what it needs to know."""
+
+    then: Then = Then.REFUSE
+    tier: str = ""  # Of `downgrade`.
+    wait_s: float = 0.0  # Of `queue`: at most.
+
+
 LIMIT_USD_MAX = Money.usd(9_000_000)
 """Redis counts in doubles, exact to 2**53 nano-dollars = $9,007,199."""
 
@@ -85,6 +102,7 @@ class Limit:
     rolling_s: int = 0  # How long a rolling window is.
     alert: tuple[int, ...] = ()  # Percentages of the amount: once that much is spent, it is told.
     outage: int = 0  # What each replica may hold in a window beyond its lease while the store does not answer.
+    on_reached: OnReached = OnReached()
 
     @property
     def guards_money(self) -> bool:

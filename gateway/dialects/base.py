@@ -12,13 +12,14 @@ from gateway.core.usage import Report
 
 
 class Quirk(StrEnum):
-    """Ways in which a provider's usage departs from OpenAI's. A provider's data names those it has."""
+    """Ways in which a provider departs from OpenAI's chat as most speak it. A provider's data names those it has."""
 
     REASONING_BESIDE_OUTPUT = "reasoning_beside_output"  # xAI chat: completion_tokens leave reasoning out.
     OUTPUT_IS_THE_REST = "output_is_the_rest"  # Google's compatible endpoint: output = total - prompt.
     AUDIO_BESIDE_INPUT = "audio_beside_input"  # Mistral: audio tokens are not in prompt_tokens.
     CHARGES_REPORTED_COST = "charges_reported_cost"  # OpenRouter: `usage.cost` is what is charged.
     CHARGES_COST_TICKS = "charges_cost_ticks"  # xAI: `usage.cost_in_usd_ticks`, of 1e-10 dollars.
+    CAPS_COMPLETION_TOKENS = "caps_completion_tokens"  # Newer models at OpenAI refuse `max_tokens`.
 
 
 class Aimed(NamedTuple):

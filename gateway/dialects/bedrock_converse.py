@@ -24,7 +24,7 @@ from gateway.dialects.validate import decode, model_name
 STREAM = "converse-stream"
 
 _MONEY_KEYS = ("messages", "inferenceConfig", "additionalModelRequestFields", "serviceTier", "performanceConfig")
-_CAPS = ("max_tokens", "max_completion_tokens", "max_gen_len", "maxTokens", "max_new_tokens", "maxTokenCount")
+CAPS = ("max_tokens", "max_completion_tokens", "max_gen_len", "maxTokens", "max_new_tokens", "maxTokenCount")
 """What vendors call the most tokens to generate. Fields that Bedrock hands on may set it past `inferenceConfig`."""
 
 _THINKING = ("thinking", "reasoning_config", "reasoningConfig", "reasoning_effort")
@@ -181,7 +181,7 @@ _COUNTED = ("json", "search_result", "tool_use", "guarded", "reasoning", "cited"
 def _refuse_twins(body: bytes) -> None:
     """Raises BadRequest if a field that money depends on is given twice."""
     splice.refuse_twins(body, _MONEY_KEYS)
-    for name, keys in (("inferenceConfig", ("maxTokens",)), ("additionalModelRequestFields", _CAPS)):
+    for name, keys in (("inferenceConfig", ("maxTokens",)), ("additionalModelRequestFields", CAPS)):
         span = splice.find(body, name)
         if span is not None and body[span[0] : span[0] + 1] == b"{":
             splice.refuse_twins(body[slice(*span)], keys)
@@ -207,7 +207,7 @@ def _text(raw: msgspec.Raw | bytes) -> str:
 
 def _output_cap(inference: _Inference | None, more: dict[str, Any]) -> int | None:
     """The largest of all that is given: which one counts is the vendor's to say."""
-    caps: list[int] = [more[name] for name in _CAPS if type(more.get(name)) is int]
+    caps: list[int] = [more[name] for name in CAPS if type(more.get(name)) is int]
     if inference is not None and inference.max_tokens is not None:
         caps.append(inference.max_tokens)
     if not caps:

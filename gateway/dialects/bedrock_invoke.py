@@ -24,7 +24,7 @@ from gateway.dialects.openai_usage import read_usage as read_openai_usage
 from gateway.dialects.validate import decode, model_name
 
 STREAM = "invoke-with-response-stream"
-_CAPS = (
+CAPS = (
     "max_tokens",
     "max_completion_tokens",
     "max_gen_len",
@@ -33,7 +33,7 @@ _CAPS = (
     "max_new_tokens",
     "maxTokenCount",
 )
-_NESTED = ("inferenceConfig", "textGenerationConfig")  # Nova's and Titan's.
+NESTED = ("inferenceConfig", "textGenerationConfig")  # Nova's and Titan's.
 _PICTURE = re.compile(rb'"type"\s*:\s*"(image|image_url)"|"(image)"\s*:\s*\{')
 _FILE = re.compile(rb'"type"\s*:\s*"(document|file)"|"(document|video|audio)"\s*:\s*\{')
 
@@ -76,7 +76,7 @@ class BedrockInvoke:
         if asked.tier:
             raise BadRequest("InvokeModel's service tiers and latency are not metered here: ask with Converse.")
         body = decode(_requests, asked.body)
-        splice.refuse_twins(asked.body, (*_CAPS, *_NESTED))
+        splice.refuse_twins(asked.body, (*CAPS, *NESTED))
         messages = body.get("messages")
         tools = body.get("tools") or body.get("toolConfig")
         pictures, files = len(_PICTURE.findall(asked.body)), len(_FILE.findall(asked.body))
@@ -136,8 +136,8 @@ def _with_usage(before: Report, read: tuple[Usage | None, bool], block: dict[str
 
 def _output_cap(body: dict[str, Any]) -> int | None:
     """The largest of all that is given: which one counts is the vendor's to say."""
-    places = [body, *[body[name] for name in _NESTED if isinstance(body.get(name), dict)]]
-    caps: list[int] = [place[name] for place in places for name in _CAPS if type(place.get(name)) is int]
+    places = [body, *[body[name] for name in NESTED if isinstance(body.get(name), dict)]]
+    caps: list[int] = [place[name] for place in places for name in CAPS if type(place.get(name)) is int]
     if not caps:
         return None
     if min(caps) < 0:

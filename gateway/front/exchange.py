@@ -147,6 +147,10 @@ class Exchange:
             raise ConnectionResetError("the caller has left")
         self.leaving_cancels = True
 
+    def stays(self) -> None:
+        """See `Client.stays`."""
+        self.leaving_cancels = False
+
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         """See `Client.start`."""
         self._bodiless = self._bodiless or status in _BODILESS

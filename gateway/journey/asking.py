@@ -164,7 +164,10 @@ class Asking:
         vitals = self._health.of(name)
         probe = vitals.begin(self._clock())
         try:
-            aimed = question.dialect.aim(question.asked, option.deployment.model, question.request.facts)
+            asked, detour = question.asked, question.detour
+            if detour is not None:
+                asked = detour.asked(asked, question.dialect, option)
+            aimed = question.dialect.aim(asked, option.deployment.model, question.request.facts)
             url, streams = access.base_url + aimed.path, question.request.facts.stream
             if access.signed:
                 headers = await self._signers[option.candidate.provider].signed(url, headers, aimed.body)

@@ -28,8 +28,9 @@ from gateway.core.usage import Report, Usage
 from gateway.journey.routing import Option
 from gateway.ledger.journal import Journal
 from gateway.limits.accounts import Account
-from gateway.limits.chain import Limits
+from gateway.limits.chain import Limits, Room
 from gateway.limits.holds import NOTHING, Hold
+from gateway.limits.line import Spot
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ class Booking:
         self._fare = NOTHING  # Of the attempt under way. The hold may be larger, from an attempt before it.
         self._number = 0
         self._left = False  # The attempt under way has, and was not refused.
+        self.spot: Spot | None = None  # In a line, while it waits for room.
+        self.passed: tuple[Account, ...] = ()  # Limits that would have refused it, and refuse nothing.
         self.tried: list[str] = []
         self.entry: Entry | None = None  # What the attempt under way, or the last one, was settled as.
 
@@ -78,7 +81,8 @@ class Booking:
         assert self._draft is None, "one attempt at a time"
         limits, caller, place = self._books.limits, self._trip.caller, option.candidate.place
         if self._hold is None:
-            self._hold = await limits.hold(caller, fare, self._ceiling, place)
+            self._hold = await limits.hold(caller, fare, self._ceiling, place, spot=self.spot)
+            self.passed = self._hold.passed
         else:
             await limits.move(self._hold, caller, place, fare)
         self._number += 1
@@ -92,6 +96,10 @@ class Booking:
             self._draft = None
             self._books.journal.void(draft)
             raise
+
+    async def room(self) -> Room:
+        """What the limits, and the call's own ceiling, leave to it. Raises Unavailable."""
+        return await self._books.limits.room(self._trip.caller, self._ceiling)
 
     def note(self, price: Price) -> None:
         """The entry may be booked at this price: its rates are kept with the books."""

@@ -19,7 +19,8 @@ STEP_MIN = 16
 
 
 class Growth:
-    """One stream's hold on output. Doubles when half of it may be used; where that much is refused, smaller steps."""
+    """One stream's hold on output. Doubles when three quarters of it may be used; where that much is refused, smaller
+    steps."""
 
     def __init__(self, passage: Passage, watch: StreamWatch) -> None:
         self._passage = passage
@@ -37,15 +38,16 @@ class Growth:
 
     @property
     def due(self) -> bool:
-        """Whether half of what is held may be used by now, and more may be needed."""
+        """Whether three quarters of what is held may be used by now, and more may be needed."""
         return self._watch.text_bytes >= self._due_from and self._passage.booking.entry is None
 
     def _set_due(self) -> None:
         if self._told is None and self._held >= self._passage.option.output_max:
             self._due_from = inf
         else:
-            half = max(0, -(-self._held // 2) - self._counted)
-            self._due_from = self._counted_bytes + half * OUTPUT_BYTES_PER_TOKEN
+            spare = max(self._held // 4, min(self._margin, self._held // 2))
+            most = max(0, self._held - spare - self._counted)
+            self._due_from = self._counted_bytes + most * OUTPUT_BYTES_PER_TOKEN
 
     async def refusal(self) -> GatewayError | None:
         """Extend if there is money. Returns why there is none once all that is held is used, up to what may be made

@@ -43,6 +43,10 @@ class Client(Protocol):
         """From here on the caller's leaving cancels this task at once, not only when something is written."""
         ...
 
+    def stays(self) -> None:
+        """From here on it cancels nothing again."""
+        ...
+
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         """Begin an answer whose length is not known."""
         ...

@@ -10,14 +10,19 @@ from gateway.core.errors import BadRequest
 from gateway.core.limit import Fare, HoldMode
 from gateway.core.money import ZERO, Money
 from gateway.core.price import Cost
-from gateway.core.request import Asked, Request
+from gateway.core.request import Asked, Facts, Request
 from gateway.dialects.base import Dialect
-from gateway.journey.routing import OUTPUT_TOKENS_GUESS, Chosen, Option
+from gateway.journey.detour import Detour
+from gateway.journey.routing import Chosen, Option
 from gateway.limits.accounts import CEILING
 from gateway.tokens.size import Size
 
 FARE_CREDIBLE_MAX = Money.usd(100_000)
 """No single call costs more. One that could is a mistake or an attack, and the books have 64 bits."""
+
+
+HOLD = "x-fareway-hold"
+"""The header by which a caller asks for a more careful hold than its limits do."""
 
 
 class Question(Struct, frozen=True):
@@ -30,6 +35,7 @@ class Question(Struct, frozen=True):
     hold_mode: HoldMode
     size: Size
     ceiling: Money | None = None  # What the caller lets this call cost at most.
+    detour: Detour | None = None  # Around a limit that would have refused it.
 
     def affordable(self, left: Money | None) -> Money | None:
         """What it may cost: what is left on the caller's budgets, within its own ceiling. None: anything."""
@@ -44,7 +50,7 @@ class Question(Struct, frozen=True):
         unstoppable = option.deployment.provider.bills_after_abort or self.request.facts.speaks
         if self.hold_mode is HoldMode.STRICT or unstoppable:
             return option.output_max
-        return min(option.output_max, max(OUTPUT_TOKENS_GUESS, 2 * option.output_guess))
+        return option.output_expected(self.request.key_id)
 
     def stops_when_left(self, chosen: Chosen) -> bool:
         """Whether a caller's leaving ends the call at once: it streams, and aborting it stops the charging."""
@@ -64,6 +70,22 @@ class Question(Struct, frozen=True):
         if worst.known > FARE_CREDIBLE_MAX:
             raise BadRequest(f"This call could cost {worst.known}, which is more than any call may.")
         return fare, worst
+
+
+def proven(facts: Facts, mode: HoldMode, ceiling: Money | None) -> bool:
+    """Whether the input must be held for by a bound that is proven: the call cannot be stopped half-way, or must not
+    cost more than it holds."""
+    return mode is HoldMode.STRICT or ceiling is not None or not facts.stream
+
+
+def hold_mode(headers: Mapping[str, str], mode: HoldMode) -> HoldMode:
+    """What the limits say, or `x-fareway-hold` if that is more careful. Raises BadRequest."""
+    word = headers.get(HOLD)
+    if word is None:
+        return mode
+    if word not in tuple(HoldMode):
+        raise BadRequest(f"{HOLD} must be one of {', '.join(HoldMode)}", HOLD)
+    return HoldMode.STRICT if word == HoldMode.STRICT else mode
 
 
 def ceiling_of(headers: Mapping[str, str]) -> Money | None:

@@ -23,6 +23,7 @@ from gateway.core.usage import Report, Usage
 from gateway.prices.book import PriceBook
 from gateway.tokens.calibration import Calibration
 from gateway.tokens.families import family_of
+from gateway.tokens.outputs import Outputs
 from gateway.tokens.size import Size
 from gateway.upstream.health import Health, Vitals
 
@@ -30,7 +31,10 @@ OUTPUT_TOKENS_MAX = 32_768
 """Taken for the most that a model generates when neither the caller, the configuration nor the price book says."""
 
 OUTPUT_TOKENS_GUESS = 512
-"""What an answer is expected to hold before any was seen, and the least that a progressive hold covers."""
+"""What an answer is expected to hold, and what a progressive hold covers, before any was seen."""
+
+OUTPUT_TOKENS_HELD_MIN = 64
+"""The least that a progressive hold begins with, however short the answers before were."""
 
 CONTEXT_TOKENS_MAX = 2**20
 """Taken for a model's context window where the price book does not say. Hardly any model has a larger one."""
@@ -45,7 +49,14 @@ class Option(Struct, frozen=True):
     book: PriceBook
     output_max: int  # Tokens that the whole call may generate: all choices together.
     output_guess: int
+    outputs: Outputs
     may_reason_unseen: bool  # Then what is seen of an answer does not tell what it costs.
+
+    def output_expected(self, key_id: str) -> int:
+        """Output tokens that hardly an answer to this key passes, within the most that the call may generate."""
+        most = self.outputs.most(key_id, self.candidate.name)
+        expected = OUTPUT_TOKENS_GUESS if most is None else max(OUTPUT_TOKENS_HELD_MIN, most)
+        return min(self.output_max, expected)
 
     def worst(self, request: Request, *, for_money: int, for_count: int) -> tuple[Fare, Cost]:
         """What to set aside for so many output tokens, in money and as a count; and that money as a cost."""
@@ -109,6 +120,7 @@ class Router:
         self._auto = auto
         self._fallback = fallback
         self._calibration = calibration or Calibration()
+        self.outputs = Outputs()  # Taught by the pipeline.
 
     def models(self, name: str) -> tuple[str, ...]:
         """One model of each family behind a name: what counts tokens alike counts once. Raises UnknownModel."""
@@ -133,6 +145,11 @@ class Router:
     def _window(self, deployment: Deployment) -> int:
         window = self._catalog.book().context_window(deployment.provider.priced_as, deployment.model)
         return window or CONTEXT_TOKENS_MAX
+
+    def members(self, tier: str, allowed: Callable[[tuple[str, ...]], bool]) -> frozenset[str]:
+        """The deployments of a tier that are allowed, by any of the names that each goes by. Raises UnknownModel."""
+        found = ((member, d) for member in self._catalog.tiers.get(tier, ()) for d in self._catalog.find(member))
+        return frozenset(d.name for member, d in found if allowed((member, d.name, d.model)))
 
     def options(self, request: Request, size: Size) -> tuple[Option, ...]:
         """Everywhere the request could go. Raises UnknownModel, or BadRequest if nobody there speaks its dialect."""
@@ -167,7 +184,8 @@ class Router:
         given = min(request.input_tokens, self._calibration.likely(size, deployment.name))
         likely = price.likely(given, guess) if price else None
         candidate = _candidate(request, deployment, price, likely, most, vitals=vitals, now=now)
-        return Option(deployment, price, candidate, book, most, guess, request.facts.reasons or vitals.reasons)
+        reasons = request.facts.reasons or vitals.reasons
+        return Option(deployment, price, candidate, book, most, guess, self.outputs, reasons)
 
 
 def _candidate(

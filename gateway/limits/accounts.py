@@ -22,6 +22,7 @@ from gateway.core.errors import Reason, Refusal
 from gateway.core.limit import PARTS, Fare, Limit, Mode, Span, Unit, amount_text
 from gateway.core.money import Money
 from gateway.core.node import placed
+from gateway.limits.line import Line
 from gateway.limits.windows import Window, utc_text, window_at
 from gateway.stores.base import Standing, Word
 
@@ -53,6 +54,7 @@ class Account:
     short: bool = False  # The store's last word: not even the smallest of them can be helped.
     yields: bool = False  # And somebody else is to be helped before.
     lent: int = 0  # Of the lease, what no store has granted: it did not answer.
+    line: Line | None = None  # Of calls that wait for room, where the limit lets them.
     dry: int | None = None  # So much or more was asked of everybody, and is not to be had.
     fallen: int = 0  # What has left a rolling window, and the lease with it, since the store was asked.
     guards_money: bool = field(init=False)
@@ -86,6 +88,11 @@ class Account:
     def left(self) -> int:
         """What nobody has spent or holds of the whole limit, as far as is known."""
         return self.limit.amount - self.spent_by_all - self.held - self.others.held
+
+    @property
+    def unleased(self) -> int:
+        """What no other replica has leased of it, as far as is known: to be had without asking them."""
+        return self.limit.amount - self.others.leased - self.needed
 
     @property
     def spent_by_all(self) -> int:
@@ -174,23 +181,29 @@ class Account:
 
     def heard(self, word: Word, spent: int, held: int, fallen: int = 0) -> None:
         """The store's answer to what was told it; so much of `fallen` it knew."""
+        had = self.leased
         self.fallen -= fallen
         self.others, self.reported = word.others, (spent, held)
         # Where a limit has become smaller, all may have leased more than it together.
         self.leased = min(word.leased - self.fallen, max(self.limit.amount - word.others.leased, self.spent))
+        more = self.leased > had
         self.short, self.yields = bool(word.short), word.yields
         if self.dry is not None and self.left >= self.dry:
-            self.dry = None  # Somebody has it, and may give it back when asked once more.
+            self.dry, more = None, True  # Somebody has it, and may give it back when asked once more.
+        if more and self.line is not None:
+            self.line.stir()
 
     def ran_dry(self) -> None:
         """Everybody was asked, and gave back what can be. No more than this is to be had for the moment."""
-        self.dry = self.limit.amount - self.others.leased - self.needed + 1
+        self.dry = self.unleased + 1
 
     def settle(self, held: int, actual: int) -> None:
         """Spend what it cost, even above the hold, and give back the rest."""
         assert held <= self.held, "a hold closes once"
         self.held -= held
         self.spent += actual
+        if self.line is not None:
+            self.line.stir()
 
     def refusal(self, amount: int, now: float, own: int = 0) -> Refusal:
         """Why `amount` does not fit beside what the call holds of its `own`, with all the figures."""

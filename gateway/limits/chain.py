@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from math import inf
+from operator import attrgetter
 from typing import Any
 
 from gateway.core.caller import Caller
 from gateway.core.errors import LimitReached
-from gateway.core.limit import Fare, HoldMode, Limit, Mode, Span
+from gateway.core.limit import Fare, HoldMode, Limit, Mode, Span, Then
 from gateway.core.money import Money
 from gateway.core.node import Place, placed
 from gateway.limits.accounts import Account
-from gateway.limits.holds import Hold
+from gateway.limits.holds import Hold, Refused, refused
 from gateway.limits.leases import Leases
+from gateway.limits.line import Line, Spot
 from gateway.limits.rolling import RollingAccount
 from gateway.limits.rules import Rules
 from gateway.limits.windows import window_at
@@ -33,6 +35,7 @@ class Series:
         self.node = node
         self._clock = clock
         self._known = known  # The account of this name, if calls still use it.
+        self.line = _line(limit)
         self._latest: tuple[Account, ...] = ()  # The one before stays known: a clock may be set back.
 
     def at(self, now: float) -> Account:
@@ -44,6 +47,7 @@ class Series:
         if (known := self._known(account.id)) is not None:  # Two of one name would not know of each other.
             account = known
             account.ruled(self.limit)
+        account.line = self.line
         self._latest = (account, *self._latest[:1])
         return account
 
@@ -57,9 +61,17 @@ class Series:
         """This limit rules from now on, in the windows that run, too: but not where its windows are others."""
         if (limit.timezone, limit.start) != (self.limit.timezone, self.limit.start):
             self._latest = ()
+        left, self.line = self.line, self.line or _line(limit) if limit.on_reached.then is Then.QUEUE else None
         self.limit = limit
         for account in self._latest:
             account.ruled(limit)
+            account.line = self.line
+        if left is not None:
+            left.stir()  # There may be more now; or nobody is to wait any more.
+
+
+def _line(limit: Limit) -> Line | None:
+    return Line() if limit.on_reached.then is Then.QUEUE else None
 
 
 class Chain:
@@ -76,6 +88,9 @@ class Chain:
         # How a streamed call holds: strictly if any limit says so.
         strict = any(limit.hold is HoldMode.STRICT for limit in limits)
         self.hold_mode = HoldMode.STRICT if strict else HoldMode.PROGRESSIVE
+        self.queues = any(s.line is not None for s in series)
+        # Whether a limit lets pass what it would refuse, and is to tell.
+        self.lenient = any(s.limit.mode is not Mode.HARD for s in series)
         self._accounts: tuple[Account, ...] = ()
         self._since, self._until = inf, -inf  # When all of these windows run.
 
@@ -126,7 +141,13 @@ class Limits:
 
     async def accounts(self, caller: Caller, place: Place | None = None) -> tuple[Account, ...]:
         """The accounts of a call now, opened where need be. Raises Unavailable if the store does not answer."""
-        accounts = self.chain(caller, place if self._rules.any_placed else None).at(self._clock())
+        return await self._opened(self._whole(caller, place))
+
+    def _whole(self, caller: Caller, place: Place | None) -> Chain:
+        return self.chain(caller, place if self._rules.any_placed else None)
+
+    async def _opened(self, chain: Chain) -> tuple[Account, ...]:
+        accounts = chain.at(self._clock())
         for account in accounts:
             if not account.open:
                 await self._leases.open(accounts)
@@ -134,13 +155,24 @@ class Limits:
         return accounts
 
     async def hold(
-        self, caller: Caller, fare: Fare, ceiling: Account | None = None, place: Place | None = None
+        self,
+        caller: Caller,
+        fare: Fare,
+        ceiling: Account | None = None,
+        place: Place | None = None,
+        *,
+        spot: Spot | None = None,
     ) -> Hold:
-        """Set this fare aside on the whole chain of a call, and within its own ceiling. Raises LimitReached or
-        Unavailable."""
-        accounts = await self.accounts(caller, place)
+        """Set this fare aside on the whole chain of a call, and within its own ceiling. `spot`: where it stands in a
+        line, if it waits. Raises LimitReached or Unavailable."""
+        chain = self._whole(caller, place)
+        accounts = await self._opened(chain)
         hold = Hold(accounts if ceiling is None else (*accounts, ceiling))
+        if chain.queues:
+            self._refuse_to_overtake(hold, fare, spot)
         await self.raise_to(hold, fare)
+        if chain.lenient:
+            hold.passed = tuple([a for a in accounts if not a.hard and a.left < 0 and a.part(fare)])
         return hold
 
     async def move(self, hold: Hold, caller: Caller, place: Place, fare: Fare) -> None:
@@ -155,6 +187,30 @@ class Limits:
         await self.raise_to(hold, fare)
         await self.raise_to(new, hold.fare)
         hold.join(new)
+
+    def _refuse_to_overtake(self, hold: Hold, fare: Fare, spot: Spot | None) -> None:
+        """Raise LimitReached where others wait for what this call would take. What does not fit is refused anyway."""
+        for account in hold.accounts:
+            line = account.line
+            if line is not None and account.part(fare) and not line.may_go(spot) and not hold.lacking(fare):
+                raise refused(account, account.part(fare), self._clock())
+
+    async def room(self, caller: Caller, ceiling: Account | None = None) -> Room:
+        """What the chain and the ceiling leave to a call. Raises Unavailable."""
+        accounts = await self.accounts(caller)
+        return Room(accounts if ceiling is None else (*accounts, ceiling))
+
+    async def wait(self, refused: Refused, spot: Spot, until: float) -> None:
+        """Wait at this spot in the line of the limit that refused, until there may be room. `until` is in the time of
+        the event loop. Raises TimeoutError."""
+        account, reset_in_s = refused.account, refused.refusal.resets_in_s
+        lacks = [refused.amount] if spot.is_first else []
+        account.waiting += lacks  # Other replicas are asked for it.
+        try:
+            await spot.turn(until, inf if reset_in_s is None else reset_in_s)
+        finally:
+            for amount in lacks:
+                account.waiting.remove(amount)
 
     async def raise_to(self, hold: Hold, fare: Fare) -> None:
         """Hold this much in all. Waits only where another replica may have what is lacking. Raises LimitReached or
@@ -176,6 +232,25 @@ class Limits:
     def remaining_now(self, caller: Caller) -> Money | None:
         """The same without waiting for anything, for telling: of accounts that are not open yet nothing is known."""
         return remaining([a for a in self.chain(caller).at(self._clock()) if a.open])
+
+
+REACHES: tuple[Callable[[Account], int], ...] = (
+    attrgetter("left"),  # All that other replicas do not use, which they may give back or not.
+    attrgetter("unleased"),
+    attrgetter("available"),
+)
+"""How much of a limit a call may hope for, the most first."""
+
+
+class Room:
+    """What accounts leave to one call, for asking what would fit."""
+
+    def __init__(self, accounts: tuple[Account, ...]) -> None:
+        self._hard = [account for account in accounts if account.hard]
+
+    def covers(self, fare: Fare, reach: Callable[[Account], int]) -> bool:
+        """Whether that much is within reach, one of REACHES."""
+        return all(not (amount := a.part(fare)) or amount <= reach(a) for a in self._hard)
 
 
 def remaining(accounts: Iterable[Account]) -> Money | None:

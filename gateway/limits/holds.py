@@ -11,9 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from gateway.core.errors import LimitReached
-from gateway.core.limit import Fare, Unit
+from gateway.core.errors import LimitReached, Refusal
+from gateway.core.limit import Fare, Then, Unit
 from gateway.limits.accounts import Account
+
+
+class Refused(LimitReached):
+    """The same, and by which account: what its limit says may be another way."""
+
+    def __init__(self, account: Account, amount: int, refusal: Refusal) -> None:
+        super().__init__(refusal)
+        self.account = account
+        self.amount = amount  # What does not fit.
+
 
 NOTHING = Fare(nanos=0, requests=0, concurrent=0)
 
@@ -27,6 +37,7 @@ class Hold:
         self.accounts = accounts
         self.fare = NOTHING
         self.closed = False
+        self.passed: tuple[Account, ...] = ()  # Limits that would have refused it, and refuse nothing.
 
     def raise_to(self, fare: Fare, now: float) -> None:
         """Hold this much in all, at least what is held already. Raises LimitReached, and then nothing has changed."""
@@ -47,12 +58,12 @@ class Hold:
             return [account.part(total) for account in self.accounts]
         return [account.part(total) - account.part(had) for account in self.accounts]
 
-    def _refused(self, total: Fare, now: float) -> LimitReached:
-        """Of the limits that refuse, the one that resets last."""
+    def _refused(self, total: Fare, now: float) -> Refused:
+        """Of the limits that refuse, one that knows no other way; among these, the one that resets last."""
         more = zip(self.accounts, self._beyond(total), strict=True)
         refusing = [(account, amount) for account, amount in more if account.refuses(amount)]
-        last_to_reset, amount = max(refusing, key=lambda found: found[0].resets_at)
-        return LimitReached(last_to_reset.refusal(amount, now, own=last_to_reset.part(self.fare)))
+        last, amount = max(refusing, key=lambda found: (_refuses_only(found[0]), found[0].resets_at))
+        return refused(last, amount, now, own=last.part(self.fare))
 
     def lacking(self, fare: Fare) -> list[tuple[Account, int]]:
         """The accounts that refuse to hold this much in all, and what more they would have to."""
@@ -90,3 +101,12 @@ class Hold:
     def void(self) -> None:
         """Close it and give everything back: no provider has seen the call."""
         self.settle(NOTHING)
+
+
+def refused(account: Account, amount: int, now: float, own: int = 0) -> Refused:
+    """This account's refusal of so much more, beside what the call holds of its `own`."""
+    return Refused(account, amount, account.refusal(amount, now, own=own))
+
+
+def _refuses_only(account: Account) -> bool:
+    return account.limit.on_reached.then is Then.REFUSE

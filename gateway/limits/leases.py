@@ -210,7 +210,7 @@ class Leases:
         if self._store.exclusive:
             return account.reported is None or account.reported[0] != account.spent
         told = account.reported == (account.spent, account.held)
-        return not told or account.runs_low or account.short or account.dry is not None
+        return not told or account.runs_low or account.short or account.dry is not None or bool(account.waiting)
 
     async def _exchange(self, accounts: Sequence[Account], wanted: Collection[str] = ()) -> None:
         async with self._talking.turn():

@@ -149,6 +149,7 @@ _COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fareway_entries": ("Ledger entries, by how the call ended and how sure its cost is.", ("outcome", "cost_status")),
     "fareway_refusals": ("Calls refused by a limit.", ("unit", "reason")),
     "fareway_limit_thresholds": ("Parts of limits that were spent, each told once.", ("limit", "threshold")),
+    "fareway_limit_passed": ("Calls that a soft or shadow limit would have refused.", ("limit", "mode")),
     "fareway_errors": ("Answers that were an error of ours.", ("code",)),
     "fareway_fallbacks": ("Attempts that failed before another one answered.", ()),
     "fareway_cache": ("Calls of keys that use the cache.", ("result",)),

@@ -78,11 +78,11 @@ async def test_a_read_that_brings_much_at_once_is_covered_at_once():
     assert stream.held == 6400
 
 
-async def test_nothing_is_extended_before_half_may_be_used():
+async def test_nothing_is_extended_before_three_quarters_may_be_used():
     stream = Stream()
-    assert await stream.make(49) is None
+    assert await stream.make(74) is None
     assert stream.booking.extended == []
-    assert await stream.make(50) is None
+    assert await stream.make(75) is None
     assert stream.booking.extended == [200]
 
 
@@ -92,6 +92,14 @@ async def test_the_hold_doubles_up_to_the_most_that_can_be_generated_and_stays_a
         assert await stream.make(tokens) is None
         assert stream.held > tokens or stream.held == 1000
     assert stream.booking.extended == [200, 400, 800, 1000]
+
+
+async def test_a_small_hold_is_extended_before_what_is_kept_back_is_reached():
+    stream = Stream(first=40, choices=2)
+    assert await stream.make(19) is None
+    assert stream.booking.extended == []
+    assert await stream.make(20) is None
+    assert stream.booking.extended == [80]
 
 
 async def test_where_doubling_is_refused_the_rest_of_the_money_is_held_in_smaller_steps():
@@ -141,13 +149,13 @@ async def test_an_answer_at_its_most_is_not_stopped():
 async def test_a_stream_goes_on_while_others_are_asked_to_give_back():
     stream = Stream(first=100, allowed=100)
     stream.booking.elsewhere = asyncio.Event()
-    for tokens in (50, 60, 70):
+    for tokens in (75, 78, 80):
         assert await stream.make(tokens) is None
     assert stream.booking.waits == 1
     stream.booking.allowed = 10**9
     stream.booking.elsewhere.set()
     await asyncio.sleep(0.01)
-    assert await stream.make(71) is None
+    assert await stream.make(81) is None
     assert stream.held == 200
 
 
@@ -162,10 +170,10 @@ async def test_a_stream_that_runs_dry_while_others_are_asked_ends_then():
 async def test_once_others_have_nothing_smaller_steps_are_tried():
     stream = Stream(first=100, allowed=160)
     stream.booking.elsewhere = asyncio.Event()
-    assert await stream.make(50) is None
+    assert await stream.make(75) is None
     stream.booking.elsewhere.set()
     await asyncio.sleep(0.01)
     stream.booking.elsewhere = None
-    assert await stream.make(51) is None
+    assert await stream.make(76) is None
     assert stream.held == 150
     stream.growth.close()

@@ -4,7 +4,8 @@ import asyncio
 
 from virtual import VirtualLoop
 
+WAITING = {"test_limit_recall.py", "test_limit_rolling.py", "test_limit_line.py"}
+
 
 def pytest_asyncio_loop_factories(config, item):
-    virtual = item.path.name in ("test_limit_recall.py", "test_limit_rolling.py")
-    return {"virtual": VirtualLoop} if virtual else {"real": asyncio.new_event_loop}
+    return {"virtual": VirtualLoop} if item.path.name in WAITING else {"real": asyncio.new_event_loop}

@@ -393,6 +393,6 @@ async def test_a_process_whose_clock_is_wrong_looks_at_the_store_before_it_count
     world.ahead = 86400
     one.start()
     one.leases = Leases(world.store, "a", one.balances, lambda: world.now + world.ahead)
-    await one.leases.resume()
+    await one.leases.resume({})
     with pytest.raises(LimitReached):
         await two.hold(31)
