@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from gateway.assembly import (
     add_gauges,
+    add_store_figures,
     catalog,
     journal_of,
     key_store,
@@ -26,6 +27,7 @@ from gateway.cache.exact import ExactCache
 from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
 from gateway.core.limit import short_window_before
+from gateway.core.rolling import record_of
 from gateway.front.listener import Listener
 from gateway.front.peers import Worker
 from gateway.front.server import Front
@@ -33,6 +35,7 @@ from gateway.front.together import Together
 from gateway.journey.answered import Answered
 from gateway.journey.asking import Asking
 from gateway.journey.booking import Books
+from gateway.journey.outages import Outages
 from gateway.journey.telling import Telling
 from gateway.keyring import Keyring
 from gateway.ledger.journal import Journal
@@ -40,11 +43,13 @@ from gateway.ledger.mover import AUDIT_EVERY_S, Mover
 from gateway.ledger.sqlite import SqliteLedger
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
+from gateway.limits.thresholds import Thresholds
 from gateway.pipeline import Pipeline
 from gateway.prices.current import Pricing
 from gateway.prices.stored import Shelf
 from gateway.simulator import Settings as SimulatorSettings
 from gateway.simulator import start as start_simulator
+from gateway.stores.clock import StoreClock
 from gateway.telemetry.live import Live
 from gateway.telemetry.metrics import Metrics
 from gateway.tokens import Tokens, kept
@@ -120,25 +125,32 @@ class Gateway:
         await self._listen(front)
         self.serving = True
 
-    async def _booked(self) -> dict[str, int]:
-        """What this replica has spent, where others must know of it."""
+    async def _booked(self) -> set[str]:
+        """On which records this replica has spent in windows that may still run, where others must know of it."""
         if self.store.exclusive:
-            return {}
-        over = self._clock() - SHORT_WINDOW_S_MAX
-        balances = await self.ledger.all_balances()
-        return {a: spent for a, name, spent in balances if name == self.replica and not short_window_before(a, over)}
+            return set()
+        now = self._clock()
+        mine = [account for account, name, _ in await self.ledger.all_balances() if name == self.replica]
+        may_run = [account for account in mine if not short_window_before(account, now - SHORT_WINDOW_S_MAX)]
+        return {record for account in may_run if (record := record_of(account, now)) is not None}
 
     def _join_money(self) -> None:
         settings = self.settings
         self._learned_path = kept.learned_path(settings.home, self.worker.number if self.worker else None)
-        self.store = lease_store(settings, several=self.worker is not None)
+        clock, outages = StoreClock(self._clock), Outages(self.live, lambda: self.leases.lent)
+        self.store = lease_store(settings, clock, outages.changed, several=self.worker is not None)
         self._stack.push_async_callback(_closed, self.store)
-        life = next_life(settings, self.worker.number if self.worker else None)
-        self.leases = Leases(self.store, self.replica, self.ledger.balances, life)
-        self.limits = Limits(settings.limits, self.leases, self._clock)
         self.metrics = Metrics()
+        if settings.shared is not None:
+            self._clock = clock
         self.health = Health(failures_max=settings.routing.breaker_failures, open_s=settings.routing.breaker_open_s)
         telling = Telling(self.metrics, self.live, self.health, self._clock)
+        life = next_life(settings, self.worker.number if self.worker else None)
+        thresholds = Thresholds(self.store, telling.passed)
+        self.leases = Leases(self.store, self.replica, self.ledger.balances, self._clock, thresholds, life=life)
+        if settings.shared is not None:
+            add_store_figures(self.metrics, self.store, clock, self.leases)
+        self.limits = Limits(settings.limits, self.leases, self._clock)
         self.books = Books(self.limits, self.journal, self._clock, telling.booked, self.replica)
         keys = key_store(settings)
         self._stack.callback(keys.close)

@@ -384,7 +384,10 @@ async def test_handles_of_files_left_behind_are_closed(tmp_path, monkeypatch):
     for number in range(50):
         journal.settle(entry(f"{number}"))
         journal.moved(len(journal.settled), list(journal.retired))
-    await asyncio.sleep(0.1)
+    for _ in range(3000):
+        if handles() <= before + 4:
+            break
+        await asyncio.sleep(0.01)
     assert handles() <= before + 4
     await stop(task)
     journal.close()

@@ -130,7 +130,7 @@ class Process:
     async def _live(self):
         replica = self.replica
         self.line = Line(self.world.server, self.world.weather, self.chance, self.truth)
-        self.leases = Leases(self.line, replica.name, replica.balances, replica.lives)
+        self.leases = Leases(self.line, replica.name, replica.balances, replica.clock, life=replica.lives)
         while not self.ready:
             try:
                 await self.leases.resume(replica.booked)

@@ -1,14 +1,16 @@
--- A new process has the replica's name: on all its records it has leased what it has spent, and no more.
+-- A new process has the replica's name: on all its records it has leased what it has spent, and no more. In a rolling
+-- window that counts until it has left.
 --
 -- KEYS  meta, wanted, the replica's set of records; then for each of them the record and its set of those who are short
--- ARGV  replica, turn: its words up to this one are late; then for each record: name, spent, and for how many seconds it
---       is kept (0: for ever)
+-- ARGV  replica, turn: its words up to this one are late; then for each record: name, spent, in how many seconds it has
+--       left its rolling window (0: never), and for how many it is kept (0: for ever)
 
 local replica = ARGV[1]
 redis.call('DEL', KEYS[3])
-for at = 3, #ARGV, 3 do
-  local name, spent, kept_s = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-  local record, shorts = KEYS[4 + 2 * (at - 3) / 3], KEYS[5 + 2 * (at - 3) / 3]
+local time = redis.call('TIME')
+for at = 3, #ARGV, 4 do
+  local name, spent, rolls_s, kept_s = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+  local record, shorts = KEYS[4 + (at - 3) / 2], KEYS[5 + (at - 3) / 2]
   local packed = redis.call('HGET', record, 'r:' .. replica)
   local before = packed and cmsgpack.unpack(packed) or {0, 0, 0, 0, 0}
   local function add(field, amount)
@@ -19,7 +21,13 @@ for at = 3, #ARGV, 3 do
   add('spent', spent - before[2])
   add('held', -before[3])
   add('count', packed and 0 or 1)
-  redis.call('HSET', record, 'r:' .. replica, cmsgpack.pack({spent, spent, 0, 0, tonumber(ARGV[2])}))
+  local turn = tonumber(ARGV[2])
+  if rolls_s > 0 then
+    local leaves, first = time[1] + 1 + rolls_s, tonumber(redis.call('HGET', record, 'leaves') or '0')
+    redis.call('HSET', record, 'leaves', string.format('%.0f', first == 0 and leaves or math.min(first, leaves)))
+    turn = -leaves
+  end
+  redis.call('HSET', record, 'r:' .. replica, cmsgpack.pack({spent, spent, 0, 0, turn}))
   redis.call('SADD', KEYS[3], name)
   if kept_s > 0 then
     redis.call('EXPIRE', record, kept_s)
