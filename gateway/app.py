@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from typing import Any, Self
@@ -125,14 +126,17 @@ class Gateway:
         await self._listen(front)
         self.serving = True
 
-    async def _booked(self) -> set[str]:
-        """On which records this replica has spent in windows that may still run, where others must know of it."""
+    async def _booked(self) -> dict[str, int]:
+        """What this replica has spent, where others must know of it."""
         if self.store.exclusive:
-            return set()
-        now = self._clock()
-        mine = [account for account, name, _ in await self.ledger.all_balances() if name == self.replica]
-        may_run = [account for account in mine if not short_window_before(account, now - SHORT_WINDOW_S_MAX)]
-        return {record for account in may_run if (record := record_of(account, now)) is not None}
+            return {}
+        await self.store.learn_time()
+        now, booked = self._clock(), Counter[str]()
+        for account, replica, spent in await self.ledger.all_balances():
+            record = record_of(account, now)
+            if replica == self.replica and record and not short_window_before(account, now - SHORT_WINDOW_S_MAX):
+                booked[record] += spent
+        return booked
 
     def _join_money(self) -> None:
         settings = self.settings
@@ -140,12 +144,12 @@ class Gateway:
         clock, outages = StoreClock(self._clock), Outages(self.live, lambda: self.leases.lent)
         self.store = lease_store(settings, clock, outages.changed, several=self.worker is not None)
         self._stack.push_async_callback(_closed, self.store)
+        life = next_life(settings, self.worker.number if self.worker else None)
         self.metrics = Metrics()
         if settings.shared is not None:
             self._clock = clock
         self.health = Health(failures_max=settings.routing.breaker_failures, open_s=settings.routing.breaker_open_s)
         telling = Telling(self.metrics, self.live, self.health, self._clock)
-        life = next_life(settings, self.worker.number if self.worker else None)
         thresholds = Thresholds(self.store, telling.passed)
         self.leases = Leases(self.store, self.replica, self.ledger.balances, self._clock, thresholds, life=life)
         if settings.shared is not None:

@@ -13,7 +13,7 @@ from gateway.cli.settings import settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.config.json_schema import json_schema
 from gateway.config.settings import Settings
-from gateway.core.limit import Limit, Unit, amount_text
+from gateway.core.limit import Limit, Span, Unit, amount_text
 from gateway.core.money import Money
 from gateway.prices.stored import book_in_use
 
@@ -78,4 +78,7 @@ def _million(picos: int) -> str:
 
 def _limit(limit: Limit) -> str:
     span = "" if limit.unit is Unit.CONCURRENT else f" a {limit.window}"
-    return f"{limit.node}: {amount_text(limit.amount, limit.unit)}{span}, {limit.mode}, {limit.timezone}"
+    if limit.span is Span.ROLLING:
+        span = f", {limit.window}"
+    told = f", told at {', '.join(f'{percent}%' for percent in limit.alert)}" if limit.alert else ""
+    return f"{limit.node}: {amount_text(limit.amount, limit.unit)}{span}, {limit.mode}, {limit.timezone}{told}"

@@ -177,8 +177,7 @@ class Account:
         self.fallen -= fallen
         self.others, self.reported = word.others, (spent, held)
         # Where a limit has become smaller, all may have leased more than it together.
-        granted = min(word.leased, max(self.limit.amount - word.others.leased, spent))
-        self.leased = granted - self.fallen
+        self.leased = min(word.leased - self.fallen, max(self.limit.amount - word.others.leased, self.spent))
         self.short, self.yields = bool(word.short), word.yields
         if self.dry is not None and self.left >= self.dry:
             self.dry = None  # Somebody has it, and may give it back when asked once more.

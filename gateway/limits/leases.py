@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Any
@@ -87,8 +87,8 @@ class Leases:
         self._opening = _Queue()
         self._talking = _Queue()  # What is told must be so until the answer is there.
         self._turns = count(life << TURN_BITS | 1)
+        self._booked: tuple[str, ...] = ()  # Of earlier processes, in windows that may still run.
         self._recall = Recall(self._exchange)
-        self._booked: tuple[str, ...] = ()  # Records of earlier processes, in windows that may still run.
         self._epoch = store.epoch  # The store's, when it was last told everything.
         self.lent: Counter[str] = Counter()  # By rule, what was held without the store's word since this process began.
 
@@ -108,15 +108,16 @@ class Leases:
             sums[account.limit.id,] = sums.get((account.limit.id,), 0) + amount(account)
         return sums
 
-    async def resume(self, booked: Iterable[str]) -> None:
+    async def resume(self, booked: Mapping[str, int]) -> None:
         """The journal of an earlier process of this name is replayed: what it leased and did not spend is free again.
-        `booked`: the records on which this replica has spent in windows that may still run, also where the store has
+        `booked`: what this replica has spent on accounts whose windows may still run, also where the store has
         forgotten. Raises Unavailable."""
         if not self._store.exclusive:
-            self._booked = tuple(booked)
-            known = list(dict.fromkeys([*await self._store.records(self._replica), *self._booked]))
-            spent = await spent_on(known, self._balances, self._clock())
+            await self._store.wanted(self._replica)  # From here on the clock is the store's, by which buckets leave.
+            known = await self._store.records(self._replica)
+            spent = dict.fromkeys(known, 0) | await spent_on(known, self._balances, self._clock()) | dict(booked)
             await self._store.resume(self._replica, spent, next(self._turns))
+            self._booked = tuple(booked)
 
     async def open(self, accounts: Iterable[Account]) -> None:
         """Load the balance and lease what there is. Raises Unavailable if the store does not answer."""
@@ -190,13 +191,17 @@ class Leases:
         if closed := [name for name in (*wanted, *(self._booked if forgot else ())) if name not in self._known]:
             await self._tell_of_closed(closed)
         self._epoch = epoch
+        self._forget(now)
+        if self._thresholds is not None:
+            await self._thresholds.tell(now)
+
+    def _forget(self, now: float) -> None:
+        """Of windows that have ended, what is settled, once all that was spent in it is told."""
         over = [a for a in self._known.values() if a.window.end <= now and not a.held and not a.waiting]
         for account in over:
             if account.reported is not None and account.reported[0] == account.spent:
                 del self._known[account.id]
                 account.close()
-        if self._thresholds is not None:
-            await self._thresholds.tell(now)
 
     async def _tell_of_closed(self, records: list[str]) -> None:
         """On accounts that are not open here nothing is needed: of windows that have ended, of callers who have not
@@ -204,7 +209,7 @@ class Leases:
         spent = await spent_on(records, self._balances, self._clock())
         async with self._talking.turn():
             closed = [record for record in records if record not in self._known]  # Still.
-            asks = [Ask(record, 0, s := spent[record], s, turn=next(self._turns)) for record in closed]
+            asks = [Ask(record, 0, s := spent.get(record, 0), s, turn=next(self._turns)) for record in closed]
             await self._store.exchange(self._replica, asks)
 
     def _is_news(self, account: Account) -> bool:

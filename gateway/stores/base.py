@@ -64,7 +64,7 @@ class LeaseStore(Protocol):
     """Keeps the records. Every method may raise gateway.core.errors.Unavailable."""
 
     exclusive: bool  # True if there can be no other replica: then a lease is the whole limit.
-    epoch: int  # By the last `wanted`. Another one after it has lost its memory: then everybody tells all anew.
+    epoch: int  # As of the last `wanted`. Another one than before: it may have forgotten what it was told.
 
     async def exchange(self, replica: str, asks: Sequence[Ask]) -> list[Word]:
         """Tell and ask, record by record, each atomically. Returns what the records say now, in order."""
@@ -76,6 +76,10 @@ class LeaseStore(Protocol):
 
     async def records(self, replica: str) -> list[str]:
         """The records on which a replica stands."""
+        ...
+
+    async def learn_time(self) -> None:
+        """Ask what time it is, where the store has a clock of its own."""
         ...
 
     async def resume(self, replica: str, spent: Mapping[str, int], turn: int = 0) -> None:
@@ -98,7 +102,7 @@ class Claims(Protocol):
 
 def in_order(events: Iterable[bytes]) -> list[Passed]:
     """Events as they are kept, by when they were noticed."""
-    return sorted(map(_passed.decode, events), key=lambda event: (event.at, event.node, event.percent))
+    return sorted(map(_passed.decode, events), key=lambda event: (event.at, event.node, event.percent, event.name))
 
 
 def grant(record: Mapping[str, Standing], replica: str, ask: Ask) -> Standing:

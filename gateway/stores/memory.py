@@ -50,6 +50,9 @@ class MemoryStore:
         for name, amount in spent.items():
             self._records[name][replica] = left_behind(name, amount, self._clock(), turn)
 
+    async def learn_time(self) -> None:
+        """See `LeaseStore.learn_time`. It has none."""
+
     async def claim(self, events: Sequence[Passed]) -> list[Passed]:
         """See `Claims.claim`."""
         fresh = {event.name: event for event in events if event.name not in self._told}

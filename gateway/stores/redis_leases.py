@@ -97,7 +97,7 @@ class RedisStore:
         return {name.decode() for name in names}
 
     async def learn_time(self) -> None:
-        """Ask what time it is. Raises Unavailable."""
+        """See `LeaseStore.learn_time`."""
         asked = self.clock.own()
         said = await self.link.ask("time", lambda client: _NOW.run(client, [META], []), patient=True)
         self.clock.learn(asked, _unix(*said), self.clock.own())
@@ -108,12 +108,11 @@ class RedisStore:
         return sorted(name.decode() for name in names)
 
     async def resume(self, replica: str, spent: Mapping[str, int], turn: int = 0) -> None:
-        """See `LeaseStore.resume`. From then on the time is known."""
-        await self.learn_time()
+        """See `LeaseStore.resume`."""
         told: list[Any] = [replica, turn]
         for record, amount in spent.items():
             seconds = length(record)
-            told += [record, amount, seconds + width(seconds), _kept_s(record)]
+            told += [record, amount, _kept_s(record), seconds + width(seconds)]
         keys = _keys(replica, list(spent))
         await self.link.ask("resume", lambda client: _RESUME.run(client, keys, told), patient=True)
 

@@ -82,6 +82,9 @@ class SqliteStore:
         rows = [(record, replica, amount, turn) for record, amount in spent.items()]
         await self._run(self._replace, "DELETE FROM standings WHERE replica = ?", (replica,), rows)
 
+    async def learn_time(self) -> None:
+        """See `LeaseStore.learn_time`. A file has none."""
+
     async def begin(self, balances: Iterable[tuple[str, str, int]]) -> None:
         """No replica runs: what each has spent, as (record, replica, amount), is all that there is. Raises
         Unavailable."""
@@ -141,9 +144,7 @@ class SqliteStore:
         now = self._clock()
         with _transaction(self._database) as database:
             database.execute(delete, which)
-            found = [
-                (record, replica, left_behind(record, amount, now, turn)) for record, replica, amount, turn in spent
-            ]
+            found = [(record, name, left_behind(record, amount, now, turn)) for record, name, amount, turn in spent]
             rows = [(record, replica, s.leased, s.spent, s.turn) for record, replica, s in found]
             database.executemany("INSERT INTO standings VALUES (?, ?, ?, ?, 0, 0, ?)", rows)
 

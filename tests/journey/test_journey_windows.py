@@ -50,6 +50,7 @@ def test_a_threshold_is_told_once_on_every_channel_and_not_again_after_a_restart
         table = way.command("limits", "events", "--config", "fareway.yaml")
         assert "team:told" in table
         assert "50%" in table
+        assert "team:*: $1.00, rolling 1h, hard, UTC, told at 1%, 2%" in way.command("check", "fareway.yaml")
         assert way.gate.stop() == 0
         way.gate.start()
         with pytest.raises(openai.RateLimitError):

@@ -50,7 +50,7 @@ async def test_a_process_that_comes_back_to_a_store_that_forgot_tells_what_its_l
     one.settle(await one.hold(60), 60)
     forget(store)
     one.start()
-    await one.leases.resume([RECORD])
+    await one.leases.resume({RECORD: one.booked})
     forget(store)  # And again, before anybody has asked it.
     await one.leases.sync(NOW)
     with pytest.raises(LimitReached):

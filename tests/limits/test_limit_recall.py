@@ -57,7 +57,7 @@ class Replica:
         self.start()
 
     def start(self):
-        self.leases = Leases(self.store, self.name, self.balances, life=self.lives)
+        self.leases = Leases(self.store, self.name, self.balances, lambda: NOW, life=self.lives)
         self.chain = Limits(self.limits, self.leases, lambda: NOW)
 
     async def balances(self, names):
@@ -71,7 +71,7 @@ class Replica:
         self.booked += sum(account.held for account in self.leases.accounts)
         self.lives += 1
         self.start()
-        await self.leases.resume([])
+        await self.leases.resume({})
 
     @property
     def account(self):
@@ -240,7 +240,7 @@ async def test_a_process_that_comes_back_has_leased_what_it_has_spent_and_no_mor
     assert store.standings(RECORD)["a"] == Standing(30, 30, turn=1 << 36 | 1)
     await two.hold(70)
     alone = Leases(MemoryStore(), "a", one.balances)
-    await alone.resume([])
+    await alone.resume({})
     assert not list(alone.accounts)
 
 

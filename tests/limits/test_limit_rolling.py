@@ -85,7 +85,7 @@ class Replica:
         for hold in self.open:
             self.book(*hold.line)
         self.start()
-        await self.leases.resume([])
+        await self.leases.resume({})
 
     @property
     def account(self):
@@ -222,34 +222,45 @@ async def test_a_lease_that_was_forced_by_a_cost_above_the_hold_is_not_kept_when
     assert one.account.leased + two.account.leased <= 100
 
 
-async def test_what_leaves_while_the_store_is_asked_is_not_granted_again():
+async def test_what_leaves_while_the_store_is_asked_is_not_granted_by_its_answer():
+    """It was leased only because it was spent: the other one has the rest."""
+
     class Slow(MemoryStore):
         async def exchange(self, replica, asks):
             words = await super().exchange(replica, asks)
-            world.now += self.delay
+            if self.asked is not None:
+                world.now += 60.5
+                self.asked.roll()
             return words
 
-        delay = 0
+        asked = None
 
     world = World(rolling(100, 60), "a", "b")
     world.store = store = Slow(exclusive=False, clock=world.clock)
-    one, two = (Replica(world, name) for name in "ab")
-    world.replicas = {"a": one, "b": two}
-    one.settle(await one.hold(50), 90)
-    await two.hold(10)
-    world.now += 60.5
-    store.delay = 1
-    one.account.taken = 1  # Something to tell.
-    one.account.held += 1
+    one, two = world.replicas["a"], world.replicas["b"] = Replica(world, "a"), Replica(world, "b")
+    two_holds = await two.hold(50)
+    one.settle(await one.hold(25), 90)
+    world.now += 0.5
+    store.asked = one.account
     await one.leases.sync(world.now)
-    one.account.begin_period()
-    one.account.held -= 1
-    assert one.account.spent == 0
-    assert one.account.leased <= 1
-    store.delay = 0
+    store.asked = None
+    assert (one.account.spent, one.account.leased, one.account.fallen) == (0, one.account.available, 90)
+    assert one.account.leased + two_holds.fare.nanos <= 100
     await one.leases.sync(world.now)
     assert one.account.fallen == 0
-    await one.hold(80)
+    await with_syncs(world, one.hold(50))
+
+
+async def test_what_is_left_is_asked_for_again_though_nobody_was_refused():
+    world = World(rolling(100, 60), "a", "b")
+    one, two = world.replicas.values()
+    await one.spend(100)
+    await one.leases.sync(world.now)
+    assert (await two.limits.remaining(ANN)).nanos_up == 0
+    world.now += 61
+    await one.leases.sync(world.now)
+    await two.leases.sync(world.now)
+    assert (await two.limits.remaining(ANN)).nanos_up == 100
 
 
 async def test_what_others_have_spent_is_asked_for_again_once_it_may_have_left():
@@ -365,3 +376,23 @@ async def test_a_clock_that_is_set_back_lets_nothing_leave_early():
         await one.hold(1)
     world.now += 31
     await one.hold(100)
+
+
+async def test_a_process_whose_clock_is_wrong_looks_at_the_store_before_it_counts_buckets():
+    """It would find none of its own, a day ahead of them."""
+
+    class Telling(MemoryStore):
+        async def wanted(self, replica):
+            world.ahead = 0
+            return await super().wanted(replica)
+
+    world = World(rolling(100, 60), "a", "b")
+    world.store = Telling(exclusive=False, clock=world.clock)
+    one, two = world.replicas["a"], world.replicas["b"] = Replica(world, "a"), Replica(world, "b")
+    await one.spend(70)
+    world.ahead = 86400
+    one.start()
+    one.leases = Leases(world.store, "a", one.balances, lambda: world.now + world.ahead)
+    await one.leases.resume({})
+    with pytest.raises(LimitReached):
+        await two.hold(31)

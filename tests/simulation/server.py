@@ -21,7 +21,7 @@ class Server(MemoryStore):
     """The memory store with the learning period of the Redis store. All is done at once; `Line` is the way there."""
 
     def __init__(self, clock, truth):
-        super().__init__(exclusive=False)
+        super().__init__(exclusive=False, clock=clock)
         self._clock, self._truth = clock, truth
         self.born: float | None = -inf
         self.state = "up"  # "down": refuses connections; "frozen": answers when it is up again.

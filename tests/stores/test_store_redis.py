@@ -85,7 +85,7 @@ async def test_what_was_left_behind_in_a_rolling_window_counts_until_it_has_left
         await one.exchange(name, [Ask(ROLLING, 100, 10, 30, turn=1)])
     for name, in_s in (("a", 1), ("b", 2), ("c", 3600)):
         await redis_leases._RESUME.run(
-            one.link._redis, redis_leases._keys(name, [ROLLING]), [name, 0, ROLLING, 20, in_s, 0]
+            one.link._redis, redis_leases._keys(name, [ROLLING]), [name, 0, ROLLING, 20, 0, in_s]
         )
     assert (await one.standings("a"))[ROLLING].turn < -time.time()
     (word,) = await two.exchange("d", [Ask(ROLLING, 100, 0, 100)])

@@ -2,15 +2,15 @@
 -- window that counts until it has left.
 --
 -- KEYS  meta, wanted, the replica's set of records; then for each of them the record and its set of those who are short
--- ARGV  replica, turn: its words up to this one are late; then for each record: name, spent, in how many seconds it has
---       left its rolling window (0: never), and for how many it is kept (0: for ever)
+-- ARGV  replica, turn: its words up to this one are late; then for each record: name, spent, for how many seconds it is kept
+--       (0: for ever), and in how many seconds what is spent has left its rolling window (0: never)
 
 local replica = ARGV[1]
 redis.call('DEL', KEYS[3])
 local time = redis.call('TIME')
 for at = 3, #ARGV, 4 do
-  local name, spent, rolls_s, kept_s = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
-  local record, shorts = KEYS[4 + (at - 3) / 2], KEYS[5 + (at - 3) / 2]
+  local name, spent, kept_s, rolls_s = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+  local record, shorts = KEYS[4 + 2 * (at - 3) / 4], KEYS[5 + 2 * (at - 3) / 4]
   local packed = redis.call('HGET', record, 'r:' .. replica)
   local before = packed and cmsgpack.unpack(packed) or {0, 0, 0, 0, 0}
   local function add(field, amount)
