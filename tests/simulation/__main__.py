@@ -14,7 +14,7 @@ from simulation.world import World
 
 from benchmarks.record import record
 
-TOGETHER = 20
+TOGETHER = 10
 
 
 def main() -> int:
