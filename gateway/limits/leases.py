@@ -8,6 +8,7 @@ given back when somebody else is short, and waited for only by a hold that does 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -61,7 +62,7 @@ class Leases:
         self._known: dict[str, Account] = {}
         self._opening = _Queue()
         self._talking = _Queue()  # What is told must be so until the answer is there.
-        self._turns = count(1)
+        self._turns = count(time.time_ns() // 10**6)  # Above those of the process before.
         self._recall = Recall(self._exchange)
         self._epoch = store.epoch
         self.lent: Counter[str] = Counter()  # By rule, what was held without the store's word since this process began.

@@ -10,7 +10,10 @@ from stores.redis_server import KINDS, RedisServer
 
 from gateway.core.caller import Caller, Key
 from gateway.core.errors import Unavailable
+from gateway.core.limit import Fare, Limit, Span, Unit
 from gateway.keyring import Keyring
+from gateway.limits.chain import Limits
+from gateway.limits.leases import Leases
 from gateway.stores import redis_leases, redis_link
 from gateway.stores.base import Ask, Standing, Word
 from gateway.stores.memory import MemoryStore
@@ -80,6 +83,29 @@ async def test_many_records_are_one_exchange(connect, at_once):
     store = connect()
     words = await store.exchange("a", [Ask(f"r{n}", 100, n, n) for n in range(50)])
     assert words == [Word(n, n) for n in range(50)]
+
+
+async def test_more_records_than_one_script_should_take_are_told_one_part_after_another(connect, at_once):
+    store, count = connect(), 2 * redis_leases.ASKS_MAX + 1
+    words = await store.exchange("a", [Ask(f"r{n}", 10**6, n, n) for n in range(count)])
+    assert words == [Word(n, n) for n in range(count)]
+    assert store.link.calls == {"exchange": 3}
+
+
+async def test_a_thousand_calls_far_from_the_limit_ask_the_store_for_nothing(connect, at_once):
+    store = connect()
+
+    async def balances(names):
+        return {}
+
+    month = Limit("all", Unit.USD, 10**9, Span.MONTH)
+    limits = Limits([month, replace(month, unit=Unit.TOKENS)], Leases(store, "a", balances), time.time)
+    for n in range(1001):
+        hold = await limits.hold(Caller("k", team="t"), Fare(nanos=10, tokens=10))
+        hold.settle(Fare(nanos=7, tokens=5))
+        if n == 0:
+            asked = store.link.calls.total()
+    assert store.link.calls.total() == asked
 
 
 async def lease(store, name, want, *, keep=0, spent=0):
