@@ -248,6 +248,17 @@ async def test_no_call_waits_for_keys_that_a_frozen_store_may_have(server):
     keys.close()
 
 
+async def test_whatever_the_client_makes_of_a_broken_line_is_unavailable(connect, at_once):
+    store = connect()
+
+    async def write(client):
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+    with pytest.raises(Unavailable):
+        await store.link.ask("exchange", write)
+    assert await lease(store, "a", 60) == 60
+
+
 async def test_being_cancelled_is_never_swallowed(connect, at_once, server):
     """As it could be where the client's own time limit ends in the same turn."""
     await lease(connect(), "a", 1)
