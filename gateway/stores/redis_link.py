@@ -25,7 +25,8 @@ TIMEOUT_S = 0.05
 PATIENCE_S = 1.0
 """How long what no call waits for may take: to start, a command, and to get connected while calls have gone on."""
 
-FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
+FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError, RuntimeError)
+"""RuntimeError is uvloop's, for a connection that the server closed while something was about to be written."""
 
 log = logging.getLogger("fareway")
 

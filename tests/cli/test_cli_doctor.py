@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from stores.redis_server import BINARY, RedisServer
 
 from gateway.cli import doctor
 from gateway.cli.main import main
@@ -58,3 +59,44 @@ def test_what_was_learned_is_told_by_model(home, capsys, calls, said):
     _, checks = told(capsys)
     found = checks["tokens-3 openai/m text"]["found"]
     assert f"over {calls} calls, {said}" in found
+
+
+@pytest.fixture
+def shared(home, monkeypatch):
+    """Makes a Redis, and a configuration that names it."""
+    made = []
+
+    def make(*options):
+        made.append(RedisServer(home / "redis", options).start())
+        file = home / "fareway.yaml"
+        file.write_text(f"state: {made[0].patient_url}\n")
+        monkeypatch.setenv("FAREWAY_CONFIG", str(file))
+        return made[0]
+
+    yield make
+    for server in made:
+        server.kill()
+
+
+@pytest.mark.skipif(BINARY is None, reason="neither redis-server nor valkey-server is installed")
+def test_a_shared_store_is_looked_at(shared, capsys):
+    server = shared()
+    checks = told(capsys)[1]
+    assert checks["store"]["ok"]
+    assert checks["clock"]["ok"]
+    assert "the store's, by which windows go" in checks["clock"]["found"]
+    server.kill()
+    status, checks = told(capsys)
+    assert status == 1
+    assert checks["store"]["found"] == "The store of limits does not answer."
+    assert "clock" not in checks
+
+
+@pytest.mark.skipif(BINARY is None, reason="neither redis-server nor valkey-server is installed")
+def test_a_shared_store_that_may_forget_is_told(shared, capsys):
+    shared("--maxmemory-policy", "volatile-lru")
+    status, checks = told(capsys)
+    assert status == 1
+    assert checks["store"]["found"] == (
+        "The store of limits may forget (maxmemory-policy volatile-lru): set it to noeviction."
+    )

@@ -197,3 +197,20 @@ async def test_what_is_settled_while_a_window_that_ended_is_told_is_told_too():
     await leases.sync(2)
     assert store.standings(account.id)["r1"].spent == 7
     assert not list(leases.accounts)
+
+
+async def test_a_new_process_is_heard_though_the_store_lost_that_it_is_one():
+    """As after a failover to a replica that lacks it: the numbers of the process before must not be larger."""
+    store = Troubled()
+    before = Leases(store, "r1", nothing_spent)
+    account = Account("all", usd(100), ALWAYS)
+    await before.open([account])
+    for spent in range(20):
+        account.spent = spent
+        await before.sync(0)
+
+    async def balances(names):
+        return dict.fromkeys(names, 30)
+
+    await Leases(store, "r1", balances).open([Account("all", usd(100), ALWAYS)])
+    assert store.standings(RECORD)["r1"].spent == 30

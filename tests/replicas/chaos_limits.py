@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -143,13 +144,9 @@ async def test_a_full_disk_under_the_journal_refuses_clearly_and_loses_nothing(t
         with fleet(tmp_path, f"journal: {{dir: {disk}}}\n{MONEY}", count=1) as made:
             await everywhere(made, calls=40)
             filler = disk / "filler"
-            with filler.open("wb") as file:
-                try:
-                    while True:
-                        file.write(b"0" * 4096)
-                        file.flush()
-                except OSError:
-                    pass
+            with filler.open("wb", buffering=0) as file, suppress(OSError):
+                while True:
+                    file.write(bytes(512))
             answers = await everywhere(made, calls=200)
             assert answers.statuses[503], answers.statuses
             assert set(answers.statuses) <= {200, 503}

@@ -10,9 +10,11 @@ from stores.redis_server import KINDS, RedisServer
 
 from gateway.core.caller import Caller, Key
 from gateway.core.errors import Unavailable
-from gateway.core.limit import Limit, Span, Unit
+from gateway.core.limit import Fare, Limit, Span, Unit
 from gateway.core.tenant import Rule
 from gateway.keyring import Keyring
+from gateway.limits.chain import Limits
+from gateway.limits.leases import Leases
 from gateway.stores import redis_leases, redis_link
 from gateway.stores.base import Ask, Standing, Word
 from gateway.stores.memory import MemoryStore
@@ -109,6 +111,29 @@ async def test_many_records_are_one_exchange(connect, at_once):
     store = connect()
     words = await store.exchange("a", [Ask(f"r{n}", 100, n, n) for n in range(50)])
     assert words == [Word(n, n) for n in range(50)]
+
+
+async def test_more_records_than_one_script_should_take_are_told_one_part_after_another(connect, at_once):
+    store, count = connect(), 2 * redis_leases.ASKS_MAX + 1
+    words = await store.exchange("a", [Ask(f"r{n}", 10**6, n, n) for n in range(count)])
+    assert words == [Word(n, n) for n in range(count)]
+    assert store.link.calls == {"exchange": 3}
+
+
+async def test_a_thousand_calls_far_from_the_limit_ask_the_store_for_nothing(connect, at_once):
+    store = connect()
+
+    async def balances(names):
+        return {}
+
+    month = Limit("all", Unit.USD, 10**9, Span.MONTH)
+    limits = Limits([month, replace(month, unit=Unit.TOKENS)], Leases(store, "a", balances), time.time)
+    for n in range(1001):
+        hold = await limits.hold(Caller("k", team="t"), Fare(nanos=10, tokens=10))
+        hold.settle(Fare(nanos=7, tokens=5))
+        if n == 0:
+            asked = store.link.calls.total()
+    assert store.link.calls.total() == asked
 
 
 async def lease(store, name, want, *, keep=0, spent=0):
@@ -258,6 +283,17 @@ async def test_no_call_waits_for_keys_that_a_frozen_store_may_have(server):
             keys.find(Kind.KEYS, "k", hasty=True)
     assert time.monotonic() - begun < 100 * redis_link.TIMEOUT_S / 4, "a few wait, and the others do not ask"
     keys.close()
+
+
+async def test_whatever_the_client_makes_of_a_broken_line_is_unavailable(connect, at_once):
+    store = connect()
+
+    async def write(client):
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+    with pytest.raises(Unavailable):
+        await store.link.ask("exchange", write)
+    assert await lease(store, "a", 60) == 60
 
 
 async def test_being_cancelled_is_never_swallowed(connect, at_once, server):
