@@ -12,6 +12,7 @@ from typing import Any, Self
 from gateway.assembly import (
     add_gauges,
     catalog,
+    gateway_ledger,
     journal_of,
     key_store,
     lease_store,
@@ -33,9 +34,9 @@ from gateway.journey.asking import Asking
 from gateway.journey.booking import Books
 from gateway.journey.telling import Telling
 from gateway.keyring import Keyring
+from gateway.ledger.balances import Balances
 from gateway.ledger.journal import Journal
 from gateway.ledger.mover import AUDIT_EVERY_S, Mover
-from gateway.ledger.sqlite import SqliteLedger
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
 from gateway.pipeline import Pipeline
@@ -96,7 +97,7 @@ class Gateway:
         settings = self.settings
         self.replica = replica_name(settings, self.worker.number if self.worker else None)
         alone = self.worker is None and settings.shared is None
-        self.ledger = SqliteLedger(settings.ledger, None if alone else self.replica)
+        self.ledger = await gateway_ledger(settings, None if alone else self.replica)
         self._stack.callback(self.ledger.close)
         self.journal = Journal(
             journal_of(settings, self.worker.number if self.worker else None), settings.journal_sync_s
@@ -105,7 +106,7 @@ class Gateway:
         self.mover = Mover(self.journal, self.ledger)
         self.recovered = await self.mover.recover()
         self._stack.push_async_callback(self._move_the_rest)
-        self._join_money()
+        self._join_money(Balances(self.mover.balances, max(self._clock(), await self.ledger.newest())))
         await self.leases.resume()
         self._join_routing()
         front = self._join_front()
@@ -115,12 +116,12 @@ class Gateway:
         await self._listen(front)
         self.serving = True
 
-    def _join_money(self) -> None:
+    def _join_money(self, balances: Balances) -> None:
         settings = self.settings
         self._learned_path = kept.learned_path(settings.home, self.worker.number if self.worker else None)
         self.store = lease_store(settings, several=self.worker is not None)
         self._stack.push_async_callback(_closed, self.store)
-        self.leases = Leases(self.store, self.replica, self.ledger.balances)
+        self.leases = Leases(self.store, self.replica, balances.of)
         self.limits = Limits(settings.limits, self.leases, self._clock)
         self.metrics = Metrics()
         self.health = Health(failures_max=settings.routing.breaker_failures, open_s=settings.routing.breaker_open_s)

@@ -6,16 +6,18 @@ import argparse
 import asyncio
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gateway.assembly import shared_leases
+from gateway.assembly import open_ledger, shared_leases
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
+from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
+from gateway.ledger.base import LedgerUnfit
 from gateway.ledger.journal import SYNC_NEVER, Journal, JournalBusy
 from gateway.ledger.mover import Mover
-from gateway.ledger.sqlite import SqliteLedger
 from gateway.stores.base import Standing
 
 SILENT_S_MIN = 10.0
@@ -76,7 +78,7 @@ async def _resolved(parsed: argparse.Namespace) -> int:
         standings = await store.standings(parsed.replica)
         spent = {name: _spent(standing) for name, standing in standings.items()}
         if parsed.home is not None:
-            spent = await _by_its_books(parsed.home, parsed.replica, standings)
+            spent = await _by_its_books(settings(parsed), parsed.home, parsed.replica, standings)
         await store.resume(parsed.replica, spent)
         return len(spent)
 
@@ -87,16 +89,16 @@ def _spent(standing: Standing) -> int:
     return standing.spent + standing.held
 
 
-async def _by_its_books(home: Path, replica: str, standings: Mapping[str, Standing]) -> dict[str, int]:
-    """What it spent, with what its journal still holds."""
+async def _by_its_books(found: Settings, home: Path, replica: str, standings: Mapping[str, Standing]) -> dict[str, int]:
+    """What it spent, with what its journal still holds. Where the ledger is a file, it is that of its home."""
     try:
         with (
             closing(Journal(home / "journal", SYNC_NEVER)) as journal,
-            closing(SqliteLedger(home / "ledger.db", replica)) as ledger,
+            closing(await open_ledger(replace(found, ledger=home / "ledger.db"), replica)) as ledger,
         ):
             await Mover(journal, ledger).recover()
             known = await ledger.balances(list(standings))
-    except (OSError, JournalBusy) as error:
+    except (OSError, JournalBusy, LedgerUnfit) as error:
         raise Unusable(f"the books in {home} cannot be read: {error}") from None
     return {name: max(known.get(name, 0), standing.spent) for name, standing in standings.items()}
 
