@@ -181,9 +181,9 @@ class PostgresLedger:
     def _add(self, connection: Connection, entries: Sequence[Entry]) -> int:
         """Insert, and charge for those that were not there before. Returns how many."""
         once = list({entry.id: entry for entry in reversed(entries)}.values())[::-1]
-        for day in {int(entry.at // DAY_S) for entry in once} - self._days:
-            for ahead in (day, day + 1):
-                self._make(connection, ahead)
+        days = {int(entry.at // DAY_S) for entry in once}
+        for day in sorted(days | {day + 1 for day in days}):
+            self._make(connection, day)
         with connection.transaction(), connection.cursor() as cursor:
             with cursor.copy(_COPY) as copy:
                 for entry in once:
@@ -195,7 +195,9 @@ class PostgresLedger:
         return len(new)
 
     def _make(self, connection: Connection, day: int) -> None:
-        """The partition of a day, and without keeping those waiting who read or write others."""
+        """The partition of a day, if there is none; without keeping those waiting who read or write others."""
+        if day in self._days:
+            return
         name = f"entries_{datetime.fromtimestamp(day * DAY_S, UTC):%Y%m%d}"
         with connection.transaction():
             connection.execute("LOCK TABLE entries IN SHARE UPDATE EXCLUSIVE MODE")

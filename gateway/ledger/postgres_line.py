@@ -24,6 +24,9 @@ ANSWER_S = 10
 PAUSE_S = 1.0
 """After a failure nobody asks for so long: who does is told at once that there is no answer."""
 
+SIGNALS_S = 0.1
+"""How often a wait looks for Ctrl-C."""
+
 REASON_MAX = 500
 
 R = TypeVar("R")
@@ -37,7 +40,7 @@ class Connection(psycopg.Connection[Values]):
 
     answer_s: float | None = None  # How long to wait for it; None: as long as it takes.
 
-    def wait(self, gen: PQGen[R], interval: float = 0.1, timeout: float | None = None) -> R:
+    def wait(self, gen: PQGen[R], interval: float = SIGNALS_S, timeout: float | None = None) -> R:
         """See psycopg."""
         try:
             return super().wait(gen, interval, self.answer_s if timeout is None else timeout)

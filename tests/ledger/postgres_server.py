@@ -43,7 +43,9 @@ class PostgresServer:
                   "--pwfile", self.folder / "password", "-D", self.data)  # fmt: skip
 
     def _run(self, *words) -> None:
-        done = subprocess.run([*map(str, words)], user=USER, cwd=self.folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [*map(str, words)], user=USER, cwd=self.folder, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
 
     def start(self) -> PostgresServer:

@@ -43,17 +43,16 @@ def test_any_order_and_any_repetition_come_to_the_same(kept, drawn, data):
         sums.update(dict(one.charges))
 
     async def tell():
-        ledger = kept.open()
-        new, left = 0, [distinct[name] for name in told]
-        while left:
-            size = data.draw(st.integers(1, len(left)))
-            new += await ledger.record(left[:size])
-            left = left[size:]
-        assert new == len(distinct)
-        assert await ledger.balances(list(sums)) == dict(sums)
-        for name, one in distinct.items():
-            assert await ledger.find(name.rpartition(".")[0]) == [one]
-        ledger.close()
+        with closing(kept.open()) as ledger:
+            new, left = 0, [distinct[name] for name in told]
+            while left:
+                size = data.draw(st.integers(1, len(left)))
+                new += await ledger.record(left[:size])
+                left = left[size:]
+            assert new == len(distinct)
+            assert await ledger.balances(list(sums)) == dict(sums)
+            for name, one in distinct.items():
+                assert await ledger.find(name.rpartition(".")[0]) == [one]
 
     asyncio.run(tell())
     assert {name: spent for name, spent in balances(kept).items() if name.startswith(f"{made}/")} == dict(sums)

@@ -117,14 +117,14 @@ async def test_a_locked_ledger_is_tried_again_and_again(books, monkeypatch, capl
         for number in range(10):
             books.journal.settle(entry(f"{number}", ("x", 1)))
         retired = list(books.journal.retired)
-        while "Entries wait in the journal" not in caplog.text:
+        while "Entries wait in the journal" not in caplog.text:  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
         assert retired
         assert all(path.exists() for path in retired)
         assert len(books.journal.settled) == 10
         assert not task.done()
-    while books.journal.settled:
+    while books.journal.settled:  # noqa: ASYNC110 - the same
         await asyncio.sleep(0.01)
     await books.mover.move()
     assert balances(books.kept) == {"x": 10}

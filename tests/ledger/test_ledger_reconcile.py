@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from charges import RATED
 from entries import entry
-from ledgers import InPostgres
 from hypothesis import given
 from hypothesis import strategies as st
+from ledgers import InPostgres
 
 from gateway.cli.main import main
 from gateway.core.entry import Outcome
