@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from gateway.cli.settings import settings
+from gateway.cli.books import reading
+from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.config.settings import Settings
 from gateway.prices.bundled import header
@@ -33,7 +34,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def _doctor(parsed: argparse.Namespace) -> int:
     found = settings(parsed)
-    rows = [*_basics(found, time.time()), *_learned(found.home)]
+    rows = [*_basics(found, time.time()), *_ledger(found), *_learned(found.home)]
     print_rows(rows, _COLUMNS, parsed.format)
     return 0 if all(row["ok"] for row in rows) else 1
 
@@ -50,6 +51,18 @@ def _basics(found: Settings, now: float) -> Iterator[dict[str, object]]:
         ok=fed or days <= PRICES_OLD_DAYS,
         found=f"bundled {days} days ago, {'fed live' if fed else 'no feed'}",
     )
+
+
+def _ledger(found: Settings) -> Iterator[dict[str, object]]:
+    """A line where it is not a file of the home."""
+    if found.ledger_url is None:
+        return
+    try:
+        with reading(found) as ledger:
+            ledger.called(time.time())
+        yield _row("ledger", ok=True, found="PostgreSQL answers")
+    except Unusable as error:
+        yield _row("ledger", ok=False, found=str(error))
 
 
 def _learned(home: Path) -> Iterator[dict[str, object]]:

@@ -72,7 +72,7 @@ class Address:
             tcp_user_timeout=2000 * ANSWER_S,
         )
 
-    def reason(self, error: psycopg.Error) -> str:
+    def reason(self, error: Exception) -> str:
         """Why it failed, for a log."""
         said = "; ".join(str(error).split("\n")).strip()
         for secret in self._secrets:
@@ -82,7 +82,7 @@ class Address:
 
 class Line:
     """Runs work on a connection, one after the other, and connects again where it broke. `prepare` is done first on
-    each new one, and may raise LedgerUnfit."""
+    each new one, and may raise LedgerUnfit: where it was fit before, that passes, and until then it is as if away."""
 
     def __init__(self, url: str, prepare: Callable[[Connection], None]) -> None:
         self._address = Address(url)
@@ -90,7 +90,7 @@ class Line:
         self._connection: Connection | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger", initializer=stand_back)
         self._not_before = time.monotonic()
-        self._silent = False
+        self._silent = self._was_fit = False
 
     async def run(self, work: Callable[[Connection], R]) -> R:
         """Do it. It may be done twice, should the connection break. Raises Unavailable or LedgerUnfit."""
@@ -106,14 +106,16 @@ class Line:
             raise _unavailable()
         try:
             done = self._work_again_if_it_broke(work)
-        except psycopg.Error as error:
+        except (psycopg.Error, LedgerUnfit) as error:
+            if isinstance(error, LedgerUnfit) and not self._was_fit:
+                raise
             self._hang_up()
             self._not_before = time.monotonic() + PAUSE_S
             if not self._silent:
                 log.warning("the ledger's PostgreSQL does not do its part: %s", self._address.reason(error))
             self._silent = True
             raise _unavailable() from None
-        self._silent = False
+        self._silent, self._was_fit = False, True
         return done
 
     def _work_again_if_it_broke(self, work: Callable[[Connection], R]) -> R:

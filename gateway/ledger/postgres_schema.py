@@ -21,8 +21,9 @@ _SESSION = f"""
 SET search_path = fareway;
 SET statement_timeout = '{ANSWER_S}s';
 SET idle_in_transaction_session_timeout = '60s';
+SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
-"""  # The journal forgets what is here.
+"""  # The journal forgets what is here; and a machine that is gone lets go of its locks within a minute.
 
 _INCOMING = "CREATE TEMP TABLE incoming (LIKE fareway.entries) ON COMMIT DELETE ROWS"
 
@@ -107,10 +108,11 @@ def _migrate(connection: Connection) -> None:
 
     config = Config()
     config.set_main_option("script_location", "gateway.ledger:migrations")
+    patience, connection.answer_s = connection.answer_s, None  # A large table may take its time.
     connection.autocommit = False  # All revisions or none.
     engine = create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=StaticPool)
     with engine.connect() as bound:
         config.attributes["connection"] = bound
         upgrade(config, "head")
     connection.rollback()
-    connection.autocommit = True
+    connection.autocommit, connection.answer_s = True, patience

@@ -182,6 +182,22 @@ async def test_gateways_that_do_not_share_their_limits_do_not_share_a_ledger(kep
         ledger.close()
 
 
+async def test_what_is_unfit_later_is_as_if_away(postgres, kept, caplog):
+    """While PostgreSQL was restarted, say, a gateway came that does not share its limits with this one."""
+    one, other = PostgresLedger(kept.url, home="a"), PostgresLedger(kept.url, home="b")
+    await one.open()
+    postgres.stop()
+    postgres.start()
+    await other.open()
+    with pytest.raises(Unavailable):
+        await one.record([entry("a", ("x", 1))])
+    assert "does not share its limits" in caplog.text
+    other.close()
+    await asyncio.sleep(0.2)
+    assert await one.record([entry("a", ("x", 1))]) == 1
+    one.close()
+
+
 async def test_what_changes_the_past_waits_for_nobody_and_keeps_gateways_out(kept, monkeypatch):
     monkeypatch.setattr(postgres_schema, "_SESSION", "SET statement_timeout = '200ms'; SET search_path = fareway")
     gateway = PostgresLedger(kept.url)
