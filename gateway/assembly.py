@@ -8,6 +8,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from gateway.core.errors import Unavailable
 from gateway.journey.routing import Router
 from gateway.keyring import Keys
 from gateway.ledger import sqlite
-from gateway.ledger.base import Ledger
+from gateway.ledger.base import Ledger, LedgerUnfit
 from gateway.ledger.journal import Journal
 from gateway.ledger.mover import Mover
 from gateway.ledger.reader import Reader
@@ -135,6 +136,7 @@ def ledger_reader(settings: Settings) -> AbstractContextManager[Reader]:
     """The ledger for reports, gateways running or not. Raises Unavailable or LedgerUnfit."""
     if settings.ledger_url is None:
         return sqlite.reading(settings.ledger)
+    _has_driver()
     from gateway.ledger import postgres  # noqa: PLC0415 - an extra, and only here
 
     return postgres.reading(settings.ledger_url)
@@ -144,15 +146,22 @@ def unwritten_ledger(settings: Settings) -> AbstractContextManager[None]:
     """While no gateway, on whichever machine, writes to the ledger. Raises Unavailable or LedgerUnfit."""
     if settings.ledger_url is None:
         return nullcontext()  # Its home's journal is lock enough.
+    _has_driver()
     from gateway.ledger import postgres  # noqa: PLC0415 - an extra, and only here
 
     return postgres.unwritten(settings.ledger_url)
 
 
 def _postgres(url: str, replica: str | None, home: str | None, *, command: bool = False) -> PostgresLedger:
+    _has_driver()
     from gateway.ledger.postgres import PostgresLedger  # noqa: PLC0415 - an extra, and only here
 
     return PostgresLedger(url, replica, home, command=command)
+
+
+def _has_driver() -> None:
+    if find_spec("psycopg") is None:
+        raise LedgerUnfit("a ledger in PostgreSQL needs more packages: pip install 'fareway[postgres]'")
 
 
 async def _opened(ledger: PostgresLedger, *, patient: bool) -> None:

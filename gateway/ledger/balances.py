@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from gateway.core.limit import Unit, account_unit
+from gateway.core.limit import Span, Unit, account_unit
+
+_CALENDAR = frozenset(Span) - {Span.LIFETIME, Span.RUNNING}
+"""Windows that begin anew: for each there is an account, which is asked for before it is charged."""
 
 Ask = Callable[[list[str]], Awaitable[dict[str, int]]]
 
@@ -33,10 +36,12 @@ class Balances:
         if account_unit(account) == Unit.CONCURRENT:
             return True  # Held, and never spent.
         limit, _, label = account.rpartition("@")
+        if limit.rpartition("/")[2] not in _CALENDAR:
+            return False
         try:
             begins = datetime.fromisoformat(label).timestamp()
         except ValueError:
-            return False  # A lifetime has no beginning.
+            return False
         known = self._latest.get(limit, self._since)
         self._latest[limit] = max(known, begins)
         return begins > known

@@ -19,7 +19,7 @@ import psycopg
 
 from gateway.core.entry import Entry
 from gateway.core.errors import Unavailable
-from gateway.core.limit import SHORT_SPANS, short_window_before
+from gateway.core.limit import SHORT_SPANS, Span, short_window_before
 from gateway.core.price import Price
 from gateway.ledger.postgres_line import Address, Connection, Line, Values
 from gateway.ledger.postgres_schema import claim, party_of, prepare
@@ -46,6 +46,8 @@ _WORDS = Words(
     hour="""to_char(to_timestamp(at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:00"Z"')""",
     adjusts="split_part(id, '~', 1)",
 )
+_KEPT = f"/({'|'.join({*Span} - {*SHORT_SPANS})})@[^@]*$"
+"""Accounts whose balances are kept for ever: there are few of them, and yet too many to look at every minute."""
 _HAS_DAY = "SELECT 1 FROM pg_inherits WHERE inhparent = 'entries'::regclass AND inhrelid = to_regclass(%s)"
 
 _NEVER_FITS = (psycopg.DataError, psycopg.errors.ProgramLimitExceeded, OverflowError, ValueError)
@@ -146,8 +148,7 @@ class PostgresLedger:
 
     async def sweep(self, before: float) -> int:
         """Drop the balances of short windows that began before that moment: the entries stay. Returns how many."""
-        short = f"/({'|'.join(SHORT_SPANS)})@[^@]*$"
-        found = await self._rows("SELECT DISTINCT account FROM balances WHERE account ~ %s", (short,))
+        found = await self._rows("SELECT DISTINCT account FROM balances WHERE account !~ %s", (_KEPT,))
         old = [account for (account,) in found if short_window_before(account, before)]
         if old:
             await self._rows("DELETE FROM balances WHERE account = ANY(%s)", (old,))

@@ -46,6 +46,13 @@ async def test_a_window_that_opens_again_is_asked_for():
     assert await balances.of([other]) == {}
 
 
+@pytest.mark.parametrize("label", ["always", "rolling", "2026-01-01T12:05:00+00:00"])
+async def test_what_has_no_windows_that_follow_each_other_is_asked_for(label):
+    balances = Balances(Ledger().ask, NOON)
+    for span in ("lifetime", "rolling 1h"):
+        assert await balances.of([f"key:a/usd/{span}@{label}"])
+
+
 async def test_while_the_ledger_is_down_calls_go_on_into_new_windows():
     ledger = Ledger()
     balances = Balances(ledger.ask, NOON)

@@ -62,6 +62,26 @@ async def test_what_is_settled_is_moved_once(books):
     assert balances(books.kept) == {"x": 5}
 
 
+async def test_more_than_a_batch_is_moved_in_order_and_by_whoever_comes(books, monkeypatch):
+    monkeypatch.setattr(movers, "BATCH", 7)
+    monkeypatch.setattr(journals, "SEGMENT_BYTES", 3000)
+    for number in range(50):
+        books.journal.settle(entry(f"{number}", ("x", 1)))
+    retired = list(books.journal.retired)
+    assert retired
+    await asyncio.gather(*(books.mover.move() for _ in range(3)))
+    assert books.journal.settled == []
+    assert not any(path.exists() for path in retired)
+    assert balances(books.kept) == {"x": 50}
+
+
+async def test_a_balance_has_what_is_on_its_way(books):
+    books.journal.settle(entry("a", ("x", 5), ("y", 1)))
+    await books.mover.move()
+    books.journal.settle(entry("b", ("x", 7), ("z", 2)))
+    assert await books.mover.balances(["x", "z", "nothing"]) == {"x": 12, "z": 2}
+
+
 async def test_what_an_earlier_process_left_is_booked_once_however_often_it_dies(tmp_path, kept):
     first = Books(tmp_path, kept)
     await first.journal.open(held("open", ("x", 100)))

@@ -61,7 +61,7 @@ async def test_while_it_is_away_entries_wait_and_then_come_once(postgres, kept, 
         await mover.move()
         assert journal.settled == []
         assert balances(kept) == {"x": 2501}
-        assert await mover.audit([SimpleNamespace(id="x", spent=2501)]) == 0
+        assert await mover.audit([SimpleNamespace(id="x", spent=2501, booked={"x": 2501})]) == 0
         assert caplog.text.count("does not do its part") == 1, "said once"
 
 
