@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test check lint types contracts bench-first-run bench-overhead bench-guard bench-money clean
+.PHONY: help run test chaos-limits check lint types contracts bench-first-run bench-overhead bench-guard bench-money clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -15,6 +15,10 @@ test: $(VENV)/.dev ## set up what the tests need, and run them
 	@scripts/setup-tests.sh
 	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='gateway/core/*,gateway/dialects/*,gateway/limits/*,policies/*'
+
+chaos-limits: $(VENV)/.dev ## crashes, failovers, partitions and full disks under load, with the books compared after each
+	@scripts/setup-tests.sh
+	$(BIN)/pytest tests/replicas/chaos_limits.py
 
 check: lint types contracts test ## everything that must hold before a change lands
 

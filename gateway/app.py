@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from gateway.assembly import (
     add_gauges,
+    add_store_figures,
     catalog,
     gateway_ledger,
     journal_of,
@@ -32,6 +33,7 @@ from gateway.front.together import Together
 from gateway.journey.answered import Answered
 from gateway.journey.asking import Asking
 from gateway.journey.booking import Books
+from gateway.journey.outages import Outages
 from gateway.journey.telling import Telling
 from gateway.keyring import Keyring
 from gateway.ledger.balances import Balances
@@ -39,11 +41,13 @@ from gateway.ledger.journal import Journal
 from gateway.ledger.mover import AUDIT_EVERY_S, Mover
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
+from gateway.limits.thresholds import Thresholds
 from gateway.pipeline import Pipeline
 from gateway.prices.current import Pricing
 from gateway.prices.stored import Shelf
 from gateway.simulator import Settings as SimulatorSettings
 from gateway.simulator import start as start_simulator
+from gateway.stores.clock import StoreClock
 from gateway.telemetry.live import Live
 from gateway.telemetry.metrics import Metrics
 from gateway.tokens import Tokens, kept
@@ -119,13 +123,19 @@ class Gateway:
     def _join_money(self, balances: Balances) -> None:
         settings = self.settings
         self._learned_path = kept.learned_path(settings.home, self.worker.number if self.worker else None)
-        self.store = lease_store(settings, several=self.worker is not None)
+        clock, outages = StoreClock(self._clock), Outages(self.live, lambda: self.leases.lent)
+        self.store = lease_store(settings, clock, outages.changed, several=self.worker is not None)
         self._stack.push_async_callback(_closed, self.store)
-        self.leases = Leases(self.store, self.replica, balances.of)
-        self.limits = Limits(settings.limits, self.leases, self._clock)
         self.metrics = Metrics()
+        if settings.shared is not None:
+            self._clock = clock
         self.health = Health(failures_max=settings.routing.breaker_failures, open_s=settings.routing.breaker_open_s)
         telling = Telling(self.metrics, self.live, self.health, self._clock)
+        thresholds = Thresholds(self.store, telling.passed)
+        self.leases = Leases(self.store, self.replica, balances.of, self._clock, thresholds)
+        if settings.shared is not None:
+            add_store_figures(self.metrics, self.store, clock, self.leases)
+        self.limits = Limits(settings.limits, self.leases, self._clock)
         self.books = Books(self.limits, self.journal, self._clock, telling.booked, self.replica)
         keys = key_store(settings)
         self._stack.callback(keys.close)

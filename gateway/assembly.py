@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import KNOWN, Deployment, Provider
@@ -27,9 +27,10 @@ from gateway.limits.leases import Leases
 from gateway.plugins import load_policy
 from gateway.prices.book import PriceBook
 from gateway.prices.current import Pricing
+from gateway.stores.clock import StoreClock
 from gateway.stores.sqlite import SqliteStore
 from gateway.stores.sqlite_keys import SqliteKeys, load_pepper
-from gateway.telemetry.metrics import Gauges
+from gateway.telemetry.metrics import Gauges, Metrics
 from gateway.tokens.calibration import Calibration
 from gateway.upstream.aws import AwsSigner
 from gateway.upstream.google import GoogleSigner
@@ -90,25 +91,28 @@ def with_simulator(settings: Settings, url: str) -> Settings:
     return replace(settings, providers={"sim": provider}, tiers=settings.tiers or SIMULATED_TIERS)
 
 
-def lease_store(settings: Settings, *, several: bool) -> SqliteStore | RedisStore:
-    """Where leases are kept. `several`: more than one process of this home shares them."""
-    return SqliteStore(settings.state, exclusive=not several) if settings.shared is None else _redis(settings.shared)
+def lease_store(
+    settings: Settings, clock: StoreClock, changed: Callable[[bool], None], *, several: bool
+) -> SqliteStore | RedisStore:
+    """Where leases are kept. `several`: more than one process of this home shares them. For what is shared between
+    machines, `clock` is set right by the store's, and `changed` hears whether it is down, whenever that changes."""
+    if settings.shared is None:
+        return SqliteStore(settings.state, exclusive=not several)
+    from gateway.stores.redis_leases import RedisStore  # noqa: PLC0415 - an extra, and only here
+
+    return RedisStore(settings.shared, clock, changed)
 
 
 @asynccontextmanager
 async def shared_leases(url: str) -> AsyncIterator[RedisStore]:
     """The store that gateways share, for a command."""
-    store = _redis(url)
+    from gateway.stores.redis_leases import RedisStore  # noqa: PLC0415 - an extra, and only here
+
+    store = RedisStore(url)
     try:
         yield store
     finally:
         await store.close()
-
-
-def _redis(url: str) -> RedisStore:
-    from gateway.stores.redis_leases import RedisStore  # noqa: PLC0415 - an extra, and only here
-
-    return RedisStore(url)
 
 
 async def open_ledger(settings: Settings, replica: str | None = None, *, patient: bool = False) -> Ledger:
@@ -240,6 +244,20 @@ def add_gauges(
         return {(name,): state for name, state in breakers().items()}
 
     add("fareway_breaker_open", "1: a deployment is left alone.", ("deployment",), states)
+
+
+def add_store_figures(metrics: Metrics, store: Any, clock: StoreClock, leases: Leases) -> None:
+    """The figures of a store that gateways share, for /metrics."""
+    add, count = metrics.gauges.add, metrics.totals.add
+    add("fareway_clock_offset_seconds", "Store's clock before ours.", (), lambda: {(): clock.offset_s})
+    add("fareway_store_down", "1: calls do not ask the store of limits.", (), lambda: {(): int(store.link.down)})
+    count("fareway_store_calls", "Sent to the store of limits.", ("operation",), lambda: _labelled(store.link.calls))
+    lent = "Held without the store's word, in the limit's unit (usd: nano-dollars)."
+    count("fareway_store_outage_allowed", lent, ("limit",), lambda: _labelled(leases.lent))
+
+
+def _labelled(figures: Mapping[str, int]) -> dict[tuple[str, ...], float]:
+    return {(name,): figure for name, figure in figures.items()}
 
 
 def _deployment(target: Target, providers: Mapping[str, Provider]) -> Deployment:

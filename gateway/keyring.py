@@ -56,7 +56,21 @@ class Keyring:
     def _changes(self) -> tuple[int, dict[str, Key]] | None:
         """The version and all keys, if it is another one than before."""
         now = self._keys.version
-        return None if now == self._seen else (now, self._keys.all())
+        if now == self._seen:
+            return None
+        stored = self._keys.all()
+        return now, stored if now > self._seen else stored | self._told_anew(stored)
+
+    def _told_anew(self, stored: dict[str, Key]) -> dict[str, Key]:
+        """The store has lost its newest keys, or all: it gets those back that we know. Revoked ones stay revoked."""
+        lost = {
+            name: key
+            for name, key in self.tenants.known.items()
+            if name not in stored or (key.revoked and not stored[name].revoked)
+        }
+        for key in lost.values():
+            self._keys.save(key)
+        return lost
 
     def _find(self, name: str) -> Key | None:
         """One that is not known yet."""

@@ -93,6 +93,11 @@ class Tenants:
         self._find = find
         self._verified: dict[bytes, Key] = {}  # By a fast keyed hash of the whole token; never the token itself.
 
+    @property
+    def known(self) -> dict[str, Key]:
+        """All keys that are known at this moment, by id."""
+        return dict(self._keys)
+
     def replace_all(self, keys: Mapping[str, Key]) -> None:
         """The store has changed: forget what was known."""
         self._keys = dict(keys)

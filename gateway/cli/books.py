@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -12,6 +13,7 @@ from gateway.assembly import journal_of, ledger_reader, open_ledger, replica_nam
 from gateway.cli.settings import Unusable
 from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
+from gateway.core.rolling import record_of
 from gateway.ledger.base import LedgerUnfit
 from gateway.ledger.journal import Journal
 from gateway.ledger.mover import Mover
@@ -54,9 +56,11 @@ async def _bring_up_to_date(settings: Settings, own: Journal, *, patient: bool) 
                 found.append(await Mover(journal, ledger).recover())
         balances = await ledger.all_balances()
     running = {replica_name(settings, number) for number in range(1, settings.server.workers + 1)}
+    now = time.time()
     spent: Counter[tuple[str, str]] = Counter()
     for account, replica, amount in balances:
-        spent[account, replica if replica in running else RETIRED] += amount
+        if (record := record_of(account, now)) is not None:
+            spent[record, replica if replica in running else RETIRED] += amount
     if settings.shared is None:  # Else what others have is not ours to write.
         with closing(SqliteStore(settings.state, exclusive=False)) as store:
             await store.begin((account, replica, amount) for (account, replica), amount in spent.items())

@@ -77,5 +77,5 @@ def _million(picos: int) -> str:
 
 
 def _limit(limit: Limit) -> str:
-    span = "" if limit.unit is Unit.CONCURRENT else f" a {limit.span}"
+    span = "" if limit.unit is Unit.CONCURRENT else f" a {limit.window}"
     return f"{limit.node}: {amount_text(limit.amount, limit.unit)}{span}, {limit.mode}, {limit.timezone}"

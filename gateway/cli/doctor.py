@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import time
 from collections.abc import Iterator
@@ -10,11 +11,14 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from gateway.assembly import shared_leases
 from gateway.cli.books import reading
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.config.settings import Settings
+from gateway.core.errors import Unavailable
 from gateway.prices.bundled import header
+from gateway.stores.clock import TOLD_FROM_S
 from gateway.tokens.calibration import BOUND_SAMPLES_MIN
 from gateway.tokens.kept import learned_in, load
 
@@ -34,7 +38,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def _doctor(parsed: argparse.Namespace) -> int:
     found = settings(parsed)
-    rows = [*_basics(found, time.time()), *_ledger(found), *_learned(found.home)]
+    rows = [*_basics(found, time.time()), *_store(found.shared), *_ledger(found), *_learned(found.home)]
     print_rows(rows, _COLUMNS, parsed.format)
     return 0 if all(row["ok"] for row in rows) else 1
 
@@ -51,6 +55,27 @@ def _basics(found: Settings, now: float) -> Iterator[dict[str, object]]:
         ok=fed or days <= PRICES_OLD_DAYS,
         found=f"bundled {days} days ago, {'fed live' if fed else 'no feed'}",
     )
+
+
+def _store(shared: str | None) -> Iterator[dict[str, object]]:
+    """Whether the store that gateways share can be used, and how far its clock is from ours."""
+    if shared is None:
+        return
+    begun = time.perf_counter()
+    try:
+        ahead = asyncio.run(_clock_ahead(shared))
+    except Unavailable as error:
+        yield _row("store", ok=False, found=str(error))
+        return
+    yield _row("store", ok=True, found=f"answers, connecting included, in {time.perf_counter() - begun:.3f} s")
+    found = f"{abs(ahead):.3f} s {'behind' if ahead > 0 else 'ahead of'} the store's, by which windows go"
+    yield _row("clock", ok=abs(ahead) <= TOLD_FROM_S, found=found)
+
+
+async def _clock_ahead(shared: str) -> float:
+    async with shared_leases(shared) as store:
+        await store.learn_time()
+        return store.clock.offset_s
 
 
 def _ledger(found: Settings) -> Iterator[dict[str, object]]:

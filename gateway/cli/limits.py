@@ -1,43 +1,68 @@
-"""`fareway limits replicas | resolve`: who has leased how much of the limits that gateways share."""
+"""`fareway limits events | replicas | resolve`: what was told of limits, and who has leased how much of shared ones."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from gateway.assembly import open_ledger, shared_leases
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
+from gateway.core.threshold import Passed
 from gateway.ledger.base import LedgerUnfit
 from gateway.ledger.journal import SYNC_NEVER, Journal, JournalBusy
 from gateway.ledger.mover import Mover
+from gateway.limits.leases import spent_on
 from gateway.stores.base import Standing
+from gateway.stores.sqlite import SqliteStore
 
 SILENT_S_MIN = 10.0
 """A replica that spoke more lately lives, for it speaks five times a second; and its lease is its own."""
 
+_EVENT_COLUMNS = ("at", "node", "window", "threshold", "spent", "amount", "resets_at")
 _COLUMNS = ("replica", "seen_s_ago", "records", "idle_records")
 
 
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     """Declare the command."""
-    parser = commands.add_parser("limits", help="limits that gateways share: replicas, resolve")
+    parser = commands.add_parser("limits", help="limits: events; and of shared ones: replicas, resolve")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
     listing = verbs.add_parser("replicas", parents=[common], help="every gateway that has leased anything")
     listing.add_argument("--format", choices=FORMATS, default="table")
     listing.set_defaults(run=_replicas)
+    telling = verbs.add_parser("events", parents=[common], help="which thresholds of limits were passed (`alert`)")
+    telling.add_argument("--format", choices=FORMATS, default="table")
+    telling.set_defaults(run=_events)
     ending = verbs.add_parser("resolve", parents=[common], help="free the lease of a gateway that will not come back")
     ending.add_argument("replica", help="its name, as `fareway limits replicas` shows it")
     known = "its home, if that is left, whose books tell what it spent; else what it last told it spent and held counts"
     ending.add_argument("--home", type=Path, metavar="DIR", help=known)
     ending.set_defaults(run=_resolve)
+
+
+def _events(parsed: argparse.Namespace) -> int:
+    rows = [msgspec.to_builtins(event) for event in _asked(_told(parsed))]
+    print_rows([row | {"threshold": f"{row['percent']}%"} for row in rows], _EVENT_COLUMNS, parsed.format)
+    return 0
+
+
+async def _told(parsed: argparse.Namespace) -> list[Passed]:
+    found = settings(parsed)
+    if found.shared is not None:
+        async with shared_leases(found.shared) as store:
+            return await store.told()
+    with closing(SqliteStore(found.state)) as state:
+        return await state.told()
 
 
 def _replicas(parsed: argparse.Namespace) -> int:
@@ -97,10 +122,10 @@ async def _by_its_books(found: Settings, home: Path, replica: str, standings: Ma
             closing(await open_ledger(replace(found, ledger=home / "ledger.db"), replica)) as ledger,
         ):
             await Mover(journal, ledger).recover()
-            known = await ledger.balances(list(standings))
+            known = await spent_on(list(standings), ledger.balances, time.time())
     except (OSError, JournalBusy, LedgerUnfit) as error:
         raise Unusable(f"the books in {home} cannot be read: {error}") from None
-    return {name: max(known.get(name, 0), standing.spent) for name, standing in standings.items()}
+    return {name: max(known[name], standing.spent) for name, standing in standings.items()}
 
 
 def _shared(parsed: argparse.Namespace) -> str:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, WithJsonSchema
 
-from gateway.config import units
+from gateway.config import units, windows
 from gateway.config.policies import known_policy
 from gateway.config.problems import did_you_mean
 from gateway.config.units import Amount, UnreadableError
@@ -72,6 +72,10 @@ def state(value: str) -> str:
         return sqlite(value)
     if not re.fullmatch(r"[!-~]+", value) or not urlsplit(value).netloc + urlsplit(value).path.strip("/"):
         raise UnreadableError("must be a file, or an address such as redis://10.0.0.5:6379/0")
+    if "cluster=true" in urlsplit(value).query and (value[0] == "u" or urlsplit(value).path not in ("", "/", "/0")):
+        raise UnreadableError(
+            "must have no path: a cluster has one database, such as redis://10.0.0.5:6379?cluster=true"
+        )
     return value
 
 
@@ -177,6 +181,9 @@ Factor = Annotated[int, PlainValidator(units.factor), _pattern(units.FACTOR, "3x
 LimitAmount = Annotated[
     Amount, PlainValidator(units.amount), _pattern(units.AMOUNT, "500 usd", "$500", "60000 tokens", "8 concurrent")
 ]
+Outage = Annotated[
+    Amount | None, PlainValidator(units.outage), _pattern(units.OUTAGE, "refuse", "allow 5 usd per replica")
+]
 Sync = Annotated[float, PlainValidator(sync), _pattern(f"{units.DURATION}|^(os|always)$", "50ms", "os", "always")]
 Feed = Annotated[str | None, PlainValidator(feed), _pattern("^(off|https?://.+)$", "off")]
 Node = Annotated[str, AfterValidator(node), _pattern(_NODE, "all", "team:research", "key:*", "key:* model:gpt-5")]
@@ -225,4 +232,10 @@ DialectName = Literal[
 ]
 PolicyName = Annotated[str, AfterValidator(known_policy), Field(examples=["policies.cheapest", "policies.tiered"])]
 Price = Annotated[dict[str, Any], WithJsonSchema(_price_schema())]
-Window = Literal["second", "minute", "hour", "day", "week", "month", "quarter", "lifetime"]
+Window = Annotated[
+    str,
+    AfterValidator(windows.window),
+    _pattern(rf"^({'|'.join(windows.NAMED)})$|{windows.ROLLING}", "month", "rolling 30d"),
+]
+WindowStart = Annotated[str, PlainValidator(windows.start_text), _pattern(windows.START, "09:00", "sunday", "15 09:00")]
+Percent = Annotated[int, PlainValidator(units.percent), _pattern(units.PERCENT, "80%")]

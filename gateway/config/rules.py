@@ -10,12 +10,12 @@ from gateway.config.findings import Findings, dotted
 from gateway.config.problems import did_you_mean, listed
 from gateway.config.references import Source
 from gateway.config.schema import LimitSection
+from gateway.config.units import UnreadableError
+from gateway.config.windows import NAMED, span_of, start_of
 from gateway.config.yaml_file import KeyPath
-from gateway.core.limit import Limit, Span, Unit
+from gateway.core.limit import Limit, Span, Start, Unit
 from gateway.prices.overrides import OTHERS, Override, OverrideError, read_override
 from gateway.prices.spelled import RATES
-
-WINDOWS = tuple(span.value for span in Span if span is not Span.RUNNING)
 
 
 def limits(sections: Mapping[int, LimitSection], findings: Findings) -> tuple[Limit, ...]:
@@ -39,10 +39,43 @@ def _limit(section: LimitSection, path: KeyPath, findings: Findings) -> Limit | 
         findings.add((*path, "window"), "calls in flight have no window; leave it out", at_key=True)
         return None
     if unit is not Unit.CONCURRENT and section.window is None:
-        findings.add((*path, "window"), "is missing", f"{unit} need one of {listed(WINDOWS)}")
+        findings.add((*path, "window"), "is missing", f"{unit} need one of {listed((*NAMED, 'rolling 30d'))}")
         return None
-    span = Span.RUNNING if section.window is None else Span(section.window)
-    return Limit(section.node, unit, amount, span, section.timezone, section.mode, section.hold)
+    if unit is Unit.CONCURRENT and section.alert:
+        findings.add((*path, "alert"), "calls in flight are never spent; leave it out", at_key=True)
+        return None
+    span, rolling_s = (Span.RUNNING, 0) if section.window is None else span_of(section.window)
+    start = _start(section.start, span, (*path, "start"), findings)
+    allowed = section.store_outage
+    if allowed is not None and allowed.unit is not unit:
+        findings.add((*path, "store_outage"), f"must be in {unit}, as the amount of the limit is")
+        return None
+    if start is None:
+        return None
+    return Limit(
+        section.node,
+        unit,
+        amount,
+        span,
+        section.timezone,
+        section.mode,
+        section.hold,
+        start=start,
+        rolling_s=rolling_s,
+        alert=tuple(sorted(set(section.alert))),
+        outage=0 if allowed is None else allowed.amount,
+    )
+
+
+def _start(text: str | None, span: Span, path: KeyPath, findings: Findings) -> Start | None:
+    """Where its windows begin; None, and noted, if that does not fit the window."""
+    if text is None:
+        return Start()
+    try:
+        return start_of(span, text)
+    except UnreadableError as error:
+        findings.add(path, str(error) + findings.shown(path, text), error.hint)
+        return None
 
 
 def overrides(entries: Sequence[dict[str, Any]], findings: Findings) -> tuple[Override, ...]:

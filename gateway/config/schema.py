@@ -196,10 +196,27 @@ class LimitSection(Section):
     amount: f.LimitAmount = Field(
         description="500 usd, $500, 60000 tokens, 9000 output tokens, 600 requests or 8 concurrent."
     )
-    window: f.Window | None = Field(default=None, description="Left out for concurrent, and only there.")
+    window: f.Window | None = Field(
+        default=None,
+        description="second to quarter, lifetime, or the last so much time: rolling 30d. Left out for concurrent, and "
+        "only there.",
+    )
+    start: f.WindowStart | None = Field(
+        default=None,
+        description="Where windows begin. Of a day: 09:00. Of a week: sunday, or sunday 06:00. Of a month or quarter, "
+        "its day: 15, or 15 09:00; 31 is the last one of a shorter month.",
+    )
     timezone: f.Timezone = Field(default="UTC", description="Where the window's days begin.")
     mode: Mode = Field(default=Mode.HARD, description="hard refuses, soft tells, shadow only counts.")
     hold: HoldMode = Field(default=HoldMode.PROGRESSIVE, description="How much a streamed call sets aside.")
+    alert: list[f.Percent] = Field(
+        default_factory=list, max_length=20, description="Tell once so much of the amount is spent: [50%, 80%, 100%]."
+    )
+    store_outage: f.Outage = Field(
+        default="refuse",
+        validate_default=True,
+        description="Without the store that gateways share, once what is leased is spent: refuse, or an allowance.",
+    )
 
 
 class FarewayFile(Section):
@@ -210,7 +227,8 @@ class FarewayFile(Section):
     )
     state: f.State | None = Field(
         default=None,
-        description="Keys and leases: a file, else state.db in the home directory; or a Redis that gateways share.",
+        description="Keys and leases: a file, else state.db in the home directory; or a Redis that gateways share. "
+        "For a cluster, any of its nodes with ?cluster=true.",
     )
     pepper: f.Secret | None = Field(
         default=None, description="What keys are hashed with. By reference only; else a file in the home directory."

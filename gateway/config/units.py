@@ -23,10 +23,13 @@ _UNITS = {
 DURATION = rf"^({_NUMBER}) ?(ms|s|m|h|d)$"
 SIZE = rf"^({_NUMBER}) ?([KMG]i?B|B)$"
 PERCENTAGE = rf"^({_NUMBER}) ?%$"
+PERCENT = r"^([0-9]{1,4}) ?%$"
 FACTOR = r"^([0-9]{1,6})x$"
 AMOUNT = (
     rf"^(?:\$ ?({_NUMBER})|({_NUMBER}) ?usd|([0-9]{{1,18}}) (?:((?:input |output )?token|request)s?|(concurrent)))$"
 )
+
+OUTAGE = f"^refuse$|^allow {AMOUNT[1:-1]}(?: per replica)?$"
 
 COUNT_MAX = 2**53 - 1
 """Shared stores count in doubles."""
@@ -96,6 +99,14 @@ def percentage(value: object) -> float:
     return float(Decimal(number) / 100)
 
 
+def percent(value: object) -> int:
+    """Whole per cent from '80%', 1 to 1000. Raises UnreadableError."""
+    (number,) = _parts(PERCENT, value, "must be a whole percentage, such as 80%")
+    if not 1 <= int(number) <= 1000:
+        raise UnreadableError("must be from 1% to 1000%, such as 80%")
+    return int(number)
+
+
 def factor(value: object) -> int:
     """A whole number from '3x', two at least. Raises UnreadableError."""
     (number,) = _parts(FACTOR, value, "must be a whole factor with an x, such as 3x")
@@ -116,6 +127,18 @@ def amount(value: object) -> Amount:
     if int(count) > COUNT_MAX:
         raise UnreadableError(f"must be {COUNT_MAX} at most, such as 60000 tokens")
     return Amount(_UNITS["".join(unit or "" for unit in units)], int(count))
+
+
+def outage(value: object) -> Amount | None:
+    """What a replica may hold without the store's word, from 'allow 5 usd per replica'; None for 'refuse'. Raises
+    UnreadableError."""
+    if value == "refuse":
+        return None
+    try:
+        _, allowed = _parts("^(allow )(.+)$", value, "")
+        return amount(allowed.removesuffix(" per replica"))
+    except UnreadableError:
+        raise UnreadableError("must be refuse, or an amount such as allow 5 usd per replica") from None
 
 
 def _nanos(dollars: str) -> int:

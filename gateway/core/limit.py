@@ -11,6 +11,7 @@ from operator import attrgetter
 from msgspec import Struct
 
 from gateway.core.money import Money
+from gateway.core.rolling import bucket_left_before, spelled
 
 
 class Unit(StrEnum):
@@ -38,7 +39,16 @@ class Span(StrEnum):
     MONTH = "month"
     QUARTER = "quarter"
     LIFETIME = "lifetime"
+    ROLLING = "rolling"  # The last so much time, always.
     RUNNING = "while running"  # For concurrency: held while a call runs, spent never.
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where in a day, week, month or quarter a window begins, in local time."""
+
+    day: int = 0  # Days after Monday, or after the first of the month; past a month's end, its last day.
+    minute: int = 0  # Of that day.
 
 
 class Mode(StrEnum):
@@ -71,6 +81,10 @@ class Limit:
     timezone: str = "UTC"
     mode: Mode = Mode.HARD
     hold: HoldMode = HoldMode.PROGRESSIVE
+    start: Start = Start()  # Of calendar windows from a day on.
+    rolling_s: int = 0  # How long a rolling window is.
+    alert: tuple[int, ...] = ()  # Percentages of the amount: once that much is spent, it is told.
+    outage: int = 0  # What each replica may hold in a window beyond its lease while the store does not answer.
 
     @property
     def guards_money(self) -> bool:
@@ -85,7 +99,12 @@ class Limit:
     @property
     def counts(self) -> str:
         """What it counts, and in which windows. One node has one limit at most for each."""
-        return f"{self.unit}/{self.span}"
+        return f"{self.unit}/{self.window}"
+
+    @property
+    def window(self) -> str:
+        """As people write it: "month", "rolling 30d"."""
+        return spelled(self.rolling_s) if self.span is Span.ROLLING else self.span
 
 
 class Fare(Struct, frozen=True, gc=False):
@@ -143,10 +162,11 @@ def of_short_window(account: str) -> bool:
 
 
 def short_window_before(account: str, before: float) -> bool:
-    """Whether this account is of a short window that began before that Unix time."""
+    """Whether this account is of a short window that began before that Unix time, or a bucket that a rolling one had
+    left behind by then."""
     start = account.rpartition("@")[2]
     if not of_short_window(account):
-        return False
+        return bucket_left_before(account, before)
     try:
         return datetime.fromisoformat(start).timestamp() < before
     except ValueError:

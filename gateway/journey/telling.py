@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,10 +10,13 @@ import msgspec
 
 from gateway.core.entry import Entry, Outcome
 from gateway.core.price import CostStatus
+from gateway.core.threshold import Passed
 from gateway.journey.receipt import document
-from gateway.telemetry.live import Live
+from gateway.telemetry.live import NOBODY, Live
 from gateway.telemetry.metrics import Metrics
 from gateway.upstream.health import Health
+
+log = logging.getLogger("fareway.limits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,13 @@ class Telling:
         if entry.clamped:
             self.metrics.count("fareway_usage_mended", entry.provider)
         self._learn(entry)
+
+    def passed(self, event: Passed) -> None:
+        """So much of a limit is spent. Only admins watch it."""
+        self.metrics.count("fareway_limit_thresholds", event.limit, f"{event.percent}%")
+        log.warning("%s", event.sentence)
+        if self.live.watched:
+            self.live.publish(NOBODY, b"event: threshold\ndata: %b\n\n" % msgspec.json.encode(event))
 
     def _learn(self, entry: Entry) -> None:
         vitals = self.health.of(f"{entry.provider}/{entry.model}")

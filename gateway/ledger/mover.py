@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 from gateway.core.entry import Entry
@@ -26,9 +26,7 @@ class Balance(Protocol):
     """What an account says about itself."""
 
     @property
-    def id(self) -> str: ...  # noqa: D102 - the account's name in the ledger
-    @property
-    def spent(self) -> int: ...  # noqa: D102 - in the account's unit
+    def booked(self) -> Mapping[str, int]: ...  # noqa: D102 - what is spent, by its accounts in the ledger
 
 
 class Mover:
@@ -111,7 +109,7 @@ class Mover:
     async def audit(self, accounts: Iterable[Balance]) -> int:
         """Compare what the accounts say with what ledger and journal say. Returns the sum of differences."""
         async with self._moving:
-            said = {account.id: account.spent for account in accounts}
+            said = {name: spent for account in accounts for name, spent in account.booked.items()}
             waiting: Counter[str] = Counter()
             for entry in self._journal.settled:
                 waiting.update(dict(entry.charges))

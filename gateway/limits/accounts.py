@@ -14,14 +14,15 @@ others had spent and held when the store last spoke.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 from gateway.core.errors import Reason, Refusal
 from gateway.core.limit import PARTS, Fare, Limit, Mode, Span, Unit, amount_text
 from gateway.core.money import Money
 from gateway.core.node import placed
-from gateway.limits.windows import Window, window_at
+from gateway.limits.windows import Window, utc_text, window_at
 from gateway.stores.base import Standing, Word
 
 CEILING = "x-fareway-max-cost"
@@ -47,18 +48,22 @@ class Account:
     reported: tuple[int, int] | None = None  # The `spent` and `held` that the store last heard of.
     taken: int = 0  # Held anew since the last period began.
     pace: int = 0  # What is held anew in a period, of late.
+    alerted: int = 0  # How many thresholds of this limit have been dealt with.
     waiting: list[int] = field(default_factory=list)  # What calls lack that wait for the store.
     short: bool = False  # The store's last word: not even the smallest of them can be helped.
     yields: bool = False  # And somebody else is to be helped before.
+    lent: int = 0  # Of the lease, what no store has granted: it did not answer.
     dry: int | None = None  # So much or more was asked of everybody, and is not to be had.
+    fallen: int = 0  # What has left a rolling window, and the lease with it, since the store was asked.
     guards_money: bool = field(init=False)
     part: Callable[[Fare], int] = field(init=False)  # How much of a fare it counts.
     hard: bool = field(init=False)
     id: str = field(init=False)  # Names the record in the store and in the ledger.
+    book: str = field(init=False)  # The account in the ledger on which stands what is spent now.
 
     def __post_init__(self) -> None:
         """The same in every process: node, unit, span and the window's start."""
-        self.id = f"{self.node}/{self.limit.counts}@{self.window.label}"
+        self.id = self.book = f"{self.node}/{self.limit.counts}@{self.window.label}"
         self.ruled(self.limit)
 
     def ruled(self, limit: Limit) -> None:
@@ -69,6 +74,7 @@ class Account:
         self.part = PARTS[limit.unit]
         self.hard = limit.mode is Mode.HARD
         self.reported = self.dry = None
+        self.alerted = 0
         self.leased = min(self.leased, max(limit.amount, self.needed))
 
     @property
@@ -96,6 +102,25 @@ class Account:
         """Whether the lease may not last until the store has been asked twice."""
         return self.available * 2 < self.pace * PERIODS_AHEAD
 
+    @property
+    def resets_at(self) -> float:
+        """When something of what is spent counts no more, in Unix seconds; infinite if never."""
+        return self.window.end
+
+    @property
+    def behind(self) -> bool:
+        """Whether the store may have more for it than it knows of, so that it must ask."""
+        return bool(self.fallen)
+
+    @property
+    def booked(self) -> dict[str, int]:
+        """What is spent, by its accounts in the ledger."""
+        return {self.id: self.spent}
+
+    def load(self, balances: Mapping[str, int]) -> None:
+        """Begin with what the ledger says of its accounts there."""
+        self.spent = balances.get(self.id, 0)
+
     def refuses(self, amount: int) -> bool:
         """Whether holding this would break a hard limit. Soft and shadow limits let everything pass, and every
         limit a call that takes nothing of it, even where more is spent than was leased."""
@@ -119,6 +144,22 @@ class Account:
             self.own or amount > self.limit.amount - self.spent_by_all or (self.dry is not None and amount >= self.dry)
         )
 
+    @property
+    def lends(self) -> bool:
+        """Whether anything may be held without the store's word."""
+        return not self.hard or self.lent < self.limit.outage
+
+    def may_borrow(self, amount: int) -> bool:
+        """Whether so much may, beside all that was in this window."""
+        return self.lent + amount - self.available <= self.limit.outage
+
+    def borrow(self, amount: int) -> int:
+        """Make room for holding so much, without the store's word. Returns by how much the lease has grown."""
+        more = amount - self.available
+        self.lent += more
+        self.leased += more
+        return more
+
     def begin_period(self) -> None:
         """Learn the pace: it rises at once, and falls by a quarter a period."""
         self.pace, self.taken = max(self.taken, self.pace * 3 // 4), 0
@@ -127,9 +168,10 @@ class Account:
         """What is not needed may not be taken any more, from before the store hears of it."""
         self.leased = min(self.leased, self.needed)
 
-    def heard(self, word: Word, spent: int, held: int) -> None:
-        """The store's answer to what was told it."""
-        self.leased, self.others, self.reported = word.leased, word.others, (spent, held)
+    def heard(self, word: Word, spent: int, held: int, fallen: int = 0) -> None:
+        """The store's answer to what was told it; so much of `fallen` it knew."""
+        self.fallen -= fallen
+        self.leased, self.others, self.reported = word.leased - self.fallen, word.others, (spent, held)
         self.short, self.yields = bool(word.short), word.yields
         if self.dry is not None and self.left >= self.dry:
             self.dry = None  # Somebody has it, and may give it back when asked once more.
@@ -147,19 +189,18 @@ class Account:
     def refusal(self, amount: int, now: float, own: int = 0) -> Refusal:
         """Why `amount` does not fit beside what the call holds of its `own`, with all the figures."""
         limit, unit = self.limit.amount, self.limit.unit
-        resets_in = self.window.end - now
-        finite = self.window.resets_at is not None
+        resets_at = self.resets_at
         return Refusal(
             node=self.node,
             unit=unit,
-            window=self.limit.span,
+            window=self.limit.window,
             limit=amount_text(limit, unit),
             spent=amount_text(self.spent_by_all, unit),
             held=amount_text(self.held + self.others.held, unit),
             needed=amount_text(amount, unit),
-            resets_at=self.window.resets_at,
+            resets_at=utc_text(resets_at),
             reason=self._reason(own + amount),
-            resets_in_s=resets_in if finite else None,
+            resets_in_s=resets_at - now if resets_at < inf else None,
             elsewhere=placed(self.node),
         )
 

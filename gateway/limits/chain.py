@@ -9,12 +9,13 @@ from typing import Any
 
 from gateway.core.caller import Caller
 from gateway.core.errors import LimitReached
-from gateway.core.limit import Fare, HoldMode, Limit, Mode
+from gateway.core.limit import Fare, HoldMode, Limit, Mode, Span
 from gateway.core.money import Money
 from gateway.core.node import Place, placed
 from gateway.limits.accounts import Account
 from gateway.limits.holds import Hold
 from gateway.limits.leases import Leases
+from gateway.limits.rolling import RollingAccount
 from gateway.limits.rules import Rules
 from gateway.limits.windows import window_at
 
@@ -25,9 +26,10 @@ CHAINS_KEPT_MAX = 100_000
 class Series:
     """One limit of one node through time: the account of the window that is running."""
 
-    def __init__(self, limit: Limit, node: str) -> None:
+    def __init__(self, limit: Limit, node: str, clock: Callable[[], float]) -> None:
         self.limit = limit
         self.node = node
+        self._clock = clock
         self._latest: tuple[Account, ...] = ()  # The one before stays known: a clock may be set back.
 
     def at(self, now: float) -> Account:
@@ -35,14 +37,19 @@ class Series:
         for account in self._latest:
             if account.window.start <= now < account.window.end:
                 return account
-        window = window_at(self.limit.span, self.limit.timezone, now)
-        account = Account(self.node, self.limit, window, pace=self._latest[0].pace if self._latest else 0)
+        account = self._opened(now)
         self._latest = (account, *self._latest[:1])
         return account
 
+    def _opened(self, now: float) -> Account:
+        if self.limit.span is Span.ROLLING:
+            return RollingAccount(self.node, self.limit, self._clock)
+        window = window_at(self.limit.span, self.limit.timezone, now, self.limit.start)
+        return Account(self.node, self.limit, window, pace=self._latest[0].pace if self._latest else 0)
+
     def ruled(self, limit: Limit) -> None:
         """This limit rules from now on, in the windows that run, too: but not where its windows are others."""
-        if limit.timezone != self.limit.timezone:
+        if (limit.timezone, limit.start) != (self.limit.timezone, self.limit.start):
             self._latest = ()
         self.limit = limit
         for account in self._latest:
@@ -110,7 +117,7 @@ class Limits:
         return known
 
     def _of(self, node: str, limit: Limit) -> Series:
-        return self._series.setdefault((node, limit.counts), Series(limit, node))
+        return self._series.setdefault((node, limit.counts), Series(limit, node, self._clock))
 
     async def accounts(self, caller: Caller, place: Place | None = None) -> tuple[Account, ...]:
         """The accounts of a call now, opened where need be. Raises Unavailable if the store does not answer."""

@@ -51,7 +51,7 @@ class Hold:
         """Of the limits that refuse, the one that resets last."""
         more = zip(self.accounts, self._beyond(total), strict=True)
         refusing = [(account, amount) for account, amount in more if account.refuses(amount)]
-        last_to_reset, amount = max(refusing, key=lambda found: found[0].window.end)
+        last_to_reset, amount = max(refusing, key=lambda found: found[0].resets_at)
         return LimitReached(last_to_reset.refusal(amount, now, own=last_to_reset.part(self.fare)))
 
     def lacking(self, fare: Fare) -> list[tuple[Account, int]]:
@@ -79,12 +79,12 @@ class Hold:
             spent = account.part(actual)
             account.settle(account.part(self.fare), spent)
             if spent and not account.own:
-                charges.append((account.id, spent))
+                charges.append((account.book, spent))
         return tuple(charges)
 
     def charges_for(self, fare: Fare) -> Charges:
         """What would be booked if the call cost this fare: for whoever must settle it without us."""
-        spent = [(a.id, a.part(fare)) for a in self.accounts if a.limit.unit is not Unit.CONCURRENT and not a.own]
+        spent = [(a.book, a.part(fare)) for a in self.accounts if a.limit.unit is not Unit.CONCURRENT and not a.own]
         return tuple([charge for charge in spent if charge[1]])
 
     def void(self) -> None:

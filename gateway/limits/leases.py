@@ -8,16 +8,20 @@ given back when somebody else is short, and waited for only by a hold that does 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable, Sequence
-from contextlib import suppress
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Any
 
 from gateway.core.errors import Unavailable
 from gateway.core.limit import Fare
+from gateway.core.rolling import books
 from gateway.limits.accounts import PERIODS_AHEAD, Account
 from gateway.limits.holds import Hold
 from gateway.limits.recall import Recall
+from gateway.limits.thresholds import Thresholds
 from gateway.stores.base import Ask, LeaseStore
 
 REPORT_EVERY_S = 0.5
@@ -29,19 +33,57 @@ SYNC_EVERY_S = 0.2
 Balances = Callable[[list[str]], Awaitable[dict[str, int]]]
 
 
+async def spent_on(records: Sequence[str], balances: Balances, now: float) -> dict[str, int]:
+    """What the ledger says was spent on these records of the store, as far as it counts at this moment."""
+    parts = {record: books(record, now) for record in records}
+    spent = await balances([name for names in parts.values() for name in names])
+    return {record: sum(spent.get(name, 0) for name in names) for record, names in parts.items()}
+
+
+class _Queue:
+    """One after another. Who waited while another one failed fails with it: nobody waits for a dead store twice."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._failures = 0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        failures = self._failures
+        async with self._lock:
+            if failures != self._failures:
+                raise Unavailable("The store of limits does not answer.")
+            try:
+                yield
+            except Unavailable:
+                self._failures += 1
+                raise
+
+
 class Leases:
     """Opens accounts, and keeps them and the store in step. `balances` reads from the ledger what this replica has
     spent on accounts: all that was ever spent, where it is the only one."""
 
-    def __init__(self, store: LeaseStore, replica: str, balances: Balances) -> None:
+    def __init__(
+        self,
+        store: LeaseStore,
+        replica: str,
+        balances: Balances,
+        clock: Callable[[], float] = time.time,
+        thresholds: Thresholds | None = None,
+    ) -> None:
         self._store = store
         self._replica = replica
         self._balances = balances
+        self._clock = clock
+        self._thresholds = thresholds
         self._known: dict[str, Account] = {}
-        self._opening = asyncio.Lock()
-        self._talking = asyncio.Lock()  # What is told must be so until the answer is there.
+        self._opening = _Queue()
+        self._talking = _Queue()  # What is told must be so until the answer is there.
         self._turns = count(1)
         self._recall = Recall(self._exchange)
+        self._epoch = store.epoch
+        self.lent: Counter[str] = Counter()  # By rule, what was held without the store's word since this process began.
 
     @property
     def accounts(self) -> Iterable[Account]:
@@ -60,71 +102,105 @@ class Leases:
         Raises Unavailable."""
         if not self._store.exclusive:
             known = await self._store.records(self._replica)
-            spent = await self._balances(known)
-            await self._store.resume(self._replica, {record: spent.get(record, 0) for record in known})
+            await self._store.resume(self._replica, await spent_on(known, self._balances, self._clock()))
 
     async def open(self, accounts: Iterable[Account]) -> None:
         """Load the balance and lease what there is. Raises Unavailable if the store does not answer."""
-        async with self._opening:  # Two calls at once must not load one balance twice.
+        async with self._opening.turn():  # Two calls at once must not load one balance twice.
             fresh = [a for a in accounts if not a.open]
             if not fresh:
                 return
-            spent = await self._balances([a.id for a in fresh])
+            balances = await self._balances([name for a in fresh for name in books(a.id, self._clock())])
             for account in fresh:
-                account.spent = spent.get(account.id, 0)
+                account.load(balances)
                 self._known[account.id] = account  # From here on, lest a lease whose word is lost is never given back.
-            await self._exchange(fresh)
+            try:
+                await self._exchange(fresh)
+            except Unavailable:
+                if self._store.exclusive or not all(account.lends for account in fresh):
+                    raise
+                for account in fresh:
+                    account.leased = account.spent
             for account in fresh:
                 account.open = True
 
     async def make_room(self, hold: Hold, fare: Fare) -> None:
-        """Lease what the hold lacks to come to this fare, as far as it is to be had. Raises Unavailable."""
-        if not self._store.exclusive:
+        """Lease what the hold lacks to come to this fare, as far as it is to be had; where the store does not answer,
+        borrow it as far as the limits allow. Raises Unavailable."""
+        if self._store.exclusive:
+            if behind := [account for account, _ in hold.lacking(fare) if account.behind]:
+                await self._exchange(behind)
+            return
+        try:
             await self._recall.make_room(hold, fare)
+        except Unavailable:
+            lacking = hold.lacking(fare)
+            if not all(account.may_borrow(amount) for account, amount in lacking):
+                raise
+            for account, amount in lacking:
+                self.lent[account.limit.id] += account.borrow(amount)
 
     def make_room_soon(self, hold: Hold, fare: Fare) -> Coroutine[Any, Any, None] | None:
         """The same beside other things, and without raising; None where it would be of no use."""
-        if self._store.exclusive or any(account.hopeless(amount) for account, amount in hold.lacking(fare)):
+        lacking = hold.lacking(fare)
+        if any(account.hopeless(amount) for account, amount in lacking):
+            return None
+        if self._store.exclusive and not any(account.behind for account, _ in lacking):
             return None
         return self._try_to_make_room(hold, fare)
 
     async def _try_to_make_room(self, hold: Hold, fare: Fare) -> None:
         with suppress(Unavailable):
-            await self._recall.make_room(hold, fare)
+            await self.make_room(hold, fare)
 
     async def run(self, clock: Callable[[], float]) -> None:
         """Sync for ever. A store that does not answer is asked again next time."""
         while True:
             await asyncio.sleep(REPORT_EVERY_S if self._store.exclusive else SYNC_EVERY_S)
-            with suppress(Unavailable):
+            try:
                 await self.sync(clock())
+            except Unavailable:
+                for account in self._known.values():
+                    account.dry = None  # What was not to be had is not known any more.
 
     async def sync(self, now: float) -> None:
-        """Tell the store what has changed, lease ahead, give back what others are short of; and forget windows that
-        have ended and are settled."""
+        """Tell the store what has changed, lease ahead, give back what others are short of; forget windows that have
+        ended and are settled; and tell which thresholds are passed."""
         wanted: Container[str] = () if self._store.exclusive else await self._store.wanted(self._replica)
+        epoch = self._store.epoch
         for account in self._known.values():
             account.begin_period()
-        if news := [a for a in self._known.values() if a.id in wanted or self._is_news(a)]:
+        forgot = epoch != self._epoch
+        if news := [a for a in self._known.values() if forgot or a.id in wanted or self._is_news(a)]:
             await self._exchange(news, wanted)
-        for account in [a for a in self._known.values() if a.window.end <= now and not a.held and not a.waiting]:
-            del self._known[account.id]
+        self._epoch = epoch
+        over = [a for a in self._known.values() if a.window.end <= now and not a.held and not a.waiting]
+        for account in over:
+            if account.reported is not None and account.reported[0] == account.spent:
+                del self._known[account.id]
+        if self._thresholds is not None:
+            await self._thresholds.tell(now)
 
     def _is_news(self, account: Account) -> bool:
+        if account.behind:
+            return True
         if self._store.exclusive:
             return account.reported is None or account.reported[0] != account.spent
         told = account.reported == (account.spent, account.held)
         return not told or account.runs_low or account.short or account.dry is not None
 
     async def _exchange(self, accounts: Sequence[Account], wanted: Container[str] = ()) -> None:
-        async with self._talking:
+        async with self._talking.turn():
             for account in accounts:
                 if account.yields or (account.id in wanted and not account.waiting):
                     account.give_back()
+            fallen = [account.fallen for account in accounts]
             asks = [self._whole(a) if self._store.exclusive else self._share(a) for a in accounts]
             words = await self._store.exchange(self._replica, asks)
-            for account, ask, word in zip(accounts, asks, words, strict=True):
-                account.heard(word, ask.spent, ask.held)
+            for account, ask, word, fell in zip(accounts, asks, words, fallen, strict=True):
+                account.heard(word, ask.spent, ask.held, fell)
+            if self._thresholds is not None:
+                self._thresholds.note(accounts)
 
     def _whole(self, account: Account) -> Ask:
         """The whole limit, where nobody shares it."""

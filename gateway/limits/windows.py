@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from calendar import monthrange
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from math import floor, inf
 from zoneinfo import ZoneInfo
 
-from gateway.core.limit import Span
+from gateway.core.limit import Span, Start
+from gateway.core.rolling import LABEL
 
+_ENDLESS = {Span.LIFETIME: "always", Span.RUNNING: "always", Span.ROLLING: LABEL}
 _SECONDS = {Span.SECOND: 1, Span.MINUTE: 60, Span.HOUR: 3600}
+_MONTHS = {Span.MONTH: 1, Span.QUARTER: 3}
+MIDNIGHT = Start()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +30,25 @@ class Window:
     @property
     def resets_at(self) -> str | None:
         """The end as RFC 3339 in UTC; None if it never comes."""
-        return None if self.end == inf else datetime.fromtimestamp(self.end, ZoneInfo("UTC")).isoformat()
+        return utc_text(self.end)
 
 
-def window_at(span: Span, timezone: str, at: float) -> Window:
+def utc_text(at: float) -> str | None:
+    """A moment as RFC 3339 in UTC; None if it never comes."""
+    return None if at == inf else datetime.fromtimestamp(at, UTC).isoformat()
+
+
+def window_at(span: Span, timezone: str, at: float, start: Start = MIDNIGHT) -> Window:
     """The window of this span that contains the moment. Days of 23 and 25 hours are as long as they are."""
-    if span in (Span.LIFETIME, Span.RUNNING):
-        return Window("always", 0.0, inf)
+    if span in _ENDLESS:
+        return Window(_ENDLESS[span], 0.0, inf)
     zone, second = _zone(timezone), floor(at)  # A datetime would round up to the next microsecond, or day.
     if span in _SECONDS:
         return _clock_window(_SECONDS[span], zone, second)
-    local = datetime.fromtimestamp(second, zone)
-    first = _first_day(span, local)
-    start, end = first.timestamp(), _next(span, first).timestamp()
-    return Window(first.isoformat(), start, end)
+    number = _number(span, datetime.fromtimestamp(second, zone).date())
+    near = [_start_of(span, start, number + n, zone) for n in range(-2, 3)]  # Samoa has skipped a whole day.
+    first = max(found for found in near if found.timestamp() <= second)
+    return Window(first.isoformat(), first.timestamp(), min(t for n in near if (t := n.timestamp()) > second))
 
 
 @lru_cache(maxsize=512)
@@ -71,24 +81,24 @@ def _change(zone: ZoneInfo, before: int, after: int) -> int:
     return seconds[bisect_left(seconds, True, key=lambda second: _offset(zone, second) != was)]
 
 
-def _first_day(span: Span, local: datetime) -> datetime:
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+def _start_of(span: Span, start: Start, number: int, zone: ZoneInfo) -> datetime:
+    """Where the window of that number begins. What the clocks skip is later, what comes twice is the first."""
     match span:
         case Span.DAY:
-            return midnight
+            day = date.fromordinal(number)
         case Span.WEEK:
-            return midnight - timedelta(days=midnight.weekday())
-        case Span.MONTH:
-            return midnight.replace(day=1)
-    return midnight.replace(month=(midnight.month - 1) // 3 * 3 + 1, day=1)  # A quarter.
+            day = date.fromordinal(number * 7 + 1 + start.day)
+        case _:
+            year, month = divmod(number * _MONTHS[span], 12)
+            day = date(year, month + 1, min(start.day + 1, monthrange(year, month + 1)[1]))
+    return datetime.combine(day, time(*divmod(start.minute, 60)), zone)
 
 
-def _next(span: Span, first: datetime) -> datetime:
+def _number(span: Span, day: date) -> int:
+    """The number of the day, week, month or quarter that contains this day, counted from the year 0."""
     match span:
         case Span.DAY:
-            return first + timedelta(days=1)
+            return day.toordinal()
         case Span.WEEK:
-            return first + timedelta(days=7)
-        case Span.MONTH:
-            return (first + timedelta(days=32)).replace(day=1)
-    return (first + timedelta(days=100)).replace(day=1)  # A quarter has at most 92.
+            return (day.toordinal() - 1) // 7
+    return (day.year * 12 + day.month - 1) // _MONTHS[span]

@@ -7,9 +7,17 @@ absolute, not changes, and numbered by turns, so that a repeated, late or lost e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Protocol
+
+import msgspec
+
+from gateway.core.rolling import length, width
+from gateway.core.threshold import Passed
+
+_passed = msgspec.json.Decoder(Passed)
 
 RETIRED = ""
 """The replica under whose name stands what was spent by all that run no more."""
@@ -38,7 +46,7 @@ class Standing:
     spent: int = 0
     held: int = 0
     short: int = 0  # What it lacks for the smallest call that waits for it.
-    turn: int = 0
+    turn: int = 0  # Below 0: nobody has spoken since, and at that Unix time, without its sign, it has left its window.
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,7 @@ class LeaseStore(Protocol):
     """Keeps the records. Every method may raise gateway.core.errors.Unavailable."""
 
     exclusive: bool  # True if there can be no other replica: then a lease is the whole limit.
+    epoch: int  # By the last `wanted`. Another one after it has lost its memory: then everybody tells all anew.
 
     async def exchange(self, replica: str, asks: Sequence[Ask]) -> list[Word]:
         """Tell and ask, record by record, each atomically. Returns what the records say now, in order."""
@@ -74,16 +83,33 @@ class LeaseStore(Protocol):
         ...
 
 
+class Claims(Protocol):
+    """Keeps what was told about limits. Every method may raise gateway.core.errors.Unavailable."""
+
+    async def claim(self, events: Sequence[Passed]) -> list[Passed]:
+        """Keep those that nobody has claimed yet, by their names. Returns them: it is for the caller to tell them."""
+        ...
+
+    async def told(self) -> list[Passed]:
+        """All that are kept, in the order in which they were noticed."""
+        ...
+
+
+def in_order(events: Iterable[bytes]) -> list[Passed]:
+    """Events as they are kept, by when they were noticed."""
+    return sorted(map(_passed.decode, events), key=lambda event: (event.at, event.node, event.percent))
+
+
 def grant(record: Mapping[str, Standing], replica: str, ask: Ask) -> Standing:
     """The rule: all leases together never pass the limit, and money that is spent stays leased.
 
-    What a replica has spent never shrinks, whatever it says, and a late word is an old one.
+    What a replica has spent never shrinks, whatever it says, but in a rolling window; and a late word is an old one.
     """
     mine = record.get(replica, Standing())
     if 0 < ask.turn <= mine.turn:
         return mine
     others = [standing for name, standing in record.items() if name != replica]
-    spent = max(ask.spent, mine.spent)
+    spent = ask.spent if length(ask.record) else max(ask.spent, mine.spent)
     room = max(0, ask.limit - sum(max(s.leased, s.spent) for s in others))
     leased = min(ask.want, room)
     if ask.least > room:
@@ -92,6 +118,18 @@ def grant(record: Mapping[str, Standing], replica: str, ask: Ask) -> Standing:
         leased += min(ask.ahead, (room - leased) // (2 * len(others) + 2))
     leased = max(leased, spent)
     return Standing(leased, spent, ask.held, max(0, ask.least - leased), ask.turn)
+
+
+def left_behind(record: str, spent: int, now: float) -> Standing:
+    """What stands for a replica that does not speak, and may never do so again: as much is leased as it has spent. In a
+    rolling window that counts until all of it has left."""
+    seconds = length(record)
+    return Standing(spent, spent, turn=-ceil(now + width(seconds) + seconds) if seconds else 0)
+
+
+def counting(record: Mapping[str, Standing], now: float) -> dict[str, Standing]:
+    """What still counts of a record."""
+    return {name: standing for name, standing in record.items() if standing.turn >= 0 or now < -standing.turn}
 
 
 def word(record: Mapping[str, Standing], replica: str) -> Word:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from gateway.stores.base import Ask, Standing, Word, grant, word
+from gateway.core.threshold import Passed
+from gateway.stores.base import Ask, Standing, Word, counting, grant, left_behind, word
 
 
 class MemoryStore:
     """See `LeaseStore`. Several replicas in one process may share it."""
 
-    def __init__(self, *, exclusive: bool = True) -> None:
+    def __init__(self, *, exclusive: bool = True, clock: Callable[[], float] = time.time) -> None:
         self.exclusive = exclusive
+        self._clock = clock
+        self._told: dict[str, Passed] = {}
+        self.epoch = 0
         self._records: defaultdict[str, dict[str, Standing]] = defaultdict(dict)
 
     async def exchange(self, replica: str, asks: Sequence[Ask]) -> list[Word]:
@@ -20,7 +25,7 @@ class MemoryStore:
         return [self._grant(replica, ask) for ask in asks]
 
     def _grant(self, replica: str, ask: Ask) -> Word:
-        record = self._records[ask.record]
+        record = self._records[ask.record] = counting(self._records[ask.record], self._clock())
         record[replica] = grant(record, replica, ask)
         return word(record, replica)
 
@@ -41,7 +46,17 @@ class MemoryStore:
         for name, standings in self._records.items():
             standings.pop(replica, None)
             if name in spent:
-                standings[replica] = Standing(spent[name], spent[name])
+                standings[replica] = left_behind(name, spent[name], self._clock())
+
+    async def claim(self, events: Sequence[Passed]) -> list[Passed]:
+        """See `Claims.claim`."""
+        fresh = {event.name: event for event in events if event.name not in self._told}
+        self._told |= fresh
+        return list(fresh.values())
+
+    async def told(self) -> list[Passed]:
+        """See `Claims.told`."""
+        return list(self._told.values())
 
     def standings(self, record: str) -> Mapping[str, Standing]:
         """What a record says of every replica."""

@@ -6,90 +6,122 @@ takes them, and a script may see whether the store has lost its memory. Names ca
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
 import msgspec
-from redis.asyncio import Redis
-from redis.asyncio.cluster import RedisCluster
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError
 
-from gateway.core.errors import Unavailable
 from gateway.core.limit import of_short_window, short_window_before
-from gateway.stores.base import Ask, Standing, Word
+from gateway.core.rolling import length, width
+from gateway.core.threshold import Passed
+from gateway.stores.base import Ask, Standing, Word, in_order
+from gateway.stores.clock import StoreClock
+from gateway.stores.redis_link import Link
 
 VERSION = 1
 ROOT = f"{{fareway:{VERSION}}}"
 META, _WANTED = f"{ROOT}:meta", f"{ROOT}:wanted"
 
+_PASSED = f"{ROOT}:passed:"
+
 LEARN_MS = 1000
 """After a loss, how long nothing new is leased: five syncs, in which every replica that lives has told what it has."""
-
-TIMEOUT_S = 0.05
-"""How long a call may wait for the store."""
 
 SHORT_KEPT_S = 48 * 3600
 """How long the record of a window of an hour or less is kept after its last word."""
 
+ASKS_MAX = 200
+"""In one script, while which the server does nothing else: some 3 ms."""
 
-def _script(name: str) -> str:
-    return files("gateway.stores").joinpath(f"lua/{name}.lua").read_text(encoding="utf-8")
+
+class _Script:
+    """Run by its digest, and sent whole to a server that does not know it: also where nothing may be loaded."""
+
+    def __init__(self, name: str) -> None:
+        self.text = files("gateway.stores").joinpath(f"lua/{name}.lua").read_text(encoding="utf-8")
+        self._digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+    async def run(self, client: Any, keys: Sequence[str], told: Sequence[Any]) -> Any:
+        try:
+            return await client.evalsha(self._digest, len(keys), *keys, *told)
+        except NoScriptError:
+            return await client.eval(self.text, len(keys), *keys, *told)
 
 
-_HELLO = _script("hello")
+_EXCHANGE, _LOOK, _NOW, _RESUME, _HELLO = map(_Script, ("exchange", "look", "now", "resume", "hello"))
 
 
 class RedisStore:
-    """See `LeaseStore`. `url`: redis://, rediss:// or unix://; with `cluster`, any node of one."""
+    """See `LeaseStore`. `url`: as `Address` reads it. `clock` is set right by the store's. `changed` hears whether the
+    store counts as down, whenever that changes."""
 
     exclusive = False
 
-    def __init__(self, url: str, *, cluster: bool = False) -> None:
-        client = RedisCluster if cluster else Redis
-        self._redis: Any = client.from_url(
-            url,
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
-            redis_connect_func=self._meet,
-            retry=Retry(NoBackoff(), 0),  # Who waits decides whether to ask again.
-        )
+    def __init__(
+        self,
+        url: str,
+        clock: StoreClock | None = None,
+        changed: Callable[[bool], None] | None = None,
+    ) -> None:
+        self.link = Link(url, _meet, changed)
+        self.clock = clock or StoreClock(time.time)
+        self.epoch = 0
         self._replica = ""
-        self._exchange = self._redis.register_script(_script("exchange"))
-        self._look = self._redis.register_script(_script("look"))
-        self._resume = self._redis.register_script(_script("resume"))
 
     async def exchange(self, replica: str, asks: Sequence[Ask]) -> list[Word]:
         """See `LeaseStore.exchange`."""
+        self._replica = replica
+        words: list[Word] = []
+        for first in range(0, len(asks), ASKS_MAX):
+            words += await self._exchange(replica, asks[first : first + ASKS_MAX])
+        return words
+
+    async def _exchange(self, replica: str, asks: Sequence[Ask]) -> list[Word]:
         keys, told = _keys(replica, [ask.record for ask in asks]), [replica, LEARN_MS]
         for ask in asks:
             told += [ask.record, ask.limit, ask.spent, ask.want, ask.held, ask.least, ask.keep, ask.ahead, ask.turn]
-            told.append(SHORT_KEPT_S if of_short_window(ask.record) else 0)
-        self._replica = replica
-        return [_word(said) for said in await self._run(self._exchange, keys, told)]
+            told += [SHORT_KEPT_S if of_short_window(ask.record) else 0, length(ask.record)]
+        said = await self.link.ask("exchange", lambda client: _EXCHANGE.run(client, keys, told))
+        return [_word(word) for word in said]
 
     async def wanted(self, replica: str) -> set[str]:
-        """See `LeaseStore.wanted`."""
-        told = [replica, _shorts("")]
-        return {name.decode() for name in await self._run(self._look, [META, _WANTED], told)}
+        """See `LeaseStore.wanted`. Asked also while calls leave the store alone: so it is noticed when it is back."""
+        keys, told, asked = [META, _WANTED], [replica, _shorts("")], self.clock.own()
+        said = await self.link.ask("look", lambda client: _LOOK.run(client, keys, told), anyhow=True)
+        seconds, micros, self.epoch, *names = said
+        self.clock.learn(asked, _unix(seconds, micros), self.clock.own())
+        return {name.decode() for name in names}
+
+    async def learn_time(self) -> None:
+        """Ask what time it is. Raises Unavailable."""
+        asked = self.clock.own()
+        said = await self.link.ask("time", lambda client: _NOW.run(client, [META], []), patient=True)
+        self.clock.learn(asked, _unix(*said), self.clock.own())
 
     async def records(self, replica: str) -> list[str]:
         """See `LeaseStore.records`."""
-        return sorted(name.decode() for name in await self._asked(self._redis.smembers(_of(replica))))
+        names = await self.link.ask("records", lambda client: client.smembers(_of(replica)), patient=True)
+        return sorted(name.decode() for name in names)
 
     async def resume(self, replica: str, spent: Mapping[str, int]) -> None:
-        """See `LeaseStore.resume`."""
-        told = [replica, *(word for pair in spent.items() for word in pair)]
-        await self._run(self._resume, _keys(replica, list(spent)), told)
+        """See `LeaseStore.resume`. From then on the time is known."""
+        await self.learn_time()
+        told: list[Any] = [replica]
+        for record, amount in spent.items():
+            seconds = length(record)
+            told += [record, amount, seconds + width(seconds)]
+        keys = _keys(replica, list(spent))
+        await self.link.ask("resume", lambda client: _RESUME.run(client, keys, told), patient=True)
 
     async def seen(self) -> dict[str, float]:
         """Every replica that has told anything, and how many seconds ago it last did. Raises Unavailable."""
-        told = await self._asked(self._redis.hgetall(META))
-        seconds, micros = await self._asked(self._redis.time())
-        now_ms = seconds * 1000 + micros // 1000
+        told = await self.link.ask("seen", lambda client: client.hgetall(META), patient=True)
+        await self.learn_time()
+        now_ms = self.clock() * 1000
         prefix = b"seen:"
         return {
             name.removeprefix(prefix).decode(): (now_ms - int(at)) / 1000
@@ -101,53 +133,52 @@ class RedisStore:
         """What each record says of a replica. Raises Unavailable."""
         found = {}
         for name in await self.records(replica):
-            packed = await self._asked(self._redis.hget(_record(name), f"r:{replica}"))
+            packed = await self._field(_record(name), f"r:{replica}")
             if packed is not None:
                 found[name] = Standing(*msgspec.msgpack.decode(packed, type=tuple[int, ...], strict=False))
         return found
+
+    async def claim(self, events: Sequence[Passed]) -> list[Passed]:
+        """See `Claims.claim`."""
+        return [event for event in events if await self._claimed(event)]
+
+    async def _claimed(self, event: Passed) -> bool:
+        name, text = _PASSED + event.name, msgspec.json.encode(event)
+        kept_s = None if event.kept_until is None else max(1, round(event.kept_until - self.clock()))
+        return bool(await self.link.ask("claim", lambda client: client.set(name, text, nx=True, ex=kept_s)))
+
+    async def told(self) -> list[Passed]:
+        """See `Claims.told`."""
+        return in_order(await self.link.ask("told", _found, patient=True))
+
+    async def _field(self, key: str, field: str) -> Any:
+        return await self.link.ask("standing", lambda client: client.hget(key, field), patient=True)
 
     async def sweep(self, before: float) -> int:
         """Forget that we stood on records of short windows that began before that Unix time: they go by themselves.
         Returns how many. Raises Unavailable."""
         old = [name for name in await self.records(self._replica) if short_window_before(name, before)]
         if old:
-            await self._asked(self._redis.srem(_of(self._replica), *old))
+            await self.link.ask("sweep", lambda client: client.srem(_of(self._replica), *old), patient=True)
         return len(old)
 
     async def close(self) -> None:
         """Let the connections go."""
-        await self._redis.aclose()
-
-    async def _meet(self, connection: Any) -> None:
-        """A new connection: before it is used, the store is asked who it is."""
-        await connection.on_connect()
-        told: dict[str, str] = {}
-        for section in ("server", "replication", "memory"):
-            await connection.send_command("INFO", section)
-            told |= _fields(await connection.read_response())
-        if (policy := told.get("maxmemory_policy", "noeviction")) != "noeviction":
-            raise RedisError(f"the store may forget (maxmemory-policy {policy}): set it to noeviction")
-        identity = f"{told.get('run_id')}/{told.get('master_replid')}"
-        await connection.send_command("EVAL", _HELLO, 1, META, identity)
-        await connection.read_response()
-
-    async def _run(self, script: Any, keys: list[str], told: list[Any]) -> Any:
-        return await self._asked(script(keys=keys, args=told))
-
-    async def _asked(self, answer: Awaitable[Any]) -> Any:
-        try:
-            return await answer
-        except (RedisError, OSError) as error:
-            raise Unavailable("The store of limits does not answer.") from error
-        finally:
-            _heed_cancelling()
+        await self.link.close()
 
 
-def _heed_cancelling() -> None:
-    """The client may take a cancelling that comes together with its own time limit for that."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+async def _meet(connection: Any, server: Mapping[str, str]) -> None:
+    """A new connection: one to another server than before may be to one that lacks the newest words."""
+    identity = f"{server.get('run_id')}/{server.get('master_replid')}"
+    await connection.send_command("EVAL", _HELLO.text, 1, META, identity)
+    await connection.read_response()
+
+
+async def _found(client: Any) -> list[bytes]:
+    """The texts of all events that were claimed."""
+    names = [name async for name in client.scan_iter(match=f"{_PASSED}*", count=1000)]
+    found = [await client.get(name) for name in names]
+    return [text for text in found if text is not None]
 
 
 def _keys(replica: str, records: Sequence[str]) -> list[str]:
@@ -166,9 +197,8 @@ def _of(replica: str) -> str:
     return f"{ROOT}:of:{replica}"
 
 
-def _fields(info: bytes) -> dict[str, str]:
-    """The answer to INFO, by name."""
-    return dict(line.split(":", 1) for line in info.decode().split("\r\n") if ":" in line)
+def _unix(seconds: Any, micros: Any) -> float:
+    return int(seconds) + int(micros) / 1e6
 
 
 def _word(said: Sequence[int]) -> Word:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,9 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+import msgspec
+
 from gateway.core.errors import Unavailable
 from gateway.core.limit import short_window_before
-from gateway.stores.base import Ask, Standing, Word, grant, word
+from gateway.core.threshold import Passed
+from gateway.stores.base import Ask, Standing, Word, counting, grant, in_order, left_behind, word
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,6 +31,9 @@ DROP TABLE IF EXISTS leases; -- Of an earlier version: what it said is in the le
 CREATE TABLE IF NOT EXISTS standings (
     record TEXT NOT NULL, replica TEXT NOT NULL, leased INTEGER NOT NULL, spent INTEGER NOT NULL,
     held INTEGER NOT NULL, short INTEGER NOT NULL, turn INTEGER NOT NULL, PRIMARY KEY (record, replica)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS thresholds (
+    name TEXT PRIMARY KEY, kept_until REAL, event BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS standings_of_one ON standings (replica);
 CREATE INDEX IF NOT EXISTS standings_short ON standings (record) WHERE short > 0;
@@ -50,8 +57,10 @@ class SqliteStore:
     every exchange atomic and which the death of none of them can leave half written.
     """
 
-    def __init__(self, path: Path, *, exclusive: bool = True) -> None:
+    def __init__(self, path: Path, *, exclusive: bool = True, clock: Callable[[], float] = time.time) -> None:
         self.exclusive = exclusive
+        self._clock = clock
+        self.epoch = 0  # A file does not forget.
         self._database = connect(path)
         self._database.execute("PRAGMA synchronous = NORMAL")  # After a power cut the ledger tells it all anew.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
@@ -78,8 +87,17 @@ class SqliteStore:
         Unavailable."""
         await self._run(self._replace, "DELETE FROM standings", (), list(balances))
 
+    async def claim(self, events: Sequence[Passed]) -> list[Passed]:
+        """See `Claims.claim`."""
+        return await self._run(self._claim, events)
+
+    async def told(self) -> list[Passed]:
+        """See `Claims.told`."""
+        return await self._run(self._told)
+
     async def sweep(self, before: float) -> int:
-        """Drop the records of short windows that began before that Unix time. Returns how many. Raises Unavailable."""
+        """Drop the records of short windows that began before that Unix time, and what was told long ago. Returns how
+        many records. Raises Unavailable."""
         return await self._run(self._sweep, before)
 
     def close(self) -> None:
@@ -101,7 +119,8 @@ class SqliteStore:
     def _grant(self, replica: str, ask: Ask) -> Word:
         query = "SELECT replica, leased, spent, held, short, turn FROM standings WHERE record = ?"
         rows = self._database.execute(query, (ask.record,))
-        record = {name: Standing(*row) for name, *row in rows if name == replica or not self.exclusive}
+        all_of_it = {name: Standing(*row) for name, *row in rows if name == replica or not self.exclusive}
+        record = counting(all_of_it, self._clock())
         now = record[replica] = grant(record, replica, ask)
         row = (ask.record, replica, now.leased, now.spent, now.held, now.short, now.turn)
         self._database.execute("INSERT OR REPLACE INTO standings VALUES (?, ?, ?, ?, ?, ?, ?)", row)
@@ -116,15 +135,27 @@ class SqliteStore:
         return [row[0] for row in self._database.execute(query, (replica,))]
 
     def _replace(self, delete: str, which: tuple[str, ...], spent: list[tuple[str, str, int]]) -> None:
+        now = self._clock()
         with _transaction(self._database) as database:
             database.execute(delete, which)
-            rows = [(record, replica, amount, amount) for record, replica, amount in spent]
-            database.executemany("INSERT INTO standings VALUES (?, ?, ?, ?, 0, 0, 0)", rows)
+            found = [(record, replica, left_behind(record, amount, now)) for record, replica, amount in spent]
+            rows = [(record, replica, s.leased, s.spent, s.turn) for record, replica, s in found]
+            database.executemany("INSERT INTO standings VALUES (?, ?, ?, ?, 0, 0, ?)", rows)
+
+    def _claim(self, events: Sequence[Passed]) -> list[Passed]:
+        query = "INSERT INTO thresholds VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING"
+        with _transaction(self._database) as database:
+            rows = ((event, (event.name, event.kept_until, msgspec.json.encode(event))) for event in events)
+            return [event for event, row in rows if database.execute(query, row).rowcount]
+
+    def _told(self) -> list[Passed]:
+        return in_order(row[0] for row in self._database.execute("SELECT event FROM thresholds"))
 
     def _sweep(self, before: float) -> int:
         records = [row[0] for row in self._database.execute("SELECT DISTINCT record FROM standings")]
         old = [(record,) for record in records if short_window_before(record, before)]
         self._database.executemany("DELETE FROM standings WHERE record = ?", old)
+        self._database.execute("DELETE FROM thresholds WHERE kept_until < ?", (self._clock(),))
         return len(old)
 
 

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+NOBODY = ""
+"""The key of events that only those see who watch everything."""
+
 QUEUE_MAX = 1000
 """Events kept for a watcher that reads slowly; beyond, its oldest are dropped."""
 

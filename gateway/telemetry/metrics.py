@@ -54,19 +54,21 @@ class Histogram:
 
 
 class Gauges:
-    """Figures that others keep, read when somebody looks: name -> (help, function to labels and values)."""
+    """Figures that others keep, read when somebody looks: name -> (help, function to labels and values). `family`:
+    what kind they are of."""
 
-    def __init__(self) -> None:
+    def __init__(self, family: type[GaugeMetricFamily | CounterMetricFamily] = GaugeMetricFamily) -> None:
+        self._family = family
         self._readers: dict[str, tuple[str, Sequence[str], Callable[[], Mapping[Labels, float]]]] = {}
 
     def add(self, name: str, help_text: str, labels: Sequence[str], read: Callable[[], Mapping[Labels, float]]) -> None:
-        """Register one gauge."""
+        """Register one."""
         self._readers[name] = (help_text, labels, read)
 
     def families(self) -> Iterator[Metric]:
         """For exposition."""
         for name, (help_text, labels, read) in self._readers.items():
-            family = GaugeMetricFamily(name, help_text, labels=labels)
+            family = self._family(name, help_text, labels=labels)
             for values, figure in read().items():
                 family.add_metric(values, figure)
             yield family
@@ -86,6 +88,7 @@ class Metrics(Collector):
             "fareway_time_to_first_token_seconds", "From the head to the first chunk.", SECONDS_BUCKETS
         )
         self.gauges = Gauges()
+        self.totals = Gauges(CounterMetricFamily)
 
     def count(self, name: str, *labels: str) -> None:
         """Add one to a counter named in _COUNTERS."""
@@ -131,6 +134,7 @@ class Metrics(Collector):
             yield family
         yield from (self.overhead.family(), self.duration.family(), self.first_token.family())
         yield from self.gauges.families()
+        yield from self.totals.families()
 
     def exposition(self) -> bytes:
         """The text for /metrics."""
@@ -144,6 +148,7 @@ _COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "ml_inference_tokens": ("Tokens, by model and direction.", ("model", "direction")),
     "fareway_entries": ("Ledger entries, by how the call ended and how sure its cost is.", ("outcome", "cost_status")),
     "fareway_refusals": ("Calls refused by a limit.", ("unit", "reason")),
+    "fareway_limit_thresholds": ("Parts of limits that were spent, each told once.", ("limit", "threshold")),
     "fareway_errors": ("Answers that were an error of ours.", ("code",)),
     "fareway_fallbacks": ("Attempts that failed before another one answered.", ()),
     "fareway_cache": ("Calls of keys that use the cache.", ("result",)),

@@ -10,7 +10,15 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-LARGEST_COUNTS = frozenset({"fareway_price_age_seconds", "fareway_price_quarantined", "fareway_breaker_open"})
+LARGEST_COUNTS = frozenset(
+    {
+        "fareway_price_age_seconds",
+        "fareway_price_quarantined",
+        "fareway_breaker_open",
+        "fareway_clock_offset_seconds",
+        "fareway_store_down",
+    }
+)
 
 
 class Family(Struct, frozen=True):

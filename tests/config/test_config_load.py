@@ -92,6 +92,26 @@ tiers: {premium: [m], economy: [openai/x]}
     assert settings.tiers == {"premium": ("m",), "economy": ("openai/x",)}
 
 
+def test_windows_that_roll_that_begin_elsewhere_and_what_is_told(configured):
+    settings = configured("""
+limits:
+  - {node: all, amount: $5, window: rolling 30d, alert: [100%, 50%, 80 %, 80%]}
+  - {node: all, amount: $5, window: rolling 5h}
+  - {node: all, amount: $5, window: rolling 90 m}
+  - {node: all, amount: $5, window: day, start: 10:30}
+  - {node: all, amount: $5, window: week, start: sunday}
+  - {node: org:a, amount: $5, window: week, start: sunday 06:00}
+  - {node: all, amount: $5, window: month, start: 15}
+  - {node: all, amount: $5, window: quarter, start: 31 09:00}
+""")
+    rolling = [limit.rolling_s for limit in settings.limits]
+    assert rolling == [30 * 86400, 5 * 3600, 90 * 60, 0, 0, 0, 0, 0]
+    assert [limit.window for limit in settings.limits[:4]] == ["rolling 30d", "rolling 5h", "rolling 90m", "day"]
+    assert settings.limits[0].alert == (50, 80, 100)
+    starts = [(limit.start.day, limit.start.minute) for limit in settings.limits[2:]]
+    assert starts == [(0, 0), (0, 630), (6, 0), (6, 360), (14, 0), (30, 540)]
+
+
 def test_limits(configured):
     settings = configured("""
 limits:
@@ -99,12 +119,16 @@ limits:
   - {node: team:research, amount: 500 usd, window: month, timezone: Europe/Zurich, mode: soft, hold: strict}
   - {node: "key:*", amount: 60000 tokens, window: minute}
   - {node: "user:a@x.com", amount: 8 concurrent, mode: shadow}
+  - {node: "team:*", amount: 50 usd, window: day, store_outage: allow 5 usd per replica}
+  - {node: "org:*", amount: 50 usd, window: day, store_outage: refuse}
 """)
     assert settings.limits == (
         Limit("all", Unit.USD, 5000 * 10**9, Span.LIFETIME),
         Limit("team:research", Unit.USD, 500 * 10**9, Span.MONTH, "Europe/Zurich", Mode.SOFT, HoldMode.STRICT),
         Limit("key:*", Unit.TOKENS, 60000, Span.MINUTE),
         Limit("user:a@x.com", Unit.CONCURRENT, 8, Span.RUNNING, mode=Mode.SHADOW),
+        Limit("team:*", Unit.USD, 50 * 10**9, Span.DAY, outage=5 * 10**9),
+        Limit("org:*", Unit.USD, 50 * 10**9, Span.DAY),
     )
 
 

@@ -10,7 +10,7 @@ NODES = (
     "or several of different kinds: team:research model:gpt-5"
 )
 URL = "such as https://api.example.com/v1"
-LIMIT_KEYS = "node, amount, window, timezone, mode and hold"
+LIMIT_KEYS = "node, amount, window, timezone, mode, hold and store_outage"
 OPENAI = {"OPENAI_API_KEY": "k"}
 
 SHAPES = [
@@ -56,6 +56,14 @@ SHAPES = [
     (
         "state: redis://:hid den@h",
         "1:8 state: must be a file, or an address such as redis://10.0.0.5:6379/0",
+    ),
+    (
+        "state: redis://h/1?cluster=true",
+        "1:8 state: must have no path: a cluster has one database, such as redis://10.0.0.5:6379?cluster=true",
+    ),
+    (
+        "limits: [{node: all, amount: 5 usd, window: day, store_outage: allow 5 tokens}]",
+        "1:64 limits[0].store_outage: must be in usd, as the amount of the limit is",
     ),
     (
         "state: redis://:hidden@h",
@@ -131,7 +139,7 @@ LIMITS = [
         "limits: [{node: all, amount: $5}]",
         (
             "1:10 limits[0].window: is missing; usd need one of "
-            "second, minute, hour, day, week, month, quarter or lifetime"
+            "second, minute, hour, day, week, month, quarter, lifetime or rolling 30d"
         ),
     ),
     (
@@ -141,9 +149,66 @@ LIMITS = [
     (
         "limits: [{node: all, amount: $5, window: mnth}]",
         (
-            "1:42 limits[0].window: must be second, minute, hour, day, week, month, quarter "
-            'or lifetime, not "mnth"; did you mean "month"?'
+            "1:42 limits[0].window: must be second, minute, hour, day, week, month, quarter, "
+            'lifetime or rolling 30d, not "mnth"; did you mean "month"?'
         ),
+    ),
+    (
+        "limits: [{node: all, amount: $5, window: rolling month}]",
+        (
+            "1:42 limits[0].window: must be rolling and a duration, such as rolling 30d, rolling 5h or rolling 10m, "
+            'not "rolling month"'
+        ),
+    ),
+    *(
+        (
+            f"limits: [{{node: all, amount: $5, window: rolling {length}}}]",
+            (
+                "1:42 limits[0].window: must roll over whole seconds, 10s to 366d, such as rolling 30d, "
+                f'not "rolling {length}"'
+            ),
+        )
+        for length in ("9s", "367d", "10.5s", "10500ms")
+    ),
+    (
+        "limits: [{node: all, amount: $5, window: day, start: 25:00}]",
+        ('1:54 limits[0].start: must be a time, a day, or both, such as 09:00, sunday, 15 or 15 09:00, not "25:00"'),
+    ),
+    (
+        "limits: [{node: all, amount: $5, window: day, start: true}]",
+        '1:54 limits[0].start: must be a time, a day, or both, such as 09:00, sunday, 15 or 15 09:00, not "true"',
+    ),
+    (
+        "limits: [{node: all, amount: $5, window: day, start: sunday}]",
+        '1:54 limits[0].start: of a day must be a time, such as 09:00, not "sunday"',
+    ),
+    (
+        "limits: [{node: all, amount: $5, window: week, start: 3}]",
+        '1:55 limits[0].start: of a week must be a day, such as sunday or sunday 06:00, not "3"',
+    ),
+    (
+        "limits: [{node: all, amount: $5, window: month, start: 09:00}]",
+        '1:56 limits[0].start: of a month must be a day from 1 to 31, such as 15 or 15 09:00, not "09:00"',
+    ),
+    (
+        "limits: [{node: all, amount: $5, window: quarter, start: monday}]",
+        '1:58 limits[0].start: of a quarter must be a day of its first month, such as 15 or 15 09:00, not "monday"',
+    ),
+    (
+        "limits: [{node: all, amount: $5, window: rolling 30d, start: 15}]",
+        '1:62 limits[0].start: is for windows of a day, week, month or quarter, not "15"; leave it out',
+    ),
+    (
+        "limits: [{node: all, amount: 8 concurrent, alert: [80%]}]",
+        "1:44 limits[0].alert: calls in flight are never spent; leave it out",
+    ),
+    (
+        "limits: [{node: all, amount: $5, window: day, alert: [0%]}]",
+        '1:55 limits[0].alert[0]: must be from 1% to 1000%, such as 80%, not "0%"',
+    ),
+    (
+        "limits: [{node: all, amount: $5, window: day, alert: [80]}]",
+        '1:55 limits[0].alert[0]: must be a whole percentage, such as 80%, not "80"',
     ),
     (
         "limits: [{node: all, amount: $5, window: day, timezone: Europe/Zurch}]",

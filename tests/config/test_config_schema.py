@@ -137,7 +137,7 @@ def test_the_example_loads(tmp_path):
     assert set(settings.providers) == {"openai", "groq", "local"}
     for same in ("home", "state", "ledger", "journal", "journal_sync_s", "server", "timeouts", "cache"):
         assert getattr(settings, same) == getattr(default, same)
-    assert len(settings.limits) == 5
+    assert len(settings.limits) == 7
     assert EXAMPLE.read_text().startswith("# yaml-language-server: $schema=../fareway.schema.json\n")
 
 

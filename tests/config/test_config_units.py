@@ -50,6 +50,9 @@ def test_amounts_are_read_as_they_are_shown(nanos, count):
         (units.amount, "1 request", (Unit.REQUESTS, 1)),
         (units.amount, "1 token", (Unit.TOKENS, 1)),
         (units.amount, "0 usd", (Unit.USD, 0)),
+        (units.outage, "refuse", None),
+        (units.outage, "allow $5 per replica", (Unit.USD, 5 * 10**9)),
+        (units.outage, "allow 500 tokens", (Unit.TOKENS, 500)),
     ],
 )
 def test_as_written(read, text, value):
@@ -65,6 +68,7 @@ def test_as_written(read, text, value):
         (units.factor, ["3", 3, "1x", "2.5x", "x"]),
         (units.whole, ["5.0", 5.0, True, "-1", "five", None]),
         (units.amount, [500, "500", "usd", "500 eur", "$5 usd", "-5 usd", "1.5 tokens", "8 concurrents", "1k tokens"]),
+        (units.outage, ["5 usd", "allow", "allow 5", "allow 5 usd per hour", None]),
         (units.amount, ["$9000000.01", "0.0000000001 usd", f"{units.COUNT_MAX + 1} tokens", "$١", None]),
     ],
 )

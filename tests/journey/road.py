@@ -60,8 +60,9 @@ class Road:
         """The same, for many calls at once."""
         return AsyncOpenAI(base_url=f"{self.url}/v1", api_key=key or self.first, **({"max_retries": 0} | options))
 
-    def command(self, *arguments: str, status: int = 0, text: str | None = None) -> str:
-        """What a command prints, run in the gateway's home beside its configuration."""
+    def command(self, *arguments: str, status: int = 0, text: str | None = None, output: bool = False) -> str:
+        """What a command prints, run in the gateway's home beside its configuration; where it fails what it complains
+        of, unless its `output` is wanted."""
         done = subprocess.run(
             [sys.executable, "-m", "gateway", *arguments],
             env=os.environ | {"FAREWAY_HOME": str(self.gate.home), "PYTHONPATH": str(harness.ROOT)},
@@ -72,7 +73,7 @@ class Road:
             check=False,
         )
         assert done.returncode == status, done.stderr
-        return done.stdout if status == 0 else done.stderr
+        return done.stdout if status == 0 or output else done.stderr
 
     def metric(self, name: str, **labels: str) -> float:
         """One figure of /metrics; 0 where it was never counted."""

@@ -6,4 +6,5 @@ from virtual import VirtualLoop
 
 
 def pytest_asyncio_loop_factories(config, item):
-    return {"virtual": VirtualLoop} if item.path.name == "test_limit_recall.py" else {"real": asyncio.new_event_loop}
+    virtual = item.path.name in ("test_limit_recall.py", "test_limit_rolling.py")
+    return {"virtual": VirtualLoop} if virtual else {"real": asyncio.new_event_loop}

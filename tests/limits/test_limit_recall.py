@@ -257,7 +257,7 @@ async def test_a_hold_that_grows_can_go_on_while_room_is_made_for_it():
 
 
 async def test_a_hold_of_the_only_replica_has_nothing_to_wait_for():
-    alone = Limits([usd(100)], Leases(MemoryStore(), "a", Replica(None, "a").balances), lambda: NOW)
+    alone = Limits([usd(100)], Leases(MemoryStore(), "a", Replica(MemoryStore(), "a").balances), lambda: NOW)
     hold = await alone.hold(ANN, nanos(10))
     assert alone.wait_for_room(hold, nanos(50)) is None
 

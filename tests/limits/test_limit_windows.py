@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.limit import Span
+from gateway.core.limit import Span, Start
 from gateway.limits.windows import window_at
 
 ZONES = [
@@ -78,6 +78,67 @@ def test_windows_follow_each_other_without_gap_or_overlap(span, where):
     assert following.start == window.end
     assert before.end == window.start
     assert len({window.label, following.label, before.label}) == 3
+
+
+def starts(span):
+    days = {Span.DAY: 0, Span.WEEK: 6}.get(span, 30)
+    return st.builds(Start, st.integers(0, days), st.integers(0, 1439))
+
+
+calendar = st.sampled_from(CALENDAR).flatmap(lambda span: st.tuples(st.just(span), starts(span)))
+
+
+@settings(max_examples=1000)
+@given(calendar, moments)
+def test_windows_that_begin_elsewhere_contain_their_moment_and_follow_each_other_too(kind, where):
+    (span, start), (zone, at) = kind, where
+    window = window_at(span, zone, at, start)
+    assert window.start <= at < window.end
+    for other in (window.start, (window.start + window.end) / 2, window.end - 1e-3):
+        assert window_at(span, zone, other, start) == window
+    following, before = (window_at(span, zone, t, start) for t in (window.end, window.start - 1e-3))
+    assert (following.start, before.end) == (window.end, window.start)
+    assert len({window.label, following.label, before.label}) == 3
+
+
+@settings(max_examples=500)
+@given(calendar, moments)
+def test_windows_begin_where_one_says_or_after_what_the_clocks_skip(kind, where):
+    (span, start), (zone, at) = kind, where
+    began = datetime.fromtimestamp(window_at(span, zone, at, start).start, ZoneInfo(zone))
+    place = ZoneInfo(zone)
+    if datetime.fromtimestamp(began.timestamp() - 86400, place).utcoffset() != began.utcoffset():
+        return  # A change of the clocks on that day.
+    assert began.hour * 60 + began.minute == start.minute
+    if span is Span.WEEK:
+        assert began.weekday() == start.day
+    if span in (Span.MONTH, Span.QUARTER):
+        next_day = (began + timedelta(days=1)).day
+        assert began.day == start.day + 1 or (began.day < start.day + 1 and next_day == 1)
+    if span is Span.QUARTER:
+        assert began.month % 3 == 1
+
+
+@pytest.mark.parametrize(
+    ("span", "start", "zone", "at", "began", "ends"),
+    [
+        (Span.DAY, Start(0, 540), "UTC", "2026-11-21T08:59", "2026-11-20T09:00", "2026-11-21T09:00"),
+        (Span.DAY, Start(0, 540), "UTC", "2026-11-21T09:00", "2026-11-21T09:00", "2026-11-22T09:00"),
+        (Span.WEEK, Start(6), "UTC", "2026-11-21T02:00", "2026-11-15", "2026-11-22"),
+        (Span.WEEK, Start(6, 360), "UTC", "2026-11-22T05:00", "2026-11-15T06:00", "2026-11-22T06:00"),
+        (Span.MONTH, Start(14), "UTC", "2026-01-03T00:00", "2025-12-15", "2026-01-15"),
+        (Span.MONTH, Start(30), "UTC", "2026-02-28T00:00", "2026-02-28", "2026-03-31"),
+        (Span.MONTH, Start(30), "UTC", "2026-02-27T23:59", "2026-01-31", "2026-02-28"),
+        (Span.MONTH, Start(30), "UTC", "2028-02-29T12:00", "2028-02-29", "2028-03-31"),
+        (Span.QUARTER, Start(14, 540), "UTC", "2026-01-15T08:00", "2025-10-15T09:00", "2026-01-15T09:00"),
+        # The clocks skip 2:30, and in autumn it comes twice: the first one counts.
+        (Span.DAY, Start(0, 150), "Europe/Zurich", "2026-03-29T12:00", "2026-03-29T03:30", "2026-03-30T02:30"),
+        (Span.DAY, Start(0, 150), "Europe/Zurich", "2026-10-25T12:00", "2026-10-25T02:30", "2026-10-26T02:30"),
+    ],
+)
+def test_where_windows_begin(span, start, zone, at, *, began, ends):
+    window = window_at(span, zone, unix(at, zone), start)
+    assert (window.start, window.end) == (unix(began, zone), unix(ends, zone))
 
 
 @settings(max_examples=300)
@@ -176,6 +237,11 @@ def test_an_hour_in_the_middle_of_which_the_clock_moves_by_half_an_hour_ends_the
     before, after = (window_at(Span.HOUR, "America/Caracas", change + by) for by in (-1, 0))
     assert (before.start, before.end) == (change - 1800, change)
     assert (after.start, after.end) == (change, change + 3600)
+
+
+def test_a_rolling_window_never_ends():
+    window = window_at(Span.ROLLING, "Europe/Zurich", unix("2026-11-21"))
+    assert (window.label, window.start, window.end) == ("rolling", 0.0, inf)
 
 
 @pytest.mark.parametrize("span", [Span.LIFETIME, Span.RUNNING])

@@ -4,4 +4,4 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS), str(TESTS / "journey"), str(TESTS / "workers")]
+sys.path[:0] = [str(TESTS), *(str(TESTS / folder) for folder in ("journey", "workers", "replicas"))]

@@ -1,6 +1,7 @@
 """Gateways on several machines: one set of keys, and limits that hold for all of them together."""
 
 import asyncio
+import json
 from decimal import Decimal
 from urllib.error import HTTPError
 
@@ -134,3 +135,25 @@ async def test_what_a_replica_had_leased_that_does_not_come_back_can_be_freed(tm
 def test_only_shared_limits_have_replicas(tmp_path):
     with road(tmp_path) as way:
         assert "not shared" in way.command("limits", "replicas", status=1)
+
+
+async def test_a_rolling_window_and_its_thresholds_are_those_of_all_gateways(tmp_path, monkeypatch):
+    monkeypatch.setenv("PEPPER", PEPPER)
+    limits = "limits:\n  - {node: all, amount: 40 requests, window: rolling 1h, alert: [50%, 100%]}\n"
+    with fleet(tmp_path, limits) as made:
+        answers = await everywhere(made, callers=8, calls=30, body=chat())
+        assert answers.statuses == {200: 40, 429: 20}
+        counter = "fareway_limit_thresholds_total"
+
+        def told(threshold):
+            labels = {"limit": "all/requests/rolling 1h", "threshold": threshold}
+            return sum(gate.metric(counter, **labels) for gate in made.gates)
+
+        for threshold in ("50%", "100%"):
+            eventually(lambda threshold=threshold: told(threshold))
+            assert told(threshold) == 1
+        seen = made.gates[1].command("limits", "events", "--config", "fareway.yaml", "--format", "json")
+        assert [(event["percent"], event["amount"]) for event in json.loads(seen)] == [
+            (50, "40 requests"),
+            (100, "40 requests"),
+        ]

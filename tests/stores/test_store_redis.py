@@ -1,24 +1,31 @@
-"""Leases in a real Redis: by the rule, and never more than the limit, whatever becomes of the server."""
+"""Leases in a real Redis and Valkey: by the rule, and never more than the limit, whatever becomes of the server."""
 
 import asyncio
 import random
 import time
+from dataclasses import replace
 
 import pytest
-from stores.redis_server import RedisServer
+from stores.redis_server import KINDS, RedisServer
 
 from gateway.core.caller import Caller, Key
 from gateway.core.errors import Unavailable
-from gateway.stores import redis_leases
+from gateway.keyring import Keyring
+from gateway.stores import redis_leases, redis_link
 from gateway.stores.base import Ask, Standing, Word
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis_keys import RedisKeys
 from gateway.stores.redis_leases import RedisStore
 
+ROLLING = "all/usd/rolling 1h@rolling"
 
-@pytest.fixture
-def server(tmp_path):
-    running = RedisServer(tmp_path / "redis").start()
+
+@pytest.fixture(params=KINDS)
+def server(request, tmp_path):
+    binary = KINDS[request.param]
+    if binary is None:
+        pytest.skip(f"{request.param}-server is not installed")
+    running = RedisServer(tmp_path / "redis", binary=binary).start()
     yield running
     running.thaw()
     running.kill()
@@ -52,7 +59,7 @@ def some(chance, step):
 
     turn = chance.choice([0, step, max(0, step - 3)])
     least, ahead = chance.choice([0, n()]), chance.choice([0, n()])
-    return Ask(chance.choice("xy"), 100, n(), n(), n(), least=least, keep=n(), ahead=ahead, turn=turn)
+    return Ask(chance.choice(["x", "y", ROLLING]), 100, n(), n(), n(), least=least, keep=n(), ahead=ahead, turn=turn)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -69,6 +76,28 @@ async def test_it_answers_as_the_rule_does(connect, at_once, seed):
             spent = {record: chance.randrange(50) for record in await memory.records("a")}
             await store.resume("a", spent)
             await memory.resume("a", spent)
+
+
+async def test_what_was_left_behind_in_a_rolling_window_counts_until_it_has_left(connect, at_once):
+    """Also in the totals: of two that left something behind, the one that speaks again counts once."""
+    one, two = connect(), connect()
+    for name in "abc":
+        await one.exchange(name, [Ask(ROLLING, 100, 10, 30, turn=1)])
+    for name, in_s in (("a", 1), ("b", 2), ("c", 3600)):
+        await one._run(one._resume, redis_leases._keys(name, [ROLLING]), [name, ROLLING, 20, in_s])
+    assert (await one.standings("a"))[ROLLING].turn < -time.time()
+    (word,) = await two.exchange("d", [Ask(ROLLING, 100, 0, 100)])
+    assert word == Word(40, 0, others=Standing(60, 60))
+    await one.exchange("b", [Ask(ROLLING, 100, 15, 15, turn=1)])
+
+    async def has_left():
+        (word,) = await two.exchange("d", [Ask(ROLLING, 100, 0, 100)])
+        return word.leased > 45 and word
+
+    assert await patient(has_left) == Word(65, 0, others=Standing(35, 35))
+    await one.exchange("b", [Ask(ROLLING, 100, 0, 0, turn=2)])
+    (word,) = await two.exchange("d", [Ask(ROLLING, 100, 0, 100)])
+    assert word == Word(80, 0, others=Standing(20, 20))
 
 
 async def test_many_records_are_one_exchange(connect, at_once):
@@ -190,6 +219,33 @@ def test_keys_are_shared_and_a_change_is_seen(server):
     two.close()
 
 
+async def test_keys_that_the_store_lost_are_given_back_and_revoked_ones_stay_revoked(server):
+    """As after a flush, or a failover to a replica that lacks the newest words."""
+    kept, revoked = (Key(name, b"digest", Caller(name)) for name in ("kept", "revoked"))
+    one, two = RedisKeys(server.patient_url), RedisKeys(server.patient_url)
+    for key in (kept, revoked, replace(revoked, revoked=True)):
+        one.save(key)
+    ring = Keyring(two, b"p" * 32, local=False)
+    server.say("FLUSHALL")
+    one.save(revoked)
+    await ring._follow()
+    assert one.all() == ring.tenants.known == {"kept": kept, "revoked": replace(revoked, revoked=True)}
+    one.close()
+    two.close()
+
+
+async def test_no_call_waits_for_keys_that_a_frozen_store_may_have(server):
+    keys = RedisKeys(server.url)
+    assert keys.find("k") is None
+    server.freeze()
+    begun = time.monotonic()
+    for _ in range(100):
+        with pytest.raises(Unavailable):
+            keys.find("k")
+    assert time.monotonic() - begun < 100 * redis_link.TIMEOUT_S / 4, "a few wait, and the others do not ask"
+    keys.close()
+
+
 async def test_being_cancelled_is_never_swallowed(connect, at_once, server):
     """As it could be where the client's own time limit ends in the same turn."""
     await lease(connect(), "a", 1)
@@ -197,7 +253,7 @@ async def test_being_cancelled_is_never_swallowed(connect, at_once, server):
     server.freeze()
     for _ in range(20):
         task = asyncio.create_task(store.wanted("a"))
-        await asyncio.sleep(redis_leases.TIMEOUT_S)
+        await asyncio.sleep(redis_link.TIMEOUT_S)
         cancelled = task.cancel()
         with pytest.raises(asyncio.CancelledError if cancelled else Unavailable):
             await task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -18,10 +19,11 @@ class Answers:
     statuses: Counter = field(default_factory=Counter)
     refusals: list = field(default_factory=list)
     lost: int = 0  # Connections that broke off.
+    waits: list[float] = field(default_factory=list)  # How long each that was answered took, in seconds.
 
 
-async def crowd(road, token, *, callers, calls, body, answers=None):
-    """So many callers, each so many calls, one after another. A caller never tries again."""
+async def crowd(road, token, *, callers, calls, body, answers=None, pause_s=0):
+    """So many callers, who share so many calls, one after another. A caller never tries again."""
     answers = answers or Answers()
     left = iter(range(calls))
 
@@ -29,16 +31,20 @@ async def crowd(road, token, *, callers, calls, body, answers=None):
         connector = aiohttp.TCPConnector(limit=1, force_close=True)
         async with aiohttp.ClientSession(timeout=PATIENCE, connector=connector) as session:
             for _ in left:
+                begun = time.monotonic()
                 try:
                     async with session.post(
                         f"{road.url}/v1/chat/completions", json=body, headers={"Authorization": f"Bearer {token}"}
                     ) as answer:
                         answers.statuses[answer.status] += 1
                         text = await answer.read()
+                        answers.waits.append(time.monotonic() - begun)
                         if answer.status == 429:
                             answers.refusals.append((dict(answer.headers), text))
                 except (aiohttp.ClientError, ConnectionError):
                     answers.lost += 1
+                if pause_s:
+                    await asyncio.sleep(pause_s)
 
     await asyncio.gather(*(caller() for _ in range(callers)))
     return answers

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from contextlib import closing
 
 import harness
@@ -32,9 +33,9 @@ def sim(tmp_path):
     found.stop()
 
 
-def run(sim, home, workers, calls, *, kill=False, tokens=None):
+def run(sim, home, workers, calls, *, kill=False, tokens=None, limits=LIMITS):
     """One life of a gateway: how its calls were answered, and its tokens."""
-    config = f"server: {{workers: {workers}}}\nproviders:\n  sim: {{base_url: {sim.url}/v1}}\n{LIMITS}"
+    config = f"server: {{workers: {workers}}}\nproviders:\n  sim: {{base_url: {sim.url}/v1}}\n{limits}"
     gate = harness.gateway(home, config)
     way = Road(sim, gate, *(tokens or gate.tokens))
     answers = asyncio.run(crowd(way, way.first, callers=8, calls=calls, body=chat()))
@@ -60,3 +61,28 @@ def test_what_was_spent_stays_spent_however_many_workers_there_are(tmp_path, sim
     said, _ = run(sim, home, 1, 2, tokens=tokens)
     assert said == {429: 2}
     assert len(entries(home)) == 30
+
+
+def test_what_was_spent_in_a_rolling_window_stays_so_however_many_workers_there_are(tmp_path, sim):
+    home, tokens = tmp_path / "gate", None
+    limits = "limits:\n  - {node: all, amount: 20 requests, window: rolling 1h}\n"
+    for workers, kill in ((1, False), (3, False), (2, True), (1, True), (3, False)):
+        said, tokens = run(sim, home, workers, 4, kill=kill, tokens=tokens, limits=limits)
+        assert said == {200: 4}, workers
+    said, _ = run(sim, home, 2, 4, tokens=tokens, limits=limits)
+    assert said == {429: 4}
+
+
+def test_what_workers_spent_that_run_no_more_leaves_the_rolling_window_too(tmp_path, sim):
+    home = tmp_path / "gate"
+    limits = "limits:\n  - {node: all, amount: 24 requests, window: rolling 10s}\n"
+    said, tokens = run(sim, home, 3, 24, limits=limits)
+    assert said == {200: 24}
+    config = f"server: {{workers: 2}}\nproviders:\n  sim: {{base_url: {sim.url}/v1}}\n{limits}"
+    gate = harness.gateway(home, config)
+    try:
+        time.sleep(13)
+        answers = asyncio.run(crowd(Road(sim, gate, *tokens), tokens[1], callers=8, calls=24, body=chat()))
+        assert answers.statuses == {200: 24}
+    finally:
+        assert gate.stop() == 0, gate.stderr

@@ -3,7 +3,7 @@
 --
 -- KEYS  meta, wanted, the asker's set of records; then for each ask its record and its set of those who are short
 -- ARGV  replica, how long to learn in ms; then for each ask: name, limit, spent, want, held, least, keep, ahead, turn, and
---       for how many seconds the record is kept (0: for ever)
+--       for how many seconds the record is kept (0: for ever), how many its window rolls over (0: it does not)
 -- Returns for each ask: leased, spent, short, the others' leased, spent and held, yields (0 or 1)
 
 local meta, wanted, mine = KEYS[1], KEYS[2], KEYS[3]
@@ -33,12 +33,32 @@ local function number(record, field)
   return tonumber(redis.call('HGET', record, field) or '0')
 end
 
+local function let_go(record, now) -- What stands for replicas that do not speak and has left the rolling window.
+  local first = number(record, 'leaves')
+  if first == 0 or now < first then return end
+  local leased, spent, count, leaves = number(record, 'leased'), number(record, 'spent'), number(record, 'count'), 0
+  local found = redis.call('HGETALL', record)
+  for i = 1, #found, 2 do
+    local one = string.sub(found[i], 1, 2) == 'r:' and cmsgpack.unpack(found[i + 1]) or {0, 0, 0, 0, 0}
+    if one[5] < 0 and -one[5] <= now then
+      leased, spent, count = leased - one[1], spent - one[2], count - 1
+      redis.call('HDEL', record, found[i])
+    elseif one[5] < 0 then
+      leaves = leaves == 0 and -one[5] or math.min(leaves, -one[5])
+    end
+  end
+  redis.call('HSET', record, 'leased', string.format('%.0f', leased), 'spent', string.format('%.0f', spent),
+    'count', count, 'leaves', string.format('%.0f', leaves))
+end
+
 local words = {}
-for at = 3, #ARGV, 10 do
+for at = 3, #ARGV, 11 do
   local name, ask = ARGV[at], {}
   for i = 1, 8 do ask[i] = tonumber(ARGV[at + i]) end
   local limit, told, want, held, least, keep, ahead, turn = unpack(ask)
-  local record, shorts = KEYS[4 + 2 * (at - 3) / 10], KEYS[5 + 2 * (at - 3) / 10]
+  local record, shorts = KEYS[4 + 2 * (at - 3) / 11], KEYS[5 + 2 * (at - 3) / 11]
+  local rolls = tonumber(ARGV[at + 10]) > 0
+  if rolls then let_go(record, clock_ms() / 1000) end
 
   local now, known = standing(record)
   local leased_by_all, spent_by_all, held_by_all = number(record, 'leased'), number(record, 'spent'), number(record, 'held')
@@ -47,7 +67,7 @@ for at = 3, #ARGV, 10 do
   local others_short = redis.call('ZCARD', shorts) - (redis.call('ZSCORE', shorts, replica) and 1 or 0)
 
   if not (turn > 0 and turn <= now[5]) then -- Else it is late: an old word.
-    local spent, room = math.max(told, now[2]), math.max(0, limit - others[1])
+    local spent, room = rolls and told or math.max(told, now[2]), math.max(0, limit - others[1])
     local leased = math.min(want, room)
     local short
     if learning then
