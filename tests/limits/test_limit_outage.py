@@ -50,7 +50,7 @@ def usd(amount, **more):
 
 
 def nanos(amount):
-    return Fare(nanos=amount, tokens=0)
+    return Fare(nanos=amount, output_tokens=0)
 
 
 async def nothing_spent(names):

@@ -383,9 +383,9 @@ async def test_in_redis_what_was_told_goes_by_itself_some_time_after_its_window(
     server = RedisServer(tmp_path / "redis").start()
     store = RedisStore(server.patient_url)
     await store.claim([passed("x", kept_until=time.time() + 500), passed("y", kept_until=0.0), passed("z")])
-    assert 400 < await store._redis.ttl(f"{redis_leases._PASSED}x") <= 500
-    assert await store._redis.ttl(f"{redis_leases._PASSED}y") <= 1
-    assert await store._redis.ttl(f"{redis_leases._PASSED}z") == -1
+    assert 400 < await store.link._redis.ttl(f"{redis_leases._PASSED}x") <= 500
+    assert await store.link._redis.ttl(f"{redis_leases._PASSED}y") <= 1
+    assert await store.link._redis.ttl(f"{redis_leases._PASSED}z") == -1
     await store.close()
     server.kill()
 

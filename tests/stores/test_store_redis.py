@@ -84,7 +84,7 @@ async def test_what_was_left_behind_in_a_rolling_window_counts_until_it_has_left
     for name in "abc":
         await one.exchange(name, [Ask(ROLLING, 100, 10, 30, turn=1)])
     for name, in_s in (("a", 1), ("b", 2), ("c", 3600)):
-        await one._run(one._resume, redis_leases._keys(name, [ROLLING]), [name, ROLLING, 20, in_s])
+        await redis_leases._RESUME.run(one.link._redis, redis_leases._keys(name, [ROLLING]), [name, ROLLING, 20, in_s])
     assert (await one.standings("a"))[ROLLING].turn < -time.time()
     (word,) = await two.exchange("d", [Ask(ROLLING, 100, 0, 100)])
     assert word == Word(40, 0, others=Standing(60, 60))
