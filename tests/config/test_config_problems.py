@@ -10,7 +10,7 @@ NODES = (
     "or several of different kinds: team:research model:gpt-5"
 )
 URL = "such as https://api.example.com/v1"
-LIMIT_KEYS = "node, amount, window, timezone, mode, hold and store_outage"
+LIMIT_KEYS = "node, amount, window, start, timezone, mode, hold, alert and store_outage"
 OPENAI = {"OPENAI_API_KEY": "k"}
 
 SHAPES = [
