@@ -15,6 +15,7 @@ from gateway.assembly import (
     add_gauges,
     add_store_figures,
     catalog,
+    gateway_ledger,
     journal_of,
     lease_store,
     next_life,
@@ -43,10 +44,10 @@ from gateway.journey.outages import Outages
 from gateway.journey.reached import Detours
 from gateway.journey.telling import Telling
 from gateway.keyring import Keyring
+from gateway.ledger.balances import Balances
 from gateway.ledger.journal import Journal
 from gateway.ledger.mover import AUDIT_EVERY_S, Mover
-from gateway.ledger.sqlite import SqliteLedger
-from gateway.limits.balances import booked_by
+from gateway.limits.booked import booked_by
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
 from gateway.limits.thresholds import Thresholds
@@ -107,7 +108,7 @@ class Gateway:
         settings = self.settings
         self.replica = replica_name(settings, self.worker.number if self.worker else None)
         alone = self.worker is None and settings.shared is None
-        self.ledger = SqliteLedger(settings.ledger, None if alone else self.replica)
+        self.ledger = await gateway_ledger(settings, None if alone else self.replica)
         self._stack.callback(self.ledger.close)
         self.journal = Journal(
             journal_of(settings, self.worker.number if self.worker else None), settings.journal_sync_s
@@ -116,7 +117,7 @@ class Gateway:
         self.mover = Mover(self.journal, self.ledger)
         self.recovered = await self.mover.recover()
         self._stack.push_async_callback(self._move_the_rest)
-        self._join_money()
+        self._join_money(Balances(self.mover.balances, max(self._clock(), await self.ledger.newest())))
         await self.leases.resume(await self._booked())
         self._join_routing()
         front = self._join_front()
@@ -135,7 +136,7 @@ class Gateway:
         await self.store.learn_time()
         return booked_by(self.replica, await self.ledger.all_balances(), self._clock())
 
-    def _join_money(self) -> None:
+    def _join_money(self, balances: Balances) -> None:
         settings = self.settings
         self._learned_path = kept.learned_path(settings.home, self.worker.number if self.worker else None)
         clock, outages = StoreClock(self._clock), Outages(self.live, lambda: self.leases.lent)
@@ -148,7 +149,7 @@ class Gateway:
         self.health = Health(failures_max=settings.routing.breaker_failures, open_s=settings.routing.breaker_open_s)
         telling = Telling(self.metrics, self.live, self.health, self._clock)
         thresholds = Thresholds(self.store, telling.passed)
-        self.leases = Leases(self.store, self.replica, self.ledger.balances, self._clock, thresholds, life=life)
+        self.leases = Leases(self.store, self.replica, balances.of, self._clock, thresholds, life=life)
         if settings.shared is not None:
             add_store_figures(self.metrics, self.store, clock, self.leases)
         self.limits = Limits(settings.limits, self.leases, self._clock)

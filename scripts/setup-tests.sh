@@ -2,12 +2,14 @@
 # What the tests need beyond Python, from Debian's packages:
 #   libfaketime   recorded answers are priced at the dates on which they were recorded
 #   redis-server  keys and limits that gateways share
+#   postgresql    the ledger that gateways share
 #   nftables      a network of our own that loses packets (with iproute2, which brings it up)
 # Without root it only says what is missing; the tests that need it are then skipped, and fail in CI.
 set -eu
 missing=
 [ -e /usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 ] || [ -e /usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1 ] || missing="$missing libfaketime"
 command -v redis-server >/dev/null || missing="$missing redis-server"
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$missing postgresql"
 command -v nft >/dev/null || missing="$missing nftables"
 command -v ip >/dev/null || missing="$missing iproute2"
 [ -n "$missing" ] || exit 0

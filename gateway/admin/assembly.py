@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 
 from gateway.admin.site import Site
-from gateway.assembly import pepper, registry
+from gateway.assembly import ledger_reader, pepper, registry
 from gateway.config.settings import Settings
 from gateway.directory.audited import Audited
 from gateway.directory.directory import Directory
@@ -49,7 +50,7 @@ def admin_site(
         configured=settings.limits,
         together=together,
         pricing=pricing,
-        ledger=settings.ledger,
+        reading=partial(ledger_reader, settings),
         workers=settings.server.workers,
         others=others,
         clock=clock,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from typing import Any
 
 from msgspec import Struct
@@ -13,10 +11,9 @@ from gateway.admin import bodies as b
 from gateway.admin import documents as d
 from gateway.admin.site import READING, WATCHING, Call, Route
 from gateway.config.moments import moment
-from gateway.core.errors import BadRequest, Unavailable
+from gateway.core.errors import BadRequest
 from gateway.front.own_key import moment_text
-from gateway.ledger.sqlite import connect
-from gateway.ledger.usage import DIMENSIONS, report
+from gateway.ledger.reader import DIMENSIONS
 
 AuditList = d.page_of(d.AuditLine)
 
@@ -40,12 +37,8 @@ def _moment(call: Call, name: str, otherwise: float) -> float:
 
 
 def _sums(call: Call, names: list[str], since: float, until: float, team: str) -> list[d.UsageRow]:
-    try:
-        with closing(connect(call.site.ledger, readonly=True)) as database:
-            rows = report(database, names, since, until, team=team)
-    except sqlite3.Error as error:
-        raise Unavailable("The ledger's database does not answer.") from error
-    return [_row(names, row) for row in rows]
+    with call.site.reading() as ledger:
+        return [_row(names, row) for row in ledger.usage(names, since, until, team)]
 
 
 def _row(names: list[str], row: dict[str, Any]) -> d.UsageRow:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from msgspec import Struct
@@ -17,6 +17,7 @@ from gateway.directory.audited import Audited
 from gateway.directory.directory import Directory
 from gateway.front.together import Together
 from gateway.keyring import Keyring
+from gateway.ledger.reader import Reader
 from gateway.limits.chain import Limits
 from gateway.prices.current import Pricing
 
@@ -40,7 +41,7 @@ class Site:
     configured: Sequence[Limit]
     together: Together
     pricing: Pricing
-    ledger: Path
+    reading: Callable[[], AbstractContextManager[Reader]]  # The ledger, for sums.
     workers: int
     others: Callable[[], Awaitable[dict[str, float]]]  # Who shares the limits, and how long ago each was heard of.
     clock: Callable[[], float]

@@ -1,4 +1,4 @@
-"""The books of a gateway that several workers will write: all brought up to date while none of them runs."""
+"""The books as commands use them: read for a report, or brought up to date and written while no gateway runs."""
 
 from __future__ import annotations
 
@@ -9,30 +9,47 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from gateway.assembly import journal_of, replica_name
+from gateway.assembly import journal_of, ledger_reader, open_ledger, replica_name
+from gateway.cli.settings import Unusable
 from gateway.config.settings import Settings
+from gateway.core.errors import Unavailable
 from gateway.core.rolling import record_of
+from gateway.ledger.base import LedgerUnfit
 from gateway.ledger.journal import Journal
 from gateway.ledger.mover import Mover
-from gateway.ledger.sqlite import SqliteLedger
+from gateway.ledger.reader import Reader
 from gateway.stores.base import RETIRED
 from gateway.stores.sqlite import SqliteStore
 
 
 @contextmanager
-def open_books(settings: Settings) -> Iterator[tuple[int, int]]:
-    """Replay every journal of the home and divide its limits anew. No other gateway may have the home until the end.
+def reading(settings: Settings) -> Iterator[Reader]:
+    """The ledger, for a report. Raises Unusable, also where reading breaks off."""
+    if settings.ledger_url is None and not settings.ledger.exists():
+        raise Unusable(f"there is no ledger at {settings.ledger} yet: it begins with the first call")
+    try:
+        with ledger_reader(settings) as reader:
+            yield reader
+    except (Unavailable, LedgerUnfit) as error:
+        where = settings.ledger if settings.ledger_url is None else "its PostgreSQL"
+        raise Unusable(f"cannot read the ledger at {where}: {error}") from None
 
-    Gives how many entries were settled and how many unresolved. Raises OSError, JournalBusy, Unavailable or
-    sqlite3.Error.
+
+@contextmanager
+def open_books(settings: Settings, *, patient: bool = False) -> Iterator[tuple[int, int]]:
+    """Replay every journal of the home and divide its limits anew. No other gateway may have the home until the end.
+    `patient`: wait for a ledger that is not there.
+
+    Gives how many entries were settled and how many unresolved. Raises OSError, JournalBusy, Unavailable, LedgerUnfit
+    or sqlite3.Error.
     """
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with closing(Journal(settings.journal, settings.journal_sync_s)) as own:  # Of an earlier run as one process.
-        yield asyncio.run(_bring_up_to_date(settings, own))
+        yield asyncio.run(_bring_up_to_date(settings, own, patient=patient))
 
 
-async def _bring_up_to_date(settings: Settings, own: Journal) -> tuple[int, int]:
-    with closing(SqliteLedger(settings.ledger)) as ledger:
+async def _bring_up_to_date(settings: Settings, own: Journal, *, patient: bool) -> tuple[int, int]:
+    with closing(await open_ledger(settings, patient=patient)) as ledger:
         found = [await Mover(own, ledger).recover()]
         for directory in sorted(_journals_of_workers(settings)):
             with closing(Journal(directory, settings.journal_sync_s)) as journal:

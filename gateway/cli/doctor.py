@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway.assembly import shared_leases
-from gateway.cli.settings import settings
+from gateway.cli.books import reading
+from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
@@ -37,7 +38,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def _doctor(parsed: argparse.Namespace) -> int:
     found = settings(parsed)
-    rows = [*_basics(found, time.time()), *_store(found.shared), *_learned(found.home)]
+    rows = [*_basics(found, time.time()), *_store(found.shared), *_ledger(found), *_learned(found.home)]
     print_rows(rows, _COLUMNS, parsed.format)
     return 0 if all(row["ok"] for row in rows) else 1
 
@@ -75,6 +76,18 @@ async def _clock_ahead(shared: str) -> float:
     async with shared_leases(shared) as store:
         await store.learn_time()
         return store.clock.offset_s
+
+
+def _ledger(found: Settings) -> Iterator[dict[str, object]]:
+    """A line where it is not a file of the home."""
+    if found.ledger_url is None:
+        return
+    try:
+        with reading(found) as ledger:
+            ledger.called(time.time())
+        yield _row("ledger", ok=True, found="PostgreSQL answers")
+    except Unusable as error:
+        yield _row("ledger", ok=False, found=str(error))
 
 
 def _learned(home: Path) -> Iterator[dict[str, object]]:

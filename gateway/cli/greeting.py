@@ -51,7 +51,8 @@ def greet(started: Started, tokens: tuple[str, str] | None) -> None:
         say("its costs are play money. Set OPENAI_API_KEY, or write fareway.yaml, for real ones.")
     else:
         say(f"Providers: {', '.join(settings.providers)}")
-    say(f"Prices: {started.prices}. Books: {settings.home}")
+    ledger = " and PostgreSQL" if settings.ledger_url else ""
+    say(f"Prices: {started.prices}. Books: {settings.home}{ledger}")
     settled, unresolved = started.recovered
     if settled or unresolved:
         say(f"From the journal of an earlier run: {settled} settled calls, {unresolved} unresolved at their full hold.")

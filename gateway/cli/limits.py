@@ -7,21 +7,23 @@ import asyncio
 import time
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from gateway.assembly import shared_leases
+from gateway.assembly import open_ledger, shared_leases
 from gateway.cli import rules
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
+from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
 from gateway.core.threshold import Passed
+from gateway.ledger.base import LedgerUnfit
 from gateway.ledger.journal import SYNC_NEVER, Journal, JournalBusy
 from gateway.ledger.mover import Mover
-from gateway.ledger.sqlite import SqliteLedger
-from gateway.limits.balances import spent_on
+from gateway.limits.booked import spent_on
 from gateway.stores.base import Standing
 from gateway.stores.sqlite import SqliteStore
 
@@ -103,7 +105,7 @@ async def _resolved(parsed: argparse.Namespace) -> int:
         standings = await store.standings(parsed.replica)
         spent = {name: _spent(standing) for name, standing in standings.items()}
         if parsed.home is not None:
-            spent = await _by_its_books(parsed.home, parsed.replica, standings)
+            spent = await _by_its_books(settings(parsed), parsed.home, parsed.replica, standings)
         await store.resume(parsed.replica, spent)
         return len(spent)
 
@@ -114,16 +116,16 @@ def _spent(standing: Standing) -> int:
     return standing.spent + standing.held
 
 
-async def _by_its_books(home: Path, replica: str, standings: Mapping[str, Standing]) -> dict[str, int]:
-    """What it spent, with what its journal still holds."""
+async def _by_its_books(found: Settings, home: Path, replica: str, standings: Mapping[str, Standing]) -> dict[str, int]:
+    """What it spent, with what its journal still holds. Where the ledger is a file, it is that of its home."""
     try:
         with (
             closing(Journal(home / "journal", SYNC_NEVER)) as journal,
-            closing(SqliteLedger(home / "ledger.db", replica)) as ledger,
+            closing(await open_ledger(replace(found, ledger=home / "ledger.db"), replica)) as ledger,
         ):
             await Mover(journal, ledger).recover()
             known = await spent_on(list(standings), ledger.balances, time.time())
-    except (OSError, JournalBusy) as error:
+    except (OSError, JournalBusy, LedgerUnfit) as error:
         raise Unusable(f"the books in {home} cannot be read: {error}") from None
     return {name: max(known[name], standing.spent) for name, standing in standings.items()}
 

@@ -5,24 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from gateway.catalog.providers import KNOWN
+from gateway.cli.books import reading
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.config.settings import Settings
 from gateway.core.money import Money
 from gateway.ledger.exports import PRICED_AS, READERS, Billed, ExportError, read
-from gateway.ledger.period import all_prices, entries
 from gateway.ledger.reconcile import Drift, compare, share
 from gateway.ledger.sides import Sides, billed, booked, names_models
-from gateway.ledger.sqlite import connect
 
 _COLUMNS = (
     *("day", "model", "class", "ledger_tokens", "billed_tokens"),
@@ -92,14 +89,9 @@ def _ledger(found: Settings, vendor: str, since: str, until: str, *, by_model: b
     """What the ledger says of every provider that this vendor bills."""
     known = KNOWN | dict(found.providers)
     names = [name for name, provider in known.items() if provider.priced_as == PRICED_AS[vendor]]
-    if not found.ledger.exists():
-        raise Unusable(f"there is no ledger at {found.ledger} yet: it begins with the first call")
     begin, end = (datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() for day in (since, until))
-    try:
-        with closing(connect(found.ledger, readonly=True)) as database:
-            return booked(entries(database, begin, end, names), all_prices(database), by_model=by_model)
-    except sqlite3.Error as error:
-        raise Unusable(f"cannot read the ledger at {found.ledger}: {error}") from None
+    with reading(found) as ledger:
+        return booked(ledger.entries(begin, end, names), ledger.prices(), by_model=by_model)
 
 
 def _row(drift: Drift) -> dict[str, object]:

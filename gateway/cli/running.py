@@ -15,6 +15,7 @@ from typing import Any
 from gateway.app import Gateway
 from gateway.cli.settings import Unusable
 from gateway.core.errors import Unavailable
+from gateway.ledger.base import LedgerUnfit
 from gateway.ledger.journal import JournalBusy
 
 GC_THRESHOLD = 50_000
@@ -28,7 +29,10 @@ async def carry_calls(gateway: Gateway, ready: Callable[[], None]) -> int:
     """Run a gateway until it is told to stop, or fails."""
 
     async def work(stop: asyncio.Event) -> int:
-        async with gateway:
+        if not await _started(gateway, stop):
+            return 0
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_exit(gateway)
             gc.collect()
             gc.freeze()  # What start-up made stays; there is no need to look at it again and again.
             gc.set_threshold(GC_THRESHOLD)
@@ -43,6 +47,20 @@ async def carry_calls(gateway: Gateway, ready: Callable[[], None]) -> int:
             return 1 if gateway.failed.is_set() else 0
 
     return await until_told(work)
+
+
+async def _started(gateway: Gateway, stop: asyncio.Event) -> bool:
+    """Start it, unless it is told to stop before: it may wait for its ledger for long."""
+    starting, told = asyncio.ensure_future(gateway.__aenter__()), asyncio.ensure_future(stop.wait())
+    await asyncio.wait([starting, told], return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if not starting.done():
+        starting.cancel()
+        await asyncio.wait([starting])
+    if starting.cancelled():
+        return False
+    await starting
+    return True
 
 
 def allow_many_sockets() -> None:
@@ -63,7 +81,7 @@ async def until_told(work: Callable[[asyncio.Event], Awaitable[int]]) -> int:
         signal.signal(number, told)  # Not the loop's own, which would end, and let a signal kill, before the process.
     try:
         return await work(stop)
-    except (OSError, JournalBusy, Unavailable, sqlite3.Error) as error:
+    except (OSError, JournalBusy, LedgerUnfit, Unavailable, sqlite3.Error) as error:
         raise Unusable(f"cannot start: {error}") from None
 
 

@@ -28,6 +28,7 @@ from gateway.cli.settings import Unusable
 from gateway.cli.worker import simulate, work
 from gateway.config.settings import Server, Settings
 from gateway.core.errors import Unavailable
+from gateway.ledger.base import LedgerUnfit
 from gateway.ledger.journal import JournalBusy
 from gateway.prices.bundled import price_book
 
@@ -62,7 +63,7 @@ def supervise(found: Settings, file: Path | None) -> int:
     allow_many_sockets()
     try:
         with ExitStack() as stack:
-            recovered = stack.enter_context(open_books(found))
+            recovered = stack.enter_context(open_books(found, patient=True))
             port = stack.enter_context(reserved_port(found.server.host, found.server.port))
             admin_port = _reserved_for_admins(stack, found.server)
             found = replace(found, server=replace(found.server, admin_port=admin_port))
@@ -76,7 +77,7 @@ def supervise(found: Settings, file: Path | None) -> int:
                 greet(Started(found, file, port, admin_port, prices, recovered, seconds), tokens)
                 workers.watch()
             return workers.stop()
-    except (OSError, JournalBusy, Unavailable, sqlite3.Error) as error:
+    except (OSError, JournalBusy, LedgerUnfit, Unavailable, sqlite3.Error) as error:
         raise Unusable(f"cannot start: {error}") from None
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sqlite3
 import time
-from contextlib import closing
 from typing import Any
 
+from gateway.cli.books import reading
 from gateway.cli.moments import moment
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
-from gateway.ledger.sqlite import connect
-from gateway.ledger.usage import DIMENSIONS, FIGURES, report
+from gateway.ledger.reader import DIMENSIONS, FIGURES
 
 
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -32,14 +30,8 @@ def _usage(parsed: argparse.Namespace) -> int:
         raise Unusable(f"--by: {unknown[0]!r} is none of {', '.join(DIMENSIONS)}")
     now = time.time()
     since, until = moment(parsed.since, now), moment(parsed.until, now) if parsed.until else now + 1
-    path = settings(parsed).ledger
-    if not path.exists():
-        raise Unusable(f"there is no ledger at {path} yet: it begins with the first call")
-    try:
-        with closing(connect(path, readonly=True)) as database:
-            rows = report(database, names, since, until)
-    except sqlite3.Error as error:
-        raise Unusable(f"cannot read the ledger at {path}: {error}") from None
+    with reading(settings(parsed)) as ledger:
+        rows = ledger.usage(names, since, until)
     if not rows and parsed.format == "table":
         print("No calls in that time.")
         return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gateway.catalog.providers import Provider
 from gateway.config import names, rules
+from gateway.config.fields import has_password
 from gateway.config.findings import Findings
 from gateway.config.references import Source
 from gateway.config.schema import AutoSection, FarewayFile, RoutingSection
@@ -43,12 +44,16 @@ def build(shaped: Shaped, providers: dict[str, Provider], known: names.Names, fo
     findings = known.findings
     if "@" in (file.state or "") and findings.source(("state",)) is Source.LITERAL:
         findings.add(("state",), "must not hold a password in the file", "write ${REDIS_URL} and set that variable")
+    in_postgres = file.ledger is not None and not file.ledger.startswith("/")
+    if in_postgres and has_password(file.ledger or "") and findings.source(("ledger",)) is Source.LITERAL:
+        findings.add(("ledger",), "must not hold a password in the file", "write ${DATABASE_URL} and set that variable")
     return Settings(
         home=home,
         state=Path(file.state) if file.state and file.state.startswith("/") else home / "state.db",
         shared=file.state if file.state and not file.state.startswith("/") else None,
         pepper=file.pepper.get_secret_value().encode() if file.pepper else None,
-        ledger=Path(file.ledger) if file.ledger else home / "ledger.db",
+        ledger=Path(file.ledger) if file.ledger and not in_postgres else home / "ledger.db",
+        ledger_url=file.ledger if in_postgres else None,
         journal=folders.path(file.journal.dir) if file.journal.dir else home / "journal",
         journal_sync_s=file.journal.sync,
         server=_server(file),

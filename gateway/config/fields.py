@@ -82,6 +82,22 @@ def state(value: str) -> str:
     return value
 
 
+def ledger(value: str) -> str:
+    """A file, or the address of a PostgreSQL. Raises UnreadableError; the text may hold a password and is not
+    repeated."""
+    if not value.startswith(("postgresql://", "postgres://")):
+        return sqlite(value)
+    if not re.fullmatch(r"[!-~]+", value) or not urlsplit(value).netloc + urlsplit(value).path.strip("/"):
+        raise UnreadableError("must be a file, or an address such as postgresql://fareway@10.0.0.5/fareway")
+    return value
+
+
+def has_password(address: str) -> bool:
+    """Whether a password stands in an address, before the @ or behind the question mark."""
+    parts = urlsplit(address)
+    return ":" in parts.netloc.rpartition("@")[0] or "password=" in parts.query.lower()
+
+
 def url(value: str) -> str:
     """An address without credentials. Raises UnreadableError; the text may hold a password and is not repeated."""
     example = "such as https://api.example.com/v1"
@@ -208,8 +224,14 @@ State = Annotated[
         "^(sqlite:///.+[^/]|(redis|rediss|unix)://.+)$", "sqlite:///var/lib/fareway/state.db", "redis://10.0.0.5:6379/0"
     ),
 ]
-SqliteFile = Annotated[
-    str, AfterValidator(sqlite), _pattern("^sqlite:///.+[^/]$", "sqlite:///var/lib/fareway/state.db")
+Ledger = Annotated[
+    str,
+    AfterValidator(ledger),
+    _pattern(
+        "^(sqlite:///.+[^/]|postgres(ql)?://.+)$",
+        "sqlite:///var/lib/fareway/ledger.db",
+        "postgresql://fareway@10.0.0.5/fareway",
+    ),
 ]
 BaseUrl = Annotated[str, AfterValidator(base_url), _pattern("^https?://[^?#@]+$", "http://10.0.0.5:8000/v1")]
 Network = Annotated[str, AfterValidator(network), Field(examples=["10.0.0.0/8", "192.0.2.7"])]

@@ -245,8 +245,9 @@ class FarewayFile(Section):
     pepper: f.Secret | None = Field(
         default=None, description="What keys are hashed with. By reference only; else a file in the home directory."
     )
-    ledger: f.SqliteFile | None = Field(
-        default=None, description="What was charged; else ledger.db in the home directory."
+    ledger: f.Ledger | None = Field(
+        default=None,
+        description="What was charged: a file, else ledger.db in the home directory; or a PostgreSQL.",
     )
     server: ServerSection = Field(default_factory=ServerSection)
     journal: JournalSection = Field(default_factory=JournalSection)

@@ -101,7 +101,7 @@ class Settings:
 
     home: Path
     state: Path  # Keys and leases, unless they are shared.
-    ledger: Path
+    ledger: Path  # Unless it is in PostgreSQL.
     journal: Path
     journal_sync_s: float = 0.05  # gateway.ledger.journal.SYNC_ALWAYS and SYNC_NEVER are special.
     server: Server = Server()
@@ -115,4 +115,5 @@ class Settings:
     prices: Prices = Prices()
     limits: tuple[Limit, ...] = ()
     shared: str | None = field(default=None, repr=False)  # The address of a Redis with the keys and leases of several.
+    ledger_url: str | None = field(default=None, repr=False)  # The address of a PostgreSQL that has the ledger.
     pepper: bytes | None = field(default=None, repr=False)  # What keys are hashed with; None: a file in the home.

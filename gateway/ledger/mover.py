@@ -11,10 +11,12 @@ from typing import Protocol
 from gateway.core.entry import Entry
 from gateway.core.errors import Unavailable
 from gateway.core.price import Price
+from gateway.ledger.base import Ledger
 from gateway.ledger.journal import Journal
-from gateway.ledger.sqlite import SqliteLedger
 
 MOVE_EVERY_S = 0.25
+BATCH = 1000
+"""Entries moved at once: what waited for hours must not be one transaction that takes too long for ever."""
 AUDIT_EVERY_S = 60
 
 log = logging.getLogger("fareway.ledger")
@@ -30,9 +32,10 @@ class Balance(Protocol):
 class Mover:
     """Feeds the ledger. `drift` is what the last audit found: the sum of all differences, which must be zero."""
 
-    def __init__(self, journal: Journal, ledger: SqliteLedger) -> None:
+    def __init__(self, journal: Journal, ledger: Ledger) -> None:
         self._journal = journal
         self._ledger = ledger
+        self._turn = asyncio.Lock()  # Of two who move.
         self._moving = asyncio.Lock()  # An audit must not see an entry in both books, or in none.
         self.drift = 0
 
@@ -40,7 +43,9 @@ class Mover:
         """Book what an earlier process left. Returns how many entries were settled, and how many unresolved."""
         found = self._journal.recover()
         await self._ledger.note(found.prices)
-        await self._ledger.record([*found.settled, *found.unresolved])
+        left = [*found.settled, *found.unresolved]
+        for at in range(0, len(left), BATCH):
+            await self._ledger.record(left[at : at + BATCH])
         self._journal.forget_recovered()
         if found.damaged:
             log.warning("the journal had %d damaged lines; one torn line is the trace of a crash", found.damaged)
@@ -48,25 +53,46 @@ class Mover:
 
     async def run(self) -> None:
         """Move for ever. A ledger that does not answer is tried again; the journal keeps everything."""
+        silent = False
         while True:
             await asyncio.sleep(MOVE_EVERY_S)
             try:
                 await self.move()
             except Unavailable as error:
-                log.warning("%s Entries wait in the journal: %d", error, len(self._journal.settled))
+                if not silent:
+                    log.warning("%s Entries wait in the journal: %d", error, len(self._journal.settled))
+                silent = True
+            else:
+                if silent:
+                    log.warning("The ledger answers again, and has every entry that waited.")
+                silent = False
 
     async def move(self) -> None:
-        """Bring the ledger up to date. Raises Unavailable."""
-        async with self._moving:
-            await self._move()
+        """Bring the ledger up to date with what is settled now. Raises Unavailable."""
+        async with self._turn:
+            journal = self._journal
+            retired, prices, left = list(journal.retired), list(journal.prices), len(journal.settled)
+            if prices:  # First: no entry without what explains it.
+                await self._ledger.note(prices)
+                journal.moved(0, [], len(prices))
+            while left > 0:
+                await self._move_first(min(left, BATCH))
+                left -= BATCH
+            journal.moved(0, retired)
 
-    async def _move(self) -> None:
-        batch, retired = list(self._journal.settled), list(self._journal.retired)
-        prices = list(self._journal.prices)  # First: no entry without what explains it.
-        if batch or retired or prices:
-            await self._ledger.note(prices)
+    async def _move_first(self, count: int) -> None:
+        async with self._moving:
+            batch = self._journal.settled[:count]
             await self._ledger.record(batch)
-            self._journal.moved(len(batch), retired, len(prices))
+            self._journal.moved(len(batch), [])
+
+    async def balances(self, accounts: list[str]) -> dict[str, int]:
+        """What is booked on these accounts, entries on their way included. Raises Unavailable."""
+        async with self._moving:
+            sums, asked = Counter(await self._ledger.balances(accounts)), set(accounts)
+            for entry in self._journal.settled:
+                sums.update({name: amount for name, amount in entry.charges if name in asked})
+        return dict(sums)
 
     async def find(self, request_id: str) -> list[Entry]:
         """All entries of one request, those on their way included."""

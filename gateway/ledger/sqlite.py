@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sqlite3
-import sys
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -26,6 +22,9 @@ from gateway.core.errors import Unavailable
 from gateway.core.limit import short_window_before
 from gateway.core.price import Price
 from gateway.ledger.rates import decoded, encoded
+from gateway.ledger.reader import Reader, Words
+from gateway.ledger.rows import COLUMNS, charged, row
+from gateway.ledger.thread import stand_back
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -56,13 +55,16 @@ INSERT INTO balances SELECT account, '', spent FROM balances_of_all;
 DROP TABLE balances_of_all;
 COMMIT;
 """  # noqa: S608 - only what stands here
-_ROW = f"({','.join('?' * 22)})"
+_ROW = f"({','.join('?' * len(COLUMNS))})"
 _CHARGE = """
 INSERT INTO balances VALUES (?, ?, ?) ON CONFLICT (account, replica) DO UPDATE SET spent = spent + excluded.spent
 """
 
-NICE = 10
-"""The priority of the ledger's thread; 0 is ordinary, 19 the least."""
+_WORDS = Words(
+    day="date(at, 'unixepoch')",
+    hour="strftime('%Y-%m-%dT%H:00Z', at, 'unixepoch')",
+    adjusts="substr(id, 1, instr(id, '~') - 1)",
+)
 
 ROWS_AT_ONCE = 50
 """Of one statement, while which the interpreter is free for others: one row at a time, it would be fought for."""
@@ -74,16 +76,30 @@ R = TypeVar("R")
 _entry = msgspec.json.Decoder(Entry)
 
 
-def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
     """Open the database; readers do not block the writer. Raises sqlite3.Error."""
-    if readonly:
-        return sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")  # The journal forgets what is here: once a group, so it is cheap.
     connection.executescript(_ADD_REPLICAS if connection.execute(_WITHOUT_REPLICAS).fetchone() else _SCHEMA)
     return connection
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Reader]:
+    """A database that is only read, also while a gateway writes to it. Raises Unavailable."""
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)) as database:
+            if database.execute("SELECT 1 FROM sqlite_schema WHERE name = 'prices'").fetchone() is None:
+                database.execute("CREATE TEMP TABLE prices (id, price)")  # Of a ledger from before they were kept.
+
+            def select(query: str, values: Mapping[str, object]) -> Iterator[tuple[Any, ...]]:
+                return database.execute(query, values)
+
+            yield Reader(select, _WORDS)
+    except sqlite3.Error as error:
+        raise Unavailable(str(error)) from error
 
 
 class SqliteLedger:
@@ -95,7 +111,7 @@ class SqliteLedger:
     def __init__(self, path: Path, replica: str | None = None) -> None:
         self._replica = replica
         self._database = connect(path)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger", initializer=_stand_back)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger", initializer=stand_back)
 
     async def record(self, entries: Sequence[Entry]) -> int:
         """Add entries; those already there are left alone. Returns how many were new. Raises Unavailable."""
@@ -117,6 +133,10 @@ class SqliteLedger:
     async def all_balances(self) -> list[tuple[str, str, int]]:
         """What every replica has spent, as (account, replica, amount). Raises Unavailable."""
         return await self._run(self._all_balances, None)
+
+    async def newest(self) -> float:
+        """The moment of the latest entry, in Unix seconds; 0 where there is none. Raises Unavailable."""
+        return await self._run(self._newest, None)
 
     async def find(self, request_id: str) -> list[Entry]:
         """All entries of one request, in order. Raises Unavailable."""
@@ -165,6 +185,10 @@ class SqliteLedger:
     def _all_balances(self, _: None) -> list[tuple[str, str, int]]:
         return self._database.execute("SELECT account, replica, spent FROM balances").fetchall()
 
+    def _newest(self, _: None) -> float:
+        latest: float | None = self._database.execute("SELECT max(at) FROM entries").fetchone()[0]
+        return latest or 0
+
     def _sweep(self, before: float) -> int:
         accounts = [row[0] for row in self._database.execute("SELECT DISTINCT account FROM balances")]
         old = [(account,) for account in accounts if short_window_before(account, before)]
@@ -177,14 +201,6 @@ class SqliteLedger:
         return [_entry.decode(row[0]) for row in self._database.execute(query, (f"{request_id}.", f"{request_id}/"))]
 
 
-def _stand_back() -> None:
-    """Calls go before books: where they share a core, this thread gets what they leave. Linux has a priority for
-    every thread; elsewhere it is as any other."""
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-
-
 def _batched(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
     return (entries[at : at + ROWS_AT_ONCE] for at in range(0, len(entries), ROWS_AT_ONCE))
 
@@ -193,16 +209,9 @@ def _add(database: sqlite3.Connection, entries: Sequence[Entry]) -> int:
     """Insert, and charge for those that were not there before. Returns how many."""
     rows = ",".join([_ROW] * len(entries))
     query = f"INSERT INTO entries VALUES {rows} ON CONFLICT (id) DO NOTHING RETURNING id"  # noqa: S608 - question marks
-    values = [value for entry in entries for value in _row(entry)]
+    values = [value for entry in entries for value in row(entry)]
     new = {name for (name,) in database.execute(query, values)}
-    charges: Counter[tuple[str, str]] = Counter()
-    left = set(new)
-    for entry in entries:
-        if entry.id in left:
-            left.remove(entry.id)  # Should it stand here twice.
-            for account, amount in entry.charges:
-                charges[account, entry.replica] += amount
-    database.executemany(_CHARGE, [(*whose, amount) for whose, amount in charges.items()])
+    database.executemany(_CHARGE, [(*whose, amount) for whose, amount in charged(entries, new).items()])
     return len(new)
 
 
@@ -222,15 +231,3 @@ class _transaction:  # noqa: N801 - reads as a keyword
         except sqlite3.Error:
             self._database.rollback()
             raise
-
-
-def _row(entry: Entry) -> tuple[object, ...]:
-    usage, caller = entry.usage, entry.caller
-    return (
-        *(entry.id, entry.request_id, entry.at, caller.key_id, caller.org, caller.team, caller.user),
-        *(entry.asked_model, entry.provider, entry.model, entry.tier),
-        *("selfhosted" if entry.selfhosted else "api", entry.outcome, entry.cost.status),
-        *(entry.cost.total.picos if entry.cost.total is not None else None, entry.saved_nanos),
-        *(usage.input_total, usage.cache_read, usage.output_total, msgspec.json.encode(entry.charges).decode()),
-        *(msgspec.json.encode(entry), entry.replica),
-    )

@@ -19,7 +19,7 @@ from gateway.core.errors import Unavailable
 from gateway.core.limit import Fare
 from gateway.core.rolling import books
 from gateway.limits.accounts import PERIODS_AHEAD, Account
-from gateway.limits.balances import Balances, spent_on
+from gateway.limits.booked import Balances, spent_on
 from gateway.limits.holds import Hold
 from gateway.limits.recall import Recall
 from gateway.limits.thresholds import Thresholds

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
-import msgspec
 import pytest
 from harness import ROOT
-from test_cli_usage import entry  # A line of a ledger.
+from ledger.entries import entry
 
 from gateway.cli.main import main
 from gateway.cli.prices import sources
@@ -396,7 +395,7 @@ def test_the_price_in_use_is_known_from_the_ledger_too(home, tmp_path, prices):
     (tmp_path / "far.json").write_bytes(feed(30))
     home.mkdir()
     ledger = SqliteLedger(home / "ledger.db")
-    one = msgspec.structs.replace(entry(1, UNPRICED, "gpt-4o-mini"), at=time.time(), provider="openai")
+    one = entry("r1.1", cost=UNPRICED, model="gpt-4o-mini", at=time.time(), provider="openai")
     asyncio.run(ledger.record([one]))
     ledger.close()
     assert prices("update", "--feed", "far.json").status == 4

@@ -214,6 +214,22 @@ providers:
     )
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:secret@h:5432/d?sslmode=require",
+        "postgres://h1:1,h2:2/d?target_session_attrs=read-write",
+        "postgresql:///d?host=/run/postgresql",
+    ],
+)
+def test_the_ledger_may_be_a_postgresql_that_gateways_share(configured, url):
+    settings = configured("ledger: ${DATABASE_URL}", DATABASE_URL=url)
+    assert settings.ledger_url == url
+    assert "secret" not in repr(settings)
+    assert configured("ledger: postgresql://u@h/d").ledger_url == "postgresql://u@h/d"
+    assert configured("").ledger_url is None
+
+
 def test_state_may_be_a_redis_that_gateways_share(configured):
     settings = configured("state: ${REDIS_URL}\npepper: ${PEPPER}", REDIS_URL="redis://:secret@h:1/0", PEPPER="p" * 8)
     assert settings.shared == "redis://:secret@h:1/0"

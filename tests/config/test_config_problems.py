@@ -76,8 +76,20 @@ SHAPES = [
         "1:8 state: must not hold a password in the file; write ${REDIS_URL} and set that variable",
     ),
     (
-        "ledger: postgresql://h",
-        "1:9 ledger: cannot be postgresql: that is not in this version; write sqlite:///var/lib/fareway/file.db",
+        "ledger: postgresql://u:hidden@h/d",
+        "1:9 ledger: must not hold a password in the file; write ${DATABASE_URL} and set that variable",
+    ),
+    (
+        "ledger: postgresql://u@h/d?PassWord=hidden",
+        "1:9 ledger: must not hold a password in the file; write ${DATABASE_URL} and set that variable",
+    ),
+    (
+        "ledger: postgres://",
+        "1:9 ledger: must be a file, or an address such as postgresql://fareway@10.0.0.5/fareway",
+    ),
+    (
+        "ledger: redis://h",
+        "1:9 ledger: cannot be redis: that is not in this version; write sqlite:///var/lib/fareway/file.db",
     ),
     ("state: sqlite://x.db", "1:8 state: must be a file such as sqlite:///var/lib/fareway/file.db, with three slashes"),
     ("server: {port: 1, port: 2}", '1:19 the key "port" is there twice, first in line 1'),

@@ -49,6 +49,7 @@ def test_not_in_the_file(wrong, provider, said):
         'providers: {openai: {key: "${S} x y", auht: 1}}',
         "state: redis://:sk-hush-hush@h/0",
         "ledger: sk-hush-hush",
+        "ledger: postgresql://u:sk-hush-hush@h/d",
         "prices: {feed: https://u:sk-hush-hush@h}",
         'server: {port: "${S}", host: "${S}"}\nlimits: "${S}"',
         'limits: [{node: "${S}", amount: "${S}", window: "${S}", timezone: "${S}", mode: "${S}"}]',

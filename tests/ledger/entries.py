@@ -1,10 +1,6 @@
-"""Entries to write down, and one ledger in SQLite that can be looked into."""
+"""Entries to write down."""
 
 from __future__ import annotations
-
-import sqlite3
-from contextlib import closing
-from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -30,12 +26,6 @@ def entry(name, *charges, outcome=Outcome.OK, **more):
 def held(name, *charges, **more):
     """The same, while it is under way."""
     return entry(name, *charges, outcome=Outcome.UNRESOLVED, **more)
-
-
-def balances(path: Path) -> dict[str, int]:
-    """All of a ledger's balances, read by another connection."""
-    with closing(sqlite3.connect(path)) as database:
-        return dict(database.execute("SELECT account, sum(spent) FROM balances GROUP BY account"))
 
 
 def ids(entries) -> list[str]:

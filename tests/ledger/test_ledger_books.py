@@ -7,15 +7,17 @@ from contextlib import closing
 
 import msgspec
 import pytest
-from entries import balances, entry, ids
+from entries import entry, ids
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ledgers import balances
 
 from gateway.core.entry import Entry
 from gateway.core.errors import Unavailable
 from gateway.core.money import Money
 from gateway.core.price import UNPRICED, Cost, CostStatus
-from gateway.ledger.sqlite import SqliteLedger, connect
+from gateway.ledger.rows import COLUMNS
+from gateway.ledger.sqlite import SqliteLedger
 
 ACCOUNTS = st.one_of(
     st.sampled_from(["all/usd/month@2026", "key:a/tokens/minute@x"]),
@@ -25,41 +27,35 @@ CHARGES = st.lists(st.tuples(ACCOUNTS, st.integers(0, 2**50)), max_size=3, uniqu
 ENTRIES = st.lists(st.tuples(st.integers(0, 8), CHARGES), max_size=12)
 
 
-@pytest.fixture
-def ledger(tmp_path):
-    found = SqliteLedger(tmp_path / "ledger.db")
-    found._database.execute("PRAGMA busy_timeout = 50")
-    yield found
-    found.close()
-
-
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ENTRIES, st.data())
-def test_any_order_and_any_repetition_come_to_the_same(tmp_path_factory, drawn, data):
+def test_any_order_and_any_repetition_come_to_the_same(kept, drawn, data):
     """Whatever is recorded again, in whatever batches: balances are the sum over distinct ids."""
-    distinct = {f"r{number}.1": entry(f"r{number}.1", *charges) for number, charges in drawn}
+    kept.made = made = getattr(kept, "made", 0) + 1  # One ledger for all that is drawn: each has names of its own.
+    distinct = {
+        f"{made}/{number}.1": entry(f"{made}/{number}.1", *((f"{made}/{name}", amount) for name, amount in charges))
+        for number, charges in drawn
+    }
     told = data.draw(st.lists(st.sampled_from(sorted(distinct)), max_size=30)) if distinct else []
     told = data.draw(st.permutations([*told, *distinct]))
     sums = Counter()
     for one in distinct.values():
         sums.update(dict(one.charges))
-    path = tmp_path_factory.mktemp("ledger") / "ledger.db"
 
     async def tell():
-        ledger = SqliteLedger(path)
-        new, left = 0, [distinct[name] for name in told]
-        while left:
-            size = data.draw(st.integers(1, len(left)))
-            new += await ledger.record(left[:size])
-            left = left[size:]
-        assert new == len(distinct)
-        assert await ledger.balances(list(sums)) == dict(sums)
-        for name, one in distinct.items():
-            assert await ledger.find(name.rpartition(".")[0]) == [one]
-        ledger.close()
+        with closing(kept.open()) as ledger:
+            new, left = 0, [distinct[name] for name in told]
+            while left:
+                size = data.draw(st.integers(1, len(left)))
+                new += await ledger.record(left[:size])
+                left = left[size:]
+            assert new == len(distinct)
+            assert await ledger.balances(list(sums)) == dict(sums)
+            for name, one in distinct.items():
+                assert await ledger.find(name.rpartition(".")[0]) == [one]
 
     asyncio.run(tell())
-    assert balances(path) == dict(sums)
+    assert {name: spent for name, spent in balances(kept).items() if name.startswith(f"{made}/")} == dict(sums)
 
 
 async def test_the_first_word_on_an_id_is_the_last(ledger):
@@ -80,22 +76,27 @@ async def test_entries_of_a_request_come_in_order_and_whole(ledger):
     assert await ledger.find("s") == [entry("s.1")]
 
 
-async def test_an_unpriced_entry_has_no_cost_and_not_a_cost_of_nought(ledger, tmp_path):
+async def test_an_unpriced_entry_has_no_cost_and_not_a_cost_of_nought(ledger, kept):
     await ledger.record([entry("a", cost=UNPRICED), entry("b", cost=Cost(Money(0), CostStatus.EXACT))])
-    with closing(sqlite3.connect(tmp_path / "ledger.db")) as database:
-        assert dict(database.execute("SELECT id, cost_picos FROM entries")) == {"a": None, "b": 0}
+    assert dict(kept.rows("SELECT id, cost_picos FROM entries")) == {"a": None, "b": 0}
 
 
-async def test_columns_say_what_the_entry_says(ledger, tmp_path):
+async def test_columns_say_what_the_entry_says(ledger, kept):
     whole = entry("r.1", ("x", 2), saved_nanos=4)
     await ledger.record([whole])
-    with closing(sqlite3.connect(tmp_path / "ledger.db")) as database:
-        database.row_factory = sqlite3.Row
-        row = dict(database.execute("SELECT * FROM entries").fetchone())
+    columns = ", ".join(f'"{name}"' for name in COLUMNS)
+    row = dict(zip(COLUMNS, kept.rows(f"SELECT {columns} FROM entries")[0], strict=True))
     assert msgspec.json.decode(row["entry"], type=Entry) == whole
     assert (row["request_id"], row["cost_picos"], row["saved_nanos"], row["charges"]) == ("r", 7, 4, '[["x",2]]')
     assert (row["org"], row["team"], row["user"], row["outcome"]) == ("org", "team", "user", "ok")
     assert (row["input_tokens"], row["cached_tokens"], row["output_tokens"]) == (3, 0, 4)
+
+
+async def test_every_character_that_a_provider_may_send_is_kept(ledger):
+    odd = entry("r.1", ("team:\0/usd", 2), served_model="a\0b\u2028\x1f", usage_raw='{"\\u0000": "\0"}')
+    assert await ledger.record([odd]) == 1
+    assert await ledger.find("r") == [odd]
+    assert await ledger.balances(["team:\0/usd"]) == {"team:\0/usd": 2}
 
 
 @pytest.mark.parametrize(
@@ -113,14 +114,12 @@ async def test_an_entry_that_no_book_can_hold_keeps_no_other_out(ledger, bad):
     assert ids(await ledger.find("b")) == ["b.1"]
 
 
-async def test_a_locked_database_is_unavailable_and_nothing_is_half_done(ledger, tmp_path):
+async def test_a_locked_database_is_unavailable_and_nothing_is_half_done(ledger, kept):
     await ledger.record([entry("a", ("x", 1))])
-    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with kept.locked():
         with pytest.raises(Unavailable):
             await ledger.record([entry("b", ("x", 2))])
         assert await ledger.balances(["x"]) == {"x": 1}, "reading goes on"
-        other.execute("ROLLBACK")
     assert await ledger.record([entry("b", ("x", 2))]) == 1
     assert await ledger.balances(["x"]) == {"x": 3}
 
@@ -131,13 +130,18 @@ async def test_a_database_that_is_none_is_said_at_the_start(tmp_path):
         SqliteLedger(tmp_path / "ledger.db")
 
 
-async def test_it_is_all_there_after_a_restart(tmp_path):
+async def test_it_is_all_there_after_a_restart(kept):
     for number in range(3):
-        ledger = SqliteLedger(tmp_path / "new" / "ledger.db")
+        ledger = kept.open()
         assert await ledger.record([entry("same", ("x", 1)), entry(f"{number}", ("x", 1))]) == (2 if number == 0 else 1)
         ledger.close()
-    with closing(connect(tmp_path / "new" / "ledger.db", readonly=True)) as database:
-        assert database.execute("SELECT spent FROM balances").fetchall() == [(4,)]
+    assert balances(kept) == {"x": 4}
+
+
+async def test_the_newest_is_known(ledger):
+    assert await ledger.newest() == 0
+    await ledger.record([entry("a", at=1.8e9 + 0.123456), entry("b", at=5.0)])
+    assert await ledger.newest() == 1.8e9 + 0.123456
 
 
 async def test_old_short_windows_are_swept_and_no_other(ledger):
@@ -163,9 +167,8 @@ async def test_many_at_once(ledger):
     assert found == {"x": 600, "y0": 1900, "y1": 1900, "y2": 1900}
 
 
-async def test_each_replica_has_balances_of_its_own_and_all_together_are_the_sum(tmp_path):
-    path = tmp_path / "ledger.db"
-    ledgers = {name: SqliteLedger(path, name) for name in (None, "a", "b")}
+async def test_each_replica_has_balances_of_its_own_and_all_together_are_the_sum(kept):
+    ledgers = {name: kept.open(name) for name in (None, "a", "b")}
     charged = [("r1.1", "a", 5), ("r2.1", "b", 7), ("r3.1", "a", 1), ("r4.1", "", 2)]
     await ledgers["a"].record([entry(name, ("x", amount), replica=replica) for name, replica, amount in charged])
     assert {name: await ledger.balances(["x", "y"]) for name, ledger in ledgers.items()} == {

@@ -3,13 +3,12 @@
 import asyncio
 import os
 import random
-import sqlite3
-from contextlib import closing
 from itertools import count
 from types import SimpleNamespace
 
 import pytest
-from entries import balances, entry, held, ids
+from entries import entry, held, ids
+from ledgers import balances
 
 from gateway.core.caller import Caller
 from gateway.core.errors import LimitReached, Unavailable
@@ -18,7 +17,6 @@ from gateway.ledger import journal as journals
 from gateway.ledger import mover as movers
 from gateway.ledger.journal import SYNC_NEVER, Journal
 from gateway.ledger.mover import Mover
-from gateway.ledger.sqlite import SqliteLedger
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
 from gateway.stores.memory import MemoryStore
@@ -33,11 +31,10 @@ def account(name, spent):
 class Books:
     """A journal, a ledger, and what moves between them."""
 
-    def __init__(self, folder):
-        self.path = folder / "ledger.db"
+    def __init__(self, folder, kept):
+        self.kept = kept
         self.journal = Journal(folder / "journal", SYNC_NEVER)
-        self.ledger = SqliteLedger(self.path)
-        self.ledger._database.execute("PRAGMA busy_timeout = 20")
+        self.ledger = kept.open()
         self.mover = Mover(self.journal, self.ledger)
 
     def die(self):
@@ -52,8 +49,8 @@ class Books:
 
 
 @pytest.fixture
-def books(tmp_path):
-    found = Books(tmp_path)
+def books(tmp_path, kept):
+    found = Books(tmp_path, kept)
     yield found
     found.close()
 
@@ -63,54 +60,71 @@ async def test_what_is_settled_is_moved_once(books):
     await books.mover.move()
     await books.mover.move()
     assert books.journal.settled == []
-    assert balances(books.path) == {"x": 5}
+    assert balances(books.kept) == {"x": 5}
 
 
-async def test_what_an_earlier_process_left_is_booked_once_however_often_it_dies(tmp_path):
-    first = Books(tmp_path)
+async def test_more_than_a_batch_is_moved_in_order_and_by_whoever_comes(books, monkeypatch):
+    monkeypatch.setattr(movers, "BATCH", 7)
+    monkeypatch.setattr(journals, "SEGMENT_BYTES", 3000)
+    for number in range(50):
+        books.journal.settle(entry(f"{number}", ("x", 1)))
+    retired = list(books.journal.retired)
+    assert retired
+    await asyncio.gather(*(books.mover.move() for _ in range(3)))
+    assert books.journal.settled == []
+    assert not any(path.exists() for path in retired)
+    assert balances(books.kept) == {"x": 50}
+
+
+async def test_a_balance_has_what_is_on_its_way(books):
+    books.journal.settle(entry("a", ("x", 5), ("y", 1)))
+    await books.mover.move()
+    books.journal.settle(entry("b", ("x", 7), ("z", 2)))
+    assert await books.mover.balances(["x", "z", "nothing"]) == {"x": 12, "z": 2}
+
+
+async def test_what_an_earlier_process_left_is_booked_once_however_often_it_dies(tmp_path, kept):
+    first = Books(tmp_path, kept)
     await first.journal.open(held("open", ("x", 100)))
     first.journal.settle(entry("done", ("x", 5)))
     first.journal.settle(entry("moved", ("x", 7)))
     await first.mover.move()
     first.journal.settle(entry("later", ("x", 11)))
     first.die()
-    second = Books(tmp_path)
+    second = Books(tmp_path, kept)
     await second.ledger.record(second.journal.recover().unresolved)  # It books, and dies before it forgets.
     second.die()
-    third = Books(tmp_path)
+    third = Books(tmp_path, kept)
     assert await third.mover.recover() == (3, 1)
-    assert balances(tmp_path / "ledger.db") == {"x": 123}
+    assert balances(kept) == {"x": 123}
     assert await third.mover.recover() == (0, 0)
     third.close()
     assert not list((tmp_path / "journal").glob("*.journal"))
 
 
-async def test_a_ledger_that_does_not_answer_at_the_start_costs_no_file(tmp_path):
-    first = Books(tmp_path)
+async def test_a_ledger_that_does_not_answer_at_the_start_costs_no_file(tmp_path, kept):
+    first = Books(tmp_path, kept)
     first.journal.settle(entry("a", ("x", 5)))
     first.die()
-    second = Books(tmp_path)
-    with closing(sqlite3.connect(second.path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(Unavailable):
-            await second.mover.recover()
-        other.execute("ROLLBACK")
+    second = Books(tmp_path, kept)
+    with kept.locked(), pytest.raises(Unavailable):
+        await second.mover.recover()
     assert await second.mover.recover() == (1, 0)
-    assert balances(second.path) == {"x": 5}
+    assert balances(kept) == {"x": 5}
     second.close()
 
 
-async def test_damage_is_told_and_costs_only_its_line(tmp_path, caplog):
-    first = Books(tmp_path)
+async def test_damage_is_told_and_costs_only_its_line(tmp_path, kept, caplog):
+    first = Books(tmp_path, kept)
     first.journal.settle(entry("a", ("x", 5)))
     first.journal.settle(entry("b", ("x", 7)))
     first.die()
     (path,) = (tmp_path / "journal").glob("*.journal")
     path.write_bytes(path.read_bytes()[:-3])
-    second = Books(tmp_path)
+    second = Books(tmp_path, kept)
     assert await second.mover.recover() == (1, 0)
     assert "1 damaged" in caplog.text
-    assert balances(second.path) == {"x": 5}
+    assert balances(kept) == {"x": 5}
     second.close()
 
 
@@ -119,22 +133,24 @@ async def test_a_locked_ledger_is_tried_again_and_again(books, monkeypatch, capl
     monkeypatch.setattr(movers, "MOVE_EVERY_S", 0.01)
     monkeypatch.setattr(journals, "SEGMENT_BYTES", 1000)
     task = asyncio.create_task(books.mover.run())
-    with closing(sqlite3.connect(books.path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    await books.mover.move()
+    with books.kept.locked():
         for number in range(10):
             books.journal.settle(entry(f"{number}", ("x", 1)))
         retired = list(books.journal.retired)
-        await asyncio.sleep(0.2)
+        while "Entries wait in the journal" not in caplog.text:  # noqa: ASYNC110 - there is no event for it
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
         assert retired
         assert all(path.exists() for path in retired)
         assert len(books.journal.settled) == 10
         assert not task.done()
-        other.execute("ROLLBACK")
-    await asyncio.sleep(0.2)
-    assert balances(books.path) == {"x": 10}
+    while books.journal.settled:  # noqa: ASYNC110 - the same
+        await asyncio.sleep(0.01)
+    await books.mover.move()
+    assert balances(books.kept) == {"x": 10}
     assert books.journal.settled == []
     assert not any(path.exists() for path in retired)
-    assert "Entries wait in the journal" in caplog.text
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -171,8 +187,7 @@ async def test_any_difference_is_drift_and_differences_do_not_cancel(books, says
 async def test_a_balance_that_was_tampered_with_is_seen(books):
     books.journal.settle(entry("a", ("x", 7)))
     await books.mover.move()
-    with closing(sqlite3.connect(books.path, isolation_level=None)) as other:
-        other.execute("UPDATE balances SET spent = 3")
+    books.kept.change("UPDATE balances SET spent = 3")
     assert await books.mover.audit([account("x", 7)]) == 4
 
 
@@ -230,5 +245,5 @@ async def test_no_drift_while_hundreds_settle_move_and_audit_at_once(books, monk
     assert settled > 200
     assert all(account.held == 0 for account in leases.accounts)
     booked = {name: spent for account in leases.accounts for name, spent in account.booked.items() if spent}
-    assert booked == balances(books.path)
+    assert booked == balances(books.kept)
     assert len([name for name in booked if "rolling 10m@" in name]) > 3

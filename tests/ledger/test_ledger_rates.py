@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-from contextlib import closing
 from zlib import crc32
 
 from charges import RATED
@@ -14,10 +13,9 @@ from msgspec import json
 from gateway.core.price import Price, Rates, Schedule
 from gateway.ledger.journal import SYNC_NEVER, Journal
 from gateway.ledger.mover import Mover
-from gateway.ledger.period import all_prices
 from gateway.ledger.rates import decoded, encoded
 from gateway.ledger.records import Kind, line, price_line, replay
-from gateway.ledger.sqlite import SqliteLedger, connect
+from gateway.ledger.sqlite import reading
 
 rates = st.builds(
     Rates,
@@ -60,8 +58,8 @@ def test_the_first_word_on_a_price_is_the_last():
     assert replay([price_line(price("p", 1)), price_line(price("p", 2))]).prices == (price("p", 1),)
 
 
-async def test_a_price_is_written_once_and_moved_before_what_it_explains(tmp_path):
-    journal, ledger = Journal(tmp_path / "journal", SYNC_NEVER), SqliteLedger(tmp_path / "ledger.db")
+async def test_a_price_is_written_once_and_moved_before_what_it_explains(tmp_path, ledger):
+    journal = Journal(tmp_path / "journal", SYNC_NEVER)
     mover = Mover(journal, ledger)
     for _ in range(3):
         journal.note(price("p"))
@@ -76,27 +74,26 @@ async def test_a_price_is_written_once_and_moved_before_what_it_explains(tmp_pat
         price("p"),
     )
     journal.close()
-    ledger.close()
 
 
-async def test_after_a_crash_the_journal_alone_tells_the_rates(tmp_path):
+async def test_after_a_crash_the_journal_alone_tells_the_rates(tmp_path, kept, ledger):
     journal = Journal(tmp_path / "journal", SYNC_NEVER)
     journal.note(price("p"))
     await journal.open(entry("a.1"))
     for handle in (journal._file, journal._lock):
         os.close(handle)
-    journal, ledger = Journal(tmp_path / "journal", SYNC_NEVER), SqliteLedger(tmp_path / "ledger.db")
+    journal = Journal(tmp_path / "journal", SYNC_NEVER)
     assert await Mover(journal, ledger).recover() == (0, 1)
     assert await ledger.prices(["p"]) == {"p": price("p")}
-    with closing(connect(tmp_path / "ledger.db", readonly=True)) as database:
-        assert all_prices(database) == {"p": price("p")}
+    with kept.reading() as reader:
+        assert reader.prices() == {"p": price("p")}
     journal.close()
-    ledger.close()
 
 
-def test_a_ledger_from_before_prices_were_kept_has_none():
-    with closing(sqlite3.connect(":memory:")) as database:
-        assert all_prices(database) == {}
+def test_a_ledger_from_before_prices_were_kept_has_none(tmp_path):
+    sqlite3.connect(tmp_path / "ledger.db").close()
+    with reading(tmp_path / "ledger.db") as reader:
+        assert reader.prices() == {}
 
 
 def test_a_line_of_an_older_version_is_read():

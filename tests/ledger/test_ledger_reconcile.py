@@ -9,6 +9,7 @@ from charges import RATED
 from entries import entry
 from hypothesis import given
 from hypothesis import strategies as st
+from ledgers import InPostgres
 
 from gateway.cli.main import main
 from gateway.core.entry import Outcome
@@ -18,7 +19,6 @@ from gateway.core.usage import Extras, Usage
 from gateway.ledger.exports.rows import Billed, Kind
 from gateway.ledger.reconcile import Cause, compare, share
 from gateway.ledger.sides import billed, booked, names_models
-from gateway.ledger.sqlite import SqliteLedger
 
 DAY, NEXT = "2026-11-20", "2026-11-21"
 NOON = 1795176000.0
@@ -161,14 +161,19 @@ def test_a_bill_of_nothing_is_all_drift():
 
 
 @pytest.fixture
-async def home(tmp_path, monkeypatch):
+async def home(tmp_path, monkeypatch, kept):
     """A ledger with one call to OpenAI, as `fareway reconcile` finds it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FAREWAY_HOME", str(tmp_path))
     usage = Usage(input=600, cache_read=400, output=50)
     mini = {"provider": "openai", "model": "gpt-4o-mini", "served_model": "gpt-4o-mini-2024-07-18"}
     half = Price("p", Schedule(Rates(**dict.fromkeys(RATED, 150_000) | {"output": 600_000, "cache_read": 75_000})))
-    ledger = SqliteLedger(tmp_path / "ledger.db")
+    if isinstance(kept, InPostgres):
+        monkeypatch.setenv("DATABASE_URL", kept.url)
+        (tmp_path / "fareway.yaml").write_text("ledger: ${DATABASE_URL}\n")
+    else:
+        kept.path = tmp_path / "ledger.db"
+    ledger = kept.open()
     await ledger.note([half])
     await ledger.record([entry("r.1", usage=usage, at=NOON, cost=half.of(usage), **mini)])
     ledger.close()

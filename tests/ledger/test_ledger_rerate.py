@@ -14,7 +14,6 @@ from gateway.core.money import Money
 from gateway.core.price import UNPRICED, Cost, CostStatus, Price, Rates, Schedule, total
 from gateway.core.usage import Usage
 from gateway.ledger.rerate import Kept, Rerated, rerated
-from gateway.ledger.sqlite import SqliteLedger
 
 NOW = 1_800_000_000.0
 USD = ("key:a/usd/month@2026-11-01T00:00:00+00:00", "all/usd/lifetime@always")
@@ -130,12 +129,10 @@ def test_the_served_tier_decides_also_later():
     assert found.after.total == Money(20)
 
 
-async def test_the_ledger_takes_negative_charges_and_each_only_once(tmp_path):
-    ledger = SqliteLedger(tmp_path / "ledger.db")
+async def test_the_ledger_takes_negative_charges_and_each_only_once(ledger):
     one = booked("r.1", Usage(input=10_000), price("old", 3), *USD)
     found = adjustments(rated([one], price("new", 1)))
     assert await ledger.record([one, *found]) == 2
     assert await ledger.record(found) == 0
     assert await ledger.balances([*USD, TOKENS]) == {USD[0]: 10, USD[1]: 10, TOKENS: 10_000}
     assert [each.id for each in await ledger.find("r")] == ["r.1", "r.1~1"]
-    ledger.close()

@@ -8,22 +8,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sqlite3
 import time
 import urllib.error
 import urllib.request
-from contextlib import closing, suppress
+from contextlib import suppress
 from typing import Any
 
 from gateway.assembly import catalog
 from gateway.catalog.providers import KNOWN
+from gateway.cli.books import reading
 from gateway.cli.prices.compared import CHANGES, rows
 from gateway.cli.prices.gpus import approve_gpus
 from gateway.cli.prices.sources import NOTHING_THERE, REFUSED, book, fetched, later, written
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import print_rows
 from gateway.config.settings import Settings
-from gateway.ledger.sqlite import connect
 from gateway.prices.book import PriceBook
 from gateway.prices.bundled import snapshot, unpacked
 from gateway.prices.diff import changes
@@ -88,10 +87,8 @@ def in_use(found: Settings, prices: PriceBook, now: float) -> set[tuple[str, str
 
 
 def _called(found: Settings, since: float) -> list[tuple[str, str]]:
-    if not found.ledger.exists():
-        return []
-    with suppress(sqlite3.Error), closing(connect(found.ledger, readonly=True)) as database:
-        return database.execute("SELECT DISTINCT provider, model FROM entries WHERE at >= ?", (since,)).fetchall()
+    with suppress(Unusable), reading(found) as ledger:
+        return ledger.called(since)
     return []
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import yaml
 
+from gateway.assembly import open_ledger, unwritten_ledger
 from gateway.catalog.providers import KNOWN, Provider
-from gateway.cli.books import open_books
+from gateway.cli.books import open_books, reading
 from gateway.cli.moments import moment
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
@@ -25,10 +26,11 @@ from gateway.core.entry import Entry
 from gateway.core.errors import Unavailable
 from gateway.core.money import ZERO, Money
 from gateway.core.price import SEPARATOR, Price
+from gateway.ledger.base import LedgerUnfit
 from gateway.ledger.journal import JournalBusy
-from gateway.ledger.period import entries
+from gateway.ledger.mover import BATCH
+from gateway.ledger.reader import Reader
 from gateway.ledger.rerate import Kept, Rerated, rerated
-from gateway.ledger.sqlite import SqliteLedger, connect
 from gateway.prices.book import PriceBook
 from gateway.prices.bundled import price_book
 from gateway.prices.feed import FeedError, parse
@@ -61,17 +63,12 @@ def add_to(verbs: Any, common: argparse.ArgumentParser) -> None:
 def _rerate(parsed: argparse.Namespace) -> int:
     found, now = settings(parsed), time.time()
     since, until = moment(parsed.since, now), moment(parsed.until, now) if parsed.until else now + 1
-    if not found.ledger.exists():
-        raise Unusable(f"there is no ledger at {found.ledger} yet: it begins with the first call")
     rater = _Rater(found, _book(parsed.prices, found))
-    try:
-        if parsed.apply:
-            results = _apply(found, parsed, rater, since, until)
-        else:
-            with closing(connect(found.ledger, readonly=True)) as database:
-                results = rater.rate(database, parsed, since, until)
-    except sqlite3.Error as error:
-        raise Unusable(f"cannot read the ledger at {found.ledger}: {error}") from None
+    if parsed.apply:
+        results = _apply(found, parsed, rater, since, until)
+    else:
+        with reading(found) as ledger:
+            results = rater.rate(ledger, parsed, since, until)
     _show(results, parsed)
     return 0
 
@@ -84,13 +81,10 @@ class _Rater:
         self._book = book
         self.used: dict[str, Price] = {}
 
-    def rate(
-        self, database: sqlite3.Connection, parsed: argparse.Namespace, since: float, until: float
-    ) -> list[Rerated | Kept]:
+    def rate(self, ledger: Reader, parsed: argparse.Namespace, since: float, until: float) -> list[Rerated | Kept]:
         providers = [parsed.provider] if parsed.provider else []
-        return list(
-            rerated(entries(database, since, until, providers, parsed.model or ""), self._price_of, time.time())
-        )
+        found = ledger.entries(since, until, providers, parsed.model or "")
+        return list(rerated(found, self._price_of, time.time()))
 
     def _price_of(self, entry: Entry, model: str) -> Price | None:
         provider = self._providers.get(entry.provider) or Provider(entry.provider, "")
@@ -105,26 +99,27 @@ def _apply(
 ) -> list[Rerated | Kept]:
     """Bring the books up to date, price them anew, and write what differs, all while nobody else has the home."""
     try:
-        with open_books(found):
-            with closing(connect(found.ledger, readonly=True)) as database:
-                results = rater.rate(database, parsed, since, until)
+        with unwritten_ledger(found), open_books(found):
+            with reading(found) as ledger:
+                results = rater.rate(ledger, parsed, since, until)
             adjustments = [r.adjustment for r in results if isinstance(r, Rerated) and r.adjustment is not None]
-            asyncio.run(_record(found.ledger, adjustments, list(rater.used.values())))
+            asyncio.run(_record(found, adjustments, list(rater.used.values())))
     except JournalBusy:
         raise Unusable(
             "a gateway is running with this home and has its accounts in memory: stop it, then apply. "
             "Without --apply, this command shows what would change."
         ) from None
-    except (OSError, Unavailable) as error:
+    except (OSError, Unavailable, LedgerUnfit, sqlite3.Error) as error:
         raise Unusable(f"nothing was adjusted: {error}") from None
     return results
 
 
-async def _record(path: Path, adjustments: Sequence[Entry], prices: Sequence[Price]) -> None:
-    with closing(SqliteLedger(path)) as ledger:
+async def _record(found: Settings, adjustments: Sequence[Entry], prices: Sequence[Price]) -> None:
+    with closing(await open_ledger(found)) as ledger:
         ids = {name for entry in adjustments for joined in entry.price_ids for name in joined.split(SEPARATOR)}
         await ledger.note([price for price in prices if price.id in ids])
-        await ledger.record(adjustments)
+        for at in range(0, len(adjustments), BATCH):
+            await ledger.record(adjustments[at : at + BATCH])
 
 
 def _book(path: Path | None, found: Settings) -> PriceBook:

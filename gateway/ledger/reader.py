@@ -1,0 +1,110 @@
+"""Reading a ledger for a report: whole entries, rates, and sums over a period, gateway running or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from gateway.core.entry import Entry
+from gateway.core.money import Money
+from gateway.core.price import Price
+from gateway.ledger.rates import decoded
+
+Select = Callable[[str, Mapping[str, object]], Iterator[tuple[Any, ...]]]
+"""Runs one query, whose values are named as `:name`."""
+
+DIMENSIONS = {
+    "org": "org",
+    "team": "team",
+    "user": '"user"',
+    "key": "key_id",
+    "model": "model",
+    "asked_model": "asked_model",
+    "provider": "provider",
+    "tier": "tier",
+    "deployment": "deployment",
+    "outcome": "outcome",
+    "cost_status": "cost_status",
+    "day": "{day}",
+    "hour": "{hour}",
+}
+FIGURES = ("calls", "input_tokens", "cached_tokens", "output_tokens", "cost_usd", "unpriced_calls", "saved_usd")
+_HALF = 10**6
+"""Pico-dollars are summed in two halves: together they may pass the 64 bits that SQLite sums with."""
+
+_USAGE = """
+SELECT {dimensions}, count(*) FILTER (WHERE outcome <> 'adjusted'), sum(input_tokens), sum(cached_tokens),
+    sum(output_tokens), sum(cost_picos / {half}),
+    count(*) FILTER (WHERE cost_picos IS NULL AND id NOT IN ({adjusted})), sum(saved_nanos),
+    sum(cost_picos - cost_picos / {half} * {half})
+FROM entries WHERE at >= :since AND at < :until AND :team IN ('', team)
+GROUP BY {positions} ORDER BY sum(cost_picos / {half}) DESC NULLS LAST, {positions}
+"""
+_ADJUSTED = "SELECT {adjusts} FROM entries WHERE outcome = 'adjusted' AND at >= :since AND at < :until"
+"""What was adjusted has a price by now. An adjustment is no call, and has the moment of what it adjusts."""
+
+_entry = msgspec.json.Decoder(Entry)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What databases call differently."""
+
+    day: str  # The day of `at` as text, UTC.
+    hour: str
+    adjusts: str  # What stands in an id before the ~.
+
+
+class Reader:
+    """A ledger that is only read. Every method may raise Unavailable, those that yield also later."""
+
+    def __init__(self, select: Select, words: Words) -> None:
+        self._select = select
+        self._words = words
+
+    def entries(self, since: float, until: float, providers: Collection[str] = (), model: str = "") -> Iterator[Entry]:
+        """Entries from `since` until before `until`, adjustments included, oldest first; of these providers and this
+        model where any are named."""
+        query = "SELECT entry FROM entries WHERE at >= :since AND at < :until"
+        values: dict[str, object] = {"since": since, "until": until}
+        if providers:
+            named = {f"provider{number}": provider for number, provider in enumerate(providers)}
+            query += f" AND provider IN ({', '.join(f':{name}' for name in named)})"
+            values |= named
+        if model:
+            query += " AND model = :model"
+            values["model"] = model
+        for (text,) in self._select(f"{query} ORDER BY at, id", values):
+            yield _entry.decode(text)
+
+    def prices(self) -> dict[str, Price]:
+        """Every price that an entry was booked at, by its id."""
+        return {name: decoded(text) for name, text in self._select("SELECT id, price FROM prices", {})}
+
+    def called(self, since: float) -> list[tuple[str, str]]:
+        """Every (provider, model) that was called since then."""
+        query = "SELECT DISTINCT provider, model FROM entries WHERE at >= :since"
+        return [(provider, model) for provider, model in self._select(query, {"since": since})]
+
+    def usage(self, names: Sequence[str], since: float, until: float, team: str = "") -> list[dict[str, object]]:
+        """One row for each combination of these DIMENSIONS, dearest first; of one team alone, if any is named."""
+        words = self._words
+        dimensions = ", ".join(DIMENSIONS[name].format(day=words.day, hour=words.hour) for name in names)
+        positions = ", ".join(str(number) for number in range(1, len(names) + 1))
+        adjusted = _ADJUSTED.format(adjusts=words.adjusts)
+        values = {"since": since, "until": until, "team": team}
+        query = _USAGE.format(dimensions=dimensions, positions=positions, half=_HALF, adjusted=adjusted)
+        return [_row(names, values) for values in self._select(query, values)]
+
+
+def _row(names: Sequence[str], values: tuple[Any, ...]) -> dict[str, object]:
+    shown, sums = values[: len(names)], [None if value is None else int(value) for value in values[len(names) :]]
+    *figures, low = sums
+    row: dict[str, Any] = dict(zip((*names, *FIGURES), (*shown, *figures), strict=True))
+    high = row["cost_usd"]
+    row["cost_usd"] = None if high is None else Money(high * _HALF + low).decimal  # None: all of them unpriced.
+    row["saved_usd"] = Money.of_nanos(row["saved_usd"]).decimal
+    return row

@@ -1,0 +1,72 @@
+"""What `fareway usage` and other reports read from a ledger."""
+
+from __future__ import annotations
+
+from entries import entry
+
+from gateway.core.caller import Caller
+from gateway.core.entry import Outcome
+from gateway.core.money import Money
+from gateway.core.price import UNPRICED, Cost, CostStatus
+from gateway.ledger.reader import DIMENSIONS
+
+NOON = 1795176000.0  # 2026-11-20
+
+
+async def reported(kept, ledger, entries, names=("model",)):
+    """The report over these entries, by what its first dimension says."""
+    await ledger.record(entries)
+    with kept.reading() as reader:
+        return {row[names[0]]: row for row in reader.usage(names, 0, 2 * NOON)}
+
+
+async def test_a_sum_beyond_what_64_bits_of_pico_dollars_hold_is_exact(kept, ledger):
+    """Each entry fits into the ledger; together they pass 9.2 million dollars."""
+    dear = Cost(Money.usd("4000000.000000000007"), CostStatus.EXACT)
+    rows = await reported(kept, ledger, [entry(f"r{n}.1", cost=dear) for n in range(3)])
+    assert rows["m"]["cost_usd"] == "12000000.000000000021"
+
+
+async def test_what_nobody_knows_is_not_zero(kept, ledger):
+    """A group of unpriced calls alone has no cost; beside priced ones they are counted apart."""
+    priced = Cost(Money.usd("0.5"), CostStatus.EXACT)
+    told = [entry("r1.1", cost=UNPRICED, model="dark"), entry("r2.1", cost=UNPRICED, model="mixed")]
+    rows = await reported(kept, ledger, [*told, entry("r3.1", cost=priced, model="mixed")])
+    assert (rows["dark"]["cost_usd"], rows["dark"]["unpriced_calls"]) == (None, 1)
+    assert (rows["mixed"]["cost_usd"], rows["mixed"]["unpriced_calls"]) == ("0.50", 1)
+    assert list(rows) == ["mixed", "dark"], "dearest first, and then what nobody knows"
+
+
+async def test_an_adjustment_is_no_call_and_what_it_adjusts_has_a_price(kept, ledger):
+    less = Cost(Money.usd("-0.2"), CostStatus.EXACT)
+    first = Cost(Money.usd("0.5"), CostStatus.EXACT)
+    told = [entry("r1.1", cost=first), entry("r2.1", cost=UNPRICED)]
+    told += [entry(f"{name}~1", cost=less, outcome=Outcome.ADJUSTED, adjusts=name) for name in ("r1.1", "r2.1")]
+    (row,) = (await reported(kept, ledger, told)).values()
+    assert (row["calls"], row["cost_usd"], row["unpriced_calls"]) == (2, "0.10", 0)
+
+
+async def test_by_everything_that_there_is(kept, ledger):
+    names = list(DIMENSIONS)
+    one = entry("r.1", at=NOON + 3599.9, caller=Caller("k", "o", "t", "u"))
+    (row,) = (await reported(kept, ledger, [one], names)).values()
+    assert [row[name] for name in names] == [
+        *("o", "t", "u", "k", "m", "m", "p", "standard", "api", "ok", "exact", "2026-11-20", "2026-11-20T12:00Z"),
+    ]
+
+
+async def test_a_period_is_read_in_order_and_by_what_is_asked_for(kept, ledger):
+    await ledger.record(
+        [
+            entry("b.1", at=NOON, provider="one"),
+            entry("a.1", at=NOON, provider="two"),
+            entry("c.1", at=NOON - 1, provider="one", model="other"),
+            entry("d.1", at=NOON + 86400, provider="one"),
+        ]
+    )
+    with kept.reading() as reader:
+        assert [e.id for e in reader.entries(0, NOON + 86400)] == ["c.1", "a.1", "b.1"]
+        assert [e.id for e in reader.entries(NOON, 2 * NOON, ["one", "none"])] == ["b.1", "d.1"]
+        assert [e.id for e in reader.entries(0, 2 * NOON, ["one"], "other")] == ["c.1"]
+        assert sorted(reader.called(NOON)) == [("one", "m"), ("two", "m")]
+        assert reader.called(3 * NOON) == []
