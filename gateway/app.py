@@ -12,6 +12,7 @@ from typing import Any, Self
 from gateway.assembly import (
     add_gauges,
     catalog,
+    claim_store,
     journal_of,
     key_store,
     lease_store,
@@ -31,6 +32,7 @@ from gateway.front.together import Together
 from gateway.journey.answered import Answered
 from gateway.journey.asking import Asking
 from gateway.journey.booking import Books
+from gateway.journey.idempotency import ANSWERS_BYTES_MAX, Idempotency
 from gateway.journey.telling import Telling
 from gateway.keyring import Keyring
 from gateway.ledger.journal import Journal
@@ -43,6 +45,7 @@ from gateway.prices.current import Pricing
 from gateway.prices.stored import Shelf
 from gateway.simulator import Settings as SimulatorSettings
 from gateway.simulator import start as start_simulator
+from gateway.stores.claims import CLAIM_KEPT_S
 from gateway.telemetry.live import Live
 from gateway.telemetry.metrics import Metrics
 from gateway.tokens import Tokens, kept
@@ -107,6 +110,7 @@ class Gateway:
         self._stack.push_async_callback(self._move_the_rest)
         self._join_money()
         await self.leases.resume()
+        await self._join_idempotency(alone=alone)
         self._join_routing()
         front = self._join_front()
         self._run_in_background()
@@ -129,6 +133,14 @@ class Gateway:
         keys = key_store(settings)
         self._stack.callback(keys.close)
         self.keyring = Keyring(keys, pepper(settings), local=settings.shared is None)
+
+    async def _join_idempotency(self, *, alone: bool) -> None:
+        self.claims = claim_store(self.settings)
+        self._stack.push_async_callback(self.claims.close)
+        await self.claims.resume(None if alone else self.replica)
+        answers = ExactCache(ttl_s=CLAIM_KEPT_S, bytes_max=ANSWERS_BYTES_MAX)
+        self.idempotency = Idempotency(self.claims, answers, self.replica, self._clock)
+        self._stack.push_async_callback(self.idempotency.tell)
 
     def _join_routing(self) -> None:
         settings, timeouts = self.settings, self.settings.timeouts
@@ -183,7 +195,7 @@ class Gateway:
             router=self.router,
             tokens=tokens,
             calibration=self.calibration,
-            answered=Answered(cache, self.books, self.metrics),
+            answered=Answered(cache, self.idempotency, self.books, self.metrics),
             books=self.books,
             asking=asking,
             metrics=self.metrics,
@@ -216,6 +228,7 @@ class Gateway:
             self.leases.run(self._clock),
             self.pricing.run(),
             self.keyring.watch(),
+            self.idempotency.run(),
             kept.keep(self._learned_path, self.calibration),
             self._audit(),
         ):
@@ -236,6 +249,7 @@ class Gateway:
                 await self.mover.audit(self.leases.accounts)
                 await self.ledger.sweep(self._clock() - RECORDS_KEPT_S)
                 await self.store.sweep(self._clock() - RECORDS_KEPT_S)
+                await self.claims.sweep()
 
     async def _move_the_rest(self) -> None:
         with suppress(Unavailable):  # The journal keeps it for the next start.

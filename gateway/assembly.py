@@ -20,7 +20,9 @@ from gateway.limits.leases import Leases
 from gateway.plugins import load_policy
 from gateway.prices.book import PriceBook
 from gateway.prices.current import Pricing
+from gateway.stores.claims import Claims
 from gateway.stores.sqlite import SqliteStore
+from gateway.stores.sqlite_claims import SqliteClaims
 from gateway.stores.sqlite_keys import SqliteKeys, load_pepper
 from gateway.telemetry.metrics import Gauges
 from gateway.tokens.calibration import Calibration
@@ -96,6 +98,15 @@ def _redis(url: str) -> RedisStore:
     from gateway.stores.redis_leases import RedisStore  # noqa: PLC0415 - an extra, and only here
 
     return RedisStore(url)
+
+
+def claim_store(settings: Settings) -> Claims:
+    """Where it stands which call has an Idempotency-Key."""
+    if settings.shared is None:
+        return SqliteClaims(settings.state)
+    from gateway.stores.redis_claims import RedisClaims  # noqa: PLC0415 - an extra, and only here
+
+    return RedisClaims(settings.shared)
 
 
 def key_store(settings: Settings) -> Keys:

@@ -15,6 +15,7 @@ from gateway.ledger.mover import Mover
 from gateway.ledger.sqlite import SqliteLedger
 from gateway.stores.base import RETIRED
 from gateway.stores.sqlite import SqliteStore
+from gateway.stores.sqlite_claims import SqliteClaims
 
 
 @contextmanager
@@ -41,6 +42,9 @@ async def _bring_up_to_date(settings: Settings, own: Journal) -> tuple[int, int]
     for account, replica, amount in balances:
         spent[account, replica if replica in running else RETIRED] += amount
     if settings.shared is None:  # Else what others have is not ours to write.
+        claims = SqliteClaims(settings.state)
+        await claims.resume(None)
+        await claims.close()
         with closing(SqliteStore(settings.state, exclusive=False)) as store:
             await store.begin((account, replica, amount) for (account, replica), amount in spent.items())
     return sum(settled for settled, _ in found), sum(unresolved for _, unresolved in found)

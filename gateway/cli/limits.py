@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from gateway.assembly import shared_leases
+from gateway.assembly import claim_store, shared_leases
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.core.errors import Unavailable
@@ -31,8 +31,14 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     listing = verbs.add_parser("replicas", parents=[common], help="every gateway that has leased anything")
     listing.add_argument("--format", choices=FORMATS, default="table")
     listing.set_defaults(run=_replicas)
-    ending = verbs.add_parser("resolve", parents=[common], help="free the lease of a gateway that will not come back")
-    ending.add_argument("replica", help="its name, as `fareway limits replicas` shows it")
+    ending = verbs.add_parser(
+        "resolve", parents=[common], help="free the lease of a gateway that will not come back, or an Idempotency-Key"
+    )
+    ending.add_argument(
+        "replica",
+        help="its name, as `fareway limits replicas` shows it; or the id of a request that broke down (req_…), whose key "
+        "may then be used anew, at the risk of paying twice",
+    )
     known = "its home, if that is left, whose books tell what it spent; else what it last told it spent and held counts"
     ending.add_argument("--home", type=Path, metavar="DIR", help=known)
     ending.set_defaults(run=_resolve)
@@ -44,6 +50,10 @@ def _replicas(parsed: argparse.Namespace) -> int:
 
 
 def _resolve(parsed: argparse.Namespace) -> int:
+    if parsed.replica.startswith("req_"):
+        _asked(_resolve_key(parsed))
+        print(f"resolved {parsed.replica}: its Idempotency-Key is free")
+        return 0
     freed = _asked(_resolved(parsed))
     print(f"resolved {parsed.replica}: {freed} records")
     return 0
@@ -66,6 +76,15 @@ async def _list(parsed: argparse.Namespace) -> list[dict[str, object]]:
         return rows
 
 
+async def _resolve_key(parsed: argparse.Namespace) -> None:
+    claims = claim_store(settings(parsed))
+    try:
+        if not await claims.resolve(parsed.replica):
+            raise Unusable(f"{parsed.replica} is no call with an Idempotency-Key that broke down less than a day ago")
+    finally:
+        await claims.close()
+
+
 async def _resolved(parsed: argparse.Namespace) -> int:
     async with shared_leases(_shared(parsed)) as store:
         ago = (await store.seen()).get(parsed.replica)
@@ -78,6 +97,9 @@ async def _resolved(parsed: argparse.Namespace) -> int:
         if parsed.home is not None:
             spent = await _by_its_books(parsed.home, parsed.replica, standings)
         await store.resume(parsed.replica, spent)
+        claims = claim_store(settings(parsed))
+        await claims.resume(parsed.replica)
+        await claims.close()
         return len(spent)
 
 

@@ -11,7 +11,15 @@ import msgspec
 
 from gateway.catalog.catalog import Catalog
 from gateway.core.caller import Key
-from gateway.core.errors import Forbidden, GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
+from gateway.core.errors import (
+    AskedBefore,
+    Forbidden,
+    GatewayError,
+    LimitReached,
+    MethodNotAllowed,
+    NotFound,
+    Unavailable,
+)
 from gateway.core.request import Asked
 from gateway.dialects.openai_errors import error_body
 from gateway.front.call_ids import next_id
@@ -204,6 +212,8 @@ def error_headers(error: GatewayError, call_id: str) -> dict[str, str]:
         headers["x-should-retry"] = "true" if error.retryable else "false"
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = ", ".join(error.allowed)
+    if isinstance(error, AskedBefore):
+        headers["x-fareway-first-request-id"] = error.first
     if isinstance(error, LimitReached):
         headers["x-fareway-budget-scope"] = error.refusal.node
         headers["x-fareway-limit-reason"] = error.refusal.reason

@@ -140,10 +140,10 @@ class RedisStore:
         except (RedisError, OSError) as error:
             raise Unavailable("The store of limits does not answer.") from error
         finally:
-            _heed_cancelling()
+            heed_cancelling()
 
 
-def _heed_cancelling() -> None:
+def heed_cancelling() -> None:
     """The client may take a cancelling that comes together with its own time limit for that."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():

@@ -27,6 +27,7 @@ NAMES = {
     "fareway_errors_total": "counter",
     "fareway_fallbacks_total": "counter",
     "fareway_cache_total": "counter",
+    "fareway_idempotent_total": "counter",
     "fareway_unpriced_total": "counter",
     "fareway_uncertain_total": "counter",
     "fareway_usage_mended_total": "counter",
