@@ -36,8 +36,8 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     ending.add_argument(
         "replica",
-        help="its name, as `fareway limits replicas` shows it; or the id of a request that broke down (req_…), whose key "
-        "may then be used anew, at the risk of paying twice",
+        help="its name, as `fareway limits replicas` shows it; or the id of a request that broke down (req_…): its "
+        "Idempotency-Key may then be used anew, at the risk of paying twice",
     )
     known = "its home, if that is left, whose books tell what it spent; else what it last told it spent and held counts"
     ending.add_argument("--home", type=Path, metavar="DIR", help=known)

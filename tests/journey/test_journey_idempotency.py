@@ -2,12 +2,10 @@
 
 import asyncio
 import json
-import signal
 from decimal import Decimal
 
 import aiohttp
 import anthropic
-import harness
 import openai
 import pytest
 from road import PROVIDERS, billed, eventually, road, said, spent
@@ -125,8 +123,8 @@ async def test_at_the_same_time_one_asks_and_the_others_listen(way, key, streame
 
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_a_client_that_gives_up_and_tries_again_by_itself_pays_once(way, key, streamed):
-    """OpenAI's own retries: its patience ends before the answer begins, or a connection breaks off in mid-stream."""
-    before, text = len(way.bill()), "Late. [[sim: ttft_ms=1500 tokens=5]]"
+    """OpenAI's own retries: its patience ends before the answer begins."""
+    before, text = len(way.bill()), "Late. [[sim: slow_headers=1.5 tokens=5]]"
     async with way.aclient(max_retries=5, timeout=0.6) as client:
         asked = {"model": "sim-small", "messages": said(text), "extra_headers": key, "stream": streamed}
         raw = await client.chat.completions.with_raw_response.create(**asked)
@@ -259,10 +257,10 @@ def test_with_the_cache_too(way, key):
     assert len(way.bill()) == before + 2
 
 
-@pytest.mark.parametrize("wrong", ["", "x" * 256, "é"])
+@pytest.mark.parametrize("wrong", ["", "x" * 256, "a\tb"])
 def test_what_is_no_key(way, wrong):
     with way.client() as client, pytest.raises(openai.BadRequestError, match="Idempotency-Key"):
-        ask(client, "Hm.", {"Idempotency-Key": wrong.encode()})
+        ask(client, "Hm.", {"Idempotency-Key": wrong})
 
 
 def test_a_form_is_the_same_though_every_sending_has_other_boundaries(way, key):
@@ -273,58 +271,3 @@ def test_a_form_is_the_same_though_every_sending_has_other_boundaries(way, key):
                 client.audio.transcriptions.create(model="sim-small", file=("a.wav", text.encode()), extra_headers=key)
             assert raised.value.code != "idempotency_key_reused"
     assert len(way.bill()) == before
-
-
-def assert_told(way, key, text, error, code):
-    with way.client(max_retries=0) as client, pytest.raises(error) as raised:
-        ask(client, text, key)
-    assert raised.value.code == code
-    return raised.value.response.headers
-
-
-async def test_after_a_crash_it_is_not_known_what_was_charged_until_somebody_decides(tmp_path, key):
-    with road(tmp_path, CONFIG) as way:
-        with way.client() as client:
-            ask(client, "Before.", {"Idempotency-Key": "before"})
-        async with way.aclient() as client:
-            running = asyncio.create_task(listen(client, SLOW, key))
-            await asyncio.to_thread(eventually, lambda: way.metric("fareway_inflight_requests") > 0)
-            way.gate.kill()
-            with pytest.raises(openai.APIError):
-                await running
-        way.gate = harness.gateway(way.gate.home, (way.gate.home / "fareway.yaml").read_text())
-        before = len(way.bill())
-        with way.client(max_retries=2) as client:
-            head = assert_told(way, key, SLOW, openai.UnprocessableEntityError, "idempotency_key_reused")
-            with pytest.raises(openai.ConflictError) as raised:
-                client.chat.completions.create(model="sim-small", messages=said(SLOW), extra_headers=key, stream=True)
-        assert raised.value.code == "idempotency_unresolved"
-        head = raised.value.response.headers
-        assert head["x-should-retry"] == "false"
-        first = head["x-fareway-first-request-id"]
-        assert way.document(first)["entries"][0]["outcome"] == "unresolved"
-        head = assert_told(
-            way, {"Idempotency-Key": "before"}, "Before.", openai.ConflictError, "idempotency_already_answered"
-        )
-        assert len(way.bill()) == before
-        assert "broke down" in way.command("limits", "resolve", head["x-fareway-first-request-id"], status=1)
-        assert "is free" in way.command("limits", "resolve", first)
-        async with way.aclient() as client:
-            await listen(client, SLOW, key)
-        assert len(way.bill()) == before + 1
-
-
-async def test_told_to_stop_a_call_is_ended_and_remembered(tmp_path, key):
-    with road(tmp_path, CONFIG) as way:
-        async with way.aclient() as client:
-            running = asyncio.create_task(listen(client, SLOW, key))
-            await asyncio.to_thread(eventually, lambda: way.metric("fareway_inflight_requests") > 0)
-            way.gate.process.send_signal(signal.SIGTERM)
-            text, _ = await running
-        assert text
-        assert await asyncio.to_thread(way.gate.process.wait, 60) == 0
-        way.gate = harness.gateway(way.gate.home, (way.gate.home / "fareway.yaml").read_text())
-        async with way.aclient() as client:
-            with pytest.raises(openai.ConflictError) as raised:
-                await listen(client, SLOW, key)
-        assert raised.value.code == "idempotency_already_answered"
