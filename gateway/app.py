@@ -125,6 +125,7 @@ class Gateway:
         self.store = lease_store(settings, several=self.worker is not None)
         self._stack.push_async_callback(_closed, self.store)
         self.leases = Leases(self.store, self.replica, self.ledger.balances)
+        self._stack.push_async_callback(self._give_back)
         self.limits = Limits(settings.limits, self.leases, self._clock)
         self.metrics = Metrics()
         self.health = Health(failures_max=settings.routing.breaker_failures, open_s=settings.routing.breaker_open_s)
@@ -219,7 +220,7 @@ class Gateway:
         settings = self.settings.server
         listener = Listener(front.handle, header_timeout_s=settings.header_timeout_s)
         self.port = await listener.listen(settings.host, settings.port, shared=self.worker is not None)
-        self._stack.push_async_callback(listener.close, settings.drain_s)
+        self._stack.push_async_callback(listener.close, settings.drain_s, settings.ready_grace_s)
 
     def _run_in_background(self) -> None:
         for work in (
@@ -250,6 +251,12 @@ class Gateway:
                 await self.ledger.sweep(self._clock() - RECORDS_KEPT_S)
                 await self.store.sweep(self._clock() - RECORDS_KEPT_S)
                 await self.claims.sweep()
+
+    async def _give_back(self) -> None:
+        """What is leased and was not spent is for others, also if this home never comes back."""
+        with suppress(Unavailable):  # Its next start says it.
+            await self.mover.move()
+            await self.leases.resume()
 
     async def _move_the_rest(self) -> None:
         with suppress(Unavailable):  # The journal keeps it for the next start.

@@ -47,7 +47,7 @@ Page = Callable[[Exchange], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Front:
-    """The data plane. `together` speaks for all workers; `ready` says whether calls can be taken."""
+    """The data plane. `together` speaks for all workers; `ready` says whether calls are wanted; any are taken."""
 
     pipeline: Pipeline
     catalog: Catalog
@@ -75,8 +75,6 @@ class Front:
 
     async def _call(self, exchange: Exchange, call_id: str, surface: Surface) -> None:
         arrived = self.pipeline.monotonic()
-        if not self.ready():
-            raise Unavailable("The gateway is starting or stopping.")
         headers = shown_headers(surface, exchange.headers, exchange.query)
         if not exchange.received:  # What came with the head is read. More is taken from no stranger.
             self.pipeline.tenants.identify(headers, self.pipeline.clock())

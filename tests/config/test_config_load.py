@@ -48,14 +48,15 @@ def test_journal_sync(configured, text, value):
 
 def test_plain_sections(configured):
     settings = configured("""
-server: {host: 0.0.0.0, port: 0, workers: 3, body_max: 1MB, header_timeout: 1s, body_timeout: 2s, drain: 0s}
+server: {host: 0.0.0.0, port: 0, workers: 3, body_max: 1MB, header_timeout: 1s, body_timeout: 2s, ready_grace: 5s,
+  drain: 0s}
 timeouts: {connect: 1s, first_byte: 2s, idle: 3s, total: 1m}
 cache: {exact: {ttl: 1d, max: 512MB}}
 prices: {feed: "https://example.com/p.json", every: 2h, guard: 5x, unknown: allow}
 routing: {policy: policies.weighted, params: {a: [1]}, fallback: 0, retry: {rounds: 0, budget: 5%}}
 auto: {policy: policies.fastest}
 """)
-    assert settings.server == Server("0.0.0.0", 0, 3, 10**6, 1.0, 2.0, 0.0)
+    assert settings.server == Server("0.0.0.0", 0, 3, 10**6, 1.0, 2.0, 5.0, 0.0)
     assert settings.timeouts == Timeouts(1.0, 2.0, 3.0, 60.0)
     assert settings.cache == Cache(86400.0, 512 * 10**6)
     assert settings.prices == Prices("https://example.com/p.json", 7200.0, 5, "allow")
