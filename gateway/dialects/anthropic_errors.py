@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.errors import AskedBefore, GatewayError, IdempotencyKeyReused, LimitReached, Reason
+from gateway.core.errors import AskedBefore, GatewayError, IdempotencyKeyReused, LimitReached
 from gateway.core.limit import Unit
 
 _TYPES = {
@@ -31,7 +31,7 @@ SPENT = "enforced_spend_limit_reached"
 def error_body(error: GatewayError, request_id: str) -> bytes:
     """`{"type": "error", "error": {type, message}, "request_id"}`, with the types that Anthropic's clients know."""
     said: dict[str, Any] = {"type": _TYPES.get(error.status, "api_error"), "message": str(error)}
-    if isinstance(error, LimitReached) and error.refusal.unit == Unit.USD and error.refusal.reason != Reason.HELD:
+    if isinstance(error, LimitReached) and error.refusal.unit == Unit.USD and error.retryable is False:
         said["details"] = {"error_code": SPENT}
     elif isinstance(error, AskedBefore | IdempotencyKeyReused):
         said["details"] = {"error_code": error.code}
