@@ -92,7 +92,7 @@ def by_google(way, key):
 
 def by_aws(way, key):
     session = boto3.Session(key, "any secret", region_name="us-east-1")
-    patient = Config(retries={"mode": "standard", "max_attempts": 3})
+    patient = Config(retries={"mode": "standard", "total_max_attempts": 3})
     client = session.client("bedrock-runtime", endpoint_url=way.url, config=patient)
     with pytest.raises(client.exceptions.ClientError) as raised:
         client.converse(modelId=HAIKU, messages=[{"role": "user", "content": [{"text": "Hi"}]}])
