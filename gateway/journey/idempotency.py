@@ -43,6 +43,10 @@ ANSWERS_BYTES_MAX = 64 << 20
 TOLD_EVERY_S = 1.0
 """How often a store is told again what it did not hear."""
 
+DOUBTFUL_MAX = 10_000
+"""Claims that a store may have taken without our hearing of it, and that are dropped once it answers. Of more, a key
+stays taken until we start again, or for its day."""
+
 _REFUSALS = {State.RUNNING: AskedBefore, State.ENDED: AlreadyAnswered, State.UNRESOLVED: Unresolved}
 
 
@@ -94,7 +98,8 @@ class Idempotency:
     async def tell(self) -> None:
         """The same once."""
         for request_id in list(self._untold):
-            await self._tell(request_id)
+            if not await self._told(request_id):
+                return
 
     async def _find(self, name: str, digest: str) -> Found | None:
         while (running := self._running.get(name)) is not None:
@@ -112,7 +117,8 @@ class Idempotency:
         try:
             stands = await self._claims.claim(name, claim)
         except BaseException:  # Whether it stands is not known.
-            self._untold[claim.request_id] = (name, claim, None)
+            if len(self._untold) < DOUBTFUL_MAX:
+                self._untold[claim.request_id] = (name, claim, None)
             raise
         if stands is None:
             running.ours = True
@@ -130,18 +136,21 @@ class Idempotency:
             self._untold[claim.request_id] = (name, claim, State.ENDED if flight.charged else None)
         flight.end()
         try:
-            await self._tell(claim.request_id)
+            if running.ours:
+                await self._told(claim.request_id)
         finally:
             del self._running[name]
             running.over.set()
 
-    async def _tell(self, request_id: str) -> None:
-        if request_id in self._untold:
+    async def _told(self, request_id: str) -> bool:
+        """Tell the store how a call ended. Returns whether it answers."""
+        if (news := self._untold.get(request_id)) is not None:
             try:
-                await self._claims.end(*self._untold[request_id])
+                await self._claims.end(*news)
             except Unavailable:
-                return
+                return False
             self._untold.pop(request_id, None)
+        return True
 
 
 def idempotency_key(headers: Mapping[str, str]) -> str | None:
