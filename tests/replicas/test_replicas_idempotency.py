@@ -1,7 +1,10 @@
 """Idempotency-Keys between gateways that share a Redis, and between workers that share a home: never charged twice."""
 
 import asyncio
+import os
+import signal
 from collections import Counter
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -51,6 +54,30 @@ async def test_two_workers_charge_once(tmp_path):
         assert {h["x-fareway-first-request-id"] for w, h in later if w == ANSWERED} == {first}
         assert len(way.bill()) == 1
         assert spent(way.entries()) == billed(way.bill())
+
+
+async def test_a_worker_that_died_leaves_its_calls_unresolved(tmp_path):
+    with road(tmp_path, f"server: {{workers: 2}}\n{PROVIDERS}") as way:
+        running = asyncio.create_task(call(way.url, way.first, "k"))
+        await asyncio.to_thread(eventually, lambda: way.metric("fareway_inflight_requests") > 0)
+        pid = way.gate.process.pid
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            os.kill(int(child), signal.SIGKILL)
+        with pytest.raises(aiohttp.ClientError):
+            await running
+        async with asyncio.timeout(30):
+            while (told := await attempt(way.url, way.first, "k")) in ("", IN_PROGRESS):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        assert told == "idempotency_unresolved"
+        assert len(way.bill()) <= 1
+
+
+async def attempt(*asked):
+    """What is said, or nothing where nobody listens."""
+    try:
+        return (await call(*asked))[0]
+    except aiohttp.ClientError:
+        return ""
 
 
 needs_redis = pytest.mark.skipif(BINARY is None, reason="neither redis-server nor valkey-server is installed")
