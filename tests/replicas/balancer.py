@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from contextlib import asynccontextmanager, suppress
 
-PROBED_EVERY_S = 0.1
+PROBED_EVERY_S = 0.3
 
 
 class Balancer:

@@ -16,7 +16,7 @@ from redis import Redis
 from road import PROVIDERS, billed, entries, eventually, road, spent
 from stores.redis_server import BINARY
 
-GRACE = "server: {ready_grace: 1s, drain: 60s}\n"
+GRACE = "server: {ready_grace: 2s, drain: 60s}\n"
 LIMITS = """
 limits:
   - {node: all, amount: 1000 usd, window: lifetime}
@@ -30,7 +30,8 @@ needs_redis = pytest.mark.skipif(BINARY is None, reason="neither redis-server no
 
 
 class Load:
-    """Callers with connections that are kept, who go on until told to stop: short calls, and streams of seconds."""
+    """Callers who go on until told to stop. Some keep their connections, and make short calls and streams of seconds;
+    others make short calls alone, each over a connection of its own."""
 
     def __init__(self, url, token):
         self.url, self.token, self.stopped = url, token, False
@@ -39,10 +40,11 @@ class Load:
     async def caller(self, seed):
         chance = random.Random(seed)
         headers = {"Authorization": f"Bearer {self.token}"}
-        connector = aiohttp.TCPConnector(limit=1)
+        keeps = seed % 3 > 0
+        connector = aiohttp.TCPConnector(limit=1, force_close=not keeps)
         async with aiohttp.ClientSession(timeout=PATIENCE, connector=connector, headers=headers) as session:
             while not self.stopped:
-                stream = chance.random() < 0.5
+                stream = keeps and chance.random() < 0.5
                 tokens = chance.randrange(20, 60) if stream else 5
                 pace = "tps=20" if stream else "tps=0"
                 body = chat(f"{seed} [[sim: tokens={tokens} {pace}]]", stream=stream)
@@ -68,8 +70,8 @@ class Load:
             self.stopped = True
             await asyncio.gather(*callers)
         assert not self.faults, self.faults
-        assert self.done["stream"] >= CALLERS
-        assert self.done["short"] >= CALLERS
+        assert self.done["stream"]
+        assert self.done["short"]
 
 
 def address(gate):
