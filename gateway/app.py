@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack, suppress
 from typing import Any, Self
 
+from gateway import background
 from gateway.admin import server as admin
 from gateway.admin.assembly import admin_site, replica_teller
 from gateway.assembly import (
     add_gauges,
     add_store_figures,
     catalog,
-    gateway_ledger,
+    claim_store,
     journal_of,
     lease_store,
     next_life,
@@ -28,6 +28,7 @@ from gateway.assembly import (
     wire,
     with_simulator,
 )
+from gateway.bookkeeping import gateway_ledger
 from gateway.cache.exact import ExactCache
 from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
@@ -40,13 +41,14 @@ from gateway.front.together import Together
 from gateway.journey.answered import Answered
 from gateway.journey.asking import Asking
 from gateway.journey.booking import Books
+from gateway.journey.idempotency import ANSWERS_BYTES_MAX, Idempotency
 from gateway.journey.outages import Outages
 from gateway.journey.reached import Detours
 from gateway.journey.telling import Telling
 from gateway.keyring import Keyring
 from gateway.ledger.balances import Balances
 from gateway.ledger.journal import Journal
-from gateway.ledger.mover import AUDIT_EVERY_S, Mover
+from gateway.ledger.mover import Mover
 from gateway.limits.booked import booked_by
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
@@ -54,17 +56,13 @@ from gateway.limits.thresholds import Thresholds
 from gateway.pipeline import Pipeline
 from gateway.simulator import Settings as SimulatorSettings
 from gateway.simulator import start as start_simulator
+from gateway.stores.claims import CLAIM_KEPT_S
 from gateway.stores.clock import StoreClock
 from gateway.telemetry.live import Live
 from gateway.telemetry.metrics import Metrics
 from gateway.tokens import Tokens, kept
 from gateway.upstream.health import Health
 from gateway.upstream.retry import RetryBudget
-
-RECORDS_KEPT_S = 48 * 3600.0
-"""How long after it began a record of a window of an hour or less is kept."""
-
-log = logging.getLogger("fareway")
 
 
 class Gateway:
@@ -119,6 +117,7 @@ class Gateway:
         self._stack.push_async_callback(self._move_the_rest)
         self._join_money(Balances(self.mover.balances, max(self._clock(), await self.ledger.newest())))
         await self.leases.resume(await self._booked())
+        await self._join_idempotency(alone=alone)
         self._join_routing()
         front = self._join_front()
         self._run_in_background()
@@ -150,6 +149,7 @@ class Gateway:
         telling = Telling(self.metrics, self.live, self.health, self._clock)
         thresholds = Thresholds(self.store, telling.passed)
         self.leases = Leases(self.store, self.replica, balances.of, self._clock, thresholds, life=life)
+        self._stack.push_async_callback(self._give_back)
         if settings.shared is not None:
             add_store_figures(self.metrics, self.store, clock, self.leases)
         self.limits = Limits(settings.limits, self.leases, self._clock)
@@ -160,6 +160,14 @@ class Gateway:
 
     def _rule(self, stored: Iterable[Limit]) -> None:
         self.limits.rule(in_force(self.settings.limits, stored))
+
+    async def _join_idempotency(self, *, alone: bool) -> None:
+        self.claims = claim_store(self.settings)
+        self._stack.push_async_callback(self.claims.close)
+        await self.claims.resume(None if alone else self.replica)
+        answers = ExactCache(ttl_s=CLAIM_KEPT_S, bytes_max=ANSWERS_BYTES_MAX)
+        self.idempotency = Idempotency(self.claims, answers, self.replica, self._clock)
+        self._stack.push_async_callback(self.idempotency.tell)
 
     def _join_routing(self) -> None:
         settings = self.settings
@@ -184,11 +192,10 @@ class Gateway:
         tokens = Tokens()
         self._stack.callback(tokens.close)
         routing = settings.routing
-        retries = RetryBudget(routing.retry_budget)
         asking = Asking(
             self.wire,
             self.health,
-            retries,
+            RetryBudget(routing.retry_budget),
             rounds=routing.retry_rounds,
             clock=self._clock,
             signers=signers(settings),
@@ -199,7 +206,7 @@ class Gateway:
             router=self.router,
             tokens=tokens,
             calibration=self.calibration,
-            answered=Answered(cache, self.books, self.metrics),
+            answered=Answered(cache, self.idempotency, self.books, self.metrics),
             books=self.books,
             asking=asking,
             detours=Detours(self.limits, self.router, tokens),
@@ -253,35 +260,26 @@ class Gateway:
             front.handle, header_timeout_s=settings.header_timeout_s, trusted_proxies=settings.trusted_proxies
         )
         self.port = await listener.listen(settings.host, settings.port, shared=self.worker is not None)
-        self._stack.push_async_callback(listener.close, settings.drain_s)
+        self._stack.push_async_callback(listener.close, settings.drain_s, settings.ready_grace_s)
 
     def _run_in_background(self) -> None:
-        for work in (
+        works = (
             self.journal.keep_synced(),
             self.mover.run(),
             self.leases.run(self._clock),
             self.pricing.run(),
             self.keyring.watch(),
+            self.idempotency.run(),
             kept.keep(self._learned_path, self.calibration),
-            self._audit(),
-        ):
-            task = asyncio.create_task(self._guarded(work))
-            self._stack.push_async_callback(_cancelled, task)
+            background.audit(self.mover, self.leases, self.claims, self._clock, self.ledger, self.store),
+        )
+        background.run(works, self._stack, self.failed)
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except Exception:
-            log.exception("a background task died; the gateway stops")
-            self.failed.set()
-
-    async def _audit(self) -> None:
-        while True:
-            await asyncio.sleep(AUDIT_EVERY_S)
-            with suppress(Unavailable):  # The next one will do.
-                await self.mover.audit(self.leases.accounts)
-                await self.ledger.sweep(self._clock() - RECORDS_KEPT_S)
-                await self.store.sweep(self._clock() - RECORDS_KEPT_S)
+    async def _give_back(self) -> None:
+        """What is leased and was not spent is for others, also if this home never comes back."""
+        with suppress(Unavailable):  # Its next start says it.
+            await self.mover.move()
+            await self.leases.resume(await self._booked())
 
     async def _move_the_rest(self) -> None:
         with suppress(Unavailable):  # The journal keeps it for the next start.
@@ -303,9 +301,3 @@ async def _closed(store: Any) -> None:
     closing = store.close()
     if closing is not None:
         await closing
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    while not task.done():  # Again, should something have swallowed it.
-        task.cancel()
-        await asyncio.wait([task], timeout=1)

@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager, nullcontext
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import KNOWN, Deployment, Provider
 from gateway.config.settings import Settings, Target
-from gateway.core.errors import Unavailable
 from gateway.directory.directory import Directory
 from gateway.journey.routing import Router
-from gateway.ledger import sqlite
-from gateway.ledger.base import Ledger, LedgerUnfit
 from gateway.ledger.journal import Journal
 from gateway.ledger.mover import Mover
-from gateway.ledger.reader import Reader
 from gateway.limits.leases import Leases
 from gateway.plugins import load_policy
 from gateway.prices.book import PriceBook
 from gateway.prices.current import Pricing
 from gateway.prices.stored import Shelf
+from gateway.stores.claims import Claims
 from gateway.stores.clock import StoreClock
 from gateway.stores.registry import Registry
 from gateway.stores.sqlite import SqliteStore
+from gateway.stores.sqlite_claims import SqliteClaims
 from gateway.stores.sqlite_registry import SqliteRegistry, load_pepper
 from gateway.telemetry.metrics import Gauges, Metrics
 from gateway.tokens.calibration import Calibration
@@ -42,7 +38,6 @@ from gateway.upstream.signing import Signer
 from gateway.upstream.wire import Wire
 
 if TYPE_CHECKING:
-    from gateway.ledger.postgres import PostgresLedger
     from gateway.stores.redis_leases import RedisStore
 
 LEDGER_RETRY_S = 1.0
@@ -145,75 +140,13 @@ async def shared_leases(url: str) -> AsyncIterator[RedisStore]:
         await store.close()
 
 
-async def open_ledger(settings: Settings, replica: str | None = None, *, patient: bool = False) -> Ledger:
-    """The ledger, for a command. `replica`: whose balances are told; None for those of all. `patient`: wait until it is
-    there. Raises Unavailable, LedgerUnfit or sqlite3.Error."""
-    if settings.ledger_url is None:
-        return sqlite.SqliteLedger(settings.ledger, replica)
-    ledger = _postgres(settings.ledger_url, replica, None, command=True)
-    await _opened(ledger, patient=patient)
-    return ledger
+def claim_store(settings: Settings) -> Claims:
+    """Where it stands which call has an Idempotency-Key."""
+    if settings.shared is None:
+        return SqliteClaims(settings.state)
+    from gateway.stores.redis_claims import RedisClaims  # noqa: PLC0415 - an extra, and only here
 
-
-async def gateway_ledger(settings: Settings, replica: str | None) -> Ledger:
-    """The same for a gateway. Without it nobody knows what is left of a limit: so it waits until it is there. Raises
-    LedgerUnfit or sqlite3.Error."""
-    if settings.ledger_url is None:
-        return sqlite.SqliteLedger(settings.ledger, replica)
-    home = replica_name(settings, None) if settings.shared is None else None
-    ledger = _postgres(settings.ledger_url, replica, home)
-    await _opened(ledger, patient=True)
-    return ledger
-
-
-def ledger_reader(settings: Settings) -> AbstractContextManager[Reader]:
-    """The ledger for reports, gateways running or not. Raises Unavailable or LedgerUnfit."""
-    if settings.ledger_url is None:
-        return sqlite.reading(settings.ledger)
-    _has_driver()
-    from gateway.ledger import postgres  # noqa: PLC0415 - an extra, and only here
-
-    return postgres.reading(settings.ledger_url)
-
-
-def unwritten_ledger(settings: Settings) -> AbstractContextManager[None]:
-    """While no gateway, on whichever machine, writes to the ledger. Raises Unavailable or LedgerUnfit."""
-    if settings.ledger_url is None:
-        return nullcontext()  # Its home's journal is lock enough.
-    _has_driver()
-    from gateway.ledger import postgres  # noqa: PLC0415 - an extra, and only here
-
-    return postgres.unwritten(settings.ledger_url)
-
-
-def _postgres(url: str, replica: str | None, home: str | None, *, command: bool = False) -> PostgresLedger:
-    _has_driver()
-    from gateway.ledger.postgres import PostgresLedger  # noqa: PLC0415 - an extra, and only here
-
-    return PostgresLedger(url, replica, home, command=command)
-
-
-def _has_driver() -> None:
-    if find_spec("psycopg") is None:
-        raise LedgerUnfit("a ledger in PostgreSQL needs more packages: pip install 'fareway[postgres]'")
-
-
-async def _opened(ledger: PostgresLedger, *, patient: bool) -> None:
-    told = False
-    try:
-        while True:
-            try:
-                return await ledger.open()
-            except Unavailable as error:
-                if not patient:
-                    raise
-                if not told:
-                    log.warning("%s Nothing is served before it does.", error)
-                told = True
-                await asyncio.sleep(LEDGER_RETRY_S)
-    except BaseException:
-        ledger.close()
-        raise
+    return RedisClaims(settings.shared)
 
 
 def registry(settings: Settings) -> Registry:

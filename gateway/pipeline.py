@@ -80,20 +80,20 @@ class Pipeline:
                 await self.answered.give(found, self._asker(call, key, question), client)
                 return
 
-            with Booking(self.books, _trip(call, key, question.request), _ceiling(question)) as booking:
+            with Booking(self.books, _trip(call, key, question.request), _ceiling(question), flight) as booking:
                 # 5. Where could it go?  6. Which is best?  7. Set its fare aside.
                 question, chosen = await self._set_aside(booking, key, question, call, client)
                 detour = question.detour
                 left = self.monotonic() - (0.0 if detour is None else detour.waited_s)
                 around = _around(detour, booking.passed) if detour is not None or booking.passed else None
-                if question.stops_when_left(chosen):
+                if question.stops_when_left(chosen) and not (flight is not None and flight.kept):
                     client.may_leave()
 
                 # 8. Ask, and pass the answer on.  9. It is settled on the way, and 10. told by its entry.
                 with await self.asking.ask(question, chosen, booking) as turn:
 
                     def headers(entry: Entry, answer: Answer, received: float) -> dict[str, str]:
-                        cache = "off" if flight is None else "miss"
+                        cache = "miss" if flight is not None and flight.cached else "off"
                         told = self._headers(call, key, entry, answer, cache, upstream_s=received - left)
                         return told | around if around else told
 

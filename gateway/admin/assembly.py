@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from functools import partial
 
 from gateway.admin.site import Site
-from gateway.assembly import ledger_reader, pepper, registry
+from gateway.assembly import pepper, registry
+from gateway.bookkeeping import ledger_reader
 from gateway.config.settings import Settings
 from gateway.directory.audited import Audited
 from gateway.directory.directory import Directory

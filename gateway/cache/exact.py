@@ -32,7 +32,7 @@ def fingerprint(key_id: str, dialect: str, asked: Asked) -> bytes:
     """Names one question of one key. Lengths are part of it, so that no two can run together."""
     digest = hashlib.sha256()
     named = (key_id, dialect, asked.model, asked.verb, asked.query, asked.content_type, asked.betas, asked.tier)
-    for part in (*(name.encode() for name in named), asked.body):
+    for part in (*(name.encode("utf-8", "surrogateescape") for name in named), asked.body):
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.digest()

@@ -19,9 +19,12 @@ class Head:
 class Flight:
     """One call that others may listen to. The leader feeds it; it keeps all chunks until the last listener left."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, kept: bool = False) -> None:
         self.head: Head | None = None
         self.followers = 0
+        self.kept = kept  # Somebody may come back for the answer: it is read to its end whoever leaves.
+        self.cached = False  # It is one of `Flights`.
+        self.charged = False  # An attempt was booked, whatever it came to.
         self.over = False
         self.bought: Entry | None = None  # Set once the answer is whole and paid for.
         self._chunks: list[bytes] = []
@@ -82,10 +85,10 @@ class Flights:
         """The call that is asking the same right now."""
         return self._flights.get(asked)
 
-    def lead(self, asked: bytes) -> Flight:
+    def lead(self, asked: bytes, flight: Flight) -> None:
         """Ask it oneself; identical calls may listen from now on."""
-        flight = self._flights[asked] = Flight()
-        return flight
+        flight.cached = True
+        self._flights[asked] = flight
 
     def land(self, asked: bytes, flight: Flight) -> None:
         """The call is over, however it ended."""

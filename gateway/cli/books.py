@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from gateway.assembly import journal_of, ledger_reader, open_ledger, replica_name
+from gateway.assembly import journal_of, replica_name
+from gateway.bookkeeping import ledger_reader, open_ledger
 from gateway.cli.settings import Unusable
 from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
@@ -20,6 +21,7 @@ from gateway.ledger.mover import Mover
 from gateway.ledger.reader import Reader
 from gateway.stores.base import RETIRED
 from gateway.stores.sqlite import SqliteStore
+from gateway.stores.sqlite_claims import SqliteClaims
 
 
 @contextmanager
@@ -62,6 +64,9 @@ async def _bring_up_to_date(settings: Settings, own: Journal, *, patient: bool) 
         if (record := record_of(account, now)) is not None:
             spent[record, replica if replica in running else RETIRED] += amount
     if settings.shared is None:  # Else what others have is not ours to write.
+        claims = SqliteClaims(settings.state)
+        await claims.resume(None)
+        await claims.close()
         with closing(SqliteStore(settings.state, exclusive=False)) as store:
             await store.begin((account, replica, amount) for (account, replica), amount in spent.items())
     return sum(settled for settled, _ in found), sum(unresolved for _, unresolved in found)

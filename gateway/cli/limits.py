@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from gateway.assembly import open_ledger, shared_leases
+from gateway.assembly import claim_store, shared_leases
+from gateway.bookkeeping import open_ledger
 from gateway.cli import rules
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
@@ -45,8 +46,14 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     telling = verbs.add_parser("events", parents=[common], help="which thresholds of limits were passed (`alert`)")
     telling.add_argument("--format", choices=FORMATS, default="table")
     telling.set_defaults(run=_events)
-    ending = verbs.add_parser("resolve", parents=[common], help="free the lease of a gateway that will not come back")
-    ending.add_argument("replica", help="its name, as `fareway limits replicas` shows it")
+    ending = verbs.add_parser(
+        "resolve", parents=[common], help="free the lease of a gateway that will not come back, or an Idempotency-Key"
+    )
+    ending.add_argument(
+        "replica",
+        help="its name, as `fareway limits replicas` shows it; or the id of a request that broke down (req_…): its "
+        "Idempotency-Key may then be used anew, at the risk of paying twice",
+    )
     known = "its home, if that is left, whose books tell what it spent; else what it last told it spent and held counts"
     ending.add_argument("--home", type=Path, metavar="DIR", help=known)
     ending.set_defaults(run=_resolve)
@@ -73,6 +80,10 @@ def _replicas(parsed: argparse.Namespace) -> int:
 
 
 def _resolve(parsed: argparse.Namespace) -> int:
+    if parsed.replica.startswith("req_"):
+        _asked(_resolve_key(parsed))
+        print(f"resolved {parsed.replica}: its Idempotency-Key is free")
+        return 0
     freed = _asked(_resolved(parsed))
     print(f"resolved {parsed.replica}: {freed} records")
     return 0
@@ -95,6 +106,15 @@ async def _list(parsed: argparse.Namespace) -> list[dict[str, object]]:
         return rows
 
 
+async def _resolve_key(parsed: argparse.Namespace) -> None:
+    claims = claim_store(settings(parsed))
+    try:
+        if not await claims.resolve(parsed.replica):
+            raise Unusable(f"{parsed.replica} is no call with an Idempotency-Key that broke down less than a day ago")
+    finally:
+        await claims.close()
+
+
 async def _resolved(parsed: argparse.Namespace) -> int:
     async with shared_leases(_shared(parsed)) as store:
         ago = (await store.seen()).get(parsed.replica)
@@ -107,6 +127,9 @@ async def _resolved(parsed: argparse.Namespace) -> int:
         if parsed.home is not None:
             spent = await _by_its_books(settings(parsed), parsed.home, parsed.replica, standings)
         await store.resume(parsed.replica, spent)
+        claims = claim_store(settings(parsed))
+        await claims.resume(parsed.replica)
+        await claims.close()
         return len(spent)
 
 

@@ -48,6 +48,12 @@ class ServerSection(Section):
         default="10s", validate_default=True, description="For all headers of a request."
     )
     body_timeout: f.Duration = Field(default="30s", validate_default=True, description="Between two pieces of a body.")
+    ready_grace: f.DurationOrZero = Field(
+        default="100ms",
+        validate_default=True,
+        description="How long, when it stops, it says that it is not ready before it takes no more connections: "
+        "more than a load balancer needs to notice.",
+    )
     drain: f.DurationOrZero = Field(
         default="30s", validate_default=True, description="How long calls in flight may run on when the gateway stops."
     )

@@ -22,7 +22,8 @@ class Server:
     body_bytes_max: int = 20 << 20
     header_timeout_s: float = 10.0
     body_timeout_s: float = 30.0  # Between two pieces of a body.
-    drain_s: float = 30.0  # How long calls in flight may run on at the end.
+    ready_grace_s: float = 0.1  # How long it is not ready and still takes connections, at the end.
+    drain_s: float = 30.0  # After that: how long calls in flight may run on at the end.
     trusted_proxies: tuple[str, ...] = ()  # Networks whose X-Forwarded-For is believed.
     admin: bool = True  # Whether the admin API is served,
     admin_host: str = "127.0.0.1"

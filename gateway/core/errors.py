@@ -4,12 +4,16 @@
   - BadRequest              400  the body or a header is wrong
     · BodyTooLarge          413
     · UnsupportedEncoding   415
+    · IdempotencyKeyReused  422  the key of another call
   - Unauthorized            401  no key, or none that we know
   - Forbidden               403  this key may not do that
   - NotFound                404  no such path or thing
     · UnknownModel          404
   - MethodNotAllowed        405  the path is right, the method is not
   - Conflict                409  what is there already, or depends on it, does not allow that
+  - AskedBefore             409  a call with this Idempotency-Key runs elsewhere
+    · AlreadyAnswered       409  or has ended, and its answer is not here
+    · Unresolved            409  or nobody knows what became of it
   - LimitReached            429  a budget or rate limit refused; says which, and when it resets
   - Unavailable             503  we cannot do our part now: store, journal, no working deployment
     · NoPrice               503  a hard budget needs a price and there is none
@@ -60,6 +64,13 @@ class UnsupportedEncoding(BadRequest):
     code = "unsupported_content_encoding"
 
 
+class IdempotencyKeyReused(BadRequest):
+    """The key of an earlier call, which asked something else."""
+
+    status = 422
+    code = "idempotency_key_reused"
+
+
 class Unauthorized(GatewayError):
     """No key, or none that we know."""
 
@@ -103,6 +114,39 @@ class Conflict(GatewayError):
 
     status = 409
     code = "conflict"
+
+
+class AskedBefore(GatewayError):
+    """A call with this Idempotency-Key is under way in another process. `first` is its request id."""
+
+    status = 409
+    code = "idempotency_in_progress"
+    retry_after_s: int | None = 1
+    told = "A call with this Idempotency-Key, {}, is still under way. Try again in a moment."
+
+    def __init__(self, first: str) -> None:
+        super().__init__(self.told.format(first))
+        self.first = first
+
+
+class AlreadyAnswered(AskedBefore):
+    """It has ended and was booked, and its answer was not whole, or is not kept here."""
+
+    code = "idempotency_already_answered"
+    retry_after_s = None
+    retryable = False
+    told = (
+        "A call with this Idempotency-Key was booked as {}, and its answer is not here. To ask anew, use another key."
+    )
+
+
+class Unresolved(AskedBefore):
+    """The gateway died during it."""
+
+    code = "idempotency_unresolved"
+    retry_after_s = None
+    retryable = False
+    told = "The gateway broke down during {}, the call with this Idempotency-Key. It may have been charged."
 
 
 class Reason(StrEnum):

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.errors import GatewayError, LimitReached, Reason
+from gateway.core.errors import AskedBefore, GatewayError, IdempotencyKeyReused, LimitReached
 from gateway.core.limit import Unit
 
 _TYPES = {
@@ -15,8 +15,10 @@ _TYPES = {
     403: "permission_error",
     404: "not_found_error",
     405: "invalid_request_error",
+    409: "invalid_request_error",
     413: "request_too_large",
     415: "invalid_request_error",
+    422: "invalid_request_error",
     429: "rate_limit_error",
     503: "overloaded_error",
     504: "timeout_error",
@@ -29,8 +31,10 @@ SPENT = "enforced_spend_limit_reached"
 def error_body(error: GatewayError, request_id: str) -> bytes:
     """`{"type": "error", "error": {type, message}, "request_id"}`, with the types that Anthropic's clients know."""
     said: dict[str, Any] = {"type": _TYPES.get(error.status, "api_error"), "message": str(error)}
-    if isinstance(error, LimitReached) and error.refusal.unit == Unit.USD and error.refusal.reason != Reason.HELD:
+    if isinstance(error, LimitReached) and error.refusal.unit == Unit.USD and error.retryable is False:
         said["details"] = {"error_code": SPENT}
+    elif isinstance(error, AskedBefore | IdempotencyKeyReused):
+        said["details"] = {"error_code": error.code}
     return msgspec.json.encode({"type": "error", "error": said, "request_id": request_id})
 
 

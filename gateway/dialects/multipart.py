@@ -78,13 +78,19 @@ class Form(NamedTuple):
         return splice.replace(self.body, span, value.encode())
 
 
+def boundary_of(content_type: str) -> bytes | None:
+    """What stands between the parts of a form, which every client makes up anew; None where none is named."""
+    found = _BOUNDARY.search(content_type)
+    return (found[1] or found[2]).encode("latin-1", "replace") if found else None
+
+
 def read_form(body: bytes, content_type: str) -> Form:
     """The form that a body is. Raises BadRequest for one that is not well-formed."""
     kind, _, _ = content_type.partition(";")
-    found = _BOUNDARY.search(content_type)
-    if kind.strip().lower() != "multipart/form-data" or found is None:
+    boundary = boundary_of(content_type)
+    if kind.strip().lower() != "multipart/form-data" or boundary is None:
         raise BadRequest("This endpoint takes multipart/form-data with a boundary.")
-    mark = b"--" + (found[1] or found[2]).encode("latin-1", "replace")
+    mark = b"--" + boundary
     if not body.startswith(mark + b"\r\n"):
         raise BadRequest("The form does not begin with its boundary.")
     fields: list[Field] = []

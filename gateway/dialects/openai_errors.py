@@ -7,7 +7,7 @@ import msgspec
 from gateway.core.errors import BadRequest, GatewayError, LimitReached
 from gateway.core.limit import TOKENS, Unit
 
-_TYPES = dict.fromkeys((400, 401, 404, 405), "invalid_request_error")
+_TYPES = dict.fromkeys((400, 401, 404, 405, 409, 422), "invalid_request_error")
 
 
 def error_body(error: GatewayError, request_id: str) -> bytes:

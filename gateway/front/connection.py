@@ -24,6 +24,10 @@ from gateway.front.head import NotHttp
 IDLE_S = 75.0
 """How long a connection may wait for its next request. nginx has the same."""
 
+LAST_S = 0.5
+"""The same for one that could not be told that no more is wanted: its answer had begun, or none was given yet. A caller
+that has just read the end of a stream may have sent its next request already."""
+
 LINGER_S = 2.0
 """How long we listen, after refusing a request of which more was on its way, so that the refusal is heard: closing
 at once would reset the connection under it."""
@@ -50,7 +54,7 @@ class Connection(asyncio.Protocol):
         header_timeout_s: float,
         trusted_proxies: tuple[str, ...] = (),
         lost: Callable[[Connection], None],
-    ) -> None:
+    ) -> None:  # `lost` hears when the caller is gone and nobody works for it any more.
         self._loop = loop
         self._handle = handle
         self._header_timeout_s = header_timeout_s
@@ -101,13 +105,20 @@ class Connection(asyncio.Protocol):
 
     # What the listener does with it.
 
-    def leave(self) -> None:
-        """End it after what is being answered."""
+    def last(self) -> None:
+        """Say with the next answer that it is the last."""
         self.leaving = True
-        if self._answering is not None:
+        if self._answering is not None and not self._answering.begun:
             self._answering.keep_alive = False
-        elif self._transport is not None:
-            self._transport.close()
+
+    def leave(self) -> None:
+        """End it after what is being answered, or has been idle for a while; else after one more request."""
+        self.last()
+        if self._answering is None and self._transport is not None and not self._framing.amid:
+            idle_since, now = self.deadline - IDLE_S, self._loop.time()
+            self.deadline = min(self.deadline, idle_since + LAST_S)
+            if self.deadline <= now:
+                self._transport.close()
 
     def abort(self) -> None:
         """End it now."""
@@ -163,14 +174,13 @@ class Connection(asyncio.Protocol):
         if self._answering is not None and self._answering.leaving_cancels and self.task is not None:
             self.task.cancel()
         del self._framing  # Which holds this connection in turn.
-        self._lost(self)
+        if self.task is None:
+            self._lost(self)
 
     # What follows from it.
 
     def _begun(self, exchange: Exchange) -> None:
         """The head of a request is here."""
-        if self.leaving:
-            exchange.keep_alive = False
         if self._answering is None:
             self._answer(exchange)
         elif len(self._waiting) < WAITING_MAX:
@@ -179,6 +189,8 @@ class Connection(asyncio.Protocol):
             raise NotHttp
 
     def _answer(self, exchange: Exchange) -> None:
+        if self.leaving:
+            exchange.keep_alive = False
         self._answering, self.deadline = exchange, inf
         self.task = self._loop.create_task(self._serve(exchange))
 
@@ -204,6 +216,7 @@ class Connection(asyncio.Protocol):
         self._answering = self.task = None
         transport = self._transport
         if transport is None:
+            self._lost(self)
             return
         self.deadline = self._loop.time() + WRITE_S_MAX  # For what is still to be read before it closes.
         if transport.is_closing():
@@ -220,7 +233,8 @@ class Connection(asyncio.Protocol):
         elif self._malformed:
             self._refuse()
         else:
-            self.deadline = self._loop.time() + (self._header_timeout_s if self._framing.amid else IDLE_S)
+            idle_s = LAST_S if self.leaving else IDLE_S
+            self.deadline = self._loop.time() + (self._header_timeout_s if self._framing.amid else idle_s)
 
     def _resume(self) -> None:
         if self._paused and not self._waiting and self._transport is not None:

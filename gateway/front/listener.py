@@ -22,6 +22,7 @@ class Listener:
         self._header_timeout_s = header_timeout_s
         self._connections: set[Connection] = set()
         self._emptied = asyncio.Event()  # The last connection has gone.
+        self._leaving = False  # No more requests are wanted.
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -44,32 +45,40 @@ class Listener:
             trusted_proxies=self._trusted_proxies,
             lost=self._lost,
         )
+        made.leaving = self._leaving
         self._connections.add(made)
         return made
 
-    async def close(self, drain_s: float) -> None:
-        """Take no more, let what is under way end and be read within that time, and break off the rest."""
-        until = asyncio.get_running_loop().time() + drain_s
+    async def close(self, drain_s: float, grace_s: float = 0.0) -> None:
+        """Say with every answer that it is the last. After the grace take no more connections, let what is under way
+        end and be read within `drain_s`, and break off the rest."""
+        loop = asyncio.get_running_loop()
+        self._leaving = True
+        for connection in self._connections:
+            connection.last()
+        await asyncio.sleep(grace_s)
         if self._server is not None:
             self._server.close()
-        self._emptied.clear()
         for connection in list(self._connections):
             connection.leave()
-        tasks = [c.task for c in self._connections if c.task is not None]
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=drain_s)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late, timeout=CANCELLED_S_MAX)
-        if self._connections:
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(until):
-                    await self._emptied.wait()
+        await self._gone(loop.time() + drain_s)
+        late = [c.task for c in self._connections if c.task is not None]
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=CANCELLED_S_MAX)
         for connection in list(self._connections):
             connection.abort()
         if self._sweeper is not None:
             self._sweeper.cancel()
+
+    async def _gone(self, until: float) -> None:
+        """Wait for all connections, and for those who work for a caller that is gone."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                while self._connections:
+                    self._emptied.clear()
+                    await self._emptied.wait()
 
     def _lost(self, connection: Connection) -> None:
         self._connections.discard(connection)

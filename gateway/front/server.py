@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.catalog.catalog import Catalog
 from gateway.core.caller import Key
-from gateway.core.errors import GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
+from gateway.core.errors import AskedBefore, GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
 from gateway.core.request import Asked
 from gateway.dialects.openai_errors import error_body
 from gateway.front.call_ids import next_id
@@ -39,7 +39,7 @@ Page = Callable[[Exchange], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Front:
-    """The data plane. `together` speaks for all workers; `ready` says whether calls can be taken."""
+    """The data plane. `together` speaks for all workers; `ready` says whether calls are wanted; any are taken."""
 
     pipeline: Pipeline
     catalog: Catalog
@@ -67,8 +67,6 @@ class Front:
 
     async def _call(self, exchange: Exchange, call_id: str, surface: Surface) -> None:
         arrived = self.pipeline.monotonic()
-        if not self.ready():
-            raise Unavailable("The gateway is starting or stopping.")
         headers = shown_headers(surface, exchange.headers, exchange.query)
         if not exchange.received:  # What came with the head is read. More is taken from no stranger.
             self.pipeline.tenants.identify(headers, self.pipeline.clock(), exchange.origin)
@@ -201,6 +199,8 @@ def error_headers(error: GatewayError, call_id: str) -> dict[str, str]:
         headers["x-should-retry"] = "true" if error.retryable else "false"
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = ", ".join(error.allowed)
+    if isinstance(error, AskedBefore):
+        headers["x-fareway-first-request-id"] = error.first
     if isinstance(error, LimitReached):
         headers["x-fareway-budget-scope"] = error.refusal.node
         headers["x-fareway-limit-reason"] = error.refusal.reason

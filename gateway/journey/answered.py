@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from gateway.cache.exact import ExactCache, Stored, fingerprint
 from gateway.cache.flights import Flight, Flights
+from gateway.cache.found import Found
 from gateway.core.caller import Key
 from gateway.core.entry import Entry, Outcome
 from gateway.core.errors import BadRequest, UpstreamError
@@ -24,6 +25,7 @@ from gateway.core.usage import Usage
 from gateway.dialects.framing import SSE, framing_of
 from gateway.dialects.watch import StreamWatch
 from gateway.journey.booking import Books
+from gateway.journey.idempotency import Idempotency, idempotency_key
 from gateway.journey.passage import Client
 from gateway.journey.question import Question
 from gateway.journey.receipt import Receipt
@@ -54,7 +56,6 @@ class Asker:
     overhead_ms: Callable[[], float]
 
 
-Found = Stored | Flight
 Looking = AbstractAsyncContextManager[tuple[Found | None, Flight | None]]
 
 NOT_LOOKING: Looking = nullcontext((None, None))
@@ -64,29 +65,45 @@ NOT_LOOKING: Looking = nullcontext((None, None))
 class Answered:
     """The cache and the calls in flight."""
 
-    def __init__(self, cache: ExactCache, books: Books, metrics: Metrics) -> None:
+    def __init__(self, cache: ExactCache, idempotency: Idempotency, books: Books, metrics: Metrics) -> None:
         self._cache = cache
+        self._idempotency = idempotency
         self._flights = Flights()
         self._books = books
         self._metrics = metrics
 
     def looking(self, headers: Mapping[str, str], key: Key, asked: Question) -> Looking:
         """An answer or a call to listen to, if there is one; else, where the cache is used, the flight to feed."""
-        use = cache_use(headers, key)
-        return NOT_LOOKING if use is CacheUse.BYPASS else self._looking(use, key, asked)
+        use, said = cache_use(headers, key), idempotency_key(headers)
+        if said is not None:
+            return self._looking_by_key(said, use, key, asked)
+        return NOT_LOOKING if use is CacheUse.BYPASS else self._looking(use, key, asked, Flight())
+
+    @asynccontextmanager
+    async def _looking_by_key(
+        self, said: str, use: CacheUse, key: Key, asked: Question
+    ) -> AsyncIterator[tuple[Found | None, Flight | None]]:
+        async with self._idempotency.looking(said, key, asked) as (found, flight):
+            if found is not None:
+                self._metrics.count("fareway_idempotent", found.idempotent)
+            if flight is None or use is CacheUse.BYPASS:
+                yield found, flight
+                return
+            async with self._looking(use, key, asked, flight) as looked:
+                yield looked
 
     @asynccontextmanager
     async def _looking(
-        self, use: CacheUse, key: Key, asked: Question
+        self, use: CacheUse, key: Key, asked: Question, flight: Flight
     ) -> AsyncIterator[tuple[Found | None, Flight | None]]:
         name = fingerprint(key.id, asked.dialect.name, asked.asked)
         found = await self._find(name) if use is CacheUse.USE else None
         if found is not None:
-            self._metrics.count("fareway_cache", "hit" if isinstance(found, Stored) else "joined")
+            self._metrics.count("fareway_cache", found.cache)
             yield found, None
             return
         self._metrics.count("fareway_cache", "miss")
-        flight = self._flights.lead(name)
+        self._flights.lead(name, flight)
         try:
             yield None, flight
         finally:
@@ -98,25 +115,28 @@ class Answered:
         while True:
             stored = self._cache.get(name, self._books.clock())
             if stored is not None:
-                return stored
+                return Found(stored, cache="hit")
             flight = self._flights.find(name)
-            if flight is None or await flight.begun() is not None:
-                return flight
+            if flight is None:
+                return None
+            if await flight.begun() is not None:
+                return Found(flight, cache="joined")
 
     async def give(self, found: Found, asker: Asker, client: Client) -> None:
         """Answer with what was found. Raises Missed if a call listened to fails before a byte was sent."""
-        if isinstance(found, Stored):
-            await self._give_stored(found, asker, client)
+        answer = found.answer
+        if isinstance(answer, Stored):
+            await self._give_stored(found, answer, asker, client)
             return
-        found.followers += 1
+        answer.followers += 1
         try:
-            await self._listen(found, asker, client)
+            await self._listen(found, answer, asker, client)
         finally:
-            found.followers -= 1
+            answer.followers -= 1
 
-    async def _give_stored(self, stored: Stored, asker: Asker, client: Client) -> None:
-        entry = self._book(asker, stored.bought)
-        head = _head(stored.content_type, entry, "hit", asker)
+    async def _give_stored(self, found: Found, stored: Stored, asker: Asker, client: Client) -> None:
+        entry = self._book(found, asker, stored.bought)
+        head = _head(stored.content_type, entry, found, asker)
         if not stored.stream:
             await client.respond(200, head, stored.body)
             return
@@ -125,17 +145,17 @@ class Answered:
         await client.write(watch.feed(stored.body) + watch.finish())
         await client.finish()
 
-    async def _listen(self, flight: Flight, asker: Asker, client: Client) -> None:
+    async def _listen(self, found: Found, flight: Flight, asker: Asker, client: Client) -> None:
         assert flight.head is not None
         if not flight.head.stream:
             body = await flight.chunk(0)
             if flight.bought is None or body is None:
                 raise Missed("An identical call, which this one waited for, failed. Try again.")
-            entry = self._book(asker, flight.bought)
-            await client.respond(200, _head(flight.head.content_type, entry, "joined", asker), body)
+            entry = self._book(found, asker, flight.bought)
+            await client.respond(200, _head(flight.head.content_type, entry, found, asker), body)
             return
-        draft = _entry(asker, None, self._books.clock())
-        await client.start(200, _head(flight.head.content_type, draft, "joined", asker))
+        draft = _entry(found, asker, None, self._books.clock())
+        await client.start(200, _head(flight.head.content_type, draft, found, asker))
         watch = _free_watch(asker.question, flight.head.content_type)
         heard = 0
         while (chunk := await flight.chunk(heard)) is not None:
@@ -143,15 +163,15 @@ class Answered:
             if out := watch.feed(chunk):
                 await client.write(out)
         if flight.bought is not None:
-            self._book(asker, flight.bought)
+            self._book(found, asker, flight.bought)
             await client.write(watch.finish())
         else:
             broken = Missed("An identical call, which this one listened to, broke off.")
             await client.write(watch.refusal(broken, asker.request_id))
         await client.finish()
 
-    def _book(self, asker: Asker, bought: Entry) -> Entry:
-        entry = _entry(asker, bought, self._books.clock())
+    def _book(self, found: Found, asker: Asker, bought: Entry) -> Entry:
+        entry = _entry(found, asker, bought, self._books.clock())
         self._books.journal.settle(entry)
         self._books.booked(entry)
         return entry
@@ -175,12 +195,12 @@ def _free_watch(asked: Question, content_type: str) -> StreamWatch:
     return StreamWatch(asked.dialect, frozenset(), wants_usage=facts.wants_usage, price=lambda _: ZERO, framing=framing)
 
 
-def _head(content_type: str, entry: Entry, cache: str, asker: Asker) -> dict[str, str]:
-    receipt = Receipt(entry, cache, asker.overhead_ms(), remaining=None)
-    return {"Content-Type": content_type, **receipt.headers()}
+def _head(content_type: str, entry: Entry, found: Found, asker: Asker) -> dict[str, str]:
+    receipt = Receipt(entry, found.cache, asker.overhead_ms(), remaining=None)
+    return {"Content-Type": content_type, **receipt.headers(), **found.headers}
 
 
-def _entry(asker: Asker, bought: Entry | None, now: float) -> Entry:
+def _entry(found: Found, asker: Asker, bought: Entry | None, now: float) -> Entry:
     """A line for an answer that cost nothing. `bought` is the one that it repeats, once that is known."""
     facts = asker.question.request.facts
     entry = Entry(
@@ -194,7 +214,7 @@ def _entry(asker: Asker, bought: Entry | None, now: float) -> Entry:
         served_model="",
         tier="",
         selfhosted=False,
-        reason="answered before",
+        reason=found.reason,
         usage=Usage(requests=0),
         cost=Cost(ZERO, CostStatus.EXACT),
         held_nanos=0,

@@ -19,6 +19,7 @@ from typing import Any, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gateway.cache.flights import Flight
 from gateway.core.caller import Caller
 from gateway.core.entry import Entry, Outcome, Part
 from gateway.core.errors import GatewayError
@@ -62,9 +63,10 @@ class Trip(Struct, frozen=True):
 class Booking:
     """See the module. `with Booking(…)`; everything but `begin` is done without waiting."""
 
-    def __init__(self, books: Books, trip: Trip, ceiling: Account | None = None) -> None:
+    def __init__(self, books: Books, trip: Trip, ceiling: Account | None = None, flight: Flight | None = None) -> None:
         self._books = books
         self._ceiling = ceiling  # Of all attempts together.
+        self._flight = flight  # To be told that something was booked.
         self._trip = trip
         self._hold: Hold | None = None
         self._draft: Entry | None = None
@@ -199,6 +201,8 @@ class Booking:
         duration_ms = round((self._books.clock() - draft.at) * 1000)
         entry = replace(draft, charges=charges, duration_ms=duration_ms, attempts=tuple(self.tried), **outcome)
         self.entry = entry
+        if self._flight is not None:
+            self._flight.charged = True
         self._books.journal.settle(entry)
         self._books.booked(entry)
         return entry

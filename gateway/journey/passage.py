@@ -116,8 +116,8 @@ class Passage:
 
     @property
     def listened(self) -> bool:
-        """Whether identical calls listen to this answer."""
-        return self.flight is not None and self.flight.followers > 0
+        """Whether identical calls listen to this answer, or may come back for it."""
+        return self.flight is not None and (self.flight.kept or self.flight.followers > 0)
 
     def settle(self, outcome: Outcome, status: int, report: Report, usage: Usage) -> Entry:
         """Book what the answer came to. A whole one is of use to whoever asks the same."""

@@ -38,7 +38,7 @@ ASKS_MAX = 200
 """In one script, while which the server does nothing else: some 3 ms."""
 
 
-class _Script:
+class Script:
     """Run by its digest, and sent whole to a server that does not know it: also where nothing may be loaded."""
 
     def __init__(self, name: str) -> None:
@@ -46,13 +46,14 @@ class _Script:
         self._digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
     async def run(self, client: Any, keys: Sequence[str], told: Sequence[Any]) -> Any:
+        """What it returns."""
         try:
             return await client.evalsha(self._digest, len(keys), *keys, *told)
         except NoScriptError:
             return await client.eval(self.text, len(keys), *keys, *told)
 
 
-_EXCHANGE, _LOOK, _NOW, _RESUME, _HELLO = map(_Script, ("exchange", "look", "now", "resume", "hello"))
+_EXCHANGE, _LOOK, _NOW, _RESUME, _HELLO = map(Script, ("exchange", "look", "now", "resume", "hello"))
 
 
 class RedisStore:

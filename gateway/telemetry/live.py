@@ -33,6 +33,7 @@ class Live:
 
     def __init__(self) -> None:
         self._watchers: dict[asyncio.Queue[bytes | None], _Watcher] = {}
+        self._closed = False
 
     @property
     def watched(self) -> bool:
@@ -53,7 +54,8 @@ class Live:
         queue.put_nowait(event)
 
     def close(self) -> None:
-        """Tell all watchers that no more comes."""
+        """Tell all watchers that no more comes, and whoever begins to watch later."""
+        self._closed = True
         for queue in self._watchers:
             self.offer(queue, None)
 
@@ -65,6 +67,8 @@ class Live:
             raise TooManyWatchers
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_MAX)
         self._watchers[queue] = _Watcher(key_id, everything)
+        if self._closed:
+            queue.put_nowait(None)
         try:
             yield queue
         finally:

@@ -152,6 +152,7 @@ _COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fareway_limit_passed": ("Calls that a soft or shadow limit would have refused.", ("limit", "mode")),
     "fareway_errors": ("Answers that were an error of ours.", ("code",)),
     "fareway_fallbacks": ("Attempts that failed before another one answered.", ()),
+    "fareway_idempotent": ("Calls answered by the one that had their Idempotency-Key.", ("result",)),
     "fareway_cache": ("Calls of keys that use the cache.", ("result",)),
     "fareway_unpriced": ("Calls whose cost nobody knows.", ("model",)),
     "fareway_token_bound_exceeded": ("Answers billed for more input than was taken for the most.", ()),

@@ -30,6 +30,7 @@ _NOT_UP = _HOP_BY_HOP | {
     "accept-encoding",  # Usage must be readable, so answers come as they are.
     "content-encoding",
     "expect",
+    "idempotency-key",  # Two callers may have chosen the same; and our own repeats are other calls.
     "x-request-id",  # The caller's name for the call is not the provider's business.
     "forwarded",
     "via",

@@ -67,7 +67,9 @@ async def test_a_listener_that_leaves_takes_nothing_from_the_others():
 async def test_a_question_is_joined_while_it_is_asked_and_not_after():
     flights = Flights()
     assert flights.find(b"q") is None
-    flight = flights.lead(b"q")
+    flight = Flight()
+    flights.lead(b"q", flight)
+    assert flight.cached
     assert flights.find(b"q") is flight
     assert flights.find(b"other") is None
     flights.land(b"q", flight)
@@ -77,7 +79,9 @@ async def test_a_question_is_joined_while_it_is_asked_and_not_after():
 
 async def test_landing_an_older_call_does_not_take_away_a_newer_one():
     flights = Flights()
-    first, second = flights.lead(b"q"), flights.lead(b"q")
+    first, second = Flight(), Flight()
+    flights.lead(b"q", first)
+    flights.lead(b"q", second)
     flights.land(b"q", first)
     assert flights.find(b"q") is second
     assert (first.over, second.over) == (True, False)

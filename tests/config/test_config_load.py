@@ -48,8 +48,8 @@ def test_journal_sync(configured, text, value):
 
 def test_plain_sections(configured):
     settings = configured("""
-server: {host: 0.0.0.0, port: 0, workers: 3, body_max: 1MB, header_timeout: 1s, body_timeout: 2s, drain: 0s,
-         trusted_proxies: [10.0.0.0/8, 192.0.2.7], admin_host: "::1", admin_port: 5000}
+server: {host: 0.0.0.0, port: 0, workers: 3, body_max: 1MB, header_timeout: 1s, body_timeout: 2s, ready_grace: 5s,
+         drain: 0s, trusted_proxies: [10.0.0.0/8, 192.0.2.7], admin_host: "::1", admin_port: 5000}
 timeouts: {connect: 1s, first_byte: 2s, idle: 3s, total: 1m}
 cache: {exact: {ttl: 1d, max: 512MB}}
 prices: {feed: "https://example.com/p.json", every: 2h, guard: 5x, unknown: allow}
@@ -57,7 +57,7 @@ routing: {policy: policies.weighted, params: {a: [1]}, fallback: 0, retry: {roun
 auto: {policy: policies.fastest}
 """)
     assert settings.server == Server(
-        *("0.0.0.0", 0, 3, 10**6, 1.0, 2.0, 0.0),
+        *("0.0.0.0", 0, 3, 10**6, 1.0, 2.0, 5.0, 0.0),
         trusted_proxies=("10.0.0.0/8", "192.0.2.7/32"),
         admin_host="::1",
         admin_port=5000,

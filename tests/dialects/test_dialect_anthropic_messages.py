@@ -285,8 +285,8 @@ def test_both_have_their_paths(prefix):
     assert surface_of(f"{prefix}/v1/messages/count_tokens").dialect.name == COUNTS.name
 
 
-def limit(unit, reason):
-    return LimitReached(Refusal("key:k", unit, "day", "1", "1", "0", "1", None, reason))
+def limit(unit, reason, resets_in_s=None):
+    return LimitReached(Refusal("key:k", unit, "day", "1", "1", "0", "1", None, reason, resets_in_s))
 
 
 SPENT = {"details": {"error_code": "enforced_spend_limit_reached"}}
@@ -302,6 +302,7 @@ SPENT = {"details": {"error_code": "enforced_spend_limit_reached"}}
         (Forbidden("no"), "permission_error", {}),
         (UnknownModel("what"), "not_found_error", {}),
         (limit("usd", Reason.EXHAUSTED), "rate_limit_error", SPENT),
+        (limit("usd", Reason.EXHAUSTED, 30.0), "rate_limit_error", {}),  # A wait that the client is told cures it.
         (limit("usd", Reason.TOO_BIG), "rate_limit_error", SPENT),
         (limit("usd", Reason.HELD), "rate_limit_error", {}),
         (limit("tokens", Reason.EXHAUSTED), "rate_limit_error", {}),

@@ -5,17 +5,22 @@ import json
 import pytest
 
 from gateway.core.errors import (
+    AlreadyAnswered,
+    AskedBefore,
     BadRequest,
     BodyTooLarge,
     Forbidden,
+    IdempotencyKeyReused,
     LimitReached,
     Reason,
     Refusal,
     Unauthorized,
     Unavailable,
     UnknownModel,
+    Unresolved,
     UpstreamTimeout,
 )
+from gateway.dialects import anthropic_errors, aws_errors, cohere_errors, gemini_errors
 from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dialects.openai_embeddings import OpenAIEmbeddings
 
@@ -37,6 +42,8 @@ def limit(unit):
         (limit("tokens"), "tokens", "rate_limit_exceeded", None),
         (limit("requests"), "requests", "rate_limit_exceeded", None),
         (limit("concurrent"), "requests", "rate_limit_exceeded", None),
+        (IdempotencyKeyReused("again"), "invalid_request_error", "idempotency_key_reused", None),
+        (AskedBefore("req_1"), "invalid_request_error", "idempotency_in_progress", None),
         (Unavailable("down"), "service_unavailable", "service_unavailable", None),
         (UpstreamTimeout("slow"), "upstream_timeout", "upstream_timeout", None),
     ],
@@ -53,3 +60,26 @@ def test_in_a_stream_the_refusal_is_one_event_and_no_clean_end():
     event = OpenAIChat().stream_error(Unavailable("down"), "req-1")
     assert event == b"data: " + OpenAIChat().error(Unavailable("down"), "req-1") + b"\n\n"
     assert b"[DONE]" not in event
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code", "canonical", "exception"),
+    [
+        (IdempotencyKeyReused("again"), 422, "idempotency_key_reused", "INVALID_ARGUMENT", "ValidationException"),
+        (AskedBefore("req_1"), 409, "idempotency_in_progress", "ABORTED", "ConflictException"),
+        (AlreadyAnswered("req_1"), 409, "idempotency_already_answered", "ABORTED", "ConflictException"),
+        (Unresolved("req_1"), 409, "idempotency_unresolved", "ABORTED", "ConflictException"),
+    ],
+)
+def test_a_key_that_was_used_before_is_told_in_every_dialect(error, status, code, canonical, exception):
+    told = json.loads(anthropic_errors.error_body(error, "req-1"))["error"]
+    assert (told["type"], told["details"]) == ("invalid_request_error", {"error_code": code})
+    told = json.loads(gemini_errors.error_body(error, "req-1"))["error"]
+    assert (told["code"], told["status"], told["details"][0]["reason"]) == (status, canonical, code.upper())
+    assert aws_errors.error_head(error, "req-1") == (
+        status,
+        {"x-amzn-ErrorType": exception, "x-amzn-RequestId": "req-1"},
+    )
+    assert json.loads(cohere_errors.error_body(error, "req-1"))["message"] == str(error)
+    assert error.status == 422 or "req_1" in str(error)
+    assert error.retryable is (False if "answered" in code or "unresolved" in code else None)

@@ -124,7 +124,7 @@ class Caller:
 
     def hang_up(self, error=None):
         self.transport.closed = self.transport.closed or "gone"
-        if not self.lost:
+        if not self.connection.closed:
             self.connection.connection_lost(error)
 
     @property

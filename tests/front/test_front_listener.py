@@ -11,6 +11,7 @@ import tracemalloc
 import pytest
 from inside import GET, LAST, PATIENCE_S, POST, ask, echo, eventually, listening, quiet, statuses
 
+from gateway.front import connection
 from gateway.front import listener as module
 from gateway.front.connection import WAITING_MAX, WRITE_BYTES_MAX
 from gateway.front.listener import Listener
@@ -177,6 +178,93 @@ async def test_a_call_under_way_ends_before_we_do_and_no_other_begins():
         later.cancel()
         await asyncio.wait([later, closing], timeout=PATIENCE_S)
         assert closing.done()
+
+
+async def test_in_the_grace_calls_are_taken_and_each_is_told_that_it_is_the_last():
+    """By those that were connected, and by newcomers: whoever deals out connections may not have noticed yet."""
+    async with listening() as (listener, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET)
+        assert b"Connection" not in await read(reader, 1000)
+        closing = asyncio.ensure_future(listener.close(1000, 1000))
+        await asyncio.sleep(0)
+        writer.write(GET)
+        for said in (await read(reader), await ask(port, GET)):
+            assert statuses(said) == [200]
+            assert b"Connection: close\r\n" in said
+        writer.close()
+        assert not closing.done()
+        closing.cancel()
+
+
+@pytest.mark.parametrize("pipelined", [b"", GET])
+async def test_who_could_not_be_told_may_ask_once_more(monkeypatch, pipelined):
+    """Its answer had begun: when it ends, the next request may be on its way."""
+    monkeypatch.setattr(connection, "LAST_S", 1000)
+    free, begun = asyncio.Event(), []
+
+    async def handle(exchange):
+        begun.append(exchange)
+        await exchange.start(200, {})
+        await free.wait()
+        await exchange.finish()
+
+    async with listening(handle) as (listener, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET + pipelined)
+        said = await reader.readuntil(b"\r\n\r\n")
+        closing = asyncio.ensure_future(listener.close(1000))
+        await asyncio.sleep(0.01)
+        free.set()
+        said += await reader.readuntil(b"0\r\n\r\n")
+        assert b"Connection: close" not in said
+        if not pipelined:
+            writer.write(GET)
+        last = await read(reader)
+        assert statuses(last) == [200]
+        assert b"Connection: close" in last
+        writer.close()
+        await asyncio.wait_for(closing, PATIENCE_S)
+        assert len(begun) == 2
+
+
+async def test_newcomers_may_ask_once_and_whoever_says_nothing_is_let_go(monkeypatch):
+    monkeypatch.setattr(connection, "LAST_S", 0.3)
+    async with listening() as (listener, port):
+        callers = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        callers[1][1].write(GET[:20])
+        await eventually(lambda: len(listener._connections) == 3)
+        closing = asyncio.ensure_future(listener.close(1000))
+        await asyncio.sleep(0.01)
+        callers[0][1].write(GET)
+        callers[1][1].write(GET[20:])
+        ends = [await read(reader) for reader, _ in callers]
+        assert [statuses(end) for end in ends] == [[200], [200], []]
+        await asyncio.wait_for(closing, PATIENCE_S)
+        for _, writer in callers:
+            writer.close()
+
+
+async def test_who_works_for_a_caller_that_has_gone_ends_before_we_do():
+    """An answer that nobody reads any more is read to its end, for the books."""
+    free, ended = asyncio.Event(), []
+
+    async def handle(exchange):
+        await free.wait()
+        ended.append(exchange)
+
+    async with listening(handle) as (listener, port):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET)
+        await eventually(lambda: any(c.task for c in listener._connections))
+        writer.close()
+        await eventually(lambda: all(c.closed for c in listener._connections))
+        closing = asyncio.ensure_future(listener.close(1000))
+        await asyncio.sleep(0.05)
+        assert not closing.done()
+        free.set()
+        await asyncio.wait_for(closing, PATIENCE_S)
+        assert ended
 
 
 async def test_an_answer_that_is_still_being_read_ends_before_we_do():

@@ -93,3 +93,10 @@ def test_one_key_cannot_take_all_places(everything):
             assert drain(queue) == [b"1"]
     with live.watch("greedy", everything=everything):
         pass
+
+
+def test_who_comes_after_the_end_is_told_so():
+    live = Live()
+    live.close()
+    with live.watch("k", everything=True) as queue:
+        assert drain(queue) == [None]

@@ -1,0 +1,57 @@
+"""What a gateway does beside its calls, until it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
+from typing import Any, Protocol
+
+from gateway.core.errors import Unavailable
+from gateway.ledger.mover import AUDIT_EVERY_S, Mover
+from gateway.limits.leases import Leases
+from gateway.stores.claims import Claims
+
+RECORDS_KEPT_S = 48 * 3600.0
+"""How long after it began a record of a window of an hour or less is kept."""
+
+log = logging.getLogger("fareway")
+
+
+class Sweeping(Protocol):
+    """What keeps things for a while."""
+
+    async def sweep(self, before: float) -> object: ...  # noqa: D102 - forget what is older than that Unix time
+
+
+def run(works: tuple[Coroutine[Any, Any, None], ...], stack: AsyncExitStack, failed: asyncio.Event) -> None:
+    """Until the stack is left. `failed` is set if any of them dies."""
+    for work in works:
+        task = asyncio.create_task(_guarded(work, failed))
+        stack.push_async_callback(_cancelled, task)
+
+
+async def audit(mover: Mover, leases: Leases, claims: Claims, clock: Callable[[], float], *stores: Sweeping) -> None:
+    """Compare the books for ever, and let the stores forget what is over."""
+    while True:
+        await asyncio.sleep(AUDIT_EVERY_S)
+        with suppress(Unavailable):  # The next one will do.
+            await mover.audit(leases.accounts)
+            await claims.sweep()
+            for store in stores:
+                await store.sweep(clock() - RECORDS_KEPT_S)
+
+
+async def _guarded(work: Coroutine[Any, Any, None], failed: asyncio.Event) -> None:
+    try:
+        await work
+    except Exception:
+        log.exception("a background task died; the gateway stops")
+        failed.set()
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    while not task.done():  # Again, should something have swallowed it.
+        task.cancel()
+        await asyncio.wait([task], timeout=1)

@@ -1,0 +1,90 @@
+"""What becomes of Idempotency-Keys when the gateway is killed, or told to stop, while a call with one runs."""
+
+import asyncio
+import signal
+
+import harness
+import openai
+import pytest
+from road import PROVIDERS, Road, eventually, said
+
+pytestmark = pytest.mark.xdist_group("idempotency")
+
+SLOW = "Slowly. [[sim: tokens=30 tps=20]]"
+KEY = {"Idempotency-Key": "the key"}
+
+
+@pytest.fixture
+def way(tmp_path):
+    sim = harness.simulator(tmp_path / "sim")
+    gate = harness.gateway(tmp_path / "gate", PROVIDERS.replace("SIM_URL", sim.url))
+    road = Road(sim, gate, *gate.tokens)
+    yield road
+    assert road.gate.stop() == 0
+    sim.stop()
+
+
+def restart(way):
+    """The same home, a new process."""
+    way.gate = harness.gateway(way.gate.home, (way.gate.home / "fareway.yaml").read_text())
+
+
+async def ask(way, text=SLOW, key=KEY):
+    """One stream, with the client's own retries on."""
+    async with way.aclient(max_retries=2) as client:
+        asked = {"model": "sim-small", "messages": said(text), "extra_headers": key, "stream": True}
+        raw = await client.chat.completions.with_raw_response.create(**asked)
+        async with raw.parse() as events:
+            assert [chunk async for chunk in events][-1].choices[0].finish_reason == "stop"
+    return raw.headers
+
+
+async def begin(way):
+    """One that runs."""
+    running = asyncio.create_task(ask(way))
+    await asyncio.to_thread(eventually, lambda: way.metric("fareway_inflight_requests") > 0)
+    return running
+
+
+async def assert_conflict(way, code, **asked):
+    """Refused without a second try. Returns the request id of the first."""
+    before = way.metric("fareway_errors_total", code=code)
+    with pytest.raises(openai.ConflictError) as raised:
+        await ask(way, **asked)
+    assert raised.value.code == code
+    assert way.metric("fareway_errors_total", code=code) == before + 1
+    first = raised.value.response.headers["x-fareway-first-request-id"]
+    assert first in raised.value.message
+    return first
+
+
+async def test_after_a_crash_nobody_knows_what_was_charged_until_somebody_decides(way):
+    before = {"text": "Before.", "key": {"Idempotency-Key": "another"}}
+    await ask(way, **before)
+    running = await begin(way)
+    way.gate.kill()
+    with pytest.raises(openai.APIError):
+        await running
+    restart(way)
+    bill = len(way.bill())
+    first = await assert_conflict(way, "idempotency_unresolved")
+    assert way.document(first)["entries"][0]["outcome"] == "unresolved"
+    with pytest.raises(openai.UnprocessableEntityError):
+        await ask(way, text="Something else.")
+    answered = await assert_conflict(way, "idempotency_already_answered", **before)
+    assert way.document(answered)["entries"][0]["outcome"] == "ok"
+    assert "broke down" in way.command("limits", "resolve", answered, status=1)
+    assert len(way.bill()) == bill, "and nothing was charged for all that"
+    assert "is free" in way.command("limits", "resolve", first)
+    assert "x-fareway-idempotent" not in await ask(way)
+    assert len(way.bill()) == bill + 1
+
+
+async def test_a_call_that_ends_while_the_gateway_stops_is_remembered(way):
+    running = await begin(way)
+    way.gate.process.send_signal(signal.SIGTERM)
+    head = await running
+    assert await asyncio.to_thread(way.gate.process.wait, 60) == 0
+    restart(way)
+    assert await assert_conflict(way, "idempotency_already_answered") == head["x-fareway-request-id"]
+    assert len(way.bill()) == 1
