@@ -23,7 +23,7 @@ from itertools import accumulate
 from typing import Any
 
 from adapter import Line, Terms
-from calls import OUTPUT_PICOS, PICOS, Call, picos_of
+from calls import OUTPUT_PICOS, OVERHEAD, PICOS, Call, picos_of
 
 ABORT_S = 0.2
 """How long an abort may take to be noticed; `t` in the formula."""
@@ -132,9 +132,9 @@ def _formula(seen: Evidence, calls: Sequence[Call]) -> int:
 
 
 def _dry(calls: Sequence[Call], amount: int) -> bool:
-    """Whether more was asked of this budget than it has, and it said so."""
-    asked = sum(picos_of(c.words, c.made) for c in calls)
-    return any(c.refused for c in calls) and asked > amount
+    """Whether a good deal more was asked of this budget than it has, and it said so."""
+    asked = sum(picos_of(c.words + OVERHEAD, c.made) for c in calls)
+    return any(c.refused for c in calls) and asked * 10 > amount * 11
 
 
 def _wrongly(seen: Evidence, calls: Sequence[Call], billed: Counter[str], booked: Counter[str]) -> int:

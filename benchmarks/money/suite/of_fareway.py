@@ -16,7 +16,7 @@ from urllib.error import HTTPError
 
 from adapter import Line, Terms
 from calls import Call
-from servers import Redis, Server, free_port, listens
+from servers import NotReady, Redis, Server, free_port, listens
 
 from gateway.core.caller import Caller, Key
 from gateway.keyring import Keys
@@ -26,6 +26,7 @@ from gateway.tenants import new_key
 ROOT = Path(__file__).parents[3]
 PEPPER = "a-pepper-that-all-of-them-have"
 REST_S_MAX = 30
+STARTS_MAX = 5
 PATIENCE = "?socket_timeout=2&socket_connect_timeout=2"
 CONFIG = """
 server: {port: @PORT@, drain: 2s}
@@ -83,7 +84,7 @@ class Fareway:
         for server, _ in self._servers:
             server.launch()
         for server, _ in self._servers:
-            server.wait()
+            _started(server)
         for url in self.urls:
             self._warm(url)
 
@@ -113,7 +114,8 @@ class Fareway:
         self._servers[replica][0].kill()
 
     def restart(self, replica: int) -> None:
-        self._servers[replica][0].start()
+        self._servers[replica][0].launch()
+        _started(self._servers[replica][0])
 
     def rest(self) -> None:
         until = time.monotonic() + REST_S_MAX
@@ -149,6 +151,15 @@ class OfFareway:
 
     def make(self, folder: Path, provider_url: str, terms: Terms) -> Fareway:
         return Fareway(folder, provider_url, terms)
+
+
+def _started(server: Server) -> None:
+    """As a supervisor does that starts again what ended at once: as a gateway does whose store is slow just then."""
+    for _ in range(STARTS_MAX - 1):
+        with suppress(NotReady):
+            return server.wait()
+        server.launch()
+    return server.wait()
 
 
 def _key(tenant: str) -> tuple[Key, str]:
