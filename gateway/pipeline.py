@@ -135,7 +135,7 @@ class Pipeline:
         """Whether an exact count of the input could help: not where what may come out costs too much already."""
         if question.request.facts.unseen:
             return False
-        left = question.affordable(await self.books.limits.remaining(key.caller))
+        left = question.affordable(await self.books.limits.attainable(key.caller))
         if unit not in (Unit.USD, Unit.TOKENS) or left == ZERO:
             return False
         if unit == Unit.TOKENS or left is None:

@@ -204,6 +204,18 @@ async def test_what_is_left_is_that_of_the_whole_limit():
     assert (await two.chain.remaining(ANN)).nanos_up == 75
 
 
+async def test_what_others_held_a_moment_ago_may_be_to_be_had_by_now():
+    """A call is not given up uncounted for what may be free already."""
+    _store, one, two = pair()
+    await two.hold(60)
+    await two.leases.sync(NOW)
+    (await one.hold(10)).void()
+    await one.leases.sync(NOW)
+    assert (await one.chain.remaining(ANN)).nanos_up == 40
+    assert (await one.chain.attainable(ANN)).nanos_up == 100
+    assert await Replica(MemoryStore(), "c", usd(5, mode=Mode.SOFT)).chain.attainable(ANN) is None
+
+
 async def test_a_store_that_does_not_answer_lets_what_is_leased_be_spent_and_no_more():
     store, one, _two = pair()
     (await one.hold(40)).void()
