@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money clean
+.PHONY: help run test chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-limits bench-limits-short clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -54,6 +54,14 @@ bench-guard: $(VENV)/.dev ## fail if a small call costs twice what it did, again
 
 bench-money: $(VENV)/.dev ## recorded answers against what they cost, and the speed of a price, into build/bench/money.json
 	$(BIN)/python benchmarks/money/run.py
+
+bench-limits: $(VENV)/.dev ## can a budget be overspent? beside a peer, with faults, in about 12 minutes, into build/bench/limits.json
+	@scripts/setup-tests.sh
+	$(BIN)/python benchmarks/money/suite/run.py $(BENCH)
+
+bench-limits-short: $(VENV)/.dev ## fail if a budget is overspent or a charge is lost or doubled: four scenarios of it, a minute
+	@scripts/setup-tests.sh
+	$(BIN)/python benchmarks/money/suite/run.py --short
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Fareway needs Python 3.11 or newer"; exit 1; }

@@ -173,13 +173,13 @@ class Gateway:
         settings = self.settings
         self.wire = wire(settings)
         self._stack.push_async_callback(self.wire.close)
-        self.pricing = pricing(settings, self.wire, self._clock, self._prices_changed)
+        self.pricing = pricing(settings, self.wire, self._clock, lambda: self.catalog.forget())
         self.catalog = catalog(settings, lambda: self.pricing.book, self._clock)
         self.calibration = kept.calibration(self._learned_path)
         self.router = router(settings, self.catalog, self.health, self._clock, self.calibration)
 
     def _join_front(self) -> Front:
-        settings, monotonic = self.settings, time.perf_counter
+        settings = self.settings
         add_gauges(
             self.metrics.gauges,
             mover=self.mover,
@@ -191,12 +191,11 @@ class Gateway:
         )
         tokens = Tokens()
         self._stack.callback(tokens.close)
-        routing = settings.routing
         asking = Asking(
             self.wire,
             self.health,
-            RetryBudget(routing.retry_budget),
-            rounds=routing.retry_rounds,
+            RetryBudget(settings.routing.retry_budget),
+            rounds=settings.routing.retry_rounds,
             clock=self._clock,
             signers=signers(settings),
         )
@@ -213,7 +212,7 @@ class Gateway:
             metrics=self.metrics,
             refuse_unpriced=settings.prices.unknown == "refuse",
             clock=self._clock,
-            monotonic=monotonic,
+            monotonic=time.perf_counter,
         )
         self._join_together()
         return Front(
@@ -291,9 +290,6 @@ class Gateway:
         running = await start_simulator(SimulatorSettings(bill=bill), "127.0.0.1", 0)
         self._stack.push_async_callback(running.stop)
         return with_simulator(settings, running.url)
-
-    def _prices_changed(self) -> None:
-        self.catalog.forget()
 
 
 async def _closed(store: Any) -> None:

@@ -146,7 +146,7 @@ class Pipeline:
         """Whether an exact count of the input could help: not where what may come out costs too much already."""
         if question.request.facts.unseen:
             return False
-        left = question.affordable(await self.books.limits.remaining(key.caller))
+        left = question.affordable(await self.books.limits.attainable(key.caller))
         if unit not in (Unit.USD, Unit.TOKENS, Unit.INPUT_TOKENS) or left == ZERO:
             return False
         if unit != Unit.USD or left is None:

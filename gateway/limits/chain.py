@@ -229,6 +229,11 @@ class Limits:
         """What is left on the tightest hard budget in dollars; None if there is none."""
         return remaining(await self.accounts(caller))
 
+    async def attainable(self, caller: Caller) -> Money | None:
+        """The same, with what others held when the store last spoke: by now they may have given it back."""
+        left = [a.left + a.others.held for a in await self.accounts(caller) if a.guards_money]
+        return Money.of_nanos(max(0, min(left))) if left else None
+
     def remaining_now(self, caller: Caller) -> Money | None:
         """The same without waiting for anything, for telling: of accounts that are not open yet nothing is known."""
         return remaining([a for a in self.chain(caller).at(self._clock()) if a.open])

@@ -32,12 +32,13 @@ class Recall:
         self._exchange = exchange
         self._waiting: list[Account] = []  # One a call that waits.
         self._question: asyncio.Task[Unavailable | None] | None = None
-        self._urgent = asyncio.Event()  # Somebody waits to whom the store has not said no yet.
+        self._urgent = asyncio.Event()  # Somebody waits for whom the store was not asked yet, nor said no before.
+        self._asked = 0  # How often it was.
 
     async def make_room(self, hold: Hold, fare: Fare) -> None:
         """Return once the hold can be raised to this fare, or once it is known that it cannot. Raises Unavailable."""
         clock = asyncio.get_running_loop().time
-        until = clock() + WAIT_S_MAX
+        until, before = clock() + WAIT_S_MAX, self._asked
         while lacking := hold.lacking(fare):
             if any(account.hopeless(amount) for account, amount in lacking):
                 return
@@ -45,13 +46,13 @@ class Recall:
                 for account, _ in lacking:
                     account.ran_dry()
                 return
-            await self._ask_for(lacking)
+            await self._ask_for(lacking, urgent=self._asked == before)
 
-    async def _ask_for(self, lacking: Lacking) -> None:
+    async def _ask_for(self, lacking: Lacking, *, urgent: bool) -> None:
         for account, amount in lacking:
             account.waiting.append(amount)
             self._waiting.append(account)
-            if not account.short:
+            if urgent and not account.short:
                 self._urgent.set()
         try:
             if self._question is None or self._question.done():
@@ -68,6 +69,7 @@ class Recall:
             async with asyncio.timeout(ASK_AGAIN_S):
                 await self._urgent.wait()
         self._urgent.clear()
+        self._asked += 1
         try:
             await self._exchange(list(dict.fromkeys(self._waiting)))
         except Unavailable as error:

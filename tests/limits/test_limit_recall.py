@@ -1,6 +1,7 @@
 """Several replicas on one store: never more than the limit, nothing refused that is free, nothing asked needlessly."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from hypothesis import settings
@@ -204,6 +205,18 @@ async def test_what_is_left_is_that_of_the_whole_limit():
     assert (await two.chain.remaining(ANN)).nanos_up == 75
 
 
+async def test_what_others_held_a_moment_ago_may_be_to_be_had_by_now():
+    """A call is not given up uncounted for what may be free already."""
+    _store, one, two = pair()
+    await two.hold(60)
+    await two.leases.sync(NOW)
+    (await one.hold(10)).void()
+    await one.leases.sync(NOW)
+    assert (await one.chain.remaining(ANN)).nanos_up == 40
+    assert (await one.chain.attainable(ANN)).nanos_up == 100
+    assert await Replica(MemoryStore(), "c", usd(5, mode=Mode.SOFT)).chain.attainable(ANN) is None
+
+
 async def test_a_store_that_does_not_answer_lets_what_is_leased_be_spent_and_no_more():
     store, one, _two = pair()
     (await one.hold(40)).void()
@@ -215,6 +228,25 @@ async def test_a_store_that_does_not_answer_lets_what_is_leased_be_spent_and_no_
     store.down = False
     hold.void()
     await one.hold(90)
+
+
+async def test_a_store_that_says_neither_yes_nor_no_is_not_asked_without_a_pause():
+    """As one that has lost its memory: it leases nothing yet, and nobody is short."""
+
+    class Learning(Counting):
+        async def exchange(self, replica, asks):
+            assert self.exchanges < 1000, "no time passes between two questions"
+            words = await super().exchange(replica, [replace(ask, want=ask.keep, least=0, ahead=0) for ask in asks])
+            return [replace(word, short=0, yields=False) for word in words]
+
+    store, one, two = pair()
+    (await two.hold(30)).void()
+    learning = Learning()
+    learning._records = store._records
+    one.leases._store = learning
+    refused = await asyncio.gather(*(one.hold(60) for _ in range(20)), return_exceptions=True)
+    assert all(isinstance(each, LimitReached) for each in refused)
+    assert learning.exchanges <= 20, "ten pauses, however many wait"
 
 
 async def test_a_caller_that_leaves_while_it_waits_leaves_nothing_behind():
