@@ -173,8 +173,8 @@ class Gateway:
         settings = self.settings
         self.wire = wire(settings)
         self._stack.push_async_callback(self.wire.close)
-        self.pricing = pricing(settings, self.wire, self._clock, lambda: self.catalog.forget())
         self.catalog = catalog(settings, lambda: self.pricing.book, self._clock)
+        self.pricing = pricing(settings, self.wire, self._clock, self.catalog.forget)
         self.calibration = kept.calibration(self._learned_path)
         self.router = router(settings, self.catalog, self.health, self._clock, self.calibration)
 
