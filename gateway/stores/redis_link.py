@@ -25,6 +25,9 @@ TIMEOUT_S = 0.05
 PATIENCE_S = 1.0
 """How long what no call waits for may take: to start, a command, and to get connected while calls have gone on."""
 
+TURNS_AFTER = 5
+"""Of the event loop, after the time is over. Where it was busy for so long, the answer may be there and not read yet."""
+
 FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError, RuntimeError)
 """RuntimeError is uvloop's, for a connection that the server closed while something was about to be written."""
 
@@ -35,7 +38,7 @@ log = logging.getLogger("fareway")
 class Address:
     """redis://, rediss:// or unix://, with redis-py's options in the query; `cluster=true`: any node of one."""
 
-    url: str  # Without `cluster`, which the client does not know.
+    url: str  # Without `cluster`, which the client does not know, and `socket_timeout`, which we heed ourselves.
     cluster: bool
     timeout_s: float
 
@@ -45,8 +48,9 @@ class Address:
         parts = urlsplit(text)
         options = dict(parse_qsl(parts.query))
         cluster = options.pop("cluster", "").lower() in ("true", "yes", "1")
+        timeout_s = float(options.pop("socket_timeout", TIMEOUT_S))
         url = urlunsplit(parts._replace(query=urlencode(options)))
-        return cls(url, cluster, float(options.get("socket_timeout", TIMEOUT_S)))
+        return cls(url, cluster, timeout_s)
 
 
 class MayForget(RedisError):
@@ -72,8 +76,8 @@ class Link:
         self._asking: set[asyncio.Task[Any]] = set()
         self.calls: Counter[str] = Counter()  # By what was asked.
         options: dict[str, Any] = {
-            "socket_timeout": TIMEOUT_S,
-            "socket_connect_timeout": TIMEOUT_S,
+            "socket_timeout": self._patience_s,
+            "socket_connect_timeout": self._patience_s,
             "retry": Retry(NoBackoff(), 0),  # Who waits decides whether to ask again.
         }
         self._redis = self._cluster(options) if self._address.cluster else self._single(options)
@@ -95,6 +99,10 @@ class Link:
         self._asking.add(asking)
         asking.add_done_callback(self._asking.discard)
         await asyncio.wait([asking], timeout=self._patience_s if patient else self._address.timeout_s)
+        for _ in range(TURNS_AFTER):
+            if asking.done():
+                break
+            await asyncio.sleep(0)
         answer, failure = asking.result() if asking.done() else (None, TimeoutError("no answer in time"))
         if failure is None:
             self._breaker.worked()

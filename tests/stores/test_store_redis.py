@@ -129,8 +129,8 @@ async def test_a_thousand_calls_far_from_the_limit_ask_the_store_for_nothing(con
     month = Limit("all", Unit.USD, 10**9, Span.MONTH)
     limits = Limits([month, replace(month, unit=Unit.TOKENS)], Leases(store, "a", balances), time.time)
     for n in range(1001):
-        hold = await limits.hold(Caller("k", team="t"), Fare(nanos=10, tokens=10))
-        hold.settle(Fare(nanos=7, tokens=5))
+        hold = await limits.hold(Caller("k", team="t"), Fare(nanos=10, output_tokens=10))
+        hold.settle(Fare(nanos=7, output_tokens=5))
         if n == 0:
             asked = store.link.calls.total()
     assert store.link.calls.total() == asked
