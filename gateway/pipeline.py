@@ -33,6 +33,7 @@ from gateway.journey.receipt import Receipt
 from gateway.journey.relay import carry
 from gateway.journey.routing import Chosen, Router
 from gateway.limits.accounts import Account
+from gateway.limits.holds import may_come_back
 from gateway.telemetry.metrics import Metrics
 from gateway.tenants import Tenants, tagged
 from gateway.tokens import Tokens, measure
@@ -127,14 +128,16 @@ class Pipeline:
     async def _set_aside(
         self, booking: Booking, key: Key, question: Question, call: Call, client: Client
     ) -> tuple[Question, Chosen]:
-        """Decide and hold. If that is refused by the rough bound, count exactly and decide once more; and if it is
-        refused then, go the other way that the limit may know."""
+        """Decide and hold. If that is refused, decide once more, with the input counted where the rough bound was too
+        much, and wait for what other replicas may give back; then go the other way that the limit may know."""
         try:
-            return question, await self._decide_and_hold(booking, key, question)
+            return question, await self._decide_and_hold(booking, key, question, patient=False)
         except LimitReached as error:
             refused = error
-        if await self._may_fit_if_counted(refused.refusal.unit, key, question):
+        countable = await self._may_fit_if_counted(refused.refusal.unit, key, question)
+        if countable:
             question = await counted(question, self.tokens, self.router)
+        if countable or may_come_back(refused):
             try:
                 return question, await self._decide_and_hold(booking, key, question)
             except LimitReached as error:
@@ -155,7 +158,7 @@ class Pipeline:
         options = self.router.options(nothing_in.request, question.size)
         return any(nothing_in.fare(option)[1].known <= left for option in options)
 
-    async def _decide_and_hold(self, booking: Booking, key: Key, question: Question) -> Chosen:
+    async def _decide_and_hold(self, booking: Booking, key: Key, question: Question, *, patient: bool = True) -> Chosen:
         limits = self.books.limits
         remaining = question.affordable(await limits.remaining(key.caller))
         options, detour = self.router.options(question.request, question.size), question.detour
@@ -166,17 +169,17 @@ class Pipeline:
         chosen = self.router.choose(question.request, options, remaining, needs_price=needs_price)
         if detour is not None:
             chosen = detour.told(chosen)
-        chosen = await self._hold_for_first(booking, question, chosen)
+        chosen = await self._hold_for_first(booking, question, chosen, patient=patient)
         for account in booking.passed:
             self.metrics.count("fareway_limit_passed", account.limit.id, account.limit.mode)
         return chosen
 
-    async def _hold_for_first(self, booking: Booking, question: Question, chosen: Chosen) -> Chosen:
+    async def _hold_for_first(self, booking: Booking, question: Question, chosen: Chosen, *, patient: bool) -> Chosen:
         """Hold for the first of the plan that no limit on places keeps out: those before it are left out."""
         for number, option in enumerate(chosen.plan):
             fare, worst = question.fare(option)
             try:
-                await booking.begin(option, chosen.reason, fare, worst)
+                await booking.begin(option, chosen.reason, fare, worst, patient=patient)
             except LimitReached as refused:
                 if not refused.refusal.elsewhere or option is chosen.plan[-1]:
                     raise

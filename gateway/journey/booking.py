@@ -78,12 +78,13 @@ class Booking:
         self.tried: list[str] = []
         self.entry: Entry | None = None  # What the attempt under way, or the last one, was settled as.
 
-    async def begin(self, option: Option, reason: str, fare: Fare, worst: Cost) -> None:
-        """Set the fare aside and write down that the call may leave. Raises LimitReached or Unavailable."""
+    async def begin(self, option: Option, reason: str, fare: Fare, worst: Cost, *, patient: bool = True) -> None:
+        """Set the fare aside and write down that the call may leave. `patient`: what other replicas may give back is
+        waited for. Raises LimitReached or Unavailable."""
         assert self._draft is None, "one attempt at a time"
         limits, caller, place = self._books.limits, self._trip.caller, option.candidate.place
         if self._hold is None:
-            self._hold = await limits.hold(caller, fare, self._ceiling, place, spot=self.spot)
+            self._hold = await limits.hold(caller, fare, self._ceiling, place, spot=self.spot, patient=patient)
             self.passed = self._hold.passed
         else:
             await limits.move(self._hold, caller, place, fare)

@@ -146,10 +146,12 @@ class Account:
         self.taken += amount
 
     def hopeless(self, amount: int) -> bool:
-        """Whether the store need not be asked: so much is not left of the limit, or was not to be had just now."""
-        return (
-            self.own or amount > self.limit.amount - self.spent_by_all or (self.dry is not None and amount >= self.dry)
-        )
+        """Whether the store need not be asked: so much is spent of the limit that this much is not left."""
+        return self.own or amount > self.limit.amount - self.spent_by_all
+
+    def known_dry(self, amount: int) -> bool:
+        """Whether so much was not to be had just now: then it is asked for in step with others, and not at once."""
+        return self.dry is not None and amount >= self.dry
 
     @property
     def lends(self) -> bool:

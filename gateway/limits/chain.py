@@ -162,15 +162,19 @@ class Limits:
         place: Place | None = None,
         *,
         spot: Spot | None = None,
+        patient: bool = True,
     ) -> Hold:
         """Set this fare aside on the whole chain of a call, and within its own ceiling. `spot`: where it stands in a
-        line, if it waits. Raises LimitReached or Unavailable."""
+        line, if it waits. `patient`: other replicas are waited for. Raises LimitReached or Unavailable."""
         chain = self._whole(caller, place)
         accounts = await self._opened(chain)
         hold = Hold(accounts if ceiling is None else (*accounts, ceiling))
         if chain.queues:
             self._refuse_to_overtake(hold, fare, spot)
-        await self.raise_to(hold, fare)
+        if patient:
+            await self.raise_to(hold, fare)
+        else:
+            hold.raise_to(fare, self._clock())
         if chain.lenient:
             hold.passed = tuple([a for a in accounts if not a.hard and a.left < 0 and a.part(fare)])
         return hold

@@ -108,5 +108,10 @@ def refused(account: Account, amount: int, now: float, own: int = 0) -> Refused:
     return Refused(account, amount, account.refusal(amount, now, own=own))
 
 
+def may_come_back(refused: LimitReached) -> bool:
+    """Whether what is lacking is only held, and may be given back."""
+    return isinstance(refused, Refused) and not refused.account.hopeless(refused.amount)
+
+
 def _refuses_only(account: Account) -> bool:
     return account.limit.on_reached.then is Then.REFUSE

@@ -1,8 +1,9 @@
 """Waiting for what other replicas have leased and do not need.
 
 A hold that does not fit asks the store at once. Where that has nothing free it marks the record, and
-the others give back at their next sync; nobody waits longer than that may take. What was not to be
-had then is known, and refused without asking, until the store says otherwise.
+the others give back at their next sync; nobody waits longer than that may take. What is spent is refused
+without asking. What is only held may come back: whoever lacks it waits, though after a first no the store
+is asked for all of them together, every 40 ms.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Recall:
         for account, amount in lacking:
             account.waiting.append(amount)
             self._waiting.append(account)
-            if urgent and not account.short:
+            if urgent and not account.short and not account.known_dry(amount):
                 self._urgent.set()
         try:
             if self._question is None or self._question.done():

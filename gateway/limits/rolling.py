@@ -69,7 +69,7 @@ class RollingAccount(Account):
 
     def hopeless(self, amount: int) -> bool:
         """See `Account.hopeless`. What others have spent may have left their windows since the store last spoke."""
-        return amount > self.limit.amount - self.spent or (self.dry is not None and amount >= self.dry)
+        return amount > self.limit.amount - self.spent
 
     def begin_period(self) -> None:
         """See `Account.begin_period`."""

@@ -26,7 +26,7 @@ PATIENCE_S = 1.0
 """How long what no call waits for may take: to start, a command, and to get connected while calls have gone on."""
 
 TURNS_AFTER = 5
-"""Of the event loop, after the time is over. Where it was busy for so long, the answer may be there and not read yet."""
+"""Of the event loop, after the time is over. Where it was busy for so long, the answer may be there, and not read."""
 
 FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError, RuntimeError)
 """RuntimeError is uvloop's, for a connection that the server closed while something was about to be written."""

@@ -212,5 +212,5 @@ async def test_a_new_process_is_heard_though_the_store_lost_that_it_is_one():
     async def balances(names):
         return dict.fromkeys(names, 30)
 
-    await Leases(store, "r1", balances).open([Account("all", usd(100), ALWAYS)])
+    await Leases(store, "r1", balances, life=1).open([Account("all", usd(100), ALWAYS)])
     assert store.standings(RECORD)["r1"].spent == 30
