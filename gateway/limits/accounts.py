@@ -44,6 +44,7 @@ class Account:
     spent: int = 0
     held: int = 0
     open: bool = False  # True once the balance is loaded and a lease was asked for.
+    stirred: bool = True  # Something may have changed that the store, or the pace, must hear of.
     own: bool = False  # Of one call alone: no book and no store knows it.
     others: Standing = Standing()  # All other replicas together, by the store's last word.
     reported: tuple[int, int] | None = None  # The `spent` and `held` that the store last heard of.
@@ -77,6 +78,7 @@ class Account:
         self.hard = limit.mode is Mode.HARD
         self.reported = self.dry = None
         self.alerted = 0
+        self.stirred = True
         self.leased = min(self.leased, max(limit.amount, self.needed))
 
     @property
@@ -144,6 +146,7 @@ class Account:
         """Set an amount aside. The caller has asked `refuses` on every account first, without waiting between."""
         self.held += amount
         self.taken += amount
+        self.stirred = True
 
     def hopeless(self, amount: int) -> bool:
         """Whether the store need not be asked: so much is spent of the limit that this much is not left."""
@@ -198,12 +201,14 @@ class Account:
     def ran_dry(self) -> None:
         """Everybody was asked, and gave back what can be. No more than this is to be had for the moment."""
         self.dry = self.unleased + 1
+        self.stirred = True
 
     def settle(self, held: int, actual: int) -> None:
         """Spend what it cost, even above the hold, and give back the rest."""
         assert held <= self.held, "a hold closes once"
         self.held -= held
         self.spent += actual
+        self.stirred = True
         if self.line is not None:
             self.line.stir()
 

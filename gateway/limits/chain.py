@@ -210,6 +210,7 @@ class Limits:
         account, reset_in_s = refused.account, refused.refusal.resets_in_s
         lacks = [refused.amount] if spot.is_first else []
         account.waiting += lacks  # Other replicas are asked for it.
+        account.stirred = True
         try:
             await spot.turn(until, inf if reset_in_s is None else reset_in_s)
         finally:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import count
+from math import inf
 from typing import Any
 
 from gateway.core.errors import Unavailable
@@ -76,6 +77,7 @@ class Leases:
         self._clock = clock
         self._thresholds = thresholds
         self._known: dict[str, Account] = {}
+        self._next_end = inf  # When the first of their windows ends.
         self._opening = _Queue()
         self._talking = _Queue()  # What is told must be so until the answer is there.
         self._turns = count(life << TURN_BITS | 1)
@@ -120,7 +122,7 @@ class Leases:
             balances = await self._balances([name for a in fresh for name in books(a.id, self._clock())])
             for account in fresh:
                 account.load(balances)
-                self._known[account.id] = account  # From here on, lest a lease whose word is lost is never given back.
+                self._know(account)  # From here on, lest a lease whose word is lost is never given back.
             try:
                 await self._exchange(fresh)
             except Unavailable:
@@ -175,15 +177,19 @@ class Leases:
         ended and are settled; and tell which thresholds are passed."""
         wanted: Collection[str] = () if self._store.exclusive else await self._store.wanted(self._replica)
         epoch = self._store.epoch
-        for account in self._known.values():
+        stirred = [account for account in self._known.values() if account.stirred]  # Of many thousands, few are.
+        for account in stirred:
             account.begin_period()
         forgot = epoch != self._epoch
-        if news := [a for a in self._known.values() if forgot or a.id in wanted or self._is_news(a)]:
+        if news := list(self._known.values()) if forgot else self._news(stirred, wanted):
             await self._exchange(news, wanted)
+        for account in stirred:
+            account.stirred = bool(account.pace or account.limit.rolling_s) or self._is_news(account)
         if closed := [name for name in (*wanted, *(self._booked if forgot else ())) if name not in self._known]:
             await self._tell_of_closed(closed)
         self._epoch = epoch
-        self._forget(now)
+        if now >= self._next_end:
+            self._forget(now)
         if self._thresholds is not None:
             await self._thresholds.tell(now)
 
@@ -194,6 +200,11 @@ class Leases:
             if account.reported is not None and account.reported[0] == account.spent:
                 del self._known[account.id]
                 account.close()
+        self._next_end = min((account.window.end for account in self._known.values()), default=inf)
+
+    def _know(self, account: Account) -> None:
+        self._known[account.id] = account
+        self._next_end = min(self._next_end, account.window.end)
 
     async def _tell_of_closed(self, records: list[str]) -> None:
         """On accounts that are not open here nothing is needed: of windows that have ended, of callers who have not
@@ -203,6 +214,11 @@ class Leases:
             closed = [record for record in records if record not in self._known]  # Still.
             asks = [Ask(record, 0, s := spent.get(record, 0), s, turn=next(self._turns)) for record in closed]
             await self._store.exchange(self._replica, asks)
+
+    def _news(self, stirred: Iterable[Account], wanted: Iterable[str]) -> list[Account]:
+        """Of which accounts the store should hear."""
+        asked = [account for name in wanted if (account := self._known.get(name)) is not None]
+        return list(dict.fromkeys([*asked, *filter(self._is_news, stirred)]))
 
     def _is_news(self, account: Account) -> bool:
         if account.behind:
@@ -221,7 +237,7 @@ class Leases:
             asks = [self._whole(a) if self._store.exclusive else self._share(a) for a in accounts]
             words = await self._store.exchange(self._replica, asks)
             for account, ask, word, fell in zip(accounts, asks, words, fallen, strict=True):
-                self._known[account.id] = account
+                self._know(account)
                 account.heard(word, ask.spent, ask.held, fell)
             if self._thresholds is not None:
                 self._thresholds.note(accounts)

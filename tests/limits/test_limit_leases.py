@@ -99,7 +99,7 @@ async def test_a_report_without_news_does_not_ask_the_store():
     await leases.open([fresh])
     await leases.sync(0.0)
     assert store.calls == 1
-    fresh.spent += 1
+    fresh.settle(0, 1)
     await leases.sync(0.0)
     await leases.sync(0.0)
     assert store.calls == 2
