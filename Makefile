@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-limits bench-limits-short clean
+.PHONY: help run test test-fleets chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-limits bench-limits-short clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -13,14 +13,18 @@ run: $(VENV)/.installed ## install what is missing and start the gateway on 127.
 
 test: $(VENV)/.dev ## set up what the tests need, and run them
 	@scripts/setup-tests.sh
-	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report= --ignore=tests/replicas --ignore=tests/workers
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='gateway/core/*,gateway/dialects/*,gateway/limits/*,policies/*'
 
 chaos-limits: $(VENV)/.dev ## crashes, failovers, partitions and full disks under load, with the books compared after each
 	@scripts/setup-tests.sh
 	$(BIN)/pytest tests/replicas/chaos_limits.py
 
-check: lint types contracts test ## everything that must hold before a change lands
+test-fleets: $(VENV)/.dev ## several workers and several gateways over real stores, which take minutes
+	@scripts/setup-tests.sh
+	$(BIN)/pytest -n 2 --dist loadfile tests/replicas tests/workers
+
+check: lint types contracts test test-fleets ## everything that must hold before a change lands
 
 lint: $(VENV)/.dev ## ruff, every rule on
 	$(BIN)/ruff check .

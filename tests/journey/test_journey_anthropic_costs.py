@@ -13,6 +13,7 @@ from gateway.dialects.spoken import DIALECTS
 from gateway.dialects.watch import StreamWatch
 from gateway.journey.routing import Option
 from gateway.prices.bundled import price_book
+from gateway.tokens.outputs import Outputs
 
 SHARED = harness.shared()
 FOLDER = SHARED / "data" / "recorded" if SHARED else None
@@ -30,7 +31,7 @@ TOKENS = {"input_tokens": 1000, "output_tokens": 100}
 def option(model):
     book = price_book()
     deployment = Deployment(KNOWN["anthropic"], model)
-    return Option(deployment, book.price("anthropic", model, DAY), None, book, 0, 0, may_reason_unseen=False)
+    return Option(deployment, book.price("anthropic", model, DAY), None, book, 0, 0, Outputs(), may_reason_unseen=False)
 
 
 def cost(model, report):
