@@ -9,6 +9,7 @@ from gateway.core.money import Money
 from gateway.core.node import Place
 from gateway.limits import chain as chain_module
 from gateway.limits.chain import Limits
+from gateway.limits.holds import may_come_back
 from gateway.limits.leases import Leases
 from gateway.stores.memory import MemoryStore
 
@@ -328,3 +329,19 @@ async def test_windows_in_another_time_zone_are_other_windows():
     (fresh,) = await limits.accounts(ANN)
     assert fresh is not hold.accounts[0]
     assert fresh.held == 0
+
+
+async def test_what_is_only_held_may_come_back_and_what_is_spent_does_not():
+    """Who is not patient is told at once, and may ask again."""
+    limits = make(usd("all", 100))
+    hold = await limits.hold(ANN, Fare(nanos=60))
+    with pytest.raises(LimitReached) as refused:
+        await limits.hold(ANN, Fare(nanos=50), patient=False)
+    assert may_come_back(refused.value)
+    hold.settle(Fare(nanos=60, concurrent=0))
+    with pytest.raises(LimitReached) as refused:
+        await limits.hold(ANN, Fare(nanos=50), patient=False)
+    assert not may_come_back(refused.value)
+    assert not may_come_back(LimitReached(refused.value.refusal))
+    (account,) = await limits.accounts(ANN)
+    assert account.booked == {account.id: 60}

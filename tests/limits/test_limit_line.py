@@ -245,3 +245,13 @@ async def test_room_elsewhere_is_what_other_replicas_do_not_use():
     for reach, nanos in zip(REACHES, most, strict=True):
         assert room.covers(Fare(nanos=nanos, output_tokens=0), reach)
         assert not room.covers(Fare(nanos=nanos + 1, output_tokens=0), reach)
+
+
+async def test_who_waits_is_told_when_the_limit_changes():
+    gate = Gate(Limit("all", Unit.USD, 10, Span.LIFETIME, on_reached=QUEUE))
+    tasks = await begun(gate.call("a", fare=Fare(nanos=9)), gate.call("b", fare=Fare(nanos=9), wait_s=2))
+    assert gate.done == []
+    gate.limits.rule([Limit("all", Unit.USD, 20, Span.LIFETIME, on_reached=QUEUE)])
+    await gate.leases.sync(0)
+    await asyncio.gather(*tasks)
+    assert sorted(gate.done) == ["a", "b"]
