@@ -16,11 +16,11 @@ from urllib.error import HTTPError
 
 from adapter import Line, Terms
 from calls import Call
-from gateway.stores.sqlite_keys import SqliteKeys
 from servers import NotReady, Redis, Server, free_port, listens
 
 from gateway.core.caller import Caller, Key
-from gateway.keyring import Keys
+from gateway.stores.registry import Kind, Registry, Write, encoded
+from gateway.stores.sqlite_registry import SqliteRegistry
 from gateway.tenants import new_key
 
 ROOT = Path(__file__).parents[3]
@@ -29,7 +29,7 @@ REST_S_MAX = 30
 STARTS_MAX = 5
 PATIENCE = "?socket_timeout=2&socket_connect_timeout=2"
 CONFIG = """
-server: {port: @PORT@, drain: 2s}
+server: {port: @PORT@, drain: 2s, admin_port: off}
 pepper: "${PEPPER}"
 providers: {openai: {key: "${OPENAI_API_KEY}", base_url: "@PROVIDER@"}}
 routing: {retry: {rounds: 0}}
@@ -98,17 +98,18 @@ class Fareway:
                 raise
 
     def restore_keys(self) -> None:
-        """As `fareway keys create --team` does, fifty at once."""
-        with closing(self._keys()) as keys:
-            for key in self._made:
-                keys.save(key)
+        """As `fareway keys create --team` does, fifty at once. Those that are there stay."""
+        with closing(self._registry()) as registry:
+            there = registry.all(Kind.KEYS)
+            lost = [Write(Kind.KEYS, key.id, None, encoded(key)) for key in self._made if key.id not in there]
+            registry.write(lost, [])
 
-    def _keys(self) -> Keys:
+    def _registry(self) -> Registry:
         if self.redis is None:
-            return SqliteKeys(self._home(0) / "state.db")
-        from gateway.stores.redis_keys import RedisKeys  # noqa: PLC0415 - an extra, and only here
+            return SqliteRegistry(self._home(0) / "state.db")
+        from gateway.stores.redis_registry import RedisRegistry  # noqa: PLC0415 - an extra, and only here
 
-        return RedisKeys(self.redis.url)
+        return RedisRegistry(self.redis.url)
 
     def kill(self, replica: int) -> None:
         self._servers[replica][0].kill()
