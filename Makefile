@@ -11,9 +11,11 @@ help: ## this list
 run: $(VENV)/.installed ## install what is missing and start the gateway on 127.0.0.1:4000
 	@$(BIN)/fareway serve
 
+FLEETS := tests/replicas tests/workers tests/money/test_regressions_of_limits.py
+
 test: $(VENV)/.dev ## set up what the tests need, and run them
 	@scripts/setup-tests.sh
-	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report= --ignore=tests/replicas --ignore=tests/workers
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report= $(addprefix --ignore=,$(FLEETS))
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='gateway/core/*,gateway/dialects/*,gateway/limits/*,policies/*'
 
 chaos-limits: $(VENV)/.dev ## crashes, failovers, partitions and full disks under load, with the books compared after each
@@ -22,7 +24,7 @@ chaos-limits: $(VENV)/.dev ## crashes, failovers, partitions and full disks unde
 
 test-fleets: $(VENV)/.dev ## several workers and several gateways over real stores, which take minutes
 	@scripts/setup-tests.sh
-	$(BIN)/pytest -n 2 --dist loadfile tests/replicas tests/workers
+	$(BIN)/pytest -n 2 --dist loadfile $(FLEETS)
 
 check: lint types contracts test test-fleets ## everything that must hold before a change lands
 
