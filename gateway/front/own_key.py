@@ -11,6 +11,7 @@ from gateway.core.caller import Key
 from gateway.core.limit import Unit
 from gateway.core.money import Money
 from gateway.limits.accounts import Account
+from gateway.limits.windows import utc_text
 
 
 class LimitState(Struct, frozen=True):
@@ -59,7 +60,7 @@ def state(account: Account) -> LimitState:
     limit = account.limit
     amounts = (limit.amount, account.spent_by_all, account.held + account.others.held, max(0, account.left))
     amount, spent, held, left = (figure(one, limit.unit) for one in amounts)
-    resets_at = account.window.resets_at
+    resets_at = utc_text(account.resets_at)
     return LimitState(account.node, limit.unit, limit.window, limit.mode, amount, spent, held, left, resets_at)
 
 

@@ -27,11 +27,6 @@ class Window:
     start: float
     end: float
 
-    @property
-    def resets_at(self) -> str | None:
-        """The end as RFC 3339 in UTC; None if it never comes."""
-        return utc_text(self.end)
-
 
 def utc_text(at: float) -> str | None:
     """A moment as RFC 3339 in UTC; None if it never comes."""
