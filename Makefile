@@ -11,7 +11,8 @@ help: ## this list
 run: $(VENV)/.installed ## install what is missing and start the gateway on 127.0.0.1:4000
 	@$(BIN)/fareway serve
 
-FLEETS := tests/replicas tests/workers tests/money/test_regressions_of_limits.py
+FLEETS := tests/replicas tests/workers tests/money/test_regressions_of_limits.py tests/journey/test_journey_refusals.py \
+	tests/journey/test_journey_idempotency.py tests/journey/test_journey_idempotency_lives.py
 
 test: $(VENV)/.dev ## set up what the tests need, and run them
 	@scripts/setup-tests.sh
@@ -22,7 +23,7 @@ chaos-limits: $(VENV)/.dev ## crashes, failovers, partitions and full disks unde
 	@scripts/setup-tests.sh
 	$(BIN)/pytest tests/replicas/chaos_limits.py
 
-test-fleets: $(VENV)/.dev ## several workers and several gateways over real stores, which take minutes
+test-fleets: $(VENV)/.dev ## what starts many gateways or waits for clients' patience, which takes minutes
 	@scripts/setup-tests.sh
 	$(BIN)/pytest -n 2 --dist loadfile $(FLEETS)
 
