@@ -120,8 +120,10 @@ class Limits:
         self._chains.clear()
         for (node, counts), series in self._series.items():
             limit = self._rules.at(node).get((node, counts))
-            if limit is None:  # Calls in flight settle there, and are not refused any more. It may come back.
-                limit = replace(series.limit, mode=Mode.SHADOW)
+            if (
+                limit is None
+            ):  # Calls in flight settle there, and nothing is refused or told any more. It may come back.
+                limit = replace(series.limit, mode=Mode.SHADOW, alert=())
             if limit != series.limit:
                 series.ruled(limit)
 

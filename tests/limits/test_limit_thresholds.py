@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.caller import Caller
 from gateway.core.errors import Unavailable
-from gateway.core.limit import Limit, Mode, Span, Unit
+from gateway.core.limit import Fare, Limit, Mode, Span, Unit
 from gateway.limits.accounts import Account
+from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
 from gateway.limits.rolling import RollingAccount
 from gateway.limits.thresholds import Thresholds, level
@@ -209,3 +211,18 @@ def test_what_others_have_spent_counts():
     team.others = Standing(spent=500)
     one.thresholds.note([team])
     assert one.thresholds._due == {team.id: team}
+
+
+async def test_a_limit_that_was_taken_away_tells_nothing_any_more():
+    """Calls in flight still settle there."""
+    one, team = Replica(), Caller(key_id="k", team="a")
+    limits = Limits([usd()], one.leases, lambda: NOW)
+    hold = await limits.hold(team, Fare(nanos=900))
+    limits.rule([])
+    hold.settle(Fare(nanos=900, concurrent=0))
+    await one.leases.sync(NOW)
+    assert one.told == []
+    limits.rule([usd()])
+    await limits.accounts(team)
+    await one.leases.sync(NOW)
+    assert one.percentages == [50, 80]
