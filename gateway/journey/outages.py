@@ -41,9 +41,7 @@ class Outages:
     def _allowed(self) -> dict[str, str]:
         """What was lent since it went down, by rule, as people write it."""
         grown = {limit: amount - self._before.get(limit, 0) for limit, amount in self._lent().items()}
-        return {
-            limit: amount_text(amount, Unit(account_unit(f"{limit}@"))) for limit, amount in grown.items() if amount
-        }
+        return {limit: _text(limit, amount) for limit, amount in grown.items() if amount}
 
     def _publish(self, told: Mapping[str, object]) -> None:
         """To those who may see everything."""
