@@ -17,7 +17,7 @@ FLEETS := tests/replicas tests/workers tests/money/test_regressions_of_limits.py
 test: $(VENV)/.dev ## set up what the tests need, and run them
 	@scripts/setup-tests.sh
 	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report= $(addprefix --ignore=,$(FLEETS))
-	$(BIN)/coverage report --skip-covered --fail-under=100 --include='gateway/core/*,gateway/dialects/*,gateway/limits/*,policies/*'
+	$(BIN)/coverage report --skip-covered --fail-under=100 --include='gateway/core/*,gateway/dialects/*,gateway/translate/*,gateway/limits/*,policies/*'
 
 chaos-limits: $(VENV)/.dev ## crashes, failovers, partitions and full disks under load, with the books compared after each
 	@scripts/setup-tests.sh

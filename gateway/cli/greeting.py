@@ -38,28 +38,42 @@ def first_keys(found: Settings) -> tuple[str, str] | None:
 
 
 def greet(started: Started, tokens: tuple[str, str] | None) -> None:
-    """Where it is, what it uses, and how to make a first call."""
-    settings, file, simulated = started.settings, started.file, not started.settings.providers
-    url = f"http://{settings.server.host}:{started.port}"
+    """Where it is, what it uses, and how to make a first call: said in one go, for who waits to read all of it."""
+    url = f"http://{started.settings.server.host}:{started.port}"
+    lines = _where(started, url)
+    if tokens is not None:
+        lines += _first_call(url, "MODEL" if started.settings.providers else "sim-small", tokens)
+    say("\n".join(lines))
+
+
+def _where(started: Started, url: str) -> list[str]:
+    settings, file = started.settings, started.file
     source = f"configured by {file}" if file else "no configuration file: providers from the environment"
     several = f"{settings.server.workers} workers, " if settings.server.workers > 1 else ""
-    say(f"Fareway is at {url}  ({several}started in {started.seconds:.2f} s; {source})")
+    lines = [f"Fareway is at {url}  ({several}started in {started.seconds:.2f} s; {source})"]
     if started.admin_port is not None:
-        say(f"The admin API is at http://{settings.server.admin_host}:{started.admin_port}/admin/v1")
-    if simulated:
-        say("No provider is configured, so only the built-in simulator answers: no call leaves this machine, and")
-        say("its costs are play money. Set OPENAI_API_KEY, or write fareway.yaml, for real ones.")
+        lines.append(f"The admin API is at http://{settings.server.admin_host}:{started.admin_port}/admin/v1")
+    if settings.providers:
+        lines.append(f"Providers: {', '.join(settings.providers)}")
     else:
-        say(f"Providers: {', '.join(settings.providers)}")
+        lines.append(
+            "No provider is configured, so only the built-in simulator answers: no call leaves this machine, and"
+        )
+        lines.append("its costs are play money. Set OPENAI_API_KEY, or write fareway.yaml, for real ones.")
     ledger = " and PostgreSQL" if settings.ledger_url else ""
-    say(f"Prices: {started.prices}. Books: {settings.home}{ledger}")
+    lines.append(f"Prices: {started.prices}. Books: {settings.home}{ledger}")
     settled, unresolved = started.recovered
     if settled or unresolved:
-        say(f"From the journal of an earlier run: {settled} settled calls, {unresolved} unresolved at their full hold.")
-    if tokens is None:
-        return
-    model = "sim-small" if simulated else "MODEL"
-    say(f"\nShown once:\n  admin key  {tokens[0]}\n  first key  {tokens[1]}\n")
-    say(f"  export OPENAI_BASE_URL={url}/v1 OPENAI_API_KEY={tokens[1]}")
-    say(f"  curl -i {url}/v1/chat/completions -H 'Authorization: Bearer {tokens[1]}' \\")
-    say(f"""    -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'\n""")
+        lines.append(
+            f"From the journal of an earlier run: {settled} settled calls, {unresolved} unresolved at their full hold."
+        )
+    return lines
+
+
+def _first_call(url: str, model: str, tokens: tuple[str, str]) -> list[str]:
+    return [
+        f"\nShown once:\n  admin key  {tokens[0]}\n  first key  {tokens[1]}\n",
+        f"  export OPENAI_BASE_URL={url}/v1 OPENAI_API_KEY={tokens[1]}",
+        f"  curl -i {url}/v1/chat/completions -H 'Authorization: Bearer {tokens[1]}' \\",
+        f"""    -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'\n""",
+    ]
