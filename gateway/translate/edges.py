@@ -3,6 +3,16 @@ is taken."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from gateway.translate.edge import Edge
 
 EDGES: tuple[Edge, ...] = ()
+
+
+def edge_to(dialects: Collection[str], inbound: str, model: str) -> Edge | None:
+    """How a call in this dialect gets to a provider that speaks those; None where it does not."""
+    for edge in EDGES:
+        if edge.inbound == inbound and edge.outbound in dialects and edge.serves(model):
+            return edge
+    return None
