@@ -5,9 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from gateway.translate.anthropic_messages_to_openai_chat import AnthropicMessagesToOpenAIChat
 from gateway.translate.edge import Edge
+from gateway.translate.openai_chat_to_anthropic_messages import OpenAIChatToAnthropicMessages
 
-EDGES: tuple[Edge, ...] = ()
+EDGES: tuple[Edge, ...] = (
+    OpenAIChatToAnthropicMessages(),
+    AnthropicMessagesToOpenAIChat(),
+)
 
 
 def edge_to(dialects: Collection[str], inbound: str, model: str) -> Edge | None:
