@@ -189,7 +189,7 @@ def test_the_next_of_the_plan_is_carried_to_in_its_turn(client, answers):
 
 def test_an_answer_that_is_none_is_an_error_and_is_booked(client, answers):
     answers(Reply(b"<html>", content_type="text/html"))
-    with pytest.raises(openai.InternalServerError, match="not JSON"):
+    with pytest.raises(openai.InternalServerError, match="no answer"):
         chat(client)
 
 
