@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from gateway.translate.anthropic_messages_to_gemini import AnthropicMessagesToGemini
 from gateway.translate.anthropic_messages_to_openai_chat import AnthropicMessagesToOpenAIChat
 from gateway.translate.edge import Edge
 from gateway.translate.openai_chat_to_anthropic_messages import OpenAIChatToAnthropicMessages
+from gateway.translate.openai_chat_to_gemini import OpenAIChatToGemini
 
 EDGES: tuple[Edge, ...] = (
     OpenAIChatToAnthropicMessages(),
+    OpenAIChatToGemini(),
+    AnthropicMessagesToGemini(),  # Before chat, which Google speaks as well: its own dialect keeps signatures.
     AnthropicMessagesToOpenAIChat(),
 )
 

@@ -103,6 +103,26 @@ class Fields:
         value = self.any(name)
         return None if value is None else self._open(value, self.at(name))
 
+    def opened(self, value: dict[str, Any], name: str) -> Fields:
+        """An object that was taken already."""
+        return self._open(value, self.at(name))
+
+    def inner(self, name: str) -> Fields:
+        """An object that must be there."""
+        found = self.object(name)
+        if found is None:
+            raise BadRequest(f"{self.at(name)} is required", self.at(name))
+        return found
+
+    def content(self, name: str) -> Iterator[Fields]:
+        """What is said, part by part; a string counts as one part of text."""
+        said = self.any(name)
+        if isinstance(said, str):
+            said = [{"type": "text", "text": said}]
+        if not isinstance(said, list | None):
+            self._wrong(name, "a string or an array")
+        return self.opened_each(said or [], name)
+
     def note(self, *names: str) -> None:
         """Leave these hints out, if they are there. Empty ones say nothing."""
         for name in names:
