@@ -104,6 +104,15 @@ def test_content_of_another_type_is_refused(content, words):
         EDGE.request(asked, Target(NEW, 9), Losses(allowed=True))
 
 
+def test_what_is_nested_too_deeply_is_refused(monkeypatch):
+    def too_deep(*_):
+        raise RecursionError
+
+    monkeypatch.setattr("gateway.translate.openai_chat_to_gemini.request.translated", too_deep)
+    with pytest.raises(BadRequest, match="nested too deeply"):
+        sent()
+
+
 @given(st.text(), st.integers(1, 10**6))
 @settings(deadline=None)
 def test_text_and_cap_arrive_as_they_were(text, cap):

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from gateway.core.errors import BadRequest
 from gateway.core.request import Asked
 from gateway.translate.anthropic_messages_to_gemini import answer, request
 from gateway.translate.anthropic_messages_to_gemini.stream import Translation
@@ -30,7 +31,10 @@ class AnthropicMessagesToGemini:
 
     def request(self, asked: Asked, target: Target, losses: Losses) -> Asked:
         """See `Edge.request`."""
-        return request.translated(asked, target, losses)
+        try:
+            return request.translated(asked, target, losses)
+        except RecursionError:
+            raise BadRequest("The body is nested too deeply.") from None
 
     def answer(self, body: bytes, told: Told) -> bytes:
         """See `Edge.answer`."""

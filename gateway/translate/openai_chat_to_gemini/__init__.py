@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from gateway.core.errors import BadRequest
 from gateway.core.request import Asked
 from gateway.translate.edge import Losses, Target, Told
 from gateway.translate.gemini import models
@@ -29,7 +30,10 @@ class OpenAIChatToGemini:
 
     def request(self, asked: Asked, target: Target, losses: Losses) -> Asked:
         """See `Edge.request`."""
-        return request.translated(asked, target, losses)
+        try:
+            return request.translated(asked, target, losses)
+        except RecursionError:
+            raise BadRequest("The body is nested too deeply.") from None
 
     def answer(self, body: bytes, told: Told) -> bytes:
         """See `Edge.answer`."""

@@ -13,6 +13,9 @@ from gateway.translate.gemini import call, parts
 Json = dict[str, Any]
 
 _SOUNDS = {"wav": "audio/wav", "mp3": "audio/mp3"}
+_THOUGHTS = ("reasoning_content", "reasoning", "reasoning_details", "thinking_blocks")
+"""By all names that they have. On the way back they are a summary for people."""
+
 _BEGUN = "It does not go on with a turn of its own."
 _OLDER = "Calls of functions are not known there: use tools."
 
@@ -67,10 +70,11 @@ class _Conversation:
     def _answered(self, message: Fields) -> list[Json]:
         message.drop("audio", "What was spoken lies at another provider.")
         message.drop("function_call", _OLDER)
-        message.note("annotations", "reasoning_content", "reasoning", "reasoning_details", "provider_specific_fields")
+        message.note("annotations", "provider_specific_fields", *_THOUGHTS)
         said = [part for part in _spoken(message) if part.get("text") != ""]
         if refusal := message.text("refusal"):
             said.append({"text": refusal})
+        said += _pictures(message)
         if signature := _signature(message):
             said = _signed(said, signature)
         for made in message.each("tool_calls"):
@@ -103,6 +107,16 @@ class _Conversation:
         else:
             self._say("user", [result])
             self._results = self.contents[-1]["parts"]
+
+
+def _pictures(message: Fields) -> list[Json]:
+    """What the model drew, as its answers have it."""
+    made = []
+    for image in message.each("images"):
+        image.any("type")
+        image.any("index")
+        made.append(parts.of_url(image.inner("image_url"), "url"))
+    return [part for part in made if part is not None]
 
 
 def _spoken(message: Fields) -> list[Json]:
