@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.errors import BadRequest
 from gateway.core.request import Asked
 from gateway.translate.claude import Claude, claude_of
 from gateway.translate.edge import Losses, Target
@@ -109,13 +110,13 @@ def _format(body: Fields, claude: Claude) -> dict[str, Any]:
     if kind != "json_schema" or described is None:
         body.lose("response_format", "An answer in JSON needs a schema there: send a json_schema.")
         return {}
-    schema, about = described.any("schema"), described.text("description")
+    schema, about = described.mapping("schema"), described.text("description")
     for name in ("name", "strict"):
         described.any(name)
     if not claude.formats:
         body.lose("response_format", "This model cannot be held to a schema.")
         return {}
-    if about and isinstance(schema, dict):
+    if about:
         schema = {"description": about} | schema
     return {"format": {"type": "json_schema", "schema": schema}}
 
@@ -125,8 +126,8 @@ def _plainly(body: Fields) -> dict[str, Any]:
     made: dict[str, Any] = {}
     if (stream := body.flag("stream")) is not None:
         made["stream"] = stream
-    if stop := body.any("stop"):
-        made["stop_sequences"] = [stop] if isinstance(stop, str) else stop
+    if stops := _stops(body):
+        made["stop_sequences"] = stops
     if who := body.text("safety_identifier") or body.text("user"):
         made["metadata"] = {"user_id": who}
     tier = body.text("service_tier")
@@ -141,3 +142,10 @@ def _plainly(body: Fields) -> dict[str, Any]:
             options.any(name)
     body.note("user", *_HINTS)
     return made
+
+
+def _stops(body: Fields) -> list[Any]:
+    stop = body.any("stop")
+    if not isinstance(stop, str | list | None):
+        raise BadRequest("stop must be a string or an array", "stop")
+    return [stop] if isinstance(stop, str) else stop or []
