@@ -51,7 +51,7 @@ def translated(asked: Asked, target: Target, losses: Losses) -> Asked:
     turns = Turns()
     for message in body.each("messages"):
         turns.add(message)
-    made |= _tools(body, claude)
+    made |= _tools(body, claude, turns.called())
     forced = made.get("tool_choice", {}).get("type") in ("any", "tool")
     unexplained = turns.last_call_unexplained()
     made |= thoughts.asked(body, claude, made["max_tokens"], forced=forced, unexplained=unexplained)
@@ -71,10 +71,14 @@ def _cap(body: Fields, target: Target) -> int:
     return min(max(given, default=target.output_tokens_max), target.output_tokens_max)
 
 
-def _tools(body: Fields, claude: Claude) -> dict[str, Any]:
-    """Tools, and how they may be chosen, which is not asked where there are none."""
+def _tools(body: Fields, claude: Claude, called: list[str]) -> dict[str, Any]:
+    """Tools, and how they may be chosen. Those that were `called` are there also where none may be any more, since
+    Anthropic says: "Requests which include `tool_use` or `tool_result` blocks must define tools"."""
     tools = [made for each in body.each("tools") if (made := tool(each, claude)) is not None]
     chosen = choice(body)
+    if not tools and called:
+        tools = [{"name": name, "input_schema": {"type": "object", "properties": {}}} for name in called]
+        chosen = {"type": "none"}
     if not tools:
         return {}
     return {"tools": tools} | ({"tool_choice": chosen} if chosen else {})

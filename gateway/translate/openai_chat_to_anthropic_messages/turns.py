@@ -45,10 +45,17 @@ class Turns:
         """The conversation, as members of the request. A turn of one plain text is written as that. What an answer
         shall begin with must not end in white space there."""
         said = [{"role": message["role"], "content": _plain(message["content"])} for message in self._messages]
+        if not said and self._system:  # Somebody must have said something there.
+            return {"messages": [{"role": "user", "content": _plain(self._system)}]}
         if said and said[-1]["role"] == "assistant" and isinstance(said[-1]["content"], str):
             said[-1]["content"] = said[-1]["content"].rstrip()
         system = {"system": _plain(self._system)} if self._system else {}
         return system | {"messages": said}
+
+    def called(self) -> list[str]:
+        """The tools that were called, by name."""
+        blocks = (block for message in self._messages for block in message["content"])
+        return list(dict.fromkeys(block["name"] for block in blocks if block["type"] == "tool_use"))
 
     def last_call_unexplained(self) -> bool:
         """Whether the last turn of the model's called tools, and its thoughts before that are not here. Models that
