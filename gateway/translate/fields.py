@@ -127,7 +127,12 @@ class Fields:
         """Leave these hints out, if they are there. Empty ones say nothing."""
         for name in names:
             if self.any(name) not in (None, [], {}, ""):
-                self._losses.note(self.at(name))
+                self.hint(name)
+
+    def note_once(self, name: str, called: str) -> None:
+        """The same for a hint that stands in many places: it is named once, for all of them."""
+        if self.any(name) not in (None, False):
+            self._losses.note(called)
 
     def hint(self, name: str) -> None:
         """Leave a hint out that was taken already."""
@@ -146,15 +151,12 @@ class Fields:
     def skip(self) -> None:
         """Nothing else in it matters."""
         self._left.clear()
+        self._opened.clear()
 
-    def drop_all(self, name: str, why: str) -> None:
-        """Leave out the whole object, called by this member of its own."""
-        self._left.clear()
-        self._losses.drop(self.at(name), why)
-
-    def leave(self, name: str) -> None:
-        """Leave a hint out under a name of its own, for many of a kind."""
-        self._losses.note(name)
+    def drop_all(self, why: str, name: str = "") -> None:
+        """Leave out the whole object; it may be called by a member of its own."""
+        self.skip()
+        self._losses.drop(self.at(name) if name else self.path, why)
 
     def end(self) -> None:
         """Drop by name whatever was not taken."""
