@@ -138,6 +138,10 @@ class Fields:
         """Leave a hint out that was taken already."""
         self._losses.note(self.at(name))
 
+    def leave(self, name: str) -> None:
+        """Leave a hint out under a name of its own, for many of a kind."""
+        self._losses.note(name)
+
     def lose(self, name: str, why: str) -> None:
         """Leave something out that was taken already, and would change the answer."""
         self._losses.drop(self.at(name), why)
@@ -153,8 +157,8 @@ class Fields:
         self._left.clear()
         self._opened.clear()
 
-    def drop_all(self, why: str, name: str = "") -> None:
-        """Leave out the whole object; it may be called by a member of its own."""
+    def drop_all(self, name: str, why: str) -> None:
+        """Leave out the whole object, called by this member of its own; "" for itself."""
         self.skip()
         self._losses.drop(self.at(name) if name else self.path, why)
 
