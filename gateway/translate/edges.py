@@ -3,6 +3,7 @@ is taken."""
 
 from __future__ import annotations
 
+from gateway.translate.anthropic_messages_to_bedrock_invoke import AnthropicMessagesToBedrockInvoke
 from gateway.translate.edge import Edge
 
-EDGES: tuple[Edge, ...] = ()
+EDGES: tuple[Edge, ...] = (AnthropicMessagesToBedrockInvoke(),)
