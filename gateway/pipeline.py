@@ -25,6 +25,7 @@ from gateway.dialects.base import Dialect
 from gateway.journey.answered import Answered, Asker
 from gateway.journey.asking import Asking
 from gateway.journey.booking import Booking, Books, Trip
+from gateway.journey.carriage import Carrier, lossy
 from gateway.journey.detour import Detour
 from gateway.journey.passage import Client, Passage
 from gateway.journey.question import Question, ceiling_of, hold_mode, proven
@@ -96,6 +97,8 @@ class Pipeline:
                     def headers(entry: Entry, answer: Answer, received: float) -> dict[str, str]:
                         cache = "miss" if flight is not None and flight.cached else "off"
                         told = self._headers(call, key, entry, answer, cache, upstream_s=received - left)
+                        if turn.option.carried is not None:
+                            told |= turn.option.carried.headers_of(answer.headers)
                         return told | around if around else told
 
                     passage = Passage(
@@ -123,7 +126,8 @@ class Pipeline:
         bound = self.router.bound(facts, size, proven=proven(facts, mode, ceiling))
         request = Request(call.id, key.id, call.dialect.name, facts, input_tokens=bound)
         travelling = for_provider(call.headers.items())
-        return Question(request, call.dialect, call.asked, travelling, mode, size, ceiling)
+        carrier = Carrier(call.asked, lossy=lossy(call.headers))
+        return Question(request, call.dialect, call.asked, travelling, mode, size, carrier, ceiling)
 
     async def _set_aside(
         self, booking: Booking, key: Key, question: Question, call: Call, client: Client
@@ -155,13 +159,13 @@ class Pipeline:
         if unit != Unit.USD or left is None:
             return True
         nothing_in = replace(question, request=replace(question.request, input_tokens=0))
-        options = self.router.options(nothing_in.request, question.size)
+        options = self.router.options(nothing_in.request, question.size, question.carrier)
         return any(nothing_in.fare(option)[1].known <= left for option in options)
 
     async def _decide_and_hold(self, booking: Booking, key: Key, question: Question, *, patient: bool = True) -> Chosen:
         limits = self.books.limits
         remaining = question.affordable(await limits.remaining(key.caller))
-        options, detour = self.router.options(question.request, question.size), question.detour
+        options, detour = self.router.options(question.request, question.size, question.carrier), question.detour
         if detour is not None:
             options = detour.open_to(options)
         guarded = limits.chain(key.caller).guards_money or question.ceiling is not None

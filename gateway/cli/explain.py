@@ -20,6 +20,7 @@ from gateway.core.money import Money
 from gateway.core.request import Asked, Request
 from gateway.dialects.base import Dialect
 from gateway.dialects.spoken import DIALECTS
+from gateway.journey.carriage import Carrier
 from gateway.journey.question import Question
 from gateway.journey.routing import Chosen, Option
 from gateway.prices.stored import book_in_use
@@ -70,9 +71,10 @@ async def explained(found: Settings, body: bytes) -> dict[str, Any]:
     exact = min(bound, max([await tokens.count(dialect.countable(asked), model) for model in way.models(facts.model)]))
     tokens.close()
     request = Request("explain", "explain", dialect.name, facts, input_tokens=bound)
-    options = way.options(request, size)
+    carrier = Carrier(asked, lossy=False)
+    options = way.options(request, size, carrier)
     chosen = way.choose(request, options, None, needs_price=False)
-    question = Question(request, dialect, asked, {}, _hold_mode(found), size)
+    question = Question(request, dialect, asked, {}, _hold_mode(found), size, carrier)
     return {
         "model": facts.model,
         "input_tokens": exact,

@@ -29,6 +29,7 @@ class Framing(NamedTuple):
     """One way to frame events."""
 
     splitter: Callable[[], Splitter]
+    patient: Callable[[], Splitter]  # The same, for those who cannot do with a part of an event.
     events: Callable[[bytes], Iterable[bytes]]  # Whole events in some bytes; together they are the same bytes.
     payload: Callable[[bytes], bytes]  # The data of one event.
     last: Callable[[bytes], bytes] | None = None  # An error's body as the end; None: the dialect has its own form.
@@ -37,11 +38,14 @@ class Framing(NamedTuple):
     readable: Callable[[bytes], bytes] | None = None  # Whole events as patterns can read them, where data are encoded.
 
 
-SSE = Framing(sse.EventSplitter, sse.events, sse.payload)
+SSE = Framing(sse.EventSplitter, sse.patient_splitter, sse.events, sse.payload)
 
-JSON_ARRAY = Framing(json_array.ElementSplitter, json_array.elements, json_array.payload, json_array.last)
+JSON_ARRAY = Framing(
+    json_array.ElementSplitter, json_array.ElementSplitter, json_array.elements, json_array.payload, json_array.last
+)
 
 AWS = Framing(
+    aws_events.EventSplitter,
     aws_events.EventSplitter,
     aws_events.events,
     aws_events.payload,

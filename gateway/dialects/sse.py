@@ -29,7 +29,8 @@ class EventSplitter:
     """Holds back an unfinished event until the rest has come. One that is too long passes in pieces, and is given to
     be read when it is whole. Every byte is looked at once, and copied at most twice."""
 
-    def __init__(self) -> None:
+    def __init__(self, held_max: int | None = None) -> None:
+        self._held_max = EVENT_BYTES_MAX if held_max is None else held_max
         self._parts: list[bytes] = []  # Of the event that is not whole yet,
         self._size = 0
         self._tail = b""  # and its last bytes, where its end may begin.
@@ -76,7 +77,7 @@ class EventSplitter:
         return whole
 
     def _hold(self, part: bytes) -> None:
-        if self._size + len(part) > EVENT_BYTES_MAX:
+        if self._size + len(part) > self._held_max:
             self._passing, self.unread_after = True, b"".join((*self._parts, part))
         self._keep(part)
 
@@ -105,6 +106,11 @@ class EventSplitter:
         taken = b"".join(self._parts)
         self._parts, self._size, self._tail = [], 0, b""
         return taken
+
+
+def patient_splitter() -> EventSplitter:
+    """One that holds an event back for as long as it is read at all: for those who must have it whole."""
+    return EventSplitter(LATE_BYTES_MAX)
 
 
 def events(data: bytes) -> Iterator[bytes]:

@@ -37,7 +37,9 @@ class StreamWatch:
         price: Callable[[Report], Money | None],
         choices: int = 1,
         framing: Framing = SSE,
+        heard: Callable[[bytes], object] | None = None,
     ) -> None:
+        self._heard = heard  # Takes a copy of what comes, as it comes.
         self._dialect = dialect
         self._signs = dialect.signs
         self._quirks = quirks
@@ -57,6 +59,8 @@ class StreamWatch:
 
     def feed(self, chunk: bytes) -> bytes:
         """Take what came; return what to pass on."""
+        if self._heard is not None:
+            self._heard(chunk)
         whole = self._splitter.feed(chunk)
         if self._splitter.late:
             self._watch_late(self._splitter.late)

@@ -83,7 +83,9 @@ class Front:
         call = Call(call_id, surface.dialect, headers, asked, arrived)
         try:
             await self.pipeline.serve(call, exchange)
-        except ProviderRefused as refused:  # The provider's own error, as it came.
+        except ProviderRefused as refused:
+            if refused.carried:
+                raise
             told = for_caller(refused.headers) | {"x-fareway-request-id": call_id}
             await exchange.respond(refused.status, told, refused.body)
 

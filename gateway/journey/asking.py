@@ -12,6 +12,7 @@ from gateway.core.errors import BadRequest, GatewayError, LimitReached, Unavaila
 from gateway.journey.booking import Booking
 from gateway.journey.question import Question
 from gateway.journey.routing import Chosen, Option
+from gateway.translate.refused import message_of
 from gateway.upstream.answer import Answer
 from gateway.upstream.errors import Lost, Unreached
 from gateway.upstream.health import Health
@@ -21,10 +22,15 @@ from gateway.upstream.wire import Wire
 
 
 class ProviderRefused(UpstreamError):
-    """The provider's own error, to be passed on as it is."""
+    """The provider's own error: to be passed on as it is, unless it is `carried`, that is, in a dialect that the
+    caller does not speak."""
 
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        super().__init__(f"the provider answered with status {status}")
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes, *, carried: bool = False) -> None:
+        said = message_of(body) if carried else ""
+        super().__init__(said or f"The provider answered with status {status}.")
+        self.carried = carried
+        wait = headers.get("retry-after", "")
+        self.retry_after_s = int(wait) if carried and wait.isdecimal() else None
         self.status = status
         self.headers = headers
         self.body = body
@@ -154,42 +160,29 @@ class Asking:
 
     async def _try(self, question: Question, booking: Booking, option: Option) -> Turn:
         """One attempt: an answer whose status is good, with its deployment marked busy."""
-        name, access = option.candidate.name, option.deployment.provider.access[question.dialect.name]
-        headers = {
-            **access.defaults,
-            **question.headers,
-            **access.headers,
-            "x-fareway-request-id": question.request.id,
-        }
+        name = option.candidate.name
         vitals = self._health.of(name)
         probe = vitals.begin(self._clock())
         try:
-            asked, detour = question.asked, question.detour
-            if detour is not None:
-                asked = detour.asked(asked, question.dialect, option)
-            aimed = question.dialect.aim(asked, option.deployment.model, question.request.facts)
+            said = question.said_to(option)
+            access = option.deployment.provider.access[said.dialect.name]
+            aimed = said.dialect.aim(said.asked, option.deployment.model, said.facts)
             url, streams = access.base_url + aimed.path, question.request.facts.stream
+            headers: Mapping[str, str] = {
+                **access.defaults,
+                **said.headers,
+                **access.headers,
+                "x-fareway-request-id": question.request.id,
+            }
             if access.signed:
                 headers = await self._signers[option.candidate.provider].signed(url, headers, aimed.body)
-            answer = await self._good_answer(url, headers, aimed.body, booking, streams=streams)
+            answer = await self._wire.post(url, headers, aimed.body, streams=streams, leaving=booking.leaving)
+            await _expect_good(answer, booking, carried=option.carried is not None)
             return Turn(option, answer, self._health, self._clock, probe=probe)
         except BaseException as error:
             vitals.leave(probe)
             self._note(booking, name, error)
             raise
-
-    async def _good_answer(
-        self, url: str, headers: Mapping[str, str], body: bytes, booking: Booking, *, streams: bool
-    ) -> Answer:
-        """Raises ProviderRefused or Redirected for any other, and what the wire raises."""
-        answer = await self._wire.post(url, headers, body, streams=streams, leaving=booking.leaving)
-        if 200 <= answer.status < 300:
-            return answer
-        booking.refused()
-        if answer.status < 400:
-            answer.close()
-            raise Redirected("The provider answered with a redirect, which is not followed.")
-        raise await _refusal(answer)
 
     def _note(self, booking: Booking, name: str, error: BaseException) -> None:
         """What the failed attempt means for the books and for the deployment's health."""
@@ -208,11 +201,18 @@ class Asking:
             booking.void(f"{name}: not sent")
 
 
-async def _refusal(answer: Answer) -> ProviderRefused:
-    """The provider's error, read whole. A status of 400 or more is never charged for."""
+async def _expect_good(answer: Answer, booking: Booking, *, carried: bool) -> None:
+    """Raises Redirected, or ProviderRefused with the provider's error read whole: a status of 400 or more is never
+    charged for."""
+    if 200 <= answer.status < 300:
+        return
+    booking.refused()
+    if answer.status < 400:
+        answer.close()
+        raise Redirected("The provider answered with a redirect, which is not followed.")
     async with answer:
         try:
             body = await answer.read()
         except Lost:
             body = b""
-        return ProviderRefused(answer.status, answer.headers, body)
+        raise ProviderRefused(answer.status, answer.headers, body, carried=carried)

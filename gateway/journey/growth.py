@@ -11,8 +11,7 @@ from math import inf
 
 from gateway.core.errors import GatewayError, LimitReached, Unavailable
 from gateway.core.limit import Fare
-from gateway.dialects.watch import StreamWatch
-from gateway.journey.passage import OUTPUT_BYTES_PER_TOKEN, OUTPUT_MARGIN, Passage
+from gateway.journey.passage import OUTPUT_BYTES_PER_TOKEN, OUTPUT_MARGIN, Passage, Watch
 
 STEP_MIN = 16
 """Output tokens. To ask for less is not worth it."""
@@ -22,7 +21,7 @@ class Growth:
     """One stream's hold on output. Doubles when three quarters of it may be used; where that much is refused, smaller
     steps."""
 
-    def __init__(self, passage: Passage, watch: StreamWatch) -> None:
+    def __init__(self, passage: Passage, watch: Watch) -> None:
         self._passage = passage
         self._watch = watch
         self._held = passage.question.output_first(passage.option)

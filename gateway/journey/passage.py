@@ -13,12 +13,15 @@ from gateway.cache.flights import Flight
 from gateway.core.entry import Entry, Outcome
 from gateway.core.money import Money
 from gateway.core.usage import Report, Usage
+from gateway.dialects.base import Dialect
 from gateway.dialects.framing import SSE, Framing
 from gateway.dialects.watch import StreamWatch
 from gateway.journey.booking import Booking
 from gateway.journey.question import Question
 from gateway.journey.routing import Option
 from gateway.tokens import Tokens
+from gateway.translate.edge import Told
+from gateway.translate.watch import TranslatedWatch
 from gateway.upstream.answer import Answer
 
 DRAIN_S_MAX = 120.0
@@ -72,6 +75,9 @@ class Client(Protocol):
         ...
 
 
+Watch = StreamWatch | TranslatedWatch
+"""What reads a stream as it goes by."""
+
 Headers = Callable[[Entry, Answer, float], dict[str, str]]
 """The caller's headers: given the entry as far as it is known, the answer, and when its last part came in."""
 
@@ -92,27 +98,61 @@ class Passage:
     first_token_ms: int | None = None
     behind: bool = False  # More had been sent than we read before we hung up.
 
+    @property
+    def spoken(self) -> Dialect:
+        """The dialect of the answer as it comes."""
+        carried = self.option.carried
+        return self.question.dialect if carried is None else carried.dialect
+
     def read_report(self, message: bytes) -> Report:
         """What a whole answer says about itself."""
-        return self.question.dialect.report(message, self.option.deployment.provider.quirks)
+        return self.spoken.report(message, self.option.deployment.provider.quirks)
 
-    def watch(self, framing: Framing = SSE) -> StreamWatch:
+    def for_caller(self, body: bytes) -> bytes:
+        """A whole answer in the caller's dialect. Raises ValueError for what is none."""
+        carried = self.option.carried
+        return body if carried is None else carried.edge.answer(body, self._told)
+
+    def watch(self, framing: Framing = SSE) -> Watch:
         """Something to read the stream with, that knows this call's price."""
-        at = self.booking.draft.at
+        carried = self.option.carried
+        heard = None if self.flight is None else self.flight.add
+        if carried is None:
+            return self._watch(self.question.dialect, framing, heard, self._price)
+        watch = self._watch(carried.dialect, framing, None, lambda _: None, wants_usage=True)
+        shaped = self._watch(self.question.dialect, SSE, heard, lambda _: self._price(watch.report))
+        translation = carried.edge.stream(self._told)
+        request_id = self.question.request.id
+        return TranslatedWatch(
+            watch, framing, translation, shaped, lambda error: self.question.dialect.stream_error(error, request_id)
+        )
 
-        def price(report: Report) -> Money | None:
-            return self.option.cost(report.usage, report, at).total if report.usage else None
-
-        quirks = self.option.deployment.provider.quirks
+    def _watch(
+        self,
+        dialect: Dialect,
+        framing: Framing,
+        heard: Callable[[bytes], object] | None,
+        price: Callable[[Report], Money | None],
+        *,
+        wants_usage: bool | None = None,
+    ) -> StreamWatch:
         facts = self.question.request.facts
         return StreamWatch(
-            self.question.dialect,
-            quirks,
-            wants_usage=facts.wants_usage,
+            dialect,
+            self.option.deployment.provider.quirks,
+            wants_usage=facts.wants_usage if wants_usage is None else wants_usage,
             price=price,
             choices=facts.choices,
             framing=framing,
+            heard=heard,
         )
+
+    def _price(self, report: Report) -> Money | None:
+        return self.option.cost(report.usage, report, self.booking.draft.at).total if report.usage else None
+
+    @property
+    def _told(self) -> Told:
+        return Told(self.question.asked, self.question.request.id, int(self.booking.draft.at))
 
     @property
     def listened(self) -> bool:
@@ -146,7 +186,7 @@ class Passage:
             self.flight.bought = entry
         return entry
 
-    def tells(self, watch: StreamWatch) -> bool:
+    def tells(self, watch: Watch) -> bool:
         """Whether what was seen of the answer tells what it costs, where the provider does not say."""
         if self.option.output_max == 0:
             return True
@@ -164,12 +204,12 @@ class Passage:
             return None
         return Usage(extras=extras)
 
-    async def count_made(self, watch: StreamWatch) -> int:
+    async def count_made(self, watch: Watch) -> int:
         """Output tokens that have come: counted, except what is too much to keep, of which there are fewer."""
         counted = await self.tokens.count_text(watch.text, self.option.deployment.model)
         return counted + watch.text_bytes_not_kept // OUTPUT_BYTES_PER_TOKEN
 
-    async def estimate(self, watch: StreamWatch) -> Usage:
+    async def estimate(self, watch: Watch) -> Usage:
         """Usage as far as we can count it ourselves: a little too much rather than too little."""
         request, model = self.question.request, self.option.deployment.model
         given = request.input_tokens

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -12,10 +13,12 @@ from gateway.core.money import ZERO, Money
 from gateway.core.price import Cost
 from gateway.core.request import Asked, Facts, Request
 from gateway.dialects.base import Dialect
+from gateway.journey.carriage import Carrier
 from gateway.journey.detour import Detour
 from gateway.journey.routing import Chosen, Option
 from gateway.limits.accounts import CEILING
 from gateway.tokens.size import Size
+from gateway.upstream.headers import for_stranger
 
 FARE_CREDIBLE_MAX = Money.usd(100_000)
 """No single call costs more. One that could is a mistake or an attack, and the books have 64 bits."""
@@ -23,6 +26,15 @@ FARE_CREDIBLE_MAX = Money.usd(100_000)
 
 HOLD = "x-fareway-hold"
 """The header by which a caller asks for a more careful hold than its limits do."""
+
+
+class Said(NamedTuple):
+    """A call in the dialect of one provider."""
+
+    dialect: Dialect
+    asked: Asked
+    facts: Facts
+    headers: Mapping[str, str]  # Of the caller, as far as they travel there.
 
 
 class Question(Struct, frozen=True):
@@ -34,6 +46,7 @@ class Question(Struct, frozen=True):
     headers: Mapping[str, str]  # Of the caller, as far as they travel.
     hold_mode: HoldMode
     size: Size
+    carrier: Carrier
     ceiling: Money | None = None  # What the caller lets this call cost at most.
     detour: Detour | None = None  # Around a limit that would have refused it.
 
@@ -41,6 +54,18 @@ class Question(Struct, frozen=True):
         """What it may cost: what is left on the caller's budgets, within its own ceiling. None: anything."""
         given = [amount for amount in (left, self.ceiling) if amount is not None]
         return min(given) if given else None
+
+    def said_to(self, option: Option) -> Said:
+        """The call as it leaves for this deployment, its detour included. Raises BadRequest."""
+        asked, carried = self.asked, option.carried
+        if self.detour is not None:
+            asked = self.detour.asked(asked, self.dialect, option)
+        if carried is None:
+            return Said(self.dialect, asked, self.request.facts, self.headers)
+        if asked is not self.asked:
+            each = option.output_max // self.request.facts.choices
+            carried = self.carrier.over(carried.edge, asked, option.deployment, each)
+        return Said(carried.dialect, carried.asked, carried.facts, for_stranger(self.headers))
 
     def output_first(self, option: Option) -> int:
         """Output tokens that the hold of a stream begins with.

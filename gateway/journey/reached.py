@@ -108,7 +108,7 @@ class Detours:
             allowed = self._router.members(tier, lambda names: any(map(key.may_use, (tier, *names))))
             bound = self._router.bound(facts, question.size, proven=proven(facts, question.hold_mode, question.ceiling))
             request = replace(question.request, facts=facts, input_tokens=bound, input_exact=False)
-            options = self._router.options(request, question.size)
+            options = self._router.options(request, question.size, question.carrier)
         except (UnknownModel, BadRequest):
             return None
         among = frozenset(o.candidate.name for o in options) & allowed
@@ -142,7 +142,7 @@ class Detours:
         return replace(question, request=replace(question.request, facts=facts), detour=detour)
 
     def _options(self, question: Question) -> tuple[Option, ...]:
-        options = self._router.options(question.request, question.size)
+        options = self._router.options(question.request, question.size, question.carrier)
         return options if question.detour is None else question.detour.open_to(options)
 
     async def _room_may_come(self, refused: Refused, stuck: Stuck) -> bool:

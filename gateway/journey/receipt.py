@@ -33,10 +33,10 @@ class Receipt(Struct, frozen=True):
         headers = {
             "x-fareway-request-id": entry.request_id,
             "x-fareway-cost-status": status,
-            "x-fareway-model": _plain(entry.served_model),
+            "x-fareway-model": plain(entry.served_model),
             "x-fareway-provider": entry.provider,
             "x-fareway-tier": entry.tier,
-            "x-fareway-route-reason": _plain(entry.reason),
+            "x-fareway-route-reason": plain(entry.reason),
             "x-fareway-cache": self.cache,
             "x-fareway-saved-usd": Money.of_nanos(entry.saved_nanos).decimal,
             "x-fareway-overhead-ms": f"{self.overhead_ms:.2f}",
@@ -44,13 +44,13 @@ class Receipt(Struct, frozen=True):
         if cost.total is not None:
             headers["x-fareway-cost-usd"] = cost.total.decimal
         if cost.price_id is not None:
-            headers["x-fareway-price-id"] = _plain(cost.price_id)
+            headers["x-fareway-price-id"] = plain(cost.price_id)
         if self.remaining is not None:
             headers["x-fareway-budget-remaining-usd"] = self.remaining.decimal
         return headers
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that may stand in a header: other people's names can hold anything."""
     if len(text) <= TEXT_MAX and text.isascii() and text.isprintable():
         return text

@@ -12,9 +12,10 @@ from gateway.journey.whole import carry_whole
 async def carry(passage: Passage) -> None:
     """Pass the answer on and settle it. Raises Lost if there was none; afterwards the booking holds the entry."""
     content_type = passage.answer.headers.get("content-type", "application/json")
-    question = passage.question
-    arrays = question.request.facts.stream and question.dialect.signs.arrays
+    arrays = passage.question.request.facts.stream and passage.spoken.signs.arrays
     framing = framing_of(content_type, arrays=arrays)
+    if passage.option.carried is not None:
+        content_type = passage.option.carried.content_type(content_type)
     if passage.flight is not None:
         passage.flight.begin(Head(content_type, framing is not None))
     if framing is not None:

@@ -20,11 +20,14 @@ from gateway.core.price import FREE, UNPRICED, Cost, CostStatus, Price
 from gateway.core.request import Facts, Request
 from gateway.core.route import Candidate, Context, Decision, Policy
 from gateway.core.usage import Report, Usage
+from gateway.journey.carriage import Carried, Carrier
 from gateway.prices.book import PriceBook
 from gateway.tokens.calibration import Calibration
 from gateway.tokens.families import family_of
 from gateway.tokens.outputs import Outputs
 from gateway.tokens.size import Size
+from gateway.translate.edge import Edge
+from gateway.translate.edges import edge_to
 from gateway.upstream.health import Health, Vitals
 
 OUTPUT_TOKENS_MAX = 32_768
@@ -51,6 +54,7 @@ class Option(Struct, frozen=True):
     output_guess: int
     outputs: Outputs
     may_reason_unseen: bool  # Then what is seen of an answer does not tell what it costs.
+    carried: Carried | None = None  # The call as it goes there, where the caller's dialect is not spoken.
 
     def output_expected(self, key_id: str) -> int:
         """Output tokens that hardly an answer to this key passes, within the most that the call may generate."""
@@ -151,14 +155,24 @@ class Router:
         found = ((member, d) for member in self._catalog.tiers.get(tier, ()) for d in self._catalog.find(member))
         return frozenset(d.name for member, d in found if allowed((member, d.name, d.model)))
 
-    def options(self, request: Request, size: Size) -> tuple[Option, ...]:
-        """Everywhere the request could go. Raises UnknownModel, or BadRequest if nobody there speaks its dialect."""
+    def options(self, request: Request, size: Size, carrier: Carrier) -> tuple[Option, ...]:
+        """Everywhere the request could go. Raises UnknownModel, or BadRequest if it can go nowhere: nobody there speaks
+        its dialect, or what it asks cannot be carried to those who speak another."""
         now = self._clock()
-        deployments = self._catalog.find(request.facts.model)
-        speaking = [d for d in deployments if request.dialect in d.provider.dialects]
-        if not speaking:
-            raise BadRequest("Nobody who serves this model takes calls of this kind.", "model")
-        return tuple([self._option(d, request, size, now) for d in speaking])
+        options, refused = [], None
+        for deployment in self._catalog.find(request.facts.model):
+            dialects = deployment.provider.dialects
+            if request.dialect in dialects:
+                options.append(self._option(deployment, request, size, now))
+            elif (edge := edge_to(dialects, request.dialect, deployment.model)) is not None:
+                option = self._option(deployment, request, size, now)
+                try:
+                    options.append(_over(edge, option, carrier, request.facts.choices))
+                except BadRequest as error:
+                    refused = refused or error
+        if not options:
+            raise refused or BadRequest("Nobody who serves this model takes calls of this kind.", "model")
+        return tuple(options)
 
     def choose(
         self, request: Request, options: tuple[Option, ...], remaining: Money | None, *, needs_price: bool
@@ -186,6 +200,11 @@ class Router:
         candidate = _candidate(request, deployment, price, likely, most, vitals=vitals, now=now)
         reasons = request.facts.reasons or vitals.reasons
         return Option(deployment, price, candidate, book, most, guess, self.outputs, reasons)
+
+
+def _over(edge: Edge, option: Option, carrier: Carrier, choices: int) -> Option:
+    """The option with the call as it gets there. Raises BadRequest."""
+    return replace(option, carried=carrier.carried(edge, option.deployment, option.output_max // choices))
 
 
 def _candidate(

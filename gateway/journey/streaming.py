@@ -13,9 +13,8 @@ from contextlib import closing, suppress
 from gateway.core.entry import Outcome
 from gateway.core.errors import GatewayError
 from gateway.dialects.framing import Framing
-from gateway.dialects.watch import StreamWatch
 from gateway.journey.growth import Growth
-from gateway.journey.passage import DRAIN_S_MAX, Passage, resume
+from gateway.journey.passage import DRAIN_S_MAX, Passage, Watch, resume
 from gateway.upstream.errors import Lost
 
 CATCH_UP_S_MAX = 1.0
@@ -47,13 +46,13 @@ async def carry_stream(passage: Passage, framing: Framing) -> None:
         raise
 
 
-async def _pump(passage: Passage, watch: StreamWatch) -> GatewayError | None:
+async def _pump(passage: Passage, watch: Watch) -> GatewayError | None:
     """Chunk by chunk until the provider closes. Returns early with the refusal when the money held is used up."""
     with closing(Growth(passage, watch)) as growth:
         return await _carry(passage, watch, growth)
 
 
-async def _carry(passage: Passage, watch: StreamWatch, growth: Growth) -> GatewayError | None:
+async def _carry(passage: Passage, watch: Watch, growth: Growth) -> GatewayError | None:
     began, last = passage.monotonic(), b""
     await passage.client.start(passage.answer.status, passage.headers(passage.booking.draft, passage.answer, began))
 
@@ -62,8 +61,6 @@ async def _carry(passage: Passage, watch: StreamWatch, growth: Growth) -> Gatewa
         nonlocal last
         if passage.first_token_ms is None:
             passage.first_token_ms = round((passage.monotonic() - began) * 1000)
-        if passage.flight is not None:
-            passage.flight.add(chunk)
         out = watch.feed(chunk)
         if watch.done and passage.booking.entry is None:
             last = out
@@ -80,7 +77,7 @@ async def _carry(passage: Passage, watch: StreamWatch, growth: Growth) -> Gatewa
     return None
 
 
-async def _end(passage: Passage, watch: StreamWatch) -> None:
+async def _end(passage: Passage, watch: Watch) -> None:
     """The provider closed the stream. Without its last word, that is no clean end."""
     rest = watch.finish()
     if not watch.complete and watch.error is None:
@@ -92,14 +89,14 @@ async def _end(passage: Passage, watch: StreamWatch) -> None:
     await passage.client.finish()
 
 
-async def _stop(passage: Passage, watch: StreamWatch, refused: GatewayError) -> None:
+async def _stop(passage: Passage, watch: Watch, refused: GatewayError) -> None:
     """What was held is used up and there is no more: end the stream in the caller's own dialect."""
     await _leave(passage, watch)
     await _settle(passage, watch, Outcome.STOPPED)
     await _say_last(passage, watch, refused)
 
 
-async def _cut(passage: Passage, watch: StreamWatch, error: Lost) -> None:
+async def _cut(passage: Passage, watch: Watch, error: Lost) -> None:
     """The provider broke off. Never a clean end: clients must see that something is missing."""
     log.warning("%r: %s", passage.option.candidate.name, error)
     passage.answer.close()
@@ -110,12 +107,12 @@ async def _cut(passage: Passage, watch: StreamWatch, error: Lost) -> None:
     await _say_last(passage, watch, error)
 
 
-async def _say_last(passage: Passage, watch: StreamWatch, error: GatewayError) -> None:
+async def _say_last(passage: Passage, watch: Watch, error: GatewayError) -> None:
     await passage.client.write(watch.refusal(error, passage.question.request.id))
     await passage.client.finish()
 
 
-async def _hung_up(passage: Passage, watch: StreamWatch) -> None:
+async def _hung_up(passage: Passage, watch: Watch) -> None:
     """The caller is gone. What it leaves behind may still be of use to others that listen."""
     resume()
     if passage.booking.entry is not None:
@@ -127,7 +124,7 @@ async def _hung_up(passage: Passage, watch: StreamWatch) -> None:
         await _settle(passage, watch, Outcome.HUNG_UP)
 
 
-async def _settle(passage: Passage, watch: StreamWatch, outcome: Outcome) -> None:
+async def _settle(passage: Passage, watch: Watch, outcome: Outcome) -> None:
     """Book what the stream came to: by the provider's last word; else what came is counted; and where that does
     not tell what was made, all that is held."""
     if watch.error is not None and outcome is not Outcome.STOPPED:
@@ -141,7 +138,7 @@ async def _settle(passage: Passage, watch: StreamWatch, outcome: Outcome) -> Non
         passage.settle_in_full(outcome, status)
 
 
-async def _leave(passage: Passage, watch: StreamWatch) -> None:
+async def _leave(passage: Passage, watch: Watch) -> None:
     """No more of this stream is wanted. Read on where others listen or the provider goes on charging; else abort."""
     if passage.listened or passage.option.deployment.provider.bills_after_abort:
         await _drain(passage, watch)
@@ -150,7 +147,7 @@ async def _leave(passage: Passage, watch: StreamWatch) -> None:
     passage.answer.close()
 
 
-async def _catch_up(passage: Passage, watch: StreamWatch) -> None:
+async def _catch_up(passage: Passage, watch: Watch) -> None:
     """Read what has come before hanging up: a slow caller may be far behind, and what was sent is charged."""
     deadline = passage.monotonic() + CATCH_UP_S_MAX
     pauses = 0
@@ -169,12 +166,10 @@ async def _catch_up(passage: Passage, watch: StreamWatch) -> None:
         passage.behind = pauses < PAUSES
 
 
-async def _drain(passage: Passage, watch: StreamWatch) -> None:
+async def _drain(passage: Passage, watch: Watch) -> None:
     try:
         async with asyncio.timeout(DRAIN_S_MAX):
             while chunk := await passage.answer.next_chunk():
                 watch.feed(chunk)
-                if passage.flight is not None:
-                    passage.flight.add(chunk)
     except (Lost, TimeoutError):
         return

@@ -20,22 +20,26 @@ async def carry_whole(passage: Passage) -> None:
     body = await passage.answer.read()
     received = passage.monotonic()
     report = passage.read_report(body)
+    try:
+        told = passage.for_caller(body)
+    except ValueError as error:
+        raise NotAnAnswer("The provider answered with something that is no answer.") from error
     if passage.flight is not None:
-        passage.flight.add(body)
+        passage.flight.add(told)
     outcome = Outcome.CUT if report.failed else Outcome.OK
     if report.usage is not None:
         entry = passage.settle(outcome, passage.answer.status, report, report.usage)
     else:
         entry = await _settle_unreported(passage, outcome, report, body)
     head = passage.headers(entry, passage.answer, received)
-    await passage.client.respond(passage.answer.status, head, body)
+    await passage.client.respond(passage.answer.status, head, told)
 
 
 async def _settle_unreported(passage: Passage, outcome: Outcome, report: Report, body: bytes) -> Entry:
     """The provider does not say what was used: what the request was for tells, or what can be seen is counted, or
     all that is held is booked."""
     opaque = not body.lstrip().startswith(b"{")
-    if opaque and not passage.question.dialect.signs.opaque:
+    if opaque and not passage.spoken.signs.opaque:
         raise NotAnAnswer("The provider answered with something that is not JSON.")
     usage = passage.charged_by_request
     if usage is not None and not report.failed:

@@ -3,7 +3,18 @@ is taken."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from gateway.translate.anthropic_messages_to_bedrock_invoke import AnthropicMessagesToBedrockInvoke
 from gateway.translate.edge import Edge
+from gateway.translate.openai_chat_to_bedrock_converse import OpenAIChatToBedrockConverse
 
-EDGES: tuple[Edge, ...] = (AnthropicMessagesToBedrockInvoke(),)
+EDGES: tuple[Edge, ...] = (OpenAIChatToBedrockConverse(), AnthropicMessagesToBedrockInvoke())
+
+
+def edge_to(dialects: Collection[str], inbound: str, model: str) -> Edge | None:
+    """How a call in this dialect gets to a provider that speaks those; None where it does not."""
+    for edge in EDGES:
+        if edge.inbound == inbound and edge.outbound in dialects and edge.serves(model):
+            return edge
+    return None

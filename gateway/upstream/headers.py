@@ -50,6 +50,15 @@ def for_provider(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     }
 
 
+_OF_ANY_DIALECT = {"user-agent", "traceparent", "tracestate", "baggage"}
+
+
+def for_stranger(headers: Mapping[str, str]) -> dict[str, str]:
+    """What of those goes to a provider whose dialect the caller does not speak: nothing that belongs to a dialect."""
+    told = {name: value for name, value in headers.items() if name in _OF_ANY_DIALECT}
+    return {"content-type": "application/json", **told}
+
+
 def for_caller(headers: Mapping[str, str]) -> dict[str, str]:
     """What of the provider's headers comes back, its request ids and rate limits included. Names are in lower case."""
     return {name: value for name, value in headers.items() if name not in _NOT_DOWN}

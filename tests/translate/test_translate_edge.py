@@ -1,0 +1,49 @@
+"""What is left out of a call on its way, and how one gets to a provider."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.core.errors import BadRequest
+from gateway.translate import edges
+from gateway.translate.edge import Losses
+
+
+def test_what_would_change_the_answer_is_refused_by_name():
+    losses = Losses(allowed=False)
+    with pytest.raises(BadRequest, match="seed cannot be carried to the provider of this model: It has none") as told:
+        losses.drop("seed", "It has none.")
+    assert told.value.param == "seed"
+    assert "x-fareway-lossy: allow" in str(told.value)
+
+
+def test_with_leave_it_is_left_out_and_named_once():
+    losses = Losses(allowed=True)
+    losses.drop("seed", "It has none.")
+    losses.note("user")
+    losses.drop("seed", "It has none.")
+    assert losses.dropped == ("seed", "user")
+
+
+def test_a_hint_is_left_out_without_leave():
+    losses = Losses(allowed=False)
+    losses.note("user")
+    assert losses.dropped == ("user",)
+
+
+class Only:
+    """An edge as far as it is chosen by."""
+
+    inbound, outbound = "openai-chat", "gemini"
+
+    def serves(self, model: str) -> bool:
+        return model != "not-this"
+
+
+def test_the_first_edge_that_ends_in_a_dialect_of_the_provider_is_taken(monkeypatch):
+    first, second = Only(), Only()
+    monkeypatch.setattr(edges, "EDGES", (first, second))
+    assert edges.edge_to({"gemini", "cohere-chat"}, "openai-chat", "a-model") is first
+    assert edges.edge_to({"cohere-chat"}, "openai-chat", "a-model") is None
+    assert edges.edge_to({"gemini"}, "openai-responses", "a-model") is None
+    assert edges.edge_to({"gemini"}, "openai-chat", "not-this") is None
