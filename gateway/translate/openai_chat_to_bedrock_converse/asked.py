@@ -71,6 +71,7 @@ class Call(msgspec.Struct):
     id: str
     type: str = "function"
     function: Called | None = None
+    custom: Any = None
     index: int | None = None  # Left over from a stream.
     extra_content: Any = None
 
@@ -191,4 +192,4 @@ def _account(given: Any, read: Any, path: str, losses: Losses) -> None:
             if name in read.__struct_fields__:
                 _account(value, getattr(read, name), here, losses)
             elif value not in _ABSENT:
-                losses.drop(here, "it is not known here.")
+                losses.drop(here, "No field of that name is known here.")

@@ -41,7 +41,7 @@ class Conversation:
         if message.role in ("system", "developer"):
             self.system += self._instructed(message, path)
         elif message.role == "user":
-            self._turn("user", self._said(message, path) or [{"text": ""}])
+            self._turn("user", self._said(message, path))
         elif message.role == "assistant":
             self._turn("assistant", self._answered(message, path))
         elif message.role == "tool":
@@ -60,7 +60,7 @@ class Conversation:
         return [{"cachePoint": {"type": "default"} | ({"ttl": cache.ttl} if cache.ttl in ("5m", "1h") else {})}]
 
     def _turn(self, role: str, blocks: list[Block]) -> None:
-        """Roles take turns in Converse: what one says in several messages is one."""
+        """Roles take turns in Converse: what one says in several messages is one. Who says nothing has no turn."""
         if self.turns and self.turns[-1]["role"] == role:
             self.turns[-1]["content"] += blocks
         elif blocks:

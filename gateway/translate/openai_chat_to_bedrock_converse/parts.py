@@ -52,7 +52,7 @@ class Parts:
         url, detail = (given, None) if isinstance(given, str) else (given.url, given.detail)
         if detail not in (None, "auto"):
             self._losses.note(f"{path}.detail")
-        kind, data = _data(url)
+        kind, data = _data(url, path)
         if kind not in _PICTURES:
             why = "pictures must be PNG, JPEG, GIF or WebP" if data else "it takes no URLs"
             self._losses.drop(path, f"Converse takes pictures only inside the request: {why}.")
@@ -63,7 +63,7 @@ class Parts:
         if not given.file_data:
             self._losses.drop(path, "Converse takes documents only inside the request, as file_data.")
             return None
-        kind, data = _data(given.file_data)
+        kind, data = _data(given.file_data, path)
         stem, _, ending = (given.filename or "").rpartition(".")
         kind = _DOCUMENTS.get(kind) or ending.lower()
         if kind not in _DOCUMENTS.values():
@@ -93,12 +93,12 @@ def _recording(given: Sound) -> dict[str, Any]:
     return {"audio": {"format": given.format, "source": {"bytes": given.data}}}
 
 
-def _data(url: str) -> tuple[str, str]:
+def _data(url: str, path: str) -> tuple[str, str]:
     """The media type and the base64 of a data URL; nothing for any other. Raises BadRequest for one without data."""
     found = _DATA_URL.match(url)
     if found is None:
         return "", ""
     data = url[found.end() :]
     if not data:
-        raise BadRequest("A data URL holds no data.")
+        raise BadRequest(f"{path} holds no data", path)
     return (found[1] or "").lower(), data
