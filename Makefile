@@ -16,7 +16,7 @@ FLEETS := tests/replicas tests/workers tests/money/test_regressions_of_limits.py
 
 test: $(VENV)/.dev ## set up what the tests need, and run them
 	@scripts/setup-tests.sh
-	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report= $(addprefix --ignore=,$(FLEETS))
+	@scripts/run-tests.sh -n 2 --dist loadfile --cov --cov-report= $(addprefix --ignore=,$(FLEETS))
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='gateway/core/*,gateway/dialects/*,gateway/translate/*,gateway/limits/*,policies/*'
 
 chaos-limits: $(VENV)/.dev ## crashes, failovers, partitions and full disks under load, with the books compared after each
@@ -25,7 +25,7 @@ chaos-limits: $(VENV)/.dev ## crashes, failovers, partitions and full disks unde
 
 test-fleets: $(VENV)/.dev ## what starts many gateways or waits for clients' patience, which takes minutes
 	@scripts/setup-tests.sh
-	$(BIN)/pytest -n 2 --dist loadfile $(FLEETS)
+	@scripts/run-tests.sh -n 2 --dist loadfile $(FLEETS)
 
 check: lint types contracts test test-fleets ## everything that must hold before a change lands
 

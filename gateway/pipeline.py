@@ -33,6 +33,7 @@ from gateway.journey.reached import Detours, Stuck, counted, fit_allowed
 from gateway.journey.receipt import Receipt
 from gateway.journey.relay import carry
 from gateway.journey.routing import Chosen, Router
+from gateway.journey.session import session_of
 from gateway.limits.accounts import Account
 from gateway.limits.holds import may_come_back
 from gateway.telemetry.metrics import Metrics
@@ -118,6 +119,8 @@ class Pipeline:
 
     def _understand(self, call: Call, key: Key) -> Question:
         facts = call.dialect.read(call.asked)
+        if (session := session_of(call.headers, facts.session)) != facts.session:
+            facts = replace(facts, session=session)
         if not all(key.may_use(model) for model in (facts.model, *facts.also)):
             raise Forbidden("This key may not use that model.")
         size = measure(call.asked.body, facts)
@@ -219,7 +222,7 @@ class Pipeline:
 
 
 def _trip(call: Call, key: Key, request: Request) -> Trip:
-    return Trip(call.id, key.caller, request.facts.model, request.facts.stream)
+    return Trip(call.id, key.caller, request.facts.model, request.facts.stream, request.facts.session or "")
 
 
 def _around(detour: Detour | None, passed: tuple[Account, ...]) -> dict[str, str]:

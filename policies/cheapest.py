@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from gateway.core.money import Money
 from gateway.core.request import Request
 from gateway.core.route import Candidate, Context, Decision
-from policies.parts import cost, dollars, usable
+from policies.parts import cost, dollars, toss, usable
 
 
-def choose(_request: Request, candidates: tuple[Candidate, ...], context: Context) -> Decision:
-    """Order by likely cost; among equals, the quicker, then the name."""
-    within = usable(candidates, context.remaining)
-    plan = sorted(within, key=lambda c: (cost(c), c.first_token_ms or 0, c.name))
+def choose(request: Request, candidates: tuple[Candidate, ...], context: Context) -> Decision:
+    """Order by likely cost. Among equals a conversation stays where it is; a call that belongs to none goes to the
+    quicker."""
+
+    def rank(candidate: Candidate) -> tuple[Money, float, str]:
+        if request.facts.session is None:
+            return cost(candidate), candidate.first_token_ms or 0.0, candidate.name
+        return cost(candidate), toss(request, candidate), candidate.name
+
+    plan = sorted(usable(candidates, context.remaining), key=rank)
     return Decision(tuple(plan), f"cheapest of {len(candidates)}: {plan[0].name} at about {dollars(plan[0])}")

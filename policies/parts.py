@@ -6,6 +6,7 @@ from hashlib import blake2b
 
 from gateway.core.errors import Unavailable
 from gateway.core.money import ZERO, Money
+from gateway.core.request import Request
 from gateway.core.route import Candidate
 
 UNKNOWN_LAST = Money(10**30)
@@ -31,6 +32,13 @@ def cost(candidate: Candidate) -> Money:
 def coin(text: str) -> float:
     """A number from 0 to 1 that looks random and is the same for the same text, in every process."""
     return int.from_bytes(blake2b(text.encode(), digest_size=7).digest(), "big") / 2**56
+
+
+def toss(request: Request, candidate: Candidate) -> float:
+    """A number from 0 to 1 for this candidate. All calls of a conversation get the same, so that it stays where its
+    prompt is cached, whichever replica decides and whoever else comes and goes (rendezvous hashing, Thaler and
+    Ravishankar 1998)."""
+    return coin(f"{request.facts.session or request.id}/{candidate.name}")
 
 
 def dollars(candidate: Candidate) -> str:

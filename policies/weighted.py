@@ -1,4 +1,5 @@
-"""Each in proportion to its weight; the toss is a hash of the request id, so a replay tosses the same."""
+"""Each in proportion to its weight. The toss is a hash of the conversation, or of the request id where there is none:
+a replay tosses the same."""
 
 from __future__ import annotations
 
@@ -6,16 +7,16 @@ from math import log
 
 from gateway.core.request import Request
 from gateway.core.route import Candidate, Context, Decision
-from policies.parts import coin, usable
+from policies.parts import toss, usable
 
 
 def choose(request: Request, candidates: tuple[Candidate, ...], context: Context) -> Decision:
-    """Draw without replacement by weight (Efraimidis and Spirakis 2006): order by log(coin)/weight.
-    Weight 0 is a fallback only."""
+    """Draw without replacement by weight (Efraimidis and Spirakis 2006): order by log(coin)/weight. A conversation
+    draws the same every time. Weight 0 is a fallback only."""
 
     def rank(candidate: Candidate) -> tuple[bool, float, str]:
-        toss = coin(f"{request.id}/{candidate.name}") or 2**-57
-        return candidate.weight <= 0, -log(toss) / max(candidate.weight, 1), candidate.name
+        drawn = toss(request, candidate) or 2**-57
+        return candidate.weight <= 0, -log(drawn) / max(candidate.weight, 1), candidate.name
 
     plan = sorted(usable(candidates, context.remaining), key=rank)
     total = sum(c.weight for c in plan)

@@ -61,6 +61,7 @@ class Entry(Struct, frozen=True):
     duration_ms: int = 0
     attempts: tuple[str, ...] = ()  # What was tried before, in words.
     stream: bool = False
+    session: str = ""  # The conversation that it belongs to, where that was said.
     charges: tuple[tuple[str, int], ...] = ()  # (account, amount spent on it), as booked on the limits.
     replica: str = ""  # Whose account it was charged to; empty for what is older than replicas.
     usage_raw: str = ""  # The usage as the provider wrote it, JSON.

@@ -221,6 +221,7 @@ def _entry(found: Found, asker: Asker, bought: Entry | None, now: float) -> Entr
         outcome=Outcome.CACHED,
         status=200,
         stream=facts.stream,
+        session=facts.session or "",
     )
     if bought is None:
         return entry

@@ -58,6 +58,7 @@ class Trip(Struct, frozen=True):
     caller: Caller
     asked_model: str
     stream: bool
+    session: str = ""
 
 
 class Booking:
@@ -229,6 +230,7 @@ class Booking:
             outcome=Outcome.UNRESOLVED,
             status=0,
             stream=trip.stream,
+            session=trip.session,
             charges=self._hold.charges_for(self._fare),
             replica=self._books.replica,
         )

@@ -80,6 +80,7 @@ def document(entry: Entry) -> dict[str, Any]:
         "outcome": entry.outcome,
         "status": entry.status,
         "stream": entry.stream,
+        "session": entry.session or None,
         "service_tier": entry.service_tier or None,
         "tokens": {
             "input": usage.input_total,

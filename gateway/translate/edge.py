@@ -27,6 +27,7 @@ class Told(NamedTuple):
     asked: Asked  # The call as it came: some dialects repeat parts of it.
     request_id: str  # Ours. Ids that the caller's dialect wants are made of it, so that they are unique and repeat.
     created: int  # Unix seconds.
+    quirks: frozenset[Quirk] = frozenset()  # Of the provider: how its usage departs.
 
 
 class Losses:

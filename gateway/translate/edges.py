@@ -6,10 +6,17 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from gateway.translate.anthropic_messages_to_bedrock_invoke import AnthropicMessagesToBedrockInvoke
+from gateway.translate.anthropic_messages_to_openai_chat import AnthropicMessagesToOpenAIChat
 from gateway.translate.edge import Edge
+from gateway.translate.openai_chat_to_anthropic_messages import OpenAIChatToAnthropicMessages
 from gateway.translate.openai_chat_to_bedrock_converse import OpenAIChatToBedrockConverse
 
-EDGES: tuple[Edge, ...] = (OpenAIChatToBedrockConverse(), AnthropicMessagesToBedrockInvoke())
+EDGES: tuple[Edge, ...] = (
+    OpenAIChatToAnthropicMessages(),
+    OpenAIChatToBedrockConverse(),
+    AnthropicMessagesToBedrockInvoke(),
+    AnthropicMessagesToOpenAIChat(),
+)
 
 
 def edge_to(dialects: Collection[str], inbound: str, model: str) -> Edge | None:

@@ -7,9 +7,10 @@ from gateway.catalog.providers import Deployment, Provider
 from gateway.core.errors import NoPrice
 from gateway.core.money import Money
 from gateway.core.price import CostStatus, Price, Rates, Schedule
-from gateway.core.request import Facts, Request
+from gateway.core.request import Asked, Facts, Request
 from gateway.core.route import Decision
 from gateway.core.usage import Extras, Report, Usage
+from gateway.journey.carriage import Carrier
 from gateway.journey.routing import CONTEXT_TOKENS_MAX, OUTPUT_TOKENS_GUESS, OUTPUT_TOKENS_MAX, Router
 from gateway.tokens.size import Size
 from gateway.upstream.health import Health
@@ -39,6 +40,7 @@ class Book:
 
 
 PROVIDER = Provider("p", "http://x")
+NOT_CARRIED = Carrier(Asked(b"{}"), lossy=False)
 
 
 def as_they_come(request, candidates, context):
@@ -61,7 +63,7 @@ def option(request, deployment=None, *, prices=None, most=None, body_bytes=400, 
     deployment = deployment or Deployment(PROVIDER, "a")
     (found,) = router(
         deployment, prices={"a": flat(2)} if prices is None else prices, most=most, health=health
-    ).options(request, Size(body_bytes))
+    ).options(request, Size(body_bytes), NOT_CARRIED)
     return found
 
 
@@ -135,13 +137,13 @@ def test_deployments_that_do_not_speak_the_dialect_are_no_candidates():
     chat_only = Deployment(Provider("q", "http://x", dialects=frozenset({"openai-chat"})), "a")
     both = Deployment(PROVIDER, "a")
     request = Request("r", "k", "openai-embeddings", Facts(model="m"), 5)
-    assert [o.deployment for o in router(chat_only, both, prices={}).options(request, Size(10))] == [both]
+    assert [o.deployment for o in router(chat_only, both, prices={}).options(request, Size(10), NOT_CARRIED)] == [both]
 
 
 def test_a_plan_is_cut_to_the_first_choice_and_its_fallbacks():
     field = [Deployment(PROVIDER, n) for n in "abcd"]
     way = router(*field, prices=dict.fromkeys("abcd", flat(1)), fallback=1)
-    chosen = way.choose(asked(), way.options(asked(), Size(10)), None, needs_price=False)
+    chosen = way.choose(asked(), way.options(asked(), Size(10), NOT_CARRIED), None, needs_price=False)
     assert [o.candidate.name for o in chosen.plan] == ["p/a", "p/b"]
 
 
@@ -153,13 +155,13 @@ def test_nothing_of_a_free_call_is_held():
 def test_auto_has_a_policy_of_its_own():
     way = router(Deployment(PROVIDER, "a"), prices={"a": flat(1)})
     for model, params in (("m", "plain"), (AUTO, "auto")):
-        chosen = way.choose(asked(model), way.options(asked(model), Size(10)), None, needs_price=False)
+        chosen = way.choose(asked(model), way.options(asked(model), Size(10), NOT_CARRIED), None, needs_price=False)
         assert params in chosen.reason
 
 
 def test_where_a_price_is_needed_only_priced_deployments_count():
     way = router(Deployment(PROVIDER, "a"), Deployment(PROVIDER, "b"), prices={"b": flat(1)})
-    options = way.options(asked(), Size(10))
+    options = way.options(asked(), Size(10), NOT_CARRIED)
     assert [o.candidate.name for o in way.choose(asked(), options, None, needs_price=True).plan] == ["p/b"]
     with pytest.raises(NoPrice):
         way.choose(asked(), options[:1], None, needs_price=True)

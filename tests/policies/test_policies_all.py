@@ -124,6 +124,30 @@ def test_among_equally_cheap_the_quicker_goes_first():
     ]
 
 
+def test_a_conversation_stays_where_it_is_among_the_equally_cheap():
+    """Whatever the order and the figures of the moment; and if its place goes, only it moves."""
+    field = [made(name, first_token_ms=float(i)) for i, name in enumerate("abcd")]
+    later = [made(name, first_token_ms=9.0 - i) for i, name in enumerate("dcba")]
+    firsts = {}
+    for number in range(40):
+        talk = Request(f"r{number}", "k", "openai-chat", Facts("auto", session=f"talk {number}"), 1)
+        again = Request(f"another{number}", "k", "openai-chat", Facts("auto", session=f"talk {number}"), 1)
+        firsts[number], *others = order("cheapest", field, talk)
+        assert [firsts[number], *others] == order("cheapest", later, again)
+        assert order("cheapest", [c for c in field if c.name != firsts[number]], again) == others
+    assert set(firsts.values()) == set("abcd")
+
+
+def test_a_conversation_draws_the_same_every_time():
+    field = [made("a"), made("b")]
+    talks = [Facts("auto", session=f"talk {number}") for number in range(40)]
+    drawn = [
+        {tuple(order("weighted", field, Request(f"r{i}", "k", "d", facts, 1))) for i in range(3)} for facts in talks
+    ]
+    assert all(len(plans) == 1 for plans in drawn)
+    assert len(set().union(*drawn)) == 2
+
+
 def test_an_unknown_price_is_said_and_not_shown_as_a_number():
     assert "an unknown price" in POLICIES["cheapest"](asked(), (made("a", cost_likely=None),), Context()).reason
     assert "$0.000000000001" in POLICIES["cheapest"](asked(), (made("a"),), Context()).reason

@@ -24,6 +24,7 @@ from gateway.dialects.openai_chat import OpenAIChat
 from gateway.journey import asking as module
 from gateway.journey.asking import Asking, ProviderRefused, Question
 from gateway.journey.booking import Booking, Books, Trip
+from gateway.journey.carriage import Carrier
 from gateway.journey.routing import Chosen
 from gateway.ledger.journal import SYNC_NEVER, Journal
 from gateway.limits.chain import Limits
@@ -99,7 +100,7 @@ def option(name, nanos=1000):
     )
     fare, worst = Fare(nanos=nanos, output_tokens=50), Cost(Money.of_nanos(nanos), CostStatus.UNCERTAIN, "price")
     return SimpleNamespace(
-        deployment=deployment, candidate=candidate, output_max=10, output_guess=10, price=None,
+        deployment=deployment, candidate=candidate, output_max=10, output_guess=10, price=None, carried=None,
         worst=lambda request, **_: (fare, worst),
     )  # fmt: skip
 
@@ -127,7 +128,9 @@ class Road:
         """Ask; where there is an answer, settle it at 10 nano-dollars. Returns who answered."""
         dialect, asked = OpenAIChat(), Asked(BODY)
         request = Request("req", "key", dialect.name, dialect.read(asked), input_tokens=5)
-        question = Question(request, dialect, asked, {"x-caller": "1"}, HoldMode.PROGRESSIVE, Size(100))
+        question = Question(
+            request, dialect, asked, {"x-caller": "1"}, HoldMode.PROGRESSIVE, Size(100), Carrier(asked, lossy=False)
+        )
         options = [option(name) if isinstance(name, str) else name for name in plan]
         chosen = Chosen(tuple(options), "because")
         with Booking(self.books, Trip("req", Caller("key"), "asked", stream=False)) as self.booking:

@@ -1,0 +1,87 @@
+"""Blocks of Anthropic's messages as parts of a chat's content: text, pictures, documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from gateway.core.errors import BadRequest
+from gateway.translate.fields import Fields
+
+Part = dict[str, Any]
+CACHE = "cache_control"
+
+
+def opened(owner: Fields, name: str) -> Iterable[Fields]:
+    """The blocks of some content; a string counts as one of text."""
+    content = owner.any(name)
+    if isinstance(content, str):
+        content = [{"type": "text", "text": content}]
+    if not isinstance(content, list | None):
+        raise BadRequest(f"{owner.at(name)} must be a string or an array", owner.at(name))
+    return owner.opened_each(content or [], name)
+
+
+def part(block: Fields, kind: str) -> list[Part]:
+    """A block that a user, or a tool, may say; nothing where it was left out."""
+    block.note(CACHE)
+    if kind == "text":
+        block.note("citations")
+        return text_part(block.needed("text"))
+    if kind == "image":
+        return _picture(block)
+    if kind == "document":
+        return _document(block)
+    block.drop_all("type", f"A chat has no {kind}.")
+    return []
+
+
+def text_part(text: str) -> list[Part]:
+    """Text, if there is any."""
+    return [{"type": "text", "text": text}] if text else []
+
+
+def joined(parts: Iterable[Part]) -> str:
+    """The text of parts that are nothing else. Blocks stay apart."""
+    return "\n\n".join(each["text"] for each in parts)
+
+
+def _source(block: Fields) -> tuple[Fields, str]:
+    source = block.object("source")
+    if source is None:
+        raise BadRequest(f"{block.at('source')} is required", block.at("source"))
+    return source, source.needed("type")
+
+
+def _picture(block: Fields) -> list[Part]:
+    source, kind = _source(block)
+    block.note("transformations")
+    if kind == "base64":
+        url = f"data:{source.needed('media_type')};base64,{source.needed('data')}"
+    elif kind == "url":
+        url = source.needed("url")
+    else:
+        source.drop_all("type", "Files that lie at another provider cannot be read there.")
+        return []
+    return [{"type": "image_url", "image_url": {"url": url}}]
+
+
+def _document(block: Fields) -> list[Part]:
+    """A PDF goes as a file; a text as text, with what is said about it before it."""
+    source, kind = _source(block)
+    title, context = block.text("title"), block.text("context")
+    if cited := block.object("citations"):
+        cited.drop("enabled", "A chat cites nothing.", unless=(False,))
+    if kind == "base64":
+        data = f"data:{source.needed('media_type')};base64,{source.needed('data')}"
+        file = {"type": "file", "file": {"filename": title or "document.pdf", "file_data": data}}
+        return [*text_part(context or ""), file]
+    about = [text for text in (title, context) if text]
+    if kind == "text":
+        source.any("media_type")
+        return text_part("\n\n".join([*about, source.needed("data")]))
+    if kind == "content":
+        inside = [each for inner in opened(source, "content") for each in part(inner, inner.needed("type"))]
+        return text_part("\n\n".join(about)) + inside
+    source.drop_all("type", "A chat takes no documents that lie elsewhere.")
+    return []

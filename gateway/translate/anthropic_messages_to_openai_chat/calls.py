@@ -1,0 +1,92 @@
+"""Calls of tools in a chat's stream, which may come side by side, as blocks that come one after the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from gateway.translate.anthropic_messages_to_openai_chat.answer import call_id
+from gateway.translate.anthropic_messages_to_openai_chat.names import shortened
+from gateway.translate.edge import Told
+from gateway.translate.messages_stream import MessagesStream
+
+
+class _Call:
+    """One call, as far as it has come."""
+
+    def __init__(self, given_id: str, name: str) -> None:
+        self.id = given_id
+        self.name = name
+        self.said: list[str] = []  # Of its arguments.
+
+    @property
+    def whole(self) -> bool:
+        """Whether its arguments are all there."""
+        try:
+            msgspec.json.decode("".join(self.said))
+        except (msgspec.DecodeError, RecursionError):
+            return False
+        return True
+
+
+class Calls:
+    """One call is written as it comes. Others that begin before it is whole wait for it; most providers send one
+    after the other, so that none does."""
+
+    def __init__(self, write: MessagesStream, told: Told) -> None:
+        self._write = write
+        self._told = told
+        self._names: dict[str, str] | None = None
+        self._calls: dict[int, _Call] = {}
+        self._writing: _Call | None = None
+        self._waiting: list[_Call] = []
+
+    @property
+    def any(self) -> bool:
+        """Whether there was any call."""
+        return bool(self._calls)
+
+    def feed(self, given: dict[str, Any]) -> bytes:
+        """A call, or a part of its arguments. One without an index, as at Gemini's compatible endpoint, is whole."""
+        function = given.get("function")
+        function = function if isinstance(function, dict) else {}
+        index = given.get("index")
+        key = index if type(index) is int else len(self._calls)
+        call, begun = self._calls.get(key), b""
+        if call is None:
+            call = self._calls[key] = self._named(given.get("id"), function.get("name"), key)
+            self._waiting.append(call)
+            begun = self._next()
+        arguments = function.get("arguments")
+        if not isinstance(arguments, str):
+            arguments = "" if arguments is None else msgspec.json.encode(arguments).decode()
+        call.said.append(arguments)
+        if call is not self._writing or not arguments:
+            return begun
+        return begun + self._write.input_json(arguments)
+
+    def finish(self) -> bytes:
+        """Nothing more comes: the calls that wait, each as a whole."""
+        made = [self._begin(call) for call in self._waiting]
+        self._waiting = []
+        return b"".join(made)
+
+    def _next(self) -> bytes:
+        """Begin the call that waits longest, unless one is being written that is not whole."""
+        if self._writing is not None and not self._writing.whole:
+            return b""
+        return self._begin(self._waiting.pop(0))
+
+    def _begin(self, call: _Call) -> bytes:
+        self._writing = call
+        begun = self._write.tool_use(call.id, call.name)
+        said = "".join(call.said)
+        return begun + self._write.input_json(said) if said else begun
+
+    def _named(self, given_id: Any, name: Any, index: int) -> _Call:
+        if self._names is None:
+            self._names = shortened(self._told.asked)
+        told = name if isinstance(name, str) else ""
+        known = given_id if isinstance(given_id, str) and given_id else call_id(self._told, index)
+        return _Call(known, self._names.get(told, told))
