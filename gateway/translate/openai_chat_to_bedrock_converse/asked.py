@@ -1,7 +1,8 @@
 """What chat completions may ask: every field of the API that is carried, noted or refused.
 
 The shapes are those of `openai.types.chat` (openai-python 3.54); `cache_control` and `top_k` are what OpenRouter and
-others take beside them, `reasoning_details` is what the answers of our own edges hold.
+others take beside them, `reasoning_details` and
+`thinking_blocks` are what answers hold that must come back as they were.
 """
 
 from __future__ import annotations
@@ -89,6 +90,16 @@ class Detail(msgspec.Struct):
     index: int | None = None
 
 
+class Thinking(msgspec.Struct):
+    """The same, as LiteLLM keeps it (https://docs.litellm.ai/docs/reasoning_content)."""
+
+    type: str = ""
+    thinking: str | None = None
+    signature: str | None = None
+    data: str | None = None
+    cache_control: Any = None
+
+
 class Message(msgspec.Struct):
     """One turn. What an earlier answer said beside its text is no question: it is noted where it is not carried."""
 
@@ -99,6 +110,7 @@ class Message(msgspec.Struct):
     tool_call_id: str | None = None
     refusal: str | None = None
     reasoning_details: list[Detail] | None = None
+    thinking_blocks: list[Thinking] | None = None
     reasoning_content: Any = None
     reasoning: Any = None
     annotations: Any = None

@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.core.errors import BadRequest
 from gateway.translate.edge import Losses
-from gateway.translate.openai_chat_to_bedrock_converse.asked import Cache, Call, Detail, Message, Part
+from gateway.translate.openai_chat_to_bedrock_converse.asked import Cache, Call, Detail, Message, Part, Thinking
 from gateway.translate.openai_chat_to_bedrock_converse.parts import Parts, text_block
 
 Block = dict[str, Any]
@@ -59,6 +59,12 @@ class Conversation:
             return []
         return [{"cachePoint": {"type": "default"} | ({"ttl": cache.ttl} if cache.ttl in ("5m", "1h") else {})}]
 
+    @property
+    def last_call_unexplained(self) -> bool:
+        """Whether the last calls of tools have come back without the thoughts before them."""
+        said = [turn["content"] for turn in self.turns if turn["role"] == "assistant"][-1:]
+        return any("toolUse" in block for block in said[0]) and "reasoningContent" not in said[0][0] if said else False
+
     def _turn(self, role: str, blocks: list[Block]) -> None:
         """Roles take turns in Converse: what one says in several messages is one. Who says nothing has no turn."""
         if self.turns and self.turns[-1]["role"] == role:
@@ -107,10 +113,13 @@ class Conversation:
 
     def _thoughts(self, message: Message, path: str) -> list[Block]:
         """Earlier reasoning. Only Claude wants its own back, with what proves it."""
-        found = [_thought(detail) if self._claude else None for detail in message.reasoning_details or ()]
-        blocks = [block for block in found if block is not None]
-        if len(blocks) < len(found):
-            self._losses.note(f"{path}.reasoning_details")
+        blocks: list[Block] = []
+        for name, read in (("reasoning_details", _of_detail), ("thinking_blocks", _of_block)):
+            given = getattr(message, name) or ()
+            found = [read(one) if self._claude else None for one in given]
+            blocks += [block for block in found if block is not None]
+            if None in found:
+                self._losses.note(f"{path}.{name}")
         if message.reasoning_content and not blocks:
             self._losses.note(f"{path}.reasoning_content")
         return blocks
@@ -138,11 +147,18 @@ class Conversation:
         return [{"toolResult": {"toolUseId": message.tool_call_id, "content": content}}, *marks]
 
 
-def _thought(detail: Detail) -> Block | None:
-    if detail.format not in (None, CLAUDE_FORMAT):
-        return None
-    if detail.data:
-        return {"reasoningContent": {"redactedContent": detail.data}}
-    if detail.signature:
-        return {"reasoningContent": {"reasoningText": {"text": detail.text or "", "signature": detail.signature}}}
+def _of_detail(detail: Detail) -> Block | None:
+    return _thought(detail.text, detail.signature, detail.data) if detail.format == CLAUDE_FORMAT else None
+
+
+def _of_block(block: Thinking) -> Block | None:
+    return _thought(block.thinking, block.signature, block.data)
+
+
+def _thought(text: str | None, signature: str | None, data: str | None) -> Block | None:
+    """What can come back: thoughts with a signature, or those that only the provider can read."""
+    if data:
+        return {"reasoningContent": {"redactedContent": data}}
+    if signature:
+        return {"reasoningContent": {"reasoningText": {"text": text or "", "signature": signature}}}
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -9,10 +10,11 @@ import msgspec
 from gateway.core.request import Asked
 from gateway.dialects.bedrock_converse import STREAM
 from gateway.dialects.validate import convert
+from gateway.translate.claude import Claude, claude_of
 from gateway.translate.edge import Losses, Target
 from gateway.translate.openai_chat_to_bedrock_converse.asked import Body, read
 from gateway.translate.openai_chat_to_bedrock_converse.messages import Conversation
-from gateway.translate.openai_chat_to_bedrock_converse.reasoning import thinking
+from gateway.translate.openai_chat_to_bedrock_converse.reasoning import Frame, thinking
 from gateway.translate.openai_chat_to_bedrock_converse.tools import carry_tools, chosen, tool_config
 
 _NOTED = (
@@ -47,7 +49,7 @@ _DROPPED: dict[str, tuple[Any, str]] = {
 """What Converse has no words for: the value that asks for nothing, and why."""
 
 _TIERS = {"flex": "flex", "priority": "priority", "fast": "priority", "default": "default"}
-TEMPERATURE_MAX = 1
+_SAMPLING = {"temperature": "temperature", "top_p": "topP"}
 
 
 class _Schema(msgspec.Struct):
@@ -65,25 +67,31 @@ def carry_request(asked: Asked, target: Target, losses: Losses) -> Asked:
     """See `Edge.request`."""
     body = read(asked, losses)
     _account(body, losses)
+    claude = claude_of(target.model) if "anthropic." in target.model else None
     conversation = Conversation(target.model, losses)
     for at, message in enumerate(body.messages):
         conversation.add(message, f"messages[{at}]")
-    inference, more = _inference(body, losses), _own_fields(body, target, losses)
-    if "thinking" in more and "maxTokens" not in inference and "budget_tokens" in more["thinking"]:
-        inference["maxTokens"] = target.output_tokens_max  # The budget is a part of it.
-    made: dict[str, Any] = {"messages": conversation.turns}
+    made: dict[str, Any] = {"messages": conversation.turns, "system": conversation.system}
     choice = chosen(body, losses)
+    own: dict[str, Any] = {}
     if tools := carry_tools(body, choice, conversation, losses):
         parallel = body.parallel_tool_calls is not False
         made["toolConfig"], own = tool_config(
-            tools, choice, parallel=parallel, claude="anthropic." in target.model, losses=losses
+            tools, choice, parallel=parallel, claude=claude is not None, losses=losses
         )
-        more |= own
+    given = _cap(body)
+    cap = target.output_tokens_max if given is None else given
+    if body.reasoning_effort is not None:
+        frame = Frame(cap, bool(tools) and choice.forces, conversation.last_call_unexplained)
+        own |= thinking(target.model, body.reasoning_effort, frame, losses)
+    thinks = own.get("thinking", {}).get("type") not in (None, "disabled")
+    if thinks and "budget_tokens" in own["thinking"]:
+        given = cap  # The budget is a part of it.
+    sampling, more = _sampling(body, target.model, claude, thinks=thinks, losses=losses)
     made |= {
-        "system": conversation.system,
-        "inferenceConfig": inference,
-        "additionalModelRequestFields": more,
-        "outputConfig": _output_config(body, losses),
+        "inferenceConfig": ({} if given is None else {"maxTokens": given}) | sampling | _stops(body),
+        "additionalModelRequestFields": own | more,
+        "outputConfig": _output_config(body, claude, losses),
         "serviceTier": _tier(body.service_tier, losses),
     }
     told = {name: value for name, value in made.items() if value or name == "messages"}
@@ -105,45 +113,59 @@ def _cap(body: Body) -> int | None:
     return max((cap for cap in (body.max_tokens, body.max_completion_tokens) if cap is not None), default=None)
 
 
-def _inference(body: Body, losses: Losses) -> dict[str, Any]:
-    config: dict[str, Any] = {}
-    if (cap := _cap(body)) is not None:
-        config["maxTokens"] = cap
-    if body.temperature is not None:
-        if body.temperature > TEMPERATURE_MAX:
-            losses.drop("temperature", f"Converse takes none above {TEMPERATURE_MAX}.")
+def _stops(body: Body) -> dict[str, Any]:
+    if not body.stop:
+        return {}
+    return {"stopSequences": [body.stop] if isinstance(body.stop, str) else body.stop}
+
+
+def _sampling(
+    body: Body, model: str, claude: Claude | None, *, thinks: bool, losses: Losses
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """How answers are drawn: what all models take, and what only this vendor's do. A 1 of Claude's is what is anyway:
+    it is left out, because later models refuse all of these."""
+    carried: dict[str, Any] = {}
+    for name in ("temperature", "top_p", "top_k"):
+        value = getattr(body, name)
+        if value is None or (claude is not None and name != "top_k" and value == 1):
+            continue
+        if (why := _why_not(name, value, model, claude, thinks=thinks, before=carried)) is not None:
+            losses.drop(name, why)
         else:
-            config["temperature"] = body.temperature
-    if body.top_p is not None:
-        config["topP"] = body.top_p
-    if body.stop:
-        config["stopSequences"] = [body.stop] if isinstance(body.stop, str) else body.stop
-    return config
+            carried[name] = value
+    top_k = carried.pop("top_k", None)
+    own = {"top_k": top_k} if claude is not None else {"inferenceConfig": {"topK": top_k}}
+    plain = {_SAMPLING[name]: value for name, value in carried.items()}
+    return plain, {} if top_k is None else own
 
 
-def _own_fields(body: Body, target: Target, losses: Losses) -> dict[str, Any]:
-    """What Converse hands on to the vendor's model as it is."""
-    more: dict[str, Any] = {}
-    if body.reasoning_effort is not None:
-        cap = _cap(body)
-        more |= thinking(target.model, body.reasoning_effort, target.output_tokens_max if cap is None else cap, losses)
-    if body.top_k is not None:
-        if "anthropic." in target.model:
-            more["top_k"] = body.top_k
-        elif "amazon.nova" in target.model:
-            more["inferenceConfig"] = {"topK": body.top_k}
-        else:
-            losses.drop("top_k", "It cannot be said to this model.")
-    return more
+def _why_not(
+    name: str, value: float, model: str, claude: Claude | None, *, thinks: bool, before: Mapping[str, Any]
+) -> str | None:
+    """Why the model does not take this, if so."""
+    if claude is not None and not claude.samples:
+        return "This model does not take it."
+    if thinks:
+        return "A model that thinks does not take it."
+    if name == "top_k":
+        return None if claude is not None or "amazon.nova" in model else "It cannot be said to this model."
+    if value > 1:
+        return "Converse takes none above 1."
+    if claude is not None and claude.samples_by_one and "temperature" in before:
+        return "This model takes temperature or top_p, not both."
+    return None
 
 
-def _output_config(body: Body, losses: Losses) -> dict[str, Any]:
+def _output_config(body: Body, claude: Claude | None, losses: Losses) -> dict[str, Any]:
     """https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html : the schema is JSON in a string."""
     wanted = convert(body.response_format or {}, _Format)
     if wanted.type == "text":
         return {}
     if wanted.json_schema is None or wanted.json_schema.schema is None:
         losses.drop("response_format", "Converse wants a schema: send json_schema.")
+        return {}
+    if claude is not None and not claude.formats:
+        losses.drop("response_format", "This model cannot be held to a schema.")
         return {}
     schema: dict[str, Any] = {"schema": msgspec.json.encode(wanted.json_schema.schema).decode()}
     for name in ("name", "description"):

@@ -38,6 +38,11 @@ class Chosen(msgspec.Struct, frozen=True):
     name: str | None = None
     only: frozenset[str] | None = None
 
+    @property
+    def forces(self) -> bool:
+        """Whether a tool must be called."""
+        return self.kind in ("any", "tool")
+
 
 def chosen(body: Body, losses: Losses) -> Chosen:
     """What the caller's `tool_choice` asks."""
