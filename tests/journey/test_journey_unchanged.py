@@ -6,6 +6,8 @@ Only the model changes on the way up. Nothing changes on the way down.
 import base64
 import http.client
 import json
+import random
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -276,6 +278,54 @@ def test_everything_passes_as_it_is(case, gates, provider):
     assert {name.lower(): headers[name.lower()] for name in THEIRS} == {k.lower(): v for k, v in THEIRS.items()}
     assert headers["content-type"] == case.content_type
     assert headers["x-fareway-request-id"].startswith("req_")
+
+
+PICTURE = base64.b64encode(random.Random(7).randbytes(15_000_000))
+"""Of 20 MB, as bodies carry it."""
+
+URL = b'"data:image/png;base64,%b"' % PICTURE
+BASE64 = b'"source":{"type":"base64","media_type":"image/png","data":"%b"}' % PICTURE
+PICTURED = {
+    "chat": b'"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":%b}}]}]' % URL,
+    "responses": b'"input":[{"role":"user","content":[{"type":"input_image","image_url":%b}]}]' % URL,
+    "messages": b'"max_tokens":9,"messages":[{"role":"user","content":[{"type":"image",%b}]}]' % BASE64,
+    "gemini": b'"contents":[{"role":"user","parts":[{"inlineData":{"mimeType":"image/png","data":"%b"}}]}]' % PICTURE,
+    "converse": b'"messages":[{"role":"user","content":[{"image":{"format":"png","source":{"bytes":"%b"}}}]}]'
+    % PICTURE,
+    "invoke": b'"max_tokens":9,"messages":[{"role":"user","content":[{"type":"image",%b}]}]' % BASE64,
+}
+COPIES_MAX = 3
+"""Of a large body in memory at a time: as it came, as it leaves, and one in passing."""
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.name in PICTURED], ids=lambda case: case.name)
+def test_pictures_pass_and_are_not_copied_over_and_over(case, gates, provider):
+    gate = gates(case.model)
+    provider.replies[case.provider] = [Reply(case.answer)]
+    assert post(gate, case.path, case.body, {})[0] == 200, "what the first call needs once is not counted"
+    named = (NAMED,) if NAMED in case.body else ()
+    given = body(*named, PICTURED[case.name])
+    provider.got[case.provider].clear()
+    before = memory(gate, reset=True)
+    status, _, answer = post(gate, case.path, given, {})
+    used = memory(gate) - before
+    assert (status, answer) == (200, case.answer)
+    (got,) = provider.got[case.provider]
+    wanted = case.model.partition("/")[2].encode()
+    assert got.body == given.replace(NAMED, b'"model" : "%b"' % wanted, 1)
+    print(f"{case.name}: {used / len(given):.2f} times {len(given)} bytes")
+    assert used < COPIES_MAX * len(given)
+
+
+def memory(gate, *, reset=False):
+    """The most that the gateway has had in memory, in bytes; to begin with what it has now, where that is `reset`."""
+    process = Path(f"/proc/{gate.process.pid}")
+    if not (process / "clear_refs").exists():
+        pytest.skip("only Linux tells the memory of a process")
+    if reset:
+        (process / "clear_refs").write_text("5")
+    status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0]) * 1024
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "identity", "*"])
