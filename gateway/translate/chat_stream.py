@@ -47,14 +47,25 @@ class ChatStream:
             members.append(b'"reasoning_details":[' + _encode(detail) + b"]")
         return self._delta(b",".join(members), choice)
 
-    def tool_call(self, index: int, call_id: str, name: str, choice: int = 0) -> bytes:
-        """A call of a tool begins. `index` counts the calls of this choice."""
+    def tool_call(
+        self, index: int, call_id: str, name: str, choice: int = 0, extra: Mapping[str, Any] | None = None
+    ) -> bytes:
+        """A call of a tool begins. `index` counts the calls of this choice. `extra`: fields that are not OpenAI's."""
         call = {"index": index, "id": call_id, "type": "function", "function": {"name": name, "arguments": ""}}
-        return self._delta(b'"tool_calls":[' + _encode(call) + b"]", choice)
+        return self._delta(b'"tool_calls":[' + _encode(call | dict(extra or {})) + b"]", choice)
 
     def arguments(self, index: int, text: str, choice: int = 0) -> bytes:
         """Some more of the JSON of its arguments."""
         return self._delta(b'"tool_calls":[{"index":%d,"function":{"arguments":%b}}]' % (index, _encode(text)), choice)
+
+    def beside(self, fields: Mapping[str, Any], choice: int = 0) -> bytes:
+        """Fields of a message that are not OpenAI's."""
+        return self._delta(_encode(fields)[1:-1], choice)
+
+    def logprobs(self, content: list[dict[str, Any]], choice: int = 0) -> bytes:
+        """How probable some more tokens of the answer were."""
+        said = b'{"index":%d,"delta":{},"logprobs":{"content":%b,"refusal":null},"finish_reason":null}'
+        return self._chunk(said % (choice, _encode(content)), b"null")
 
     def finish(self, reason: str, choice: int = 0) -> bytes:
         """Why a choice ends."""

@@ -17,7 +17,7 @@ class Target(NamedTuple):
     """Where the translated call goes."""
 
     model: str
-    output_tokens_max: int  # For one choice: asked for where the provider demands a cap and the caller gave none.
+    output_tokens_max: int  # For one choice: the caller's cap, within what the model can do; else what to ask for.
     quirks: frozenset[Quirk] = frozenset()
 
 
@@ -88,7 +88,8 @@ class Edge(Protocol):
         ...
 
     def request(self, asked: Asked, target: Target, losses: Losses) -> Asked:
-        """The call in the provider's dialect, for that model. A cap of the caller's on output arrives as it was.
+        """The call in the provider's dialect, for that model. A cap of the caller's on output arrives as it was, or as
+        what the model can do, where providers refuse more.
         Raises BadRequest, naming the field in the caller's own terms."""
         ...
 

@@ -103,11 +103,36 @@ class Fields:
         value = self.any(name)
         return None if value is None else self._open(value, self.at(name))
 
+    def opened(self, value: dict[str, Any], name: str) -> Fields:
+        """An object that was taken already."""
+        return self._open(value, self.at(name))
+
+    def inner(self, name: str) -> Fields:
+        """An object that must be there."""
+        found = self.object(name)
+        if found is None:
+            raise BadRequest(f"{self.at(name)} is required", self.at(name))
+        return found
+
+    def content(self, name: str) -> Iterator[Fields]:
+        """What is said, part by part; a string counts as one part of text."""
+        said = self.any(name)
+        if isinstance(said, str):
+            said = [{"type": "text", "text": said}]
+        if not isinstance(said, list | None):
+            self._wrong(name, "a string or an array")
+        return self.opened_each(said or [], name)
+
     def note(self, *names: str) -> None:
         """Leave these hints out, if they are there. Empty ones say nothing."""
         for name in names:
             if self.any(name) not in (None, [], {}, ""):
-                self._losses.note(self.at(name))
+                self.hint(name)
+
+    def note_once(self, name: str, called: str) -> None:
+        """The same for a hint that stands in many places: it is named once, for all of them."""
+        if self.any(name) not in (None, False):
+            self._losses.note(called)
 
     def hint(self, name: str) -> None:
         """Leave a hint out that was taken already."""
@@ -126,15 +151,12 @@ class Fields:
     def skip(self) -> None:
         """Nothing else in it matters."""
         self._left.clear()
+        self._opened.clear()
 
-    def drop_all(self, name: str, why: str) -> None:
-        """Leave out the whole object, called by this member of its own."""
-        self._left.clear()
-        self._losses.drop(self.at(name), why)
-
-    def leave(self, name: str) -> None:
-        """Leave a hint out under a name of its own, for many of a kind."""
-        self._losses.note(name)
+    def drop_all(self, why: str, name: str = "") -> None:
+        """Leave out the whole object; it may be called by a member of its own."""
+        self.skip()
+        self._losses.drop(self.at(name) if name else self.path, why)
 
     def end(self) -> None:
         """Drop by name whatever was not taken."""

@@ -49,6 +49,11 @@ def usage_or_zero(usage: Usage | None) -> dict[str, Any]:
     return usage_block(Usage() if usage is None else usage)
 
 
+def refusal(explanation: str) -> dict[str, Any]:
+    """`stop_details`: why there is no good answer, for people."""
+    return {"type": "refusal", "category": None, "explanation": explanation}
+
+
 def message(
     message_id: str,
     model: str,

@@ -61,9 +61,15 @@ class MessagesStream:
         self._open = ""
         return _event("content_block_stop", {"index": self._index})
 
-    def end(self, reason: str, usage: Usage | None, sequence: str | None = None) -> bytes:
-        """Why it ends, what it used, and the end. Without usage only zeros are told, which clients insist on."""
-        delta = {"delta": {"stop_reason": reason, "stop_sequence": sequence}, "usage": usage_or_zero(usage)}
+    def end(
+        self, reason: str, usage: Usage | None, sequence: str | None = None, details: dict[str, Any] | None = None
+    ) -> bytes:
+        """Why it ends, what it used, and the end. Without usage only zeros are told, which clients insist on.
+        `details`: see `messages_answer.refusal`."""
+        stop: dict[str, Any] = {"stop_reason": reason, "stop_sequence": sequence}
+        if details is not None:
+            stop["stop_details"] = details
+        delta = {"delta": stop, "usage": usage_or_zero(usage)}
         return self.close() + _event("message_delta", delta) + _event("message_stop", {})
 
     def _block(self, kind: str, fields: dict[str, Any]) -> bytes:

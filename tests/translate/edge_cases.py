@@ -119,3 +119,12 @@ def same(path, made):
     if REWRITE:
         path.write_text(made)
     assert path.read_text() == made
+
+
+def walked(value):
+    """All of what a validator gives: it checks an Iterable only as it is walked."""
+    if isinstance(value, dict):
+        return {name: walked(each) for name, each in value.items()}
+    if isinstance(value, str | bytes | int | float | None):
+        return value
+    return [walked(each) for each in value]

@@ -24,7 +24,7 @@ def opened(owner: Fields, name: str) -> Iterable[Fields]:
 
 def part(block: Fields, kind: str) -> list[Part]:
     """A block that a user, or a tool, may say; nothing where it was left out."""
-    block.note(CACHE)
+    block.note_once(CACHE, CACHE)
     if kind == "text":
         block.note("citations")
         return text_part(block.needed("text"))
@@ -32,7 +32,7 @@ def part(block: Fields, kind: str) -> list[Part]:
         return _picture(block)
     if kind == "document":
         return _document(block)
-    block.drop_all("type", f"A chat has no {kind}.")
+    block.drop_all(f"A chat has no {kind}.")
     return []
 
 
@@ -61,7 +61,7 @@ def _picture(block: Fields) -> list[Part]:
     elif kind == "url":
         url = source.needed("url")
     else:
-        source.drop_all("type", "Files that lie at another provider cannot be read there.")
+        source.drop_all("Files that lie at another provider cannot be read there.")
         return []
     return [{"type": "image_url", "image_url": {"url": url}}]
 
@@ -74,7 +74,8 @@ def _document(block: Fields) -> list[Part]:
         cited.drop("enabled", "A chat cites nothing.", unless=(False,))
     if kind == "base64":
         data = f"data:{source.needed('media_type')};base64,{source.needed('data')}"
-        file = {"type": "file", "file": {"filename": title or "document.pdf", "file_data": data}}
+        name = (title or "document").removesuffix(".pdf")
+        file = {"type": "file", "file": {"filename": f"{name}.pdf", "file_data": data}}
         return [*text_part(context or ""), file]
     about = [text for text in (title, context) if text]
     if kind == "text":
@@ -83,5 +84,5 @@ def _document(block: Fields) -> list[Part]:
     if kind == "content":
         inside = [each for inner in opened(source, "content") for each in part(inner, inner.needed("type"))]
         return text_part("\n\n".join(about)) + inside
-    source.drop_all("type", "A chat takes no documents that lie elsewhere.")
+    source.drop_all("A chat takes no documents that lie elsewhere.")
     return []

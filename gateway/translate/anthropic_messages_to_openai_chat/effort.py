@@ -51,7 +51,7 @@ def asked(body: Fields, level: str | None, target: Target, cap: int, *, tools: b
         known = None
     else:
         known = None if wanted is None else _known(wanted, model)
-    if wanted != "none" and known in (None, "none"):
+    if known != wanted and (wanted, known) != ("none", None):
         for name in names:
             body.hint(name)
     return {} if known is None else {"reasoning_effort": known}
@@ -65,9 +65,9 @@ def _wanted(body: Fields, level: str | None, cap: int) -> tuple[str | None, list
         return level, names
     kind, budget = thinking.needed("type"), thinking.whole("budget_tokens")
     thinking.any("display")
+    names.append("thinking")
     if kind == "disabled":
         return "none", names
-    names.append("thinking")
     if level is not None or budget is None:
         return level or _ANTHROPICS_OWN, names
     share = 100 * budget // max(1, cap)

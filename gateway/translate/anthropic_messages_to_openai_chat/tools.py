@@ -16,9 +16,11 @@ def tool(given: Fields) -> dict[str, Any] | None:
     """One tool of the caller's; None where it was left out, as those that run at the provider are."""
     kind = given.text("type")
     if kind not in (None, "custom"):
-        given.drop_all("type", f"{kind} is a tool of Anthropic's own.")
+        given.drop_all(f"{kind} is a tool of Anthropic's own.")
         return None
-    given.note(CACHE, "eager_input_streaming", "input_examples")
+    given.note_once(CACHE, CACHE)
+    for hint in ("eager_input_streaming", "input_examples"):
+        given.note_once(hint, f"tools.{hint}")
     given.drop("defer_loading", "Tools cannot be searched there.", unless=(False,))
     given.drop("allowed_callers", "Only the model itself calls tools there.", unless=(["direct"],))
     made: dict[str, Any] = {"name": short(given.needed("name"))}

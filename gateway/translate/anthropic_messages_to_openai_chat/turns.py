@@ -13,8 +13,8 @@ from gateway.translate.fields import Fields
 
 Message = dict[str, Any]
 
-THOUGHTS = "messages.content.thinking"
-"""What the thoughts of earlier turns are called where they are left out, all together."""
+_THOUGHTS = {"thinking": "thinking", "redacted_thinking": "data"}
+"""Blocks of thoughts, and what is in them."""
 
 SHOWN_BELOW = "The result is in the user's next message."
 """Instead of a picture or a document in the result of a tool, which can only be text in a chat."""
@@ -42,7 +42,7 @@ def _only_text(block: Fields) -> list[Part]:
     kind = block.needed("type")
     if kind == "text":
         return part(block, kind)
-    block.drop_all("type", f"A system prompt has no {kind} there.")
+    block.drop_all(f"A system prompt has no {kind} there.")
     return []
 
 
@@ -70,7 +70,7 @@ def _result(block: Fields) -> tuple[Message, list[Part]]:
     """The message of one result, and what of it is not text."""
     call_id = block.needed("tool_use_id")
     parts = [each for inner in opened(block, "content") for each in part(inner, inner.needed("type"))]
-    block.note(CACHE)
+    block.note_once(CACHE, CACHE)
     text = joined(each for each in parts if each["type"] == "text")
     shown = [each for each in parts if each["type"] != "text"]
     if shown:
@@ -87,33 +87,36 @@ def _assistant(message: Fields, *, recalls: bool) -> list[Message]:
     calls: list[dict[str, Any]] = []
     for block in opened(message, "content"):
         kind = block.needed("type")
-        if kind == "thinking":
-            thoughts.append(block.needed("thinking"))
-            block.any("signature")
-        elif kind == "redacted_thinking":
-            thoughts.append("")
-            block.any("data")
+        if kind in _THOUGHTS:
+            thoughts.append(_thought(block, kind, recalls=recalls))
         elif kind == "tool_use":
             calls.append(_call(block))
         else:
             texts += _only_said(block, kind)
     said: Message = {"role": "assistant", "content": joined(texts) if texts or not calls else None}
-    if thoughts and recalls:
-        said["reasoning_content"] = "".join(thoughts)
-    elif thoughts:
-        message.leave(THOUGHTS)
+    if thought := "".join(thoughts):
+        said["reasoning_content"] = thought
     return [said | ({"tool_calls": calls} if calls else {})]
+
+
+def _thought(block: Fields, kind: str, *, recalls: bool) -> str:
+    """What was thought, if that may come back. A signature is for Anthropic alone, and so is what it has hidden."""
+    block.any("signature")
+    if recalls and kind == "thinking":
+        return block.needed("thinking")
+    block.note_once(_THOUGHTS[kind], f"messages.content.{kind}")
+    return ""
 
 
 def _only_said(block: Fields, kind: str) -> list[Part]:
     if kind == "text":
         return part(block, kind)
-    block.drop_all("type", f"A chat has no {kind} in an answer.")
+    block.drop_all(f"A chat has no {kind} in an answer.")
     return []
 
 
 def _call(block: Fields) -> dict[str, Any]:
-    block.note(CACHE)
+    block.note_once(CACHE, CACHE)
     block.drop("caller", "Only the model itself calls tools there.", unless=({"type": "direct"},))
     call_id, name, given = block.needed("id"), block.needed("name"), block.mapping("input")
     function = {"name": short(name), "arguments": msgspec.json.encode(given).decode()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec.json import format as format_json
 
 from gateway.dialects.anthropic_report import read_report
 from gateway.dialects.openai_usage import NO_QUIRKS
@@ -88,7 +89,7 @@ def _said(message: _Message) -> dict[str, Any]:
         elif block.type == "redacted_thinking":
             details.append(detail(block.type, len(details), data=block.data))
         elif block.type == "tool_use":
-            function = {"name": block.name, "arguments": bytes(block.input).decode()}
+            function = {"name": block.name, "arguments": format_json(bytes(block.input), indent=-1).decode()}
             calls.append({"id": block.id, "type": "function", "function": function})
     said: dict[str, Any] = {"content": "".join(texts) if texts else None}
     if any(thoughts):

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.errors import BadRequest
 from gateway.core.request import Asked
 from gateway.translate.claude import Claude, claude_of
 from gateway.translate.edge import Losses, Target
@@ -50,7 +51,7 @@ def translated(asked: Asked, target: Target, losses: Losses) -> Asked:
     turns = Turns()
     for message in body.each("messages"):
         turns.add(message)
-    made |= _tools(body, claude)
+    made |= _tools(body, claude, turns.called())
     forced = made.get("tool_choice", {}).get("type") in ("any", "tool")
     unexplained = turns.last_call_unexplained()
     made |= thoughts.asked(body, claude, made["max_tokens"], forced=forced, unexplained=unexplained)
@@ -70,10 +71,14 @@ def _cap(body: Fields, target: Target) -> int:
     return min(max(given, default=target.output_tokens_max), target.output_tokens_max)
 
 
-def _tools(body: Fields, claude: Claude) -> dict[str, Any]:
-    """Tools, and how they may be chosen, which is not asked where there are none."""
+def _tools(body: Fields, claude: Claude, called: list[str]) -> dict[str, Any]:
+    """Tools, and how they may be chosen. Those that were `called` are there also where none may be any more, since
+    Anthropic says: "Requests which include `tool_use` or `tool_result` blocks must define tools"."""
     tools = [made for each in body.each("tools") if (made := tool(each, claude)) is not None]
     chosen = choice(body)
+    if not tools and called:
+        tools = [{"name": name, "input_schema": {"type": "object", "properties": {}}} for name in called]
+        chosen = {"type": "none"}
     if not tools:
         return {}
     return {"tools": tools} | ({"tool_choice": chosen} if chosen else {})
@@ -109,13 +114,13 @@ def _format(body: Fields, claude: Claude) -> dict[str, Any]:
     if kind != "json_schema" or described is None:
         body.lose("response_format", "An answer in JSON needs a schema there: send a json_schema.")
         return {}
-    schema, about = described.any("schema"), described.text("description")
+    schema, about = described.mapping("schema"), described.text("description")
     for name in ("name", "strict"):
         described.any(name)
     if not claude.formats:
         body.lose("response_format", "This model cannot be held to a schema.")
         return {}
-    if about and isinstance(schema, dict):
+    if about:
         schema = {"description": about} | schema
     return {"format": {"type": "json_schema", "schema": schema}}
 
@@ -125,8 +130,8 @@ def _plainly(body: Fields) -> dict[str, Any]:
     made: dict[str, Any] = {}
     if (stream := body.flag("stream")) is not None:
         made["stream"] = stream
-    if stop := body.any("stop"):
-        made["stop_sequences"] = [stop] if isinstance(stop, str) else stop
+    if stops := _stops(body):
+        made["stop_sequences"] = stops
     if who := body.text("safety_identifier") or body.text("user"):
         made["metadata"] = {"user_id": who}
     tier = body.text("service_tier")
@@ -141,3 +146,10 @@ def _plainly(body: Fields) -> dict[str, Any]:
             options.any(name)
     body.note("user", *_HINTS)
     return made
+
+
+def _stops(body: Fields) -> list[Any]:
+    stop = body.any("stop")
+    if not isinstance(stop, str | list | None):
+        raise BadRequest("stop must be a string or an array", "stop")
+    return [stop] if isinstance(stop, str) else stop or []

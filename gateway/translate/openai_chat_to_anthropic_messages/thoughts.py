@@ -26,9 +26,15 @@ PERCENT = {"minimal": 10, "low": 20, "medium": 50, "high": 80, "xhigh": 95, "max
 
 def blocks(message: Fields) -> list[Block]:
     """The thoughts of an assistant's message. Only those with a signature can come back."""
-    given = [_of_detail(detail) for detail in message.each("reasoning_details")]
-    given += [_of_block(block) for block in message.each("thinking_blocks")]
-    found = [block for block in given if block is not None]
+    found = []
+    for name, read in (("reasoning_details", _of_detail), ("thinking_blocks", _of_block)):
+        for index, given in enumerate(message.each(name)):
+            block = read(given)
+            given.skip()
+            if block is None:
+                message.hint(f"{name}[{index}]")
+            else:
+                found.append(block)
     if found:  # What they say is the same.
         message.any("reasoning_content")
         message.any("reasoning")
@@ -39,26 +45,20 @@ def blocks(message: Fields) -> list[Block]:
 def _of_detail(detail: Fields) -> Block | None:
     kind, written, signature = detail.text("type"), detail.text("format"), detail.text("signature")
     text, data = detail.text("text"), detail.text("data")
-    detail.any("index")
-    detail.any("id")
     if written == FORMAT and kind == "reasoning.text" and signature:
         return {"type": "thinking", "thinking": text or "", "signature": signature}
     if written == FORMAT and kind == "reasoning.encrypted" and data:
         return {"type": "redacted_thinking", "data": data}
-    detail.any("summary")
-    detail.hint("type")
     return None
 
 
 def _of_block(block: Fields) -> Block | None:
     kind, signature, data = block.text("type"), block.text("signature"), block.text("data")
     text = block.text("thinking")
-    block.any("cache_control")
     if kind == "thinking" and signature:
         return {"type": "thinking", "thinking": text or "", "signature": signature}
     if kind == "redacted_thinking" and data:
         return {"type": "redacted_thinking", "data": data}
-    block.hint("type")
     return None
 
 
@@ -78,6 +78,8 @@ def asked(body: Fields, claude: Claude, cap: int, *, forced: bool, unexplained: 
     elif claude.adapts:
         if effort is None:
             body.hint(f"{name}.max_tokens")  # It takes no budget.
+        elif effort in ("xhigh", "max") and effort not in claude.efforts:
+            body.hint(name)
         return _adaptive(effort, claude)
     elif unexplained:
         body.hint(name)

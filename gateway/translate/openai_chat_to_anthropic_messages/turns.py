@@ -37,18 +37,25 @@ class Turns:
         elif role == "tool":
             self._say("user", [_result(message)])
         else:
-            message.drop_all("role", f"{_OLDER if role == 'function' else 'There is no such role.'}")
+            message.drop_all(_OLDER if role == "function" else "There is no such role.", "role")
         message.drop("name", _NAMELESS)
-        message.note("cache_control")
+        message.note_once("cache_control", "messages.cache_control")
 
     def written(self) -> dict[str, Any]:
         """The conversation, as members of the request. A turn of one plain text is written as that. What an answer
         shall begin with must not end in white space there."""
         said = [{"role": message["role"], "content": _plain(message["content"])} for message in self._messages]
+        if not said and self._system:  # Somebody must have said something there.
+            return {"messages": [{"role": "user", "content": _plain(self._system)}]}
         if said and said[-1]["role"] == "assistant" and isinstance(said[-1]["content"], str):
             said[-1]["content"] = said[-1]["content"].rstrip()
         system = {"system": _plain(self._system)} if self._system else {}
         return system | {"messages": said}
+
+    def called(self) -> list[str]:
+        """The tools that were called, by name."""
+        blocks = (block for message in self._messages for block in message["content"])
+        return list(dict.fromkeys(block["name"] for block in blocks if block["type"] == "tool_use"))
 
     def last_call_unexplained(self) -> bool:
         """Whether the last turn of the model's called tools, and its thoughts before that are not here. Models that
@@ -85,7 +92,7 @@ def _call(call: Fields) -> Block | None:
     function = call.object("function")
     call.any("index")  # As it stood in a stream.
     if kind != "function" or function is None:
-        call.drop_all(kind, "Only tools with a JSON schema are known there.")
+        call.drop_all("Only tools with a JSON schema are known there.", kind)
         return None
     call_id, name = call.needed("id"), function.needed("name")
     return {"type": "tool_use", "id": tool_id(call_id), "name": name, "input": _input(function)}

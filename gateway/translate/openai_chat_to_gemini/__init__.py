@@ -1,0 +1,44 @@
+"""From OpenAI's chat completions to Gemini's generateContent.
+
+* Thought signatures travel in `extra_content.google.thought_signature`, of a tool call or of a message, as at Google's
+  own compatible endpoint. Where a client loses them, newer models are told so by Google's own word for that.
+* Thoughts come back as `reasoning_content`, where `reasoning_effort` was given.
+* What ends an answer beside its end and its cap (filters, calls that could not be read) becomes `content_filter` with
+  a sentence in `refusal`; a prompt that is blocked becomes an answer that says so.
+* Sources that Gemini cites are left out: no call that is carried here asks it to search.
+"""
+
+from __future__ import annotations
+
+from gateway.core.errors import BadRequest
+from gateway.core.request import Asked
+from gateway.translate.edge import Losses, Target, Told
+from gateway.translate.gemini import models
+from gateway.translate.openai_chat_to_gemini import answer, request
+from gateway.translate.openai_chat_to_gemini.stream import Translation
+
+
+class OpenAIChatToGemini:
+    """See `Edge`."""
+
+    inbound = "openai-chat"
+    outbound = "gemini"
+
+    def serves(self, model: str) -> bool:
+        """See `Edge.serves`."""
+        return models.generates(model)
+
+    def request(self, asked: Asked, target: Target, losses: Losses) -> Asked:
+        """See `Edge.request`."""
+        try:
+            return request.translated(asked, target, losses)
+        except RecursionError:
+            raise BadRequest("The body is nested too deeply.") from None
+
+    def answer(self, body: bytes, told: Told) -> bytes:
+        """See `Edge.answer`."""
+        return answer.translated(body, told)
+
+    def stream(self, told: Told) -> Translation:
+        """See `Edge.stream`."""
+        return Translation(told)
