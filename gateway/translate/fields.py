@@ -138,6 +138,10 @@ class Fields:
         """Leave a hint out that was taken already."""
         self._losses.note(self.at(name))
 
+    def leave(self, name: str) -> None:
+        """Leave a hint out under a name of its own, for many of a kind."""
+        self._losses.note(name)
+
     def lose(self, name: str, why: str) -> None:
         """Leave something out that was taken already, and would change the answer."""
         self._losses.drop(self.at(name), why)
