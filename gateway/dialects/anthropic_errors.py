@@ -12,6 +12,7 @@ from gateway.core.limit import Unit
 _TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
+    402: "billing_error",
     403: "permission_error",
     404: "not_found_error",
     405: "invalid_request_error",
@@ -22,6 +23,7 @@ _TYPES = {
     429: "rate_limit_error",
     503: "overloaded_error",
     504: "timeout_error",
+    529: "overloaded_error",  # As Anthropic's own API has it, and providers that speak it.
 }
 
 SPENT = "enforced_spend_limit_reached"

@@ -16,7 +16,7 @@ from gateway.core.usage import Report
 from gateway.dialects import anthropic_errors, splice
 from gateway.dialects.anthropic_report import read_report
 from gateway.dialects.anthropic_usage import NOWHERE_SPECIAL
-from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
+from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX, PROMPT_HEAD_CHARACTERS
 from gateway.dialects.pictures import of_source
 from gateway.dialects.validate import decode, model_name
@@ -136,8 +136,7 @@ class AnthropicMessages:
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
         """See `Dialect.aim`."""
-        query = f"?{asked.query}" if asked.query else ""
-        return Aimed(self.path + query, splice.with_model(asked.body, model, facts))
+        return Aimed(with_query(self.path, asked), splice.with_model(asked.body, model, facts))
 
     def countable(self, asked: Asked) -> Countable:
         """See `Dialect.countable`."""

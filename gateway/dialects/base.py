@@ -29,6 +29,11 @@ class Aimed(NamedTuple):
     body: bytes
 
 
+def with_query(path: str, asked: Asked) -> str:
+    """The path, with the query as the caller gave it."""
+    return f"{path}?{asked.query}" if asked.query else path
+
+
 class Signs(NamedTuple):
     """What to look for in a stream without decoding every event of it. Patterns are searched in whole events."""
 

@@ -175,6 +175,7 @@ class BedrockConverse:
 
 
 _NOTHING = (b"", b"null", b"[]", b"{}")
+_NOTHING_BYTES_MAX = 4
 _COUNTED = ("json", "search_result", "tool_use", "guarded", "reasoning", "cited")
 
 
@@ -197,12 +198,17 @@ def _parts(body: _Body) -> Iterator[_Inner]:
 
 
 def _attached(parts: list[_Inner], kind: str) -> int:
-    return sum(bool(_text(getattr(part, kind, b""))) for part in parts)
+    return sum(_given(getattr(part, kind, b"")) for part in parts)
+
+
+def _given(raw: msgspec.Raw | bytes) -> bool:
+    """Whether there is something. Pictures are not copied to see that."""
+    return len(memoryview(raw)) > _NOTHING_BYTES_MAX or bytes(raw) not in _NOTHING
 
 
 def _text(raw: msgspec.Raw | bytes) -> str:
     """JSON that is only counted. What is no UTF-8 is the provider's to refuse."""
-    return "" if bytes(raw) in _NOTHING else bytes(raw).decode(errors="replace")
+    return bytes(raw).decode(errors="replace") if _given(raw) else ""
 
 
 def _output_cap(inference: _Inference | None, more: dict[str, Any]) -> int | None:
@@ -220,9 +226,9 @@ def _output_cap(inference: _Inference | None, more: dict[str, Any]) -> int | Non
 def _needs(body: _Body, parts: list[_Inner]) -> frozenset[str]:
     kinds = {"image": "vision", "document": "files", "video": "files", "audio": "audio"}
     needs = {need for kind, need in kinds.items() if _attached(parts, kind)}
-    if _text(body.tool_config):
+    if _given(body.tool_config):
         needs.add("tools")
-    if _text(body.output_config):
+    if _given(body.output_config):
         needs.add("json")
     return frozenset(needs)
 

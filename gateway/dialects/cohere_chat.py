@@ -12,7 +12,7 @@ from gateway.core.errors import BadRequest
 from gateway.core.request import Asked, Countable, Facts
 from gateway.core.usage import Report
 from gateway.dialects import cohere_errors, splice
-from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
+from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.cohere_usage import read_units
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX, PROMPT_HEAD_CHARACTERS
 from gateway.dialects.validate import decode, model_name
@@ -108,7 +108,7 @@ class CohereChat:
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
         """See `Dialect.aim`."""
-        return Aimed("/chat", splice.with_model(asked.body, model, facts))
+        return Aimed(with_query("/chat", asked), splice.with_model(asked.body, model, facts))
 
     def countable(self, asked: Asked) -> Countable:
         """See `Dialect.countable`."""

@@ -10,7 +10,7 @@ from gateway.core.errors import BadRequest
 from gateway.core.request import Asked, Countable, Facts
 from gateway.core.usage import Extras, Report
 from gateway.dialects import cohere_errors, splice
-from gateway.dialects.base import NOTHING_YET, Aimed, Quirk
+from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, with_query
 from gateway.dialects.cohere_chat import SIGNS
 from gateway.dialects.cohere_usage import read_units
 from gateway.dialects.validate import decode, model_name
@@ -63,7 +63,7 @@ class CohereRerank:
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
         """See `Dialect.aim`."""
-        return Aimed("/rerank", splice.with_model(asked.body, model, facts))
+        return Aimed(with_query("/rerank", asked), splice.with_model(asked.body, model, facts))
 
     def countable(self, asked: Asked) -> Countable:
         """See `Dialect.countable`."""

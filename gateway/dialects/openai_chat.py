@@ -11,7 +11,7 @@ from gateway.core.errors import BadRequest
 from gateway.core.request import Asked, Countable, Facts, Picture
 from gateway.core.usage import Report
 from gateway.dialects import openai_errors, splice
-from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
+from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.openai_report import read_report
 from gateway.dialects.pictures import of_url
 from gateway.dialects.validate import decode, model_name
@@ -155,7 +155,7 @@ class OpenAIChat:
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
         """See `Dialect.aim`. A stream reports usage only on request: `stream_options.include_usage`."""
-        return Aimed("/chat/completions", aimed(asked.body, model, facts))
+        return Aimed(with_query("/chat/completions", asked), aimed(asked.body, model, facts))
 
     def countable(self, request: Asked) -> Countable:
         """See `Dialect.countable`."""

@@ -8,7 +8,7 @@ from gateway.core.errors import BadRequest
 from gateway.core.request import Asked, Countable, Facts
 from gateway.core.usage import Report
 from gateway.dialects import openai_errors, splice
-from gateway.dialects.base import NOTHING_YET, Aimed, Quirk
+from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, with_query
 from gateway.dialects.openai_chat import (
     OUTPUT_TOKENS_CREDIBLE_MAX,
     PROMPT_HEAD_CHARACTERS,
@@ -68,7 +68,7 @@ class OpenAICompletions:
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
         """See `Dialect.aim`. A stream reports usage only on request, as in chat."""
-        return Aimed("/completions", aimed(asked.body, model, facts))
+        return Aimed(with_query("/completions", asked), aimed(asked.body, model, facts))
 
     def countable(self, request: Asked) -> Countable:
         """See `Dialect.countable`. A token id counts as the text of its digits, which is never too little."""

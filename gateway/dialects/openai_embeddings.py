@@ -8,7 +8,7 @@ from gateway.core.errors import BadRequest
 from gateway.core.request import Asked, Countable, Facts
 from gateway.core.usage import Report
 from gateway.dialects import openai_errors, splice
-from gateway.dialects.base import NOTHING_YET, Aimed, Quirk
+from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, with_query
 from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dialects.openai_report import read_report
 from gateway.dialects.validate import decode, model_name
@@ -42,7 +42,7 @@ class OpenAIEmbeddings:
 
     def aim(self, request: Asked, model: str, facts: Facts) -> Aimed:
         """See `Dialect.aim`."""
-        return Aimed("/embeddings", splice.with_model(request.body, model, facts))
+        return Aimed(with_query("/embeddings", request), splice.with_model(request.body, model, facts))
 
     def countable(self, request: Asked) -> Countable:
         """See `Dialect.countable`. A token id counts as the text of its digits, which is never too little."""

@@ -36,6 +36,8 @@ def _kind(error: GatewayError) -> tuple[str, str]:
         if error.refusal.unit == Unit.USD:
             return "insufficient_quota", "insufficient_quota"
         return ("tokens" if error.refusal.unit in TOKENS else "requests"), "rate_limit_exceeded"
+    if error.status == 429:  # Of a provider: clients tell by the code that a wait helps.
+        return "requests", "rate_limit_exceeded"
     if isinstance(error, BadRequest) and error.status == 400:
         return "invalid_request_error", "invalid_value" if error.param else "invalid_request_error"
     return _TYPES.get(error.status, error.code), error.code

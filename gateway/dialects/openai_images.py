@@ -15,7 +15,7 @@ from gateway.core.errors import BadRequest
 from gateway.core.request import Asked, Countable, Facts
 from gateway.core.usage import Extras, Report
 from gateway.dialects import openai_errors, splice
-from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
+from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.multipart import Form, read_form
 from gateway.dialects.openai_chat import PROMPT_HEAD_CHARACTERS
 from gateway.dialects.openai_usage import UNREADABLE, charged, counted_newer
@@ -100,7 +100,7 @@ class OpenAIImages:
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
         """See `Dialect.aim`."""
-        path = f"/images/{asked.verb or 'generations'}"
+        path = with_query(f"/images/{asked.verb or 'generations'}", asked)
         if not _is_form(asked):
             return Aimed(path, splice.with_model(asked.body, model, facts))
         form = read_form(asked.body, asked.content_type)

@@ -16,7 +16,7 @@ from gateway.core.errors import BadRequest, GatewayError
 from gateway.core.request import Asked, Countable, Facts
 from gateway.core.usage import Report
 from gateway.dialects import openai_errors, splice
-from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
+from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX, PROMPT_HEAD_CHARACTERS
 from gateway.dialects.openai_responses_report import read_report
 from gateway.dialects.validate import decode, model_name
@@ -167,7 +167,7 @@ class OpenAIResponses:
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
         """See `Dialect.aim`. Its streams report usage unasked."""
-        return Aimed("/responses", splice.with_model(asked.body, model, facts))
+        return Aimed(with_query("/responses", asked), splice.with_model(asked.body, model, facts))
 
     def countable(self, request: Asked) -> Countable:
         """See `Dialect.countable`. Input is counted as its JSON, which is never too little, but for the images."""

@@ -16,7 +16,7 @@ from gateway.core.errors import BadRequest
 from gateway.core.request import Asked, Countable, Facts
 from gateway.core.usage import Extras, Report
 from gateway.dialects import openai_errors, splice
-from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
+from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.openai_chat import PROMPT_HEAD_CHARACTERS
 from gateway.dialects.openai_usage import UNREADABLE, charged, counted_newer
 from gateway.dialects.validate import decode, model_name
@@ -83,7 +83,7 @@ class OpenAISpeech:
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
         """See `Dialect.aim`."""
-        return Aimed("/audio/speech", splice.with_model(asked.body, model, facts))
+        return Aimed(with_query("/audio/speech", asked), splice.with_model(asked.body, model, facts))
 
     def countable(self, request: Asked) -> Countable:
         """See `Dialect.countable`."""

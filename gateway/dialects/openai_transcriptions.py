@@ -16,7 +16,7 @@ from gateway.core.errors import BadRequest
 from gateway.core.request import Asked, Countable, Facts
 from gateway.core.usage import Extras, Report, Usage
 from gateway.dialects import openai_errors
-from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
+from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.multipart import read_form
 from gateway.dialects.openai_usage import TOKENS_CREDIBLE_MAX, UNREADABLE, read_newer_usage
 from gateway.dialects.validate import model_name
@@ -74,7 +74,7 @@ class OpenAITranscriptions:
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
         """See `Dialect.aim`."""
-        path = f"/audio/{asked.verb or 'transcriptions'}"
+        path = with_query(f"/audio/{asked.verb or 'transcriptions'}", asked)
         if model == facts.model:
             return Aimed(path, asked.body)
         return Aimed(path, read_form(asked.body, asked.content_type).with_text("model", model))

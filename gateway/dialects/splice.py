@@ -16,13 +16,18 @@ Span = tuple[int, int]
 BRACKETS_MAX = 100_000
 """Of a body that must be walked. Far more than any call has, and each one takes a step of ours."""
 
+COPIED_BYTES_MAX = 1 << 16
+"""A larger body may hold pictures: no part of it is copied for itself."""
+
 _STRING = rb'"(?:[^"\\]++|\\.)*+"'
 _NAME = re.compile(rb"\s*+(" + _STRING + rb")\s*+:", re.DOTALL)
 _NO_BRACKETS = re.compile(rb'(?:[^"{}\[\]]++|' + _STRING + rb")*+", re.DOTALL)
 _PLAIN_VALUE = re.compile(rb"\s*+(?:" + _STRING + rb'|[^",{}\[\]\s]++)?', re.DOTALL)
 _SPACE = re.compile(rb"\s*+")
 _STRING_VALUE = re.compile(rb"\s*+:\s*+(" + _STRING + rb")", re.DOTALL)
-_HIDDEN_LETTER = re.compile(rb"(?<!\\)(?:\\\\)*+\\u00(?:5[fF]|6[0-9a-fA-F]|7[0-9aA])")  # As in "mod\u0065l".
+_LETTER = rb"\\u00(?:5[fF]|6[0-9a-fA-F]|7[0-9aA])"  # As in "mod\u0065l".
+_MAYBE_HIDDEN = re.compile(_LETTER)  # Begins with what is fixed: so it is found fifty times as fast as
+_HIDDEN_LETTER = re.compile(rb"(?<!\\)(?:\\\\)*+" + _LETTER)  # what also knows whether the backslash is one.
 _OPENING = b"{["
 _top = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -100,7 +105,8 @@ def find_any(body: bytes, key: str) -> Span | None:
 
 def replace(body: bytes, span: Span, value: bytes) -> bytes:
     """The body with another value in that place."""
-    return b"".join((body[: span[0]], value, body[span[1] :]))
+    whole = body if len(body) < COPIED_BYTES_MAX else memoryview(body)
+    return b"".join((whole[: span[0]], value, whole[span[1] :]))
 
 
 def append(body: bytes, key: str, value: bytes) -> bytes:
@@ -154,7 +160,11 @@ def _past(pattern: re.Pattern[bytes], body: bytes, at: int) -> int:
 
 
 def _hides_letters(body: bytes) -> bool:
-    return b"\\u00" in body and _HIDDEN_LETTER.search(body) is not None
+    found = _MAYBE_HIDDEN.search(body)
+    if found is None:
+        return False
+    backslashes = len(body[: found.start()].rstrip(b"\\"))
+    return _HIDDEN_LETTER.search(body, backslashes) is not None
 
 
 def _plain(quoted: bytes) -> bytes:

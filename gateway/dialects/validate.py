@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -35,6 +35,14 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise BadRequest("The body is nested too deeply.") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise BadRequest("The body is not valid JSON in UTF-8.") from None
+
+
+def convert(given: Any, kind: type[T]) -> T:
+    """JSON that is decoded already, as this type. Raises BadRequest as `decode` does."""
+    try:
+        return msgspec.convert(given, kind)
+    except msgspec.ValidationError as invalid:
+        raise _explained(str(invalid)) from None
 
 
 def _explained(text: str) -> BadRequest:

@@ -5,15 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from gateway.translate.anthropic_messages_to_bedrock_invoke import AnthropicMessagesToBedrockInvoke
 from gateway.translate.anthropic_messages_to_gemini import AnthropicMessagesToGemini
 from gateway.translate.anthropic_messages_to_openai_chat import AnthropicMessagesToOpenAIChat
 from gateway.translate.edge import Edge
 from gateway.translate.openai_chat_to_anthropic_messages import OpenAIChatToAnthropicMessages
+from gateway.translate.openai_chat_to_bedrock_converse import OpenAIChatToBedrockConverse
 from gateway.translate.openai_chat_to_gemini import OpenAIChatToGemini
 
 EDGES: tuple[Edge, ...] = (
     OpenAIChatToAnthropicMessages(),
     OpenAIChatToGemini(),
+    OpenAIChatToBedrockConverse(),
+    AnthropicMessagesToBedrockInvoke(),
     AnthropicMessagesToGemini(),  # Before chat, which Google speaks as well: its own dialect keeps signatures.
     AnthropicMessagesToOpenAIChat(),
 )

@@ -18,6 +18,7 @@ from gateway.core.errors import (
     Unavailable,
     UnknownModel,
     Unresolved,
+    UpstreamError,
     UpstreamTimeout,
 )
 from gateway.dialects import anthropic_errors, aws_errors, cohere_errors, gemini_errors
@@ -83,3 +84,19 @@ def test_a_key_that_was_used_before_is_told_in_every_dialect(error, status, code
     assert json.loads(cohere_errors.error_body(error, "req-1"))["message"] == str(error)
     assert error.status == 422 or "req_1" in str(error)
     assert error.retryable is (False if "answered" in code or "unresolved" in code else None)
+
+
+class OfAProvider(UpstreamError):
+    """Its own refusal, carried to a caller that does not speak its dialect."""
+
+    def __init__(self, status):
+        super().__init__("Slow down.")
+        self.status = status
+
+
+def test_a_providers_own_limit_is_a_limit_in_the_callers_words():
+    told = json.loads(OpenAIChat().error(OfAProvider(429), "req-1"))["error"]
+    assert (told["type"], told["code"]) == ("requests", "rate_limit_exceeded")
+    kinds = {529: "overloaded_error", 429: "rate_limit_error", 402: "billing_error"}
+    for status, kind in kinds.items():
+        assert json.loads(anthropic_errors.error_body(OfAProvider(status), "req-1"))["error"]["type"] == kind

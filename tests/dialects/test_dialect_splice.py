@@ -293,3 +293,13 @@ def test_of_twins_that_a_provider_sends_none_is_taken(made):
 def test_what_a_provider_sends_is_found_as_a_callers_is(made):
     body, span = made
     assert splice.find_any(body, "model") == span
+
+
+@given(
+    st.lists(st.sampled_from(["\\", "\\\\", "\\u00", "\\u0065", "\\u005f", "\\u004f", "6", "5", "a", '"'])).map("".join)
+)
+@settings(deadline=None)
+def test_hidden_letters_are_found_fast_as_they_would_be_slowly(text):
+    """A body with pictures is searched in milliseconds, and not in a second."""
+    body = text.encode()
+    assert splice._hides_letters(body) == (splice._HIDDEN_LETTER.search(body) is not None)

@@ -1,10 +1,12 @@
-"""What real providers answered, replayed to a gateway on the day of the recording: it costs that, to the digit.
+"""What real providers answered, replayed to a gateway on the day of the recording: it costs that, to the digit, and
+passes as it was, to the byte.
 
 With the shared recordings where they are; else with a few answers made up for the purpose (`sample/`).
 """
 
 import json
 import os
+import re
 import urllib.request
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
@@ -16,6 +18,7 @@ import pytest
 from road import metric
 
 from gateway.catalog.providers import KNOWN
+from gateway.dialects import sse
 
 pytestmark = pytest.mark.xdist_group("recorded")
 
@@ -49,6 +52,8 @@ CALLS = {
     "v2/chat": ("/v2/chat", {"model": "{model}", "messages": TEXT}),
 }
 """By the API of a recording: where to ask, and what."""
+
+CHATS = {api for api, call in CALLS.items() if call is CHAT}
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +90,7 @@ def gate(recording, library, sim, tmp_path):
 
 
 def replay(gate, recording):
-    """Ask in the recording's own dialect. Returns the headers, and the request as it was settled."""
+    """Ask in the recording's own dialect. Returns the headers and the body, and the request as it was settled."""
     running, model = gate
     admin, first = running.tokens
     path, body = CALLS[recording["api"]]
@@ -98,16 +103,28 @@ def replay(gate, recording):
         {"Authorization": f"Bearer {first}", "Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request, timeout=20) as answer:
-        assert answer.read()
-        headers = answer.headers
+        body, headers = answer.read(), answer.headers
     request_id = headers["x-fareway-request-id"]
-    return headers, harness.get(f"{running.url}/v1/requests/{request_id}", admin)
+    return headers, body, harness.get(f"{running.url}/v1/requests/{request_id}", admin)
+
+
+def sent(sim, recording):
+    """What the provider answers whoever asks it, but for what only our own wish for usage brings: a chunk of a chat
+    without choices."""
+    url = f"{sim.url}/recorded/{recording['file']}/anything"
+    request = urllib.request.Request(url, b"{}", {"Authorization": "Bearer a-key"})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        body = answer.read()
+    if not (recording["stream"] and recording["api"] in CHATS):
+        return body
+    return b"".join(event for event in sse.events(body) if not re.search(rb'"choices":\s*\[\]', sse.payload(event)))
 
 
 @pytest.mark.parametrize("recording", INDEX, ids=lambda recording: recording["file"])
-def test_recorded_answer(recording, gate, record_property):
+def test_recorded_answer(recording, gate, sim, record_property):
     record_property("source", SOURCE)
-    headers, document = replay(gate, recording)
+    headers, body, document = replay(gate, recording)
+    assert body == sent(sim, recording), "byte for byte as the provider sent it"
     (entry,) = document["entries"]
     print(f"{recording['file']}: {document['cost_usd']} {entry['cost_status']}, from {SOURCE}")
     expected, reported = recording["expected_cost_usd"], recording["provider_reported_cost_usd"]
