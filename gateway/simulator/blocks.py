@@ -79,9 +79,11 @@ class BlockShape(ABC):
         for index, block in enumerate(self.blocks):
             before = self._unseen + self.opened(index, block)
             for place, step in enumerate(block.steps):
-                name = block.kind == "call" and place == 0  # The opening says it.
-                after = self.closed(index, block) if place == len(block.steps) - 1 else b""
-                yield tick, before + (b"" if name else self.grown(index, block, step)) + after
+                if place > 0 or block.kind != "call":  # The opening has said the name.
+                    before += self.grown(index, block, step)
+                if place == len(block.steps) - 1:
+                    before += self.closed(index, block)
+                yield tick, before
                 before = b""
                 tick += 1
             self._unseen = b"" if block.steps else before + self.closed(index, block)

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from gateway.simulator.errors import RefusedError
 
 Positive = Annotated[int, Meta(ge=1)]
-Body = TypeVar("Body", bound=Struct)
+Body = TypeVar("Body")
 
 
 class Embeddings(Struct, frozen=True):

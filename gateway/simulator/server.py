@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from gateway.simulator import anthropic, anthropic_request, openai_chat
+from gateway.simulator import (
+    anthropic,
+    anthropic_request,
+    gemini,
+    gemini_request,
+    openai_chat,
+    openai_responses,
+    openai_responses_request,
+)
 from gateway.simulator.calls import PROVIDER, Api, answering
 from gateway.simulator.embeddings import embeddings
 from gateway.simulator.errors import RefusedError, style_of
@@ -24,6 +32,8 @@ _CREATED = 1_750_000_000
 _SCHEMES = {"bearer", "aws4-hmac-sha256"}
 _CHAT = Api("chatcmpl-", openai_chat.asked, openai_chat.Shape)
 _MESSAGES = Api("msg_", anthropic_request.asked, anthropic.Shape)
+_RESPONSES = Api("resp_", openai_responses_request.asked, openai_responses.Shape)
+_GEMINI = Api("", gemini_request.asked, gemini.Shape)
 _KEY_HEADERS = ("x-api-key", "api-key", "x-goog-api-key")
 
 
@@ -46,6 +56,11 @@ def build(settings: Settings) -> web.Application:
     app.router.add_post("/v1/chat/completions", answering(_CHAT))
     app.router.add_post("/v1/messages", answering(_MESSAGES))
     app.router.add_post("/v1/messages/count_tokens", anthropic.count_tokens)
+    app.router.add_post("/v1/responses", answering(_RESPONSES))
+    for version in ("v1", "v1beta"):
+        base = f"/{version}/models/{{model:[^/:]+}}"
+        app.router.add_post(f"{base}:{{verb:generateContent|streamGenerateContent}}", answering(_GEMINI))
+        app.router.add_post(f"{base}:countTokens", gemini.count_tokens)
     app.router.add_post("/v1/embeddings", embeddings)
     app.router.add_get("/v1/models", _models)
     if settings.recorded is not None:
