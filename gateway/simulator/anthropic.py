@@ -46,12 +46,12 @@ class Shape(BlockShape):
     def opening(self) -> bytes:
         """The message as it begins, charged for its prompt and a first token, and a ping."""
         begun = self._message([], None, min(1, self.said.answer.tokens))
-        return _event({"type": "message_start", "message": begun}) + _event({"type": "ping"})
+        return self.event({"type": "message_start", "message": begun}) + self.event({"type": "ping"})
 
     def opened(self, index: int, block: Block) -> bytes:
         """See `BlockShape`."""
         begun = self._block(block)
-        return _event({"type": "content_block_start", "index": index, "content_block": begun | _EMPTY[block.kind]})
+        return self.event({"type": "content_block_start", "index": index, "content_block": begun | _EMPTY[block.kind]})
 
     def grown(self, index: int, block: Block, step: str) -> bytes:
         """See `BlockShape`."""
@@ -60,14 +60,14 @@ class Shape(BlockShape):
             "thought": ("thinking_delta", "thinking"),
             "call": ("input_json_delta", "partial_json"),
         }[block.kind]
-        return _delta(index, {"type": kind, name: step})
+        return self._delta(index, {"type": kind, name: step})
 
     def closed(self, index: int, block: Block) -> bytes:
         """See `BlockShape`."""
-        stop = _event({"type": "content_block_stop", "index": index})
+        stop = self.event({"type": "content_block_stop", "index": index})
         if block.kind != "thought":
             return stop
-        return _delta(index, {"type": "signature_delta", "signature": seal(SEAL)}) + stop
+        return self._delta(index, {"type": "signature_delta", "signature": seal(SEAL)}) + stop
 
     def ended(self) -> bytes:
         """See `BlockShape`."""
@@ -79,11 +79,22 @@ class Shape(BlockShape):
         if usage is not None:
             running = {name: value for name, value in usage.items() if name.endswith(("_tokens", "_details"))}
             end["usage"] = running
-        return _event(end) + _event({"type": "message_stop"})
+        return self.event(end) + self.event(self.last())
 
     def failure(self) -> bytes:
         """See `said.Shape`."""
-        return _event(anthropic_error(IN_STREAM, 500))
+        return self.event(anthropic_error(IN_STREAM, 500))
+
+    def event(self, data: dict[str, Any]) -> bytes:
+        """One event of a stream."""
+        return event(data, data["type"])
+
+    def last(self) -> dict[str, Any]:
+        """The event that ends a stream."""
+        return {"type": "message_stop"}
+
+    def _delta(self, index: int, delta: dict[str, Any]) -> bytes:
+        return self.event({"type": "content_block_delta", "index": index, "delta": delta})
 
     def _message(self, content: list[dict[str, Any]], reason: str | None, made: int) -> dict[str, Any]:
         message = {
@@ -104,7 +115,7 @@ class Shape(BlockShape):
         if block.kind == "thought":
             return {"type": "thinking", "thinking": block.text, "signature": seal(SEAL)}
         call_id = f"toolu_{self.said.id.removeprefix('msg_')}{block.number}"
-        return {"type": "tool_use", "id": call_id, "name": block.name, "input": _arguments(block.text)}
+        return {"type": "tool_use", "id": call_id, "name": block.name, "input": arguments(block.text)}
 
     def _usage(self, made: int) -> dict[str, Any] | None:
         prompt = self.said.prompt
@@ -123,15 +134,7 @@ class Shape(BlockShape):
         return self.said.usage(usage, COUNTERS)
 
 
-def _event(data: dict[str, Any]) -> bytes:
-    return event(data, data["type"])
-
-
-def _delta(index: int, delta: dict[str, Any]) -> bytes:
-    return _event({"type": "content_block_delta", "index": index, "delta": delta})
-
-
-def _arguments(text: str) -> Any:
+def arguments(text: str) -> Any:
     """The arguments as they are, unless the cap has cut them."""
     try:
         return json.loads(text or "{}")

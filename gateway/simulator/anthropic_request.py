@@ -103,12 +103,13 @@ def question(body: Body) -> Asked:
         forced=str(choice.get("name")) if choice.get("type") == "tool" else None,
         parallel=not choice.get("disable_parallel_tool_use"),
         form=Form(form.get("schema") or {}) if form.get("type") == "json_schema" else None,
-        thinking=_thinking(body.thinking or {}, config.get("effort")),
+        thinking=thinking_of(body.thinking or {}, config.get("effort")),
         caching=_caching(parts, body.cache_control),
     )
 
 
-def _thinking(given: Block, effort: str | None) -> Thinking:
+def thinking_of(given: Block, effort: str | None) -> Thinking:
+    """How long Claude thinks, by its own `thinking` and effort."""
     shown = given.get("display") != "omitted"
     if given.get("type") == "enabled":
         return Thinking(100, given.get("budget_tokens"), shown)

@@ -12,6 +12,8 @@ from aiohttp.typedefs import Handler
 from gateway.simulator import (
     anthropic,
     anthropic_request,
+    bedrock,
+    bedrock_request,
     gemini,
     gemini_request,
     openai_chat,
@@ -34,6 +36,8 @@ _CHAT = Api("chatcmpl-", openai_chat.asked, openai_chat.Shape)
 _MESSAGES = Api("msg_", anthropic_request.asked, anthropic.Shape)
 _RESPONSES = Api("resp_", openai_responses_request.asked, openai_responses.Shape)
 _GEMINI = Api("", gemini_request.asked, gemini.Shape)
+_CONVERSE = Api("", bedrock_request.asked, bedrock.ConverseShape)
+_INVOKE = Api("msg_", bedrock_request.invoked, bedrock.InvokeShape)
 _KEY_HEADERS = ("x-api-key", "api-key", "x-goog-api-key")
 
 
@@ -62,6 +66,9 @@ def build(settings: Settings) -> web.Application:
         app.router.add_post(f"{base}:{{verb:generateContent|streamGenerateContent}}", answering(_GEMINI))
         app.router.add_post(f"{base}:countTokens", gemini.count_tokens)
     app.router.add_post("/v1/embeddings", embeddings)
+    for base in ("/model/{model:.+}", "/v1/model/{model:.+}"):
+        app.router.add_post(f"{base}/{{verb:converse|converse-stream}}", answering(_CONVERSE))
+        app.router.add_post(f"{base}/{{verb:invoke|invoke-with-response-stream}}", answering(_INVOKE))
     app.router.add_get("/v1/models", _models)
     if settings.recorded is not None:
         replay = Recordings(settings.recorded).answer

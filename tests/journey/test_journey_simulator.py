@@ -5,6 +5,7 @@ from contextlib import closing
 from decimal import Decimal
 
 import anthropic
+import boto3
 import harness
 import openai
 import pytest
@@ -20,11 +21,13 @@ providers:
   responses-sim: {kind: sim, base_url: SIM_URL/v1, dialects: [openai-responses]}
   claude-sim: {kind: sim, base_url: SIM_URL/v1, dialects: [anthropic-messages, anthropic-count-tokens]}
   gemini-sim: {kind: sim, base_url: SIM_URL/v1, dialects: [gemini, gemini-count-tokens]}
+  bedrock-sim: {kind: sim, base_url: SIM_URL/v1, dialects: [bedrock-converse, bedrock-invoke]}
 models:
   gpt: {deployments: [chat-sim/sim-large]}
   codex: {deployments: [responses-sim/sim-large]}
   claude: {deployments: [claude-sim/sim-caching]}
   gemini: {deployments: [gemini-sim/sim-large]}
+  bedrock: {deployments: [bedrock-sim/sim-caching]}
 """
 LONG = "the quick brown fox jumps over the lazy dog and then " * 150
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -122,6 +125,23 @@ def test_gemini(way, agree):
     assert "".join(words) == "It says: 18 °C"
     assert first.usage_metadata.thoughts_token_count
     assert counted.total_tokens == plain.usage_metadata.prompt_token_count
+
+
+def test_bedrock(way, agree):
+    made = {"region_name": "us-east-1", "aws_access_key_id": way.first, "aws_secret_access_key": "any"}
+    with closing(boto3.client("bedrock-runtime", endpoint_url=way.url, **made)) as client:
+        system = [{"text": LONG}, {"cachePoint": {"type": "default"}}]
+        talk = [{"role": "user", "content": [{"text": "Hello"}]}]
+        whole = client.converse(modelId="bedrock", messages=talk, system=system)
+        events = list(client.converse_stream(modelId="bedrock", messages=talk, system=system)["stream"])
+        body = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 100, "messages": said("Hello")}
+        invoked = client.invoke_model(modelId="bedrock", body=json.dumps(body))
+        chunks = list(client.invoke_model_with_response_stream(modelId="bedrock", body=json.dumps(body))["body"])
+    used = events[-1]["metadata"]["usage"]
+    assert used["cacheReadInputTokens"] == whole["usage"]["cacheWriteInputTokens"] > 0
+    text = json.loads(invoked["body"].read())["content"][0]["text"]
+    deltas = [json.loads(chunk["chunk"]["bytes"]).get("delta", {}).get("text", "") for chunk in chunks]
+    assert "".join(deltas) == text
 
 
 def test_errors_of_each_come_back_in_its_shape(way):
