@@ -126,6 +126,28 @@ async def test_a_tool_call_streams(sim):
     assert sim.bill[0]["completion_tokens"] > 2
 
 
+async def test_a_result_is_quoted_and_several_calls_have_ids_of_their_own(sim):
+    order = '[[sim: tool=weather calls=2 args={"city":"Den\\u0020Haag"}]]'
+    messages = [{"role": "user", "content": order}]
+    async with sim.sdk() as client:
+        create = client.chat.completions.create
+        async with client.chat.completions.stream(model="sim-small", messages=messages, tools=TOOLS[:1]) as stream:
+            call = (await stream.get_final_completion()).choices[0].message
+        one = await create(model="sim-small", messages=messages, tools=TOOLS, parallel_tool_calls=False)
+        ids = [c.id for c in call.tool_calls]
+        results = [{"role": "tool", "tool_call_id": name, "content": f"{n} °C 🌦"} for n, name in enumerate(ids)]
+        sent = call.model_dump(exclude_none=True, include={"role", "tool_calls"})
+        after = await create(model="sim-small", messages=[*messages, sent, *results], tools=TOOLS)
+        none = await ask(client, "[[sim: tool=none]] Use a tool", tools=TOOLS)
+        filtered = await ask(client, "[[sim: filtered]]")
+    assert [c.function.arguments for c in call.tool_calls] == ['{"city": "Den Haag"}'] * 2
+    assert len(set(ids)) == 2
+    assert len(one.choices[0].message.tool_calls) == 1
+    assert after.choices[0].message.content == "It says: 0 °C 🌦, 1 °C 🌦"
+    assert none.choices[0].message.tool_calls is None
+    assert filtered.choices[0].finish_reason == "content_filter"
+
+
 async def test_json_answers_fit(sim):
     schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA, "strict": True}}
     async with sim.sdk() as client:
