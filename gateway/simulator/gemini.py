@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 
 from aiohttp import web
@@ -56,14 +57,12 @@ class Shape:
     def tokens(self) -> Iterator[tuple[int, bytes]]:
         """Each visible token as one chunk, but a call of a function only once it is complete; choices take turns."""
         said = self._said
-        parts = [self._parts(choice) for choice in said.answer.choices]
-        for tick in range(said.answer.ticks - said.silent):
-            for index, of_choice in enumerate(parts):
-                if tick < len(of_choice):
+        parts = (self._parts(choice) for choice in said.answer.choices)
+        for tick, together in enumerate(zip_longest(*parts), said.silent):
+            for index, part in enumerate(together):
+                if part is not None:
                     self._shown += 1
-                    part = of_choice[tick]
-                    candidate = _candidate(index, [part]) if part else None
-                    yield said.silent + tick, self._chunk(self._answer([candidate])) if candidate else b""
+                    yield tick, self._chunk(self._answer([_candidate(index, [part])])) if part else b""
 
     def ending(self) -> bytes:
         """Why each choice ends."""
@@ -76,22 +75,19 @@ class Shape:
         """An error."""
         return self._chunk(google_error(IN_STREAM, 500)) + (b"]" if self._array else b"")
 
-    def _parts(self, choice: Choice) -> list[Part | None]:
-        """What each visible token adds; None where that is to be seen only with the next."""
-        parts: list[Part | None] = []
+    def _parts(self, choice: Choice) -> Iterator[Part]:
+        """What each visible token adds; empty where that is to be seen only with the next."""
         if self._said.shows_thought:
-            parts += [{"text": piece, "thought": True} for piece in self._said.answer.thought]
-        parts += [{"text": piece} for piece in choice.pieces]
+            yield from ({"text": piece, "thought": True} for piece in self._said.answer.thought)
+        yield from ({"text": piece} for piece in choice.pieces)
         for number, call in enumerate(choice.calls):
-            parts += [None] * len(call.pieces)  # All but the last of its tokens, the name being one of them.
+            yield from ({} for _ in call.pieces)  # All but the last of its tokens, the name being one of them.
             try:
                 made: Part = {"functionCall": {"name": call.name, "args": json.loads(call.text)}}
             except ValueError:  # The cap has cut it.
-                parts.append(None)
-                continue
-            signed = {"thoughtSignature": seal(SEAL)} if number == 0 and self._said.answer.thought else {}
-            parts.append(made | signed)
-        return parts
+                made = {}
+            signed = made and number == 0 and self._said.answer.thought
+            yield made | ({"thoughtSignature": seal(SEAL)} if signed else {})
 
     def _last(self, choice: Choice) -> Part:
         """An empty text; it carries the signature where there is no call that does."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from typing import Annotated, Any
 
 import msgspec
@@ -29,6 +30,7 @@ class Message(Struct, frozen=True):
     content: str | list[dict[str, Any]] | None = None
     name: str | None = None
     tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
 
     @property
     def text(self) -> str:
@@ -90,6 +92,7 @@ def asked(body: bytes, beside: Mapping[str, str]) -> Asked:
     """The request. Raises RefusedError (400)."""
     del beside
     chat = read(Chat, body)
+    _check(chat.messages)
     last = chat.messages[-1]
     since = next((place for place, m in enumerate(reversed(chat.messages)) if m.role != "tool"), len(chat.messages))
     forced, choice = _choice(chat.tool_choice)
@@ -115,6 +118,24 @@ def asked(body: bytes, beside: Mapping[str, str]) -> Asked:
         thinking=thinking(chat.reasoning_effort),
         seed=chat.seed,
     )
+
+
+def _check(messages: list[Message]) -> None:
+    """Every call of a tool is answered by the messages right after it, and nothing else is."""
+    open_calls: set[object] = set()
+    for place, message in enumerate(messages):
+        if message.role == "tool":
+            if message.tool_call_id not in open_calls:
+                said = "messages with role 'tool' must be a response to a preceding message with 'tool_calls'."
+                raise RefusedError(400, said, param=f"messages.[{place}].role")
+            open_calls.discard(message.tool_call_id)
+            continue
+        if open_calls:
+            said = (
+                "An assistant message with 'tool_calls' must be followed by tool messages for each of them."
+            )
+            raise RefusedError(400, said, param=f"messages.[{place}].role")
+        open_calls = {call.get("id") for call in message.tool_calls or ()}
 
 
 def _cue(message: Message) -> str:
@@ -178,11 +199,11 @@ class Shape:
     def tokens(self) -> Iterator[tuple[int, bytes]]:
         """Each visible token as one chunk; choices take turns."""
         answer = self._said.answer
-        deltas = [list(_deltas(choice, self._said, index)) for index, choice in enumerate(answer.choices)]
-        for tick in range(answer.ticks - answer.hidden):
-            for index, of_choice in enumerate(deltas):
-                if tick < len(of_choice):
-                    yield answer.hidden + tick, self._chunk(index, of_choice[tick])
+        deltas = (_deltas(choice, self._said, index) for index, choice in enumerate(answer.choices))
+        for tick, together in enumerate(zip_longest(*deltas), answer.hidden):
+            for index, delta in enumerate(together):
+                if delta is not None:
+                    yield tick, self._chunk(index, delta)
 
     def ending(self) -> bytes:
         """Why each choice ends, the usage if it was asked for, and the end mark."""

@@ -138,6 +138,9 @@ async def test_a_result_is_quoted_and_several_calls_have_ids_of_their_own(sim):
         results = [{"role": "tool", "tool_call_id": name, "content": f"{n} °C 🌦"} for n, name in enumerate(ids)]
         sent = call.model_dump(exclude_none=True, include={"role", "tool_calls"})
         after = await create(model="sim-small", messages=[*messages, sent, *results], tools=TOOLS)
+        for wrong in ([*messages, sent, *messages], [*messages, *results]):
+            with pytest.raises(openai.BadRequestError, match="tool_calls"):
+                await create(model="sim-small", messages=wrong, tools=TOOLS)
         none = await ask(client, "[[sim: tool=none]] Use a tool", tools=TOOLS)
         filtered = await ask(client, "[[sim: filtered]]")
     assert [c.function.arguments for c in call.tool_calls] == ['{"city": "Den Haag"}'] * 2
