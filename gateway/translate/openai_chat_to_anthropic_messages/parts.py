@@ -27,13 +27,7 @@ def content_blocks(message: Fields, name: str = "content") -> list[Block]:
 
 
 def _content(message: Fields, name: str, *, only_text: bool) -> list[Block]:
-    content = message.any(name)
-    if content is None or isinstance(content, str):
-        return [{"type": "text", "text": content}] if content else []
-    if not isinstance(content, list):
-        raise BadRequest(f"{message.at(name)} must be a string or an array", message.at(name))
-    parts = message.opened_each(content, name)
-    return [block for part in parts if (block := _block(part, only_text=only_text)) is not None]
+    return [made for part in message.content(name) if (made := _block(part, only_text=only_text)) is not None]
 
 
 def _block(part: Fields, *, only_text: bool) -> Block | None:
@@ -56,9 +50,7 @@ def _text(part: Fields, kind: str) -> Block | None:
 
 
 def _picture(part: Fields) -> Block | None:
-    image = part.object("image_url")
-    if image is None:
-        raise BadRequest(f"{part.at('image_url')} is required", part.at("image_url"))
+    image = part.inner("image_url")
     url = image.needed("url")
     if image.any("detail") not in (None, "auto"):
         image.hint("detail")
@@ -73,9 +65,7 @@ def _picture(part: Fields) -> Block | None:
 
 
 def _file(part: Fields) -> Block | None:
-    file = part.object("file")
-    if file is None:
-        raise BadRequest(f"{part.at('file')} is required", part.at("file"))
+    file = part.inner("file")
     file.drop("file_id", "Files that lie at another provider cannot be read there: send file_data.")
     data, name = file.text("file_data"), file.text("filename")
     if data is None:
