@@ -222,8 +222,7 @@ class Gateway:
             self.together,
             PassThrough(self.books, self.wire, signing, pipeline.refuse_unpriced, time.perf_counter),
             lambda: self.serving,
-            settings.server.body_bytes_max,
-            settings.server.body_timeout_s,
+            *(settings.server.body_bytes_max, settings.server.body_timeout_s),
         )
 
     def _join_together(self) -> None:

@@ -46,21 +46,15 @@ class Way(NamedTuple):
 
 def way_of(raw: str, providers: Mapping[str, Provider]) -> Way:
     """Where this path leads. Raises BadRequest for one that may mean several things, and NotFound."""
-    path = _SLASHES.sub("/", raw)
-    prefix, slash, below = path[1:].partition("/")
+    prefix, slash, below = _SLASHES.sub("/", raw)[1:].partition("/")
     provider = provider_at(prefix, providers) if slash else None
     if provider is not None:
         return _below(provider, f"/{below}")
-    if slash and prefix in ALIASES:
-        path = f"/{below}"
-    elif slash and prefix in KNOWN:
+    if slash and prefix in KNOWN and prefix not in ALIASES:
         raise NotFound(f"No provider named {prefix} is used here.")
-    if (surface := surface_of(path)) is not None:
-        return Way(path, surface=surface)
-    if (found := _MODEL.fullmatch(path)) is not None:
-        return Way(found[1], model=unquote(found[2]))
-    path = tidied(path)
-    return Way(path, surface=_surface(path))
+    path = f"/{below}" if slash and prefix in ALIASES else raw
+    found = _MODEL.fullmatch(path)
+    return Way(path, surface=surface_of(path)) if found is None else Way(found[1], model=unquote(found[2]))
 
 
 def _below(provider: Provider, rest: str) -> Way:

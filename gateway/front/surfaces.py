@@ -26,7 +26,7 @@ _PLAIN = {
     "/v1/embeddings": "openai-embeddings",
     "/v1/completions": "openai-completions",
     "/v1/responses": "openai-responses",
-    "/v1/responses/input_tokens": "openai-input-tokens",
+    "/v1/responses/input_tokens": "openai-count-tokens",
     "/v1/audio/speech": "openai-speech",
     "/v1/messages": "anthropic-messages",
     "/v1/messages/count_tokens": "anthropic-count-tokens",

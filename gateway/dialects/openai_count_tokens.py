@@ -15,10 +15,10 @@ from gateway.dialects.openai_responses import OpenAIResponses
 from gateway.dialects.openai_responses_report import read_report
 
 
-class OpenAIInputTokens(OpenAIResponses):
+class OpenAICountTokens(OpenAIResponses):
     """The lens for counts: the body of a response without its options, answered with a number."""
 
-    name = "openai-input-tokens"
+    name = "openai-count-tokens"
 
     def read(self, request: Asked) -> Facts:
         """See `Dialect.read`. OpenAI needs no model; here it says who is asked."""
