@@ -15,7 +15,7 @@ from gateway.catalog.providers import Access, Provider
 OTHER_NAMES = {"gemini": "google"}
 """Prefixes that are not the names of providers."""
 
-_VERSION = re.compile(r"v\d+(?:(?:alpha|beta)\d*)?")
+_VERSION = re.compile(r"v\d+(?:(?:alpha|beta)\d*)?", re.IGNORECASE)
 
 
 class Place(NamedTuple):
@@ -34,17 +34,18 @@ def spoken(provider: Provider, rest: str) -> str:
     """The path by which we know what lies there, whatever the provider puts before it: the version comes first."""
     for access in provider.addresses:
         base = _path(access)
-        if rest.startswith(f"{base}/"):
-            return _versioned(base, rest.removeprefix(base))
+        if shared := _shared(base, rest):
+            return _versioned(base, rest.removeprefix(shared))
     return rest if _is_version(_first(rest)) else _versioned(_path(provider.addresses[0]), rest)
 
 
 def located(provider: Provider, rest: str) -> Place:
-    """Where that is. A path that names a version is counted from where the provider's own address names one."""
+    """Where that is. What the path begins with and the provider's address ends with is said once; another version
+    than the address names stands in its place."""
     for access in provider.addresses:
         base = _path(access)
-        if base and rest.startswith(f"{base}/"):
-            return Place(access, _origin(access) + rest)
+        if shared := _shared(base, rest):
+            return Place(access, _origin(access) + base.removesuffix(shared) + rest)
     if _is_version(_first(rest)):
         for access in reversed(provider.addresses):
             before = _before_version(_path(access))
@@ -52,6 +53,13 @@ def located(provider: Provider, rest: str) -> Place:
                 return Place(access, f"{_origin(access)}{before}{rest}")
     access = provider.addresses[0]
     return Place(access, access.base_url + rest)
+
+
+def _shared(base: str, rest: str) -> str:
+    """The longest path that an address ends with and this one begins with; empty if there is none."""
+    parts = base.split("/")
+    ends = ("/" + "/".join(parts[number:]) for number in range(1, len(parts)))
+    return next((end for end in ends if rest.startswith(f"{end}/")), "")
 
 
 def _path(access: Access) -> str:

@@ -28,7 +28,8 @@ WRITING = frozenset({"POST", "PUT", "PATCH"})
 RESPONSES = "/v1/responses/"
 _RESPONSE = re.compile(r"/v1/responses/([A-Za-z0-9_-]{1,256})(|/cancel|/input_items)")
 _RESPONSE_METHODS = {"": ("GET", "HEAD", "DELETE"), "/input_items": ("GET", "HEAD"), "/cancel": ("POST",)}
-_SECRETS = re.compile(r"(?:^|(?<=&))(?:key|access_token|oauth_token|api_key)=[^&]*&?")
+_SECRETS = re.compile(r"(?:^|(?<=&))(?:key|access_token|oauth_token)=[^&]*&?")
+"""What Google takes for credentials: https://cloud.google.com/apis/docs/system-parameters."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Passing:
         """Any path of a provider's. Raises GatewayError."""
         if exchange.method not in READING | WRITING or not way.rest:
             raise MethodNotAllowed(tuple(sorted(READING | WRITING)))
-        headers = shown_headers(exchange.headers, exchange.query)
+        headers = shown_headers(exchange.headers, exchange.query) if _is_google(provider) else exchange.headers
         key = self._key(exchange, headers)
         if not may_pass(key):
             raise Forbidden("This key may use only some models, and nobody here reads which one this call is for.")
@@ -83,13 +84,18 @@ class Passing:
         method = "GET" if exchange.method == "HEAD" else exchange.method
         if body and method == "GET":
             raise BadRequest("A request that only reads has no body.")
-        query = _SECRETS.sub("", exchange.query).rstrip("&")
+        query = _SECRETS.sub("", exchange.query).rstrip("&") if _is_google(provider) else exchange.query
         place = Place(place.access, f"{place.url}?{query}" if query else place.url)
         call = Untouched(call_id, key, method, provider, place, exchange.headers, body, free, arrived)
         await self.journey.carry(call, exchange)
 
     def _key(self, exchange: Exchange, headers: dict[str, str]) -> Key:
         return tagged(self.pipeline.tenants.identify(headers, self.pipeline.clock(), exchange.origin), headers)
+
+
+def _is_google(provider: Provider) -> bool:
+    """Whether callers may show their key in the query."""
+    return "gemini" in provider.dialects
 
 
 def _is_free(method: str, query: str) -> bool:

@@ -21,7 +21,7 @@ ALIASES = frozenset({"anthropic", "bedrock", "cohere", *OTHER_NAMES})
 _PLAIN = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,=:@/%]*+")
 _ENCODED = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_AMBIGUOUS = frozenset('/\\%;?#"<>')
+_AMBIGUOUS = frozenset(' /\\%;?#"<>')
 _SLASHES = re.compile(r"//+")
 
 
@@ -61,12 +61,20 @@ def _below(provider: Provider, rest: str) -> Way:
     """Models in paths may hold what other parts may not: so what names one comes first."""
     for known in (rest, spoken(provider, rest)):
         if (surface := surface_of(known)) is not None:
-            return Way(known, provider, surface)
+            return Way(known, provider, surface, _passable(rest))
         if (found := _MODEL.fullmatch(known)) is not None:
-            return Way(found[1], provider, None, "" if "%" in rest else tidied(rest), unquote(found[2]))
+            return Way(found[1], provider, None, _passable(rest), unquote(found[2]))
     rest = tidied(rest)
     known = spoken(provider, rest)
     return Way(known, provider, _surface(known), rest)
+
+
+def _passable(rest: str) -> str:
+    """As `tidied`, and empty where that refuses."""
+    try:
+        return tidied(rest)
+    except BadRequest:
+        return ""
 
 
 def tidied(path: str) -> str:

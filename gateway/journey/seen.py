@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from gateway.catalog.providers import Provider
 from gateway.core.usage import Report
-from gateway.dialects.base import NOTHING_YET, Quirk
+from gateway.dialects.base import NOTHING_YET
 from gateway.dialects.framing import framing_of
 from gateway.dialects.spoken import DIALECTS
 
 JSON_BYTES_MAX = 4 << 20
 """Of a whole answer, kept to be read at its end. A longer one says nothing."""
 
-_LENSES = tuple(DIALECTS[name] for name in ("openai-chat", "openai-responses", "anthropic-messages", "gemini"))
+_LENSES = ("anthropic-messages", "gemini", "openai-responses", "openai-chat")
+"""What is counted by the same words means something else at each: the provider's own dialects are tried first."""
 
 
 class Seen:
     """Reads one answer as it passes. No byte of it is held back."""
 
-    def __init__(self, quirks: frozenset[Quirk], content_type: str) -> None:
-        self._quirks = quirks
+    def __init__(self, provider: Provider, content_type: str) -> None:
+        self._quirks = provider.quirks
+        names = sorted(_LENSES, key=lambda name: name not in provider.dialects)
+        self._lenses = [DIALECTS[name] for name in names]  # One, once it has seen something.
         self._framing = framing_of(content_type)
         self._splitter = self._framing.splitter() if self._framing is not None else None
         self._whole: list[bytes] | None = [] if "json" in content_type.lower() else None
@@ -45,8 +49,8 @@ class Seen:
     def _read(self, message: bytes) -> None:
         if b"sage" not in message:  # As in "usage", and in Google's "usageMetadata".
             return
-        for lens in _LENSES:
+        for lens in self._lenses:
             found = lens.report(message, self._quirks, self._report)
             if found.usage is not None and found.usage.tokens:
-                self._report = found
+                self._report, self._lenses = found, [lens]
                 return

@@ -116,7 +116,7 @@ class PassThrough:
 
     async def _pass_on(self, call: Untouched, answer: Answer, booking: Booking, client: Client) -> None:
         """Byte for byte. However it ends, it is settled then, if there was anything to settle."""
-        seen = Seen(call.provider.quirks, answer.headers.get("content-type", ""))
+        seen = Seen(call.provider, answer.headers.get("content-type", ""))
         try:
             await client.start(answer.status, self._told(call, answer, booking))
             while chunk := await answer.next_chunk():
