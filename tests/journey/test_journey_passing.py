@@ -191,7 +191,7 @@ PRICED = [
 def test_a_metered_surface_is_metered_however_it_is_written(ask, entry, provider, path, key_of):
     model = {"o": "gpt-4o-mini", "g": "llama-3.1-8b-instant"}[path.strip("/")[0]]
     model = "gemini-2.5-flash" if "gemini" in path else model
-    provider.replies = dict.fromkeys(provider.replies, [Reply(OK.replace(b"sim-small", model.encode()))])
+    provider.replies = {name: [Reply(OK.replace(b"sim-small", model.encode()))] for name in provider.replies}
     body = {"model": model, "messages": [{"role": "user", "content": "Hi"}]}
     told = ask("POST", path, body, key=key_of("--team", "poor"))
     assert told.status == 200, told.body

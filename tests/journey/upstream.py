@@ -70,7 +70,7 @@ def upstream() -> Iterator[Upstream]:
             self.end_headers()
             self.wfile.write(reply.body)
 
-        do_GET = do_DELETE = do_PUT = do_PATCH = do_POST
+        do_GET = do_DELETE = do_PUT = do_PATCH = do_POST  # noqa: N815 - so http.server wants them
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
