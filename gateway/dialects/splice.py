@@ -16,6 +16,9 @@ Span = tuple[int, int]
 BRACKETS_MAX = 100_000
 """Of a body that must be walked. Far more than any call has, and each one takes a step of ours."""
 
+LARGE_BYTES = 64 << 10
+"""From here on a copy costs more than what avoids it."""
+
 _STRING = rb'"(?:[^"\\]++|\\.)*+"'
 _NAME = re.compile(rb"\s*+(" + _STRING + rb")\s*+:", re.DOTALL)
 _NO_BRACKETS = re.compile(rb'(?:[^"{}\[\]]++|' + _STRING + rb")*+", re.DOTALL)
@@ -24,6 +27,7 @@ _SPACE = re.compile(rb"\s*+")
 _STRING_VALUE = re.compile(rb"\s*+:\s*+(" + _STRING + rb")", re.DOTALL)
 _HIDDEN_LETTER = re.compile(rb"(?<!\\)(?:\\\\)*+\\u00(?:5[fF]|6[0-9a-fA-F]|7[0-9aA])")  # As in "mod\u0065l".
 _OPENING = b"{["
+_SPACES = b" \t\n\r"
 _top = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -99,15 +103,19 @@ def find_any(body: bytes, key: str) -> Span | None:
 
 
 def replace(body: bytes, span: Span, value: bytes) -> bytes:
-    """The body with another value in that place."""
+    """The body with another value in that place. A large one is copied once."""
+    if len(body) > LARGE_BYTES:
+        return b"".join((memoryview(body)[: span[0]], value, memoryview(body)[span[1] :]))
     return b"".join((body[: span[0]], value, body[span[1] :]))
 
 
 def append(body: bytes, key: str, value: bytes) -> bytes:
     """The object with one more member at the end."""
-    end = body.rindex(b"}")
-    comma = b"" if body[:end].rstrip().endswith(b"{") else b","
-    return b'%b%b"%b":%b%b' % (body[:end], comma, key.encode(), value, body[end:])
+    end = last = body.rindex(b"}")
+    while body[last - 1] in _SPACES:
+        last -= 1
+    comma = b"" if body[last - 1] == _OPENING[0] else b","
+    return replace(body, (end, end), b'%b"%b":%b' % (comma, key.encode(), value))
 
 
 def with_model(body: bytes, model: str, facts: Facts) -> bytes:

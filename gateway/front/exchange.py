@@ -92,8 +92,9 @@ class Exchange:
             await self._rest(bytes_max, stall_s)
         if self._size > bytes_max:
             raise _too_large(bytes_max)
-        parts = self._parts
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        if len(self._parts) != 1:
+            self._parts = [b"".join(self._parts)]  # Once: a large body is not kept twice.
+        return self._parts[0]
 
     async def _rest(self, bytes_max: int, stall_s: float) -> None:
         if int(self.headers.get("content-length", "0")) > bytes_max:

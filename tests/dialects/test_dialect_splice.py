@@ -293,3 +293,12 @@ def test_of_twins_that_a_provider_sends_none_is_taken(made):
 def test_what_a_provider_sends_is_found_as_a_callers_is(made):
     body, span = made
     assert splice.find_any(body, "model") == span
+
+
+@pytest.mark.parametrize("size", [0, splice.LARGE_BYTES + 1])
+def test_large_bodies_are_changed_like_small_ones(size):
+    body = b'{"a": "%b", "model": "m"  \n}  ' % (b"x" * size)
+    span = splice.find_string(body, "model")
+    assert splice.replace(body, span, b'"other"') == body.replace(b'"m"', b'"other"')
+    assert splice.append(body, "b", b"1") == body.replace(b"\n}", b'\n,"b":1}')
+    assert splice.append(b"{ \n}", "b", b"1") == b'{ \n"b":1}'
