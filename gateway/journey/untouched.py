@@ -18,7 +18,7 @@ from gateway.catalog.prefixes import Place
 from gateway.catalog.providers import Provider
 from gateway.core.caller import Key
 from gateway.core.entry import Entry, Outcome
-from gateway.core.errors import NoPrice
+from gateway.core.errors import NoPrice, UpstreamError
 from gateway.core.limit import Fare
 from gateway.core.price import FREE, UNPRICED, Price
 from gateway.core.route import Candidate
@@ -32,6 +32,7 @@ from gateway.journey.seen import Seen
 from gateway.upstream.answer import Answer
 from gateway.upstream.errors import Lost
 from gateway.upstream.headers import for_caller, for_provider
+from gateway.upstream.retry import REFUSED_US
 from gateway.upstream.signing import Signer
 from gateway.upstream.wire import Wire
 
@@ -97,6 +98,8 @@ class PassThrough:
                 if answer.status >= 400:
                     booking.refused()
                     booking.void(f"status {answer.status}")
+                if answer.status in REFUSED_US:
+                    raise UpstreamError("The provider refused the gateway's own credentials or account.")
                 await self._pass_on(call, answer, booking, client)
 
     def _check(self, call: Untouched) -> None:

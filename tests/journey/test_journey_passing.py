@@ -302,13 +302,21 @@ def test_bytes_that_are_no_json_pass_whole(ask, provider):
     assert provider.got["openai"][1].body == sound
 
 
-@pytest.mark.parametrize("status", [302, 400, 401, 404, 429, 500])
+@pytest.mark.parametrize("status", [302, 400, 403, 404, 429, 500])
 def test_the_providers_own_refusals_come_back_as_they_are(ask, gate, provider, status):
     body = b'{"error":{"message":"theirs"}}'
     provider.replies["openai"] = [Reply(body, status, headers={"Location": "https://x", "retry-after": "7"})]
     told = ask("GET", "/openai/v1/vector_stores")
     assert (told.status, told.body, told.headers["retry-after"]) == (status, body, "7")
     assert told.headers["location"] == "https://x"
+
+
+@pytest.mark.parametrize("status", [401, 402])
+def test_nobody_learns_that_our_own_key_was_refused(ask, provider, status):
+    provider.replies["openai"] = [Reply(b'{"error":{"message":"Incorrect API key provided: key-o***der"}}', status)]
+    told = ask("GET", "/openai/v1/vector_stores")
+    assert (told.status, told.error["code"]) == (502, "upstream_error")
+    assert b"key-o" not in told.body
 
 
 def test_what_was_refused_is_not_booked(ask, gate, provider):
