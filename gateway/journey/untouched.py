@@ -20,7 +20,7 @@ from gateway.core.caller import Key
 from gateway.core.entry import Entry, Outcome
 from gateway.core.errors import NoPrice, UpstreamError
 from gateway.core.limit import Fare
-from gateway.core.price import FREE, UNPRICED, Price
+from gateway.core.price import FREE, UNPRICED, CostStatus, Price
 from gateway.core.route import Candidate
 from gateway.core.usage import Report, Usage
 from gateway.dialects.openai_usage import UNREADABLE
@@ -141,7 +141,8 @@ class PassThrough:
         if not booking.under_way:
             return told
         overhead_ms = (self.monotonic() - call.arrived) * 1000
-        return told | Receipt(booking.draft, "off", overhead_ms, None).headers()
+        receipt = Receipt(booking.draft, "off", overhead_ms, None).headers()
+        return told | receipt | ({"x-fareway-cost-status": CostStatus.EXACT} if call.free else {})
 
 
 def may_pass(key: Key) -> bool:

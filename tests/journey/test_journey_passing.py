@@ -29,7 +29,6 @@ limits:
   - {node: team:poor, amount: 5 usd, window: month}
   - {node: team:soft, amount: 5 usd, window: month, mode: soft}
   - {node: team:few, amount: 2 requests, window: month}
-  - {node: team:lone, amount: 1 concurrent}
 """
 USAGE = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
 
@@ -147,6 +146,7 @@ def test_reading_and_deleting_are_free(ask, entry, provider, method, key_of):
     booked = entry(told)
     assert (booked["cost_usd"], booked["cost_status"]) == ("0.00", "exact")
     assert Decimal(told.headers["x-fareway-cost-usd"]) == 0
+    assert told.headers["x-fareway-cost-status"] == "exact"
 
 
 def test_head_is_asked_as_get_and_answered_without_a_body(ask, provider):
@@ -237,6 +237,14 @@ def test_what_cannot_be_priced_is_refused_under_a_hard_budget(ask, provider, key
     assert b"hard budget" in told.body
     assert told.headers["x-should-retry"] == "false"
     assert not any(provider.got.values())
+
+
+def test_a_soft_budget_lets_it_pass_unpriced(ask, entry, key_of):
+    told = ask("POST", "/openai/v1/videos", {"model": "sora-2"}, key=key_of("--team", "soft"))
+    assert (told.status, told.headers["x-fareway-cost-status"]) == (200, "unpriced")
+    assert "x-fareway-cost-usd" not in told.headers
+    booked = entry(told)
+    assert (booked["cost_usd"], booked["asked_model"], booked["outcome"]) == (None, "sora-2", "ok")
 
 
 def test_a_ceiling_of_its_own_refuses_it_too(ask, provider):
