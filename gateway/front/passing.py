@@ -7,15 +7,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
+import msgspec
+from msgspec import Struct
+
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.prefixes import Place, located
 from gateway.catalog.providers import Provider
 from gateway.core.caller import Key
 from gateway.core.entry import Entry
 from gateway.core.errors import BadRequest, Forbidden, MethodNotAllowed, NotFound
+from gateway.dialects.openai_usage import UNREADABLE
 from gateway.front.exchange import Exchange
 from gateway.front.paths import Way
-from gateway.front.surfaces import shown_headers
+from gateway.front.surfaces import Surface, shown_headers
 from gateway.journey.untouched import PassThrough, Untouched, may_pass
 from gateway.pipeline import Pipeline
 from gateway.tenants import tagged
@@ -30,6 +34,19 @@ _RESPONSE = re.compile(r"/v1/responses/([A-Za-z0-9_-]{1,256})(|/cancel|/input_it
 _RESPONSE_METHODS = {"": ("GET", "HEAD", "DELETE"), "/input_items": ("GET", "HEAD"), "/cancel": ("POST",)}
 _SECRETS = re.compile(r"(?:^|(?<=&))(?:key|access_token|oauth_token)=[^&]*&?")
 """What Google takes for credentials: https://cloud.google.com/apis/docs/system-parameters."""
+
+
+class _Continues(Struct):
+    previous_response_id: str | None = None
+
+
+_continues = msgspec.json.Decoder(_Continues)
+
+
+def may_continue(surface: Surface, body: bytes) -> bool:
+    """Whether a call may be for a response that continues another. Names may hide behind escapes."""
+    named = surface.dialect.name in ("openai-responses", "openai-count-tokens")
+    return named and (b"previous_response_id" in body or b"\\u00" in body)
 
 
 @dataclass(frozen=True)
@@ -67,9 +84,25 @@ class Passing:
         place = Place(access, access.base_url + way.path.removeprefix("/v1"))
         await self._pass(exchange, call_id, key, provider, place, free=True)
 
+    async def continues_at(self, body: bytes, exchange: Exchange) -> str:
+        """The provider of the response that a new one continues; empty where that is not known, or there is none: an
+        entry may still be on its way from another replica. Raises BadRequest where it is another's response."""
+        try:
+            previous = _continues.decode(body).previous_response_id
+        except UNREADABLE:
+            return ""
+        entries = await self._made(previous) if previous else []
+        seen = [e.provider for e in entries if self._key(exchange, exchange.headers).sees(e.caller)]
+        if entries and not seen:
+            raise BadRequest(f"No response {previous} was made with this key.", "previous_response_id")
+        return seen[-1] if seen and seen[-1] in self.catalog.providers else ""
+
+    async def _made(self, answer_id: str) -> list[Entry]:
+        return [e for e in await self.find(answer_id) if e.answer_id == answer_id]
+
     async def _maker(self, answer_id: str, key: Key, only: Provider | None) -> Provider:
         """Who made this response."""
-        entries = [e for e in await self.find(answer_id) if e.answer_id == answer_id and key.sees(e.caller)]
+        entries = [e for e in await self._made(answer_id) if key.sees(e.caller)]
         names = [e.provider for e in entries if only is None or e.provider == only.name]
         maker = self.catalog.providers.get(names[-1]) if names else None
         if maker is None or "openai-responses" not in maker.dialects:

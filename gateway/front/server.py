@@ -21,7 +21,7 @@ from gateway.front.exchange import Exchange
 from gateway.front.lists import Lists
 from gateway.front.models import Shape, fits, one, page, shape_of
 from gateway.front.own_key import key_document
-from gateway.front.passing import RESPONSES, Passing
+from gateway.front.passing import RESPONSES, Passing, may_continue
 from gateway.front.paths import MODELS, Way, way_of
 from gateway.front.surfaces import (
     Surface,
@@ -97,6 +97,9 @@ class Front:
         if not exchange.received:  # What came with the head is read. More is taken from no stranger.
             self.pipeline.tenants.identify(headers, self.pipeline.clock(), exchange.origin)
         body = await exchange.body(bytes_max=self.body_bytes_max, stall_s=self.body_stall_s)
+        only = "" if provider is None else provider.name
+        if may_continue(surface, body):
+            only = await self.passing.continues_at(body, exchange) or only
         asked = Asked(
             body,
             surface.model,
@@ -105,7 +108,7 @@ class Front:
             headers.get("content-type", ""),
             headers.get("anthropic-beta", ""),
             asked_tier(headers),
-            "" if provider is None else provider.name,
+            only,
         )
         call = Call(call_id, surface.dialect, headers, asked, arrived)
         try:

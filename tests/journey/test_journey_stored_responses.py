@@ -4,7 +4,7 @@ import json
 
 import harness
 import pytest
-from openai import NotFoundError, OpenAI, PermissionDeniedError
+from openai import BadRequestError, NotFoundError, OpenAI, PermissionDeniedError
 from upstream import Reply, upstream
 
 pytestmark = pytest.mark.xdist_group("stored_responses")
@@ -13,9 +13,12 @@ CONFIG = """
 providers:
   openai: {base_url: URL/openai/v1}
   xai: {base_url: URL/xai/v1}
+models:
+  either: {deployments: [openai/gpt-5, xai/grok-4]}
 limits:
   - {node: team:poor, amount: 5 usd, window: month}
 """
+JSON = {"Content-Type": "application/json"}
 USAGE = {"input_tokens": 100, "output_tokens": 10, "total_tokens": 110}
 USAGE |= {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
 
@@ -192,6 +195,36 @@ def test_a_call_is_found_by_the_name_that_the_provider_gave_its_answer(gate, mad
     (entry,) = document["entries"]
     assert (entry["answer_id"], entry["provider"], document["id"]) == (name, "openai", entry["request_id"])
     assert document == harness.get(f"{gate.url}/v1/requests/{document['id']}", keys["own"])
+
+
+@pytest.mark.parametrize("name", ["previous_response_id", "previous\\u005fresponse_id"])
+def test_nobody_continues_the_response_of_another(of, made, provider, name):
+    first = made("resp_first")
+    of("lead").responses.create(model="gpt-5", input="More", previous_response_id=first)
+    assert len(provider.got["openai"]) == 1
+    said = f'{{"model": "gpt-5", "input": "More", "{name}": "{first}"}}'
+    for prefix, path in (("", "/responses"), ("/openai", "/responses"), ("", "/responses/input_tokens")):
+        with pytest.raises(BadRequestError) as refused:
+            of("other", prefix).post(path, cast_to=object, content=said.encode(), options={"headers": JSON})
+        assert refused.value.param == "previous_response_id"
+    assert len(provider.got["openai"]) == 1
+
+
+@pytest.mark.parametrize("at", ["openai", "xai"])
+def test_a_response_is_continued_where_it_was_made(gate, of, provider, keys, at):
+    """Whatever the policy would choose."""
+    says(provider, "openai", response("resp_at_openai"))
+    says(provider, "xai", response("resp_at_xai"))
+    of("other", f"/{at}").responses.create(model="either", input="Hi")
+    for _ in range(3):
+        of("other").responses.create(model="either", input="More", previous_response_id=f"resp_at_{at}")
+    assert [len(provider.got[name]) for name in ("openai", "xai")] == ([4, 0] if at == "openai" else [0, 4])
+
+
+def test_a_response_that_is_not_known_here_is_the_providers_to_find(of, provider):
+    says(provider, "openai", response("resp_b"))
+    of("own").responses.create(model="gpt-5", input="More", previous_response_id="resp_from_elsewhere")
+    assert len(provider.got["openai"]) == 1
 
 
 def test_counting_its_input_is_free_and_keeps_to_the_models_of_the_key(of, provider):
