@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack, suppress
-from typing import Any, Self
+from typing import Self
 
 from gateway import background
 from gateway.admin import server as admin
@@ -16,6 +16,7 @@ from gateway.assembly import (
     add_store_figures,
     catalog,
     claim_store,
+    closed,
     journal_of,
     lease_store,
     next_life,
@@ -34,6 +35,7 @@ from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
 from gateway.core.limit import Limit
 from gateway.directory.rules import in_force
+from gateway.front.batch_assembly import batch_pages
 from gateway.front.listener import Listener
 from gateway.front.peers import Worker
 from gateway.front.server import Front
@@ -140,7 +142,7 @@ class Gateway:
         self._learned_path = kept.learned_path(settings.home, self.worker.number if self.worker else None)
         clock, outages = StoreClock(self._clock), Outages(self.live, lambda: self.leases.lent)
         self.store = lease_store(settings, clock, outages.changed, several=self.worker is not None)
-        self._stack.push_async_callback(_closed, self.store)
+        self._stack.push_async_callback(closed, self.store)
         life = next_life(settings, self.worker.number if self.worker else None)
         self.metrics = Metrics()
         if settings.shared is not None:
@@ -215,10 +217,15 @@ class Gateway:
             monotonic=time.perf_counter,
         )
         self._join_together()
+        self.batches = batch_pages(
+            settings, pipeline, wire=self.wire, catalog=self.catalog, mover=self.mover, worker=self.worker
+        )
+        self._stack.callback(self.batches.kept.close)
         return Front(
             pipeline,
             self.catalog,
             self.together,
+            self.batches,
             lambda: self.serving,
             settings.server.body_bytes_max,
             settings.server.body_timeout_s,
@@ -269,6 +276,7 @@ class Gateway:
             self.pricing.run(),
             self.keyring.watch(),
             self.idempotency.run(),
+            self.batches.settling.run(),
             kept.keep(self._learned_path, self.calibration),
             background.audit(self.mover, self.leases, self.claims, self._clock, self.ledger, self.store),
         )
@@ -290,10 +298,3 @@ class Gateway:
         running = await start_simulator(SimulatorSettings(bill=bill), "127.0.0.1", 0)
         self._stack.push_async_callback(running.stop)
         return with_simulator(settings, running.url)
-
-
-async def _closed(store: Any) -> None:
-    """Some let go of a file, others of connections."""
-    closing = store.close()
-    if closing is not None:
-        await closing

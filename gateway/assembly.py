@@ -128,6 +128,13 @@ def lease_store(
     return RedisStore(settings.shared, clock, changed)
 
 
+async def closed(store: Any) -> None:
+    """Close a store: some let go of a file, others of connections."""
+    closing = store.close()
+    if closing is not None:
+        await closing
+
+
 @asynccontextmanager
 async def shared_leases(url: str) -> AsyncIterator[RedisStore]:
     """The store that gateways share, for a command."""

@@ -63,6 +63,7 @@ class Provider:
     region: str = ""  # Where it runs, if its address or its price depends on that.
     project: str = ""  # Of Vertex AI.
     native: Native | None = None
+    batches: str = ""  # Whose batches it takes: "openai" (with files) or "anthropic"; empty for nobody's.
 
     @property
     def priced_as(self) -> str:

@@ -14,6 +14,8 @@ from gateway.core.caller import Key
 from gateway.core.errors import AskedBefore, GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
 from gateway.core.request import Asked
 from gateway.dialects.openai_errors import error_body
+from gateway.front.batch_routes import route_of
+from gateway.front.batches import BatchPages
 from gateway.front.call_ids import next_id
 from gateway.front.exchange import Exchange
 from gateway.front.own_key import key_document
@@ -44,6 +46,7 @@ class Front:
     pipeline: Pipeline
     catalog: Catalog
     together: Together
+    batches: BatchPages
     ready: Callable[[], bool]
     body_bytes_max: int
     body_stall_s: float
@@ -55,6 +58,9 @@ class Front:
             if surface is not None:
                 _only(exchange, "POST")
                 await self._call(exchange, call_id, surface)
+            elif (route := route_of(exchange.path)) is not None:
+                surface = Surface(route.dialect)  # So are its errors worded.
+                await self.batches.serve(exchange, call_id, route)
             else:
                 await self._page(exchange)
         except GatewayError as error:

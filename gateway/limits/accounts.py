@@ -212,6 +212,17 @@ class Account:
         if self.line is not None:
             self.line.stir()
 
+    def correct(self, book: str, amount: int) -> None:
+        """What was spent, and stands in this book of the ledger, has come to so much more; or less, where negative."""
+        assert book == self.book, "one account, one book"
+        self._respend(amount)
+
+    def _respend(self, amount: int) -> None:
+        self.spent += amount
+        self.stirred = True
+        if self.line is not None:
+            self.line.stir()
+
     def refusal(self, amount: int, now: float, own: int = 0) -> Refusal:
         """Why `amount` does not fit beside what the call holds of its `own`, with all the figures."""
         limit, unit = self.limit.amount, self.limit.unit

@@ -13,8 +13,9 @@ from gateway.core.errors import LimitReached
 from gateway.core.limit import Fare, HoldMode, Limit, Mode, Span, Then
 from gateway.core.money import Money
 from gateway.core.node import Place, placed
+from gateway.core.rolling import record_of
 from gateway.limits.accounts import Account
-from gateway.limits.holds import Hold, Refused, refused
+from gateway.limits.holds import Charges, Hold, Refused, refused
 from gateway.limits.leases import Leases
 from gateway.limits.line import Line, Spot
 from gateway.limits.rolling import RollingAccount
@@ -231,6 +232,16 @@ class Limits:
     def wait_for_room(self, hold: Hold, fare: Fare) -> Coroutine[Any, Any, None] | None:
         """Something to wait for, after which the hold may be raised to this fare; None where that would not help."""
         return self._leases.make_room_soon(hold, fare)
+
+    def correct(self, charges: Charges) -> None:
+        """What was booked on accounts long ago has come to so much more; or less, where negative. The entry that says
+        so is written in the same turn of the event loop. Of accounts that are not open here the ledger alone knows."""
+        now = self._clock()
+        for book, amount in charges:
+            record = record_of(book, now)
+            account = self._leases.find(record) if record is not None else None
+            if account is not None:
+                account.correct(book, amount)
 
     async def remaining(self, caller: Caller) -> Money | None:
         """What is left on the tightest hard budget in dollars; None if there is none."""
