@@ -39,6 +39,10 @@ class BatchProvider:
         """Status, body and type."""
         self.asked.append(f"{method} {path}")
         parts = path.split("/")[2:]  # Without "" and v1.
+        answer = (self._of_files if parts[0] == "files" else self._of_batches)(method, parts, content_type, body)
+        return answer or (404, b'{"error":{"message":"not there","type":"invalid_request_error"}}', "application/json")
+
+    def _of_files(self, method: str, parts: list[str], content_type: str, body: bytes) -> tuple | None:
         match (method, *parts):
             case ("POST", "files"):
                 return self._json(self._upload(content_type, body))
@@ -49,11 +53,12 @@ class BatchProvider:
             case ("DELETE", "files", name) if name in self.files:
                 del self.files[name]
                 return self._json({"id": name, "object": "file", "deleted": True})
+        return None
+
+    def _of_batches(self, method: str, parts: list[str], _: str, body: bytes) -> tuple | None:
+        match (method, *parts):
             case ("POST", "batches") | ("POST", "messages", "batches"):
-                if self.refuses is not None:
-                    return *self.refuses, "application/json"
-                made = self._make_openai(json.loads(body)) if parts[0] == "batches" else self._make(json.loads(body))
-                return (0, b"", "") if self.loses else self._json(made)
+                return self._make(parts[0] == "batches", json.loads(body))
             case ("GET", "messages", "batches", name, "results") if name in self.results:
                 return 200, self.results[name], "application/x-jsonl"
             case ("GET", *_, name) if name in self.batches:
@@ -65,7 +70,13 @@ class BatchProvider:
             case ("DELETE", "messages", "batches", name) if name in self.batches:
                 del self.batches[name]
                 return self._json({"id": name, "type": "message_batch_deleted"})
-        return 404, b'{"error":{"message":"not there","type":"invalid_request_error"}}', "application/json"
+        return None
+
+    def _make(self, of_openai: bool, asked: dict) -> tuple:
+        if self.refuses is not None:
+            return *self.refuses, "application/json"
+        made = self._make_openai(asked) if of_openai else self._make_anthropic(asked)
+        return (0, b"", "") if self.loses else self._json(made)
 
     def _json(self, value: object) -> tuple[int, bytes, str]:
         return 200, json.dumps(value).encode(), "application/json"
@@ -115,7 +126,7 @@ class BatchProvider:
         batch["request_counts"] = {"total": len(calls), "completed": len(good), "failed": len(bad)}
         batch["status"] = status
 
-    def _make(self, asked: dict) -> dict:
+    def _make_anthropic(self, asked: dict) -> dict:
         name = f"msgbatch_{next(self._numbers)}"
         counts = {"processing": len(asked["requests"]), "succeeded": 0, "errored": 0, "canceled": 0, "expired": 0}
         self.batches[name] = {

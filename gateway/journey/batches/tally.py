@@ -36,7 +36,7 @@ class Tally:
 
     def add(self, lines: Iterable[bytes]) -> None:
         """Some results more. Raises Unclear."""
-        usages, costs = [self.usage], [self.cost]
+        usages, costs = [self.usage], [self.cost] if self.usage.requests else []
         for result in read_results(lines, self._dialect, self._provider.quirks):
             report = result.report
             self.results += 1
@@ -45,7 +45,8 @@ class Tally:
                 costs.append(self._cost(report, report.usage))
             elif not report.failed:
                 raise Unclear("a result tells no usage")
-        self.usage, self.cost = summed(usages), total(costs)
+        if costs:
+            self.usage, self.cost = summed(usages), total(costs)
 
     def close(self, done: int) -> None:
         """All results were read; so many calls were answered. Raises Unclear where that cannot be all."""
