@@ -13,7 +13,6 @@ from gateway.core.errors import LimitReached
 from gateway.core.limit import Fare, HoldMode, Limit, Mode, Span, Then
 from gateway.core.money import Money
 from gateway.core.node import Place, placed
-from gateway.core.rolling import record_of
 from gateway.limits.accounts import Account
 from gateway.limits.holds import Charges, Hold, Refused, refused
 from gateway.limits.leases import Leases
@@ -234,14 +233,8 @@ class Limits:
         return self._leases.make_room_soon(hold, fare)
 
     def correct(self, charges: Charges) -> None:
-        """What was booked on accounts long ago has come to so much more; or less, where negative. The entry that says
-        so is written in the same turn of the event loop. Of accounts that are not open here the ledger alone knows."""
-        now = self._clock()
-        for book, amount in charges:
-            record = record_of(book, now)
-            account = self._leases.find(record) if record is not None else None
-            if account is not None:
-                account.correct(book, amount)
+        """See `Leases.correct`."""
+        self._leases.correct(charges)
 
     async def remaining(self, caller: Caller) -> Money | None:
         """What is left on the tightest hard budget in dollars; None if there is none."""

@@ -1,5 +1,9 @@
 """What was charged long ago may have come to less, or more: the account of that window hears of it, and no other."""
 
+import asyncio
+from collections import Counter
+from contextlib import asynccontextmanager
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,19 +24,40 @@ class World:
 
     def __init__(self, limit, *names):
         self.now = NOW
-        store = MemoryStore(exclusive=len(names) < 2, clock=lambda: self.now)
-        self.leases = {name: Leases(store, name, self.nothing, lambda: self.now) for name in names}
-        self.limits = {name: Limits([limit], leases, lambda: self.now) for name, leases in self.leases.items()}
+        self.limit, self.store = limit, MemoryStore(exclusive=len(names) < 2, clock=lambda: self.now)
+        self.ledgers, self.leases, self.limits, self.lives = {}, {}, {}, 0
+        for name in names:
+            self.restart(name, {})
 
-    async def nothing(self, names):
-        return {}
+    def restart(self, name, booked):
+        """Another process of that name, which has this in its ledger."""
+        ledger = self.ledgers[name] = Counter(booked)
+
+        async def balances(accounts):
+            return {account: ledger[account] for account in accounts if account in ledger}
+
+        self.lives += 1
+        self.leases[name] = Leases(self.store, name, balances, lambda: self.now, life=self.lives)
+        self.limits[name] = Limits([self.limit], self.leases[name], lambda: self.now)
 
     async def spend(self, amount, name="a"):
-        hold = await self.limits[name].hold(ANN, Fare(amount), patient=False)
-        return hold.settle(Fare(amount, concurrent=0))
+        hold = await self.limits[name].hold(ANN, Fare(amount))
+        charges = hold.settle(Fare(amount, concurrent=0))
+        self.ledgers[name].update(dict(charges))
+        return charges
 
     def correct(self, charges, amount, name="a"):
-        self.limits[name].correct(tuple((book, amount) for book, _ in charges))
+        corrections = tuple((book, amount) for book, _ in charges)
+        self.ledgers[name].update(dict(corrections))
+        self.limits[name].correct(corrections)
+
+    @asynccontextmanager
+    async def running(self, name):
+        """This replica goes on syncing meanwhile."""
+        task = asyncio.create_task(self.leases[name].run(lambda: self.now))
+        yield
+        task.cancel()
+        await asyncio.wait([task])
 
     def account(self, name="a"):
         return next(iter(self.leases[name].accounts))
@@ -101,6 +126,29 @@ async def test_who_waits_for_room_hears_of_it():
     world.account().line.stir = lambda: stirred.append(1)
     world.correct(charges, -10)
     assert stirred
+
+
+@pytest.mark.parametrize("limit", [usd(100), ROLLING], ids=["month", "rolling"])
+@pytest.mark.parametrize("opened", [True, False], ids=["open", "after a restart"])
+async def test_other_replicas_may_have_what_came_back(limit, opened):
+    world = World(limit, "a", "b")
+    charges = await world.spend(90)
+    await world.leases["a"].sync(world.now)
+    with pytest.raises(LimitReached):
+        await world.spend(20, "b")
+    if not opened:
+        world.restart("a", dict(charges))
+    world.correct(charges, -80)
+    if not opened:
+        await world.spend(1)
+    await world.leases["a"].sync(world.now)
+    await world.leases["b"].sync(world.now)
+    account = world.account("b")
+    assert account.others.spent == (10 if opened else 11)
+    async with world.running("a"):
+        await world.spend(80, "b")
+    with pytest.raises(LimitReached):
+        await world.spend(11, "b")
 
 
 @settings(deadline=None)
