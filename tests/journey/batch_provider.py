@@ -13,6 +13,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 KEY = "key-of-the-provider"
 
 
+def lines(*texts, cap=100, model="gpt-4o-mini", url="/v1/chat/completions", method="POST", **body) -> bytes:
+    """A file of chat completions, one for each text."""
+    return b"".join(
+        json.dumps(
+            {
+                "custom_id": f"call-{number}",
+                "method": method,
+                "url": url,
+                "body": {"model": model, "max_tokens": cap, "messages": [{"role": "user", "content": text}]} | body,
+            }
+        ).encode()
+        + b"\n"
+        for number, text in enumerate(texts)
+    )
+
+
 class BatchProvider:
     """Every call of a batch comes to what `usage` says, in the way of its own provider."""
 

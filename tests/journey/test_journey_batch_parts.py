@@ -198,16 +198,16 @@ class Desks(Desk):
 
 
 class Nobody:
-    """Books in which the batch does not stand."""
+    """Books in which the batch is settled already, or does not stand."""
 
-    def __init__(self, now=2.0):
-        self.now = now
+    def __init__(self, now=2.0, *, knows=True):
+        self.now, self.knows = now, knows
 
     def clock(self):
         return self.now
 
     async def find(self, request_id):
-        return []
+        return [PENDING, replace(PENDING, id="r.1~1", adjusts="r.1")] if self.knows else []
 
 
 def settling(desk, kept, books=None):
@@ -244,17 +244,36 @@ async def test_a_batch_that_nobody_knows_any_more_is_given_up_after_weeks(kept, 
     assert desk.asked.total() == 1
 
 
-async def test_a_batch_of_another_ledger_is_left_alone(kept, caplog):
-    looking = settling(Desks(FAILED), kept)
+async def test_a_batch_whose_entry_is_not_there_is_not_taken_for_settled(kept, caplog):
+    """It may stand in a journal that is not replayed yet."""
+    looking = settling(Desks(FAILED), kept, Nobody(knows=False))
     looking.add("b", BATCH)
-    assert await looking.settle("b")
-    assert "not in this ledger" in caplog.text
-    assert await looking.settle("b"), "and stays so"
+    with pytest.raises(Unavailable):
+        await looking.settle("b")
+    await looking._look_after("b")
+    assert "cannot be settled yet" in caplog.text
+    assert not (await kept.batch("b")).settled
     assert not await looking.settle("unheard of")
 
 
-async def test_it_goes_on_while_the_store_does_not_answer_and_wakes_when_told(kept, caplog):
-    """What is open is found once the store answers, and looked at again as soon as somebody has seen it end."""
+class Away:
+    """A store that does not answer at first."""
+
+    def __init__(self, kept):
+        self.kept, self.asked = kept, 0
+
+    async def batches(self):
+        self.asked += 1
+        if self.asked == 1:
+            raise Unavailable("not yet")
+        return await self.kept.batches()
+
+    def __getattr__(self, name):
+        return getattr(self.kept, name)
+
+
+async def test_it_goes_on_while_a_provider_does_not_answer_and_wakes_when_told(kept, caplog):
+    """What is open is looked at again as soon as somebody has seen it end."""
     await kept.put("b", BATCH)
     await kept.put("done", replace(BATCH, settled=True))
     desk = Desks(Unavailable("away"), RUNNING, FAILED)
@@ -269,8 +288,20 @@ async def test_it_goes_on_while_the_store_does_not_answer_and_wakes_when_told(ke
     assert (await kept.batch("b")).settled
     running.cancel()
     await asyncio.wait([running])
-    assert "not looked after now" in caplog.text
+    assert "cannot be settled yet" in caplog.text
     assert desk.asked["/batches/done"] == 0
+
+
+async def test_what_is_open_is_found_once_the_store_answers(kept, caplog, monkeypatch):
+    monkeypatch.setattr(settling_module, "POLL_S", 0.01)
+    await kept.put("b", BATCH)
+    desk = Desks(RUNNING)
+    running = asyncio.create_task(settling(desk, Away(kept)).run())
+    async with asyncio.timeout(20):
+        assert await desk.heard.get() == await desk.heard.get() == "/batches/b"
+    running.cancel()
+    await asyncio.wait([running])
+    assert "not looked after now" in caplog.text
 
 
 def test_who_takes_batches():

@@ -11,7 +11,7 @@ import anthropic
 import harness
 import openai
 import pytest
-from batch_provider import KEY, batch_provider
+from batch_provider import KEY, batch_provider, lines
 from openai import OpenAI
 from road import Road, assert_in_order, entries, eventually
 
@@ -55,21 +55,6 @@ class Way(Road):
         return client.batches.with_raw_response.create(
             input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h", **more
         )
-
-
-def lines(*texts, cap=100, model="gpt-4o-mini", url="/v1/chat/completions", method="POST", **body):
-    return b"".join(
-        json.dumps(
-            {
-                "custom_id": f"call-{number}",
-                "method": method,
-                "url": url,
-                "body": {"model": model, "max_tokens": cap, "messages": [{"role": "user", "content": text}]} | body,
-            }
-        ).encode()
-        + b"\n"
-        for number, text in enumerate(texts)
-    )
 
 
 def messages(*texts, model="claude-sonnet-4-5", cap=100):

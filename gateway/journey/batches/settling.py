@@ -105,12 +105,10 @@ class Settling:
         batch = self._open.get(name)
         if batch is None:
             return
+        if await self._kept.batch(name) is None:  # The store did not hear of it.
+            await self._kept.put(name, batch)
         try:
-            if await self._kept.batch(name) is None:  # The store did not hear of it.
-                await self._kept.put(name, batch)
             await self.settle(name)
-        except Unavailable:
-            raise
         except GatewayError as error:
             log.warning("batch %s cannot be settled yet: %s", name, error)
         if self._books.clock() - batch.made > GIVEN_UP_S:
@@ -146,8 +144,7 @@ class Settling:
         entry = next((entry for entry in found if entry.id == batch.entry_id), None)
         earlier = [each for each in found if each.adjusts == batch.entry_id]
         if entry is None:
-            log.error("batch %s is not in this ledger, and cannot be settled here", name)
-            return
+            raise Unavailable("Its entry is not in this ledger.")
         if earlier:  # It was done, and we died before that was written down.
             return
         tally = Tally(entry, DIALECTS[batch.dialect], provider, self._catalog.book())
