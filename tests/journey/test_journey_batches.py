@@ -299,6 +299,18 @@ def test_a_refusal_of_the_provider_is_passed_on_and_costs_nothing(way, provider,
     assert way.left(fresh)["usd"]["spent"] == "0.00"
 
 
+def test_a_refusal_of_our_own_key_is_not_the_callers(way, provider, fresh):
+    provider.refuses = 401, b'{"error":{"message":"Incorrect API key provided: sk-ours"}}'
+    try:
+        with way.client(fresh) as client, pytest.raises(openai.InternalServerError) as refused:
+            way.batch(client, "Hello")
+    finally:
+        provider.refuses = None
+    assert refused.value.status_code == 502
+    assert "sk-ours" not in str(refused.value)
+    assert way.left(fresh)["usd"]["spent"] == "0.00"
+
+
 def test_an_answer_that_is_lost_stays_charged(way, provider, fresh):
     provider.loses = True
     try:
