@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from charges import entry, flat
 from msgspec.structs import replace
+from stores.redis_server import RedisServer
 
 from gateway.catalog.providers import KNOWN
 from gateway.core.caller import Caller, Key, Role
@@ -23,6 +24,7 @@ from gateway.journey.batches.desk import ANTHROPIC, OPENAI, Desk
 from gateway.journey.batches.kept import Batch, File, Kept, owns
 from gateway.journey.batches.settling import Settling
 from gateway.journey.batches.tally import Tally, Unclear
+from gateway.stores.redis_registry import RedisRegistry
 from gateway.stores.registry import Kind
 from gateway.stores.sqlite_registry import SqliteRegistry
 
@@ -159,8 +161,10 @@ def test_whose_is_whose():
     assert not owns(key(key_id="x"), Caller("k")), "no team is not a team"
 
 
-async def test_records_are_kept_and_the_last_word_counts(tmp_path):
-    kept = Kept(SqliteRegistry(tmp_path / "state.db"))
+@pytest.mark.parametrize("store", ["sqlite", "redis"])
+async def test_records_are_kept_and_the_last_word_counts(tmp_path, store):
+    server = RedisServer(tmp_path / "redis").start() if store == "redis" else None
+    kept = Kept(RedisRegistry(server.patient_url) if server else SqliteRegistry(tmp_path / "state.db"))
     file = File("openai", Caller("k"), 1.0, "{}")
     await kept.put("f", file)
     await kept.put("b", BATCH)
@@ -170,6 +174,10 @@ async def test_records_are_kept_and_the_last_word_counts(tmp_path):
     assert list(await kept.batches()) == ["b"]
     await kept.drop(Kind.FILES, "f")
     assert await kept.file("f") is None
+    if server:
+        server.kill()
+        with pytest.raises(Unavailable):
+            await kept.batch("b")
     kept.close()
 
 

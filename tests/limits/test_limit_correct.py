@@ -167,4 +167,7 @@ async def test_replicas_that_share_a_limit_never_overspend_it(steps):
         await world.leases[name].sync(world.now)
         truth += amount - back
         assert truth <= 100
+        for owner, leases in world.leases.items():
+            for account in leases.accounts:
+                assert account.booked == {book: world.ledgers[owner][book] for book in account.booked}
         assert truth == sum(account.spent for leases in world.leases.values() for account in leases.accounts)

@@ -61,8 +61,8 @@ class Desk:
 
 
 async def good(answer: Answer) -> None:
-    """Raises ProviderRefused, with the provider's own words, unless the status is good; where our own key or account was
-    refused UpstreamError, without them."""
+    """Raises ProviderRefused, with the provider's own words, unless the status is good; where our own key or account
+    was refused UpstreamError, without them."""
     if 200 <= answer.status < 300:
         return
     if answer.status in REFUSED_US:
