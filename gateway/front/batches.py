@@ -146,11 +146,8 @@ class BatchPages:
         await call.give(answer, body)
 
     def _shown(self, call: Call, name: str, body: bytes) -> bytes:
-        """Anthropic's batches with their results at our own address."""
-        if call.route.style == OPENAI:
-            return body
-        prefix = f"/{call.route.provider}" if call.route.provider else ""
-        return with_results_here(body, f"{prefix}/v1/messages/batches/{name}/results")
+        """Anthropic's batches with their results at our own address: clients put theirs before it, a prefix included."""
+        return body if call.route.style == OPENAI else with_results_here(body, f"/v1/messages/batches/{name}/results")
 
     async def _own(self, call: Call) -> Batch:
         batch = await self.kept.batch(call.route.id)

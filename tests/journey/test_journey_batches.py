@@ -352,6 +352,13 @@ def test_a_prefix_means_its_provider(way, provider, key):
         client.batches.retrieve(batch.id)
 
 
+def test_a_client_below_a_prefix_finds_its_results(way, provider, key):
+    with anthropic.Anthropic(base_url=f"{way.url}/anthropic", api_key=key, max_retries=0) as client:
+        batch = client.messages.batches.create(requests=messages("Hello"))
+        provider.end(batch.id)
+        assert [result.custom_id for result in client.messages.batches.results(batch.id)] == ["call-0"]
+
+
 def test_endpoints_that_cannot_be_metered_are_refused(way, client):
     with pytest.raises(openai.BadRequestError, match="endpoint"):
         client.batches.create(input_file_id="file-1", endpoint="/v1/videos", completion_window="24h")
