@@ -146,7 +146,7 @@ class BatchPages:
         await call.give(answer, body)
 
     def _shown(self, call: Call, name: str, body: bytes) -> bytes:
-        """Anthropic's batches with their results at our own address: clients put theirs before it, a prefix included."""
+        """Anthropic's batches with their results at our own address, before which clients put the gateway's."""
         return body if call.route.style == OPENAI else with_results_here(body, f"/v1/messages/batches/{name}/results")
 
     async def _own(self, call: Call) -> Batch:
