@@ -67,7 +67,16 @@ def test_what_was_sealed_comes_back_in_its_own_dialect_only():
 
 
 @pytest.mark.parametrize(
-    "text", [None, "", "gAAAAABo", "fareway-1.", "fareway-1.x", "fareway-1.ü", f"fareway-1.{base64.b64encode(b'[1]').decode()}"]
+    "text",
+    [
+        None,
+        "",
+        "gAAAAABo",
+        "fareway-1.",
+        "fareway-1.x",
+        "fareway-1.ü",
+        f"fareway-1.{base64.b64encode(b'[1]').decode()}",
+    ],
 )
 def test_what_others_sealed_is_theirs(text):
     assert unseal(text, "openai-chat") is None

@@ -8,100 +8,89 @@ from hypothesis import strategies as st
 from openai.types.chat.completion_create_params import CompletionCreateParams
 from openai.types.responses import Response
 from pydantic import TypeAdapter
+from translate import edge_cases
 from translate import responses_cases as cases
 
 from gateway.dialects.base import Quirk
-from gateway.translate.openai_responses_to_openai_chat import ResponsesToChat
 
-EDGE = ResponsesToChat()
-FOLDER = cases.GOLDEN / "openai_responses_to_openai_chat"
-QUIRKS = {"recorded_xai_reasoning_beside": Quirk.REASONING_BESIDE_OUTPUT}
+EDGE = edge_cases.edge_of("openai-responses", "openai-chat")
+BODIES = TypeAdapter(CompletionCreateParams)
+STREAMS = edge_cases.cases(EDGE, "stream")
+ANSWERS = edge_cases.cases(EDGE, "answer")
+QUIRKS = {"answer-recorded-xai-reasoning-beside": frozenset({Quirk.REASONING_BESIDE_OUTPUT})}
 NO_ANSWERS = [b"", b"{", b"[]", b"{}", b'{"choices":[]}', b'{"choices":[{"index":0,"message":null}]}']
 WORDS = ["choices", "delta", "index", "content", "tool_calls", "function", "arguments", "usage", "refusal", "reasoning"]
-BODIES = TypeAdapter(CompletionCreateParams)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(WORDS), inner),
+)
 
 
-@pytest.mark.parametrize("case", cases.names(cases.REQUESTS, "in.json"))
+@pytest.mark.parametrize("case", cases.REQUESTS)
 def test_requests(case):
-    name, made = cases.request(EDGE, case)
-    cases.check(FOLDER / name, made)
-    if "body" in made:
-        BODIES.validate_python(made["body"])
+    body = cases.check_request(EDGE, case)
+    if body is not None:
+        BODIES.validate_python(body)
 
 
-@pytest.mark.parametrize("case", cases.names(FOLDER, "answer.in.json"))
+@pytest.mark.parametrize("case", ANSWERS)
 def test_answers(case):
-    given = (FOLDER / f"{case}.answer.in.json").read_bytes()
-    made = EDGE.answer(given, cases.asked_of(FOLDER, case))
-    Response.model_validate(json.loads(made), strict=True)
-    cases.check(FOLDER / f"{case}.answer.out.json", json.loads(made))
+    made = edge_cases.check_answer(EDGE, case, QUIRKS.get(case, cases.NO_QUIRKS))
+    Response.model_validate(made, strict=True)
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+def test_every_counter_of_an_answer_is_told(case):
+    quirks = QUIRKS.get(case, cases.NO_QUIRKS)
+    given = (edge_cases.folder(EDGE) / f"{case}.in.json").read_bytes()
+    made = EDGE.answer(given, edge_cases.told_of(EDGE, case, quirks))
+    cases.same_counters(cases.usage(EDGE.outbound, given, quirks), cases.usage(EDGE.inbound, made))
 
 
 def test_what_is_no_answer_is_said_to_be_none():
     for body in NO_ANSWERS:
         with pytest.raises(ValueError, match=r".+"):
-            EDGE.answer(body, cases.told())
+            EDGE.answer(body, edge_cases.told_of(EDGE))
 
 
-@pytest.mark.parametrize("case", cases.names(FOLDER, "stream.in.sse"))
+@pytest.mark.parametrize("case", STREAMS)
 def test_streams(case):
-    stream = (FOLDER / f"{case}.stream.in.sse").read_bytes()
-    made = cases.run(EDGE.stream(cases.asked_of(FOLDER, case)), stream)
-    cases.events(made)
-    cases.check(FOLDER / f"{case}.stream.out.sse", made)
+    cases.events(edge_cases.check_stream(EDGE, case))
 
 
-@pytest.mark.parametrize("case", cases.names(FOLDER, "stream.in.sse"))
+@pytest.mark.parametrize("case", STREAMS)
 def test_the_official_client_puts_together_what_was_streamed(case):
-    written = (FOLDER / f"{case}.stream.out.sse").read_bytes()
-    last = cases.events(written)[-1]["response"]
-    whole = cases.accumulated(written)
+    stream = cases.made_stream(EDGE, case)
+    last = cases.events(stream)[-1]["response"]
+    whole = cases.accumulated(stream)
     assert whole.status == last["status"]
     assert [item.type for item in whole.output] == [item["type"] for item in last["output"]]
     assert whole.output_text == Response.model_validate(last).output_text
 
 
-@given(st.sampled_from(cases.names(FOLDER, "stream.in.sse")), st.lists(st.integers(0, 10**6), max_size=8))
+@given(st.sampled_from(STREAMS), st.lists(st.integers(0, 10**6), max_size=8))
 @settings(deadline=None)
 def test_a_stream_may_be_cut_anywhere(case, places):
-    stream = (FOLDER / f"{case}.stream.in.sse").read_bytes()
-    made = cases.run(EDGE.stream(cases.asked_of(FOLDER, case)), stream, places)
-    assert made == (FOLDER / f"{case}.stream.out.sse").read_bytes()
+    pieces = cases.cut(cases.given_stream(EDGE, case), places)
+    assert edge_cases.streamed(EDGE, pieces, edge_cases.told_of(EDGE, case)) == cases.made_stream(EDGE, case)
 
 
-@pytest.mark.parametrize("case", cases.names(FOLDER, "answer.in.json"))
-def test_every_counter_of_an_answer_is_told(case):
-    given = (FOLDER / f"{case}.answer.in.json").read_bytes()
-    before = cases.usage(EDGE.outbound, given, QUIRKS.get(case))
-    after = cases.usage(EDGE.inbound, EDGE.answer(given, cases.asked_of(FOLDER, case)))
-    cases.same_counters(before, after)
-
-
-@given(pieces=st.lists(st.text(min_size=1), min_size=1))
+@given(texts=st.lists(st.text(min_size=1), min_size=1))
 @settings(deadline=None)
-def test_text_comes_out_as_it_went_in(pieces):
-    written = cases.run(EDGE.stream(cases.told()), streamed(pieces))
-    deltas = [event["delta"] for event in cases.events(written) if event["type"] == "response.output_text.delta"]
-    assert deltas == pieces
-    last = cases.events(written)[-1]["response"]
-    assert Response.model_validate(last).output_text == "".join(pieces)
+def test_text_comes_out_as_it_went_in(texts):
+    found = cases.events(edge_cases.streamed(EDGE, [streamed(texts)], edge_cases.told_of(EDGE)))
+    assert [event["delta"] for event in found if event["type"] == "response.output_text.delta"] == texts
+    assert Response.model_validate(found[-1]["response"]).output_text == "".join(texts)
 
 
-@given(
-    st.lists(
-        st.recursive(
-            st.none() | st.booleans() | st.integers() | st.text(),
-            lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(WORDS), inner),
-        )
-    )
-)
+@given(st.lists(ANYTHING))
 @settings(deadline=None)
-def test_nothing_that_a_provider_sends_is_too_much(events):
-    translation = EDGE.stream(cases.told())
-    written = b"".join(translation.feed(json.dumps(event).encode()) for event in events) + translation.finish()
-    assert cases.events(written)[-1]["response"]["status"] in ("completed", "incomplete")
+def test_nothing_that_a_provider_sends_is_too_much(sent):
+    translation = EDGE.stream(edge_cases.told_of(EDGE))
+    stream = b"".join(translation.feed(json.dumps(event).encode()) for event in sent) + translation.finish()
+    assert cases.events(stream)[-1]["response"]["status"] in ("completed", "incomplete")
 
 
-def streamed(pieces):
-    chunks = [{"choices": [{"index": 0, "delta": {"content": piece}}]} for piece in pieces]
+def streamed(texts):
+    chunks = [{"choices": [{"index": 0, "delta": {"content": text}}]} for text in texts]
     return b"".join(b"data: %b\n\n" % json.dumps(chunk).encode() for chunk in chunks) + b"data: [DONE]\n\n"
