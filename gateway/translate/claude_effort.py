@@ -16,6 +16,9 @@ BUDGET_TOKENS_MIN = 1024
 _SHARES = {"minimal": 10, "low": 20, "medium": 50, "high": 80, "xhigh": 95, "max": 95}
 """Of `max_tokens`, in percent: https://openrouter.ai/docs/use-cases/reasoning-tokens#reasoning-effort-level"""
 
+EFFORTS = (None, "none", *_SHARES)
+"""OpenAI's levels. None leaves it to the model."""
+
 _CANNOT_STOP = (5, 5)
 
 
@@ -25,6 +28,16 @@ class Thinking(NamedTuple):
     thinking: dict[str, Any] | None = None
     effort: str | None = None
     exact: bool = True  # What was asked for can be had.
+
+    @property
+    def thinks(self) -> bool:
+        """Whether it is told to."""
+        return self.thinking is not None and self.thinking["type"] != "disabled"
+
+    @property
+    def budgeted(self) -> bool:
+        """Whether it thinks by a budget of tokens."""
+        return self.thinking is not None and self.thinking["type"] == "enabled"
 
 
 def thinking_for(claude: Claude, effort: str | None, *, summary: bool, max_tokens: int, forced: bool) -> Thinking:
@@ -38,7 +51,7 @@ def thinking_for(claude: Claude, effort: str | None, *, summary: bool, max_token
         return Thinking(shown, _level(claude, effort))
     if effort is None or not claude.thinks:
         return Thinking(exact=effort is None and not summary)
-    budget = max(max_tokens * _SHARES.get(effort, 50) // 100, BUDGET_TOKENS_MIN)
+    budget = max(max_tokens * _SHARES[effort] // 100, BUDGET_TOKENS_MIN)
     if budget >= max_tokens:
         return Thinking(exact=False)
     return Thinking({"type": "enabled", "budget_tokens": budget})

@@ -118,6 +118,8 @@ class Toolbox:
             return Choice("tool", self._called(name, fields.text("namespace"), "tool_choice"))
         if kind == "allowed_tools":
             mode, entries = fields.needed("mode"), fields.each("tools")
+            if mode not in ("auto", "required"):
+                raise BadRequest("tool_choice.mode must be auto or required", "tool_choice.mode")
             names = [self._allowed(entry, losses) for entry in entries]
             return Choice(mode, only=frozenset(name for name in names if name))
         losses.drop("tool_choice", _AT_THE_PROVIDER)

@@ -1,4 +1,4 @@
-"""Calls of OpenAI's Responses API to providers that speak messages or chats: with the official client, to the ledger."""
+"""OpenAI's Responses API to providers that speak messages or chats: with the official client, to the ledger."""
 
 import json
 from decimal import Decimal

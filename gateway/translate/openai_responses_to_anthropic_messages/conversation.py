@@ -17,6 +17,9 @@ DIALECT = "anthropic-messages"
 _DATA_URL = re.compile(r"data:([\w.+/-]+)(?:;[\w=.-]+)*;base64,", re.ASCII)
 _PICTURES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _NOT_IN_IDS = re.compile(r"[^a-zA-Z0-9_-]")
+_THOUGHTS = {"thinking": ("thinking", "signature"), "redacted_thinking": ("data",)}
+"""Blocks of thinking, and what they consist of."""
+
 _CACHEABLE = frozenset({"text", "image", "document", "tool_use", "tool_result"})
 
 Block = dict[str, Any]
@@ -71,7 +74,7 @@ class _Reader:
             case Said():
                 self._say(item)
             case Thought():
-                block = unseal(item.sealed, DIALECT)
+                block = _thought(item.sealed)
                 if block is None:
                     self._losses.note(item.where)
                 else:
@@ -118,6 +121,16 @@ class _Reader:
             self.messages[-1]["content"] += blocks
         elif blocks:
             self.messages.append({"role": role, "content": blocks})
+
+
+def _thought(sealed: str | None) -> Block | None:
+    """A block of thinking as it was; None for what is none, whoever sealed it."""
+    found = unseal(sealed, DIALECT) or {}
+    kind = found.get("type")
+    names = _THOUGHTS.get(kind) if isinstance(kind, str) else None
+    if names is None or not all(isinstance(found.get(name), str) for name in names):
+        return None
+    return {"type": kind, **{name: found[name] for name in names}}
 
 
 def _id(call_id: str) -> str:

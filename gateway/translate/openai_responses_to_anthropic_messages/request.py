@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from gateway.core.request import Asked
 from gateway.translate.claude import Claude, claude_of
-from gateway.translate.claude_effort import thinking_for
+from gateway.translate.claude_effort import EFFORTS, Thinking, thinking_for
 from gateway.translate.edge import Losses, Target
 from gateway.translate.openai_responses_to_anthropic_messages.conversation import Conversation, converse
 from gateway.translate.responses_settings import Format, Settings, read_settings
@@ -33,9 +33,11 @@ def translate(asked: Asked, target: Target, losses: Losses) -> Asked:
     if said.stream:
         body["stream"] = True
     claude = claude_of(target.model)
-    body |= _tools(said, claude) | _thinking(said, claude, conversation, cap, losses)
-    thinks = body.get("thinking", {}).get("type") not in (None, "disabled")
-    body |= _sampling(said, claude, thinks=thinks, losses=losses) | _tier(said, losses)
+    thinking = _thinking(said, claude, conversation, cap, losses)
+    if thinking.thinking is not None:
+        body["thinking"] = thinking.thinking
+    body |= _tools(said, claude) | _config(said, claude, thinking.effort, losses)
+    body |= _sampling(said, claude, thinks=thinking.thinks, losses=losses) | _tier(said, losses)
     if said.user is not None:
         body["metadata"] = {"user_id": said.user[:_USER_CHARACTERS_MAX]}
     _not_taken(said, losses)
@@ -63,27 +65,30 @@ def _tool(tool: Tool, claude: Claude) -> dict[str, Any]:
     return found
 
 
-def _thinking(said: Settings, claude: Claude, conversation: Conversation, cap: int, losses: Losses) -> dict[str, Any]:
-    """How much it is to think, and in what form the answer is to be."""
-    config: dict[str, Any] = {}
-    body: dict[str, Any] = {}
-    if said.effort is not None or said.summary is not None:
-        forced = said.choice.mode in ("required", "tool")
-        found = thinking_for(claude, said.effort, summary=said.summary is not None, max_tokens=cap, forced=forced)
-        thinking, exact = found.thinking, found.exact
-        if thinking is not None and thinking["type"] == "enabled" and conversation.unthinking:
-            thinking, exact = None, False
-        if thinking is not None:
-            body["thinking"] = thinking
-        if found.effort is not None:
-            config["effort"] = found.effort
-        if not exact:
-            losses.note("reasoning.effort" if said.effort else "reasoning.summary")
+def _thinking(said: Settings, claude: Claude, conversation: Conversation, cap: int, losses: Losses) -> Thinking:
+    """How much it is to think. Nothing is said of it where the caller says nothing."""
+    if said.effort is None and said.summary is None:
+        return Thinking()
+    if said.effort not in EFFORTS:
+        losses.drop("reasoning.effort", f"It is none of {', '.join(filter(None, EFFORTS))}.")
+        return Thinking()
+    forced, shown = said.choice.mode in ("required", "tool"), said.summary is not None
+    found = thinking_for(claude, said.effort, summary=shown, max_tokens=cap, forced=forced)
+    if found.budgeted and conversation.unthinking:
+        found = Thinking(exact=False)
+    if not found.exact:
+        losses.note("reasoning.effort" if said.effort else "reasoning.summary")
+    return found
+
+
+def _config(said: Settings, claude: Claude, effort: str | None, losses: Losses) -> dict[str, Any]:
+    """The effort, and what the answer must look like."""
+    config: dict[str, Any] = {} if effort is None else {"effort": effort}
     if said.format.kind == "json_schema":
         config |= _schema(said.format, claude, losses)
     elif said.format.kind != "text":
         losses.drop("text.format", "The provider of this model knows no JSON without a schema; send json_schema.")
-    return body | {"output_config": config} if config else body
+    return {"output_config": config} if config else {}
 
 
 def _schema(form: Format, claude: Claude, losses: Losses) -> dict[str, Any]:

@@ -158,8 +158,10 @@ class _Conversation:
         if block is None:
             self._losses.note(item.where)
         elif current:
-            self._extra |= extra if isinstance(extra := block.get("extra_content"), dict) else {}
-            thoughts = {name: block[name] for name in REASONING if name in block}
+            extra = block.get("extra_content")
+            given = extra.items() if isinstance(extra, dict) else ()
+            self._extra |= {call_id: value for call_id, value in given if isinstance(value, dict)}
+            thoughts = {name: block[name] for name in REASONING if isinstance(block.get(name), str)}
             if thoughts:
                 self._answer().update(thoughts)
 
