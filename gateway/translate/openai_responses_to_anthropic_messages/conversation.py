@@ -30,6 +30,7 @@ class Conversation(NamedTuple):
 
     system: list[Block]
     messages: list[dict[str, Any]]
+    called: list[str]  # The tools that were called, by name.
 
     def keep(self) -> None:
         """Mark where the prompt may be kept in the cache: behind the system prompt, and behind all of it. OpenAI does
@@ -54,11 +55,13 @@ def converse(items: list[Item], losses: Losses) -> Conversation:
     reader = _Reader(losses)
     for item in items:
         reader.add(item)
+    if not reader.messages and reader.system:  # Somebody must have said something there.
+        reader.messages, reader.system = [{"role": "user", "content": reader.system}], []
     if not reader.messages:
-        raise BadRequest("input must hold something that the user said", "input")
+        raise BadRequest("input must hold something that was said", "input")
     for message in reader.messages:  # Results come first in their message.
         message["content"].sort(key=lambda block: block["type"] != "tool_result" and message["role"] == "user")
-    return Conversation(reader.system, reader.messages)
+    return Conversation(reader.system, reader.messages, list(dict.fromkeys(reader.called.values())))
 
 
 class _Reader:
@@ -66,7 +69,7 @@ class _Reader:
         self.system: list[Block] = []
         self.messages: list[dict[str, Any]] = []
         self._losses = losses
-        self._called: set[str] = set()
+        self.called: dict[str, str] = {}  # Names of tools, by the ids of calls.
 
     def add(self, item: Item) -> None:
         """Take the next item."""
@@ -80,7 +83,7 @@ class _Reader:
                 else:
                     self._put("assistant", [block])
             case Called():
-                self._called.add(item.call_id)
+                self.called[item.call_id] = item.name
                 use = {"type": "tool_use", "id": _id(item.call_id), "name": item.name, "input": _input(item.arguments)}
                 self._put("assistant", [use])
             case _:
@@ -102,7 +105,7 @@ class _Reader:
             self._put("user", told)
 
     def _return(self, item: Returned) -> None:
-        if item.call_id not in self._called:
+        if item.call_id not in self.called:
             raise BadRequest(f"{item.where}.call_id names no call in input", f"{item.where}.call_id")
         result: Block = {"type": "tool_result", "tool_use_id": _id(item.call_id)}
         blocks = _blocks(item.parts, self._losses)

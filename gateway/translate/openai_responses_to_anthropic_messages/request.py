@@ -26,7 +26,7 @@ def translate(asked: Asked, target: Target, losses: Losses) -> Asked:
     conversation = converse(said.items, losses)
     if said.cache_key is not None:
         conversation.keep()
-    cap = target.output_tokens_max if said.cap is None else said.cap
+    cap = target.output_tokens_max if said.cap is None else min(said.cap, target.output_tokens_max)
     body: dict[str, Any] = {"model": target.model, "max_tokens": cap, "messages": conversation.messages}
     if conversation.system:
         body["system"] = conversation.system
@@ -36,7 +36,7 @@ def translate(asked: Asked, target: Target, losses: Losses) -> Asked:
     thinking = _thinking(said, claude, conversation, cap, losses)
     if thinking.thinking is not None:
         body["thinking"] = thinking.thinking
-    body |= _tools(said, claude) | _config(said, claude, thinking.effort, losses)
+    body |= _tools(said, claude, conversation.called) | _config(said, claude, thinking.effort, losses)
     body |= _sampling(said, claude, thinks=thinking.thinks, losses=losses) | _tier(said, losses)
     if said.user is not None:
         body["metadata"] = {"user_id": said.user[:_USER_CHARACTERS_MAX]}
@@ -44,9 +44,14 @@ def translate(asked: Asked, target: Target, losses: Losses) -> Asked:
     return replace(asked, body=msgspec.json.encode(body))
 
 
-def _tools(said: Settings, claude: Claude) -> dict[str, Any]:
+def _tools(said: Settings, claude: Claude, called: list[str]) -> dict[str, Any]:
+    """Tools, and how they may be chosen. Those that were `called` are there also where none may be any more, since
+    Anthropic wants every tool of a conversation defined."""
     only = said.choice.only
     tools = [_tool(tool, claude) for tool in said.toolbox.tools if only is None or tool.name in only]
+    if not tools and called:
+        tools = [{"name": name, "input_schema": {"type": "object", "properties": {}}} for name in called]
+        return {"tools": tools, "tool_choice": {"type": "none"}}
     if not tools:
         return {}
     mode = said.choice.mode

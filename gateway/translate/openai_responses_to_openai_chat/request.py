@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from gateway.core.errors import BadRequest
 from gateway.core.request import Asked
 from gateway.dialects.base import Quirk
+from gateway.translate.anthropic_messages_to_openai_chat import effort
 from gateway.translate.edge import Losses, Target
 from gateway.translate.openai_responses_to_openai_chat.said import DIALECT, REASONING
 from gateway.translate.responses_items import Audio, Called, File, Image, Item, Part, Returned, Said, Text, Thought
@@ -17,6 +18,7 @@ from gateway.translate.responses_settings import Settings, read_settings
 from gateway.translate.responses_tools import Tool
 from gateway.translate.sealed import unseal
 
+_SIGNING = "gemini"
 _ORDINARY = frozenset({None, "auto", "default"})
 _DETAILS = frozenset({"auto", "low", "high"})
 
@@ -24,13 +26,13 @@ _DETAILS = frozenset({"auto", "low", "high"})
 def translate(asked: Asked, target: Target, losses: Losses) -> Asked:
     """See `Edge.request`."""
     said = read_settings(asked, losses)
-    body: dict[str, Any] = {"model": target.model, "messages": _Conversation(losses).read(said.items)}
+    body: dict[str, Any] = {"model": target.model, "messages": _Conversation(target.model, losses).read(said.items)}
     if said.stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     if said.cap is not None:
         newer = Quirk.CAPS_COMPLETION_TOKENS in target.quirks
-        body["max_completion_tokens" if newer else "max_tokens"] = said.cap
-    body |= _tools(said) | _sampling(said) | _wishes(said, target, losses)
+        body["max_completion_tokens" if newer else "max_tokens"] = min(said.cap, target.output_tokens_max)
+    body |= _tools(said) | _sampling(said) | _effort(said, target, losses) | _wishes(said, target, losses)
     return replace(asked, body=msgspec.json.encode(body))
 
 
@@ -64,7 +66,6 @@ def _sampling(said: Settings) -> dict[str, Any]:
         "top_p": said.top_p,
         "logprobs": said.logprobs or None,
         "top_logprobs": said.top_logprobs or None,
-        "reasoning_effort": said.effort,
         "user": said.user,
         "service_tier": None if said.tier in _ORDINARY else said.tier,
     }
@@ -77,6 +78,14 @@ def _sampling(said: Settings) -> dict[str, Any]:
     elif form.kind != "text":
         body["response_format"] = {"type": form.kind}
     return body
+
+
+def _effort(said: Settings, target: Target, losses: Losses) -> dict[str, Any]:
+    """How much to think, told to models that are known to take it; a hint for all others."""
+    told = effort.told(said.effort, target, tools=bool(said.toolbox.tools))
+    if told != said.effort and (said.effort, told) != ("none", None):
+        losses.note("reasoning.effort")
+    return {} if told is None else {"reasoning_effort": told}
 
 
 def _wishes(said: Settings, target: Target, losses: Losses) -> dict[str, Any]:
@@ -111,8 +120,10 @@ class _Turn:
 class _Conversation:
     """Puts items together to messages: what the assistant thought, said and called in one go is one message."""
 
-    def __init__(self, losses: Losses) -> None:
+    def __init__(self, model: str, losses: Losses) -> None:
         self._losses = losses
+        self._recalls = effort.recalls(model)  # The model takes its thoughts back.
+        self._signs = _SIGNING in model.lower()  # It signs its calls.
         self._turns: list[_Turn] = []
         self._answering: _Turn | None = None  # The assistant's message that may go on.
         self._callers: dict[str, _Turn] = {}
@@ -158,12 +169,16 @@ class _Conversation:
         if block is None:
             self._losses.note(item.where)
         elif current:
-            extra = block.get("extra_content")
-            given = extra.items() if isinstance(extra, dict) else ()
-            self._extra |= {call_id: value for call_id, value in given if isinstance(value, dict)}
-            thoughts = {name: block[name] for name in REASONING if isinstance(block.get(name), str)}
-            if thoughts:
-                self._answer().update(thoughts)
+            self._recall(block)
+
+    def _recall(self, block: dict[str, Any]) -> None:
+        """Only what the model knows: others refuse fields that they do not know."""
+        extra = block.get("extra_content")
+        if self._signs and isinstance(extra, dict):
+            self._extra |= {call_id: value for call_id, value in extra.items() if isinstance(value, dict)}
+        thoughts = {name: block[name] for name in REASONING if isinstance(block.get(name), str)}
+        if self._recalls and thoughts:
+            self._answer().update(thoughts)
 
     def _call(self, item: Called) -> None:
         function = {"name": item.name, "arguments": item.arguments}
