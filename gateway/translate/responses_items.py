@@ -207,7 +207,7 @@ class Reader:
         elif kind == "input_audio":
             part = self._audio(fields)
         else:
-            fields.drop_all(f"Parts of the type {kind!r} are not known here.")
+            fields.drop_all("type", f"Parts of the type {kind!r} are not known here.")
             return None
         return part
 
