@@ -9,7 +9,7 @@ import msgspec
 from gateway.dialects.spoken import DIALECTS
 from gateway.translate.edge import Told
 from gateway.translate.openai_responses_to_anthropic_messages.conversation import DIALECT
-from gateway.translate.responses_answer import Envelope, Output, text_part
+from gateway.translate.responses_answer import Envelope, Output, refusal_part, text_part
 from gateway.translate.responses_settings import toolbox_of
 from gateway.translate.sealed import seal
 
@@ -40,6 +40,8 @@ def translate(body: bytes, told: Told) -> bytes:
     for block in content:
         if isinstance(block, dict):
             _write(output, block, status)
+    if explained := explanation(found):
+        output.said([refusal_part(explained)], status)
     report = _lens.report(body, told.quirks)
     return msgspec.json.encode(
         envelope.ended(report.model or "", output.items, report.usage, incomplete, tier(found.get("usage")))
@@ -49,6 +51,12 @@ def translate(body: bytes, told: Told) -> bytes:
 def tier(usage: Any) -> str | None:
     """The tier that served, as OpenAI names it."""
     return _TIERS.get(str(usage.get("service_tier"))) if isinstance(usage, dict) else None
+
+
+def explanation(said: dict[str, Any]) -> str:
+    """Why an answer was refused, of a message or of the delta that ends one; empty where that is not told."""
+    found = said.get("stop_details")
+    return string(found, "explanation") if isinstance(found, dict) else ""
 
 
 def string(block: dict[str, Any], name: str) -> str:

@@ -9,7 +9,13 @@ import msgspec
 from gateway.core.usage import Report
 from gateway.dialects.spoken import DIALECTS
 from gateway.translate.edge import Told
-from gateway.translate.openai_responses_to_anthropic_messages.answer import INCOMPLETE, THOUGHTS, string, tier
+from gateway.translate.openai_responses_to_anthropic_messages.answer import (
+    INCOMPLETE,
+    THOUGHTS,
+    explanation,
+    string,
+    tier,
+)
 from gateway.translate.openai_responses_to_anthropic_messages.conversation import DIALECT
 from gateway.translate.responses_settings import toolbox_of
 from gateway.translate.responses_stream import ResponsesStream
@@ -71,7 +77,10 @@ class Translation:
             case "content_block_stop":
                 return self._stop(key)
             case "message_delta":
-                self._stop_reason = string(_object(event, "delta"), "stop_reason") or self._stop_reason
+                ended = _object(event, "delta")
+                self._stop_reason = string(ended, "stop_reason") or self._stop_reason
+                explained = explanation(ended)
+                return self._writer.refusal(explained) if explained else b""
         return b""
 
     def _start(self, key: int, block: dict[str, Any]) -> bytes:
