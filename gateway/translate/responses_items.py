@@ -207,7 +207,8 @@ class Reader:
         elif kind == "input_audio":
             part = self._audio(fields)
         else:
-            fields.drop_all("type", f"Parts of the type {kind!r} are not known here.")
+            fields.skip()
+            self._losses.drop(fields.path, f"Parts of the type {kind!r} are not known here.")
             return None
         return part
 

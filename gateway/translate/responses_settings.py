@@ -151,7 +151,7 @@ def _format(text: Fields, losses: Losses) -> Format:
     fields = _inside(text, "format", losses)
     kind = fields.text("type") or "text"
     if kind not in ("text", "json_object", "json_schema"):
-        fields.drop_all("type", f"The format {kind!r} is not known here.")
+        losses.drop(fields.path, f"The format {kind!r} is not known here.")
         return Format("text", {})
     schema = fields.mapping("schema") if kind == "json_schema" else {}
     found = Format(kind, schema, fields.text("name") or "", fields.text("description"), fields.flag("strict"))
