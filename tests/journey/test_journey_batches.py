@@ -347,9 +347,9 @@ def test_a_prefix_means_its_provider(way, provider, key):
     with OpenAI(base_url=f"{way.url}/openai/v1", api_key=key, max_retries=0) as client:
         batch = way.batch(client, "Hello").parse()
         assert client.batches.retrieve(batch.id).id == batch.id
-    other = OpenAI(base_url=f"{way.url}/anthropic/v1", api_key=key, max_retries=0)
-    with other as client, pytest.raises(openai.NotFoundError):
-        client.batches.retrieve(batch.id)
+    other = anthropic.Anthropic(base_url=f"{way.url}/anthropic", api_key=key, max_retries=0)
+    with other as client, pytest.raises(anthropic.NotFoundError):
+        client.messages.batches.retrieve(batch.id)
 
 
 def test_a_client_below_a_prefix_finds_its_results(way, provider, key):
