@@ -19,6 +19,7 @@ from gateway.assembly import (
     closed,
     journal_of,
     lease_store,
+    needs_simulator,
     next_life,
     pepper,
     pricing,
@@ -47,6 +48,7 @@ from gateway.journey.idempotency import ANSWERS_BYTES_MAX, Idempotency
 from gateway.journey.outages import Outages
 from gateway.journey.reached import Detours
 from gateway.journey.telling import Telling
+from gateway.journey.untouched import PassThrough
 from gateway.keyring import Keyring
 from gateway.ledger.balances import Balances
 from gateway.ledger.journal import Journal
@@ -103,7 +105,7 @@ class Gateway:
 
     async def _start(self) -> None:
         self.settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not self.settings.providers:
+        if needs_simulator(self.settings):
             self.settings = await self._with_simulator(self.settings)
         settings = self.settings
         self.replica = replica_name(settings, self.worker.number if self.worker else None)
@@ -191,7 +193,7 @@ class Gateway:
             calibration=self.calibration,
             breakers=lambda: self.health.states(self._clock()),
         )
-        tokens = Tokens()
+        tokens, signing = Tokens(), signers(settings)
         self._stack.callback(tokens.close)
         asking = Asking(
             self.wire,
@@ -199,7 +201,7 @@ class Gateway:
             RetryBudget(settings.routing.retry_budget),
             rounds=settings.routing.retry_rounds,
             clock=self._clock,
-            signers=signers(settings),
+            signers=signing,
         )
         cache = ExactCache(ttl_s=settings.cache.ttl_s, bytes_max=settings.cache.bytes_max)
         pipeline = Pipeline(
@@ -217,18 +219,15 @@ class Gateway:
             monotonic=time.perf_counter,
         )
         self._join_together()
-        self.batches = batch_pages(
-            settings, pipeline, wire=self.wire, catalog=self.catalog, mover=self.mover, worker=self.worker
-        )
-        self._stack.callback(self.batches.kept.close)
+        self.batches = batch_pages(settings, pipeline, self.wire, self.catalog, self.mover, stack=self._stack)
         return Front(
             pipeline,
             self.catalog,
             self.together,
             self.batches,
+            PassThrough(self.books, self.wire, signing, pipeline.refuse_unpriced, time.perf_counter),
             lambda: self.serving,
-            settings.server.body_bytes_max,
-            settings.server.body_timeout_s,
+            *(settings.server.body_bytes_max, settings.server.body_timeout_s),
         )
 
     def _join_together(self) -> None:
@@ -293,7 +292,7 @@ class Gateway:
             await self.mover.move()
 
     async def _with_simulator(self, settings: Settings) -> Settings:
-        """Nothing is configured: the built-in simulator answers, on a port of its own."""
+        """The built-in simulator answers, on a port of its own."""
         bill = settings.home / "simulator-bill.jsonl"
         running = await start_simulator(SimulatorSettings(bill=bill), "127.0.0.1", 0)
         self._stack.push_async_callback(running.stop)

@@ -60,7 +60,7 @@ def _explain(parsed: argparse.Namespace) -> int:
 
 async def explained(found: Settings, body: bytes) -> dict[str, Any]:
     """Everything that the pipeline would decide on. Raises the GatewayError that it would answer with."""
-    found = found if found.providers else with_simulator(found, "")
+    found = with_simulator(found, "")
     book = book_in_use(found.home, found.prices.overrides, time.time())
     dialect, asked = _dialect(body), Asked(body)
     facts = dialect.read(asked)
@@ -68,7 +68,7 @@ async def explained(found: Settings, body: bytes) -> dict[str, Any]:
     way = router(found, catalog(found, lambda: book, time.time), health, time.time)
     size = measure(body, facts)
     bound, tokens = way.bound(facts, size, proven=True), Tokens()
-    exact = min(bound, max([await tokens.count(dialect.countable(asked), model) for model in way.models(facts.model)]))
+    exact = min(bound, max([await tokens.count(dialect.countable(asked), model) for model in way.models(facts)]))
     tokens.close()
     request = Request("explain", "explain", dialect.name, facts, input_tokens=bound)
     carrier = Carrier(asked, lossy=False)

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from gateway.catalog.providers import Provider
 from gateway.core.caller import Caller, Key
 from gateway.core.errors import BadRequest, NotFound
 from gateway.dialects.base import Dialect
@@ -19,9 +20,8 @@ from gateway.journey.batches.kept import owns
 from gateway.upstream.answer import Answer
 from gateway.upstream.headers import for_caller
 
-_PREFIX = r"(?:/(?P<provider>[A-Za-z0-9_.-]+))?/v1"
 _ROUTES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
-    (re.compile(_PREFIX + pattern), style, what)
+    (re.compile("/v1" + pattern), style, what)
     for pattern, style, what in (
         (r"/files", OPENAI, "files"),
         (r"/files/(?P<id>[^/]+)", OPENAI, "file"),
@@ -51,14 +51,16 @@ class Route(NamedTuple):
         return DIALECTS[SPEAKS[self.style]]
 
 
-def route_of(path: str) -> Route | None:
-    """What is at this path; None for what is no path of files or batches."""
+def route_of(path: str, provider: Provider | None) -> Route | None:
+    """What is at this path of ours; None for what is no path of files or batches. `provider`: where the caller's path
+    names one, which may take batches of another kind, or none that we know of."""
     if "/files" not in path and "/batches" not in path:
         return None
     for pattern, style, what in _ROUTES:
-        if (found := pattern.fullmatch(path)) is not None:
-            named = found.groupdict()
-            return Route(style, what, named.get("id", ""), named["provider"] or "")
+        found = pattern.fullmatch(path)
+        if found is not None and (provider is None or provider.batches == style):
+            name = "" if provider is None else provider.name
+            return Route(style, what, found.groupdict().get("id", ""), name)
     return None
 
 

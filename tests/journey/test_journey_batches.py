@@ -281,6 +281,14 @@ def test_a_batch_that_cannot_be_read_is_refused_by_its_line(way, provider, clien
     assert len(provider.batches) == before
 
 
+def test_nobody_continues_anothers_response_in_a_batch(way, client):
+    call = {"model": "gpt-4o-mini", "input": "Go on", "max_output_tokens": 9, "previous_response_id": "resp_of_another"}
+    line = {"custom_id": "a", "method": "POST", "url": "/v1/responses", "body": call}
+    file = client.files.create(file=("in.jsonl", json.dumps(line).encode()), purpose="batch")
+    with pytest.raises(openai.BadRequestError, match="another"):
+        client.batches.create(input_file_id=file.id, endpoint="/v1/responses", completion_window="24h")
+
+
 def test_models_that_a_key_may_not_use_are_not_for_its_batches(way, client):
     narrow = way.key("--team", "research", "--model", "gpt-4o")
     with way.client(narrow) as other, pytest.raises(openai.PermissionDeniedError):
@@ -347,9 +355,11 @@ def test_a_prefix_means_its_provider(way, provider, key):
     with OpenAI(base_url=f"{way.url}/openai/v1", api_key=key, max_retries=0) as client:
         batch = way.batch(client, "Hello").parse()
         assert client.batches.retrieve(batch.id).id == batch.id
-    other = OpenAI(base_url=f"{way.url}/anthropic/v1", api_key=key, max_retries=0)
-    with other as client, pytest.raises(openai.NotFoundError):
-        client.batches.retrieve(batch.id)
+    spellings = ("/openai/batches", "/openai/v1//batches", "/openai/v1/batches/", "/openai//v1/%62atches")
+    for path in spellings:  # However it is written, a stranger's is not there.
+        asked = urllib.request.Request(f"{way.url}{path}", headers={"Authorization": f"Bearer {way.first}"})
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            assert json.load(answer)["data"] == []
 
 
 def test_a_client_below_a_prefix_finds_its_results(way, provider, key):
