@@ -220,10 +220,7 @@ class Gateway:
             monotonic=time.perf_counter,
         )
         self._join_together()
-        self.batches = batch_pages(
-            settings, pipeline, wire=self.wire, catalog=self.catalog, mover=self.mover, worker=self.worker
-        )
-        self._stack.callback(self.batches.kept.close)
+        self.batches = batch_pages(settings, pipeline, self.wire, self.catalog, self.mover, stack=self._stack)
         return Front(
             pipeline,
             self.catalog,

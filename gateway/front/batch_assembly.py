@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from gateway.assembly import registry, replica_name
+from contextlib import AsyncExitStack
+
+from gateway.assembly import registry
 from gateway.catalog.catalog import Catalog
 from gateway.config.settings import Settings
 from gateway.front.batches import BatchPages
 from gateway.front.files import FilePages
-from gateway.front.peers import Worker
 from gateway.journey.batches.desk import Desk
 from gateway.journey.batches.kept import Kept
 from gateway.journey.batches.making import Making
@@ -18,17 +19,17 @@ from gateway.upstream.wire import Wire
 
 
 def batch_pages(
-    settings: Settings, pipeline: Pipeline, *, wire: Wire, catalog: Catalog, mover: Mover, worker: Worker | None
+    settings: Settings, pipeline: Pipeline, wire: Wire, catalog: Catalog, mover: Mover, *, stack: AsyncExitStack
 ) -> BatchPages:
-    """Everything about batches. Its `kept` is to be closed, its `settling` to be run. It has a connection to the store
-    of its own: calls wait for no disk."""
+    """Everything about batches; its `settling` is to be run. It has a connection to the store of its own: calls wait
+    for no disk."""
     books, server = pipeline.books, settings.server
     desk, kept = Desk(wire, settings.providers.values()), Kept(registry(settings))
-    home = replica_name(settings, None)
-    alone = worker is None and settings.shared is None
+    stack.callback(kept.close)
+    alone = not _number(books.replica) and settings.shared is None
 
     def ours(replica: str) -> bool:
-        return _settles(replica, home, worker)
+        return settles(books.replica, server.workers, replica)
 
     def accounts_here(replica: str) -> bool:
         return alone or replica == books.replica
@@ -39,13 +40,15 @@ def batch_pages(
     return BatchPages(pipeline.tenants, books.limits, desk, kept, making, settling, files)
 
 
-def _settles(replica: str, home: str, worker: Worker | None) -> bool:
-    """Whether the batches of a replica are for this process: its own; and for the first worker those that earlier
-    processes of this home have left, of which there were more or fewer."""
-    of, _, number = replica.partition(".")
-    if of != home:
+def settles(own: str, workers: int, replica: str) -> bool:
+    """Whether the batches of a replica are for this one of so many: its own; and those that earlier processes of its
+    home have left, of which there were more or fewer, for the first worker or the only process."""
+    if own.partition(".")[0] != replica.partition(".")[0]:
         return False
-    if worker is None:
-        return True
-    left = not number or int(number) > worker.count
-    return int(number or 0) == worker.number or (left and worker.number == 1)
+    number, theirs = _number(own), _number(replica)
+    return number in (0, theirs) or (number == 1 and not 1 <= theirs <= workers)
+
+
+def _number(replica: str) -> int:
+    """Of a worker, from 1; 0 for a home's only process."""
+    return int(replica.partition(".")[2] or 0)

@@ -16,9 +16,8 @@ from gateway.core.errors import BadRequest, NotFound, Unavailable, UpstreamError
 from gateway.core.money import Money
 from gateway.core.price import UNPRICED, Cost, CostStatus, Price, Schedule
 from gateway.dialects.spoken import DIALECTS
-from gateway.front.batch_assembly import _settles
+from gateway.front.batch_assembly import settles
 from gateway.front.batch_routes import Page, Route, route_of
-from gateway.front.peers import Worker
 from gateway.journey.batches import settling as settling_module
 from gateway.journey.batches.desk import ANTHROPIC, OPENAI, Desk
 from gateway.journey.batches.kept import Batch, File, Kept, owns
@@ -88,24 +87,23 @@ def test_a_figure_of_the_providers_own_is_what_was_charged():
 
 
 @pytest.mark.parametrize(
-    ("replica", "number", "count", "ours"),
+    ("own", "workers", "replica", "ours"),
     [
-        ("home", None, 1, True),
-        ("home.3", None, 1, True),
-        ("other", None, 1, False),
-        ("home.1", 1, 2, True),
-        ("home.1", 2, 2, False),
-        ("home.2", 2, 2, True),
-        ("home", 1, 2, True),
-        ("home", 2, 2, False),
-        ("home.5", 1, 2, True),
-        ("home.5", 2, 2, False),
-        ("other.1", 1, 2, False),
+        ("home", 1, "home", True),
+        ("home", 1, "home.3", True),
+        ("home", 1, "other", False),
+        ("home.1", 2, "home.1", True),
+        ("home.2", 2, "home.1", False),
+        ("home.2", 2, "home.2", True),
+        ("home.1", 2, "home", True),
+        ("home.2", 2, "home", False),
+        ("home.1", 2, "home.5", True),
+        ("home.2", 2, "home.5", False),
+        ("home.1", 2, "other.1", False),
     ],
 )
-def test_one_process_settles_a_replicas_batches(tmp_path, replica, number, count, ours):
-    worker = None if number is None else Worker(number, count, tmp_path)
-    assert _settles(replica, "home", worker) is ours
+def test_one_process_settles_a_replicas_batches(own, workers, replica, ours):
+    assert settles(own, workers, replica) is ours
 
 
 @pytest.mark.parametrize(
@@ -116,7 +114,7 @@ def test_one_process_settles_a_replicas_batches(tmp_path, replica, number, count
         ("/v1/batches/b/cancel", None, Route(OPENAI, "cancel", "b")),
         ("/v1/messages/batches", None, Route(ANTHROPIC, "batches")),
         ("/v1/messages/batches/b/results", "anthropic", Route(ANTHROPIC, "results", "b", "anthropic")),
-        ("/v1/files", "anthropic", None),  # Its own files are none that are known here.
+        ("/v1/files", "anthropic", None),
         ("/v1/batches", "groq", None),
         ("/v1/files/a/b", None, None),
         ("/v1/chat/completions", None, None),
@@ -125,7 +123,7 @@ def test_one_process_settles_a_replicas_batches(tmp_path, replica, number, count
     ],
 )
 def test_paths_are_what_they_are(path, provider, route):
-    assert route_of(path, KNOWN[provider] if provider else None) == route
+    assert route_of(path, None if provider is None else KNOWN[provider]) == route
 
 
 @pytest.mark.parametrize(

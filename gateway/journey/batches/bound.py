@@ -109,6 +109,9 @@ class Bound:
 
 
 def _whole(facts: Facts) -> Facts:
+    """Raises BadRequest for a call that no batch can have here."""
     if facts.stream:
         raise BadRequest("a batch does not stream", "stream")
+    if facts.unseen:
+        raise BadRequest("a batch's calls must hold all that they say: what lies at the provider may be another's")
     return facts
