@@ -17,17 +17,17 @@ pytestmark = pytest.mark.xdist_group("simulated")
 
 CONFIG = """
 providers:
-  chat-sim: {kind: sim, base_url: SIM_URL/v1, dialects: [openai-chat]}
-  responses-sim: {kind: sim, base_url: SIM_URL/v1, dialects: [openai-responses]}
+  chat-sim: {kind: sim, prices: openai, base_url: SIM_URL/v1, dialects: [openai-chat]}
+  responses-sim: {kind: sim, prices: openai, base_url: SIM_URL/v1, dialects: [openai-responses]}
   claude-sim: {kind: sim, base_url: SIM_URL/v1, dialects: [anthropic-messages, anthropic-count-tokens]}
-  gemini-sim: {kind: sim, base_url: SIM_URL/v1, dialects: [gemini, gemini-count-tokens]}
-  bedrock-sim: {kind: sim, base_url: SIM_URL/v1, dialects: [bedrock-converse, bedrock-invoke]}
+  gemini-sim: {kind: sim, prices: google, base_url: SIM_URL/v1, dialects: [gemini, gemini-count-tokens]}
+  bedrock-sim: {kind: sim, prices: aws, base_url: SIM_URL/v1, dialects: [bedrock-converse, bedrock-invoke]}
 models:
-  gpt: {deployments: [chat-sim/sim-large]}
-  codex: {deployments: [responses-sim/sim-large]}
+  gpt: {deployments: [chat-sim/gpt-5]}
+  codex: {deployments: [responses-sim/gpt-5-mini]}
   claude: {deployments: [claude-sim/sim-caching]}
-  gemini: {deployments: [gemini-sim/sim-large]}
-  bedrock: {deployments: [bedrock-sim/sim-caching]}
+  gemini: {deployments: [gemini-sim/gemini-2.5-flash]}
+  bedrock: {deployments: ["bedrock-sim/us.anthropic.claude-haiku-4-5-20251001-v1:0"]}
 """
 LONG = "the quick brown fox jumps over the lazy dog and then " * 150
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
