@@ -74,7 +74,7 @@ NAMESAKES: Mapping[str, Rates] = {
     "us.anthropic.claude-sonnet-4-6": _rates("3.30 0.33 16.50 4.125 6.60"),
     "us.anthropic.claude-haiku-4-5-20251001-v1:0": _rates("1.10 0.11 5.50 1.375 2.20"),
 }
-"""By the names of real models, because what can be carried to a model depends on which it is. Their list prices, 2026-11:
+"""By the names of real models, because what can be carried to a model depends on which it is. List prices of 2026-11:
 https://openai.com/api/pricing, https://claude.com/pricing, https://ai.google.dev/gemini-api/docs/pricing and
 https://aws.amazon.com/bedrock/pricing."""
 
