@@ -8,9 +8,10 @@ from decimal import Decimal
 
 from features import Feature
 from playing import Cell, Played
-from road import billed, spent
+from road import PICOS, RATES
 from stage import Evidence
 
+OUTPUT_USD = RATES["sim-small"][2] / 10**6
 KEPT_BACK_TOKENS = 16  # A stream that ends early is booked with so many for what may be on its way (docs/money.md).
 ON_THE_WAY_TOKENS_MAX = 8  # What may really have been: made and not yet counted, or counted otherwise.
 
@@ -18,9 +19,9 @@ ON_THE_WAY_TOKENS_MAX = 8  # What may really have been: made and not yet counted
 def faults(cell: Cell, played: Played) -> list[str]:
     """What is wrong, in words; empty if nothing is."""
     feature, said, seen = cell.feature, played.said, played.seen
-    found = [*_books(feature, seen)]
+    found = [*_books(cell, seen)]
     wanted = cell.client.errors.get(feature.name)
-    if wanted is None:
+    if wanted is None or (cell.client.asks_again and feature.outcome == "cut"):
         found += [*_answer(feature, said, seen)]
     elif wanted != said.get("error"):
         found.append(f"it should fail with {wanted}: {said}")
@@ -29,29 +30,36 @@ def faults(cell: Cell, played: Played) -> list[str]:
     return found
 
 
-def _books(feature: Feature, seen: Evidence) -> Iterator[str]:
-    ended = [line["ended"] for line in seen.bill]
-    outcomes = [line["outcome"] for line in seen.entries]
-    if ended != [feature.ended] * feature.calls:
-        yield f"the provider's bill has {ended} instead of {feature.calls} × {feature.ended}"
-    if outcomes != [feature.outcome] * feature.calls:
-        yield f"the ledger has {outcomes} instead of {feature.calls} × {feature.outcome}"
-    if feature.ended == "complete" and spent(seen.entries) != billed(seen.bill):
-        yield f"the ledger says ${spent(seen.entries)} and the bill ${billed(seen.bill)}"
-    if feature.ended != "complete":
-        yield from _estimate(seen)
+def endings(cell: Cell) -> list[tuple[str, str]]:
+    """How each call ends in the provider's bill, and in the ledger."""
+    feature = cell.feature
+    again = [("complete", "ok")] if cell.client.asks_again and feature.outcome == "cut" else []
+    return [(feature.ended, feature.outcome)] * feature.calls + again
+
+
+def _books(cell: Cell, seen: Evidence) -> Iterator[str]:
+    wanted = [ended for ended, _ in endings(cell)], [outcome for _, outcome in endings(cell)]
+    found = [line["ended"] for line in seen.bill], [line["outcome"] for line in seen.entries]
+    if found != wanted:
+        yield f"bill and ledger should have {wanted}: {found}"
+        return
+    for billed, booked in zip(seen.bill, seen.entries, strict=True):
+        yield from _cost(billed, booked)
     if Decimal(seen.held):
         yield f"${seen.held} is still held"
 
 
-def _estimate(seen: Evidence) -> Iterator[str]:
-    """An end before its time: the usage was never told. What came is counted; what went is known by a bound alone."""
-    for line, billed_line in zip(seen.entries, seen.bill, strict=False):
-        made, counted = billed_line["completion_tokens"], line["entry"]["usage"]["output"]
-        if not -ON_THE_WAY_TOKENS_MAX <= counted - made <= KEPT_BACK_TOKENS + ON_THE_WAY_TOKENS_MAX:
-            yield f"{made} tokens were billed as output, and {counted} booked"
-        if line["entry"]["usage"]["input"] < billed_line["prompt_tokens"]:
-            yield f"{line['entry']['usage']} is less than was billed for what was asked"
+def _cost(billed: dict, booked: dict) -> Iterator[str]:
+    """Exact where the usage was told. Of what ended before its time, what came is counted; where the model may have
+    thought unseen, all that was held is booked."""
+    status, usage = booked["entry"]["cost"]["status"], booked["entry"]["usage"]
+    paid, cost = Decimal(booked["cost_picos"]) / PICOS, Decimal(billed["cost_usd"])
+    exact = "exact" if billed["ended"] == "complete" else status
+    if status != exact or (status == "exact" and paid != cost) or paid < cost - ON_THE_WAY_TOKENS_MAX * OUTPUT_USD:
+        yield f"${paid} is booked, {status}, and ${cost} billed"
+    above = usage["output"] - billed["completion_tokens"]
+    if status == "estimated" and above > KEPT_BACK_TOKENS + ON_THE_WAY_TOKENS_MAX:
+        yield f"{above} tokens more are booked than were billed"
 
 
 def _answer(feature: Feature, said: dict, seen: Evidence) -> Iterator[str]:
@@ -60,8 +68,8 @@ def _answer(feature: Feature, said: dict, seen: Evidence) -> Iterator[str]:
         return
     if "pieces" in said and said["pieces"] < 2:
         yield "nothing was streamed"
-    if feature.action == "tools" and not said["tool"].get("city"):
-        yield f"the tool was called with {said['tool']}"
+    if feature.action == "tools" and not said.get("tool"):
+        yield "no tool was called"
     if feature.action == "cancel" or not seen.bill:
         return
     made = seen.bill[-1]["completion_tokens"]

@@ -36,6 +36,7 @@ class Client:
     errors: dict[str, str | int]
     home: str = "python"  # The environment it is installed in, below build/clients.
     insists: int = 0  # How often it repeats a refused call, although it is told not to.
+    asks_again: bool = False  # When a stream has failed, without a stream.
     skips: dict[str, str] = field(default_factory=dict)  # By feature, why it cannot be.
 
     @property
@@ -120,7 +121,7 @@ CLIENTS: tuple[Client, ...] = (
     ),
     Client(
         "Claude Code", "@anthropic-ai/claude-code", "agent", "claude_code", "anthropic-messages",
-        'ANTHROPIC_BASE_URL={base} ANTHROPIC_API_KEY=… claude -p "…"', classes(1, 1, 1),
+        'ANTHROPIC_BASE_URL={base} ANTHROPIC_API_KEY=… claude -p "…"', classes(1, 1, 1), asks_again=True,
     ),
     Client(
         "Codex", "@openai/codex", "agent", "codex", "openai-responses",
