@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features import FEATURES, Feature
-from harness import ROOT
-from roster import Client, Deployment
+from installed import MODULES, NODE, environment
+from roster import ELSEWHERE, Client, Deployment
 from stage import Evidence, Stage
 
 HERE = Path(__file__).parent
-INSTALLED = ROOT / "build" / "clients"
-NODE = INSTALLED / "node" / "bin" / "node"
-PROGRAMS = INSTALLED / "npm" / "node_modules" / ".bin"
 PATIENCE_S = 150  # For all cells of one client.
 
 
@@ -34,6 +31,13 @@ class Cell:
         """For tests, and unique within a client."""
         return f"{self.deployment.name}: {self.feature.name}"
 
+    @property
+    def skipped(self) -> str:
+        """Why it cannot be played; empty if it can."""
+        if self.deployment is ELSEWHERE:
+            return f"calls in the dialect {self.client.dialect} are not translated"
+        return self.client.skips.get(self.feature.name, "")
+
 
 @dataclass(frozen=True)
 class Played:
@@ -44,14 +48,15 @@ class Played:
 
 
 def cells(client: Client) -> list[Cell]:
-    """All that are asked of a client."""
+    """All that are asked of a client: with providers of its own dialect, and of every one that an edge leads to."""
     return [Cell(client, to, feature) for to in client.deployments for feature in FEATURES]
 
 
 def play(stage: Stage, client: Client, folder: Path) -> dict[str, Played]:
     """Run the client, and gather the evidence. By the cell's name."""
-    keys = {cell.name: stage.key(cell.feature.key) for cell in cells(client)}
-    calls = [call(stage, cell, keys[cell.name]) for cell in cells(client)]
+    playable = [cell for cell in cells(client) if not cell.skipped]
+    keys = {cell.name: stage.key(cell.feature.key) for cell in playable}
+    calls = [call(stage, cell, keys[cell.name]) for cell in playable]
     said = run(client, calls, folder)
     evidence = stage.evidence(list(keys.values()))
     nothing = {"error": "silence", "message": "it said nothing"}
@@ -97,7 +102,7 @@ QUIET = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LANGSMITH_TRACING": "false", "
 def command(client: Client) -> list[str]:
     """How its driver is started."""
     if client.kind == "python":
-        return [str(INSTALLED / client.home / "bin" / "python"), str(HERE / "python" / "play.py"), client.module]
+        return [str(environment(client) / "bin" / "python"), str(HERE / "python" / "play.py"), client.module]
     if client.kind == "node":
         return [str(NODE), str(HERE / "node" / "play.mjs"), client.module]
-    return [sys.executable, str(HERE / "agents" / "drive.py"), client.module, str(PROGRAMS)]
+    return [sys.executable, str(HERE / "agents" / "drive.py"), client.module, str(MODULES / ".bin")]

@@ -21,6 +21,8 @@ DEPLOYMENTS = (
     Deployment("gemini-sim", "gemini"),
     Deployment("responses-sim", "openai-responses"),
 )
+ELSEWHERE = Deployment("elsewhere", "any other")
+"""Stands for all others where no edge leads from a client's dialect."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Client:
     """One client. `errors` has, by feature, the class that it must fail with, or the exit status of a command."""
 
     name: str
-    package: str  # On PyPI or npm.
+    packages: tuple[str, ...]  # On PyPI or npm.
     kind: str  # "python", "node" or "agent".
     module: str  # The file that drives it.
     dialect: str  # What it speaks to the gateway.
@@ -44,7 +46,7 @@ class Client:
         """Its own dialect's first, then those that an edge leads to."""
         led = {edge.outbound for edge in EDGES if edge.inbound == self.dialect}
         own = [one for one in DEPLOYMENTS if one.dialect == self.dialect]
-        return own + [one for one in DEPLOYMENTS if one.dialect in led]
+        return own + ([one for one in DEPLOYMENTS if one.dialect in led] or [ELSEWHERE])
 
 
 def classes(budget: str | int, key: str | int, stream: str | int) -> dict[str, str | int]:
@@ -57,74 +59,75 @@ _AI = classes("RetryError", "APICallError", "StreamProviderError")
 
 CLIENTS: tuple[Client, ...] = (
     Client(
-        "openai (Python), chat", "openai", "python", "openai_chat_sdk", "openai-chat",
+        "openai (Python), chat", ("openai",), "python", "openai_chat_sdk", "openai-chat",
         'OpenAI(base_url="{base}/v1", api_key=key)', _OPENAI,
     ),
     Client(
-        "openai (Python), responses", "openai", "python", "openai_responses_sdk", "openai-responses",
+        "openai (Python), responses", ("openai",), "python", "openai_responses_sdk", "openai-responses",
         'OpenAI(base_url="{base}/v1", api_key=key)', _OPENAI,
     ),
     Client(
-        "anthropic (Python)", "anthropic", "python", "anthropic_sdk", "anthropic-messages",
+        "anthropic (Python)", ("anthropic",), "python", "anthropic_sdk", "anthropic-messages",
         'Anthropic(base_url="{base}", api_key=key)',
         classes("EnforcedSpendLimitReachedError", "AuthenticationError", "APIStatusError"),
     ),
     Client(
-        "google-genai", "google-genai", "python", "google_genai_sdk", "gemini",
+        "google-genai", ("google-genai",), "python", "google_genai_sdk", "gemini",
         'genai.Client(api_key=key, http_options=HttpOptions(base_url="{base}"))',
         classes("ClientError", "ClientError", "APIError"),
     ),
     Client(
-        "langchain-openai", "langchain-openai", "python", "langchain_openai_model", "openai-chat",
+        "langchain-openai", ("langchain-openai",), "python", "langchain_openai_model", "openai-chat",
         'ChatOpenAI(base_url="{base}/v1", api_key=key)',
         classes("OpenAIRateLimitError", "OpenAIAuthenticationError", "APIError"),
     ),
     Client(
-        "langchain-anthropic", "langchain-anthropic", "python", "langchain_anthropic_model", "anthropic-messages",
+        "langchain-anthropic", ("langchain-anthropic",), "python", "langchain_anthropic_model", "anthropic-messages",
         'ChatAnthropic(base_url="{base}", api_key=key)',
         classes("AnthropicRateLimitError", "AnthropicAuthenticationError", "APIStatusError"),
     ),
     Client(
-        "litellm, as a client", "litellm", "python", "litellm_sdk", "openai-chat",
+        "litellm, as a client", ("litellm",), "python", "litellm_sdk", "openai-chat",
         'completion("openai/<model>", api_base="{base}/v1", api_key=key)',
         classes("RateLimitError", "AuthenticationError", "MidStreamFallbackError"), home="litellm",
     ),
     Client(
-        "pydantic-ai", "pydantic-ai-slim", "python", "pydantic_ai_agents", "openai-chat",
+        "pydantic-ai", ("pydantic-ai-slim",), "python", "pydantic_ai_agents", "openai-chat",
         'OpenAIChatModel(model, provider=OpenAIProvider(base_url="{base}/v1", api_key=key))',
         classes("ModelQuotaExceededError", "ModelAuthenticationError", "ModelServerError"),
     ),
     Client(
-        "openai (Node), chat", "openai", "node", "openai_chat", "openai-chat",
+        "openai (Node), chat", ("openai",), "node", "openai_chat", "openai-chat",
         'new OpenAI({baseURL: "{base}/v1", apiKey})', _OPENAI,
     ),
     Client(
-        "openai (Node), responses", "openai", "node", "openai_responses", "openai-responses",
+        "openai (Node), responses", ("openai",), "node", "openai_responses", "openai-responses",
         'new OpenAI({baseURL: "{base}/v1", apiKey})', _OPENAI,
     ),
     Client(
-        "@anthropic-ai/sdk", "@anthropic-ai/sdk", "node", "anthropic", "anthropic-messages",
+        "@anthropic-ai/sdk", ("@anthropic-ai/sdk",), "node", "anthropic", "anthropic-messages",
         'new Anthropic({baseURL: "{base}", apiKey})',
         classes("EnforcedSpendLimitReachedError", "AuthenticationError", "APIError"),
     ),
     Client(
-        "ai + @ai-sdk/openai", "@ai-sdk/openai", "node", "ai_openai", "openai-responses",
+        "ai + @ai-sdk/openai", ("ai", "@ai-sdk/openai"), "node", "ai_openai", "openai-responses",
         'createOpenAI({baseURL: "{base}/v1", apiKey})', _AI, insists=2,
     ),
     Client(
-        "ai + @ai-sdk/openai-compatible", "@ai-sdk/openai-compatible", "node", "ai_openai_compatible", "openai-chat",
+        "ai + @ai-sdk/openai-compatible", ("ai", "@ai-sdk/openai-compatible"), "node", "ai_openai_compatible",
+        "openai-chat",
         'createOpenAICompatible({name: "fareway", baseURL: "{base}/v1", apiKey})', _AI, insists=2,
     ),
     Client(
-        "ai + @ai-sdk/anthropic", "@ai-sdk/anthropic", "node", "ai_anthropic", "anthropic-messages",
+        "ai + @ai-sdk/anthropic", ("ai", "@ai-sdk/anthropic"), "node", "ai_anthropic", "anthropic-messages",
         'createAnthropic({baseURL: "{base}/v1", apiKey})', _AI, insists=2,
     ),
     Client(
-        "Claude Code", "@anthropic-ai/claude-code", "agent", "claude_code", "anthropic-messages",
+        "Claude Code", ("@anthropic-ai/claude-code",), "agent", "claude_code", "anthropic-messages",
         'ANTHROPIC_BASE_URL={base} ANTHROPIC_API_KEY=… claude -p "…"', classes(1, 1, 1), asks_again=True,
     ),
     Client(
-        "Codex", "@openai/codex", "agent", "codex", "openai-responses",
+        "Codex", ("@openai/codex",), "agent", "codex", "openai-responses",
         "codex exec -c model_provider=fareway, and `[model_providers.fareway]` with base_url = {base}/v1, "
         "wire_api = responses and env_key", classes(1, 1, 1),
     ),
