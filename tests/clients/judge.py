@@ -14,6 +14,7 @@ from stage import Evidence
 OUTPUT_USD = RATES["sim-small"][2] / 10**6
 KEPT_BACK_TOKENS = 16  # A stream that ends early is booked with so many for what may be on its way (docs/money.md).
 ON_THE_WAY_TOKENS_MAX = 8  # What may really have been: made and not yet counted, or counted otherwise.
+RESULT = "Sunny."  # What tools say. The simulated model repeats it.
 
 
 def faults(cell: Cell, played: Played) -> list[str]:
@@ -68,9 +69,9 @@ def _answer(feature: Feature, said: dict, seen: Evidence) -> Iterator[str]:
         return
     if "pieces" in said and said["pieces"] < 2:
         yield "nothing was streamed"
-    if feature.action == "tools" and not said.get("tool"):
-        yield "no tool was called"
-    if feature.action == "cancel" or not seen.bill:
+    if feature.action == "tools" and not (said.get("tool") and RESULT in said["text"]):
+        yield f"the tool's result has not come back: {said}"
+    if feature.action in {"tools", "cancel"} or not seen.bill:
         return
     made = seen.bill[-1]["completion_tokens"]
     if len(said["text"].split()) != made:

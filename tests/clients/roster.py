@@ -20,6 +20,8 @@ DEPLOYMENTS = (
     Deployment("claude-sim", "anthropic-messages"),
     Deployment("gemini-sim", "gemini"),
     Deployment("responses-sim", "openai-responses"),
+    Deployment("converse-sim", "bedrock-converse"),
+    Deployment("invoke-sim", "bedrock-invoke"),
 )
 ELSEWHERE = Deployment("elsewhere", "any other")
 """Stands for all others where no edge leads from a client's dialect."""
@@ -64,7 +66,8 @@ CLIENTS: tuple[Client, ...] = (
     ),
     Client(
         "openai (Python), responses", ("openai",), "python", "openai_responses_sdk", "openai-responses",
-        'OpenAI(base_url="{base}/v1", api_key=key)', _OPENAI,
+        'OpenAI(base_url="{base}/v1", api_key=key)',
+        classes("RateLimitError", "AuthenticationError", "ResponseErrorEvent"),
     ),
     Client(
         "anthropic (Python)", ("anthropic",), "python", "anthropic_sdk", "anthropic-messages",
@@ -74,7 +77,7 @@ CLIENTS: tuple[Client, ...] = (
     Client(
         "google-genai", ("google-genai",), "python", "google_genai_sdk", "gemini",
         'genai.Client(api_key=key, http_options=HttpOptions(base_url="{base}"))',
-        classes("ClientError", "ClientError", "APIError"),
+        classes("ClientError", "ClientError", "ServerError"),
     ),
     Client(
         "langchain-openai", ("langchain-openai",), "python", "langchain_openai_model", "openai-chat",

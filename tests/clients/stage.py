@@ -17,19 +17,19 @@ from tap import Seen, Tap
 
 CONFIG = """
 providers:
-  chat-sim: {base_url: SIM_URL/v1, key: SECRET, dialects: [openai-chat], prices: sim, bills_after_abort: false}
-  claude-sim:
-    {base_url: SIM_URL/v1, key: SECRET, auth: x-api-key, dialects: [anthropic-messages, anthropic-count-tokens],
-     prices: sim, bills_after_abort: false}
-  gemini-sim:
-    {base_url: SIM_URL/v1beta, key: SECRET, auth: x-goog-api-key, dialects: [gemini], prices: sim,
-     bills_after_abort: false}
-  responses-sim: {base_url: SIM_URL/v1, key: SECRET, dialects: [openai-responses], prices: sim, bills_after_abort: false}
+  chat-sim: {kind: sim, base_url: SIM_URL/v1, key: SECRET, dialects: [openai-chat]}
+  claude-sim: {kind: sim, base_url: SIM_URL/v1, key: SECRET, dialects: [anthropic-messages, anthropic-count-tokens]}
+  gemini-sim: {kind: sim, base_url: SIM_URL/v1beta, key: SECRET, dialects: [gemini]}
+  responses-sim: {kind: sim, base_url: SIM_URL/v1, key: SECRET, dialects: [openai-responses]}
+  converse-sim: {kind: sim, base_url: SIM_URL, key: SECRET, dialects: [bedrock-converse]}
+  invoke-sim: {kind: sim, base_url: SIM_URL, key: SECRET, dialects: [bedrock-invoke]}
 models:
   chat-sim: {deployments: [chat-sim/sim-small]}
   claude-sim: {deployments: [claude-sim/sim-small]}
   gemini-sim: {deployments: [gemini-sim/sim-small]}
   responses-sim: {deployments: [responses-sim/sim-small]}
+  converse-sim: {deployments: [converse-sim/sim-small]}
+  invoke-sim: {deployments: [invoke-sim/sim-small]}
 limits:
   - {node: "key:*", amount: 5 usd, window: lifetime}
   - {node: "team:spent", amount: 1 usd, window: lifetime}

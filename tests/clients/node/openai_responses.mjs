@@ -19,7 +19,7 @@ export async function stream(call) {
     last = event;
     if (event.type === "response.output_text.delta") pieces.push(event.delta);
   }
-  if (last.type !== "response.completed") throw new Error(`the last event is ${last.type}`);
+  if (last.type !== "response.completed") return { error: last.type, message: JSON.stringify(last) };
   return { text: pieces.join(""), pieces: pieces.length, output_tokens: last.response.usage.output_tokens };
 }
 

@@ -8,7 +8,7 @@ from play import LEAVE_AFTER
 @tool
 def weather(city: str) -> str:
     """The weather."""
-    return f"Sunny in {city}."
+    return f"In {city}: Sunny."
 
 
 def answer_of(model, call):
