@@ -22,7 +22,7 @@ class Feature:
 FEATURES: tuple[Feature, ...] = (
     Feature("answer", "answer", "Hello! [[sim: tokens=12]]"),
     Feature("stream", "stream", "Hello again! [[sim: tokens=12]]"),
-    Feature("tools", "tools", "Use the tool: how is the weather? [[sim: tokens=12]]", calls=2),
+    Feature("tools", "tools", "Use the tool: how is the weather? [[sim: tokens=300]]", calls=2),
     Feature("budget refusal", "answer", "Too late! [[sim: tokens=12]]", key="spent", refused=429, calls=0),
     Feature("bad key", "answer", "Who am I? [[sim: tokens=12]]", key="bad", refused=401, calls=0),
     Feature(

@@ -67,7 +67,8 @@ def call(stage: Stage, cell: Cell, key: str) -> dict:
     """What a driver is told of one cell."""
     feature = cell.feature
     told = {"cell": cell.name, "action": feature.action, "base": stage.tap.url, "key": key}
-    return told | {"model": cell.deployment.name, "prompt": feature.prompt}
+    orders = f"[[sim: {cell.client.orders}]]" if feature.action == "tools" else ""
+    return told | {"model": cell.deployment.name, "prompt": f"{feature.prompt} {orders}".rstrip()}
 
 
 def run(client: Client, calls: list[dict], folder: Path) -> dict[str, dict]:

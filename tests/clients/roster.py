@@ -40,6 +40,7 @@ class Client:
     errors: dict[str, str | int]
     home: str = "python"  # The environment it is installed in, below build/clients.
     insists: int = 0  # How often it repeats a refused call, although it is told not to.
+    orders: str = ""  # What the simulated model is told where tools are tried: to call one of the agent's own.
     asks_again: bool = False  # When a stream has failed, without a stream.
     skips: dict[str, str] = field(default_factory=dict)  # By feature, why it cannot be.
 
@@ -128,10 +129,11 @@ CLIENTS: tuple[Client, ...] = (
     Client(
         "Claude Code", ("@anthropic-ai/claude-code",), "agent", "claude_code", "anthropic-messages",
         'ANTHROPIC_BASE_URL={base} ANTHROPIC_API_KEY=… claude -p "…"', classes(1, 1, 1), asks_again=True,
+        orders=r'tool=Bash args={"command":"echo\u0020Sunny."}',
     ),
     Client(
         "Codex", ("@openai/codex",), "agent", "codex", "openai-responses",
         "codex exec -c model_provider=fareway, and `[model_providers.fareway]` with base_url = {base}/v1, "
-        "wire_api = responses and env_key", classes(1, 1, 1),
+        "wire_api = responses and env_key", classes(1, 1, 1), orders=r'tool=exec_command args={"cmd":"echo\u0020Sunny."}',
     ),
 )  # fmt: skip

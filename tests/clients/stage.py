@@ -15,24 +15,35 @@ from api import Api
 from road import Road, eventually, road
 from tap import Seen, Tap
 
-CONFIG = """
+MODELS = {
+    "chat-sim": ("gpt-4.1-mini", "openai-chat"),
+    "responses-sim": ("gpt-4.1-mini", "openai-responses"),
+    "claude-sim": ("claude-sonnet-4-5", "anthropic-messages, anthropic-count-tokens"),
+    "gemini-sim": ("gemini-2.5-flash", "gemini"),
+    "converse-sim": ("anthropic.claude-sonnet-4-5-20250929-v1:0", "bedrock-converse"),
+    "invoke-sim": ("anthropic.claude-sonnet-4-5-20250929-v1:0", "bedrock-invoke"),
+}
+"""By deployment, a name that edges know what to make of, and what its provider speaks. All are priced as sim-small."""
+
+NAMES = sorted({model for model, _ in MODELS.values()})
+PROVIDERS = "".join(
+    f"  {name}: {{kind: sim, base_url: SIM_URL/v1, key: SECRET, dialects: [{dialects}]}}\n"
+    for name, (_, dialects) in MODELS.items()
+)
+PRICES = "".join(
+    f'    - {{provider: sim, model: "{name}", input: 0.10/M, cache_read: 0.025/M, output: 0.40/M}}\n' for name in NAMES
+)
+CONFIG = f"""
 providers:
-  chat-sim: {kind: sim, base_url: SIM_URL/v1, key: SECRET, dialects: [openai-chat]}
-  claude-sim: {kind: sim, base_url: SIM_URL/v1, key: SECRET, dialects: [anthropic-messages, anthropic-count-tokens]}
-  gemini-sim: {kind: sim, base_url: SIM_URL/v1beta, key: SECRET, dialects: [gemini]}
-  responses-sim: {kind: sim, base_url: SIM_URL/v1, key: SECRET, dialects: [openai-responses]}
-  converse-sim: {kind: sim, base_url: SIM_URL, key: SECRET, dialects: [bedrock-converse]}
-  invoke-sim: {kind: sim, base_url: SIM_URL, key: SECRET, dialects: [bedrock-invoke]}
-models:
-  chat-sim: {deployments: [chat-sim/sim-small]}
-  claude-sim: {deployments: [claude-sim/sim-small]}
-  gemini-sim: {deployments: [gemini-sim/sim-small]}
-  responses-sim: {deployments: [responses-sim/sim-small]}
-  converse-sim: {deployments: [converse-sim/sim-small]}
-  invoke-sim: {deployments: [invoke-sim/sim-small]}
+{PROVIDERS}
+models: {{{", ".join(f'{name}: {{deployments: ["{name}/{model}"]}}' for name, (model, _) in MODELS.items())}}}
+routing: {{breaker: {{failures: 1000, open: 1s}}}} # Streams that break here break on purpose.
+prices:
+  overrides:
+{PRICES}
 limits:
-  - {node: "key:*", amount: 5 usd, window: lifetime}
-  - {node: "team:spent", amount: 1 usd, window: lifetime}
+  - {{node: "key:*", amount: 5 usd, window: lifetime}}
+  - {{node: "team:spent", amount: 1 usd, window: lifetime}}
 """
 BAD_KEY = "fw-000000000000-{:043d}"
 
@@ -100,7 +111,7 @@ class Stage:
 @contextmanager
 def stage(folder: Path) -> Iterator[Stage]:
     """For as long as the block runs."""
-    with road(folder, CONFIG) as way:
+    with road(folder, CONFIG, *(word for name in NAMES for word in ("--model", f"{name}=sim-small"))) as way:
         tap = Tap(way.url).start()
         try:
             made = Stage(way, tap, Api.of(way, way.admin))

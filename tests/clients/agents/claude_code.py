@@ -9,8 +9,8 @@ QUIET = {
 
 
 def command(call, programs):
-    """With one tool where tools are tried, else with none: the simulated model uses the first that it sees."""
-    tools = ["--tools", "Read", "--allowedTools", "Read"] if call.action == "tools" else ["--tools", ""]
+    """With one tool where tools are tried, else with none."""
+    tools = ["--tools", "Bash", "--allowedTools", "Bash"] if call.action == "tools" else ["--tools", ""]
     shown = ["--output-format", "stream-json", "--verbose", "--include-partial-messages"]
     line = [str(programs / "claude"), "-p", call.prompt, "--model", call.model, *tools, *shown]
     return line, {"ANTHROPIC_BASE_URL": call.base, "ANTHROPIC_API_KEY": call.key} | QUIET

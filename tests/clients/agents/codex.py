@@ -2,7 +2,8 @@
 
 
 def command(call, programs):
-    """The gateway as a provider of its own, which is asked once: Codex would repeat five times."""
+    """The gateway as a provider of its own, with no repeats: Codex takes up a broken stream five times, and asks
+    five times where a key is bad."""
     provider = {
         "name": "Fareway",
         "base_url": f"{call.base}/v1",
@@ -10,6 +11,7 @@ def command(call, programs):
         "wire_api": "responses",
     }
     settings = [f'model_providers.fareway.{name}="{value}"' for name, value in provider.items()]
+    settings += ["model_providers.fareway.request_max_retries=0", "model_providers.fareway.stream_max_retries=0"]
     settings += ['model_provider="fareway"', "analytics.enabled=false", "check_for_update_on_startup=false"]
     options = [word for setting in settings for word in ("-c", setting)]
     line = [str(programs / "codex"), "exec", "--json", "--skip-git-repo-check", "--ephemeral", "-s", "read-only"]
