@@ -52,7 +52,12 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     sim.add_argument("--seed", type=int, default=0)
     sim.add_argument("--fail-rate", type=float, default=0.0, help="share of calls that fail with 503")
     sim.add_argument(
-        "--model", action="append", default=[], type=_alias, metavar="NAME=MODEL", help="another name for a model of its own"
+        "--model",
+        action="append",
+        default=[],
+        type=_alias,
+        metavar="NAME=MODEL",
+        help="another name for one of its models",
     )
     sim.set_defaults(run=_sim)
 

@@ -133,7 +133,7 @@ CLIENTS: tuple[Client, ...] = (
     ),
     Client(
         "Codex", ("@openai/codex",), "agent", "codex", "openai-responses",
-        "codex exec -c model_provider=fareway, and `[model_providers.fareway]` with base_url = {base}/v1, "
-        "wire_api = responses and env_key", classes(1, 1, 1), orders=r'tool=exec_command args={"cmd":"echo\u0020Sunny."}',
+        'model_providers.fareway = {base_url = "{base}/v1", wire_api = "responses", env_key = "FAREWAY_API_KEY"}',
+        classes(1, 1, 1), orders=r'tool=exec_command args={"cmd":"echo\u0020Sunny."}',
     ),
 )  # fmt: skip

@@ -62,7 +62,10 @@ class Tap:
         """Both ways until one side ends; then the other is told."""
         there, back = await asyncio.open_connection(self._host, self._port)
         line = _Line(self.seen)
-        ways = [asyncio.create_task(_pump(reader, back, line.asked)), asyncio.create_task(_pump(there, writer, line.said))]
+        ways = [
+            asyncio.create_task(_pump(reader, back, line.asked)),
+            asyncio.create_task(_pump(there, writer, line.said)),
+        ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -1,7 +1,7 @@
 """langchain-anthropic."""
 
-from langchain_chat import answer_of, cancel_of, stream_of, tools_of
 from langchain_anthropic import ChatAnthropic
+from langchain_chat import answer_of, cancel_of, stream_of, tools_of
 
 
 def model(call):
