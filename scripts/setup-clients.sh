@@ -23,7 +23,9 @@ lock=tests/clients/node/package-lock.json
 if ! cmp -s "$lock" "$into/npm/.installed"; then
     mkdir -p "$into/npm"
     cp tests/clients/node/package.json "$lock" "$into/npm/"
-    PATH="$PWD/$into/node/bin:$PATH" npm ci --prefix "$into/npm" --ignore-scripts --no-audit --no-fund --loglevel error
+    PATH="$PWD/$into/node/bin:$PATH"
+    npm ci --prefix "$into/npm" --ignore-scripts --no-audit --no-fund --loglevel error
+    node "$into/npm/node_modules/@anthropic-ai/claude-code/install.cjs" # The one script that is needed.
     cp "$lock" "$into/npm/.installed"
 fi
 ln -sfn "../../../$into/npm/node_modules" tests/clients/node/node_modules
