@@ -21,7 +21,7 @@ def faults(cell: Cell, played: Played) -> list[str]:
     """What is wrong, in words; empty if nothing is."""
     feature, said, seen = cell.feature, played.said, played.seen
     found = [*_books(cell, seen)]
-    wanted = cell.client.errors.get(feature.name)
+    wanted = cell.client.failure(feature.name, cell.deployment)
     if wanted is None or (cell.client.asks_again and feature.outcome == "cut"):
         found += [*_answer(feature, said, seen)]
     elif wanted != said.get("error"):

@@ -38,6 +38,7 @@ class Client:
     dialect: str  # What it speaks to the gateway.
     pointed: str  # How, in one line.
     errors: dict[str, str | int]
+    translated_errors: dict[str, str] = field(default_factory=dict)  # Where those differ over a translation.
     home: str = "python"  # The environment it is installed in, below build/clients.
     insists: int = 0  # How often it repeats a refused call, although it is told not to.
     orders: str = ""  # What the simulated model is told where tools are tried: to call one of the agent's own.
@@ -50,6 +51,11 @@ class Client:
         led = {edge.outbound for edge in EDGES if edge.inbound == self.dialect}
         own = [one for one in DEPLOYMENTS if one.dialect == self.dialect]
         return own + ([one for one in DEPLOYMENTS if one.dialect in led] or [ELSEWHERE])
+
+    def failure(self, feature: str, to: Deployment) -> str | int | None:
+        """What it must fail with; None where it must not."""
+        own = self.errors.get(feature)
+        return own if to.dialect == self.dialect else self.translated_errors.get(feature, own)
 
 
 def classes(budget: str | int, key: str | int, stream: str | int) -> dict[str, str | int]:
@@ -69,6 +75,7 @@ CLIENTS: tuple[Client, ...] = (
         "openai (Python), responses", ("openai",), "python", "openai_responses_sdk", "openai-responses",
         'OpenAI(base_url="{base}/v1", api_key=key)',
         classes("RateLimitError", "AuthenticationError", "ResponseErrorEvent"),
+        translated_errors={"error in a stream": "APIError"},
     ),
     Client(
         "anthropic (Python)", ("anthropic",), "python", "anthropic_sdk", "anthropic-messages",
