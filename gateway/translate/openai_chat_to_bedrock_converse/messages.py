@@ -18,7 +18,7 @@ CLAUDE_FORMAT = "anthropic-claude-v1"
 """Of `reasoning_details` whose signatures are Anthropic's, as OpenRouter calls it."""
 
 _CACHING = re.compile(r"anthropic\.|amazon\.nova")
-_ECHOES = ("reasoning", "annotations", "audio", "function_call")
+_ECHOES = ("reasoning", "annotations", "provider_specific_fields", "audio", "function_call")
 
 _objects = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
