@@ -27,6 +27,7 @@ from gateway.assembly import (
     replica_name,
     router,
     signers,
+    started_simulator,
     wire,
     with_simulator,
 )
@@ -58,8 +59,6 @@ from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
 from gateway.limits.thresholds import Thresholds
 from gateway.pipeline import Pipeline
-from gateway.simulator import Settings as SimulatorSettings
-from gateway.simulator import start as start_simulator
 from gateway.stores.claims import CLAIM_KEPT_S
 from gateway.stores.clock import StoreClock
 from gateway.telemetry.live import Live
@@ -106,7 +105,9 @@ class Gateway:
     async def _start(self) -> None:
         self.settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         if needs_simulator(self.settings):
-            self.settings = await self._with_simulator(self.settings)
+            simulator = await started_simulator(self.settings.home)
+            self._stack.push_async_callback(simulator.stop)
+            self.settings = with_simulator(self.settings, simulator.url)
         settings = self.settings
         self.replica = replica_name(settings, self.worker.number if self.worker else None)
         alone = self.worker is None and settings.shared is None
@@ -224,8 +225,8 @@ class Gateway:
             pipeline,
             self.catalog,
             self.together,
-            self.batches,
             PassThrough(self.books, self.wire, signing, pipeline.refuse_unpriced, time.perf_counter),
+            self.batches,
             lambda: self.serving,
             *(settings.server.body_bytes_max, settings.server.body_timeout_s),
         )
@@ -290,10 +291,3 @@ class Gateway:
     async def _move_the_rest(self) -> None:
         with suppress(Unavailable):  # The journal keeps it for the next start.
             await self.mover.move()
-
-    async def _with_simulator(self, settings: Settings) -> Settings:
-        """The built-in simulator answers, on a port of its own."""
-        bill = settings.home / "simulator-bill.jsonl"
-        running = await start_simulator(SimulatorSettings(bill=bill), "127.0.0.1", 0)
-        self._stack.push_async_callback(running.stop)
-        return with_simulator(settings, running.url)

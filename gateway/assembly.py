@@ -23,6 +23,9 @@ from gateway.plugins import load_policy
 from gateway.prices.book import PriceBook
 from gateway.prices.current import Pricing
 from gateway.prices.stored import Shelf
+from gateway.simulator import Running
+from gateway.simulator import Settings as SimulatorSettings
+from gateway.simulator import start as start_simulator
 from gateway.stores.claims import Claims
 from gateway.stores.clock import StoreClock
 from gateway.stores.registry import Registry
@@ -87,6 +90,11 @@ def signers(settings: Settings) -> dict[str, Signer]:
 def needs_simulator(settings: Settings) -> bool:
     """Whether the built-in simulator has to run: there is no provider at all, or one of its kind without an address."""
     return not all(provider.base_url for provider in settings.providers.values()) or not settings.providers
+
+
+async def started_simulator(home: Path, port: int = 0) -> Running:
+    """The built-in simulator, on a port of its own."""
+    return await start_simulator(SimulatorSettings(bill=home / "simulator-bill.jsonl"), "127.0.0.1", port)
 
 
 def with_simulator(settings: Settings, url: str) -> Settings:

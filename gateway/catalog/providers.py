@@ -63,8 +63,8 @@ class Provider:
     region: str = ""  # Where it runs, if its address or its price depends on that.
     project: str = ""  # Of Vertex AI.
     native: Native | None = None
-    batches: str = ""  # Whose batches it takes: "openai" (with files) or "anthropic"; empty for nobody's.
     free: tuple[str, ...] = ()  # Paths, as in its documentation, that may be posted to and are not charged for.
+    batches: str = ""  # Whose batches it takes: "openai" (with files) or "anthropic"; empty for nobody's.
 
     @property
     def priced_as(self) -> str:

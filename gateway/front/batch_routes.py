@@ -35,6 +35,8 @@ _ROUTES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         (r"/messages/batches/(?P<id>[^/]+)/results", ANTHROPIC, "results"),
     )
 )
+_OWNED = {OPENAI: re.compile(r"/v1/(?:files|batches)(?:/.*)?"), ANTHROPIC: re.compile(r"/v1/messages/batches(?:/.*)?")}
+"""What has an owner, at a provider of either style: nobody gets there around these pages."""
 
 
 class Route(NamedTuple):
@@ -52,15 +54,15 @@ class Route(NamedTuple):
 
 
 def route_of(path: str, provider: Provider | None) -> Route | None:
-    """What is at this path of ours; None for what is no path of files or batches. `provider`: where the caller's path
-    names one, which may take batches of another kind, or none that we know of."""
+    """What is at this path, whose prefix may have named a provider; None for what is no path of files or batches, and
+    for those of a provider whose batches are not known here. Raises NotFound."""
     if "/files" not in path and "/batches" not in path:
         return None
     for pattern, style, what in _ROUTES:
-        found = pattern.fullmatch(path)
-        if found is not None and (provider is None or provider.batches == style):
-            name = "" if provider is None else provider.name
-            return Route(style, what, found.groupdict().get("id", ""), name)
+        if (provider is None or provider.batches == style) and (found := pattern.fullmatch(path)) is not None:
+            return Route(style, what, found.groupdict().get("id", ""), "" if provider is None else provider.name)
+    if provider is not None and provider.batches and _OWNED[provider.batches].fullmatch(path):
+        raise NotFound("There is nothing at this path.")
     return None
 
 

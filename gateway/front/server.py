@@ -60,8 +60,8 @@ class Front:
     pipeline: Pipeline
     catalog: Catalog
     together: Together
-    batches: BatchPages
     untouched: PassThrough
+    batches: BatchPages
     ready: Callable[[], bool]
     body_bytes_max: int
     body_stall_s: float

@@ -150,7 +150,7 @@ def test_reading_and_deleting_are_free(ask, entry, provider, method, key_of):
 
 
 def test_head_is_asked_as_get_and_answered_without_a_body(ask, provider):
-    told = ask("HEAD", "/openai/v1/videos/video-1/content")
+    told = ask("HEAD", "/openai/v1/vector_stores/vs-1")
     assert (told.status, told.body, provider.got["openai"][0].method) == (200, b"", "GET")
 
 
