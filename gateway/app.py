@@ -31,7 +31,7 @@ from gateway.assembly import (
     wire,
     with_simulator,
 )
-from gateway.bookkeeping import gateway_ledger
+from gateway.bookkeeping import gateway_ledger, recover_workers
 from gateway.cache.exact import ExactCache
 from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
@@ -119,6 +119,9 @@ class Gateway:
         self._stack.callback(self.journal.close)
         self.mover = Mover(self.journal, self.ledger)
         self.recovered = await self.mover.recover()
+        if self.worker is None:
+            left = await recover_workers(settings, self.ledger)
+            self.recovered = (self.recovered[0] + left[0], self.recovered[1] + left[1])
         self._stack.push_async_callback(self._move_the_rest)
         self._join_money(Balances(self.mover.balances, max(self._clock(), await self.ledger.newest())))
         await self.leases.resume(await self._booked())

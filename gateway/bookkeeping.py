@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
 from gateway.ledger import sqlite
 from gateway.ledger.base import Ledger, LedgerUnfit
+from gateway.ledger.journal import Journal
+from gateway.ledger.mover import Mover
 from gateway.ledger.reader import Reader
 
 if TYPE_CHECKING:
@@ -43,6 +45,17 @@ async def gateway_ledger(settings: Settings, replica: str | None) -> Ledger:
     ledger = _postgres(settings.ledger_url, replica, home)
     await _opened(ledger, patient=True)
     return ledger
+
+
+async def recover_workers(settings: Settings, ledger: Ledger) -> tuple[int, int]:
+    """Move what workers that run no more have left in their journals: how many entries were settled, and how many
+    unresolved. Raises OSError, JournalBusy or Unavailable."""
+    settled = unresolved = 0
+    for directory in sorted(path for path in settings.journal.glob("worker-*") if path.is_dir()):
+        with closing(Journal(directory, settings.journal_sync_s)) as journal:
+            found = await Mover(journal, ledger).recover()
+        settled, unresolved = settled + found[0], unresolved + found[1]
+    return settled, unresolved
 
 
 def ledger_reader(settings: Settings) -> AbstractContextManager[Reader]:

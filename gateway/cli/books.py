@@ -7,10 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 
-from gateway.assembly import journal_of, replica_name
-from gateway.bookkeeping import ledger_reader, open_ledger
+from gateway.assembly import replica_name
+from gateway.bookkeeping import ledger_reader, open_ledger, recover_workers
 from gateway.cli.settings import Unusable
 from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
@@ -52,10 +51,7 @@ def open_books(settings: Settings, *, patient: bool = False) -> Iterator[tuple[i
 
 async def _bring_up_to_date(settings: Settings, own: Journal, *, patient: bool) -> tuple[int, int]:
     with closing(await open_ledger(settings, patient=patient)) as ledger:
-        found = [await Mover(own, ledger).recover()]
-        for directory in sorted(_journals_of_workers(settings)):
-            with closing(Journal(directory, settings.journal_sync_s)) as journal:
-                found.append(await Mover(journal, ledger).recover())
+        found = (await Mover(own, ledger).recover(), await recover_workers(settings, ledger))
         balances = await ledger.all_balances()
     running = {replica_name(settings, number) for number in range(1, settings.server.workers + 1)}
     now = time.time()
@@ -70,7 +66,3 @@ async def _bring_up_to_date(settings: Settings, own: Journal, *, patient: bool) 
         with closing(SqliteStore(settings.state, exclusive=False)) as store:
             await store.begin((account, replica, amount) for (account, replica), amount in spent.items())
     return sum(settled for settled, _ in found), sum(unresolved for _, unresolved in found)
-
-
-def _journals_of_workers(settings: Settings) -> list[Path]:
-    return [path for path in journal_of(settings, 1).parent.glob("worker-*") if path.is_dir()]

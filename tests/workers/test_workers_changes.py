@@ -63,6 +63,15 @@ def test_what_was_spent_stays_spent_however_many_workers_there_are(tmp_path, sim
     assert len(entries(home)) == 30
 
 
+def test_one_process_books_what_killed_workers_left_in_their_journals(tmp_path, sim):
+    home, limits = tmp_path / "gate", "limits:\n  - {node: all, amount: 6 requests, window: lifetime}\n"
+    said, tokens = run(sim, home, 2, 4, kill=True, limits=limits)
+    assert said == {200: 4}
+    said, _ = run(sim, home, 1, 4, tokens=tokens, limits=limits)
+    assert said == {200: 2, 429: 2}
+    assert len(entries(home)) == 6
+
+
 def test_what_was_spent_in_a_rolling_window_stays_so_however_many_workers_there_are(tmp_path, sim):
     home, tokens = tmp_path / "gate", None
     limits = "limits:\n  - {node: all, amount: 20 requests, window: rolling 1h}\n"
