@@ -18,6 +18,8 @@ DROP TRIGGER IF EXISTS entries_are_charged;
 CREATE TABLE balances (account TEXT PRIMARY KEY, spent INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO balances SELECT account, spent FROM old;
 DROP TABLE old;
+DROP INDEX entries_by_answer;
+ALTER TABLE entries DROP COLUMN answer_id;
 ALTER TABLE entries DROP COLUMN replica;
 CREATE TRIGGER entries_are_charged AFTER INSERT ON entries BEGIN
     INSERT INTO balances SELECT value ->> 0, value ->> 1 FROM json_each(new.charges) WHERE true
