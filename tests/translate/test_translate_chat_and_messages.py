@@ -158,7 +158,7 @@ def places(value, path=()):
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None)
 def test_a_request_may_hold_anything_and_is_carried_or_refused(data):
     edge, case = data.draw(st.sampled_from(REQUESTS))
     known = json.loads((folder(edge) / f"{case}.in.json").read_text())
@@ -172,7 +172,7 @@ def test_a_request_may_hold_anything_and_is_carried_or_refused(data):
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None)
 def test_a_provider_may_say_anything(data):
     edge, case = data.draw(st.sampled_from(STREAMS))
     stream = edge.stream(told_of(edge, case))
@@ -192,7 +192,7 @@ def test_a_provider_may_say_anything(data):
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None)
 def test_an_answer_may_hold_anything_and_is_carried_or_none(data):
     edge, case = data.draw(st.sampled_from(ANSWERS))
     known = json.loads((folder(edge) / f"{case}.in.json").read_text())

@@ -32,7 +32,7 @@ def part(block: Fields, kind: str) -> list[Part]:
         return _picture(block)
     if kind == "document":
         return _document(block)
-    block.drop_all(f"A chat has no {kind}.")
+    block.drop_all("", f"A chat has no {kind}.")
     return []
 
 
@@ -61,7 +61,7 @@ def _picture(block: Fields) -> list[Part]:
     elif kind == "url":
         url = source.needed("url")
     else:
-        source.drop_all("Files that lie at another provider cannot be read there.")
+        source.drop_all("", "Files that lie at another provider cannot be read there.")
         return []
     return [{"type": "image_url", "image_url": {"url": url}}]
 
@@ -84,5 +84,5 @@ def _document(block: Fields) -> list[Part]:
     if kind == "content":
         inside = [each for inner in opened(source, "content") for each in part(inner, inner.needed("type"))]
         return text_part("\n\n".join(about)) + inside
-    source.drop_all("A chat takes no documents that lie elsewhere.")
+    source.drop_all("", "A chat takes no documents that lie elsewhere.")
     return []

@@ -42,7 +42,7 @@ def _only_text(block: Fields) -> list[Part]:
     kind = block.needed("type")
     if kind == "text":
         return part(block, kind)
-    block.drop_all(f"A system prompt has no {kind} there.")
+    block.drop_all("", f"A system prompt has no {kind} there.")
     return []
 
 
@@ -111,7 +111,7 @@ def _thought(block: Fields, kind: str, *, recalls: bool) -> str:
 def _only_said(block: Fields, kind: str) -> list[Part]:
     if kind == "text":
         return part(block, kind)
-    block.drop_all(f"A chat has no {kind} in an answer.")
+    block.drop_all("", f"A chat has no {kind} in an answer.")
     return []
 
 

@@ -42,7 +42,7 @@ def _block(part: Fields, *, only_text: bool) -> Block | None:
     if kind in ("text", "refusal"):
         block = _text(part, kind)
     elif only_text or kind not in _MEDIA:
-        part.drop_all("There are no parts of this type there.", kind)
+        part.drop_all(kind, "There are no parts of this type there.")
         return None
     else:
         block = _MEDIA[kind](part)
@@ -67,7 +67,7 @@ def _picture(part: Fields) -> Block | None:
     media, data = _of_data_url(url, image.at("url"))
     media = "image/jpeg" if media == "image/jpg" else media
     if media not in PICTURES:
-        part.drop_all(f"Pictures there are {', '.join(PICTURES)}.", "image_url")
+        part.drop_all("image_url", f"Pictures there are {', '.join(PICTURES)}.")
         return None
     return {"type": "image", "source": {"type": "base64", "media_type": media, "data": data}}
 
@@ -87,7 +87,7 @@ def _file(part: Fields) -> Block | None:
     elif media.startswith("text/"):
         source = {"type": "text", "media_type": "text/plain", "data": _decoded(encoded, where)}
     else:
-        part.drop_all("Files there are PDF or plain text.", "file")
+        part.drop_all("file", "Files there are PDF or plain text.")
         return None
     return {"type": "document", "source": source} | ({"title": name} if name else {})
 

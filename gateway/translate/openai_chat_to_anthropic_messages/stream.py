@@ -24,6 +24,10 @@ class _Block(msgspec.Struct):
     input: msgspec.Raw = msgspec.Raw()
 
 
+class _Details(msgspec.Struct):
+    explanation: str | None = None
+
+
 class _Delta(msgspec.Struct):
     type: str = ""
     text: str = ""
@@ -31,6 +35,7 @@ class _Delta(msgspec.Struct):
     signature: str = ""
     partial_json: str = ""
     stop_reason: str | None = None
+    stop_details: _Details | None = None
 
 
 class _Begun(msgspec.Struct):
@@ -91,8 +96,7 @@ class Chunks:
         if event.type == "content_block_stop":
             return self._stopped()
         if event.type == "message_delta" and event.delta is not None and event.delta.stop_reason is not None:
-            self._finished = True
-            return self._write.finish(finish_reason(event.delta.stop_reason))
+            return self._finish(event.delta)
         return self._end() if event.type == "message_stop" else b""
 
     def _block(self, block: _Block) -> bytes:
@@ -124,6 +128,11 @@ class Chunks:
             signed = detail("thinking", self._details - 1) | {"signature": delta.signature}
             return self._write.reasoning("", signed)
         return b""
+
+    def _finish(self, delta: _Delta) -> bytes:
+        self._finished = True
+        why = delta.stop_details.explanation if delta.stop_details is not None else None
+        return (self._write.refusal(why) if why else b"") + self._write.finish(finish_reason(delta.stop_reason))
 
     def _arguments(self, text: str) -> bytes:
         self._silent = False
