@@ -18,6 +18,7 @@ from gateway.assembly import (
     claim_store,
     journal_of,
     lease_store,
+    needs_simulator,
     next_life,
     pepper,
     pricing,
@@ -101,7 +102,7 @@ class Gateway:
 
     async def _start(self) -> None:
         self.settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not self.settings.providers:
+        if needs_simulator(self.settings):
             self.settings = await self._with_simulator(self.settings)
         settings = self.settings
         self.replica = replica_name(settings, self.worker.number if self.worker else None)
@@ -285,7 +286,7 @@ class Gateway:
             await self.mover.move()
 
     async def _with_simulator(self, settings: Settings) -> Settings:
-        """Nothing is configured: the built-in simulator answers, on a port of its own."""
+        """The built-in simulator answers, on a port of its own."""
         bill = settings.home / "simulator-bill.jsonl"
         running = await start_simulator(SimulatorSettings(bill=bill), "127.0.0.1", 0)
         self._stack.push_async_callback(running.stop)

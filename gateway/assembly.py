@@ -84,10 +84,17 @@ def signers(settings: Settings) -> dict[str, Signer]:
     return google | {p.name: AwsSigner.default(p.region) for p in keyless if p.auth == "sigv4"}
 
 
+def needs_simulator(settings: Settings) -> bool:
+    """Whether the built-in simulator has to run: there is no provider at all, or one of its kind without an address."""
+    return not all(provider.base_url for provider in settings.providers.values()) or not settings.providers
+
+
 def with_simulator(settings: Settings, url: str) -> Settings:
-    """These settings with the simulator as the only provider."""
-    provider = replace(KNOWN["sim"], base_url=f"{url}/v1")
-    return replace(settings, providers={"sim": provider}, tiers=settings.tiers or SIMULATED_TIERS)
+    """These settings with the simulator's address where none is given. Without a provider, it is the only one."""
+    tiers = settings.tiers if settings.providers else settings.tiers or SIMULATED_TIERS
+    providers = settings.providers or {"sim": KNOWN["sim"]}
+    found = {name: p if p.base_url else replace(p, base_url=f"{url}/v1") for name, p in providers.items()}
+    return replace(settings, providers=found, tiers=tiers)
 
 
 def wire(settings: Settings) -> Wire:

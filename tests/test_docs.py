@@ -20,6 +20,8 @@ from gateway.core.price import CostStatus
 from gateway.core.request import Facts, Request
 from gateway.core.route import Candidate, Context
 from gateway.plugins import load_policy
+from gateway.simulator.bill import MODELS
+from gateway.simulator.faults import Orders
 
 README = (ROOT / "README.md").read_text()
 
@@ -64,6 +66,12 @@ def test_every_provider_and_quirk_is_documented():
         if provider.name != "sim":
             assert f"`{provider.name}` | `{provider.key_env}`" in documented
             assert all(f"`{quirk}`" in documented for quirk in provider.quirks)
+
+
+def test_all_that_the_simulator_offers_is_documented():
+    documented = (ROOT / "docs/simulator.md").read_text()
+    for word in [*Orders.__dataclass_fields__, *MODELS, *KNOWN["sim"].dialects]:
+        assert re.search(rf"`{word}\b", documented), word
 
 
 def test_the_schema_for_editors_is_the_one_that_is_checked():

@@ -60,7 +60,7 @@ def _explain(parsed: argparse.Namespace) -> int:
 
 async def explained(found: Settings, body: bytes) -> dict[str, Any]:
     """Everything that the pipeline would decide on. Raises the GatewayError that it would answer with."""
-    found = found if found.providers else with_simulator(found, "")
+    found = with_simulator(found, "")
     book = book_in_use(found.home, found.prices.overrides, time.time())
     dialect, asked = _dialect(body), Asked(body)
     facts = dialect.read(asked)

@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gateway.assembly import with_simulator
+from gateway.assembly import needs_simulator, with_simulator
 from gateway.cli.books import open_books
 from gateway.cli.children import Child, Ties, ending, fork
 from gateway.cli.greeting import Started, first_keys, greet
@@ -87,7 +87,7 @@ def _reserved_for_admins(stack: ExitStack, server: Server) -> int | None:
 
 
 class Workers:
-    """All processes of one gateway: its workers, and the simulator where no provider is configured."""
+    """All processes of one gateway: its workers, and the simulator where it is needed."""
 
     def __init__(self, settings: Settings, port: int, folder: Path) -> None:
         self._settings = settings
@@ -112,7 +112,7 @@ class Workers:
     def start(self) -> str | None:
         """Start all and wait until they are ready. Returns which prices they know; None if it is not to be."""
         settings = self._settings
-        if not settings.providers:
+        if needs_simulator(settings):
             self._simulator = Place("the simulator", lambda ties: simulate(settings, self._simulator_url, ties))
             if not self._begin([self._simulator]):
                 return None

@@ -74,7 +74,7 @@ def _placed(provider: Provider, environ: Mapping[str, str]) -> Provider:
 
 def _configured(name: str, section: ProviderSection, environ: Mapping[str, str], findings: Findings) -> Provider:
     path: KeyPath = ("providers", name)
-    base = KNOWN.get(name) or Provider(name, "")
+    base = _base(name, section.kind, path, findings)
     _check_secrets(section, path, base.key_env or f"{name.upper().replace('-', '_')}_API_KEY", findings)
     changes: dict[str, Any] = section.model_dump(
         include={
@@ -99,6 +99,17 @@ def _configured(name: str, section: ProviderSection, environ: Mapping[str, str],
     return provider
 
 
+def _base(name: str, kind: str | None, path: KeyPath, findings: Findings) -> Provider:
+    """What is known of a provider before the file speaks: by its name, or by the kind that it is of."""
+    if kind is None or kind == name:
+        return KNOWN.get(name) or Provider(name, "")
+    if kind not in KNOWN:
+        hint = did_you_mean(kind, KNOWN, otherwise="write what is known, or a base_url and no kind")
+        findings.add((*path, "kind"), f"there is no kind of provider {findings.named((*path, 'kind'), kind)}", hint)
+        return Provider(name, "")
+    return replace(KNOWN[kind], name=name, prices=KNOWN[kind].priced_as)
+
+
 def _check_secrets(section: ProviderSection, path: KeyPath, variable: str, findings: Findings) -> None:
     """A secret comes from outside of the file, all of it; of a header, at least a part."""
     hint = f"write ${{{variable}}} and set that variable"
@@ -121,13 +132,14 @@ def _check_placed(provider: Provider, path: KeyPath, findings: Findings) -> None
 
 
 def _check_complete(provider: Provider, section: ProviderSection, path: KeyPath, findings: Findings) -> None:
-    if provider.name == SIMULATOR:
+    kind = section.kind or provider.name
+    if kind == SIMULATOR or (section.kind is not None and kind not in KNOWN):
         return
-    known = provider.name in KNOWN
+    known = kind in KNOWN
     if not provider.base_url:
         hint = "" if known else did_you_mean(provider.name, KNOWN)
-        kind = "" if known else ", being none that the gateway knows"
-        findings.add(path, f"needs a base_url, such as https://api.example.com/v1{kind}", hint, at_key=True)
+        stranger = "" if known else ", being none that the gateway knows"
+        findings.add(path, f"needs a base_url, such as https://api.example.com/v1{stranger}", hint, at_key=True)
     elif known and not provider.key and section.base_url is None and provider.auth not in SIGNED:
         message = f"has no key: set {provider.key_env}, or write key: ${{NAME}}"
         findings.add(path, message, f"write {provider.name}: off if it is not wanted", at_key=True)

@@ -82,6 +82,12 @@ class JournalSection(Section):
 class ProviderSection(Section):
     """Who answers calls. A known provider needs a key; another one a base_url, and is asked as OpenAI is."""
 
+    kind: str | None = Field(
+        default=None,
+        min_length=1,
+        description="A known provider that this is another one of, with a name of its own: a second account at openai, "
+        "or sim, the built-in simulator.",
+    )
     key: f.Secret | None = Field(
         default=None, description="By reference only. Known providers: left out, from their variable."
     )

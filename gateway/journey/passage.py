@@ -152,7 +152,8 @@ class Passage:
 
     @property
     def _told(self) -> Told:
-        return Told(self.question.asked, self.question.request.id, int(self.booking.draft.at))
+        quirks = self.option.deployment.provider.quirks
+        return Told(self.question.asked, self.question.request.id, int(self.booking.draft.at), quirks)
 
     @property
     def listened(self) -> bool:

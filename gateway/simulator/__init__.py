@@ -1,4 +1,4 @@
-"""A provider that speaks OpenAI's dialect: paced, priced, faulty on request, and with a bill of its own."""
+"""A provider that speaks every main dialect: paced, priced, faulty on request, and with a bill of its own."""
 
 from gateway.simulator.bill import Rates
 from gateway.simulator.server import Running, build, run, start

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import json
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from gateway.simulator.bodies import Chat
+from gateway.simulator.asked import Asked, Thinking, Tool
 from gateway.simulator.errors import RefusedError
 from gateway.simulator.faults import Orders
 from gateway.simulator.schemas import example
@@ -17,18 +18,31 @@ from gateway.simulator.words import WORDS
 from gateway.tokens import bpe
 from gateway.tokens.families import O200K
 
-_EFFORT_PERCENT = {"none": 0, "minimal": 10, "low": 50, "medium": 100, "high": 200, "xhigh": 400}
 _FIELD_WORDS = 4
+_QUOTED_CHARACTERS_MAX = 2_000
 _TOOL = re.compile(r"\btools?\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A tool that is called. Its name counts as one token; the pieces are its arguments."""
+
+    name: str
+    pieces: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """All arguments, as JSON."""
+        return "".join(self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
-    """One answer. With `tool`, the pieces are the arguments of a call, and its name counts as one token."""
+    """One answer, in text or in calls of tools. `finish` is in OpenAI's words."""
 
     pieces: tuple[str, ...]
     finish: str
-    tool: str | None = None
+    calls: tuple[Call, ...] = ()
 
     @property
     def text(self) -> str:
@@ -38,15 +52,20 @@ class Choice:
     @property
     def tokens(self) -> int:
         """Visible tokens."""
-        return len(self.pieces) + (self.tool is not None)
+        return len(self.pieces) + sum(1 + len(call.pieces) for call in self.calls)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """All choices; `hidden` tokens of thinking come before the first visible token of each."""
+    """All choices; before the first token of each comes what the model thought."""
 
     choices: tuple[Choice, ...]
-    hidden: int = 0
+    thought: tuple[str, ...] = ()
+
+    @property
+    def hidden(self) -> int:
+        """Tokens of thinking of one choice."""
+        return len(self.thought)
 
     @property
     def reasoning_tokens(self) -> int:
@@ -64,70 +83,90 @@ class Answer:
         return self.hidden + max(choice.tokens for choice in self.choices)
 
 
-async def compose(chat: Chat, orders: Orders, *, mean_tokens: int, reasons: bool, chance: random.Random) -> Answer:
+async def compose(asked: Asked, orders: Orders, *, mean_tokens: int, reasons: bool, chance: random.Random) -> Answer:
     """The answer to a request. Raises RefusedError (400) for a tool that is not on the list."""
     length = orders.tokens or max(1, round(mean_tokens * chance.uniform(0.5, 1.5)))
-    hidden = _hidden(chat, length) if reasons else 0
-    tool = _tool(chat)
-    structured = tool or (chat.response_format or {}).get("type") in {"json_object", "json_schema"}
+    hidden = _hidden(asked.thinking, length, asked.cap) if reasons else 0
+    room = None if asked.cap is None else asked.cap - hidden
+    tool = _tool(asked, orders)
     choices = []
-    for _ in range(chat.n or 1):
+    for _ in range(asked.n):
         words = chance.choices(WORDS, k=length)
-        if structured:
+        if tool is not None:
             # The tokenizer may still have to be loaded.
-            pieces = await asyncio.to_thread(_structured, chat, tool, words)
+            choice = await asyncio.to_thread(_calling, asked, orders, tool, words, room)
+        elif asked.form is not None or asked.results:
+            text = _structured(asked, words) if asked.form is not None else _quoted(asked.results)
+            choice = _fitted((await asyncio.to_thread(_pieces, text))[: orders.tokens], room)
         else:
-            pieces = (words[0], *(f" {word}" for word in words[1:]))
-        choices.append(_fitted(pieces, tool, None if chat.cap is None else chat.cap - hidden))
-    return Answer(tuple(choices), hidden)
+            choice = _fitted(_joined(words), room)
+        choices.append(Choice(choice.pieces, "content_filter", choice.calls) if orders.filtered else choice)
+    return Answer(tuple(choices), _joined(chance.choices(WORDS, k=hidden)))
 
 
-def _hidden(chat: Chat, length: int) -> int:
-    percent = _EFFORT_PERCENT.get(chat.reasoning_effort or "none", 100)
-    thought = -(-length * percent // 100)
-    return thought if chat.cap is None else min(thought, chat.cap)
+def _hidden(thinking: Thinking, length: int, cap: int | None) -> int:
+    thought = -(-length * thinking.percent // 100)
+    return min(most for most in (thought, thinking.most, cap) if most is not None)
 
 
-def _fitted(pieces: tuple[str, ...], tool: dict[str, Any] | None, cap: int | None) -> Choice:
-    """As much as the cap allows. A name costs one token even where the cap leaves none."""
-    name = None if tool is None else str(tool["name"])
-    room = len(pieces) if cap is None else max(0, cap - (name is not None))
-    if room < len(pieces):
-        return Choice(pieces[:room], "length", name)
-    return Choice(pieces, "stop" if name is None else "tool_calls", name)
+def _fitted(pieces: tuple[str, ...], room: int | None) -> Choice:
+    """As much as the cap allows."""
+    if room is None or room >= len(pieces):
+        return Choice(pieces, "stop")
+    return Choice(pieces[:room], "length")
 
 
-def _tool(chat: Chat) -> dict[str, Any] | None:
-    """The function to call: forced, or asked for with the word "tool" in the last message."""
-    functions = _functions(chat)
-    choice = chat.tool_choice
-    if isinstance(choice, dict):
-        name = (choice.get("function") or {}).get("name")
-        if name not in functions:
-            raise RefusedError(400, f"Tool choice {name!r} is not among the tools.", param="tool_choice")
-        return functions[name]
-    last = chat.messages[-1]
-    asked = choice == "required" or (last.role != "tool" and _TOOL.search(last.text))
-    return next(iter(functions.values()), None) if asked and choice != "none" else None
+def _calling(asked: Asked, orders: Orders, tool: Tool, words: list[str], room: int | None) -> Choice:
+    """Calls of a tool, as far as the cap allows. A name costs one token even where the cap leaves none."""
+    calls: list[Call] = []
+    for number in range(orders.calls if asked.parallel else 1):
+        if room is not None and room <= 0 < number:
+            return Choice((), "length", tuple(calls))
+        short = " ".join(words[number * _FIELD_WORDS :][:_FIELD_WORDS] or words[:_FIELD_WORDS])
+        value = orders.args if orders.args is not None else example(tool.schema or {}, short) or {}
+        pieces = _pieces(json.dumps(value))
+        if room is not None:
+            room -= 1 + len(pieces)
+            pieces = pieces[: max(0, room + len(pieces))]
+        calls.append(Call(tool.name, pieces))
+    return Choice((), "tool_calls" if room is None or room >= 0 else "length", tuple(calls))
 
 
-def _functions(chat: Chat) -> dict[str, dict[str, Any]]:
-    try:
-        return {str(tool["function"]["name"]): tool["function"] for tool in chat.tools or ()}
-    except (KeyError, TypeError):
-        raise RefusedError(400, "Every tool needs a function with a name.", param="tools") from None
+def _tool(asked: Asked, orders: Orders) -> Tool | None:
+    """The function to call: forced, or asked for by an order, or with the word "tool" in the last message."""
+    tools = {tool.name: tool for tool in asked.tools}
+    if asked.forced is not None:
+        if asked.forced not in tools:
+            raise RefusedError(400, f"Tool choice {asked.forced!r} is not among the tools.", param="tool_choice")
+        return tools[asked.forced]
+    if asked.choice == "none" or not tools:
+        return None
+    if orders.tool is not None and not asked.results:
+        return tools.get(orders.tool)
+    if asked.choice == "required" or (not asked.results and _TOOL.search(asked.cue)):
+        return next(iter(tools.values()))
+    return None
 
 
-def _structured(chat: Chat, tool: dict[str, Any] | None, words: list[str]) -> tuple[str, ...]:
-    """The JSON that was asked for, cut into its tokens."""
-    short = " ".join(words[:_FIELD_WORDS])
-    form = chat.response_format or {}
-    if tool is not None:
-        value = example(tool.get("parameters") or {}, short) or {}
-    elif form.get("type") == "json_schema":
-        value = example((form.get("json_schema") or {}).get("schema"), short)
-    else:
-        value = {"answer": " ".join(words)}
+def _structured(asked: Asked, words: list[str]) -> str:
+    """The JSON that was asked for."""
+    schema = asked.form.schema if asked.form is not None else None
+    return json.dumps(
+        {"answer": " ".join(words)} if schema is None else example(schema, " ".join(words[:_FIELD_WORDS]))
+    )
+
+
+def _quoted(results: Sequence[str]) -> str:
+    return f"It says: {', '.join(results)}"[:_QUOTED_CHARACTERS_MAX]
+
+
+def _joined(words: Sequence[str]) -> tuple[str, ...]:
+    return (words[0], *(f" {word}" for word in words[1:])) if words else ()
+
+
+def _pieces(text: str) -> tuple[str, ...]:
+    """A text cut into its tokens; those that end amid a character go with the next."""
     vocabulary = bpe.encoding(O200K)
-    tokens = bpe.ids(json.dumps(value), vocabulary)
-    return tuple(vocabulary.decode_single_token_bytes(token).decode("ascii") for token in tokens)
+    reader = codecs.getincrementaldecoder("utf-8")("replace")
+    cut = (reader.decode(vocabulary.decode_single_token_bytes(token)) for token in bpe.ids(text, vocabulary))
+    return tuple(filter(None, cut))

@@ -22,16 +22,39 @@ class Rates:
     cached: Decimal
     output: Decimal
     reasons: bool = False
+    written: Decimal | None = None  # Into the prompt cache, where it was told what to keep. None: as input.
+    written_1h: Decimal | None = None
 
-    def cost(self, prompt: int, cached: int, completion: int) -> Decimal:
-        """The price of a call in USD; `cached` is part of `prompt`. Exact."""
-        return ((prompt - cached) * self.input + cached * self.cached + completion * self.output) / _PER
+    def cost(self, prompt: Prompt, completion: int) -> Decimal:
+        """The price of a call in USD. Exact."""
+        written, written_1h = (self.input if rate is None else rate for rate in (self.written, self.written_1h))
+        given = prompt.fresh * self.input + prompt.cached * self.cached
+        kept = prompt.written * (written_1h if prompt.hour else written)
+        return (given + kept + completion * self.output) / _PER
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The size of a prompt in tokens, and the parts of it that its prompt cache had already, or keeps from now on."""
+
+    tokens: int
+    cached: int = 0
+    written: int = 0  # As far as that is charged for.
+    hour: bool = False  # It is kept for an hour.
+
+    @property
+    def fresh(self) -> int:
+        """Tokens at the plain price."""
+        return self.tokens - self.cached - self.written
 
 
 MODELS: Mapping[str, Rates] = {
     "sim-large": Rates(Decimal("2.50"), Decimal("1.25"), Decimal("10.00"), reasons=True),
     "sim-medium": Rates(Decimal("0.50"), Decimal("0.125"), Decimal("2.00")),
     "sim-small": Rates(Decimal("0.10"), Decimal("0.025"), Decimal("0.40")),
+    "sim-caching": Rates(
+        Decimal("3.00"), Decimal("0.30"), Decimal("15.00"), reasons=True, written=Decimal("3.75"), written_1h=Decimal(6)
+    ),
     "sim-embed": Rates(Decimal("0.02"), Decimal("0.02"), Decimal(0)),
 }
 
@@ -51,8 +74,7 @@ class Tab:
     id: str
     model: str
     rates: Rates
-    prompt_tokens: int
-    cached_tokens: int
+    prompt: Prompt
     whole_answer: int  # Tokens of the answer if nothing comes between.
     caller: Caller
     completion_tokens: int = 0
@@ -70,13 +92,14 @@ class Tab:
 
     def line(self, ended: str) -> dict[str, object]:
         """The call as the bill shows it."""
-        cost = self.rates.cost(self.prompt_tokens, self.cached_tokens, self.completion_tokens)
+        cost = self.rates.cost(self.prompt, self.completion_tokens)
         return {
             "id": self.id,
             "at": round(time.time(), 6),
             "model": self.model,
-            "prompt_tokens": self.prompt_tokens,
-            "cached_tokens": self.cached_tokens,
+            "prompt_tokens": self.prompt.tokens,
+            "cached_tokens": self.prompt.cached,
+            "written_tokens": self.prompt.written,
             "completion_tokens": self.completion_tokens,
             "cost_usd": f"{cost:f}",
             "ended": ended,
@@ -94,10 +117,10 @@ class Bill:
 
     @contextmanager
     def tab(  # noqa: PLR0917 - the columns of the bill
-        self, call_id: str, model: str, rates: Rates, prompt: int, cached: int, whole_answer: int, caller: Caller
+        self, call_id: str, model: str, rates: Rates, prompt: Prompt, whole_answer: int, caller: Caller
     ) -> Iterator[Tab]:
         """A tab that is closed however the call ends: by its own word, else as aborted."""
-        tab = Tab(call_id, model, rates, prompt, cached, whole_answer, caller, _bill=self)
+        tab = Tab(call_id, model, rates, prompt, whole_answer, caller, _bill=self)
         try:
             yield tab
         finally:

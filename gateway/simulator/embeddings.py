@@ -12,8 +12,9 @@ from aiohttp import web
 
 from gateway.core.request import Countable
 from gateway.simulator import faults
+from gateway.simulator.bill import Prompt
 from gateway.simulator.bodies import Embeddings, read
-from gateway.simulator.chat import PROVIDER, garbage, stall
+from gateway.simulator.calls import PROVIDER, garbage, stall
 from gateway.simulator.errors import RefusedError
 from gateway.simulator.provider import Provider, caller
 
@@ -35,7 +36,7 @@ async def embeddings(request: web.Request) -> web.Response:
         return garbage()
     tokens = await _count(provider, inputs, asked.model)
     who = caller(request.headers)
-    with provider.bill.tab(f"embd-{uuid.uuid4().hex}", asked.model, rates, tokens, 0, 0, who) as tab:
+    with provider.bill.tab(f"embd-{uuid.uuid4().hex}", asked.model, rates, Prompt(tokens), 0, who) as tab:
         await stall(orders)
         tab.close("complete")
         return web.json_response(_body(asked, inputs, tokens))

@@ -1,4 +1,5 @@
-"""What a call asks the simulator to do, in the header `x-sim` or as `[[sim: …]]` in the last user message.
+r"""What a call asks the simulator to do, in the header `x-sim` or as `[[sim: …]]` in the last user message,
+the same in every API.
 
 Words are separated by spaces, each at most once; a header wins over the text:
 
@@ -13,12 +14,17 @@ Words are separated by spaces, each at most once; a header wins over the text:
     badusage=KIND nousage    report a negative, huge, strings or missing usage; or none
     tokens=N tps=X ttft=MS   length, tokens per second (0: at once) and time to the first token
     seed=N                   another answer
+    tool=NAME                call this tool if it is there, until tools have answered; tool=none calls none
+    args=JSON                with these arguments; a space in them is written \u0020
+    calls=N                  call it N times at once
+    filtered                 end as if a filter had cut it
 
 What concerns streams only (`eof`, `error_after`) is ignored elsewhere.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable
@@ -30,6 +36,7 @@ from gateway.simulator.errors import RefusedError
 BAD_USAGES = ("negative", "huge", "strings", "missing")
 TOKENS_MAX = 1_000_000
 SECONDS_MAX = 3600.0
+CALLS_MAX = 16
 STOPS = ("cut", "eof", "hang_after", "error_after")
 
 _IN_TEXT = re.compile(r"\[\[sim:(.*?)\]\]", re.DOTALL)
@@ -55,6 +62,10 @@ class Orders:
     tps: float | None = None
     ttft: float | None = None  # Milliseconds.
     seed: int | None = None
+    tool: str | None = None
+    args: dict[str, Any] | None = None
+    calls: int = 1
+    filtered: bool = False
 
     @property
     def stop(self) -> tuple[str, int] | None:
@@ -119,6 +130,19 @@ def _bad_usage(text: str | None) -> str:
     return BAD_USAGES[0] if text is None else BAD_USAGES[BAD_USAGES.index(text)]
 
 
+def _name(text: str | None) -> str:
+    if not text:
+        raise ValueError(text)
+    return text
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    found = json.loads(text)  # type: ignore[arg-type]  # The same.
+    if not isinstance(found, dict):
+        raise TypeError(text)
+    return found
+
+
 _VALUES: dict[str, Callable[[str | None], Any]] = {
     "fail": _whole(400, 599),
     "retry_after": _decimal(SECONDS_MAX),
@@ -133,4 +157,8 @@ _VALUES: dict[str, Callable[[str | None], Any]] = {
     "tps": _decimal(1e9),
     "ttft": _decimal(SECONDS_MAX * 1000),
     "seed": _whole(-(2**63), 2**63),
+    "tool": _name,
+    "args": _object,
+    "calls": _whole(1, CALLS_MAX),
+    "filtered": _flag,
 }

@@ -6,10 +6,11 @@ import asyncio
 import random
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from gateway.simulator.bill import Bill, Caller, Rates
-from gateway.simulator.bodies import Chat
+import msgspec
+
+from gateway.simulator.asked import Asked
+from gateway.simulator.bill import Bill, Caller, Prompt, Rates
 from gateway.simulator.errors import RefusedError
 from gateway.simulator.faults import Orders
 from gateway.simulator.pace import Pace
@@ -21,14 +22,6 @@ from gateway.tokens.families import O200K
 TRIES_REMEMBERED = 10_000
 _FAILURES = (429, 500, 503)
 _COUNT_PATIENCE_S = 60.0  # Its counts are the truth that others are measured by, so it waits for them.
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """The size of a prompt in tokens, and how much of its beginning was seen before."""
-
-    tokens: int
-    cached: int = 0
 
 
 class Provider:
@@ -63,19 +56,23 @@ class Provider:
         if self.settings.fail_rate and self._failures.random() < self.settings.fail_rate:
             raise _failure(self._failures.choice(_FAILURES), orders)
 
-    async def measure(self, chat: Chat) -> Prompt:
+    async def measure(self, asked: Asked) -> Prompt:
         """Count a prompt, and find and remember its beginning in the prompt cache."""
-        tokens = await self.tokens.count(chat.countable, chat.model)
-        if tokens < self.settings.cache_min_tokens:
+        least, size = self.settings.cache_min_tokens, self.settings.cache_block_tokens
+        tokens = await self.tokens.count(asked.countable, asked.model)
+        if tokens < least or asked.caching.parts == 0:
             return Prompt(tokens)
-        blocks = await asyncio.to_thread(self._blocks, chat)
-        cached = min(tokens, self._prefixes.visit(blocks) * self.settings.cache_block_tokens)
-        return Prompt(tokens, cached if cached >= self.settings.cache_min_tokens else 0)
+        blocks = await asyncio.to_thread(self._blocks, asked)
+        kept = min(tokens, len(blocks) * size)
+        cached = min(kept, self._prefixes.visit(blocks) * size)
+        cached = cached if cached >= least else 0
+        charged = asked.caching.parts is not None and kept >= least
+        return Prompt(tokens, cached, kept - cached if charged else 0, asked.caching.hour)
 
-    def chance(self, chat: Chat, orders: Orders) -> random.Random:
+    def chance(self, asked: Asked, orders: Orders) -> random.Random:
         """The randomness of one answer: the same call gets the same answer."""
-        seed = orders.seed if orders.seed is not None else chat.seed
-        return random.Random(f"{self.settings.seed} {seed} {chat.model} {chat.last_said}")  # noqa: S311 - the same
+        seed = orders.seed if orders.seed is not None else asked.seed
+        return random.Random(f"{self.settings.seed} {seed} {asked.model} {asked.orders}")  # noqa: S311 - the same
 
     def pace(self, orders: Orders, chance: random.Random) -> Pace:
         """How fast this call's tokens come, from now."""
@@ -83,9 +80,10 @@ class Provider:
         rate = self.settings.tokens_per_second if orders.tps is None else orders.tps
         return Pace(first_ms / 1000, 1 / rate if rate else 0.0, self.settings.jitter, chance)
 
-    def _blocks(self, chat: Chat) -> list[bytes]:
-        tokens = bpe.ids(chat.rendered, bpe.encoding(O200K))
-        return chain(tokens, self.settings.cache_block_tokens, chat.model)
+    def _blocks(self, asked: Asked) -> list[bytes]:
+        rendered = "".join(msgspec.json.encode(part).decode() for part in asked.prompt[: asked.caching.parts])
+        tokens = bpe.ids(rendered, bpe.encoding(O200K))
+        return chain(tokens, self.settings.cache_block_tokens, asked.model)
 
     def _tried(self, text: str) -> int:
         tries = self._tries.pop(text, 0) + 1

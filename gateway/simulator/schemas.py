@@ -40,7 +40,7 @@ def _lookup(path: str, root: Any) -> Any:
 
 def _of_type(schema: dict[str, Any], text: str, root: Any, depth: int) -> Any:
     kinds = schema.get("type")
-    kind = kinds[0] if isinstance(kinds, list) and kinds else kinds
+    kind = str(kinds[0] if isinstance(kinds, list) and kinds else kinds).lower()  # Gemini writes them in capitals.
     if kind == "object" or "properties" in schema:
         fields = schema.get("properties") or {}
         required = [name for name in schema.get("required") or () if name in fields]
@@ -51,4 +51,4 @@ def _of_type(schema: dict[str, Any], text: str, root: Any, depth: int) -> Any:
     if kind == "string":
         return text[: int(schema.get("maxLength") or len(text))].ljust(int(schema.get("minLength") or 0), "x")
     least_number = schema.get("minimum") or 0
-    return {"integer": least_number, "number": least_number, "boolean": True}.get(str(kind))
+    return {"integer": least_number, "number": least_number, "boolean": True}.get(kind)

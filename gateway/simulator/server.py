@@ -9,17 +9,35 @@ from dataclasses import dataclass
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from gateway.simulator.chat import PROVIDER, chat
+from gateway.simulator import (
+    anthropic,
+    anthropic_request,
+    bedrock,
+    bedrock_request,
+    gemini,
+    gemini_request,
+    openai_chat,
+    openai_responses,
+    openai_responses_request,
+)
+from gateway.simulator.calls import PROVIDER, Api, answering
 from gateway.simulator.embeddings import embeddings
-from gateway.simulator.errors import RefusedError, error_body
+from gateway.simulator.errors import RefusedError, style_of
 from gateway.simulator.provider import Provider
 from gateway.simulator.recorded import Recordings
 from gateway.simulator.settings import Settings
 
 BODY_BYTES_MAX = 64 * 1024 * 1024
+_ID_HEADERS = {"anthropic": "request-id", "aws": "x-amzn-requestid", "google": "x-gemini-request-id"}
 SHUTDOWN_S = 0.2  # Calls that hang on purpose are not waited for.
 _CREATED = 1_750_000_000
 _SCHEMES = {"bearer", "aws4-hmac-sha256"}
+_CHAT = Api("chatcmpl-", openai_chat.asked, openai_chat.Shape)
+_MESSAGES = Api("msg_", anthropic_request.asked, anthropic.Shape)
+_RESPONSES = Api("resp_", openai_responses_request.asked, openai_responses.Shape)
+_GEMINI = Api("", gemini_request.asked, gemini.Shape)
+_CONVERSE = Api("", bedrock_request.asked, bedrock.ConverseShape)
+_INVOKE = Api("msg_", bedrock_request.invoked, bedrock.InvokeShape)
 _KEY_HEADERS = ("x-api-key", "api-key", "x-goog-api-key")
 
 
@@ -37,10 +55,20 @@ class Running:
 
 def build(settings: Settings) -> web.Application:
     """The application. Serve it with `handler_cancellation=True`, or aborted calls run on unnoticed."""
-    app = web.Application(middlewares=[_in_openai_shape, _with_key], client_max_size=BODY_BYTES_MAX)
+    app = web.Application(middlewares=[_in_shape, _with_key], client_max_size=BODY_BYTES_MAX)
     app[PROVIDER] = Provider(settings)
-    app.router.add_post("/v1/chat/completions", chat)
+    app.router.add_post("/v1/chat/completions", answering(_CHAT))
+    app.router.add_post("/v1/messages", answering(_MESSAGES))
+    app.router.add_post("/v1/messages/count_tokens", anthropic.count_tokens)
+    app.router.add_post("/v1/responses", answering(_RESPONSES))
+    for version in ("v1", "v1beta"):
+        base = f"/{version}/models/{{model:[^/:]+}}"
+        app.router.add_post(f"{base}:{{verb:generateContent|streamGenerateContent}}", answering(_GEMINI))
+        app.router.add_post(f"{base}:countTokens", gemini.count_tokens)
     app.router.add_post("/v1/embeddings", embeddings)
+    for base in ("/model/{model:.+}", "/v1/model/{model:.+}"):
+        app.router.add_post(f"{base}/{{verb:converse|converse-stream}}", answering(_CONVERSE))
+        app.router.add_post(f"{base}/{{verb:invoke|invoke-with-response-stream}}", answering(_INVOKE))
     app.router.add_get("/v1/models", _models)
     if settings.recorded is not None:
         replay = Recordings(settings.recorded).answer
@@ -76,17 +104,21 @@ async def _models(request: web.Request) -> web.Response:
 
 
 @web.middleware
-async def _in_openai_shape(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _in_shape(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except RefusedError as refused:
-        return web.json_response(refused.body, status=refused.status, headers=refused.headers)
+        return _refusal(refused, request.path)
     except web.HTTPError as error:
-        body = error_body(f"{error.reason}: {request.method} {request.path}", error.status)
-        return web.json_response(body, status=error.status)
+        return _refusal(RefusedError(error.status, f"{error.reason}: {request.method} {request.path}"), request.path)
     except ConnectionResetError:
         # Nobody is there to read it, and the server would report what is raised as a failure of its own.
         return web.Response()
+
+
+def _refusal(refused: RefusedError, path: str) -> web.Response:
+    style = style_of(path)
+    return web.json_response(refused.body(style), status=refused.status, headers=refused.headers(style))
 
 
 @web.middleware
@@ -98,8 +130,8 @@ async def _with_key(request: web.Request, handler: Handler) -> web.StreamRespons
     return await handler(request)
 
 
-async def _name_request(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers["x-request-id"] = f"req_{uuid.uuid4().hex}"
+async def _name_request(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers[_ID_HEADERS.get(style_of(request.path), "x-request-id")] = f"req_{uuid.uuid4().hex}"
 
 
 async def _closing(app: web.Application) -> AsyncIterator[None]:

@@ -157,8 +157,8 @@ class Fields:
         self._left.clear()
         self._opened.clear()
 
-    def drop_all(self, name: str, why: str) -> None:
-        """Leave out the whole object, called by this member of its own; "" for itself."""
+    def drop_all(self, why: str, name: str = "") -> None:
+        """Leave out the whole object; it may be called by a member of its own."""
         self.skip()
         self._losses.drop(self.at(name) if name else self.path, why)
 

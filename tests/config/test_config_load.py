@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.assembly import needs_simulator, with_simulator
 from gateway.catalog.providers import KNOWN, Provider
 from gateway.config.load import load
 from gateway.config.problems import ConfigError
@@ -182,6 +183,40 @@ def test_a_bad_key_in_the_environment():
 
 def test_the_simulator_needs_nothing(configured):
     assert configured("providers: {sim: }").providers == {"sim": KNOWN["sim"]}
+
+
+def test_a_provider_may_be_another_one_of_a_kind(configured):
+    settings = configured(
+        """
+providers:
+  ours: {kind: openai}
+  theirs: {kind: bedrock, key: "${X}", region: eu-west-1}
+  claude-sim: {kind: sim, dialects: [anthropic-messages]}
+  groq: {kind: groq, key: "${X}"}
+models: {claude: {deployments: [claude-sim/sim-large]}}
+""",
+        OPENAI_API_KEY="k",
+        X="x",
+    )
+    assert settings.providers == {
+        "openai": replace(KNOWN["openai"], key="k"),
+        "ours": replace(KNOWN["openai"], name="ours", prices="openai", key="k"),
+        "theirs": replace(KNOWN["bedrock"], name="theirs", prices="aws", key="x", region="eu-west-1"),
+        "claude-sim": replace(
+            KNOWN["sim"], name="claude-sim", prices="sim", dialects=frozenset({"anthropic-messages"})
+        ),
+        "groq": replace(KNOWN["groq"], key="x"),
+    }
+
+
+def test_the_simulator_runs_where_it_is_needed(configured):
+    with_address = configured("providers: {sim: {base_url: http://s/v1}, x: {base_url: http://x}}")
+    without = configured("providers: {a-sim: {kind: sim}, x: {base_url: http://x}}")
+    assert [needs_simulator(found) for found in (configured(""), with_address, without)] == [True, False, True]
+    addresses = {name: p.base_url for name, p in with_simulator(without, "http://s").providers.items()}
+    assert addresses == {"a-sim": "http://s/v1", "x": "http://x"}
+    assert with_simulator(without, "http://s").tiers == {}
+    assert list(with_simulator(configured(""), "http://s").tiers) == ["premium", "standard", "economy"]
 
 
 def test_what_a_provider_may_say(configured):

@@ -15,6 +15,15 @@ PROVIDERS = [
         "providers: {groq: }",
         "1:13 providers.groq: has no key: set GROQ_API_KEY, or write key: ${NAME}; write groq: off if it is not wanted",
     ),
+    (
+        "providers: {a: {kind: opnai}}",
+        '1:23 providers.a.kind: there is no kind of provider "opnai"; did you mean "openai"?',
+    ),
+    (
+        "providers: {a: {kind: groq}}",
+        "1:13 providers.a: has no key: set GROQ_API_KEY, or write key: ${NAME}; write a: off if it is not wanted",
+    ),
+    ("providers: {a: {kind: azure}}", f"1:13 providers.a: needs a base_url, {URL}"),
     ("providers: {a: {base_url: ftp://x}}", f"1:27 providers.a.base_url: must be an http or https URL, {URL}"),
     ("providers: {a: {base_url: 'http://[x'}}", f"1:27 providers.a.base_url: must be an http or https URL, {URL}"),
     (

@@ -162,7 +162,7 @@ def test_a_repeated_look_up_gives_the_same_object(book):
 
 def test_models_windows_and_limits(book):
     """What the catalogue says besides prices; the simulated provider is listed like any other."""
-    assert book.models("sim") == ("sim-embed", "sim-large", "sim-medium", "sim-small")
+    assert book.models("sim") == ("sim-caching", "sim-embed", "sim-large", "sim-medium", "sim-small")
     assert "gpt-5" in book.models("openai")
     deprecated = {model.id for model in book.feed.providers["cohere"].models if model.deprecated}
     assert deprecated

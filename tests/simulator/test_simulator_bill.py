@@ -7,12 +7,15 @@ from decimal import Decimal
 import pytest
 
 from gateway.simulator import Rates, Settings
-from gateway.simulator.bill import MODELS
+from gateway.simulator.bill import MODELS, Prompt
 
 
 def test_costs_are_exact():
-    assert MODELS["sim-large"].cost(1_000_000, 400_000, 100_000) == Decimal("3.0")
-    assert f"{MODELS['sim-small'].cost(1, 1, 0):f}" == "0.000000025"
+    assert MODELS["sim-large"].cost(Prompt(1_000_000, cached=400_000), 100_000) == Decimal("3.0")
+    assert f"{MODELS['sim-small'].cost(Prompt(1, cached=1), 0):f}" == "0.000000025"
+    assert MODELS["sim-large"].cost(Prompt(10**6, written=10**6), 0) == Decimal("2.5")
+    assert MODELS["sim-caching"].cost(Prompt(10**6, written=10**6), 0) == Decimal("3.75")
+    assert MODELS["sim-caching"].cost(Prompt(10**6, written=10**6, hour=True), 0) == Decimal(6)
 
 
 def test_settings_make_sense():

@@ -36,6 +36,10 @@ def test_words_are_read_strictly():
         "tokens=0",
         "badusage=odd",
         "seed=1 seed=1",
+        "tool",
+        "args=[]",
+        "args={",
+        "calls=0",
     ],
 )
 async def test_wrong_words_are_refused(sim, words):

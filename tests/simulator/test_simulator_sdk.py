@@ -59,6 +59,7 @@ async def test_plain_and_its_bill(sim):
         "model": "sim-small",
         "prompt_tokens": 8,
         "cached_tokens": 0,
+        "written_tokens": 0,
         "completion_tokens": said.usage.completion_tokens,
         "cost_usd": "",
         "ended": "complete",
@@ -125,6 +126,31 @@ async def test_a_tool_call_streams(sim):
     assert sim.bill[0]["completion_tokens"] > 2
 
 
+async def test_a_result_is_quoted_and_several_calls_have_ids_of_their_own(sim):
+    order = '[[sim: tool=weather calls=2 args={"city":"Den\\u0020Haag"}]]'
+    messages = [{"role": "user", "content": order}]
+    async with sim.sdk() as client:
+        create = client.chat.completions.create
+        async with client.chat.completions.stream(model="sim-small", messages=messages, tools=TOOLS[:1]) as stream:
+            call = (await stream.get_final_completion()).choices[0].message
+        one = await create(model="sim-small", messages=messages, tools=TOOLS, parallel_tool_calls=False)
+        ids = [c.id for c in call.tool_calls]
+        results = [{"role": "tool", "tool_call_id": name, "content": f"{n} °C 🌦"} for n, name in enumerate(ids)]
+        sent = call.model_dump(exclude_none=True, include={"role", "tool_calls"})
+        after = await create(model="sim-small", messages=[*messages, sent, *results], tools=TOOLS)
+        for wrong in ([*messages, sent, *messages], [*messages, *results]):
+            with pytest.raises(openai.BadRequestError, match="tool_calls"):
+                await create(model="sim-small", messages=wrong, tools=TOOLS)
+        none = await ask(client, "[[sim: tool=none]] Use a tool", tools=TOOLS)
+        filtered = await ask(client, "[[sim: filtered]]")
+    assert [c.function.arguments for c in call.tool_calls] == ['{"city": "Den Haag"}'] * 2
+    assert len(set(ids)) == 2
+    assert len(one.choices[0].message.tool_calls) == 1
+    assert after.choices[0].message.content == "It says: 0 °C 🌦, 1 °C 🌦"
+    assert none.choices[0].message.tool_calls is None
+    assert filtered.choices[0].finish_reason == "content_filter"
+
+
 async def test_json_answers_fit(sim):
     schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA, "strict": True}}
     async with sim.sdk() as client:
@@ -174,7 +200,7 @@ async def test_models_and_errors_are_in_shape(sim):
             await ask(client, n=0)
         with pytest.raises(openai.BadRequestError):
             await client.embeddings.create(model="sim-embed", input=[])
-    assert [model.id for model in models.data] == ["sim-large", "sim-medium", "sim-small", "sim-embed"]
+    assert [model.id for model in models.data] == ["sim-large", "sim-medium", "sim-small", "sim-caching", "sim-embed"]
     assert unknown.value.code == "model_not_found"
     assert bad.value.param == "n"
     assert sim.bill == []
@@ -202,7 +228,7 @@ def test_run_serves_until_told_to_stop():
     code = f"from gateway.simulator import Settings, run; run(Settings(), port={port})"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL) as process:
         with openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="any", max_retries=8) as client:
-            assert len(client.models.list().data) == 4
+            assert len(client.models.list().data) == 5
         process.terminate()
         assert process.wait(10) == 0
 

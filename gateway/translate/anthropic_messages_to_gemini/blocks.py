@@ -24,7 +24,7 @@ def shown(block: Fields, kind: str) -> list[Json]:
         return _located(source, source.needed("type"))
     if kind == "document":
         return _document(block)
-    block.drop_all("type", f"There is no {kind} there.")
+    block.drop_all(f"There is no {kind} there.", "type")
     return []
 
 
@@ -50,5 +50,5 @@ def _located(source: Fields, kind: str, mime: str = "") -> list[Json]:
     if kind == "url":
         found = parts.of_url(source, "url", mime)
         return [] if found is None else [found]
-    source.drop_all("type", "Files that lie at another provider cannot be read there.")
+    source.drop_all("Files that lie at another provider cannot be read there.", "type")
     return []

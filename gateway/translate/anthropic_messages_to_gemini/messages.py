@@ -60,7 +60,7 @@ class _Conversation:
             if (kind := block.needed("type")) == "text":
                 self.instruction += shown(block, kind)
             else:
-                block.drop_all("type", f"A system prompt has no {kind} there.")
+                block.drop_all(f"A system prompt has no {kind} there.", "type")
 
     def _say(self, role: str, said: list[Json]) -> None:
         if said:

@@ -90,4 +90,4 @@ def _leave_out(body: Fields) -> None:
             edit.skip()
             body.hint("context_management")
         else:
-            edit.drop_all("type", "Nobody sums up a context there.")
+            edit.drop_all("Nobody sums up a context there.", "type")

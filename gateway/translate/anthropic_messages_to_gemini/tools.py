@@ -22,7 +22,7 @@ def tools(body: Fields) -> Json:
     for tool in body.each("tools"):
         kind = tool.text("type")
         if kind not in (None, "custom"):
-            tool.drop_all("type", f"{kind} is a tool of Anthropic's own.")
+            tool.drop_all(f"{kind} is a tool of Anthropic's own.", "type")
             continue
         strict = bool(tool.flag("strict")) or strict
         declared.append(_declared(tool))

@@ -5,21 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from gateway.core.errors import BadRequest
 from gateway.translate.fields import Fields
 
 Part = dict[str, Any]
 CACHE = "cache_control"
-
-
-def opened(owner: Fields, name: str) -> Iterable[Fields]:
-    """The blocks of some content; a string counts as one of text."""
-    content = owner.any(name)
-    if isinstance(content, str):
-        content = [{"type": "text", "text": content}]
-    if not isinstance(content, list | None):
-        raise BadRequest(f"{owner.at(name)} must be a string or an array", owner.at(name))
-    return owner.opened_each(content or [], name)
 
 
 def part(block: Fields, kind: str) -> list[Part]:
@@ -32,7 +21,7 @@ def part(block: Fields, kind: str) -> list[Part]:
         return _picture(block)
     if kind == "document":
         return _document(block)
-    block.drop_all("", f"A chat has no {kind}.")
+    block.drop_all(f"A chat has no {kind}.")
     return []
 
 
@@ -46,29 +35,24 @@ def joined(parts: Iterable[Part]) -> str:
     return "\n\n".join(each["text"] for each in parts)
 
 
-def _source(block: Fields) -> tuple[Fields, str]:
-    source = block.object("source")
-    if source is None:
-        raise BadRequest(f"{block.at('source')} is required", block.at("source"))
-    return source, source.needed("type")
-
-
 def _picture(block: Fields) -> list[Part]:
-    source, kind = _source(block)
+    source = block.inner("source")
+    kind = source.needed("type")
     block.note("transformations")
     if kind == "base64":
         url = f"data:{source.needed('media_type')};base64,{source.needed('data')}"
     elif kind == "url":
         url = source.needed("url")
     else:
-        source.drop_all("", "Files that lie at another provider cannot be read there.")
+        source.drop_all("Files that lie at another provider cannot be read there.")
         return []
     return [{"type": "image_url", "image_url": {"url": url}}]
 
 
 def _document(block: Fields) -> list[Part]:
     """A PDF goes as a file; a text as text, with what is said about it before it."""
-    source, kind = _source(block)
+    source = block.inner("source")
+    kind = source.needed("type")
     title, context = block.text("title"), block.text("context")
     if cited := block.object("citations"):
         cited.drop("enabled", "A chat cites nothing.", unless=(False,))
@@ -82,7 +66,7 @@ def _document(block: Fields) -> list[Part]:
         source.any("media_type")
         return text_part("\n\n".join([*about, source.needed("data")]))
     if kind == "content":
-        inside = [each for inner in opened(source, "content") for each in part(inner, inner.needed("type"))]
+        inside = [each for inner in source.content("content") for each in part(inner, inner.needed("type"))]
         return text_part("\n\n".join(about)) + inside
-    source.drop_all("", "A chat takes no documents that lie elsewhere.")
+    source.drop_all("A chat takes no documents that lie elsewhere.")
     return []

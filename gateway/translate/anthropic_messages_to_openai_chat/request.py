@@ -101,7 +101,7 @@ def _output(body: Fields) -> tuple[str | None, dict[str, Any]]:
     if described is None:
         return level, {}
     if described.needed("type") != "json_schema":
-        described.drop_all("", "Only json_schema is known.")
+        described.drop_all("Only json_schema is known.")
         return level, {}
     schema = {"name": "answer", "schema": described.mapping("schema"), "strict": True}
     return level, {"response_format": {"type": "json_schema", "json_schema": schema}}
@@ -121,4 +121,4 @@ def _leave_out(body: Fields) -> None:
             edit.skip()
             body.hint("context_management")
         else:
-            edit.drop_all("", "Nobody sums up a context there.")
+            edit.drop_all("Nobody sums up a context there.")

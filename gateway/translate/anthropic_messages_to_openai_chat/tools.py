@@ -16,7 +16,7 @@ def tool(given: Fields) -> dict[str, Any] | None:
     """One tool of the caller's; None where it was left out, as those that run at the provider are."""
     kind = given.text("type")
     if kind not in (None, "custom"):
-        given.drop_all("", f"{kind} is a tool of Anthropic's own.")
+        given.drop_all(f"{kind} is a tool of Anthropic's own.")
         return None
     given.note_once(CACHE, CACHE)
     for hint in ("eager_input_streaming", "input_examples"):

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.errors import BadRequest
-from gateway.translate.anthropic_messages_to_openai_chat.blocks import CACHE, Part, joined, opened, part, text_part
+from gateway.translate.anthropic_messages_to_openai_chat.blocks import CACHE, Part, joined, part, text_part
 from gateway.translate.anthropic_messages_to_openai_chat.names import short
 from gateway.translate.fields import Fields
 
@@ -22,7 +22,7 @@ SHOWN_BELOW = "The result is in the user's next message."
 
 def system(owner: Fields, name: str) -> list[Message]:
     """A system prompt; nothing if it is empty."""
-    parts = [each for block in opened(owner, name) for each in _only_text(block)]
+    parts = [each for block in owner.content(name) for each in _only_text(block)]
     return [{"role": "system", "content": joined(parts)}] if parts else []
 
 
@@ -42,7 +42,7 @@ def _only_text(block: Fields) -> list[Part]:
     kind = block.needed("type")
     if kind == "text":
         return part(block, kind)
-    block.drop_all("", f"A system prompt has no {kind} there.")
+    block.drop_all(f"A system prompt has no {kind} there.")
     return []
 
 
@@ -51,7 +51,7 @@ def _user(message: Fields) -> list[Message]:
     results: list[Message] = []
     shown: list[Part] = []
     said: list[Part] = []
-    for block in opened(message, "content"):
+    for block in message.content("content"):
         kind = block.needed("type")
         if kind == "tool_result":
             result, pictures = _result(block)
@@ -69,7 +69,7 @@ def _user(message: Fields) -> list[Message]:
 def _result(block: Fields) -> tuple[Message, list[Part]]:
     """The message of one result, and what of it is not text."""
     call_id = block.needed("tool_use_id")
-    parts = [each for inner in opened(block, "content") for each in part(inner, inner.needed("type"))]
+    parts = [each for inner in block.content("content") for each in part(inner, inner.needed("type"))]
     block.note_once(CACHE, CACHE)
     text = joined(each for each in parts if each["type"] == "text")
     shown = [each for each in parts if each["type"] != "text"]
@@ -85,7 +85,7 @@ def _assistant(message: Fields, *, recalls: bool) -> list[Message]:
     texts: list[Part] = []
     thoughts: list[str] = []
     calls: list[dict[str, Any]] = []
-    for block in opened(message, "content"):
+    for block in message.content("content"):
         kind = block.needed("type")
         if kind in _THOUGHTS:
             thoughts.append(_thought(block, kind, recalls=recalls))
@@ -111,7 +111,7 @@ def _thought(block: Fields, kind: str, *, recalls: bool) -> str:
 def _only_said(block: Fields, kind: str) -> list[Part]:
     if kind == "text":
         return part(block, kind)
-    block.drop_all("", f"A chat has no {kind} in an answer.")
+    block.drop_all(f"A chat has no {kind} in an answer.")
     return []
 
 

@@ -27,13 +27,7 @@ def content_blocks(message: Fields, name: str = "content") -> list[Block]:
 
 
 def _content(message: Fields, name: str, *, only_text: bool) -> list[Block]:
-    content = message.any(name)
-    if content is None or isinstance(content, str):
-        return [{"type": "text", "text": content}] if content else []
-    if not isinstance(content, list):
-        raise BadRequest(f"{message.at(name)} must be a string or an array", message.at(name))
-    parts = message.opened_each(content, name)
-    return [block for part in parts if (block := _block(part, only_text=only_text)) is not None]
+    return [made for part in message.content(name) if (made := _block(part, only_text=only_text)) is not None]
 
 
 def _block(part: Fields, *, only_text: bool) -> Block | None:
@@ -42,7 +36,7 @@ def _block(part: Fields, *, only_text: bool) -> Block | None:
     if kind in ("text", "refusal"):
         block = _text(part, kind)
     elif only_text or kind not in _MEDIA:
-        part.drop_all(kind, "There are no parts of this type there.")
+        part.drop_all("There are no parts of this type there.", kind)
         return None
     else:
         block = _MEDIA[kind](part)
@@ -56,9 +50,7 @@ def _text(part: Fields, kind: str) -> Block | None:
 
 
 def _picture(part: Fields) -> Block | None:
-    image = part.object("image_url")
-    if image is None:
-        raise BadRequest(f"{part.at('image_url')} is required", part.at("image_url"))
+    image = part.inner("image_url")
     url = image.needed("url")
     if image.any("detail") not in (None, "auto"):
         image.hint("detail")
@@ -67,15 +59,13 @@ def _picture(part: Fields) -> Block | None:
     media, data = _of_data_url(url, image.at("url"))
     media = "image/jpeg" if media == "image/jpg" else media
     if media not in PICTURES:
-        part.drop_all("image_url", f"Pictures there are {', '.join(PICTURES)}.")
+        part.drop_all(f"Pictures there are {', '.join(PICTURES)}.", "image_url")
         return None
     return {"type": "image", "source": {"type": "base64", "media_type": media, "data": data}}
 
 
 def _file(part: Fields) -> Block | None:
-    file = part.object("file")
-    if file is None:
-        raise BadRequest(f"{part.at('file')} is required", part.at("file"))
+    file = part.inner("file")
     file.drop("file_id", "Files that lie at another provider cannot be read there: send file_data.")
     data, name = file.text("file_data"), file.text("filename")
     if data is None:
@@ -87,7 +77,7 @@ def _file(part: Fields) -> Block | None:
     elif media.startswith("text/"):
         source = {"type": "text", "media_type": "text/plain", "data": _decoded(encoded, where)}
     else:
-        part.drop_all("file", "Files there are PDF or plain text.")
+        part.drop_all("Files there are PDF or plain text.", "file")
         return None
     return {"type": "document", "source": source} | ({"title": name} if name else {})
 

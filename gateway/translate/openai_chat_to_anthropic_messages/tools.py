@@ -16,7 +16,7 @@ def tool(given: Fields, claude: Claude) -> dict[str, Any] | None:
     kind = given.text("type") or "function"
     function = given.object("function")
     if kind != "function" or function is None:
-        given.drop_all(kind, "Only tools with a JSON schema are known there.")
+        given.drop_all("Only tools with a JSON schema are known there.", kind)
         return None
     made: dict[str, Any] = {"name": function.needed("name")}
     if (about := function.text("description")) is not None:

@@ -37,7 +37,7 @@ class Turns:
         elif role == "tool":
             self._say("user", [_result(message)])
         else:
-            message.drop_all("role", _OLDER if role == "function" else "There is no such role.")
+            message.drop_all(_OLDER if role == "function" else "There is no such role.", "role")
         message.drop("name", _NAMELESS)
         message.note_once("cache_control", "messages.cache_control")
 
@@ -92,7 +92,7 @@ def _call(call: Fields) -> Block | None:
     function = call.object("function")
     call.any("index")  # As it stood in a stream.
     if kind != "function" or function is None:
-        call.drop_all(kind, "Only tools with a JSON schema are known there.")
+        call.drop_all("Only tools with a JSON schema are known there.", kind)
         return None
     call_id, name = call.needed("id"), function.needed("name")
     return {"type": "tool_use", "id": tool_id(call_id), "name": name, "input": _input(function)}

@@ -60,7 +60,7 @@ class _Conversation:
         elif role == "tool":
             self._give_back(message)
         else:
-            message.drop_all("role", _OLDER if role == "function" else "There is no such role.")
+            message.drop_all(_OLDER if role == "function" else "There is no such role.", "role")
 
     def _say(self, role: str, said: list[Json]) -> None:
         self._results = []
@@ -85,7 +85,7 @@ class _Conversation:
         function = made.object("function")
         made.any("index")  # As it stood in a stream.
         if (made.text("type") or "function") != "function" or function is None:
-            made.drop_all("type", "Only tools with a JSON schema are known there.")
+            made.drop_all("Only tools with a JSON schema are known there.", "type")
             return []
         call_id, name = made.needed("id"), function.needed("name")
         self._names[call_id] = name
@@ -138,7 +138,7 @@ def _part(part: Fields) -> Json | None:
         return _sound(part.inner("input_audio"))
     if kind == "file":
         return _file(part.inner("file"))
-    part.drop_all("type", "There are no parts of this type there.")
+    part.drop_all("There are no parts of this type there.", "type")
     return None
 
 

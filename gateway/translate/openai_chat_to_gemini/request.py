@@ -132,7 +132,7 @@ def _format(body: Fields) -> Json:
     if kind == "json_object":
         return call.in_json({})
     if kind != "json_schema":
-        asked.drop_all("type", "Only text, json_object and json_schema are known there.")
+        asked.drop_all("Only text, json_object and json_schema are known there.", "type")
         return {}
     described = asked.inner("json_schema")
     for name in ("name", "strict"):

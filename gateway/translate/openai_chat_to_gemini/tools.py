@@ -35,7 +35,7 @@ def _function(tool: Fields) -> Fields | None:
     """What is said of a function; None for a tool that had to be left out."""
     kind = tool.text("type") or "function"
     if kind != "function":
-        tool.drop_all("type", _FUNCTIONS_ALONE)
+        tool.drop_all(_FUNCTIONS_ALONE, "type")
         return None
     return tool.inner("function")
 
@@ -55,7 +55,7 @@ def _choice(body: Fields, free: str) -> Json | None:
         return _allowed(choice.inner("allowed_tools"))
     function = choice.object("function")
     if function is None:
-        choice.drop_all("type", _FUNCTIONS_ALONE)
+        choice.drop_all(_FUNCTIONS_ALONE, "type")
         return None
     return call.tool_config("ANY", [function.needed("name")])
 

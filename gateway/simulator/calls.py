@@ -1,31 +1,39 @@
-"""POST /v1/chat/completions, from the body to the last byte, faults included."""
+"""One call of any API, from the body to the last byte, faults included."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import struct
 import time
 import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
-from gateway.simulator import faults, shapes
+from gateway.simulator import faults
 from gateway.simulator.answers import compose
+from gateway.simulator.asked import Asked
 from gateway.simulator.bill import Tab
-from gateway.simulator.bodies import Chat, read
-from gateway.simulator.errors import error_body
 from gateway.simulator.faults import Orders
 from gateway.simulator.pace import Pace
 from gateway.simulator.provider import Provider, caller
+from gateway.simulator.said import Said, Shape
 
 PROVIDER = web.AppKey("provider", Provider)
 _PAGE = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
-_EVENTS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
-_ERROR = error_body("The server had an error while processing your request.", 500)
 _RESET = struct.pack("ii", 1, 0)  # Linger for no time: closing sends a reset instead of an end.
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """One way to ask, and the shape of the answer. Reading gets the body and what the path and its query say."""
+
+    prefix: str  # Of the ids of answers.
+    read: Callable[[bytes, Mapping[str, str]], Asked]
+    shape: Callable[[Said], Shape]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,32 +41,36 @@ class Call:
     """One call that is being answered."""
 
     request: web.Request
-    said: shapes.Said
+    said: Said
+    shape: Shape
     pace: Pace
     tab: Tab
 
 
-async def chat(request: web.Request) -> web.StreamResponse:
-    """Answer one chat completion, or go wrong as told."""
-    provider = request.app[PROVIDER]
-    asked = read(Chat, await request.read())
-    rates = provider.rates(asked.model)
-    header = request.headers.get("x-sim")
-    orders = faults.read(header, asked.last_said)
-    provider.maybe_fail(orders, f"{header} {asked.last_said}")
-    if orders.garbage:
-        return garbage()
-    chance = provider.chance(asked, orders)
-    mean = provider.settings.output_tokens
-    prompt = await provider.measure(asked)
-    answer = await compose(asked, orders, mean_tokens=mean, reasons=rates.reasons, chance=chance)
-    call_id = f"chatcmpl-{uuid.uuid4().hex}"
-    said = shapes.Said(call_id, int(time.time()), asked, orders, answer, prompt.tokens, prompt.cached)
-    who = caller(request.headers)
-    with provider.bill.tab(call_id, asked.model, rates, prompt.tokens, prompt.cached, answer.tokens, who) as tab:
-        await stall(orders)
-        call = Call(request, said, provider.pace(orders, chance), tab)
-        return await (_streamed(call) if asked.stream else _whole(call))
+def answering(api: Api) -> Handler:
+    """What answers calls of one API, or goes wrong as told."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        provider = request.app[PROVIDER]
+        asked = api.read(await request.read(), {**request.query, **request.match_info})
+        rates = provider.rates(asked.model)
+        header = request.headers.get("x-sim")
+        orders = faults.read(header, asked.orders)
+        provider.maybe_fail(orders, f"{header} {asked.orders}")
+        if orders.garbage:
+            return garbage()
+        chance = provider.chance(asked, orders)
+        mean = provider.settings.output_tokens
+        prompt = await provider.measure(asked)
+        answer = await compose(asked, orders, mean_tokens=mean, reasons=rates.reasons, chance=chance)
+        said = Said(f"{api.prefix}{uuid.uuid4().hex}", int(time.time()), asked, orders, answer, prompt)
+        who = caller(request.headers)
+        with provider.bill.tab(said.id, asked.model, rates, prompt, answer.tokens, who) as tab:
+            await stall(orders)
+            call = Call(request, said, api.shape(said), provider.pace(orders, chance), tab)
+            return await (_streamed(call) if asked.stream else _whole(call))
+
+    return answer
 
 
 def garbage() -> web.Response:
@@ -87,41 +99,41 @@ async def _whole(call: Call) -> web.Response:
     if early:
         await _stop(call, how, None)
     tab.close("complete")
-    return web.json_response(shapes.completion(call.said))
+    return web.json_response(call.shape.whole())
 
 
 async def _streamed(call: Call) -> web.StreamResponse:
-    """The answer token by token, each one an event."""
-    response = web.StreamResponse(headers=_EVENTS)
+    """The answer token by token."""
+    shape = call.shape
+    response = web.StreamResponse(headers={"content-type": shape.content_type, "cache-control": "no-cache"})
     await response.prepare(call.request)
-    chunks = shapes.Chunks(call.said)
     await _think(call)
-    await response.write(chunks.opening())
+    await response.write(shape.opening())
     how, after = call.said.orders.stop or ("", call.said.answer.tokens)
     left = after
-    for tick, chunk in chunks.tokens():
+    for tick, piece in shape.tokens():
         if left == 0:
             break
         await call.pace.until(tick)
-        await response.write(chunk)
+        await response.write(piece)
         call.tab.completion_tokens += 1
         left -= 1
     if how:
         await _stop(call, how, response)
     else:
         call.tab.close("complete")
-        await response.write(chunks.ending())
+        await response.write(shape.ending())
     await response.write_eof()
     return response
 
 
 async def _think(call: Call) -> None:
     """Wait for the first visible token. Tokens of thinking count as they come."""
-    answer, tab = call.said.answer, call.tab
+    answer, tab, silent = call.said.answer, call.tab, call.said.silent
     try:
-        await call.pace.until(answer.hidden)
+        await call.pace.until(silent)
     finally:
-        tab.completion_tokens = call.pace.reached(answer.hidden) * len(answer.choices)
+        tab.completion_tokens = call.pace.reached(silent) * len(answer.choices)
 
 
 async def _stop(call: Call, how: str, response: web.StreamResponse | None) -> None:
@@ -132,7 +144,7 @@ async def _stop(call: Call, how: str, response: web.StreamResponse | None) -> No
     if how == "hang_after":
         await _forever()
     if how == "error_after" and response is not None:
-        await response.write(f"data: {json.dumps(_ERROR)}\n\n".encode())
+        await response.write(call.shape.failure())
 
 
 def _reset(request: web.Request) -> None:
