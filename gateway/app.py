@@ -46,6 +46,7 @@ from gateway.journey.idempotency import ANSWERS_BYTES_MAX, Idempotency
 from gateway.journey.outages import Outages
 from gateway.journey.reached import Detours
 from gateway.journey.telling import Telling
+from gateway.journey.untouched import PassThrough
 from gateway.keyring import Keyring
 from gateway.ledger.balances import Balances
 from gateway.ledger.journal import Journal
@@ -190,7 +191,7 @@ class Gateway:
             calibration=self.calibration,
             breakers=lambda: self.health.states(self._clock()),
         )
-        tokens = Tokens()
+        tokens, signing = Tokens(), signers(settings)
         self._stack.callback(tokens.close)
         asking = Asking(
             self.wire,
@@ -198,7 +199,7 @@ class Gateway:
             RetryBudget(settings.routing.retry_budget),
             rounds=settings.routing.retry_rounds,
             clock=self._clock,
-            signers=signers(settings),
+            signers=signing,
         )
         cache = ExactCache(ttl_s=settings.cache.ttl_s, bytes_max=settings.cache.bytes_max)
         pipeline = Pipeline(
@@ -220,9 +221,9 @@ class Gateway:
             pipeline,
             self.catalog,
             self.together,
+            PassThrough(self.books, self.wire, signing, pipeline.refuse_unpriced, time.perf_counter),
             lambda: self.serving,
-            settings.server.body_bytes_max,
-            settings.server.body_timeout_s,
+            *(settings.server.body_bytes_max, settings.server.body_timeout_s),
         )
 
     def _join_together(self) -> None:

@@ -121,6 +121,8 @@ class Pipeline:
         facts = call.dialect.read(call.asked)
         if (session := session_of(call.headers, facts.session)) != facts.session:
             facts = replace(facts, session=session)
+        if call.asked.provider:
+            facts = replace(facts, provider=call.asked.provider)
         if not all(key.may_use(model) for model in (facts.model, *facts.also)):
             raise Forbidden("This key may not use that model.")
         size = measure(call.asked.body, facts)

@@ -20,8 +20,10 @@ _AUTHORIZATION = re.compile(
 )
 
 
-def refusal(line: str, headers: Mapping[str, str], body: bytes, *, region: str, token: str | None) -> str | None:
-    """Why a POST is refused; None if its signature is right. Names of headers are in lower case."""
+def refusal(
+    line: str, headers: Mapping[str, str], body: bytes, *, region: str, token: str | None, method: str = "POST"
+) -> str | None:
+    """Why a call is refused; None if its signature is right. Names of headers are in lower case."""
     found = _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
     if found is None:
         return "there is no signature"
@@ -35,7 +37,7 @@ def refusal(line: str, headers: Mapping[str, str], body: bytes, *, region: str, 
     path, _, query = line.partition("?")
     canonical = "\n".join(
         (
-            "POST",
+            method,
             "/".join(quote(part, safe="-_.~") for part in path.split("/")),  # Encoded once more than as it was sent.
             query,
             *[f"{name}:{' '.join(headers[name].split())}" for name in names],

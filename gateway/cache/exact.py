@@ -31,7 +31,9 @@ class Stored:
 def fingerprint(key_id: str, dialect: str, asked: Asked) -> bytes:
     """Names one question of one key. Lengths are part of it, so that no two can run together."""
     digest = hashlib.sha256()
-    named = (key_id, dialect, asked.model, asked.verb, asked.query, asked.content_type, asked.betas, asked.tier)
+    named = [key_id, dialect, asked.model, asked.verb, asked.query, asked.content_type, asked.betas, asked.tier]
+    if asked.provider:
+        named.append(asked.provider)
     for part in (*(name.encode("utf-8", "surrogateescape") for name in named), asked.body):
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)

@@ -30,8 +30,11 @@ class Catalog:
     tiers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     _found: dict[str, tuple[Deployment, ...]] = field(default_factory=dict, repr=False)
 
-    def find(self, name: str) -> tuple[Deployment, ...]:
-        """The deployments behind a name, each with its tier. Raises UnknownModel, with names that are like it."""
+    def find(self, name: str, provider: str = "") -> tuple[Deployment, ...]:
+        """The deployments behind a name, each with its tier; where a `provider` is named, those at that one alone.
+        Raises UnknownModel, with names that are like it."""
+        if provider:
+            return self._find_at(name, provider)
         known = self._found.get(name)
         if known is None:
             known = self._find(name)
@@ -44,10 +47,19 @@ class Catalog:
 
     def names(self) -> tuple[str, ...]:
         """Every name that a caller may ask for, those of single deployments included."""
-        priced = [f"{p.name}/{model}" for p in self.providers.values() for model in self.book().models(p.priced_as)]
-        bare = [name.partition("/")[2] for name in priced]
-        tiers = [*self.tiers, AUTO] if self.tiers else []
-        return tuple(dict.fromkeys([*self.models, *self.aliases, *tiers, *bare, *priced]))
+        return tuple(self.listed())
+
+    def listed(self) -> dict[str, frozenset[str]]:
+        """The same, each with the providers that it may lead to."""
+        priced = [(p.name, model) for p in self.providers.values() for model in self.book().models(p.priced_as)]
+        bare: dict[str, frozenset[str]] = {}
+        for provider, model in priced:
+            bare[model] = bare.get(model, frozenset()) | {provider}
+        ours = dict.fromkeys([*self.models, *self.aliases, *([*self.tiers, AUTO] if self.tiers else [])])
+        single = {f"{provider}/{model}": frozenset((provider,)) for provider, model in priced}
+        return {name: frozenset(d.provider.name for d in self._find(name)) for name in ours} | {
+            name: providers for name, providers in (bare | single).items() if name not in ours
+        }
 
     def forget(self) -> None:
         """Prices have changed, and with them which names exist."""
@@ -64,6 +76,17 @@ class Catalog:
             return TIERS[1]
         output = price.standard.base.output
         return TIERS[0] if output >= PREMIUM_FROM else TIERS[1] if output >= STANDARD_FROM else TIERS[2]
+
+    def _find_at(self, name: str, provider: str) -> tuple[Deployment, ...]:
+        """A name that means nothing else here is the provider's own, as it is in `provider/name`."""
+        ours = name in self.models or name in self.aliases or name in self.tiers or name == AUTO
+        try:
+            found = tuple(d for d in self.find(name) if d.provider.name == provider)
+        except UnknownModel:
+            found = ()
+        if found or not ours:
+            return found or self.find(f"{provider}/{name}")
+        raise UnknownModel(f"No deployment of that name is at {provider}.")
 
     def _find(self, name: str) -> tuple[Deployment, ...]:
         name = self.aliases.get(name, name)

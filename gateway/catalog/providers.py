@@ -63,6 +63,7 @@ class Provider:
     region: str = ""  # Where it runs, if its address or its price depends on that.
     project: str = ""  # Of Vertex AI.
     native: Native | None = None
+    free: tuple[str, ...] = ()  # Paths, as in its documentation, that may be posted to and are not charged for.
 
     @property
     def priced_as(self) -> str:
@@ -72,11 +73,19 @@ class Provider:
     @cached_property
     def access(self) -> Mapping[str, Access]:
         """How it is asked, by dialect. Worked out once: every call asks."""
-        own = {dialect: self._access(self.base_url, self.auth) for dialect in self.dialects}
+        ordinary, *apart = self.addresses
+        own = dict.fromkeys(self.dialects, ordinary)
         if self.native is not None:
-            apart = self._access(self.native.base_url, self.native.auth)
-            own |= dict.fromkeys(self.dialects & self.native.dialects, apart)
+            own |= dict.fromkeys(self.dialects & self.native.dialects, *apart)
         return own
+
+    @cached_property
+    def addresses(self) -> tuple[Access, ...]:
+        """Its ordinary address, and behind it the native one if it has one."""
+        ordinary = self._access(self.base_url, self.auth)
+        if self.native is None:
+            return (ordinary,)
+        return (ordinary, self._access(self.native.base_url, self.native.auth))
 
     def _access(self, base_url: str, auth: str) -> Access:
         before = "" if self.region == "global" else f"{self.region}-"

@@ -68,7 +68,7 @@ async def explained(found: Settings, body: bytes) -> dict[str, Any]:
     way = router(found, catalog(found, lambda: book, time.time), health, time.time)
     size = measure(body, facts)
     bound, tokens = way.bound(facts, size, proven=True), Tokens()
-    exact = min(bound, max([await tokens.count(dialect.countable(asked), model) for model in way.models(facts.model)]))
+    exact = min(bound, max([await tokens.count(dialect.countable(asked), model) for model in way.models(facts)]))
     tokens.close()
     request = Request("explain", "explain", dialect.name, facts, input_tokens=bound)
     carrier = Carrier(asked, lossy=False)

@@ -249,6 +249,7 @@ ModelName = Annotated[str, AfterValidator(_model)]
 DialectName = Literal[
     "openai-chat",
     "openai-responses",
+    "openai-count-tokens",
     "openai-completions",
     "openai-embeddings",
     "openai-images",

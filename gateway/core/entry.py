@@ -69,6 +69,7 @@ class Entry(Struct, frozen=True):
     clamped: bool = False  # The provider's counters contradicted each other and were mended.
     adjusts: str = ""  # The id of the entry that this one adjusts. `at` is the other's, so that periods stay whole.
     adjusted_at: float = 0.0  # Unix seconds when that was done.
+    answer_id: str = ""  # The provider's own name for its answer: "resp_…", "chatcmpl-…", "msg_…".
 
     @property
     def price_ids(self) -> frozenset[str]:

@@ -17,6 +17,7 @@ class Asked(Struct, frozen=True):
     content_type: str = "application/json"
     betas: str = ""  # Features that a header turns on and that change the price, such as Anthropic's anthropic-beta.
     tier: str = ""  # A service tier that a header asks for, as at Vertex AI.
+    provider: str = ""  # The only one that it may go to, where the path names it.
 
 
 class Facts(Struct, frozen=True):
@@ -42,6 +43,7 @@ class Facts(Struct, frozen=True):
     unseen: bool = False  # Part of the prompt lies at the provider: only the context window bounds it.
     extras: Extras | None = None  # What it is charged for by the request itself: characters to speak, images to make.
     extras_max: Extras | None = None  # The same where only the answer tells how much: the length of a recording.
+    provider: str = ""  # The only one that it may go to. Of the path, not of the body.
 
 
 class Request(Struct, frozen=True):

@@ -103,3 +103,4 @@ class Report(Struct, frozen=True):
     turns: tuple[Turn, ...] = ()  # Where parts are priced on their own: then their sum is the cost.
     raw: bytes = b""  # The usage as the provider wrote it, JSON.
     last: bool = False  # Of a stream: nothing comes after it.
+    answer_id: str = ""  # The provider's own name for the answer.

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from gateway.core.usage import Report, Usage
 from gateway.dialects.anthropic_usage import Read, read_conditions, read_usage
-from gateway.dialects.base import NOTHING_YET, Quirk
+from gateway.dialects.base import NOTHING_YET, Quirk, id_of
 from gateway.dialects.openai_usage import CHARGING, read_cost
 
 
@@ -21,6 +21,7 @@ class _Message(msgspec.Struct):
     """The fields that money depends on, of a whole message or of any event."""
 
     type: Any = None
+    id: Any = None
     model: Any = None
     usage: msgspec.Raw = msgspec.Raw()
     content: msgspec.Raw = msgspec.Raw()
@@ -54,7 +55,7 @@ def read_report(message: bytes, quirks: frozenset[Quirk], before: Report = NOTHI
         return before
     model = said.model if isinstance(said.model, str) and said.model else before.model
     if not usage:
-        return replace(before, model=model)
+        return replace(before, model=model, answer_id=id_of(said.id, before))
     raw = bytes(said.usage)
     if before.raw:
         given = {name: value for name, value in usage.items() if value is not None}
@@ -70,6 +71,7 @@ def read_report(message: bytes, quirks: frozenset[Quirk], before: Report = NOTHI
         clamped=read.clamped,
         turns=read.turns,
         raw=raw,
+        answer_id=id_of(said.id, before),
     )
 
 

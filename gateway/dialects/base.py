@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gateway.core.errors import GatewayError
 from gateway.core.request import Asked, Countable, Facts
@@ -49,6 +49,15 @@ class Signs(NamedTuple):
 
 
 NOTHING_YET = Report()
+
+
+ID_CHARACTERS_MAX = 256
+"""Of a provider's name for an answer. A longer one is no name."""
+
+
+def id_of(said: Any, before: Report = NOTHING_YET) -> str:
+    """The provider's name for its answer: what it says now, if that is a name, else what it said before."""
+    return said if isinstance(said, str) and 0 < len(said) <= ID_CHARACTERS_MAX else before.answer_id
 
 
 class Dialect(Protocol):

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from gateway.core.price import conditions
 from gateway.core.usage import Extras, Report, Usage
-from gateway.dialects.base import NOTHING_YET
+from gateway.dialects.base import NOTHING_YET, id_of
 from gateway.dialects.gemini_usage import Block, disjoint, read_block
 
 PER_PROMPT_UNTIL = 2
@@ -71,6 +71,7 @@ def read_report(message: bytes, before: Report = NOTHING_YET) -> Report:
         clamped=clamped or contradicted or before.clamped,
         raw=raw or before.raw,
         last=bool(feedback and feedback.block_reason),
+        answer_id=id_of(_read(_names, answer.get("responseId")), before),
     )
 
 

@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 
 from gateway.core.usage import Report
-from gateway.dialects.base import NOTHING_YET, Quirk
+from gateway.dialects.base import NOTHING_YET, Quirk, id_of
 from gateway.dialects.openai_usage import CHARGING, UNREADABLE, Block, disjoint, read_cost, read_usage
 
 
 class _Plain(msgspec.Struct):
     """The fields that money depends on, of an answer as it should be: read in one pass."""
 
+    id: Any = None
     model: str | None = None
     service_tier: str | None = None
     usage: msgspec.Raw = msgspec.Raw()
@@ -24,6 +25,7 @@ class _Plain(msgspec.Struct):
 class _Any(msgspec.Struct):
     """The same of any answer: a provider may send anything."""
 
+    id: Any = None
     model: Any = None
     service_tier: Any = None
     usage: Any = None
@@ -55,6 +57,7 @@ def read_report(message: bytes, quirks: frozenset[Quirk], before: Report = NOTHI
         clamped=clamped or before.clamped,
         raw=raw if block is not None else before.raw,
         last=bytes(answer.choices) == b"[]",
+        answer_id=id_of(answer.id, before),
     )
 
 
@@ -82,4 +85,5 @@ def _read_anything(message: bytes, quirks: frozenset[Quirk], before: Report) -> 
         clamped=clamped or before.clamped,
         raw=raw or before.raw,
         last=answer.choices == [],
+        answer_id=id_of(answer.id, before),
     )

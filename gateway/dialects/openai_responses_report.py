@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway.core.usage import Extras, Report, Turn, Usage
-from gateway.dialects.base import NOTHING_YET, Quirk
+from gateway.dialects.base import NOTHING_YET, Quirk, id_of
 from gateway.dialects.openai_usage import TOKENS_CREDIBLE_MAX, UNREADABLE, charged, counted_newer, read_newer_usage
 
 LAST = frozenset({"response.completed", "response.incomplete", "response.failed"})
@@ -29,6 +29,7 @@ class _Event(msgspec.Struct):
 class _Response(msgspec.Struct):
     """The fields that money depends on."""
 
+    id: Any = None
     model: Any = None
     service_tier: Any = None
     status: Any = None
@@ -82,6 +83,7 @@ def _read(message: bytes, quirks: frozenset[Quirk], before: Report) -> Report:
         turns=before.turns,
         raw=before.raw,
         last=last,
+        answer_id=id_of(said.id, before),
     )
     raw = bytes(said.usage)
     return report if raw in (b"", b"null") else _with_usage(report, said, raw, quirks)

@@ -14,6 +14,7 @@ from gateway.dialects.gemini_count_tokens import GeminiCountTokens
 from gateway.dialects.gemini_embeddings import GeminiEmbeddings
 from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dialects.openai_completions import OpenAICompletions
+from gateway.dialects.openai_count_tokens import OpenAICountTokens
 from gateway.dialects.openai_embeddings import OpenAIEmbeddings
 from gateway.dialects.openai_images import OpenAIImages
 from gateway.dialects.openai_responses import OpenAIResponses
@@ -26,6 +27,7 @@ _ALL: tuple[Dialect, ...] = (
     OpenAIEmbeddings(),
     OpenAIImages(),
     OpenAIResponses(),
+    OpenAICountTokens(),
     OpenAISpeech(),
     OpenAITranscriptions(),
     AnthropicMessages(),

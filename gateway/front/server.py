@@ -6,21 +6,35 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import msgspec
 
 from gateway.catalog.catalog import Catalog
+from gateway.catalog.providers import Provider
 from gateway.core.caller import Key
 from gateway.core.errors import AskedBefore, GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
 from gateway.core.request import Asked
-from gateway.dialects.openai_errors import error_body
+from gateway.dialects import anthropic_errors, gemini_errors, openai_errors
 from gateway.front.call_ids import next_id
 from gateway.front.exchange import Exchange
+from gateway.front.lists import Lists
+from gateway.front.models import Shape, fits, one, page, shape_of
 from gateway.front.own_key import key_document
-from gateway.front.surfaces import Surface, asked_tier, refusal_head, shown_headers, surface_of
+from gateway.front.passing import RESPONSES, Passing, may_continue
+from gateway.front.paths import MODELS, Way, way_of
+from gateway.front.surfaces import (
+    Surface,
+    asked_tier,
+    refusal_head,
+    shown_headers,
+    shows_key_in_query,
+    surface_of,
+)
 from gateway.front.together import Together
 from gateway.journey.asking import ProviderRefused
 from gateway.journey.receipt import request_document
+from gateway.journey.untouched import PassThrough
 from gateway.pipeline import Call, Pipeline
 from gateway.telemetry.live import TooManyWatchers
 from gateway.upstream.headers import for_caller
@@ -44,19 +58,30 @@ class Front:
     pipeline: Pipeline
     catalog: Catalog
     together: Together
+    untouched: PassThrough
     ready: Callable[[], bool]
     body_bytes_max: int
     body_stall_s: float
 
+    @cached_property
+    def passing(self) -> Passing:
+        """What goes on as it came."""
+        bounds = self.body_bytes_max, self.body_stall_s
+        return Passing(self.pipeline, self.catalog, self.untouched, self.together.find, *bounds)
+
     async def handle(self, exchange: Exchange) -> None:
         """Answer one request, whatever happens."""
-        call_id, surface = next_id(), surface_of(exchange.path)
+        call_id, surface, provider = next_id(), surface_of(exchange.path), None
         try:
+            if surface is None:
+                way = way_of(exchange.path, self.catalog.providers)
+                provider = way.provider
+                surface = way.surface if provider is None or exchange.method == "POST" else None
             if surface is not None:
                 _only(exchange, "POST")
-                await self._call(exchange, call_id, surface)
+                await self._call(exchange, call_id, surface, provider)
             else:
-                await self._page(exchange)
+                await self._page(exchange, call_id, way)
         except GatewayError as error:
             await self._refuse(exchange, error, call_id, surface)
         except ConnectionError:
@@ -65,12 +90,16 @@ class Front:
             log.exception("unhandled error in request %s", call_id)
             await self._refuse(exchange, GatewayError("Something went wrong in the gateway."), call_id, surface)
 
-    async def _call(self, exchange: Exchange, call_id: str, surface: Surface) -> None:
-        arrived = self.pipeline.monotonic()
-        headers = shown_headers(surface, exchange.headers, exchange.query)
+    async def _call(self, exchange: Exchange, call_id: str, surface: Surface, provider: Provider | None) -> None:
+        arrived, headers = self.pipeline.monotonic(), exchange.headers
+        if shows_key_in_query(surface):
+            headers = shown_headers(headers, exchange.query)
         if not exchange.received:  # What came with the head is read. More is taken from no stranger.
             self.pipeline.tenants.identify(headers, self.pipeline.clock(), exchange.origin)
         body = await exchange.body(bytes_max=self.body_bytes_max, stall_s=self.body_stall_s)
+        only = "" if provider is None else provider.name
+        if may_continue(surface, body):
+            only = await self.passing.continues_at(body, exchange) or only
         asked = Asked(
             body,
             surface.model,
@@ -79,6 +108,7 @@ class Front:
             headers.get("content-type", ""),
             headers.get("anthropic-beta", ""),
             asked_tier(headers),
+            only,
         )
         call = Call(call_id, surface.dialect, headers, asked, arrived)
         try:
@@ -96,18 +126,26 @@ class Front:
             raise ConnectionResetError from error
         if isinstance(error, LimitReached):
             metrics.count("fareway_refusals", error.refusal.unit, error.refusal.reason)
-        worded = error_body if surface is None else surface.dialect.error
+        worded = _worded(exchange) if surface is None else surface.dialect.error
         status, more = refusal_head(surface, error, call_id)
         await exchange.respond(status, {**error_headers(error, call_id), **more}, worded(error, call_id))
 
-    async def _page(self, exchange: Exchange) -> None:
-        if (page := self._pages.get(exchange.path)) is not None:
+    async def _page(self, exchange: Exchange, call_id: str, way: Way) -> None:
+        reads = exchange.method in ("GET", "HEAD")
+        if way.path in MODELS and (reads or way.provider is None):
             _only(exchange, "GET", "HEAD")
-            await page(exchange)
-        elif exchange.path.startswith(_REQUESTS):
+            await self._models(exchange, way)
+        elif way.path.startswith(RESPONSES):
+            await self.passing.response(exchange, call_id, way)
+        elif way.provider is not None:
+            await self.passing.below(exchange, call_id, way.provider, way)
+        elif (shown := self._pages.get(way.path)) is not None:
             _only(exchange, "GET", "HEAD")
-            await self._one_request(exchange)
-        elif exchange.path == _LIVE:
+            await shown(exchange)
+        elif way.path.startswith(_REQUESTS):
+            _only(exchange, "GET", "HEAD")
+            await self._one_request(exchange, way.path.removeprefix(_REQUESTS))
+        elif way.path == _LIVE:
             _only(exchange, "GET")
             await self._live(exchange)
         else:
@@ -119,16 +157,16 @@ class Front:
             "/healthz": self._healthz,
             "/readyz": self._readyz,
             "/metrics": self._metrics,
-            "/v1/models": self._models,
             "/v1/key": self._own_key,
         }
 
-    async def _one_request(self, exchange: Exchange) -> None:
+    async def _one_request(self, exchange: Exchange, wanted: str) -> None:
+        """By our id, or by the provider's id of the answer: then the newest that has it."""
         key = self._key(exchange)
-        wanted = exchange.path.removeprefix(_REQUESTS)
-        entries = [e for e in await self.together.find(wanted) if key.sees(e.caller)]
-        if not entries:
+        seen = [e for e in await self.together.find(wanted) if key.sees(e.caller)]
+        if not seen:
             raise NotFound("No such request, or it is not settled yet.")
+        entries = [e for e in seen if e.request_id == seen[-1].request_id]
         await _json(exchange, request_document(entries, await self.together.prices(entries)))
 
     async def _own_key(self, exchange: Exchange) -> None:
@@ -136,11 +174,16 @@ class Front:
         key = self._key(exchange)
         await _json(exchange, key_document(key, await self.pipeline.books.limits.accounts(key.caller)))
 
-    async def _models(self, exchange: Exchange) -> None:
-        key = self._key(exchange)
-        names = [name for name in self.catalog.names() if key.may_use(name)]
-        data = [{"id": name, "object": "model", "created": 0, "owned_by": "fareway"} for name in names]
-        await _json(exchange, {"object": "list", "data": data})
+    async def _models(self, exchange: Exchange, way: Way) -> None:
+        shape = shape_of(exchange.path, exchange.headers, exchange.query)
+        headers = shown_headers(exchange.headers, exchange.query) if shape is Shape.GEMINI else exchange.headers
+        key = self.pipeline.tenants.identify(headers, self.pipeline.clock(), exchange.origin)
+        lists, provider = Lists(self.catalog), "" if way.provider is None else way.provider.name
+        if way.model:
+            await _json(exchange, one(lists.one(way.model, key, provider), shape))
+        else:
+            found = [model for model in lists.all(key, provider) if fits(model, shape)]
+            await _json(exchange, page(found, shape, exchange.query))
 
     async def _live(self, exchange: Exchange) -> None:
         """Server-sent events: one for each settled call that the key may see."""
@@ -180,6 +223,18 @@ async def _next_event(events: asyncio.Queue[bytes | None]) -> bytes | None:
             return await events.get()
     except TimeoutError:
         return b": still here\n\n"
+
+
+_WORDED = {
+    Shape.OPENAI: openai_errors.error_body,
+    Shape.ANTHROPIC: anthropic_errors.error_body,
+    Shape.GEMINI: gemini_errors.error_body,
+}
+
+
+def _worded(exchange: Exchange) -> Callable[[GatewayError, str], bytes]:
+    """How a refusal is said to whoever asked for something that is no call."""
+    return _WORDED[shape_of(exchange.path, exchange.headers, exchange.query)]
 
 
 def _only(exchange: Exchange, *methods: str) -> None:

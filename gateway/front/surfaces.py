@@ -26,15 +26,12 @@ _PLAIN = {
     "/v1/embeddings": "openai-embeddings",
     "/v1/completions": "openai-completions",
     "/v1/responses": "openai-responses",
+    "/v1/responses/input_tokens": "openai-count-tokens",
     "/v1/audio/speech": "openai-speech",
     "/v1/messages": "anthropic-messages",
     "/v1/messages/count_tokens": "anthropic-count-tokens",
     "/v2/chat": "cohere-chat",
     "/v2/rerank": "cohere-rerank",
-    "/cohere/v2/chat": "cohere-chat",
-    "/cohere/v2/rerank": "cohere-rerank",
-    "/anthropic/v1/messages": "anthropic-messages",
-    "/anthropic/v1/messages/count_tokens": "anthropic-count-tokens",
 }
 _DOING = {
     "/v1/images/generations": ("openai-images", "generations"),
@@ -45,8 +42,8 @@ _DOING = {
 }
 """Paths that say what to do, to a model that the body names."""
 
-_GOOGLE = r"(?:/gemini)?/v1(?:beta\d?|alpha)?(?:/projects/[^/]+/locations/[^/]+)?(?:/publishers/google)?/models"
-_AWS = r"(?:/bedrock)?/model"
+_GOOGLE = r"/v1(?:beta\d?|alpha)?(?:/projects/[^/]+/locations/[^/]+)?(?:/publishers/google)?/models"
+_AWS = r"/model"
 _NAMING: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), name)
     for pattern, name in (
@@ -76,14 +73,19 @@ def surface_of(path: str) -> Surface | None:
     return None
 
 
-def shown_headers(surface: Surface, headers: dict[str, str], query: str) -> dict[str, str]:
+def shown_headers(headers: dict[str, str], query: str) -> dict[str, str]:
     """The headers with the key that Google's callers may show in the query. Raises BadRequest for a second one."""
-    if "key" not in query or not surface.dialect.name.startswith("gemini"):
+    if "key" not in query:
         return headers
     keys = {*parse_qs(query).get("key", ()), *filter(None, (headers.get("x-goog-api-key"),))}
     if len(keys) > 1:
         raise BadRequest("Two different API keys were given in one request.")
     return headers | {"x-goog-api-key": keys.pop()} if keys else headers
+
+
+def shows_key_in_query(surface: Surface) -> bool:
+    """Whether callers of this dialect may."""
+    return surface.dialect.name.startswith("gemini")
 
 
 _TIERS = (

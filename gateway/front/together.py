@@ -69,13 +69,14 @@ class Together:
         count.samples.append((count.name, {}, len(processes)))
         return exposition([*processes, [count]])
 
-    async def find(self, request_id: str) -> list[Entry]:
-        """All entries of one request, those on their way in any worker included."""
-        found = {entry.id: entry for entry in await self._find(request_id)}
-        if "\n" not in request_id:
-            for text in await self._ask(f"find {request_id}"):
+    async def find(self, name: str) -> list[Entry]:
+        """All entries of one request, or with an answer that the provider calls so, those on their way in any worker
+        included."""
+        found = {entry.id: entry for entry in await self._find(name)}
+        if "\n" not in name:
+            for text in await self._ask(f"find {name}"):
                 found |= {entry.id: entry for entry in _entries.decode(text)}
-        return sorted(found.values(), key=lambda entry: entry.id)
+        return sorted(found.values(), key=lambda entry: (entry.at, entry.id))
 
     async def prices(self, entries: Sequence[Entry]) -> dict[str, Price]:
         """The prices that these entries were booked at, as far as they are known."""

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,8 +25,8 @@ from gateway.core.entry import Entry, Outcome, Part
 from gateway.core.errors import GatewayError
 from gateway.core.limit import Fare
 from gateway.core.price import Cost, Price
+from gateway.core.route import Candidate
 from gateway.core.usage import Report, Usage
-from gateway.journey.routing import Option
 from gateway.ledger.journal import Journal
 from gateway.limits.accounts import Account
 from gateway.limits.chain import Limits, Room
@@ -61,6 +61,16 @@ class Trip(Struct, frozen=True):
     session: str = ""
 
 
+class Destination(Protocol):
+    """Where an attempt goes, as far as its books care."""
+
+    @property
+    def candidate(self) -> Candidate: ...  # noqa: D102 - of a routing decision, or the only one there is
+
+    @property
+    def price(self) -> Price | None: ...  # noqa: D102 - None where it is not known
+
+
 class Booking:
     """See the module. `with Booking(…)`; everything but `begin` is done without waiting."""
 
@@ -79,7 +89,7 @@ class Booking:
         self.tried: list[str] = []
         self.entry: Entry | None = None  # What the attempt under way, or the last one, was settled as.
 
-    async def begin(self, option: Option, reason: str, fare: Fare, worst: Cost, *, patient: bool = True) -> None:
+    async def begin(self, option: Destination, reason: str, fare: Fare, worst: Cost, *, patient: bool = True) -> None:
         """Set the fare aside and write down that the call may leave. `patient`: what other replicas may give back is
         waited for. Raises LimitReached or Unavailable."""
         assert self._draft is None, "one attempt at a time"
@@ -163,6 +173,7 @@ class Booking:
             usage_raw=stored(report.raw),
             parts=parts,
             clamped=report.clamped,
+            answer_id=report.answer_id,
         )
 
     def settle_in_full(self, outcome: Outcome, status: int) -> Entry:
@@ -209,7 +220,7 @@ class Booking:
         self._books.booked(entry)
         return entry
 
-    def _unresolved(self, option: Option, reason: str, worst: Cost) -> Entry:
+    def _unresolved(self, option: Destination, reason: str, worst: Cost) -> Entry:
         assert self._hold is not None
         candidate, trip = option.candidate, self._trip
         return Entry(

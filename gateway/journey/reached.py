@@ -34,7 +34,7 @@ FIT = "x-fareway-fit"
 async def counted(question: Question, tokens: Tokens, router: Router) -> Question:
     """The same question with its input counted exactly, where that is less than its bound."""
     request, countable = question.request, question.dialect.countable(question.asked)
-    exact = max([await tokens.count(countable, model) for model in router.models(request.facts.model)])
+    exact = max([await tokens.count(countable, model) for model in router.models(request.facts)])
     request = replace(request, input_tokens=min(exact, request.input_tokens), input_exact=True)
     return replace(question, request=request)
 

@@ -76,6 +76,7 @@ def document(entry: Entry) -> dict[str, Any]:
         "served_model": entry.served_model,
         "tier": entry.tier,
         "deployment": "selfhosted" if entry.selfhosted else "api",
+        "answer_id": entry.answer_id or None,
         "route_reason": entry.reason,
         "outcome": entry.outcome,
         "status": entry.status,

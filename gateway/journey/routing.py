@@ -126,9 +126,10 @@ class Router:
         self._calibration = calibration or Calibration()
         self.outputs = Outputs()  # Taught by the pipeline.
 
-    def models(self, name: str) -> tuple[str, ...]:
+    def models(self, facts: Facts) -> tuple[str, ...]:
         """One model of each family behind a name: what counts tokens alike counts once. Raises UnknownModel."""
-        return tuple({family_of(d.model): d.model for d in self._catalog.find(name)}.values())
+        found = self._catalog.find(facts.model, facts.provider)
+        return tuple({family_of(d.model): d.model for d in found}.values())
 
     def bound(self, facts: Facts, size: Size, *, proven: bool) -> int:
         """The instant upper bound of a request's input tokens, wherever it goes; none that anybody charges for where
@@ -136,13 +137,13 @@ class Router:
         if facts.free:
             return 0
         if facts.unseen:
-            return max([self._window(deployment) for deployment in self._catalog.find(facts.model)])
-        by_bytes = max([tokens.bound(size.body, facts, model) for model in self.models(facts.model)])
-        return by_bytes if proven else min(by_bytes, self._learned(facts.model, size) or by_bytes)
+            return max([self._window(deployment) for deployment in self._catalog.find(facts.model, facts.provider)])
+        by_bytes = max([tokens.bound(size.body, facts, model) for model in self.models(facts)])
+        return by_bytes if proven else min(by_bytes, self._learned(facts, size) or by_bytes)
 
-    def _learned(self, model: str, size: Size) -> int | None:
+    def _learned(self, facts: Facts, size: Size) -> int | None:
         """A bound from what all deployments behind this name have billed; None while one of them is not known well."""
-        bounds = [self._calibration.most(size, d.name) for d in self._catalog.find(model)]
+        bounds = [self._calibration.most(size, d.name) for d in self._catalog.find(facts.model, facts.provider)]
         known = [bound for bound in bounds if bound is not None]
         return max(known) if len(known) == len(bounds) else None
 
@@ -160,7 +161,7 @@ class Router:
         its dialect, or what it asks cannot be carried to those who speak another."""
         now = self._clock()
         options, refused = [], None
-        for deployment in self._catalog.find(request.facts.model):
+        for deployment in self._catalog.find(request.facts.model, request.facts.provider):
             dialects = deployment.provider.dialects
             if request.dialect in dialects:
                 options.append(self._option(deployment, request, size, now))

@@ -44,8 +44,9 @@ class Ledger(Protocol):
         """The moment of the latest entry, in Unix seconds; 0 where there is none."""
         ...
 
-    async def find(self, request_id: str) -> list[Entry]:
-        """All entries of one request, in order."""
+    async def find(self, name: str) -> list[Entry]:
+        """All entries of one request, in order; or, where no request is called so, those whose answer the provider
+        calls so, oldest first."""
         ...
 
     async def sweep(self, before: float) -> int:

@@ -94,10 +94,10 @@ class Mover:
                 sums.update({name: amount for name, amount in entry.charges if name in asked})
         return dict(sums)
 
-    async def find(self, request_id: str) -> list[Entry]:
-        """All entries of one request, those on their way included."""
-        waiting = [e for e in self._journal.settled if e.request_id == request_id]
-        known = await self._ledger.find(request_id)
+    async def find(self, name: str) -> list[Entry]:
+        """All entries of one request, or with an answer that the provider calls so, those on their way included."""
+        waiting = [e for e in self._journal.settled if name and name in (e.request_id, e.answer_id)]
+        known = await self._ledger.find(name)
         seen = {entry.id for entry in known}
         return known + [entry for entry in waiting if entry.id not in seen]
 

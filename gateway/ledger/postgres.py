@@ -140,11 +140,15 @@ class PostgresLedger:
         found = await self._rows("SELECT at FROM entries ORDER BY at DESC LIMIT 1")
         return found[0][0] if found else 0
 
-    async def find(self, request_id: str) -> list[Entry]:
-        """All entries of one request, in order. Raises Unavailable."""
+    async def find(self, name: str) -> list[Entry]:
+        """See `Ledger.find`. Raises Unavailable."""
         query = "SELECT entry FROM entries WHERE id > %s AND id < %s ORDER BY id"  # "<request id>.<attempt number>"
-        name = _text(request_id)
-        return [_entry.decode(text) for (text,) in await self._rows(query, (f"{name}.", f"{name}/"))]
+        name = _text(name)
+        rows = await self._rows(query, (f"{name}.", f"{name}/"))
+        if not rows and name:
+            query = "SELECT entry FROM entries WHERE answer_id = %s AND answer_id <> '' ORDER BY at, id"
+            rows = await self._rows(query, (name,))
+        return [_entry.decode(text) for (text,) in rows]
 
     async def sweep(self, before: float) -> int:
         """Drop the balances of short windows that began before that moment: the entries stay. Returns how many."""

@@ -12,7 +12,7 @@ from gateway.core.entry import Entry
 COLUMNS = (
     *("id", "request_id", "at", "key_id", "org", "team", "user", "asked_model", "provider", "model", "tier"),
     *("deployment", "outcome", "cost_status", "cost_picos", "saved_nanos", "input_tokens", "cached_tokens"),
-    *("output_tokens", "charges", "entry", "replica"),
+    *("output_tokens", "charges", "entry", "replica", "answer_id"),
 )
 
 
@@ -25,7 +25,7 @@ def row(entry: Entry) -> tuple[object, ...]:
         *("selfhosted" if entry.selfhosted else "api", entry.outcome, entry.cost.status),
         *(entry.cost.total.picos if entry.cost.total is not None else None, entry.saved_nanos),
         *(usage.input_total, usage.cache_read, usage.output_total, msgspec.json.encode(entry.charges).decode()),
-        *(msgspec.json.encode(entry), entry.replica),
+        *(msgspec.json.encode(entry), entry.replica, entry.answer_id),
     )
 
 

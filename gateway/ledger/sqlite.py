@@ -34,10 +34,12 @@ CREATE TABLE IF NOT EXISTS entries (
     deployment TEXT NOT NULL, outcome TEXT NOT NULL, cost_status TEXT NOT NULL,
     cost_picos INTEGER, saved_nanos INTEGER NOT NULL,
     input_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
-    charges TEXT NOT NULL, entry BLOB NOT NULL, replica TEXT NOT NULL DEFAULT ''
+    charges TEXT NOT NULL, entry BLOB NOT NULL, replica TEXT NOT NULL DEFAULT '',
+    answer_id TEXT NOT NULL DEFAULT ''
 ) STRICT;
 DROP INDEX IF EXISTS entries_by_request;
 CREATE INDEX IF NOT EXISTS entries_by_time ON entries (at);
+CREATE INDEX IF NOT EXISTS entries_by_answer ON entries (answer_id) WHERE answer_id <> '';
 CREATE TABLE IF NOT EXISTS balances (
     account TEXT NOT NULL, replica TEXT NOT NULL, spent INTEGER NOT NULL, PRIMARY KEY (account, replica)
 ) STRICT, WITHOUT ROWID;
@@ -47,14 +49,15 @@ DROP TRIGGER IF EXISTS entries_are_charged;
 
 _WITHOUT_REPLICAS = "SELECT 1 FROM sqlite_schema WHERE name = 'balances' AND sql NOT LIKE '%replica%'"
 _ADD_REPLICAS = f"""
-BEGIN IMMEDIATE;
 ALTER TABLE entries ADD COLUMN replica TEXT NOT NULL DEFAULT '';
+ALTER TABLE entries ADD COLUMN answer_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE balances RENAME TO balances_of_all;
 {_SCHEMA}
 INSERT INTO balances SELECT account, '', spent FROM balances_of_all;
 DROP TABLE balances_of_all;
-COMMIT;
 """  # noqa: S608 - only what stands here
+_WITHOUT_ANSWERS = "SELECT 1 FROM sqlite_schema WHERE name = 'entries' AND sql NOT LIKE '%answer_id%'"
+_ADD_ANSWERS = f"ALTER TABLE entries ADD COLUMN answer_id TEXT NOT NULL DEFAULT ''; {_SCHEMA}"
 _ROW = f"({','.join('?' * len(COLUMNS))})"
 _CHARGE = """
 INSERT INTO balances VALUES (?, ?, ?) ON CONFLICT (account, replica) DO UPDATE SET spent = spent + excluded.spent
@@ -82,8 +85,17 @@ def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")  # The journal forgets what is here: once a group, so it is cheap.
-    connection.executescript(_ADD_REPLICAS if connection.execute(_WITHOUT_REPLICAS).fetchone() else _SCHEMA)
+    with _transaction(connection):  # Several processes may start at once.
+        for statement in _missing(connection).split(";"):
+            connection.execute(statement)
     return connection
+
+
+def _missing(connection: sqlite3.Connection) -> str:
+    """What brings the schema up to date."""
+    if connection.execute(_WITHOUT_REPLICAS).fetchone():
+        return _ADD_REPLICAS
+    return _ADD_ANSWERS if connection.execute(_WITHOUT_ANSWERS).fetchone() else _SCHEMA
 
 
 @contextmanager
@@ -138,9 +150,9 @@ class SqliteLedger:
         """The moment of the latest entry, in Unix seconds; 0 where there is none. Raises Unavailable."""
         return await self._run(self._newest, None)
 
-    async def find(self, request_id: str) -> list[Entry]:
-        """All entries of one request, in order. Raises Unavailable."""
-        return await self._run(self._find, request_id)
+    async def find(self, name: str) -> list[Entry]:
+        """See `Ledger.find`. Raises Unavailable."""
+        return await self._run(self._find, name)
 
     async def sweep(self, before: float) -> int:
         """Drop the balances of short windows that began before that moment: the entries stay. Returns how many."""
@@ -196,9 +208,13 @@ class SqliteLedger:
             database.executemany("DELETE FROM balances WHERE account = ?", old)
         return len(old)
 
-    def _find(self, request_id: str) -> list[Entry]:
+    def _find(self, name: str) -> list[Entry]:
         query = "SELECT entry FROM entries WHERE id > ? AND id < ? ORDER BY id"  # "<request id>.<attempt number>"
-        return [_entry.decode(row[0]) for row in self._database.execute(query, (f"{request_id}.", f"{request_id}/"))]
+        found = self._database.execute(query, (f"{name}.", f"{name}/")).fetchall()
+        if not found and name:
+            query = "SELECT entry FROM entries WHERE answer_id = ? AND answer_id <> '' ORDER BY at, id"
+            found = self._database.execute(query, (name,)).fetchall()
+        return [_entry.decode(row[0]) for row in found]
 
 
 def _batched(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:

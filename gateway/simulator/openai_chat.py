@@ -131,9 +131,7 @@ def _check(messages: list[Message]) -> None:
             open_calls.discard(message.tool_call_id)
             continue
         if open_calls:
-            said = (
-                "An assistant message with 'tool_calls' must be followed by tool messages for each of them."
-            )
+            said = "An assistant message with 'tool_calls' must be followed by tool messages for each of them."
             raise RefusedError(400, said, param=f"messages.[{place}].role")
         open_calls = {call.get("id") for call in message.tool_calls or ()}
 

@@ -36,8 +36,8 @@ class Chain(Protocol):
         ...
 
 
-Sign = Callable[[Any, str, str, Mapping[str, str], bytes], Mapping[str, str]]
-"""By credentials and region: the headers of a POST to a URL with these headers and this body, signature included."""
+Sign = Callable[[Any, str, tuple[str, str], Mapping[str, str], bytes], Mapping[str, str]]
+"""By credentials and region: the headers of a method and URL with these headers and this body, signature included."""
 
 
 class AwsSigner:
@@ -64,7 +64,7 @@ class AwsSigner:
             raise NoSigner("Amazon Bedrock without a bearer key needs botocore: pip install 'fareway[aws]'") from None
         return cls(lambda: session.Session().get_credentials(), signature, region)
 
-    async def signed(self, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+    async def signed(self, url: str, headers: Mapping[str, str], body: bytes, method: str = "POST") -> dict[str, str]:
         """See `Signer.signed`. The path is signed as it is sent."""
         age_s = self._age_s()
         if age_s > FRESH_S:
@@ -76,7 +76,7 @@ class AwsSigner:
         origin, path = target(url)
         sent = f"{origin.scheme}://{origin.authority}{path}"
         told = {name: value for name, value in headers.items() if _is_signed(name.lower())}
-        return {**headers, **self._sign(self._credentials, self._region, sent, told, body)}
+        return {**headers, **self._sign(self._credentials, self._region, (method, sent), told, body)}
 
     def _age_s(self) -> float:
         return self._monotonic() - self._at if self._credentials is not None else float("inf")
@@ -99,10 +99,12 @@ class AwsSigner:
         return None if self._chain is None else self._chain.get_frozen_credentials()
 
 
-def signature(credentials: Any, region: str, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
+def signature(
+    credentials: Any, region: str, asked: tuple[str, str], headers: Mapping[str, str], body: bytes
+) -> Mapping[str, str]:
     """See `Sign`; as botocore signs."""
     auth = importlib.import_module("botocore.auth")
-    request = importlib.import_module("botocore.awsrequest").AWSRequest("POST", url, headers=dict(headers), data=body)
+    request = importlib.import_module("botocore.awsrequest").AWSRequest(*asked, headers=dict(headers), data=body)
     auth.SigV4Auth(credentials, SERVICE, region).add_auth(request)
     return dict(request.headers.items())
 

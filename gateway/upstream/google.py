@@ -67,9 +67,9 @@ class GoogleSigner:
             raise NoSigner("Vertex AI needs google-auth: pip install 'fareway[google]'") from None
         return cls(lambda: auth.default(scopes=[SCOPE])[0], transport.Request)
 
-    async def signed(self, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+    async def signed(self, url: str, headers: Mapping[str, str], body: bytes, method: str = "POST") -> dict[str, str]:
         """See `Signer.signed`."""
-        del url, body
+        del url, body, method
         left_s = self._left_s()
         if left_s < AHEAD_S:
             renewing = self._renew()

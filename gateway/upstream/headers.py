@@ -37,6 +37,8 @@ _NOT_UP = _HOP_BY_HOP | {
     "x-goog-fieldmask",  # It could cut the usage out of an answer,
     "x-goog-user-project",  # bill another's project,
     "x-http-method-override",  # or make another call of this one.
+    "x-http-method",
+    "x-method-override",
 }
 _NOT_DOWN = _HOP_BY_HOP | {"set-cookie", "content-encoding", "server", "date", "alt-svc", "strict-transport-security"}
 

@@ -15,6 +15,6 @@ class NoSigner(Unavailable):
 class Signer(Protocol):
     """Shows one provider that a call is ours."""
 
-    async def signed(self, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+    async def signed(self, url: str, headers: Mapping[str, str], body: bytes, method: str = "POST") -> dict[str, str]:
         """The headers with what shows it. Raises Unreached if there are no credentials, or they cannot be had."""
         ...

@@ -10,6 +10,9 @@ from urllib.parse import quote, urlsplit
 from gateway.upstream.errors import Unreached
 
 _PORTS = {"http": 80, "https": 443}
+_TELLING = frozenset({"POST", "PUT", "PATCH"})
+"""Methods whose request says its length also where it has no body (RFC 9110, section 8.6)."""
+
 _PATH_SAFE = "/:@!$&'()*+,;=~%-._"
 _QUERY_SAFE = _PATH_SAFE + "?"
 
@@ -57,7 +60,7 @@ def request_head(method: str, line: str, host: str, headers: Mapping[str, str], 
     """The head of a request (RFC 9112, section 3). Raises Unreached for a header that would end it early."""
     fields = "\r\n".join([f"{name}: {value}" for name, value in headers.items()])
     breaks = max(0, len(headers) - 1)
-    length = f"Content-Length: {size}\r\n" if size or method == "POST" else ""
+    length = f"Content-Length: {size}\r\n" if size or method in _TELLING else ""
     head = f"{method} {line} HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: identity\r\n{length}{fields}"
     try:
         sent = (head + ("\r\n\r\n" if headers else "\r\n")).encode("utf-8", "surrogateescape")

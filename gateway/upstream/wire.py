@@ -1,13 +1,14 @@
 """The one seam to the network: ask a provider, get an open answer. Nothing above knows how.
 
-post ─▶ target    which origin, which request line
+send ─▶ target    which origin, which request line
 ─▶ pool      a connection that is open, or a new one (connect: name, address, proxy, TLS)
 ─▶ connection.ask ─▶ Answer
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 from urllib.parse import urljoin
 from urllib.request import getproxies
 
@@ -41,15 +42,29 @@ class Wire:
         self._streaming = Patience(head=first_byte_s, idle=idle_s, total=total_s)
         self._whole = Patience(head=total_s, idle=idle_s, total=total_s)
 
-    async def post(
+    def post(
         self, url: str, headers: Mapping[str, str], body: bytes, *, streams: bool, leaving: Callable[[], None]
+    ) -> Coroutine[Any, Any, Answer]:
+        """`send` a POST, as every call to a model is."""
+        return self.send("POST", url, headers, body, streams=streams, leaving=leaving)
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        streams: bool,
+        leaving: Callable[[], None],
     ) -> Answer:
-        """Ask, and wait for the head of the answer: which comes last where the answer does not stream.
+        """Ask, and wait for the head of the answer: which comes last where the answer does not stream. Not for HEAD,
+        whose answer has a length and no body: ask with GET.
 
         `leaving` is called once there is a connection and the first byte goes out.
         Raises Unreached, Lost or LostWaiting.
         """
-        origin, head = self._request("POST", url, headers, len(body))
+        origin, head = self._request(method, url, headers, len(body))
         connection = self._pool.idle(origin) or await self._pool.connect(origin)
         leaving()
         answer = connection.ask(head, body, self._streaming if streams else self._whole)

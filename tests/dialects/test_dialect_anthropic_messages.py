@@ -26,7 +26,7 @@ from gateway.core.usage import Report, Usage
 from gateway.dialects.anthropic_count_tokens import AnthropicCountTokens
 from gateway.dialects.anthropic_messages import AnthropicMessages
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX, PROMPT_HEAD_CHARACTERS
-from gateway.front.surfaces import surface_of
+from gateway.front.paths import way_of
 
 MESSAGES, COUNTS = AnthropicMessages(), AnthropicCountTokens()
 HI = [{"role": "user", "content": "hi"}]
@@ -281,8 +281,8 @@ def test_counting_tokens_is_free_and_needs_no_cap():
 
 @pytest.mark.parametrize("prefix", ["", "/anthropic"])
 def test_both_have_their_paths(prefix):
-    assert surface_of(f"{prefix}/v1/messages").dialect.name == MESSAGES.name
-    assert surface_of(f"{prefix}/v1/messages/count_tokens").dialect.name == COUNTS.name
+    assert way_of(f"{prefix}/v1/messages", {}).surface.dialect.name == MESSAGES.name
+    assert way_of(f"{prefix}/v1/messages/count_tokens", {}).surface.dialect.name == COUNTS.name
 
 
 def limit(unit, reason, resets_in_s=None):

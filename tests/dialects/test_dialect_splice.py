@@ -303,3 +303,12 @@ def test_hidden_letters_are_found_fast_as_they_would_be_slowly(text):
     """A body with pictures is searched in milliseconds, and not in a second."""
     body = text.encode()
     assert splice._hides_letters(body) == (splice._HIDDEN_LETTER.search(body) is not None)
+
+
+@pytest.mark.parametrize("size", [0, splice.LARGE_BYTES + 1])
+def test_large_bodies_are_changed_like_small_ones(size):
+    body = b'{"a": "%b", "model": "m"  \n}  ' % (b"x" * size)
+    span = splice.find_string(body, "model")
+    assert splice.replace(body, span, b'"other"') == body.replace(b'"m"', b'"other"')
+    assert splice.append(body, "b", b"1") == body.replace(b"\n}", b'\n,"b":1}')
+    assert splice.append(b"{ \n}", "b", b"1") == b'{ \n"b":1}'

@@ -9,7 +9,8 @@ from gateway.config.fields import DialectName
 from gateway.core.errors import BadRequest
 from gateway.core.request import Asked
 from gateway.dialects.spoken import DIALECTS
-from gateway.front.surfaces import asked_tier, surface_of
+from gateway.front.paths import way_of
+from gateway.front.surfaces import asked_tier
 
 
 @pytest.mark.parametrize("name", DIALECTS)
@@ -45,10 +46,10 @@ MODEL = "us.amazon.nova-micro-v1:0"
 )
 def test_bedrocks_paths_name_the_model(prefix, model, verb, name):
     for written in (quote(model, safe=""), quote(model, safe="/")):
-        surface = surface_of(f"{prefix}/model/{written}/{verb}")
+        surface = way_of(f"{prefix}/model/{written}/{verb}", {}).surface
         assert (surface.dialect.name, surface.model, surface.verb) == (name, model, verb)
-    assert surface_of(f"{prefix}/model/{verb}") is None
-    assert surface_of(f"{prefix}/model/x/{verb}s") is None
+    assert way_of(f"{prefix}/model/{verb}", {}).surface is None
+    assert way_of(f"{prefix}/model/x/{verb}s", {}).surface is None
 
 
 @pytest.mark.parametrize(
@@ -71,4 +72,4 @@ def test_a_tier_that_a_header_asks_for(headers, tier):
 
 @pytest.mark.parametrize("path", ["/v2/chat", "/cohere/v2/chat", "/v2/rerank", "/cohere/v2/rerank"])
 def test_coheres_paths(path):
-    assert surface_of(path).dialect.name == f"cohere-{path.rpartition('/')[2]}"
+    assert way_of(path, {}).surface.dialect.name == f"cohere-{path.rpartition('/')[2]}"

@@ -185,6 +185,16 @@ def test_whole_answer(gate, client, replies, model, prefix):
     assert Decimal(entry_of(gate, head_of(said))["cost_usd"]) == COST
 
 
+def test_what_nobody_reads_is_signed_too_with_its_method_and_query(gate, client, replies):
+    got = replies(whole({"asyncInvokeSummaries": []}))
+    with closing(client(prefix="/bedrock")) as aws:
+        assert aws.list_async_invokes(maxResults=5, statusEquals="Completed")["asyncInvokeSummaries"] == []
+    (call,) = got
+    assert (call.method, call.path) == ("GET", "/signed/async-invoke?maxResults=5&statusEquals=Completed")
+    signed = {"region": "us-east-1", "token": None, "method": "GET"}
+    assert refusal(call.path, call.headers, call.body, **signed) is None
+
+
 def test_each_call_is_signed_as_it_is_sent(gate, client, replies):
     """The provider checks the signature with the request line and the headers that it got."""
     got = replies(answer())

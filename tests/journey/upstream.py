@@ -33,6 +33,7 @@ class Got:
     path: str
     headers: dict[str, str]
     body: bytes
+    method: str = "POST"
 
 
 class Upstream:
@@ -59,14 +60,17 @@ def upstream() -> Iterator[Upstream]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            reply = known.take(Got(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            got = Got(self.path, {k.lower(): v for k, v in self.headers.items()}, body, self.command)
+            reply = known.take(got)
             self.send_response(reply.status)
             for name, value in (reply.headers | {"Content-Type": reply.content_type}).items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
             self.wfile.write(reply.body)
+
+        do_GET = do_DELETE = do_PUT = do_PATCH = do_POST  # noqa: N815 - so http.server wants them
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

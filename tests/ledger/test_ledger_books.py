@@ -191,6 +191,33 @@ async def test_a_ledger_from_before_there_were_replicas_keeps_its_balances(tmp_p
         ledger.close()
 
 
+async def test_entries_are_found_by_the_name_that_the_provider_gave_its_answer(ledger):
+    await ledger.record([
+        entry("r2.1", at=9.0, answer_id="chatcmpl-1"), entry("r1.2", at=5.0, answer_id="chatcmpl-1"),
+        entry("r1.1", at=4.0), entry("r3.1", at=6.0, answer_id="r1"), entry("odd.1", at=7.0, answer_id="a\0' b"),
+    ])  # fmt: skip
+    assert ids(await ledger.find("chatcmpl-1")) == ["r1.2", "r2.1"], "by time: two providers may use the same name"
+    assert ids(await ledger.find("r1")) == ["r1.1", "r1.2"], "a request's own name comes first"
+    assert ids(await ledger.find("a\0' b")) == ["odd.1"]
+    assert await ledger.find("") == []
+    assert await ledger.find("chatcmpl") == []
+
+
+async def test_a_ledger_from_before_answers_had_names_keeps_what_it_has(tmp_path):
+    path = tmp_path / "ledger.db"
+    with closing(SqliteLedger(path)) as ledger:
+        await ledger.record([entry("old.1", ("x", 5))])
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript("DROP INDEX entries_by_answer; ALTER TABLE entries DROP COLUMN answer_id")
+    opened = await asyncio.gather(*(asyncio.to_thread(SqliteLedger, path) for _ in range(4)))
+    await opened[0].record([entry("new.1", ("x", 7), answer_id="resp_1")])
+    assert ids(await opened[1].find("resp_1")) == ["new.1"]
+    assert ids(await opened[2].find("old")) == ["old.1"]
+    assert await opened[3].balances(["x"]) == {"x": 12}
+    for ledger in opened:
+        ledger.close()
+
+
 BEFORE_REPLICAS = """
 CREATE TABLE entries (
     id TEXT PRIMARY KEY, request_id TEXT NOT NULL, at REAL NOT NULL,

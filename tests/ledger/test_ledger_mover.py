@@ -166,6 +166,15 @@ async def test_a_request_is_found_wherever_its_entries_are(books):
     assert ids(await books.mover.find("r")) == ["r.1", "r.2"], "one in both is one"
 
 
+async def test_a_call_is_found_by_its_answer_wherever_its_entry_is(books):
+    books.journal.settle(entry("r.1", answer_id="msg_1"))
+    books.journal.settle(entry("s.1"))
+    assert ids(await books.mover.find("msg_1")) == ["r.1"]
+    await books.mover.move()
+    assert ids(await books.mover.find("msg_1")) == ["r.1"]
+    assert await books.mover.find("") == [], "most entries have no name for their answer"
+
+
 async def test_books_that_agree_have_no_drift(books):
     books.journal.settle(entry("a", ("x", 5), ("y", 1)))
     await books.mover.move()

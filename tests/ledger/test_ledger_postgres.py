@@ -153,6 +153,16 @@ def test_what_is_written_is_what_the_last_revision_makes():
     assert ScriptDirectory.from_config(config).get_heads() == [postgres_schema.HEAD]
 
 
+async def test_entries_from_before_answers_had_names_stay(kept, ledger):
+    await ledger.open()
+    kept.change("ALTER TABLE entries DROP COLUMN answer_id")
+    kept.change("UPDATE alembic_version SET version_num = '0001'")
+    again = kept.open()
+    await again.record([entry("new.1", answer_id="resp_1")])
+    assert ids(await again.find("resp_1")) == ["new.1"]
+    again.close()
+
+
 async def test_a_newer_schema_is_not_touched(kept, ledger):
     kept.change("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(LedgerUnfit, match="newer version"):

@@ -43,8 +43,8 @@ class Way:
             raise ValueError("no route to the token server")
         return f"keys-{len(self.threads)}"
 
-    def sign(self, credentials, region, url, headers, body):
-        self.signed = (url, dict(headers), body)
+    def sign(self, credentials, region, asked, headers, body):
+        self.signed = (*asked, dict(headers), body)
         return {"Authorization": f"{credentials} {region}"}
 
     async def ask(self, url=URL, **headers):
@@ -117,7 +117,7 @@ async def test_only_what_must_be_signed_is():
     ours = {"content-type": "application/json", "x-amz-x": "1", "accept": "x", "x-amzn-bedrock-trace": "ENABLED"}
     given = await way.ask(**ours)
     assert given == ours | {"Authorization": "keys-1 us-east-1"}
-    assert way.signed == (URL, {"content-type": "application/json", "x-amz-x": "1"}, b"{}")
+    assert way.signed == ("POST", URL, {"content-type": "application/json", "x-amz-x": "1"}, b"{}")
 
 
 def test_without_botocore_it_says_what_to_install(monkeypatch):
@@ -148,6 +148,15 @@ async def test_a_server_takes_the_signature_for_the_path_as_it_is_sent(path, key
     assert refusal(sent, told, b'{"a":2}', region="eu-west-1", token=keys.token) is not None
     assert refusal(sent.replace("%3A", ":") + "x", told, b'{"a":1}', region="eu-west-1", token=keys.token) is not None
     assert refusal(sent, told, b'{"a":1}', region="us-east-1", token=keys.token) is not None
+
+
+async def test_the_method_is_signed_too():
+    signer = AwsSigner(lambda: Found(KEYS), signature, "eu-west-1")
+    headers = await signer.signed(f"{HOST}/async-invoke?maxResults=5", {}, b"", "GET")
+    told = {"host": target(HOST).origin.authority, **{name.lower(): value for name, value in headers.items()}}
+    checked = {"region": "eu-west-1", "token": KEYS.token}
+    assert refusal("/async-invoke?maxResults=5", told, b"", **checked, method="GET") is None
+    assert refusal("/async-invoke?maxResults=5", told, b"", **checked) is not None
 
 
 class Found:

@@ -46,6 +46,22 @@ async def test_a_good_answer(wire):
     assert b"User-Agent" not in head, "the caller's own travels, and ours says nothing"
 
 
+@pytest.mark.parametrize(
+    ("method", "body", "told"),
+    [("GET", b"", False), ("DELETE", b"", False), ("POST", b"", True), ("PUT", b"", True), ("PATCH", b"{}", True)],
+)
+async def test_any_method_is_sent_as_it_is_and_tells_its_length_where_one_is_expected(wire, method, body, told):
+    left = []
+    async with serving(says(GOOD)) as server:
+        asking = wire.send(method, f"{server.url}/v1/x?a=b", {}, body, streams=True, leaving=lambda: left.append(1))
+        async with await asking as answer:
+            assert await answer.read() == BODY
+    (request,) = server.requests
+    assert request.startswith(f"{method} /v1/x?a=b HTTP/1.1\r\n".encode())
+    assert (b"Content-Length: %d" % len(body) in request) is told
+    assert left == [1]
+
+
 async def test_connections_are_used_again_after_good_answers(wire):
     chunked = EVENTS + b"4\r\ndata\r\n0\r\n\r\n"
     for script in (
