@@ -97,7 +97,13 @@ def front(serve):
     metrics = SimpleNamespace(count=lambda *_: None)
     pipeline = SimpleNamespace(serve=serve, metrics=metrics, monotonic=lambda: 0.0, clock=lambda: 0.0)
     return Front(
-        pipeline=pipeline, catalog=None, together=None, ready=lambda: True, body_bytes_max=1 << 20, body_stall_s=60
+        pipeline=pipeline,
+        catalog=SimpleNamespace(providers={}),
+        together=None,
+        untouched=None,
+        ready=lambda: True,
+        body_bytes_max=1 << 20,
+        body_stall_s=60,
     )
 
 
