@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack, suppress
-from typing import Any, Self
+from typing import Self
 
 from gateway import background
 from gateway.admin import server as admin
@@ -16,6 +16,7 @@ from gateway.assembly import (
     add_store_figures,
     catalog,
     claim_store,
+    closed,
     journal_of,
     lease_store,
     needs_simulator,
@@ -26,6 +27,7 @@ from gateway.assembly import (
     replica_name,
     router,
     signers,
+    started_simulator,
     wire,
     with_simulator,
 )
@@ -35,6 +37,7 @@ from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
 from gateway.core.limit import Limit
 from gateway.directory.rules import in_force
+from gateway.front.batch_assembly import batch_pages
 from gateway.front.listener import Listener
 from gateway.front.peers import Worker
 from gateway.front.server import Front
@@ -56,8 +59,6 @@ from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
 from gateway.limits.thresholds import Thresholds
 from gateway.pipeline import Pipeline
-from gateway.simulator import Settings as SimulatorSettings
-from gateway.simulator import start as start_simulator
 from gateway.stores.claims import CLAIM_KEPT_S
 from gateway.stores.clock import StoreClock
 from gateway.telemetry.live import Live
@@ -104,7 +105,9 @@ class Gateway:
     async def _start(self) -> None:
         self.settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         if needs_simulator(self.settings):
-            self.settings = await self._with_simulator(self.settings)
+            simulator = await started_simulator(self.settings.home)
+            self._stack.push_async_callback(simulator.stop)
+            self.settings = with_simulator(self.settings, simulator.url)
         settings = self.settings
         self.replica = replica_name(settings, self.worker.number if self.worker else None)
         alone = self.worker is None and settings.shared is None
@@ -142,7 +145,7 @@ class Gateway:
         self._learned_path = kept.learned_path(settings.home, self.worker.number if self.worker else None)
         clock, outages = StoreClock(self._clock), Outages(self.live, lambda: self.leases.lent)
         self.store = lease_store(settings, clock, outages.changed, several=self.worker is not None)
-        self._stack.push_async_callback(_closed, self.store)
+        self._stack.push_async_callback(closed, self.store)
         life = next_life(settings, self.worker.number if self.worker else None)
         self.metrics = Metrics()
         if settings.shared is not None:
@@ -217,11 +220,13 @@ class Gateway:
             monotonic=time.perf_counter,
         )
         self._join_together()
+        self.batches = batch_pages(settings, pipeline, self.wire, self.catalog, self.mover, stack=self._stack)
         return Front(
             pipeline,
             self.catalog,
             self.together,
             PassThrough(self.books, self.wire, signing, pipeline.refuse_unpriced, time.perf_counter),
+            self.batches,
             lambda: self.serving,
             *(settings.server.body_bytes_max, settings.server.body_timeout_s),
         )
@@ -271,6 +276,7 @@ class Gateway:
             self.pricing.run(),
             self.keyring.watch(),
             self.idempotency.run(),
+            self.batches.settling.run(),
             kept.keep(self._learned_path, self.calibration),
             background.audit(self.mover, self.leases, self.claims, self._clock, self.ledger, self.store),
         )
@@ -285,17 +291,3 @@ class Gateway:
     async def _move_the_rest(self) -> None:
         with suppress(Unavailable):  # The journal keeps it for the next start.
             await self.mover.move()
-
-    async def _with_simulator(self, settings: Settings) -> Settings:
-        """The built-in simulator answers, on a port of its own."""
-        bill = settings.home / "simulator-bill.jsonl"
-        running = await start_simulator(SimulatorSettings(bill=bill), "127.0.0.1", 0)
-        self._stack.push_async_callback(running.stop)
-        return with_simulator(settings, running.url)
-
-
-async def _closed(store: Any) -> None:
-    """Some let go of a file, others of connections."""
-    closing = store.close()
-    if closing is not None:
-        await closing

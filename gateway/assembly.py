@@ -23,6 +23,9 @@ from gateway.plugins import load_policy
 from gateway.prices.book import PriceBook
 from gateway.prices.current import Pricing
 from gateway.prices.stored import Shelf
+from gateway.simulator import Running
+from gateway.simulator import Settings as SimulatorSettings
+from gateway.simulator import start as start_simulator
 from gateway.stores.claims import Claims
 from gateway.stores.clock import StoreClock
 from gateway.stores.registry import Registry
@@ -89,6 +92,11 @@ def needs_simulator(settings: Settings) -> bool:
     return not all(provider.base_url for provider in settings.providers.values()) or not settings.providers
 
 
+async def started_simulator(home: Path, port: int = 0) -> Running:
+    """The built-in simulator, on a port of its own."""
+    return await start_simulator(SimulatorSettings(bill=home / "simulator-bill.jsonl"), "127.0.0.1", port)
+
+
 def with_simulator(settings: Settings, url: str) -> Settings:
     """These settings with the simulator's address where none is given. Without a provider, it is the only one."""
     tiers = settings.tiers if settings.providers else settings.tiers or SIMULATED_TIERS
@@ -133,6 +141,13 @@ def lease_store(
     from gateway.stores.redis_leases import RedisStore  # noqa: PLC0415 - an extra, and only here
 
     return RedisStore(settings.shared, clock, changed)
+
+
+async def closed(store: Any) -> None:
+    """Close a store: some let go of a file, others of connections."""
+    closing = store.close()
+    if closing is not None:
+        await closing
 
 
 @asynccontextmanager

@@ -130,8 +130,12 @@ class Pipeline:
         ceiling = ceiling_of(call.headers)
         bound = self.router.bound(facts, size, proven=proven(facts, mode, ceiling))
         request = Request(call.id, key.id, call.dialect.name, facts, input_tokens=bound)
-        travelling = for_provider(call.headers.items())
         carrier = Carrier(call.asked, lossy=lossy(call.headers))
+        if facts.unseen and not self.router.stays_unseen(request, size, carrier):
+            facts = replace(facts, unseen=False)
+            bound = self.router.bound(facts, size, proven=proven(facts, mode, ceiling))
+            request = replace(request, facts=facts, input_tokens=bound)
+        travelling = for_provider(call.headers.items())
         return Question(request, call.dialect, call.asked, travelling, mode, size, carrier, ceiling)
 
     async def _set_aside(

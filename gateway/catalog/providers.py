@@ -64,6 +64,7 @@ class Provider:
     project: str = ""  # Of Vertex AI.
     native: Native | None = None
     free: tuple[str, ...] = ()  # Paths, as in its documentation, that may be posted to and are not charged for.
+    batches: str = ""  # Whose batches it takes: "openai" (with files) or "anthropic"; empty for nobody's.
 
     @property
     def priced_as(self) -> str:

@@ -10,12 +10,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from gateway.app import Gateway
+from gateway.assembly import started_simulator
 from gateway.cli.children import Ties
 from gateway.cli.running import carry_calls, run, until_told
 from gateway.config.settings import Settings
 from gateway.front.peers import Worker
-from gateway.simulator import Settings as SimulatorSettings
-from gateway.simulator import start as start_simulator
 
 
 def work(settings: Settings, port: int, folder: Path, number: int) -> Callable[[Ties], int]:
@@ -38,11 +37,10 @@ def work(settings: Settings, port: int, folder: Path, number: int) -> Callable[[
 
 def simulate(settings: Settings, url: str, ties: Ties) -> int:
     """The one simulated provider of all workers, where it was before if it was anywhere."""
-    bill = settings.home / "simulator-bill.jsonl"
 
     async def answer(stop: asyncio.Event) -> int:
         _die_with_parent(ties)
-        running = await start_simulator(SimulatorSettings(bill=bill), "127.0.0.1", urlsplit(url).port or 0)
+        running = await started_simulator(settings.home, urlsplit(url).port or 0)
         ties.say_ready(running.url)
         await stop.wait()
         await running.stop()

@@ -21,6 +21,7 @@ class Outcome(StrEnum):
     STOPPED = "stopped"  # We ended the stream: the money held was used up and there was no more.
     FAILED = "failed"  # The provider took the call and gave no answer: it may have charged.
     UNRESOLVED = "unresolved"  # We died during the call: charged at its full hold.
+    PENDING = "pending"  # A batch that runs: charged at the most that it can cost, until it ends.
     ADJUSTED = "adjusted"  # No call: an earlier entry, priced anew. Its amount is the difference, and may be negative.
 
 

@@ -236,6 +236,14 @@ class Price:
         rates = schedule.at(usage.prompt)
         return rates, matched and rates.sure and rates is schedule.at(usage.input_total)
 
+    def under(self, condition: str) -> Price:
+        """The price where this condition surely applies, such as 'batch'; the same where it has none of its own."""
+        if condition not in self.tiers:
+            return self
+        within = {name: frozenset(name.split(",")) - {condition} for name in self.tiers if condition in name.split(",")}
+        tiers = {conditions(*rest): self.tiers[name] for name, rest in within.items() if rest}
+        return Price(self.id, self.tiers[condition], tiers)
+
     def likely(self, input_tokens: int, output_tokens: int) -> Money:
         """What a call of plain text costs at the standard tier."""
         rates = self.standard.at(input_tokens)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 from msgspec import Struct
 from msgspec.structs import astuple
 
@@ -81,6 +84,19 @@ class Usage(Struct, frozen=True, gc=False):
     def tokens(self) -> int:
         """Input and output together: what token limits count."""
         return self.input_total + self.output_total
+
+
+_COUNTERS = tuple(name for name in Usage.__struct_fields__ if name not in ("final", "extras", "prompt"))
+
+
+def summed(calls: Iterable[Usage]) -> Usage:
+    """What several calls used together: to be told and counted. Each of them has been priced by itself."""
+    counts, extras, final = Counter[str](), Counter[str](), True
+    for usage in calls:
+        counts.update({name: getattr(usage, name) for name in _COUNTERS})
+        extras.update(usage.extras.counted() if usage.extras is not None else {})
+        final = final and usage.final
+    return Usage(**{name: counts[name] for name in _COUNTERS}, final=final, extras=Extras(**extras) if extras else None)
 
 
 class Turn(Struct, frozen=True):

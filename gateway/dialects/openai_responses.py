@@ -38,6 +38,9 @@ _MONEY_KEYS = (
 _CALLERS_TOOLS = frozenset({"function", "custom", "local_shell", "apply_patch", "computer", "computer_use_preview"})
 """Tools that the caller runs. Any other is the provider's, and may put into the prompt what it likes."""
 
+_CALLERS_NAMED = ("function", "custom")
+"""Tools that can stand in a namespace."""
+
 _IMAGES = frozenset({"input_image", "computer_screenshot"})
 _PLAIN_PARTS = frozenset({"", "text", "input_text", "output_text", "summary_text", "reasoning_text", "refusal"})
 """Parts whose tokens the bytes bound. Any other that is no image and no sound is held for as a file."""
@@ -53,6 +56,7 @@ class _Item(msgspec.Struct):
     role: str = ""
     content: str | list[_Part] | None = None
     output: Any = None  # Of a tool that the caller ran: text, parts, or the picture of a screen.
+    tools: Any = None  # That it adds to those of the request.
 
     @property
     def parts(self) -> list[str]:
@@ -70,6 +74,15 @@ class _Item(msgspec.Struct):
 
 class _Tool(msgspec.Struct):
     type: str = ""
+    tools: Any = None  # In a namespace.
+
+    @property
+    def callers(self) -> bool:
+        """Whether the caller runs it, or all that are in it."""
+        if self.type != "namespace":
+            return self.type in _CALLERS_TOOLS
+        inner = self.tools if isinstance(self.tools, list) else [None]
+        return all(isinstance(tool, dict) and tool.get("type") in _CALLERS_NAMED for tool in inner)
 
 
 class _Format(msgspec.Struct):
@@ -209,14 +222,24 @@ def _sees_more(asked: _Body, items: list[_Item]) -> bool:
     """Whether part of the prompt is not in the request."""
     if asked.previous_response_id or asked.conversation or asked.prompt:
         return True
-    if any(tool.type not in _CALLERS_TOOLS for tool in asked.tools or ()):
+    if any(not tool.callers for tool in asked.tools or ()):
         return True
-    return any(item.kept for item in items)
+    return any(item.kept or _adds_more(item) for item in items)
+
+
+def _adds_more(item: _Item) -> bool:
+    """Whether an item adds tools that the caller does not run."""
+    if item.type != "additional_tools":
+        return False
+    try:
+        return any(not tool.callers for tool in msgspec.convert(item.tools or [], list[_Tool]))
+    except msgspec.ValidationError:
+        return True
 
 
 def _needs(asked: _Body, parts: list[str]) -> frozenset[str]:
     needs = set()
-    if asked.tools:
+    if asked.tools or any(item.type == "additional_tools" for item in _items(asked)):
         needs.add("tools")
     if asked.text and asked.text.format and asked.text.format.type != "text":
         needs.add("json")

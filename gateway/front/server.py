@@ -16,6 +16,8 @@ from gateway.core.caller import Key
 from gateway.core.errors import AskedBefore, GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
 from gateway.core.request import Asked
 from gateway.dialects import anthropic_errors, gemini_errors, openai_errors
+from gateway.front.batch_routes import route_of
+from gateway.front.batches import BatchPages
 from gateway.front.call_ids import next_id
 from gateway.front.exchange import Exchange
 from gateway.front.lists import Lists
@@ -59,6 +61,7 @@ class Front:
     catalog: Catalog
     together: Together
     untouched: PassThrough
+    batches: BatchPages
     ready: Callable[[], bool]
     body_bytes_max: int
     body_stall_s: float
@@ -80,6 +83,9 @@ class Front:
             if surface is not None:
                 _only(exchange, "POST")
                 await self._call(exchange, call_id, surface, provider)
+            elif (route := route_of(way.path, provider)) is not None:
+                surface = Surface(route.dialect)  # So are its errors worded.
+                await self.batches.serve(exchange, call_id, route)
             else:
                 await self._page(exchange, call_id, way)
         except GatewayError as error:

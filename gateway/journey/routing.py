@@ -175,6 +175,11 @@ class Router:
             raise refused or BadRequest("Nobody who serves this model takes calls of this kind.", "model")
         return tuple(options)
 
+    def stays_unseen(self, request: Request, size: Size, carrier: Carrier) -> bool:
+        """Whether the part of the prompt that lies at the provider is asked for: an edge may leave it out. Raises as
+        `options` does."""
+        return any(o.carried is None or o.carried.facts.unseen for o in self.options(request, size, carrier))
+
     def choose(
         self, request: Request, options: tuple[Option, ...], remaining: Money | None, *, needs_price: bool
     ) -> Chosen:

@@ -57,6 +57,7 @@ class Account:
     lent: int = 0  # Of the lease, what no store has granted: it did not answer.
     line: Line | None = None  # Of calls that wait for room, where the limit lets them.
     dry: int | None = None  # So much or more was asked of everybody, and is not to be had.
+    back: int = 0  # By so much corrections have made `spent` less, of which the store has not heard.
     fallen: int = 0  # What has left a rolling window, and the lease with it, since the store was asked.
     guards_money: bool = field(init=False)
     part: Callable[[Fare], int] = field(init=False)  # How much of a fare it counts.
@@ -152,6 +153,13 @@ class Account:
         """Whether the store need not be asked: so much is spent of the limit that this much is not left."""
         return self.own or amount > self.limit.amount - self.spent_by_all
 
+    def doubt(self) -> None:
+        """A call is refused. What others have spent may have been corrected since they last spoke: the next sync asks,
+        so that the calls after this one are not refused for it."""
+        if self.others.spent:
+            self.reported = None
+            self.stirred = True
+
     def known_dry(self, amount: int) -> bool:
         """Whether so much was not to be had just now: then it is asked for in step with others, and not at once."""
         return self.dry is not None and amount >= self.dry
@@ -208,6 +216,18 @@ class Account:
         assert held <= self.held, "a hold closes once"
         self.held -= held
         self.spent += actual
+        self.stirred = True
+        if self.line is not None:
+            self.line.stir()
+
+    def correct(self, book: str, amount: int) -> None:
+        """What was spent, and stands in this book of the ledger, has come to so much more; or less, where negative."""
+        assert book == self.book, "one account, one book"
+        self._respend(amount)
+
+    def _respend(self, amount: int) -> None:
+        self.spent += amount
+        self.back -= min(0, amount)
         self.stirred = True
         if self.line is not None:
             self.line.stir()

@@ -14,7 +14,7 @@ from gateway.core.limit import Fare, HoldMode, Limit, Mode, Span, Then
 from gateway.core.money import Money
 from gateway.core.node import Place, placed
 from gateway.limits.accounts import Account
-from gateway.limits.holds import Hold, Refused, refused
+from gateway.limits.holds import Charges, Hold, Refused, refused
 from gateway.limits.leases import Leases
 from gateway.limits.line import Line, Spot
 from gateway.limits.rolling import RollingAccount
@@ -231,6 +231,10 @@ class Limits:
     def wait_for_room(self, hold: Hold, fare: Fare) -> Coroutine[Any, Any, None] | None:
         """Something to wait for, after which the hold may be raised to this fare; None where that would not help."""
         return self._leases.make_room_soon(hold, fare)
+
+    def correct(self, charges: Charges) -> None:
+        """See `Leases.correct`."""
+        self._leases.correct(charges)
 
     async def remaining(self, caller: Caller) -> Money | None:
         """What is left on the tightest hard budget in dollars; None if there is none."""

@@ -62,6 +62,8 @@ class Hold:
         """Of the limits that refuse, one that knows no other way; among these, the one that resets last."""
         more = zip(self.accounts, self._beyond(total), strict=True)
         refusing = [(account, amount) for account, amount in more if account.refuses(amount)]
+        for account, _ in refusing:
+            account.doubt()
         last, amount = max(refusing, key=lambda found: (_refuses_only(found[0]), found[0].resets_at))
         return refused(last, amount, now, own=last.part(self.fare))
 

@@ -18,10 +18,10 @@ from typing import Any
 
 from gateway.core.errors import Unavailable
 from gateway.core.limit import Fare
-from gateway.core.rolling import books
+from gateway.core.rolling import books, record_of
 from gateway.limits.accounts import PERIODS_AHEAD, Account
 from gateway.limits.booked import Balances, spent_on
-from gateway.limits.holds import Hold
+from gateway.limits.holds import Charges, Hold
 from gateway.limits.recall import Recall
 from gateway.limits.thresholds import Thresholds
 from gateway.stores.base import Ask, LeaseStore
@@ -83,6 +83,7 @@ class Leases:
         self._turns = count(life << TURN_BITS | 1)
         self._booked: tuple[str, ...] = ()  # Of earlier processes, in windows that may still run.
         self._recall = Recall(self._exchange)
+        self._back: Counter[str] = Counter()  # By record, what corrections gave back on accounts that were not open.
         self._epoch = store.epoch  # The store's, when it was last told everything.
         self.lent: Counter[str] = Counter()  # By rule, what was held without the store's word since this process began.
 
@@ -94,6 +95,19 @@ class Leases:
     def find(self, name: str) -> Account | None:
         """The account of this name, unless its window has ended and all is settled."""
         return self._known.get(name)
+
+    def correct(self, charges: Charges) -> None:
+        """What was booked on accounts long ago has come to so much more; or less, where negative. The entry that says
+        so is written in the same turn of the event loop: what is not open here is read from the ledger once it is."""
+        now = self._clock()
+        for book, amount in charges:
+            record = record_of(book, now)
+            if record is None:
+                continue
+            if (account := self._known.get(record)) is not None:
+                account.correct(book, amount)
+            elif not self._store.exclusive:
+                self._back[record] -= min(0, amount)
 
     def totals(self, amount: Callable[[Account], int]) -> dict[tuple[str, ...], float]:
         """One figure a rule, summed over its running windows: for gauges whose labels must stay few."""
@@ -122,6 +136,7 @@ class Leases:
             balances = await self._balances([name for a in fresh for name in books(a.id, self._clock())])
             for account in fresh:
                 account.load(balances)
+                account.back = self._back.pop(account.id, 0)
                 self._know(account)  # From here on, lest a lease whose word is lost is never given back.
             try:
                 await self._exchange(fresh)
@@ -239,6 +254,7 @@ class Leases:
             for account, ask, word, fell in zip(accounts, asks, words, fallen, strict=True):
                 self._know(account)
                 account.heard(word, ask.spent, ask.held, fell)
+                account.back -= ask.back
             if self._thresholds is not None:
                 self._thresholds.note(accounts)
 
@@ -263,4 +279,5 @@ class Leases:
             keep=max(account.leased, account.needed),
             ahead=max(0, aim - spare) if account.runs_low or not account.open else 0,
             turn=next(self._turns),
+            back=account.back,
         )

@@ -67,6 +67,14 @@ class RollingAccount(Account):
             actual += self._spent.pop()[1]
         self._spent.append((self._bucket, actual))
 
+    def correct(self, book: str, amount: int) -> None:
+        """See `Account.correct`. What was spent in a bucket that has left counts no more, whatever it has come to."""
+        self.roll()
+        for place, (bucket, spent) in enumerate(self._spent):
+            if in_ledger(self.id, bucket) == book:
+                self._spent[place] = (bucket, spent + amount)
+                self._respend(amount)
+
     def hopeless(self, amount: int) -> bool:
         """See `Account.hopeless`. What others have spent may have left their windows since the store last spoke."""
         return amount > self.limit.amount - self.spent

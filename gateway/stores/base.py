@@ -36,6 +36,7 @@ class Ask:
     keep: int = 0  # What it may be using.
     ahead: int = 0  # Beyond `want`, as far as a fair part of what nobody has leased goes.
     turn: int = 0  # Grows with every exchange of a replica; 0 for one that can have no older one on its way.
+    back: int = 0  # By so much what is spent has turned out to be less, since the last word that was answered.
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +110,14 @@ def grant(record: Mapping[str, Standing], replica: str, ask: Ask) -> Standing:
     """The rule: all leases together never pass the limit, and money that is spent stays leased. Nor is anything taken
     from a replica that it means to keep, where a limit has become smaller: it may be in use by now.
 
-    What a replica has spent never shrinks, whatever it says, but in a rolling window; and a late word is an old one.
+    What a replica has spent shrinks only by what it says to have corrected, whatever else it says, but in a rolling
+    window; and a late word is an old one.
     """
     mine = record.get(replica, Standing())
     if 0 < ask.turn <= mine.turn:
         return mine
     others = [standing for name, standing in record.items() if name != replica]
-    spent = ask.spent if length(ask.record) else max(ask.spent, mine.spent)
+    spent = ask.spent if length(ask.record) else max(ask.spent, mine.spent - ask.back)
     room = max(0, ask.limit - sum(max(s.leased, s.spent) for s in others))
     leased = min(ask.want, max(room, min(mine.leased, ask.keep)))
     if ask.least > room:

@@ -85,7 +85,7 @@ class RedisStore:
         keys, told = _keys(replica, [ask.record for ask in asks]), [replica, LEARN_MS]
         for ask in asks:
             told += [ask.record, ask.limit, ask.spent, ask.want, ask.held, ask.least, ask.keep, ask.ahead, ask.turn]
-            told += [_kept_s(ask.record), length(ask.record)]
+            told += [_kept_s(ask.record), length(ask.record), ask.back]
         said = await self.link.ask("exchange", lambda client: _EXCHANGE.run(client, keys, told))
         return [_word(word) for word in said]
 

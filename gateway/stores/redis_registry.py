@@ -16,9 +16,10 @@ from gateway.core.errors import Unavailable
 from gateway.stores.breaker import Breaker
 from gateway.stores.redis_leases import ROOT
 from gateway.stores.redis_link import FAILURES, Address
-from gateway.stores.registry import Kind, Write
+from gateway.stores.registry import FOLLOWED, Kind, Write
 
 _VERSION, _AUDIT = f"{ROOT}:keys-version", f"{ROOT}:audit"
+_OTHER_VERSION = f"{ROOT}:batches-version"  # Of what nobody follows.
 PATIENT_S = 0.5
 """For what no call waits for."""
 
@@ -88,7 +89,8 @@ class RedisRegistry:
 
     def write(self, writes: Sequence[Write], notes: Sequence[bytes]) -> bool:
         """See `Registry.write`."""
-        keys = [_VERSION, _AUDIT, *(_hash(write.kind) for write in writes)]
+        followed = any(write.kind in FOLLOWED for write in writes)
+        keys = [_VERSION if followed else _OTHER_VERSION, _AUDIT, *(_hash(write.kind) for write in writes)]
         told = [word for write in writes for word in (write.id, write.before or b"", write.after or b"")]
         return bool(self._patient.ask("EVAL", _WRITE, len(keys), *keys, *told, *notes))
 

@@ -1,4 +1,4 @@
-"""What a store of keys, tenants, rules and the audit log must do; and how each is written in it.
+"""What a store of keys, tenants, rules, the audit log, files and batches must do; and how the first are written in it.
 
 Records are kept as they were written. Every change is one atomic write together with its lines of the
 audit log, and is made only if nothing has changed since its maker looked.
@@ -25,6 +25,12 @@ class Kind(StrEnum):
     TEAMS = "teams"
     USERS = "users"
     RULES = "rules"
+    FILES = "files"  # At providers, and whose they are.
+    BATCHES = "batches"
+
+
+FOLLOWED = frozenset(Kind) - {Kind.FILES, Kind.BATCHES}
+"""Of what every process keeps a copy, which it reads anew when the version says so."""
 
 
 class Write(NamedTuple):
@@ -58,7 +64,7 @@ class Registry(Protocol):
 
     @property
     def version(self) -> int:
-        """Another number after every write, by whoever it was."""
+        """Another number after every write of what is FOLLOWED, by whoever it was."""
         ...
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.core.errors import Unavailable
-from gateway.stores.registry import Kind, Write
+from gateway.stores.registry import FOLLOWED, Kind, Write
 from gateway.stores.sqlite import connect, transaction
 
 PEPPER_BYTES = 32
@@ -44,7 +44,8 @@ class SqliteRegistry:
                 for write in writes:
                     _put(database, write)
                 database.executemany("INSERT INTO audit (note) VALUES (?)", [(note,) for note in notes])
-                database.execute("UPDATE key_changes SET n = n + 1")
+                if any(write.kind in FOLLOWED for write in writes):
+                    database.execute("UPDATE key_changes SET n = n + 1")
         except sqlite3.Error as error:
             raise Unavailable(_SILENT) from error
         return True

@@ -99,7 +99,8 @@ class Metrics(Collector):
         model = self._label(entry.model)
         where = "selfhosted" if entry.selfhosted else "api"
         counts = self._counts
-        counts["ml_inference_requests"][model, where] += 1
+        adjusts = entry.outcome is Outcome.ADJUSTED
+        counts["ml_inference_requests"][model, where] += not adjusts
         counts["fareway_entries"][entry.outcome, entry.cost.status] += 1
         if entry.outcome is not Outcome.FAILED:  # Whose attempts are told again by the one that answered.
             counts["fareway_fallbacks"][()] += len(entry.attempts)
@@ -112,6 +113,8 @@ class Metrics(Collector):
             counts["fareway_unpriced"][model,] += 1
         else:
             self._cost[model, where, entry.tier] += entry.cost.total.picos
+        if adjusts:
+            return
         self.duration.observe(entry.duration_ms / 1000)
         if entry.first_token_ms is not None:
             self.first_token.observe(entry.first_token_ms / 1000)

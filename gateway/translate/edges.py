@@ -12,6 +12,8 @@ from gateway.translate.edge import Edge
 from gateway.translate.openai_chat_to_anthropic_messages import OpenAIChatToAnthropicMessages
 from gateway.translate.openai_chat_to_bedrock_converse import OpenAIChatToBedrockConverse
 from gateway.translate.openai_chat_to_gemini import OpenAIChatToGemini
+from gateway.translate.openai_responses_to_anthropic_messages import OpenAIResponsesToAnthropicMessages
+from gateway.translate.openai_responses_to_openai_chat import OpenAIResponsesToOpenAIChat
 
 EDGES: tuple[Edge, ...] = (
     OpenAIChatToAnthropicMessages(),
@@ -20,6 +22,8 @@ EDGES: tuple[Edge, ...] = (
     AnthropicMessagesToBedrockInvoke(),
     AnthropicMessagesToGemini(),  # Before chat, which Google speaks as well: its own dialect keeps signatures.
     AnthropicMessagesToOpenAIChat(),
+    OpenAIResponsesToAnthropicMessages(),
+    OpenAIResponsesToOpenAIChat(),
 )
 
 

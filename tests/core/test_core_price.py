@@ -248,3 +248,28 @@ def test_an_unpriced_cost_is_unknown_and_not_zero():
 def test_the_dearest_rates_are_those_of_the_dearest_class(priced):
     assert priced.dearest_input == max(getattr(priced, n) for n in INPUTS)
     assert priced.dearest_output == max(getattr(priced, n) for n in OUTPUTS)
+
+
+def test_the_price_of_batches_is_theirs_alone_wherever_they_run():
+    price = Price(
+        "p",
+        Schedule(flat(10)),
+        {"batch": Schedule(flat(5)), "batch,geo:us": Schedule(flat(6)), "flex": Schedule(flat(1))},
+    )
+    batches = price.under("batch")
+    assert (batches.id, batches.standard, batches.tiers) == ("p", Schedule(flat(5)), {"geo:us": Schedule(flat(6))})
+    assert batches.worst(100, 10) == Money(660), "the provider's account decides on the place"
+    assert price.worst(100, 10, "batch") == Money(1100)
+    assert FREE.under("batch") is FREE
+
+
+@given(
+    rates,
+    st.dictionaries(st.sampled_from(["batch", "batch,geo:us", "flex", "geo:eu"]), schedules(), max_size=4),
+    counters,
+)
+def test_no_batch_costs_more_than_the_worst_of_its_price(base, tiers, counted):
+    price, usage = Price("p", Schedule(base), tiers), Usage(**counted)
+    worst = price.under("batch").worst(usage.input_total, usage.output_total)
+    served = [name for name in tiers if "batch" in name] if "batch" in tiers else ["batch"]
+    assert all(price.of(usage, name).total <= worst for name in served)

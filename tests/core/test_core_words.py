@@ -31,7 +31,7 @@ from gateway.core.errors import (
 from gateway.core.limit import Fare, Limit, Span, Unit, amount_text, short_window_before
 from gateway.core.route import Candidate, Context, Decision
 from gateway.core.tenant import Change, Rule, Tenant
-from gateway.core.usage import Usage
+from gateway.core.usage import Extras, Usage, summed
 from gateway.limits.accounts import Account
 from gateway.limits.windows import window_at
 
@@ -45,6 +45,17 @@ def test_every_token_counter_is_in_exactly_one_total(counted):
     made = sum(v for n, v in counted.items() if n.startswith("output"))
     assert usage.output_total == made
     assert usage.input_total + usage.output_total == usage.tokens == sum(counted.values())
+
+
+@given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99), st.booleans()), max_size=5))
+def test_what_several_calls_used_is_the_sum_of_all_counters(calls):
+    usages = [Usage(input=i, output_reasoning=o, extras=Extras(pages=o) if s else None, prompt=i) for i, o, s in calls]
+    together = summed(usages)
+    assert together.tokens == sum(usage.tokens for usage in usages)
+    assert (together.requests, together.final, together.prompt) == (len(calls), True, None)
+    pages = sum(o for _, o, searched in calls if searched)
+    assert (together.extras.pages if together.extras is not None else 0) == pages
+    assert not summed([*usages, Usage(final=False)]).final
 
 
 def test_a_key_is_good_until_it_expires_and_while_it_is_not_revoked():

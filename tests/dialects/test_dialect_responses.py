@@ -103,10 +103,25 @@ def test_the_simplest_input_is_read(more, prompt):
         {"tools": [{"type": "function"}, {"type": "mcp"}]},
         {"input": [{"type": "item_reference", "id": "msg_1"}]},
         {"input": [{"id": "msg_1"}]},
+        {"input": [{"type": "additional_tools", "role": "developer", "tools": [{"type": "web_search"}]}]},
+        {"input": [{"type": "additional_tools", "role": "developer", "tools": "?"}]},
+        {"tools": [{"type": "namespace", "name": "n", "tools": [{"type": "function"}, {"type": "mcp"}]}]},
+        {"tools": [{"type": "namespace", "name": "n", "tools": [{"type": "namespace", "tools": []}]}]},
+        {"tools": [{"type": "namespace", "name": "n", "tools": ["?"]}]},
     ],
 )
 def test_a_prompt_of_which_part_lies_at_the_provider_is_unseen(more):
     assert RESPONSES.read(body(more)).unseen
+
+
+def test_tools_that_the_caller_runs_add_nothing_to_the_prompt_wherever_they_stand():
+    """As Codex sends them: in namespaces, and as an item of the input."""
+    own = [{"type": "function"}, {"type": "custom"}]
+    spaces = [{"type": "namespace", "name": "n", "tools": own}]
+    assert not RESPONSES.read(body({"tools": [*own, *spaces]})).unseen
+    facts = RESPONSES.read(body({"input": [{"type": "additional_tools", "role": "developer", "tools": spaces}]}))
+    assert not facts.unseen
+    assert facts.needs == {"tools"}
 
 
 def test_a_conversation_names_a_session():

@@ -150,7 +150,7 @@ def test_reading_and_deleting_are_free(ask, entry, provider, method, key_of):
 
 
 def test_head_is_asked_as_get_and_answered_without_a_body(ask, provider):
-    told = ask("HEAD", "/openai/v1/files/file-1/content")
+    told = ask("HEAD", "/openai/v1/vector_stores/vs-1")
     assert (told.status, told.body, provider.got["openai"][0].method) == (200, b"", "GET")
 
 
@@ -342,7 +342,7 @@ def test_what_was_refused_is_not_booked(ask, gate, provider):
 
 def test_it_counts_on_limits_of_requests(ask, key_of):
     key = key_of("--team", "few")
-    assert [ask("GET", "/openai/v1/files", key=key).status for _ in range(4)] == [200, 200, 429, 429]
+    assert [ask("GET", "/openai/v1/vector_stores", key=key).status for _ in range(4)] == [200, 200, 429, 429]
     told = ask("POST", "/openai/v1/videos", {"a": 1}, key=key)
     assert (told.status, told.error["code"]) == (429, "rate_limit_exceeded")
 
@@ -364,7 +364,7 @@ def test_refusals_are_in_the_dialect_of_the_path(ask, path, headers, said):
 
 def test_a_key_for_some_models_passes_nothing_that_nobody_reads(ask, key_of, provider):
     key = key_of("--models", "gpt-4o-mini")
-    for method, path in (("GET", "/openai/v1/files"), ("POST", "/openai/v1/videos")):
+    for method, path in (("GET", "/openai/v1/vector_stores"), ("POST", "/openai/v1/videos")):
         told = ask(method, path, {"model": "gpt-4o-mini"} if method == "POST" else b"", key=key)
         assert (told.status, told.error["code"]) == (403, "permission_denied")
     assert provider.got["openai"] == []
@@ -374,11 +374,11 @@ def test_a_key_for_some_models_passes_nothing_that_nobody_reads(ask, key_of, pro
 
 @pytest.mark.parametrize(("method", "status"), [("OPTIONS", 405), ("TRACE", 405), ("PROPFIND", 405)])
 def test_other_methods_are_not_passed(ask, provider, method, status):
-    assert (ask(method, "/openai/v1/files").status, provider.got["openai"]) == (status, [])
+    assert (ask(method, "/openai/v1/vector_stores").status, provider.got["openai"]) == (status, [])
 
 
 def test_reading_with_a_body_is_refused(ask, provider):
-    assert (ask("GET", "/openai/v1/files", b"{}").status, provider.got["openai"]) == (400, [])
+    assert (ask("GET", "/openai/v1/vector_stores", b"{}").status, provider.got["openai"]) == (400, [])
 
 
 def test_openais_own_client_reaches_what_nobody_here_knows(gate, ask, provider):

@@ -4,7 +4,7 @@ import asyncio
 
 from virtual import VirtualLoop
 
-WAITING = {"test_limit_recall.py", "test_limit_rolling.py", "test_limit_line.py"}
+WAITING = {"test_limit_recall.py", "test_limit_rolling.py", "test_limit_line.py", "test_limit_correct.py"}
 
 
 def pytest_asyncio_loop_factories(config, item):

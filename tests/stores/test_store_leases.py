@@ -50,6 +50,14 @@ def test_whatever_is_said_nothing_spent_shrinks_and_all_of_it_stays_leased(steps
         assert now.leased == now.spent or now.leased + others <= limit
 
 
+@given(numbers, numbers, numbers, numbers)
+def test_what_is_spent_shrinks_by_what_was_corrected_and_never_below_what_is_said(had, spent, back, want):
+    record = {"a": grant({}, "a", Ask("r", 100, had, had))}
+    now = grant(record, "a", Ask("r", 100, spent, want, back=back))
+    assert now.spent == max(spent, had - back) <= now.leased
+    assert grant({"a": now}, "a", Ask("r", 100, spent, want)).spent == now.spent
+
+
 @given(
     st.dictionaries(replicas, st.builds(Standing, numbers, numbers)),
     replicas,

@@ -64,7 +64,8 @@ def some(chance, step):
 
     turn = chance.choice([0, step, max(0, step - 3)])
     least, ahead = chance.choice([0, n()]), chance.choice([0, n()])
-    return Ask(chance.choice(["x", "y", ROLLING]), 100, n(), n(), n(), least=least, keep=n(), ahead=ahead, turn=turn)
+    name, back = chance.choice(["x", "y", ROLLING]), chance.choice([0, n()])
+    return Ask(name, 100, n(), n(), n(), least=least, keep=n(), ahead=ahead, turn=turn, back=back)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -94,6 +94,19 @@ def test_every_write_changes_the_version_and_all_see_the_same(connect):
     assert len(set(seen)) == len(seen)
 
 
+def test_files_and_batches_are_kept_beside_and_nobody_follows_them(connect):
+    one, two = connect(), connect()
+    assert put(one, "a", b"1")
+    before = one.version
+    for kind in (Kind.FILES, Kind.BATCHES):
+        assert put(one, "file-1", b"1", kind=kind)
+        assert put(two, "file-1", b"2", before=b"1", kind=kind)
+        assert two.find(kind, "file-1") == b"2"
+        assert one.all(kind) == {"file-1": b"2"}
+    assert one.version == two.version == before
+    assert one.all(Kind.KEYS) == {"a": b"1"}
+
+
 def test_the_audit_log_is_read_backwards_page_by_page(connect):
     registry = connect()
     assert registry.notes(None, 5) == []

@@ -59,6 +59,17 @@ def test_calls_and_tokens_are_counted_under_their_names():
     assert value(metrics, "fareway_entries_total", outcome="ok", cost_status="exact") == 2
 
 
+def test_a_correction_is_no_call_and_changes_what_was_spent():
+    metrics = Metrics()
+    metrics.booked(entry(outcome=Outcome.PENDING, usage=Usage(final=False)))
+    correction = entry(outcome=Outcome.ADJUSTED, cost=Cost(Money(-20 * 10**10), CostStatus.EXACT))
+    metrics.booked(correction)
+    assert value(metrics, "ml_inference_requests_total", model="m", deployment="api") == 1
+    assert value(metrics, "ml_inference_tokens_total", model="m", direction="input") == 15
+    assert value(metrics, "ml_inference_cost_dollars", deployment="api", model="m", tier="standard") == 0.05
+    assert value(metrics, "fareway_request_duration_seconds_count") == 1
+
+
 def test_no_series_tells_when_it_was_created():
     metrics = Metrics()
     metrics.booked(entry(first_token_ms=5))

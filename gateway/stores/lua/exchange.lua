@@ -3,7 +3,7 @@
 --
 -- KEYS  meta, wanted, the asker's set of records; then for each ask its record and its set of those who are short
 -- ARGV  replica, how long to learn in ms; then for each ask: name, limit, spent, want, held, least, keep, ahead, turn, and
---       for how many seconds the record is kept (0: for ever), how many its window rolls over (0: it does not)
+--       for how many seconds the record is kept (0: for ever), how many its window rolls over (0: it does not), back
 -- Returns for each ask: leased, spent, short, the others' leased, spent and held, yields (0 or 1)
 
 local meta, wanted, mine = KEYS[1], KEYS[2], KEYS[3]
@@ -52,11 +52,11 @@ local function let_go(record, now) -- What stands for replicas that do not speak
 end
 
 local words = {}
-for at = 3, #ARGV, 11 do
+for at = 3, #ARGV, 12 do
   local name, ask = ARGV[at], {}
   for i = 1, 8 do ask[i] = tonumber(ARGV[at + i]) end
   local limit, told, want, held, least, keep, ahead, turn = unpack(ask)
-  local record, shorts = KEYS[4 + 2 * (at - 3) / 11], KEYS[5 + 2 * (at - 3) / 11]
+  local record, shorts = KEYS[4 + 2 * (at - 3) / 12], KEYS[5 + 2 * (at - 3) / 12]
   local rolls = tonumber(ARGV[at + 10]) > 0
   if rolls then let_go(record, clock_ms() / 1000) end
 
@@ -67,7 +67,7 @@ for at = 3, #ARGV, 11 do
   local others_short = redis.call('ZCARD', shorts) - (redis.call('ZSCORE', shorts, replica) and 1 or 0)
 
   if not (turn > 0 and turn <= now[5]) then -- Else it is late: an old word.
-    local spent, room = rolls and told or math.max(told, now[2]), math.max(0, limit - others[1])
+    local spent, room = rolls and told or math.max(told, now[2] - tonumber(ARGV[at + 11])), math.max(0, limit - others[1])
     local leased = math.min(want, math.max(room, math.min(now[1], keep)))
     local short
     if learning then

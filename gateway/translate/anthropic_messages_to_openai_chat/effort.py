@@ -44,17 +44,21 @@ def asked(body: Fields, level: str | None, target: Target, cap: int, *, tools: b
     """The member that says how much to think. `level`: of `output_config.effort`; `cap`: what was asked for as the
     whole output, in tokens."""
     wanted, names = _wanted(body, level, cap)
-    model = target.model.lower()
-    if tools and Quirk.CAPS_COMPLETION_TOKENS in target.quirks and _generation(model) >= _NO_TOOLS_WITH_EFFORT:
-        known: str | None = "none"
-    elif _REASONING.search(model) is None or _CHAT_ONLY.search(model) is not None:
-        known = None
-    else:
-        known = None if wanted is None else _known(wanted, model)
+    known = told(wanted, target, tools=tools)
     if known != wanted and (wanted, known) != ("none", None):
         for name in names:
             body.hint(name)
     return {} if known is None else {"reasoning_effort": known}
+
+
+def told(wanted: str | None, target: Target, *, tools: bool) -> str | None:
+    """The level to say to this model, by OpenAI's names; None where nothing is to be said. `tools`: there are some."""
+    model = target.model.lower()
+    if tools and Quirk.CAPS_COMPLETION_TOKENS in target.quirks and _generation(model) >= _NO_TOOLS_WITH_EFFORT:
+        return "none"
+    if wanted is None or _REASONING.search(model) is None or _CHAT_ONLY.search(model) is not None:
+        return None
+    return _known(wanted, model)
 
 
 def _wanted(body: Fields, level: str | None, cap: int) -> tuple[str | None, list[str]]:

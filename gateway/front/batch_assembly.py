@@ -1,0 +1,54 @@
+"""Joins the parts that files and batches need."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from gateway.assembly import registry
+from gateway.catalog.catalog import Catalog
+from gateway.config.settings import Settings
+from gateway.front.batches import BatchPages
+from gateway.front.files import FilePages
+from gateway.journey.batches.desk import Desk
+from gateway.journey.batches.kept import Kept
+from gateway.journey.batches.making import Making
+from gateway.journey.batches.settling import Settling
+from gateway.ledger.mover import Mover
+from gateway.pipeline import Pipeline
+from gateway.upstream.wire import Wire
+
+
+def batch_pages(
+    settings: Settings, pipeline: Pipeline, wire: Wire, catalog: Catalog, mover: Mover, *, stack: AsyncExitStack
+) -> BatchPages:
+    """Everything about batches; its `settling` is to be run. It has a connection to the store of its own: calls wait
+    for no disk."""
+    books, server = pipeline.books, settings.server
+    desk, kept = Desk(wire, settings.providers.values()), Kept(registry(settings))
+    stack.callback(kept.close)
+    alone = not _number(books.replica) and settings.shared is None
+
+    def ours(replica: str) -> bool:
+        return settles(books.replica, server.workers, replica)
+
+    def accounts_here(replica: str) -> bool:
+        return alone or replica == books.replica
+
+    settling = Settling(books, desk, kept, mover, catalog, ours=ours, accounts_here=accounts_here)
+    making = Making(books, pipeline.router, desk, kept, settling, refuse_unpriced=pipeline.refuse_unpriced)
+    files = FilePages(desk, kept, settling, pipeline.clock, server.body_bytes_max, server.body_timeout_s)
+    return BatchPages(pipeline.tenants, books.limits, desk, kept, making, settling, files)
+
+
+def settles(own: str, workers: int, replica: str) -> bool:
+    """Whether the batches of a replica are for this one of so many: its own; and those that earlier processes of its
+    home have left, of which there were more or fewer, for the first worker or the only process."""
+    if own.partition(".")[0] != replica.partition(".")[0]:
+        return False
+    number, theirs = _number(own), _number(replica)
+    return number in (0, theirs) or (number == 1 and not 1 <= theirs <= workers)
+
+
+def _number(replica: str) -> int:
+    """Of a worker, from 1; 0 for a home's only process."""
+    return int(replica.partition(".")[2] or 0)

@@ -1,0 +1,74 @@
+"""Asking providers about files and batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from gateway.catalog.providers import Provider
+from gateway.core.errors import NotFound, UpstreamError
+from gateway.journey.asking import ProviderRefused
+from gateway.upstream.answer import Answer
+from gateway.upstream.errors import Lost
+from gateway.upstream.retry import REFUSED_US
+from gateway.upstream.wire import Wire
+
+OPENAI, ANTHROPIC = "openai", "anthropic"
+
+SPEAKS = {OPENAI: "openai-chat", ANTHROPIC: "anthropic-messages"}
+"""The dialect at whose address a provider takes batches of this style."""
+
+BATCHES = {OPENAI: "/batches", ANTHROPIC: "/messages/batches"}
+"""Where it takes them, below that address."""
+
+_NO_HEADERS: Mapping[str, str] = {}
+
+
+class Desk:
+    """Knows which providers take batches, and how each is reached."""
+
+    def __init__(self, wire: Wire, providers: Iterable[Provider]) -> None:
+        self._wire = wire
+        self._providers = {p.name: p for p in providers if p.batches and SPEAKS[p.batches] in p.dialects}
+
+    def provider(self, style: str, name: str = "") -> Provider:
+        """The one of that name; without a name, the first that takes batches of this style. Raises NotFound."""
+        for provider in self._providers.values():
+            if provider.batches == style and name in ("", provider.name):
+                return provider
+        raise NotFound("No provider is configured here that takes batches of this kind.")
+
+    async def ask(
+        self,
+        provider: Provider,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        *,
+        body: bytes = b"",
+        leaving: Callable[[], None] = lambda: None,
+    ) -> Answer:
+        """An open answer, whatever its status. `path` follows the provider's address; `headers` are the caller's, as
+        far as they travel. Raises Unreached, Lost or LostWaiting."""
+        access = provider.access[SPEAKS[provider.batches]]
+        shown = {**access.defaults, **headers, **access.headers}
+        return await self._wire.send(method, access.base_url + path, shown, body, streams=False, leaving=leaving)
+
+    async def get(self, provider: Provider, path: str, headers: Mapping[str, str] = _NO_HEADERS) -> bytes:
+        """A whole document. Raises ProviderRefused for anything but a good status, and as `ask` does."""
+        async with await self.ask(provider, "GET", path, headers) as answer:
+            await good(answer)
+            return await answer.read()
+
+
+async def good(answer: Answer) -> None:
+    """Raises ProviderRefused, with the provider's own words, unless the status is good; where our own key or account
+    was refused UpstreamError, without them."""
+    if 200 <= answer.status < 300:
+        return
+    if answer.status in REFUSED_US:
+        raise UpstreamError("The provider refused the gateway's own credentials or account.")
+    try:
+        body = await answer.read()
+    except Lost:
+        body = b""
+    raise ProviderRefused(answer.status, answer.headers, body)

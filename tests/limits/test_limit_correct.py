@@ -1,0 +1,173 @@
+"""What was charged long ago may have come to less, or more: the account of that window hears of it, and no other."""
+
+import asyncio
+from collections import Counter
+from contextlib import asynccontextmanager
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.core.caller import Caller
+from gateway.core.errors import LimitReached
+from gateway.core.limit import Fare, Limit, OnReached, Span, Then, Unit
+from gateway.limits.chain import Limits
+from gateway.limits.leases import Leases
+from gateway.stores.memory import MemoryStore
+
+ANN = Caller(key_id="k1")
+NOW = 1_800_000_000.0
+
+
+class World:
+    """One clock and one store for several replicas, which have spent nothing before."""
+
+    def __init__(self, limit, *names):
+        self.now = NOW
+        self.limit, self.store = limit, MemoryStore(exclusive=len(names) < 2, clock=lambda: self.now)
+        self.ledgers, self.leases, self.limits, self.lives = {}, {}, {}, 0
+        for name in names:
+            self.restart(name, {})
+
+    def restart(self, name, booked):
+        """Another process of that name, which has this in its ledger."""
+        ledger = self.ledgers[name] = Counter(booked)
+
+        async def balances(accounts):
+            return {account: ledger[account] for account in accounts if account in ledger}
+
+        self.lives += 1
+        self.leases[name] = Leases(self.store, name, balances, lambda: self.now, life=self.lives)
+        self.limits[name] = Limits([self.limit], self.leases[name], lambda: self.now)
+
+    async def spend(self, amount, name="a"):
+        hold = await self.limits[name].hold(ANN, Fare(amount))
+        charges = hold.settle(Fare(amount, concurrent=0))
+        self.ledgers[name].update(dict(charges))
+        return charges
+
+    def correct(self, charges, amount, name="a"):
+        corrections = tuple((book, amount) for book, _ in charges)
+        self.ledgers[name].update(dict(corrections))
+        self.limits[name].correct(corrections)
+
+    @asynccontextmanager
+    async def running(self, name):
+        """This replica goes on syncing meanwhile."""
+        task = asyncio.create_task(self.leases[name].run(lambda: self.now))
+        yield
+        task.cancel()
+        await asyncio.wait([task])
+
+    def account(self, name="a"):
+        return next(iter(self.leases[name].accounts))
+
+
+def usd(amount, span=Span.MONTH, **more):
+    return Limit("all", Unit.USD, amount, span, **more)
+
+
+ROLLING = usd(100, Span.ROLLING, rolling_s=60)
+
+
+@pytest.mark.parametrize("limit", [usd(100), ROLLING], ids=["month", "rolling"])
+async def test_what_came_to_less_may_be_spent_again(limit):
+    world = World(limit, "a")
+    charges = await world.spend(90)
+    with pytest.raises(LimitReached):
+        await world.spend(20)
+    world.correct(charges, -80)
+    assert world.account().spent == 10
+    assert sum(world.account().booked.values()) == 10
+    await world.spend(90)
+    with pytest.raises(LimitReached):
+        await world.spend(1)
+
+
+async def test_what_came_to_more_counts_too():
+    world = World(usd(100), "a")
+    world.correct(await world.spend(10), 85)
+    with pytest.raises(LimitReached):
+        await world.spend(6)
+    await world.spend(5)
+
+
+async def test_a_window_that_has_ended_is_nothing_to_the_one_that_runs():
+    world = World(usd(100, Span.HOUR), "a")
+    charges = await world.spend(90)
+    await world.leases["a"].sync(world.now)
+    world.now += 7200
+    await world.leases["a"].sync(world.now)
+    await world.spend(50)
+    world.correct(charges, -80)
+    assert world.account().spent == 50
+
+
+@pytest.mark.parametrize("later", [30, 200])
+async def test_only_what_still_counts_of_a_rolling_window_is_corrected(later):
+    world = World(ROLLING, "a")
+    charges = await world.spend(60)
+    world.now += later
+    await world.spend(30)
+    world.correct(charges, -50)
+    assert world.account().spent == (40 if later == 30 else 30)
+
+
+async def test_what_is_not_open_here_is_in_the_ledger_alone():
+    world = World(usd(100), "a")
+    world.limits["a"].correct((("all/usd/month@2020-01-01T00:00:00+00:00", -5),))
+    assert not list(world.leases["a"].accounts)
+
+
+async def test_who_waits_for_room_hears_of_it():
+    world = World(usd(100, on_reached=OnReached(Then.QUEUE, wait_s=5)), "a")
+    charges = await world.spend(90)
+    stirred = []
+    world.account().line.stir = lambda: stirred.append(1)
+    world.correct(charges, -10)
+    assert stirred
+
+
+@pytest.mark.parametrize("limit", [usd(100), ROLLING], ids=["month", "rolling"])
+@pytest.mark.parametrize("opened", [True, False], ids=["open", "after a restart"])
+async def test_other_replicas_may_have_what_came_back(limit, opened):
+    world = World(limit, "a", "b")
+    charges = await world.spend(90)
+    await world.leases["a"].sync(world.now)
+    with pytest.raises(LimitReached):
+        await world.spend(20, "b")
+    if not opened:
+        world.restart("a", dict(charges))
+    world.correct(charges, -80)
+    if not opened:
+        await world.spend(1)
+    await world.leases["a"].sync(world.now)
+    await world.leases["b"].sync(world.now)
+    account = world.account("b")
+    assert account.others.spent == (10 if opened else 11)
+    async with world.running("a"):
+        await world.spend(80, "b")
+    with pytest.raises(LimitReached):
+        await world.spend(11, "b")
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 60), st.integers(0, 100)), max_size=12))
+async def test_replicas_that_share_a_limit_never_overspend_it(steps):
+    """What the store has heard to be spent stays leased to whoever spent it: so nobody else takes it meanwhile."""
+    world, truth = World(usd(100), "a", "b"), 0
+    for name, amount, percent in steps:
+        try:
+            charges = await world.spend(amount, name)
+        except LimitReached:
+            continue
+        await world.leases[name].sync(world.now)
+        back = amount * percent // 100
+        world.correct(charges, -back, name)
+        await world.leases[name].sync(world.now)
+        truth += amount - back
+        assert truth <= 100
+        for owner, leases in world.leases.items():
+            for account in leases.accounts:
+                assert account.booked == {book: world.ledgers[owner][book] for book in account.booked}
+        assert truth == sum(account.spent for leases in world.leases.values() for account in leases.accounts)
