@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-fleets chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-limits bench-limits-short clean
+.PHONY: help run test test-clients test-fleets chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-limits bench-limits-short clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -16,8 +16,13 @@ FLEETS := tests/replicas tests/workers tests/money/test_regressions_of_limits.py
 
 test: $(VENV)/.dev ## set up what the tests need, and run them
 	@scripts/setup-tests.sh
+	@PYTHON=$(PYTHON) scripts/setup-clients.sh python
 	@scripts/run-tests.sh -n 2 --dist loadfile --cov --cov-report= $(addprefix --ignore=,$(FLEETS))
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='gateway/core/*,gateway/dialects/*,gateway/translate/*,gateway/limits/*,policies/*'
+
+test-clients: $(VENV)/.dev ## install the real clients, agents included, and run all of them; build/bench/clients.json and docs/clients.md
+	@PYTHON=$(PYTHON) scripts/setup-clients.sh
+	CLIENTS=all timeout 900 $(BIN)/pytest tests/clients
 
 chaos-limits: $(VENV)/.dev ## crashes, failovers, partitions and full disks under load, with the books compared after each
 	@scripts/setup-tests.sh

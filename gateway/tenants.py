@@ -174,4 +174,4 @@ def _networks(texts: tuple[str, ...]) -> list[ipaddress.IPv4Network | ipaddress.
     return [ipaddress.ip_network(text) for text in texts]
 
 
-_UNKNOWN = "The API key is not valid: it is unknown, revoked or expired."
+_UNKNOWN = "Incorrect API key provided: it is unknown, revoked or expired."

@@ -98,7 +98,7 @@ WRONG = [
 def test_every_wrong_key_is_refused_in_the_same_words(token):
     with pytest.raises(Unauthorized) as refused:
         tenants(KEY).identify({"x-api-key": token, "authorization": ""}, 0.0)
-    assert str(refused.value) == "The API key is not valid: it is unknown, revoked or expired."
+    assert str(refused.value) == "Incorrect API key provided: it is unknown, revoked or expired."
 
 
 @given(st.text(max_size=80))

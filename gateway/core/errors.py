@@ -76,6 +76,7 @@ class Unauthorized(GatewayError):
 
     status = 401
     code = "invalid_api_key"
+    retryable = False  # Claude Code repeats a 401 ten times unless it is told.
 
 
 class Forbidden(GatewayError):

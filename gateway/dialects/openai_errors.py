@@ -40,4 +40,6 @@ def _kind(error: GatewayError) -> tuple[str, str]:
         return "requests", "rate_limit_exceeded"
     if isinstance(error, BadRequest) and error.status == 400:
         return "invalid_request_error", "invalid_value" if error.param else "invalid_request_error"
+    if error.status >= 500:  # The code says what failed; by the type clients tell that it was no fault of theirs.
+        return "server_error", error.code
     return _TYPES.get(error.status, error.code), error.code

@@ -45,8 +45,8 @@ def limit(unit):
         (limit("concurrent"), "requests", "rate_limit_exceeded", None),
         (IdempotencyKeyReused("again"), "invalid_request_error", "idempotency_key_reused", None),
         (AskedBefore("req_1"), "invalid_request_error", "idempotency_in_progress", None),
-        (Unavailable("down"), "service_unavailable", "service_unavailable", None),
-        (UpstreamTimeout("slow"), "upstream_timeout", "upstream_timeout", None),
+        (Unavailable("down"), "server_error", "service_unavailable", None),
+        (UpstreamTimeout("slow"), "server_error", "upstream_timeout", None),
     ],
 )
 def test_every_refusal_has_openais_shape(error, kind, code, param):

@@ -114,6 +114,7 @@ class Message(msgspec.Struct):
     reasoning_content: Any = None
     reasoning: Any = None
     annotations: Any = None
+    provider_specific_fields: Any = None  # LiteLLM repeats it.
     audio: Any = None
     function_call: Any = None
     cache_control: Cache | None = None
