@@ -5,6 +5,7 @@ What is told stands in `tests/golden/errors/<dialect>/<case>.json`. `FAREWAY_GOL
 
 import json
 import os
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -96,9 +97,13 @@ def front(serve):
     """The front, before a pipeline that does only this."""
     metrics = SimpleNamespace(count=lambda *_: None)
     pipeline = SimpleNamespace(serve=serve, metrics=metrics, monotonic=lambda: 0.0, clock=lambda: 0.0)
-    return Front(
-        pipeline=pipeline, catalog=None, together=None, ready=lambda: True, body_bytes_max=1 << 20, body_stall_s=60
-    )
+    here = {
+        "pipeline": pipeline,
+        "catalog": SimpleNamespace(providers={}),
+        "body_bytes_max": 1 << 20,
+        "body_stall_s": 60,
+    }
+    return Front(**dict.fromkeys(field.name for field in fields(Front)) | here | {"body_stall_s": 60})
 
 
 @pytest.fixture

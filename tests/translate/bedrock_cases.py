@@ -40,7 +40,7 @@ def carried(edge, case):
     """What the edge makes of a request, or how it refuses it."""
     given = json.loads((GOLDEN / case).read_text())
     losses = Losses(allowed=given.get("lossy", False))
-    target = Target(given["target"], given.get("output_tokens_max", 4096))
+    target = Target(given["target"], given.get("output_tokens_max", 128_000))
     asked = Asked(json.dumps(given["body"]).encode(), betas=given.get("betas", ""))
     try:
         made = edge.request(asked, target, losses)

@@ -44,7 +44,8 @@ def test_request(case, takes):
     assert takes(out["body"]) == ""
     read = CONVERSE.read(made)
     assert read.stream is facts.stream
-    assert facts.output_tokens_max in (None, read.output_tokens_max)
+    most = json.loads((GOLDEN / NAME / f"{case}.in.json").read_text()).get("output_tokens_max", 128_000)
+    assert facts.output_tokens_max is None or read.output_tokens_max == min(facts.output_tokens_max, most)
     assert CONVERSE.aim(made, made.model, read).path.endswith(f"/{made.verb}")
 
 
@@ -58,7 +59,7 @@ def test_words_and_caps_arrive_as_they_were(texts, cap):
     roles = ["user", "assistant"]
     messages = [{"role": roles[at % 2], "content": text} for at, text in enumerate(texts)]
     body = json.dumps({"model": "m", "messages": messages, "max_tokens": cap}).encode()
-    made = json.loads(EDGE.request(Asked(body), Target(CLAUDE, 9), Losses(allowed=False)).body)
+    made = json.loads(EDGE.request(Asked(body), Target(CLAUDE, 10**6), Losses(allowed=False)).body)
     assert [(turn["role"], turn["content"][0]["text"]) for turn in made["messages"]] == [
         (message["role"], message["content"]) for message in messages
     ]

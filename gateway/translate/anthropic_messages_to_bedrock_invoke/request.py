@@ -74,6 +74,7 @@ _SERVER_TOOL = re.compile(r"(?:web_search|web_fetch|code_execution|advisor|mcp_t
 """How the types of tools begin that run at Anthropic. Bedrock has none of them:
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages-tool-use.html"""
 
+_cap = msgspec.json.Decoder(int)
 _bodies = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -92,6 +93,8 @@ def carry_request(asked: Asked, target: Target, losses: Losses) -> Asked:
     for name, carry in (("tools", _with_tools), ("messages", without_links)):
         if name in kept:
             kept[name] = msgspec.Raw(carry(bytes(kept[name]), losses))
+    if _cap.decode(kept["max_tokens"]) > target.output_tokens_max:  # What is more than the model can make.
+        kept["max_tokens"] = msgspec.Raw(b"%d" % target.output_tokens_max)
     kept["anthropic_version"] = msgspec.Raw(VERSION)
     if betas := _betas(asked.betas, losses):
         kept["anthropic_beta"] = msgspec.Raw(msgspec.json.encode(betas))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ CLAUDE_FORMAT = "anthropic-claude-v1"
 """Of `reasoning_details` whose signatures are Anthropic's, as OpenRouter calls it."""
 
 _CACHING = re.compile(r"anthropic\.|amazon\.nova")
+_TOOL_ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
 _ECHOES = ("reasoning", "annotations", "provider_specific_fields", "audio", "function_call")
 
 _objects = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -36,8 +38,13 @@ class Conversation:
 
     def add(self, message: Message, path: str) -> None:
         """One more message. Raises BadRequest for a role that Converse does not know."""
-        if message.name is not None:
+        if message.role == "function":
+            self._losses.drop(path, "Functions are deprecated: send tools.")
+            return
+        if message.name is not None and message.role == "tool":  # The call has it, too.
             self._losses.note(f"{path}.name")
+        elif message.name is not None:
+            self._losses.drop(f"{path}.name", "Who speaks cannot be named there.")
         if message.role in ("system", "developer"):
             self.system += self._instructed(message, path)
         elif message.role == "user":
@@ -135,7 +142,7 @@ class Conversation:
         except (msgspec.DecodeError, RecursionError):
             where = f"{path}.function.arguments"
             raise BadRequest(f"{where} must be a JSON object for the provider of this model", where) from None
-        return [{"toolUse": {"toolUseId": call.id, "name": call.function.name, "input": given}}]
+        return [{"toolUse": {"toolUseId": _tool_id(call.id), "name": call.function.name, "input": given}}]
 
     def _result(self, message: Message, path: str) -> list[Block]:
         """What a tool gave, which may be nothing (https://github.com/NousResearch/hermes-agent/issues/55092)."""
@@ -144,7 +151,14 @@ class Conversation:
         blocks = self._said(message, path)
         marks = [block for block in blocks if "cachePoint" in block]
         content = [block for block in blocks if "cachePoint" not in block]
-        return [{"toolResult": {"toolUseId": message.tool_call_id, "content": content}}, *marks]
+        return [{"toolResult": {"toolUseId": _tool_id(message.tool_call_id), "content": content}}, *marks]
+
+
+def _tool_id(given: str) -> str:
+    """The id of a call, or one that Converse takes in its place: other makers' are longer or have other letters."""
+    if _TOOL_ID.fullmatch(given):
+        return given
+    return f"call_{sha256(given.encode(errors='replace')).hexdigest()[:40]}"
 
 
 def _of_detail(detail: Detail) -> Block | None:

@@ -79,7 +79,7 @@ def carry_request(asked: Asked, target: Target, losses: Losses) -> Asked:
         made["toolConfig"], own = tool_config(
             tools, choice, parallel=parallel, claude=claude is not None, losses=losses
         )
-    given = _cap(body)
+    given = _cap(body, target)
     cap = target.output_tokens_max if given is None else given
     if body.reasoning_effort is not None:
         frame = Frame(cap, bool(tools) and choice.forces, conversation.last_call_unexplained)
@@ -108,9 +108,10 @@ def _account(body: Body, losses: Losses) -> None:
             losses.drop(name, why)
 
 
-def _cap(body: Body) -> int | None:
-    """The larger, where both names are given, as it was held for."""
-    return max((cap for cap in (body.max_tokens, body.max_completion_tokens) if cap is not None), default=None)
+def _cap(body: Body, target: Target) -> int | None:
+    """The larger, where both names are given, as it is held for; no more than the model can make."""
+    caps = [cap for cap in (body.max_tokens, body.max_completion_tokens) if cap is not None]
+    return min(max(caps), target.output_tokens_max) if caps else None
 
 
 def _stops(body: Body) -> dict[str, Any]:
