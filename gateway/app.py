@@ -199,14 +199,6 @@ class Gateway:
         )
         tokens, signing = Tokens(), signers(settings)
         self._stack.callback(tokens.close)
-        asking = Asking(
-            self.wire,
-            self.health,
-            RetryBudget(settings.routing.retry_budget),
-            rounds=settings.routing.retry_rounds,
-            clock=self._clock,
-            signers=signing,
-        )
         cache = ExactCache(ttl_s=settings.cache.ttl_s, bytes_max=settings.cache.bytes_max)
         pipeline = Pipeline(
             tenants=self.keyring.tenants,
@@ -215,7 +207,14 @@ class Gateway:
             calibration=self.calibration,
             answered=Answered(cache, self.idempotency, self.books, self.metrics),
             books=self.books,
-            asking=asking,
+            asking=Asking(
+                self.wire,
+                self.health,
+                RetryBudget(settings.routing.retry_budget),
+                rounds=settings.routing.retry_rounds,
+                clock=self._clock,
+                signers=signing,
+            ),
             detours=Detours(self.limits, self.router, tokens),
             metrics=self.metrics,
             refuse_unpriced=settings.prices.unknown == "refuse",

@@ -18,6 +18,9 @@ from gateway.front.surfaces import Surface, surface_of
 ALIASES = frozenset({"anthropic", "bedrock", "cohere", *OTHER_NAMES})
 """First parts of paths that stand for a dialect where no provider of that name is used."""
 
+REMEMBERED_MAX, REMEMBERED_CHARACTERS_MAX = 1024, 256
+"""Paths, and the length of each: callers may invent any number."""
+
 _PLAIN = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,=:@/%]*+")
 _ENCODED = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -44,6 +47,25 @@ class Way(NamedTuple):
     model: str = ""  # Behind /v1/models: the one that is asked about.
 
 
+class Ways:
+    """Where paths lead, with these providers. Those that calls are made to are remembered: few, and asked for often."""
+
+    def __init__(self, providers: Mapping[str, Provider]) -> None:
+        self._providers = providers
+        self._known: dict[str, Way] = {}
+
+    def find(self, path: str) -> Way:
+        """See `way_of`."""
+        way = self._known.get(path)
+        if way is None:
+            way = way_of(path, self._providers)
+            if way.surface is not None and len(path) <= REMEMBERED_CHARACTERS_MAX:
+                if len(self._known) >= REMEMBERED_MAX:
+                    self._known.clear()
+                self._known[path] = way
+        return way
+
+
 def way_of(raw: str, providers: Mapping[str, Provider]) -> Way:
     """Where this path leads. Raises BadRequest for one that may mean several things, and NotFound."""
     prefix, slash, below = _SLASHES.sub("/", raw)[1:].partition("/")
@@ -53,8 +75,10 @@ def way_of(raw: str, providers: Mapping[str, Provider]) -> Way:
     if slash and prefix in KNOWN and prefix not in ALIASES:
         raise NotFound(f"No provider named {prefix} is used here.")
     path = f"/{below}" if slash and prefix in ALIASES else raw
-    found = _MODEL.fullmatch(path)
-    return Way(path, surface=surface_of(path)) if found is None else Way(found[1], model=unquote(found[2]))
+    surface = surface_of(path)
+    if surface is None and (found := _MODEL.fullmatch(path)) is not None:
+        return Way(found[1], model=unquote(found[2]))
+    return Way(path, surface=surface)
 
 
 def _below(provider: Provider, rest: str) -> Way:

@@ -24,14 +24,14 @@ from gateway.front.lists import Lists
 from gateway.front.models import Shape, fits, one, page, shape_of
 from gateway.front.own_key import key_document
 from gateway.front.passing import RESPONSES, Passing, may_continue
-from gateway.front.paths import MODELS, Way, way_of
+from gateway.front.paths import MODELS, Way, Ways
 from gateway.front.surfaces import (
+    EXACT,
     Surface,
     asked_tier,
     refusal_head,
     shown_headers,
     shows_key_in_query,
-    surface_of,
 )
 from gateway.front.together import Together
 from gateway.journey.asking import ProviderRefused
@@ -72,12 +72,17 @@ class Front:
         bounds = self.body_bytes_max, self.body_stall_s
         return Passing(self.pipeline, self.catalog, self.untouched, self.together.find, *bounds)
 
+    @cached_property
+    def ways(self) -> Ways:
+        """Where paths lead that are none of the plain ones."""
+        return Ways(self.catalog.providers)
+
     async def handle(self, exchange: Exchange) -> None:
         """Answer one request, whatever happens."""
-        call_id, surface, provider = next_id(), surface_of(exchange.path), None
+        call_id, surface, provider = next_id(), EXACT.get(exchange.path), None
         try:
             if surface is None:
-                way = way_of(exchange.path, self.catalog.providers)
+                way = self.ways.find(exchange.path)
                 provider = way.provider
                 surface = way.surface if provider is None or exchange.method == "POST" else None
             if surface is not None:

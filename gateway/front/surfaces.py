@@ -56,14 +56,15 @@ _NAMING: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 """Paths that name a model, and maybe what to do with it: groups `model` and `verb`."""
 
-_EXACT = {path: Surface(DIALECTS[name]) for path, name in _PLAIN.items()} | {
+EXACT = {path: Surface(DIALECTS[name]) for path, name in _PLAIN.items()} | {
     path: Surface(DIALECTS[name], verb=verb) for path, (name, verb) in _DOING.items()
 }
+"""Paths that are what they are, letter by letter."""
 
 
 def surface_of(path: str) -> Surface | None:
     """What is spoken at this path; None for any other."""
-    surface = _EXACT.get(path)
+    surface = EXACT.get(path)
     if surface is not None:
         return surface
     for pattern, name in _NAMING:

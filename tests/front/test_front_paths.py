@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gateway.catalog.prefixes import located
 from gateway.catalog.providers import KNOWN
 from gateway.core.errors import BadRequest, GatewayError, NotFound
-from gateway.front.paths import way_of
+from gateway.front.paths import REMEMBERED_MAX, Ways, way_of
 
 LOCAL = replace(KNOWN["vllm"], name="local", base_url="http://10.0.0.5:8000/v1")
 BARE = replace(KNOWN["vllm"], name="bare", base_url="http://10.0.0.6:8000")
@@ -59,10 +59,19 @@ def test_a_known_surface_below_a_prefix_is_that_surface_at_that_provider(path, p
     assert (way.provider.name, way.surface.dialect.name) == (provider, dialect)
 
 
-@pytest.mark.parametrize("prefix", ["/anthropic", ""])
-def test_a_dialects_name_is_an_alias_where_no_provider_has_it(prefix):
-    way = way_of(f"{prefix}/v1/messages", {})
-    assert (way.provider, way.surface.dialect.name) == (None, "anthropic-messages")
+@pytest.mark.parametrize(
+    ("prefix", "path", "dialect"),
+    [
+        ("/anthropic", "/v1/messages", "anthropic-messages"),
+        ("/gemini", "/v1beta/models/g:generateContent", "gemini"),
+        ("/gemini", "/v1/models/g:embedContent", "gemini-embeddings"),
+        ("/bedrock", "/model/m/converse", "bedrock-converse"),
+        ("/cohere", "/v2/chat", "cohere-chat"),
+    ],
+)
+def test_a_dialects_name_is_an_alias_where_no_provider_has_it(prefix, path, dialect):
+    for way in (way_of(f"{prefix}{path}", {}), way_of(path, PROVIDERS)):
+        assert (way.provider, way.surface.dialect.name) == (None, dialect)
 
 
 def test_a_known_provider_that_is_not_used_says_so():
@@ -148,6 +157,20 @@ def test_however_it_is_written_it_is_metered_as_what_it_is_or_refused(data, path
         return
     if way.surface is None and way.provider is not None and not way.path.startswith("/v1/responses/"):
         assert meant(located(way.provider, way.rest).url) != path
+
+
+def test_ways_are_remembered_and_not_without_end():
+    ways = Ways(PROVIDERS)
+    for number in range(REMEMBERED_MAX + 5):
+        path = f"/gemini/v1beta/models/g{number}:generateContent"
+        assert ways.find(path) is ways.find(path)
+        assert ways.find(path) == way_of(path, PROVIDERS)
+    assert len(ways._known) == 5
+    for other in ("/v1/responses/resp_1", "/openai/v1/files", f"/gemini/v1/models/{'g' * 300}:countTokens"):
+        assert ways.find(other) == way_of(other, PROVIDERS)
+    assert len(ways._known) == 5
+    with pytest.raises(BadRequest):
+        ways.find("/openai/../x")
 
 
 @pytest.mark.parametrize(

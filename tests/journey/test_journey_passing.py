@@ -214,6 +214,14 @@ def test_a_prefix_leads_to_that_provider_alone(ask, entry, provider):
     assert provider.got["anthropic"] == []
 
 
+def test_a_prefix_leads_there_in_another_dialect_too(ask, entry, provider):
+    body = {"model": "llama-3.1-8b-instant", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
+    told = ask("POST", "/groq/v1/messages", body)
+    assert (told.status, json.loads(told.body)["content"][0]["text"]) == (200, "Yes.")
+    assert [got.path for got in provider.got["groq"]] == ["/groq/openai/v1/chat/completions"]
+    assert entry(told)["provider"] == "groq"
+
+
 WAYS_ROUND = [
     ("POST", "/openai/v1/fine_tuning/jobs"),
     ("POST", "/openai/v1/chat/completions/x"),
