@@ -110,7 +110,8 @@ class Front:
         body = await exchange.body(bytes_max=self.body_bytes_max, stall_s=self.body_stall_s)
         only = "" if provider is None else provider.name
         if may_continue(surface, body):
-            only = await self.passing.continues_at(body, exchange) or only
+            maker = await self.passing.continues_at(body, exchange)
+            only = only or maker
         asked = Asked(
             body,
             surface.model,

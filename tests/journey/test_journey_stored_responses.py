@@ -221,6 +221,14 @@ def test_a_response_is_continued_where_it_was_made(gate, of, provider, keys, at)
     assert [len(provider.got[name]) for name in ("openai", "xai")] == ([4, 0] if at == "openai" else [0, 4])
 
 
+def test_a_prefix_leads_to_its_provider_whoever_made_the_response_before(of, provider):
+    says(provider, "xai", response("resp_made_at_xai"))
+    of("other", "/xai").responses.create(model="either", input="Hi")
+    says(provider, "openai", response("resp_next"))
+    of("other", "/openai").responses.create(model="either", input="More", previous_response_id="resp_made_at_xai")
+    assert [len(provider.got[name]) for name in ("openai", "xai")] == [1, 1]
+
+
 def test_a_response_that_is_not_known_here_is_the_providers_to_find(of, provider):
     says(provider, "openai", response("resp_b"))
     of("own").responses.create(model="gpt-5", input="More", previous_response_id="resp_from_elsewhere")
