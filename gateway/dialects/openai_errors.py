@@ -33,7 +33,7 @@ def stream_error(error: GatewayError, request_id: str) -> bytes:
 
 def _kind(error: GatewayError) -> tuple[str, str]:
     if isinstance(error, LimitReached):
-        if error.refusal.unit == Unit.USD:
+        if error.refusal.unit == Unit.USD and error.retryable is False:  # Clients take it as the end: none may wait.
             return "insufficient_quota", "insufficient_quota"
         return ("tokens" if error.refusal.unit in TOKENS else "requests"), "rate_limit_exceeded"
     if error.status == 429:  # Of a provider: clients tell by the code that a wait helps.

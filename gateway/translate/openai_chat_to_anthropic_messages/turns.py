@@ -112,6 +112,7 @@ def _input(function: Fields) -> dict[str, Any]:
 
 def _result(message: Fields) -> Block:
     call_id = message.needed("tool_call_id")
+    message.note_once("name", "messages.name")  # The call is known by its id.
     blocks = content_blocks(message)
     return {"type": "tool_result", "tool_use_id": tool_id(call_id)} | ({"content": _plain(blocks)} if blocks else {})
 

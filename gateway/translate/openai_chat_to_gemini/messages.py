@@ -94,6 +94,7 @@ class _Conversation:
     def _give_back(self, message: Fields) -> None:
         """Results stand together in one turn, as many as there were calls."""
         call_id = message.needed("tool_call_id")
+        message.note_once("name", "messages.name")  # The call is known by its id.
         if call_id not in self._names:
             field = message.at("tool_call_id")
             raise BadRequest(f"{field} is that of no call in the messages before", field)
