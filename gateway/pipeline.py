@@ -26,6 +26,7 @@ from gateway.journey.answered import Answered, Asker
 from gateway.journey.asking import Asking
 from gateway.journey.booking import Booking, Books, Trip
 from gateway.journey.carriage import Carrier, lossy
+from gateway.journey.counting import HEADERS, counted_here
 from gateway.journey.detour import Detour
 from gateway.journey.passage import Client, Passage
 from gateway.journey.question import Question, ceiling_of, hold_mode, proven
@@ -76,6 +77,10 @@ class Pipeline:
         # 1. Who asks?  2. What is asked?  3. How big is it, at most?
         key = tagged(self.tenants.identify(call.headers, self.clock(), client.origin), call.headers)
         question = self._understand(call, key)
+        if question.request.facts.free and not self.router.speaks(question.request):
+            told = HEADERS | {"x-fareway-request-id": call.id}
+            await client.respond(200, told, await counted_here(question, self.tokens, self.router))
+            return
 
         # 4. Answered before? Then nothing is asked, held or paid.
         async with self.answered.looking(call.headers, key, question) as (found, flight):

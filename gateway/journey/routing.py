@@ -175,6 +175,11 @@ class Router:
             raise refused or BadRequest("Nobody who serves this model takes calls of this kind.", "model")
         return tuple(options)
 
+    def speaks(self, request: Request) -> bool:
+        """Whether anybody who serves the model takes the call as it is. Raises UnknownModel."""
+        deployments = self._catalog.find(request.facts.model, request.facts.provider)
+        return any(request.dialect in deployment.provider.dialects for deployment in deployments)
+
     def stays_unseen(self, request: Request, size: Size, carrier: Carrier) -> bool:
         """Whether the part of the prompt that lies at the provider is asked for: an edge may leave it out. Raises as
         `options` does."""

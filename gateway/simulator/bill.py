@@ -48,15 +48,37 @@ class Prompt:
         return self.tokens - self.cached - self.written
 
 
-MODELS: Mapping[str, Rates] = {
-    "sim-large": Rates(Decimal("2.50"), Decimal("1.25"), Decimal("10.00"), reasons=True),
+def _rates(text: str) -> Rates:
+    """From a line: input, cached, output, written for five minutes and for an hour. Without the last two, as input."""
+    given, cached, output, *written = map(Decimal, text.split())
+    return Rates(given, cached, output, True, *written)
+
+
+OWN: Mapping[str, Rates] = {
+    "sim-large": _rates("2.50 1.25 10.00"),
     "sim-medium": Rates(Decimal("0.50"), Decimal("0.125"), Decimal("2.00")),
     "sim-small": Rates(Decimal("0.10"), Decimal("0.025"), Decimal("0.40")),
-    "sim-caching": Rates(
-        Decimal("3.00"), Decimal("0.30"), Decimal("15.00"), reasons=True, written=Decimal("3.75"), written_1h=Decimal(6)
-    ),
+    "sim-caching": _rates("3.00 0.30 15.00 3.75 6.00"),
     "sim-embed": Rates(Decimal("0.02"), Decimal("0.02"), Decimal(0)),
 }
+"""Invented models, and invented prices."""
+
+NAMESAKES: Mapping[str, Rates] = {
+    "gpt-5": _rates("1.25 0.125 10.00"),
+    "gpt-5-mini": _rates("0.25 0.025 2.00"),
+    "claude-opus-4-6": _rates("5.00 0.50 25.00 6.25 10.00"),
+    "claude-sonnet-4-6": _rates("3.00 0.30 15.00 3.75 6.00"),
+    "claude-haiku-4-5": _rates("1.00 0.10 5.00 1.25 2.00"),
+    "gemini-2.5-flash": _rates("0.30 0.03 2.50"),
+    "gemini-3-flash-preview": _rates("0.50 0.05 3.00"),
+    "us.anthropic.claude-sonnet-4-6": _rates("3.30 0.33 16.50 4.125 6.60"),
+    "us.anthropic.claude-haiku-4-5-20251001-v1:0": _rates("1.10 0.11 5.50 1.375 2.20"),
+}
+"""By the names of real models, because what can be carried to a model depends on which it is. List prices of 2026-11:
+https://openai.com/api/pricing, https://claude.com/pricing, https://ai.google.dev/gemini-api/docs/pricing and
+https://aws.amazon.com/bedrock/pricing."""
+
+MODELS: Mapping[str, Rates] = {**OWN, **NAMESAKES}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ class Block:
     kind: str  # "thought", "text" or "call".
     steps: tuple[str, ...]
     name: str = ""  # Of the tool,
-    number: int = 0  # and the how manyth call it is.
+    number: int = 0  # and its place among the calls.
 
     @property
     def text(self) -> str:

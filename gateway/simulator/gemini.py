@@ -12,7 +12,7 @@ from aiohttp import web
 from gateway.simulator.answers import Choice
 from gateway.simulator.calls import PROVIDER
 from gateway.simulator.errors import IN_STREAM, google_error
-from gateway.simulator.gemini_request import SEAL, Counted, read_either
+from gateway.simulator.gemini_request import SEAL, Counted, read_either, signs
 from gateway.simulator.said import EVENTS, Said, event
 from gateway.simulator.seals import seal
 
@@ -44,7 +44,7 @@ class Shape:
     def whole(self) -> dict[str, Any]:
         """The answer."""
         candidates = [
-            _candidate(index, _joined(part for part in self._parts(choice) if part), choice)
+            _candidate(index, _joined(filter(None, (*self._parts(choice), self._last(choice)))), choice)
             for index, choice in enumerate(self._said.answer.choices)
         ]
         self._shown = self._said.answer.tokens
@@ -68,7 +68,9 @@ class Shape:
         """Why each choice ends."""
         self._shown = self._said.answer.tokens
         choices = enumerate(self._said.answer.choices)
-        ends = [self._answer([_candidate(index, [self._last(choice)], choice)]) for index, choice in choices]
+        ends = [
+            self._answer([_candidate(index, [self._last(choice) or {"text": ""}], choice)]) for index, choice in choices
+        ]
         return b"".join(map(self._chunk, ends)) + (b"]" if self._array else b"")
 
     def failure(self) -> bytes:
@@ -86,13 +88,13 @@ class Shape:
                 made: Part = {"functionCall": {"name": call.name, "args": json.loads(call.text)}}
             except ValueError:  # The cap has cut it.
                 made = {}
-            signed = made and number == 0 and self._said.answer.thought
+            signed = made and number == 0 and (self._said.answer.thought or signs(self._said.asked.model))
             yield made | ({"thoughtSignature": seal(SEAL)} if signed else {})
 
     def _last(self, choice: Choice) -> Part:
-        """An empty text; it carries the signature where there is no call that does."""
+        """The signature, on an empty text, where there is no call that has it."""
         signed = self._said.answer.thought and not choice.calls
-        return {"text": ""} | ({"thoughtSignature": seal(SEAL)} if signed else {})
+        return {"text": "", "thoughtSignature": seal(SEAL)} if signed else {}
 
     def _answer(self, candidates: list[Part]) -> dict[str, Any]:
         body = {
@@ -134,7 +136,7 @@ def _joined(parts: Iterator[Part]) -> list[Part]:
     joined: list[Part] = []
     for part in parts:
         if joined and "text" in part and "text" in joined[-1] and part.get("thought") == joined[-1].get("thought"):
-            joined[-1] = joined[-1] | {"text": joined[-1]["text"] + part["text"]}
+            joined[-1] = joined[-1] | part | {"text": joined[-1]["text"] + part["text"]}
         else:
             joined.append(part)
     return joined

@@ -119,6 +119,8 @@ def asked(body: bytes, beside: Mapping[str, str]) -> Asked:
     """The request; the path says of what model, and whether it is a stream. Raises RefusedError (400)."""
     given = read_either(Body, body)
     _check(given.contents)
+    if signs(beside["model"]):
+        _check_signed(given.contents)
     how, last = given.generation_config, given.contents[-1]
     calling = (given.tool_config or {}).get("functionCallingConfig") or {}
     allowed = calling.get("allowedFunctionNames") or []
@@ -192,6 +194,20 @@ def _check(contents: list[Content]) -> None:
             signature = part.get("thoughtSignature")
             if signature is not None and signature not in _SEALLESS and not genuine(_plain(signature), SEAL):
                 raise RefusedError(400, "Thought signature is not valid.")
+
+
+def signs(model: str) -> bool:
+    """Whether it signs the first call of a turn, thoughts or not, and wants that back."""
+    return model.startswith("gemini-3")
+
+
+def _check_signed(contents: list[Content]) -> None:
+    """The first call of each turn since the user last spoke has its signature."""
+    said = [place for place, turn in enumerate(contents) if turn.role == "user" and texts_of(turn.parts)]
+    for turn in contents[said[-1] if said else 0 :]:
+        first = next((part for part in turn.parts if "functionCall" in part), None)
+        if first is not None and "thoughtSignature" not in first:
+            raise RefusedError(400, "Function call is missing a thought_signature in functionCall parts.")
 
 
 def _plain(signature: object) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.simulator.blocks import Block, BlockShape
 from gateway.simulator.errors import IN_STREAM
+from gateway.simulator.openai_responses_kept import Kept
 from gateway.simulator.openai_responses_request import SEAL
 from gateway.simulator.said import Said, event
 from gateway.simulator.seals import seal
@@ -24,13 +25,14 @@ _PREFIXES = {"thought": "rs", "text": "msg", "call": "fc"}
 class Shape(BlockShape):
     """See `said.Shape`. Items are made once, because a stream shows them twice."""
 
-    def __init__(self, said: Said) -> None:
+    def __init__(self, said: Said, kept: Kept) -> None:
         super().__init__(said)
+        self._kept = kept
         self._items = [self._item(block) for block in self.blocks]
         self._sent = 0
 
     def whole(self) -> dict[str, Any]:
-        """The response."""
+        """The response, which is kept from now on."""
         reason = _INCOMPLETE.get(self.said.answer.choices[0].finish)
         prompt, answer = self.said.prompt, self.said.answer
         usage = {
@@ -40,12 +42,15 @@ class Shape(BlockShape):
             "output_tokens_details": {"reasoning_tokens": answer.reasoning_tokens},
             "total_tokens": prompt.tokens + answer.tokens,
         }
-        return self._response("incomplete" if reason else "completed") | {
+        response = self._response("incomplete" if reason else "completed") | {
             "incomplete_details": {"reason": reason} if reason else None,
             "output": self._items,
             "service_tier": "default",
             "usage": self.said.usage(usage, COUNTERS),
         }
+        if response["store"]:
+            self._kept.keep(self.said.asked.echo.items, response)
+        return response
 
     def opening(self) -> bytes:
         """The response as it begins."""

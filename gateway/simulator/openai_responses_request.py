@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from aiohttp import web
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.core.request import Countable
 from gateway.simulator.asked import Asked, Form, Tool, texts_of, thinking
 from gateway.simulator.bodies import Positive, read
+from gateway.simulator.calls import PROVIDER
 from gateway.simulator.errors import RefusedError
+from gateway.simulator.openai_responses_kept import Kept
 from gateway.simulator.seals import genuine
 
 SEAL = "openai"
@@ -54,21 +58,20 @@ class Body(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """What the answer repeats of the request, and whether it gives reasoning away under a seal."""
+    """What the answer repeats of the request, all items before it, and whether it gives reasoning away under a seal."""
 
     body: dict[str, Any]
+    items: list[Item]
     sealed: bool
 
 
-def asked(body: bytes, beside: Mapping[str, str]) -> Asked:
-    """The request. Raises RefusedError (400)."""
+def asked(body: bytes, beside: Mapping[str, str], kept: Kept) -> Asked:
+    """The request, after those that it continues. Raises RefusedError (400)."""
     del beside
     given = read(Body, body)
     if not given.items:
         raise RefusedError(400, "Missing required parameter: 'input'.", "missing_required_parameter", "input")
-    if given.previous_response_id is not None:
-        message = f"Previous response with id '{given.previous_response_id}' not found."
-        raise RefusedError(400, message, "previous_response_not_found", "previous_response_id")
+    given = replace(given, input=[*kept.before(given.previous_response_id), *given.items])
     _check(given.items)
     form = (given.text or {}).get("format") or {}
     effort = given.reasoning or {}
@@ -89,7 +92,7 @@ def asked(body: bytes, beside: Mapping[str, str]) -> Asked:
         parallel=given.parallel_tool_calls is not False,
         form={"json_object": Form(), "json_schema": Form(form.get("schema") or {})}.get(str(form.get("type"))),
         thinking=thinking(effort.get("effort"), shown=bool(effort.get("summary"))),
-        echo=Echo(_echo(given), "reasoning.encrypted_content" in (given.include or ())),
+        echo=Echo(_echo(given), given.items, "reasoning.encrypted_content" in (given.include or ())),
     )
 
 
@@ -102,7 +105,7 @@ def _echo(given: Body) -> dict[str, Any]:
         "max_tool_calls": None,
         "metadata": given.metadata or {},
         "parallel_tool_calls": given.parallel_tool_calls is not False,
-        "previous_response_id": None,
+        "previous_response_id": given.previous_response_id,
         "prompt_cache_key": given.prompt_cache_key,
         "reasoning": {"effort": effort.get("effort"), "summary": effort.get("summary")},
         "store": given.store is not False,
@@ -182,3 +185,12 @@ def _check(items: list[Item]) -> None:
 
 def _wrong(what: str, param: str) -> RefusedError:
     return RefusedError(400, what, param=param)
+
+
+async def count_tokens(request: web.Request) -> web.Response:
+    """`POST /v1/responses/input_tokens`: what a prompt would be charged as. Counting costs nothing."""
+    provider = request.app[PROVIDER]
+    given = read(Body, await request.read())
+    provider.rates(given.model)
+    tokens = await provider.tokens.count(_countable(given), given.model)
+    return web.json_response({"object": "response.input_tokens", "input_tokens": tokens})

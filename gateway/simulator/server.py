@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -23,6 +24,7 @@ from gateway.simulator import (
 from gateway.simulator.calls import PROVIDER, Api, answering
 from gateway.simulator.embeddings import embeddings
 from gateway.simulator.errors import RefusedError, style_of
+from gateway.simulator.openai_responses_kept import Kept
 from gateway.simulator.provider import Provider
 from gateway.simulator.recorded import Recordings
 from gateway.simulator.settings import Settings
@@ -34,7 +36,6 @@ _CREATED = 1_750_000_000
 _SCHEMES = {"bearer", "aws4-hmac-sha256"}
 _CHAT = Api("chatcmpl-", openai_chat.asked, openai_chat.Shape)
 _MESSAGES = Api("msg_", anthropic_request.asked, anthropic.Shape)
-_RESPONSES = Api("resp_", openai_responses_request.asked, openai_responses.Shape)
 _GEMINI = Api("", gemini_request.asked, gemini.Shape)
 _CONVERSE = Api("", bedrock_request.asked, bedrock.ConverseShape)
 _INVOKE = Api("msg_", bedrock_request.invoked, bedrock.InvokeShape)
@@ -60,7 +61,7 @@ def build(settings: Settings) -> web.Application:
     app.router.add_post("/v1/chat/completions", answering(_CHAT))
     app.router.add_post("/v1/messages", answering(_MESSAGES))
     app.router.add_post("/v1/messages/count_tokens", anthropic.count_tokens)
-    app.router.add_post("/v1/responses", answering(_RESPONSES))
+    _add_responses(app.router)
     for version in ("v1", "v1beta"):
         base = f"/{version}/models/{{model:[^/:]+}}"
         app.router.add_post(f"{base}:{{verb:generateContent|streamGenerateContent}}", answering(_GEMINI))
@@ -76,6 +77,14 @@ def build(settings: Settings) -> web.Application:
     app.on_response_prepare.append(_name_request)
     app.cleanup_ctx.append(_closing)
     return app
+
+
+def _add_responses(router: web.UrlDispatcher) -> None:
+    kept = Kept()
+    asked = partial(openai_responses_request.asked, kept=kept)
+    router.add_post("/v1/responses", answering(Api("resp_", asked, partial(openai_responses.Shape, kept=kept))))
+    router.add_post("/v1/responses/input_tokens", openai_responses_request.count_tokens)
+    kept.add_to(router)
 
 
 async def start(settings: Settings, host: str = "127.0.0.1", port: int = 0) -> Running:

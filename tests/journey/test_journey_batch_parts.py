@@ -114,7 +114,7 @@ def test_one_process_settles_a_replicas_batches(own, workers, replica, ours):
         ("/v1/batches/b/cancel", None, Route(OPENAI, "cancel", "b")),
         ("/v1/messages/batches", None, Route(ANTHROPIC, "batches")),
         ("/v1/messages/batches/b/results", "anthropic", Route(ANTHROPIC, "results", "b", "anthropic")),
-        ("/v1/files", "anthropic", None),
+        ("/v1/files", "anthropic", None),  # Its own files are none that are known here.
         ("/v1/batches", "groq", None),
         ("/v1/files/a/b", None, None),
         ("/v1/chat/completions", None, None),
@@ -123,7 +123,7 @@ def test_one_process_settles_a_replicas_batches(own, workers, replica, ours):
     ],
 )
 def test_paths_are_what_they_are(path, provider, route):
-    assert route_of(path, None if provider is None else KNOWN[provider]) == route
+    assert route_of(path, KNOWN[provider] if provider else None) == route
 
 
 @pytest.mark.parametrize(

@@ -17,17 +17,17 @@ pytestmark = pytest.mark.xdist_group("simulated")
 
 CONFIG = """
 providers:
-  chat-sim: {kind: sim, base_url: SIM_URL/v1, dialects: [openai-chat]}
-  responses-sim: {kind: sim, base_url: SIM_URL/v1, dialects: [openai-responses]}
+  chat-sim: {kind: sim, prices: openai, base_url: SIM_URL/v1, dialects: [openai-chat]}
+  responses-sim: {kind: sim, prices: openai, base_url: SIM_URL/v1, dialects: [openai-responses, openai-count-tokens]}
   claude-sim: {kind: sim, base_url: SIM_URL/v1, dialects: [anthropic-messages, anthropic-count-tokens]}
-  gemini-sim: {kind: sim, base_url: SIM_URL/v1, dialects: [gemini, gemini-count-tokens]}
-  bedrock-sim: {kind: sim, base_url: SIM_URL/v1, dialects: [bedrock-converse, bedrock-invoke]}
+  gemini-sim: {kind: sim, prices: google, base_url: SIM_URL/v1, dialects: [gemini, gemini-count-tokens]}
+  bedrock-sim: {kind: sim, prices: aws, base_url: SIM_URL/v1, dialects: [bedrock-converse, bedrock-invoke]}
 models:
-  gpt: {deployments: [chat-sim/sim-large]}
-  codex: {deployments: [responses-sim/sim-large]}
+  gpt: {deployments: [chat-sim/gpt-5]}
+  codex: {deployments: [responses-sim/gpt-5-mini]}
   claude: {deployments: [claude-sim/sim-caching]}
-  gemini: {deployments: [gemini-sim/sim-large]}
-  bedrock: {deployments: [bedrock-sim/sim-caching]}
+  gemini: {deployments: [gemini-sim/gemini-2.5-flash]}
+  bedrock: {deployments: ["bedrock-sim/us.anthropic.claude-haiku-4-5-20251001-v1:0"]}
 """
 LONG = "the quick brown fox jumps over the lazy dog and then " * 150
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -78,6 +78,12 @@ def test_responses(way, agree):
         talk = [*said("Use a tool"), *(item.model_dump(exclude={"status"}) for item in first.output), result]
         with client.responses.stream(input=talk, tools=tools, **fields) as stream:
             final = stream.get_final_response()
+        counted = client.responses.input_tokens.count(model="codex", input="Hello")
+        kept = client.responses.create(model="codex", input="Hello")
+        client.responses.create(model="codex", input="And?", previous_response_id=kept.id)
+        assert client.responses.retrieve(kept.id).output_text == kept.output_text
+        client.responses.delete(kept.id)
+    assert counted.input_tokens == kept.usage.input_tokens
     assert [item.type for item in first.output] == ["reasoning", "function_call"]
     assert final.output_text == "It says: 18 °C"
 

@@ -3,6 +3,7 @@
 import json
 from decimal import Decimal
 
+import anthropic
 import harness
 import openai
 import pytest
@@ -217,3 +218,17 @@ def test_an_answer_cut_down_to_what_is_left_is_cut_down_there_too(gate, answers,
     cap = int(raw.headers["x-fareway-fitted"])
     assert 0 < cap < 1000
     assert json.loads(got[0].body)["max_tokens"] == cap
+
+
+def test_a_count_that_nobody_gives_is_made_here(gate, provider):
+    """Claude Code asks for counts whatever the model: nothing leaves, nothing is paid."""
+    provider.got.clear()
+    with anthropic.Anthropic(base_url=gate.url, api_key=gate.tokens[1], max_retries=0) as client:
+        raw = client.messages.with_raw_response.count_tokens(model="plain/gpt-4o", messages=HI)
+        longer = client.messages.count_tokens(model="plain/gpt-4o", messages=[{"role": "user", "content": "Hi " * 500}])
+        with pytest.raises(anthropic.NotFoundError):
+            client.messages.count_tokens(model="plane/gpt-4o", messages=HI)
+    assert 0 < raw.parse().input_tokens < 20
+    assert 500 <= longer.input_tokens < 600
+    assert raw.headers["x-fareway-count"] == "estimated"
+    assert provider.got == {}

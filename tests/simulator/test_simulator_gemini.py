@@ -68,6 +68,7 @@ async def test_thoughts_are_counted_apart_and_signed(sim, models, shown):
     assert (whole.usage_metadata.candidates_token_count, whole.usage_metadata.thoughts_token_count) == (10, 7)
     assert sum(bool(c.candidates[0].content.parts[0].thought) for c in streamed) == (7 if shown else 0)
     assert [line["completion_tokens"] for line in sim.bill] == [17, 17]
+    assert whole.candidates[0].content.parts[-1].thought_signature
     signed = streamed[-1].candidates[0].content
     again = [types.UserContent("Hello"), signed, types.UserContent("And?")]
     await ask(models, again, "sim-large", **config)
@@ -96,6 +97,21 @@ async def test_functions_are_called_and_their_results_quoted(models):
     assert text([await ask(models, talk, "sim-large", **config)]) == "It says: 1 °C, 2 °C"
     with pytest.raises(errors.ClientError, match="number of function response parts"):
         await ask(models, [*talk[:2], types.UserContent(answers[:1])], "sim-large", **config)
+
+
+async def test_newer_models_want_their_signatures_back(models):
+    said, config = "[[sim: calls=2]] Use a tool", {"tools": TOOLS}
+    turn = (await ask(models, said, "gemini-3-flash-preview", **config)).candidates[0].content
+    answers = [types.Part.from_function_response(name="weather", response={"result": "18 °C"}) for _ in range(2)]
+    talk = [types.UserContent(said), turn, types.UserContent(answers)]
+    await ask(models, talk, "gemini-3-flash-preview", **config)
+    turn.parts[0].thought_signature = None
+    with pytest.raises(errors.ClientError, match="missing a thought_signature"):
+        await ask(models, talk, "gemini-3-flash-preview", **config)
+    turn.parts[0].thought_signature = b"skip_thought_signature_validator"
+    await ask(models, talk, "gemini-3-flash-preview", **config)
+    turn.parts[0].thought_signature = None
+    await ask(models, [*talk, types.UserContent("Next.")], "gemini-3-flash-preview", **config)
 
 
 async def test_functions_by_mode(models):

@@ -6,6 +6,8 @@ import openai
 import pytest
 from simbench import drained
 
+from gateway.simulator.errors import RefusedError
+from gateway.simulator.openai_responses_kept import KEPT_MAX, Kept
 from gateway.simulator.seals import seal
 
 WEATHER = {
@@ -143,6 +145,39 @@ async def test_what_is_wrong_is_named(sim, client):
             await ask(client, **fields)
         assert wrong.value.param == param
     assert sim.bill == []
+
+
+async def test_what_is_kept_can_be_continued_read_and_deleted(client):
+    first = await ask(client, "Hello")
+    second = await final(client, "And?", previous_response_id=first.id)
+    whole = [{"role": "user", "content": "Hello"}, first.output[0].model_dump(), {"role": "user", "content": "And?"}]
+    assert second.previous_response_id == first.id
+    assert second.usage.input_tokens == (await ask(client, whole)).usage.input_tokens
+    assert (await client.responses.retrieve(second.id)).output_text == second.output_text
+    items = [item async for item in client.responses.input_items.list(second.id)]
+    assert [item.role for item in items] == ["user", "assistant", "user"]
+    with pytest.raises(openai.BadRequestError, match="Cannot cancel"):
+        await client.responses.cancel(second.id)
+    await client.responses.delete(second.id)
+    passing = await ask(client, "Hello", store=False)
+    for name in (second.id, passing.id):
+        with pytest.raises(openai.NotFoundError):
+            await client.responses.retrieve(name)
+
+
+async def test_the_latest_are_kept():
+    kept = Kept()
+    for place in range(KEPT_MAX + 1):
+        kept.keep([], {"id": f"resp_{place}", "output": []})
+    assert kept.before("resp_1") == []
+    with pytest.raises(RefusedError):
+        kept.before("resp_0")
+
+
+async def test_counting_agrees_and_is_free(sim, client):
+    counted = await client.responses.input_tokens.count(model="sim-small", input="Hello", tools=[WEATHER])
+    assert sim.bill == []
+    assert counted.input_tokens == (await ask(client, "Hello", tools=[WEATHER])).usage.input_tokens
 
 
 async def test_usage_can_be_missing(client):

@@ -10,6 +10,7 @@ import openai
 import pytest
 
 from gateway.simulator import Settings, start
+from gateway.simulator.bill import MODELS
 
 TOOLS = [
     {
@@ -200,7 +201,7 @@ async def test_models_and_errors_are_in_shape(sim):
             await ask(client, n=0)
         with pytest.raises(openai.BadRequestError):
             await client.embeddings.create(model="sim-embed", input=[])
-    assert [model.id for model in models.data] == ["sim-large", "sim-medium", "sim-small", "sim-caching", "sim-embed"]
+    assert [model.id for model in models.data] == list(MODELS)
     assert unknown.value.code == "model_not_found"
     assert bad.value.param == "n"
     assert sim.bill == []
@@ -228,7 +229,7 @@ def test_run_serves_until_told_to_stop():
     code = f"from gateway.simulator import Settings, run; run(Settings(), port={port})"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL) as process:
         with openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="any", max_retries=8) as client:
-            assert len(client.models.list().data) == 5
+            assert len(client.models.list().data) == len(MODELS)
         process.terminate()
         assert process.wait(10) == 0
 
