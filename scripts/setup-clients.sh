@@ -14,7 +14,7 @@ environment() { # <name> <its requirements>
     cp "$2" "$into/$1/.installed"
 }
 
-environment python tests/clients/python/requirements.txt
+environment python tests/clients/python/requirements-python.txt
 environment litellm tests/clients/python/requirements-litellm.txt
 [ "${1:-all}" = python ] && exit 0
 environment node tests/clients/node/requirements.txt

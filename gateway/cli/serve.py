@@ -19,7 +19,6 @@ from gateway.cli.supervisor import supervise
 from gateway.config.fields import admin_port
 from gateway.config.schema import WORKERS_MAX
 from gateway.config.settings import Settings
-from gateway.simulator import MODELS
 from gateway.simulator import Settings as SimulatorSettings
 from gateway.simulator import start as start_simulator
 
@@ -51,14 +50,6 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     sim.add_argument("--jitter", type=float, default=0.1, help="share by which each interval varies (default 0.1)")
     sim.add_argument("--seed", type=int, default=0)
     sim.add_argument("--fail-rate", type=float, default=0.0, help="share of calls that fail with 503")
-    sim.add_argument(
-        "--model",
-        action="append",
-        default=[],
-        type=_alias,
-        metavar="NAME=MODEL",
-        help="another name for one of its models",
-    )
     sim.set_defaults(run=_sim)
 
 
@@ -84,8 +75,7 @@ def _start(found: Settings, file: Path | None) -> int:
 
 def _sim(parsed: argparse.Namespace) -> int:
     names = ("bill", "recorded", "tokens_per_second", "first_token_ms", "output_tokens", "jitter", "seed", "fail_rate")
-    models = dict(MODELS) | {name: MODELS[model] for name, model in parsed.model}
-    chosen = SimulatorSettings(models=models, **{name: getattr(parsed, name) for name in names})
+    chosen = SimulatorSettings(**{name: getattr(parsed, name) for name in names})
 
     async def work(stop: asyncio.Event) -> int:
         running = await start_simulator(chosen, parsed.host, parsed.port)
@@ -136,13 +126,6 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= WORKERS_MAX:
         raise argparse.ArgumentTypeError(f"a number between 1 and {WORKERS_MAX}")
     return int(text)
-
-
-def _alias(text: str) -> tuple[str, str]:
-    name, _, model = text.partition("=")
-    if not name or model not in MODELS:
-        raise argparse.ArgumentTypeError(f"NAME=MODEL, with one of {', '.join(MODELS)}")
-    return name, model
 
 
 def _log(level: str) -> None:

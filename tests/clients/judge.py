@@ -6,12 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from features import Feature
 from playing import Cell, Played
-from road import PICOS, RATES
+from road import PICOS
 from stage import Evidence
 
-OUTPUT_USD = RATES["sim-small"][2] / 10**6
 KEPT_BACK_TOKENS = 16  # A stream that ends early is booked with so many for what may be on its way (docs/money.md).
 ON_THE_WAY_TOKENS_MAX = 8  # What may really have been: made and not yet counted, or counted otherwise.
 RESULT = "Sunny."  # What tools say. The simulated model repeats it.
@@ -23,7 +21,7 @@ def faults(cell: Cell, played: Played) -> list[str]:
     found = [*_books(cell, seen)]
     wanted = cell.client.failure(feature.name, cell.deployment)
     if wanted is None or (cell.client.asks_again and feature.outcome == "cut"):
-        found += [*_answer(feature, said, seen)]
+        found += [*_answer(cell, said, seen)]
     elif wanted != said.get("error"):
         found.append(f"it should fail with {wanted}: {said}")
     if feature.refused:
@@ -55,26 +53,31 @@ def _cost(billed: dict, booked: dict) -> Iterator[str]:
     thought unseen, all that was held is booked."""
     status, usage = booked["entry"]["cost"]["status"], booked["entry"]["usage"]
     paid, cost = Decimal(booked["cost_picos"]) / PICOS, Decimal(billed["cost_usd"])
-    exact = "exact" if billed["ended"] == "complete" else status
-    if status != exact or (status == "exact" and paid != cost) or paid < cost - ON_THE_WAY_TOKENS_MAX * OUTPUT_USD:
-        yield f"${paid} is booked, {status}, and ${cost} billed"
     above = usage["output"] - billed["completion_tokens"]
-    if status == "estimated" and above > KEPT_BACK_TOKENS + ON_THE_WAY_TOKENS_MAX:
+    # Words of Claude's and Gemini's are counted by a bound: theirs is not our vocabulary.
+    most = KEPT_BACK_TOKENS + ON_THE_WAY_TOKENS_MAX + billed["completion_tokens"] // 2
+    if status == "estimated" and not -ON_THE_WAY_TOKENS_MAX <= above <= most:
         yield f"{above} tokens more are booked than were billed"
+    if billed["ended"] == "complete" and (status, paid) != ("exact", cost):
+        yield f"${paid} is booked, {status}, and ${cost} billed"
+    if status == "uncertain" and paid < cost:
+        yield f"${paid} is booked, and ${cost} billed"
 
 
-def _answer(feature: Feature, said: dict, seen: Evidence) -> Iterator[str]:
+def _answer(cell: Cell, said: dict, seen: Evidence) -> Iterator[str]:
+    feature = cell.feature
     if "error" in said:
         yield f"it failed: {said}"
         return
-    if "pieces" in said and said["pieces"] < 2:
+    if said.get("pieces", 2) < 2 and feature.outcome == "ok":
         yield "nothing was streamed"
     if feature.action == "tools" and not (said.get("tool") and RESULT in said["text"]):
         yield f"the tool's result has not come back: {said}"
     if feature.action in {"tools", "cancel"} or not seen.bill:
         return
-    made = seen.bill[-1]["completion_tokens"]
-    if len(said["text"].split()) != made:
+    made, words = seen.bill[-1]["completion_tokens"], len(said["text"].split())
+    # Agents let the model think, which is billed as well.
+    if words != made and not (cell.client.kind == "agent" and 0 < words < made):
         yield f"{made} words were billed, and it has {said['text']!r}"
     if said.get("output_tokens", made) != made:
         yield f"{made} tokens were billed, and it was told {said['output_tokens']}"

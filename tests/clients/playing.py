@@ -15,7 +15,7 @@ from roster import ELSEWHERE, Client, Deployment
 from stage import Evidence, Stage
 
 HERE = Path(__file__).parent
-PATIENCE_S = 150  # For all cells of one client.
+PATIENCE_S = 400  # For all cells of one client.
 
 
 @dataclass(frozen=True)

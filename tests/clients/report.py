@@ -13,8 +13,9 @@ from features import FEATURES
 from harness import ROOT
 from installed import version_of
 from playing import Cell
-from roster import CLIENTS
+from roster import CLIENTS, Client
 
+HERE = Path(__file__).parent
 FIGURES = ROOT / "build" / "bench" / "clients.json"
 PAGE = ROOT / "docs" / "clients.md"
 MARKS = ("<!-- The table is made by `make test-clients`. -->\n", "<!-- End of the table. -->\n")
@@ -77,8 +78,8 @@ def _by_deployment(results: list[dict]) -> Iterable[tuple[str, list[dict]]]:
     return [(dialect, [one for one in results if one["dialect"] == dialect]) for dialect in dialects]
 
 
-def pinned(folder: Path = ROOT / "tests" / "clients") -> dict[str, str]:
+def pinned(client: Client) -> dict[str, str]:
     """By package, the version that the suite is written for."""
-    lines = (line for path in folder.glob("python/*.txt") for line in path.read_text().splitlines())
-    python = dict(line.split("==") for line in lines)
-    return python | json.loads((folder / "node" / "package.json").read_text())["dependencies"]
+    if client.kind != "python":
+        return json.loads((HERE / "node" / "package.json").read_text())["dependencies"]
+    return dict(line.split("==") for line in (HERE / f"python/requirements-{client.home}.txt").read_text().splitlines())

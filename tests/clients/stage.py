@@ -14,31 +14,24 @@ from road import Road, eventually, road
 from tap import Seen, Tap
 
 MODELS = {
-    "chat-sim": ("gpt-4.1-mini", "openai-chat"),
-    "responses-sim": ("gpt-4.1-mini", "openai-responses"),
-    "claude-sim": ("claude-sonnet-4-5", "anthropic-messages, anthropic-count-tokens"),
-    "gemini-sim": ("gemini-2.5-flash", "gemini"),
-    "converse-sim": ("anthropic.claude-sonnet-4-5-20250929-v1:0", "bedrock-converse"),
-    "invoke-sim": ("anthropic.claude-sonnet-4-5-20250929-v1:0", "bedrock-invoke"),
+    "chat-sim": ("gpt-5-mini", "openai", "openai-chat"),
+    "responses-sim": ("gpt-5-mini", "openai", "openai-responses"),
+    "claude-sim": ("claude-haiku-4-5", "anthropic", "anthropic-messages, anthropic-count-tokens"),
+    "gemini-sim": ("gemini-2.5-flash", "google", "gemini"),
+    "converse-sim": ("us.anthropic.claude-haiku-4-5-20251001-v1:0", "aws", "bedrock-converse"),
+    "invoke-sim": ("us.anthropic.claude-haiku-4-5-20251001-v1:0", "aws", "bedrock-invoke"),
 }
-"""By deployment, a name that edges know what to make of, and what its provider speaks. All are priced as sim-small."""
+"""By deployment, a name that edges know what to make of, whose prices it has, and what its provider speaks."""
 
-NAMES = sorted({model for model, _ in MODELS.values()})
 PROVIDERS = "".join(
-    f"  {name}: {{kind: sim, base_url: SIM_URL/v1, key: SECRET, dialects: [{dialects}]}}\n"
-    for name, (_, dialects) in MODELS.items()
-)
-PRICES = "".join(
-    f'    - {{provider: sim, model: "{name}", input: 0.10/M, cache_read: 0.025/M, output: 0.40/M}}\n' for name in NAMES
+    f"  {name}: {{kind: sim, base_url: SIM_URL/v1, key: SECRET, prices: {prices}, dialects: [{dialects}]}}\n"
+    for name, (_, prices, dialects) in MODELS.items()
 )
 CONFIG = f"""
 providers:
 {PROVIDERS}
-models: {{{", ".join(f'{name}: {{deployments: ["{name}/{model}"]}}' for name, (model, _) in MODELS.items())}}}
+models: {{{", ".join(f'{name}: {{deployments: ["{name}/{model}"]}}' for name, (model, *_) in MODELS.items())}}}
 routing: {{breaker: {{failures: 1000, open: 1s}}}} # Streams that break here break on purpose.
-prices:
-  overrides:
-{PRICES}
 limits:
   - {{node: "key:*", amount: 5 usd, window: lifetime}}
   - {{node: "team:spent", amount: 1 usd, window: lifetime}}
@@ -109,7 +102,7 @@ class Stage:
 @contextmanager
 def stage(folder: Path) -> Iterator[Stage]:
     """For as long as the block runs."""
-    with road(folder, CONFIG, *(word for name in NAMES for word in ("--model", f"{name}=sim-small"))) as way:
+    with road(folder, CONFIG) as way:
         tap = Tap(way.url).start()
         try:
             made = Stage(way, tap, Api.of(way, way.admin))

@@ -16,9 +16,8 @@ def test_the_table_is_that_of_the_last_run_and_leaves_nobody_out():
         (one["client"], told["deployment"], told["feature"]) for one in figures["clients"] for told in one["results"]
     ]
     assert found == [(one.name, cell.deployment.name, cell.feature.name) for one in CLIENTS for cell in cells(one)]
-    versions = pinned()
-    for one in figures["clients"]:
-        assert all(versions[package] == version for package, version in one["versions"].items()), one["client"]
+    for client, one in zip(CLIENTS, figures["clients"], strict=True):
+        assert one["versions"] == {package: pinned(client)[package] for package in client.packages}
     assert all(told.get("reason") for one in figures["clients"] for told in one["results"] if told["result"] != "pass")
 
 

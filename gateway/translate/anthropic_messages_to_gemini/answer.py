@@ -56,8 +56,10 @@ class Said(NamedTuple):
 def said(parts: Iterable[gemini.Part], *, thinks: bool) -> Iterator[Said]:
     """What an answer holds, in order.
 
-    A call's signature comes before it in any case, since newer models want it back. Others are told only to a caller
-    that asked for thinking: many look for text in the first block, and answers are good without.
+    A call's signature comes before it in any case, since newer models want it back. That of thoughts is told to a
+    caller that asked for thinking: many look for text in the first block, and answers are good without. That of text
+    comes last, and is not told: Claude Code takes the last block for its result, and Google demands it for calls alone
+    (https://ai.google.dev/gemini-api/docs/thought-signatures).
     """
     for part in parts:
         if part.call is not None:
@@ -71,7 +73,7 @@ def said(parts: Iterable[gemini.Part], *, thinks: bool) -> Iterator[Said]:
             yield Said(thoughts=part.text)
         if part.data:
             yield Said(text=f"[Here the model made {part.mime}, which this API has no place for.]")
-        if part.signature and thinks:
+        if part.signature and part.thought and thinks:
             yield Said(signature=sealed(part.signature))
 
 

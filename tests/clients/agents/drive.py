@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
-PATIENCE_S = 60  # For one command.
+PATIENCE_S = 100  # For one command.
 AT_ONCE = 2
 
 
