@@ -32,7 +32,7 @@ from gateway.journey.passage import Client, Passage
 from gateway.journey.question import Question, ceiling_of, hold_mode, proven
 from gateway.journey.reached import Detours, Stuck, counted, fit_allowed
 from gateway.journey.receipt import Receipt
-from gateway.journey.relay import carry
+from gateway.journey.relay import pass_on
 from gateway.journey.routing import Chosen, Router
 from gateway.journey.session import session_of
 from gateway.limits.accounts import Account
@@ -119,7 +119,7 @@ class Pipeline:
                         tokens=self.tokens,
                         monotonic=self.monotonic,
                     )
-                    await carry(passage)
+                    await pass_on(passage)
                 self._learn(question, booking.entry)
 
     def _understand(self, call: Call, key: Key) -> Question:

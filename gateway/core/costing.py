@@ -9,12 +9,24 @@ from msgspec.structs import replace
 from gateway.core.entry import Part
 from gateway.core.money import ZERO
 from gateway.core.price import UNPRICED, Cost, CostStatus, Price, total
-from gateway.core.usage import Turn, Usage
+from gateway.core.usage import Report, Turn, Usage
 
 MOVING = "-latest"
 """How the names end that stand for another model from time to time."""
 
 PriceOf = Callable[[str], Price | None]  # Of a model, at the provider and the moment of the call.
+
+
+def settled(
+    usage: Usage, report: Report, model: str, own: Price | None, price_of: PriceOf
+) -> tuple[Cost, tuple[Part, ...]]:
+    """What an answer cost: the provider's own figure where it charges by that, else usage times price. And the parts
+    that were priced on their own, if there are any."""
+    price = settling_price(model, report.model, own, price_of)
+    computed, parts = priced(usage, report.turns, report.service_tier, price, price_of)
+    if report.cost is not None:
+        return replace(computed, total=report.cost, status=CostStatus.REPORTED), parts
+    return with_doubt(computed, model, report.model, clamped=report.clamped), parts
 
 
 def settling_price(model: str, served: str | None, own: Price | None, price_of: PriceOf) -> Price | None:

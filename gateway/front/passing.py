@@ -55,7 +55,7 @@ class Passing:
 
     pipeline: Pipeline
     catalog: Catalog
-    journey: PassThrough
+    untouched: PassThrough
     find: Callable[[str], Awaitable[list[Entry]]]
     body_bytes_max: int
     body_stall_s: float
@@ -112,7 +112,7 @@ class Passing:
     async def _pass(
         self, exchange: Exchange, call_id: str, key: Key, provider: Provider, place: Place, *, free: bool
     ) -> None:
-        arrived = self.journey.monotonic()
+        arrived = self.untouched.monotonic()
         body = await exchange.body(bytes_max=self.body_bytes_max, stall_s=self.body_stall_s)
         method = "GET" if exchange.method == "HEAD" else exchange.method
         if body and method == "GET":
@@ -120,7 +120,7 @@ class Passing:
         query = _SECRETS.sub("", exchange.query).rstrip("&") if _is_google(provider) else exchange.query
         place = Place(place.access, f"{place.url}?{query}" if query else place.url)
         call = Untouched(call_id, key, method, provider, place, exchange.headers, body, free, arrived)
-        await self.journey.carry(call, exchange)
+        await self.untouched.serve(call, exchange)
 
     def _key(self, exchange: Exchange, headers: dict[str, str]) -> Key:
         return tagged(self.pipeline.tenants.identify(headers, self.pipeline.clock(), exchange.origin), headers)

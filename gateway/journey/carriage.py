@@ -68,7 +68,10 @@ class Carrier:
         """This call, which may be another than the one that came. Raises BadRequest."""
         losses = Losses(allowed=self._lossy)
         target = Target(deployment.model, output_tokens_max, deployment.provider.quirks)
-        translated = edge.request(asked, target, losses)
+        try:
+            translated = edge.request(asked, target, losses)
+        except RecursionError:
+            raise BadRequest("The body is nested too deeply.") from None
         dialect = DIALECTS[edge.outbound]
         return Carried(edge, dialect, translated, dialect.read(translated), losses.dropped)
 

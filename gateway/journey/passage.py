@@ -1,4 +1,4 @@
-"""One answer on its way to one caller, and what both ways of carrying it need."""
+"""One answer on its way to one caller, and what both ways of passing it on need."""
 
 from __future__ import annotations
 

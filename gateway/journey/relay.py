@@ -5,11 +5,11 @@ from __future__ import annotations
 from gateway.cache.flights import Head
 from gateway.dialects.framing import framing_of
 from gateway.journey.passage import Passage
-from gateway.journey.streaming import carry_stream
-from gateway.journey.whole import carry_whole
+from gateway.journey.streaming import pass_on_stream
+from gateway.journey.whole import pass_on_whole
 
 
-async def carry(passage: Passage) -> None:
+async def pass_on(passage: Passage) -> None:
     """Pass the answer on and settle it. Raises Lost if there was none; afterwards the booking holds the entry."""
     content_type = passage.answer.headers.get("content-type", "application/json")
     arrays = passage.question.request.facts.stream and passage.spoken.signs.arrays
@@ -19,6 +19,6 @@ async def carry(passage: Passage) -> None:
     if passage.flight is not None:
         passage.flight.begin(Head(content_type, framing is not None))
     if framing is not None:
-        await carry_stream(passage, framing)
+        await pass_on_stream(passage, framing)
     else:
-        await carry_whole(passage)
+        await pass_on_whole(passage)

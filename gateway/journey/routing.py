@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from gateway import tokens
 from gateway.catalog.catalog import AUTO, Catalog
 from gateway.catalog.providers import Deployment
-from gateway.core.costing import priced, settling_price, with_doubt
+from gateway.core import costing
 from gateway.core.entry import Part
 from gateway.core.errors import BadRequest, NoPrice
 from gateway.core.limit import Fare
@@ -71,25 +71,18 @@ class Option(Struct, frozen=True):
         return Fare(cost.nanos_up, request.input_tokens, for_count), Cost(cost, CostStatus.UNCERTAIN, self.price.id)
 
     def cost(self, usage: Usage, report: Report, at: float) -> Cost:
-        """What the call cost: the provider's own figure where it charges by that, else usage times price."""
+        """What the call cost."""
         return self.settled(usage, report, at)[0]
 
     def settled(self, usage: Usage, report: Report, at: float) -> tuple[Cost, tuple[Part, ...]]:
-        """The same, and the parts that were priced on their own, if there are any."""
-        computed, parts = priced(
-            usage, report.turns, report.service_tier, self._settling_price(report, at), lambda m: self._price_of(m, at)
-        )
-        if report.cost is not None:
-            return replace(computed, total=report.cost, status=CostStatus.REPORTED), parts
-        return with_doubt(computed, self.deployment.model, report.model, clamped=report.clamped), parts
+        """See `costing.settled`."""
+        return costing.settled(usage, report, self.deployment.model, self.price, lambda m: self._price_of(m, at))
 
     def prices(self, report: Report, at: float) -> list[Price]:
         """Every price that the cost may be made of."""
         turns = [self._price_of(turn.model, at) for turn in report.turns if turn.model is not None]
-        return [price for price in (self._settling_price(report, at), *turns) if price is not None]
-
-    def _settling_price(self, report: Report, at: float) -> Price | None:
-        return settling_price(self.deployment.model, report.model, self.price, lambda m: self._price_of(m, at))
+        own = costing.settling_price(self.deployment.model, report.model, self.price, lambda m: self._price_of(m, at))
+        return [price for price in (own, *turns) if price is not None]
 
     def _price_of(self, model: str, at: float) -> Price | None:
         provider = self.deployment.provider

@@ -1,4 +1,4 @@
-"""Carrying an answer that streams: bytes as they come, the hold grown, the cost settled however it ends.
+"""Passing on an answer that streams: bytes as they come, the hold grown, the cost settled however it ends.
 
 Nothing here looks inside HTTP. A vanished caller is a ConnectionError or a cancelled task; a broken
 provider is Lost.
@@ -30,7 +30,7 @@ PAUSES = 3
 log = logging.getLogger("fareway.streaming")
 
 
-async def carry_stream(passage: Passage, framing: Framing) -> None:
+async def pass_on_stream(passage: Passage, framing: Framing) -> None:
     """Pass the stream on to its end. However it ends, the booking is settled then."""
     watch = passage.watch(framing)
     try:
@@ -49,14 +49,14 @@ async def carry_stream(passage: Passage, framing: Framing) -> None:
 async def _pump(passage: Passage, watch: Watch) -> GatewayError | None:
     """Chunk by chunk until the provider closes. Returns early with the refusal when the money held is used up."""
     with closing(Growth(passage, watch)) as growth:
-        return await _carry(passage, watch, growth)
+        return await _pass_on(passage, watch, growth)
 
 
-async def _carry(passage: Passage, watch: Watch, growth: Growth) -> GatewayError | None:
+async def _pass_on(passage: Passage, watch: Watch, growth: Growth) -> GatewayError | None:
     began, last = passage.monotonic(), b""
     await passage.client.start(passage.answer.status, passage.headers(passage.booking.draft, passage.answer, began))
 
-    def carry(chunk: bytes) -> bool:
+    def pass_chunk_on(chunk: bytes) -> bool:
         """Pass it on in the turn in which it came, unless there is something to wait for first."""
         nonlocal last
         if passage.first_token_ms is None:
@@ -67,7 +67,7 @@ async def _carry(passage: Passage, watch: Watch, growth: Growth) -> GatewayError
             return False
         return passage.client.offer(out) and not growth.due
 
-    while await passage.answer.each(carry):
+    while await passage.answer.each(pass_chunk_on):
         if watch.done and passage.booking.entry is None:  # Settled before the caller sees the end.
             await _settle(passage, watch, Outcome.OK)
             passage.client.offer(last)

@@ -82,7 +82,7 @@ class PassThrough:
     refuse_unpriced: bool  # Whether a hard budget refuses what has no price.
     monotonic: Callable[[], float]  # For durations, in seconds.
 
-    async def carry(self, call: Untouched, client: Client) -> None:
+    async def serve(self, call: Untouched, client: Client) -> None:
         """Send the call and pass its answer on, whatever it is. Raises GatewayError before anything was passed on."""
         model = "" if call.free else _model(call.body, call.headers.get("content-type", ""))
         self._check(call)

@@ -1,4 +1,4 @@
-"""Carrying an answer that comes in one piece: settled before it goes out, so that its headers tell the exact cost."""
+"""Passing on an answer that comes in one piece: settled before it goes out, so that its headers tell the exact cost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class NotAnAnswer(Lost):
     """A good status with a body that is nothing of the kind. The provider may have charged."""
 
 
-async def carry_whole(passage: Passage) -> None:
+async def pass_on_whole(passage: Passage) -> None:
     """Read, settle, pass on. Raises Lost if the answer breaks off or is none.
 
     A caller that leaves does not end this: what does not stream is charged in full, and others may listen.

@@ -6,6 +6,8 @@ refuses, naming the field, unless the caller allowed it to be left out.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from gateway.core.errors import BadRequest
@@ -70,33 +72,29 @@ class StreamTranslation(Protocol):
         ...
 
 
-class Edge(Protocol):
+def every(model: str) -> bool:
+    """A provider that speaks the outbound dialect takes it for any model."""
+    del model
+    return True
+
+
+@dataclass(frozen=True)
+class Edge:
     """One translation, from the dialect of a caller to that of a provider."""
 
-    @property
-    def inbound(self) -> str:
-        """The caller's dialect, such as "openai-chat"."""
-        ...
+    inbound: str  # The caller's dialect, such as "openai-chat".
+    outbound: str  # The provider's, such as "anthropic-messages".
 
-    @property
-    def outbound(self) -> str:
-        """The provider's, such as "anthropic-messages"."""
-        ...
+    request: Callable[[Asked, Target, Losses], Asked]
+    """The call in the provider's dialect, for that model. A cap of the caller's on output arrives as it was, or as what
+    the model can do, where providers refuse more. Raises BadRequest, naming the field in the caller's own terms, and
+    RecursionError for what is nested too deeply."""
 
-    def serves(self, model: str) -> bool:
-        """Whether a provider that speaks the outbound dialect takes it for this model."""
-        ...
+    answer: Callable[[bytes, Told], bytes]
+    """A whole good answer of the provider's in the caller's dialect. Raises ValueError for what is none."""
 
-    def request(self, asked: Asked, target: Target, losses: Losses) -> Asked:
-        """The call in the provider's dialect, for that model. A cap of the caller's on output arrives as it was, or as
-        what the model can do, where providers refuse more.
-        Raises BadRequest, naming the field in the caller's own terms."""
-        ...
+    stream: Callable[[Told], StreamTranslation]
+    """A translation of one stream of the provider's, from its beginning."""
 
-    def answer(self, body: bytes, told: Told) -> bytes:
-        """A whole good answer of the provider's in the caller's dialect. Raises ValueError for what is none."""
-        ...
-
-    def stream(self, told: Told) -> StreamTranslation:
-        """A translation of one stream of the provider's, from its beginning."""
-        ...
+    serves: Callable[[str], bool] = every
+    """Whether a provider that speaks the outbound dialect takes it for this model."""

@@ -5,25 +5,27 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from gateway.translate.anthropic_messages_to_bedrock_invoke import AnthropicMessagesToBedrockInvoke
-from gateway.translate.anthropic_messages_to_gemini import AnthropicMessagesToGemini
-from gateway.translate.anthropic_messages_to_openai_chat import AnthropicMessagesToOpenAIChat
+from gateway.translate import (
+    anthropic_messages_to_bedrock_invoke,
+    anthropic_messages_to_gemini,
+    anthropic_messages_to_openai_chat,
+    openai_chat_to_anthropic_messages,
+    openai_chat_to_bedrock_converse,
+    openai_chat_to_gemini,
+    openai_responses_to_anthropic_messages,
+    openai_responses_to_openai_chat,
+)
 from gateway.translate.edge import Edge
-from gateway.translate.openai_chat_to_anthropic_messages import OpenAIChatToAnthropicMessages
-from gateway.translate.openai_chat_to_bedrock_converse import OpenAIChatToBedrockConverse
-from gateway.translate.openai_chat_to_gemini import OpenAIChatToGemini
-from gateway.translate.openai_responses_to_anthropic_messages import OpenAIResponsesToAnthropicMessages
-from gateway.translate.openai_responses_to_openai_chat import OpenAIResponsesToOpenAIChat
 
 EDGES: tuple[Edge, ...] = (
-    OpenAIChatToAnthropicMessages(),
-    OpenAIChatToGemini(),
-    OpenAIChatToBedrockConverse(),
-    AnthropicMessagesToBedrockInvoke(),
-    AnthropicMessagesToGemini(),  # Before chat, which Google speaks as well: its own dialect keeps signatures.
-    AnthropicMessagesToOpenAIChat(),
-    OpenAIResponsesToAnthropicMessages(),
-    OpenAIResponsesToOpenAIChat(),
+    openai_chat_to_anthropic_messages.EDGE,
+    openai_chat_to_gemini.EDGE,
+    openai_chat_to_bedrock_converse.EDGE,
+    anthropic_messages_to_bedrock_invoke.EDGE,
+    anthropic_messages_to_gemini.EDGE,  # Before chat, which Google speaks as well: its own dialect keeps signatures.
+    anthropic_messages_to_openai_chat.EDGE,
+    openai_responses_to_anthropic_messages.EDGE,
+    openai_responses_to_openai_chat.EDGE,
 )
 
 

@@ -3,10 +3,10 @@
 import pytest
 from charges import flat
 
-from gateway.core.costing import priced, settling_price, with_doubt
+from gateway.core.costing import priced, settled, settling_price, with_doubt
 from gateway.core.money import Money
 from gateway.core.price import UNPRICED, Cost, CostStatus, Price, Schedule
-from gateway.core.usage import Turn, Usage
+from gateway.core.usage import Report, Turn, Usage
 
 OWN, OTHER = Price("own", Schedule(flat(1))), Price("other", Schedule(flat(10)))
 BOOK = {"other": OTHER}.get
@@ -51,6 +51,17 @@ def test_what_broke_off_is_priced_whole():
     cost, parts = priced(Usage(input=3, final=False), (Turn(Usage(input=9)),), None, OWN, BOOK)
     assert (cost.total, cost.status, parts) == (Money(3), CostStatus.ESTIMATED, ())
     assert priced(Usage(), (), None, None, BOOK) == (UNPRICED, ())
+
+
+def test_the_figure_of_a_provider_that_charges_by_it_counts_before_any_price():
+    def cost(report, own=OWN):
+        found = settled(Usage(input=5), report, "m", own, BOOK)[0]
+        return found.total, found.status
+
+    assert cost(Report(model="other")) == (Money(5), CostStatus.EXACT)
+    assert cost(Report(cost=Money(3))) == (Money(3), CostStatus.REPORTED)
+    assert cost(Report(cost=Money(3)), own=None) == (Money(3), CostStatus.REPORTED)
+    assert cost(Report(clamped=True)) == (Money(5), CostStatus.UNCERTAIN)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,8 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from gateway.core.errors import BadRequest
 from gateway.core.request import Asked
 from gateway.translate.edge import Losses, Target
-from gateway.translate.openai_chat_to_gemini import OpenAIChatToGemini
+from gateway.translate.openai_chat_to_gemini import EDGE
 
-EDGE = OpenAIChatToGemini()
 ASKED = {"model": "auto", "messages": [{"role": "user", "content": "Hi"}]}
 NEW, FLASH, PRO, OLD = "gemini-3.5-flash", "gemini-2.5-flash", "gemini-2.5-pro", "gemini-2.0-flash"
 
@@ -102,15 +101,6 @@ def test_content_of_another_type_is_refused(content, words):
     asked = Asked(json.dumps({"messages": [{"role": "user", "content": content}]}).encode())
     with pytest.raises(BadRequest, match=words):
         EDGE.request(asked, Target(NEW, 9), Losses(allowed=True))
-
-
-def test_what_is_nested_too_deeply_is_refused(monkeypatch):
-    def too_deep(*_):
-        raise RecursionError
-
-    monkeypatch.setattr("gateway.translate.openai_chat_to_gemini.request.translated", too_deep)
-    with pytest.raises(BadRequest, match="nested too deeply"):
-        sent()
 
 
 @given(st.text(), st.integers(1, 10**6))

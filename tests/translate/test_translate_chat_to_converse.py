@@ -16,10 +16,9 @@ from gateway.core.request import Asked
 from gateway.dialects import sse
 from gateway.dialects.spoken import DIALECTS
 from gateway.translate.edge import Losses, Target
-from gateway.translate.openai_chat_to_bedrock_converse import OpenAIChatToBedrockConverse
+from gateway.translate.openai_chat_to_bedrock_converse import EDGE
 
 NAME = "openai_chat_to_bedrock_converse"
-EDGE = OpenAIChatToBedrockConverse()
 CONVERSE, CHAT = DIALECTS[EDGE.outbound], DIALECTS[EDGE.inbound]
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 ASKED = {"messages": [{"role": "user", "content": "Hi"}], "model": "my-model"}

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.core.errors import BadRequest
 from gateway.translate import edges
-from gateway.translate.edge import Losses
+from gateway.translate.edge import Edge, Losses
 
 
 def test_what_would_change_the_answer_is_refused_by_name():
@@ -31,17 +31,10 @@ def test_a_hint_is_left_out_without_leave():
     assert losses.dropped == ("user",)
 
 
-class Only:
-    """An edge as far as it is chosen by."""
-
-    inbound, outbound = "openai-chat", "gemini"
-
-    def serves(self, model: str) -> bool:
-        return model != "not-this"
-
-
 def test_the_first_edge_that_ends_in_a_dialect_of_the_provider_is_taken(monkeypatch):
-    first, second = Only(), Only()
+    first, second = (
+        Edge("openai-chat", "gemini", None, None, None, serves=lambda model: model != "not-this") for _ in range(2)
+    )
     monkeypatch.setattr(edges, "EDGES", (first, second))
     assert edges.edge_to({"gemini", "cohere-chat"}, "openai-chat", "a-model") is first
     assert edges.edge_to({"cohere-chat"}, "openai-chat", "a-model") is None

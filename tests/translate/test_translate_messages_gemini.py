@@ -1,6 +1,5 @@
 """Anthropic's messages at Gemini: golden files, and what must hold for all."""
 
-import contextlib
 import json
 
 import edge_cases
@@ -14,10 +13,9 @@ from pydantic import TypeAdapter
 
 from gateway.core.errors import BadRequest
 from gateway.core.request import Asked
-from gateway.translate.anthropic_messages_to_gemini import AnthropicMessagesToGemini
+from gateway.translate.anthropic_messages_to_gemini import EDGE
 from gateway.translate.edge import Losses, Target
 
-EDGE = AnthropicMessagesToGemini()
 EVENTS = TypeAdapter(RawMessageStreamEvent)
 ASKED = {"model": "auto", "max_tokens": 100, "messages": [{"role": "user", "content": "Hi"}]}
 THINKING = ASKED | {"thinking": {"type": "adaptive"}}
@@ -93,15 +91,6 @@ def test_what_is_not_as_it_must_be_is_refused_by_its_name(body, field):
     with pytest.raises(BadRequest) as told:
         sent(**body)
     assert told.value.param == field
-
-
-def test_what_is_nested_too_deeply_is_refused():
-    """Also where reading it goes well, and walking through it does not."""
-    for depth in range(250, 360):
-        block = b'{"type":"document","source":{"type":"content","content":[' * depth + b'{"type":"text","text":"x"}'
-        body = b'{"max_tokens":9,"messages":[{"role":"user","content":[' + block + b"]}}" * depth + b"]}]}"
-        with contextlib.suppress(BadRequest):
-            EDGE.request(Asked(body), Target(NEW, 9), Losses(allowed=False))
 
 
 def test_features_of_anthropics_that_a_header_turns_on_are_hints():

@@ -12,11 +12,10 @@ from translate.bedrock_cases import GOLDEN, carried, cases, check, chunk, run, t
 from gateway.core.request import Asked
 from gateway.dialects import sse
 from gateway.dialects.spoken import DIALECTS
-from gateway.translate.anthropic_messages_to_bedrock_invoke import AnthropicMessagesToBedrockInvoke
+from gateway.translate.anthropic_messages_to_bedrock_invoke import EDGE
 from gateway.translate.edge import Losses, Target
 
 NAME = "anthropic_messages_to_bedrock_invoke"
-EDGE = AnthropicMessagesToBedrockInvoke()
 INVOKE, MESSAGES = DIALECTS[EDGE.outbound], DIALECTS[EDGE.inbound]
 STREAM = b"".join(
     chunk(line) for line in (GOLDEN / NAME / "thinking_and_a_tool.stream.in.jsonl").read_bytes().splitlines()

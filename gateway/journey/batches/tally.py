@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from msgspec.structs import replace
-
 from gateway.catalog.providers import Provider
-from gateway.core.costing import priced, settling_price, with_doubt
+from gateway.core.costing import settled
 from gateway.core.entry import Entry
 from gateway.core.money import ZERO
 from gateway.core.price import Cost, CostStatus, Price, total
-from gateway.core.usage import Report, Usage, summed
+from gateway.core.usage import Usage, summed
 from gateway.dialects.base import Dialect
 from gateway.dialects.batches import read_results
 from gateway.prices.book import PriceBook
@@ -42,7 +40,8 @@ class Tally:
             self.results += 1
             if report.usage is not None:
                 usages.append(report.usage)
-                costs.append(self._cost(report, report.usage))
+                model = self._entry.model
+                costs.append(settled(report.usage, report, model, self._price_of(model), self._price_of)[0])
             elif not report.failed:
                 raise Unclear("a result tells no usage")
         if costs:
@@ -54,14 +53,6 @@ class Tally:
             raise Unclear(f"{done} calls were answered, and only {self.results} results found")
         if self.cost.total is None and self._entry.cost.total is not None:
             raise Unclear("not all of it has a price")
-
-    def _cost(self, report: Report, usage: Usage) -> Cost:
-        model, tier = self._entry.model, report.service_tier
-        price = settling_price(model, report.model, self._price_of(model), self._price_of)
-        cost, _ = priced(usage, report.turns, tier, price, self._price_of)
-        if report.cost is not None:
-            return replace(cost, total=report.cost, status=CostStatus.REPORTED)
-        return with_doubt(cost, model, report.model, clamped=report.clamped)
 
     def _price_of(self, model: str) -> Price | None:
         price = self._book.price(self._provider.priced_as, model, self._entry.at, self._provider.region)

@@ -6,34 +6,21 @@ only Anthropic's own API knows: https://docs.aws.amazon.com/bedrock/latest/userg
 
 from __future__ import annotations
 
-from gateway.core.request import Asked
-from gateway.translate.anthropic_messages_to_bedrock_invoke.answer import carry_answer
-from gateway.translate.anthropic_messages_to_bedrock_invoke.request import carry_request
-from gateway.translate.anthropic_messages_to_bedrock_invoke.stream import Events
-from gateway.translate.edge import Losses, Target, Told
+from gateway.translate.anthropic_messages_to_bedrock_invoke import answer, request, stream
+from gateway.translate.edge import Edge
 
 
-class AnthropicMessagesToBedrockInvoke:
-    """See `Edge`."""
+def _by_anthropic(model: str) -> bool:
+    """As ids, inference profiles and the ARNs of both tell. The ARN of an application's profile or of provisioned
+    throughput names no vendor: it is not served."""
+    return "anthropic." in model
 
-    inbound = "anthropic-messages"
-    outbound = "bedrock-invoke"
 
-    def serves(self, model: str) -> bool:
-        """Whether Anthropic made it, as ids, inference profiles and the ARNs of both tell. The ARN of an application's
-        profile or of provisioned throughput names no vendor: it is not served."""
-        return "anthropic." in model
-
-    def request(self, asked: Asked, target: Target, losses: Losses) -> Asked:
-        """See `Edge.request`."""
-        return carry_request(asked, target, losses)
-
-    def answer(self, body: bytes, told: Told) -> bytes:
-        """See `Edge.answer`."""
-        del told
-        return carry_answer(body)
-
-    def stream(self, told: Told) -> Events:
-        """See `Edge.stream`."""
-        del told
-        return Events()
+EDGE = Edge(
+    "anthropic-messages",
+    "bedrock-invoke",
+    request.translated,
+    answer.translated,
+    stream.Translation,
+    serves=_by_anthropic,
+)

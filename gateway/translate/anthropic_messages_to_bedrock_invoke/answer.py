@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.dialects import splice
+from gateway.translate.edge import Told
 
 METRICS = "amazon-bedrock-invocationMetrics"
 
@@ -18,8 +19,9 @@ class _Answer(msgspec.Struct):
 _answers = msgspec.json.Decoder(_Answer)
 
 
-def carry_answer(body: bytes) -> bytes:
+def translated(body: bytes, told: Told) -> bytes:
     """See `Edge.answer`. Byte for byte, where Bedrock has added nothing."""
+    del told
     if _answers.decode(body).type != "message":
         raise ValueError("The provider's answer is no message of Anthropic's.")
     return without_metrics(body)

@@ -86,7 +86,7 @@ _tools = msgspec.json.Decoder(list[msgspec.Raw] | None)
 _tool = msgspec.json.Decoder(_Tool)
 
 
-def carry_request(asked: Asked, target: Target, losses: Losses) -> Asked:
+def translated(asked: Asked, target: Target, losses: Losses) -> Asked:
     """See `Edge.request`. What is carried is carried byte for byte."""
     given = decode(_bodies, asked.body)
     kept = {name: value for name, value in given.items() if _carried(name, bytes(value), losses)}

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.translate.anthropic_messages_to_bedrock_invoke.answer import without_metrics
+from gateway.translate.edge import Told
 
 _STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 
@@ -18,10 +19,11 @@ class _Event(msgspec.Struct):
 _events = msgspec.json.Decoder(_Event)
 
 
-class Events:
+class Translation:
     """See `StreamTranslation`. The JSON of each event stays as it is, byte for byte."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Told) -> None:
+        del told
         self._begun = self._ended = False
 
     def feed(self, data: bytes) -> bytes:

@@ -11,35 +11,16 @@
 
 from __future__ import annotations
 
-from gateway.core.errors import BadRequest
-from gateway.core.request import Asked
-from gateway.translate.anthropic_messages_to_gemini import answer, request
-from gateway.translate.anthropic_messages_to_gemini.stream import Translation
-from gateway.translate.edge import Losses, Target, Told
+from gateway.translate.anthropic_messages_to_gemini import answer, request, stream
+from gateway.translate.edge import Edge
 from gateway.translate.gemini import models
 
 
-class AnthropicMessagesToGemini:
-    """See `Edge`."""
+def _answers_in_text(model: str) -> bool:
+    """An answer in this dialect has no place for pictures."""
+    return models.generates(model) and not models.draws(model)
 
-    inbound = "anthropic-messages"
-    outbound = "gemini"
 
-    def serves(self, model: str) -> bool:
-        """See `Edge.serves`. An answer in this dialect has no place for pictures."""
-        return models.generates(model) and not models.draws(model)
-
-    def request(self, asked: Asked, target: Target, losses: Losses) -> Asked:
-        """See `Edge.request`."""
-        try:
-            return request.translated(asked, target, losses)
-        except RecursionError:
-            raise BadRequest("The body is nested too deeply.") from None
-
-    def answer(self, body: bytes, told: Told) -> bytes:
-        """See `Edge.answer`."""
-        return answer.translated(body, told)
-
-    def stream(self, told: Told) -> Translation:
-        """See `Edge.stream`."""
-        return Translation(told)
+EDGE = Edge(
+    "anthropic-messages", "gemini", request.translated, answer.translated, stream.Translation, serves=_answers_in_text
+)

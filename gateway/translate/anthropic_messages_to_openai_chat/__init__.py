@@ -9,32 +9,7 @@ at the provider, compaction, a turn that the model should go on with.
 
 from __future__ import annotations
 
-from gateway.core.request import Asked
-from gateway.translate.anthropic_messages_to_openai_chat.answer import message_of_completion
-from gateway.translate.anthropic_messages_to_openai_chat.request import translated
-from gateway.translate.anthropic_messages_to_openai_chat.stream import Events
-from gateway.translate.edge import Losses, StreamTranslation, Target, Told
+from gateway.translate.anthropic_messages_to_openai_chat import answer, request, stream
+from gateway.translate.edge import Edge
 
-
-class AnthropicMessagesToOpenAIChat:
-    """See `Edge`."""
-
-    inbound = "anthropic-messages"
-    outbound = "openai-chat"
-
-    def serves(self, model: str) -> bool:
-        """See `Edge.serves`."""
-        del model
-        return True
-
-    def request(self, asked: Asked, target: Target, losses: Losses) -> Asked:
-        """See `Edge.request`."""
-        return translated(asked, target, losses)
-
-    def answer(self, body: bytes, told: Told) -> bytes:
-        """See `Edge.answer`."""
-        return message_of_completion(body, told)
-
-    def stream(self, told: Told) -> StreamTranslation:
-        """See `Edge.stream`."""
-        return Events(told)
+EDGE = Edge("anthropic-messages", "openai-chat", request.translated, answer.translated, stream.Translation)

@@ -19,7 +19,7 @@ def message_id(told: Told) -> str:
     return f"msg_{told.request_id}"
 
 
-def message_of_completion(body: bytes, told: Told) -> bytes:
+def translated(body: bytes, told: Told) -> bytes:
     """See `Edge.answer`."""
     try:
         answer = _objects.decode(body)

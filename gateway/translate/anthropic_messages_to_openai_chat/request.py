@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.core.request import Asked
 from gateway.dialects.base import Quirk
-from gateway.translate.anthropic_messages_to_openai_chat import effort
+from gateway.translate import chat_effort
 from gateway.translate.anthropic_messages_to_openai_chat.tools import choice, tool
 from gateway.translate.anthropic_messages_to_openai_chat.turns import messages_of, system
 from gateway.translate.edge import Losses, Target
@@ -43,12 +43,12 @@ def translated(asked: Asked, target: Target, losses: Losses) -> Asked:
     own = Quirk.CAPS_COMPLETION_TOKENS in target.quirks
     made: dict[str, Any] = {"model": target.model}
     made["max_completion_tokens" if own else "max_tokens"] = min(cap, target.output_tokens_max)
-    messages = system(body, "system") + _conversation(body, recalls=effort.recalls(target.model))
+    messages = system(body, "system") + _conversation(body, recalls=chat_effort.recalls(target.model))
     chosen = choice(body)
     if tools := [known for given in body.each("tools") if (known := tool(given)) is not None]:
         made |= {"tools": tools} | chosen
     level, answers = _output(body)
-    made |= effort.asked(body, level, target, cap, tools=bool(tools)) | answers | _plainly(body, own=own)
+    made |= chat_effort.asked(body, level, target, cap, tools=bool(tools)) | answers | _plainly(body, own=own)
     if asked.betas:
         losses.note("anthropic-beta")
     _leave_out(body)

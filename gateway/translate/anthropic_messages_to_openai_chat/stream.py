@@ -32,7 +32,7 @@ class _Chunk(msgspec.Struct):
 _chunks = msgspec.json.Decoder(_Chunk)
 
 
-class Events:
+class Translation:
     """See `StreamTranslation`. The end waits for the usage, which follows the reason to stop."""
 
     def __init__(self, told: Told) -> None:

@@ -58,7 +58,7 @@ def detail(block_type: str, index: int, *, data: str = "") -> dict[str, Any]:
     return {"type": "reasoning.encrypted", "index": index, "format": FORMAT, "data": data}
 
 
-def completed(body: bytes, told: Told) -> bytes:
+def translated(body: bytes, told: Told) -> bytes:
     """See `Edge.answer`."""
     try:
         message = _messages.decode(body)

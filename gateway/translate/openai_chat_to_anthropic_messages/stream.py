@@ -53,7 +53,7 @@ _events = msgspec.json.Decoder(_Event)
 _EMPTY = (b"", b"{}", b"null")
 
 
-class Chunks:
+class Translation:
     """See `StreamTranslation`. Blocks come one after the other, so a delta belongs to the one begun last."""
 
     def __init__(self, told: Told) -> None:

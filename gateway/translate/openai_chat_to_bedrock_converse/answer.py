@@ -70,7 +70,7 @@ class _Answer(msgspec.Struct, rename="camel"):
 _answers = msgspec.json.Decoder(_Answer)
 
 
-def carry_answer(body: bytes, told: Told) -> bytes:
+def translated(body: bytes, told: Told) -> bytes:
     """See `Edge.answer`."""
     try:
         answer = _answers.decode(body)

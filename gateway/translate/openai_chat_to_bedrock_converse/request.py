@@ -63,7 +63,7 @@ class _Format(msgspec.Struct):
     json_schema: _Schema | None = None
 
 
-def carry_request(asked: Asked, target: Target, losses: Losses) -> Asked:
+def translated(asked: Asked, target: Target, losses: Losses) -> Asked:
     """See `Edge.request`."""
     body = read(asked, losses)
     _account(body, losses)

@@ -51,7 +51,7 @@ class _Event(msgspec.Struct, rename="camel"):
 _events = msgspec.json.Decoder(_Event)
 
 
-class Chunks:
+class Translation:
     """See `StreamTranslation`."""
 
     def __init__(self, told: Told) -> None:

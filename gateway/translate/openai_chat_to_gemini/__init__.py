@@ -10,35 +10,8 @@
 
 from __future__ import annotations
 
-from gateway.core.errors import BadRequest
-from gateway.core.request import Asked
-from gateway.translate.edge import Losses, Target, Told
+from gateway.translate.edge import Edge
 from gateway.translate.gemini import models
-from gateway.translate.openai_chat_to_gemini import answer, request
-from gateway.translate.openai_chat_to_gemini.stream import Translation
+from gateway.translate.openai_chat_to_gemini import answer, request, stream
 
-
-class OpenAIChatToGemini:
-    """See `Edge`."""
-
-    inbound = "openai-chat"
-    outbound = "gemini"
-
-    def serves(self, model: str) -> bool:
-        """See `Edge.serves`."""
-        return models.generates(model)
-
-    def request(self, asked: Asked, target: Target, losses: Losses) -> Asked:
-        """See `Edge.request`."""
-        try:
-            return request.translated(asked, target, losses)
-        except RecursionError:
-            raise BadRequest("The body is nested too deeply.") from None
-
-    def answer(self, body: bytes, told: Told) -> bytes:
-        """See `Edge.answer`."""
-        return answer.translated(body, told)
-
-    def stream(self, told: Told) -> Translation:
-        """See `Edge.stream`."""
-        return Translation(told)
+EDGE = Edge("openai-chat", "gemini", request.translated, answer.translated, stream.Translation, serves=models.generates)

@@ -11,30 +11,7 @@
 
 from __future__ import annotations
 
-from gateway.core.request import Asked
-from gateway.translate.edge import Losses, StreamTranslation, Target, Told
+from gateway.translate.edge import Edge
 from gateway.translate.openai_responses_to_anthropic_messages import answer, request, stream
 
-
-class OpenAIResponsesToAnthropicMessages:
-    """See `Edge`."""
-
-    inbound = "openai-responses"
-    outbound = "anthropic-messages"
-
-    def serves(self, model: str) -> bool:
-        """See `Edge.serves`."""
-        del model
-        return True
-
-    def request(self, asked: Asked, target: Target, losses: Losses) -> Asked:
-        """See `Edge.request`."""
-        return request.translate(asked, target, losses)
-
-    def answer(self, body: bytes, told: Told) -> bytes:
-        """See `Edge.answer`."""
-        return answer.translate(body, told)
-
-    def stream(self, told: Told) -> StreamTranslation:
-        """See `Edge.stream`."""
-        return stream.Translation(told)
+EDGE = Edge("openai-responses", "anthropic-messages", request.translated, answer.translated, stream.Translation)

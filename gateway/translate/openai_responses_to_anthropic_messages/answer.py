@@ -27,7 +27,7 @@ _TIERS = {"standard": "default", "priority": "priority"}
 _lens = DIALECTS[DIALECT]
 
 
-def translate(body: bytes, told: Told) -> bytes:
+def translated(body: bytes, told: Told) -> bytes:
     """See `Edge.answer`."""
     found = msgspec.json.decode(body)
     content = found.get("content") if isinstance(found, dict) else None

@@ -20,7 +20,7 @@ _USER_CHARACTERS_MAX = 256
 _TEMPERATURE_MAX = 1
 
 
-def translate(asked: Asked, target: Target, losses: Losses) -> Asked:
+def translated(asked: Asked, target: Target, losses: Losses) -> Asked:
     """See `Edge.request`."""
     said = read_settings(asked, losses)
     conversation = converse(said.items, losses)

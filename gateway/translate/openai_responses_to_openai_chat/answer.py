@@ -12,7 +12,7 @@ from gateway.translate.responses_answer import Envelope, Output, refusal_part, t
 from gateway.translate.responses_settings import toolbox_of
 
 
-def translate(body: bytes, told: Told) -> bytes:
+def translated(body: bytes, told: Told) -> bytes:
     """See `Edge.answer`."""
     found = msgspec.json.decode(body)
     choice = said.first_choice(found)

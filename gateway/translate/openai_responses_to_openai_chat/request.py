@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from gateway.core.errors import BadRequest
 from gateway.core.request import Asked
 from gateway.dialects.base import Quirk
-from gateway.translate.anthropic_messages_to_openai_chat import effort
+from gateway.translate import chat_effort
 from gateway.translate.edge import Losses, Target
 from gateway.translate.openai_responses_to_openai_chat.said import DIALECT, REASONING
 from gateway.translate.responses_items import Audio, Called, File, Image, Item, Part, Returned, Said, Text, Thought
@@ -23,7 +23,7 @@ _ORDINARY = frozenset({None, "auto", "default"})
 _DETAILS = frozenset({"auto", "low", "high"})
 
 
-def translate(asked: Asked, target: Target, losses: Losses) -> Asked:
+def translated(asked: Asked, target: Target, losses: Losses) -> Asked:
     """See `Edge.request`."""
     said = read_settings(asked, losses)
     body: dict[str, Any] = {"model": target.model, "messages": _Conversation(target.model, losses).read(said.items)}
@@ -82,7 +82,7 @@ def _sampling(said: Settings) -> dict[str, Any]:
 
 def _effort(said: Settings, target: Target, losses: Losses) -> dict[str, Any]:
     """How much to think, told to models that are known to take it; a hint for all others."""
-    told = effort.told(said.effort, target, tools=bool(said.toolbox.tools))
+    told = chat_effort.told(said.effort, target, tools=bool(said.toolbox.tools))
     if told != said.effort and (said.effort, told) != ("none", None):
         losses.note("reasoning.effort")
     return {} if told is None else {"reasoning_effort": told}
@@ -122,7 +122,7 @@ class _Conversation:
 
     def __init__(self, model: str, losses: Losses) -> None:
         self._losses = losses
-        self._recalls = effort.recalls(model)  # The model takes its thoughts back.
+        self._recalls = chat_effort.recalls(model)  # The model takes its thoughts back.
         self._signs = _SIGNING in model.lower()  # It signs its calls.
         self._turns: list[_Turn] = []
         self._answering: _Turn | None = None  # The assistant's message that may go on.
