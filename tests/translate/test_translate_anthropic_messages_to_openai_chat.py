@@ -91,7 +91,6 @@ def document(**source):
         ({"thinking": {"type": "enabled", "budget_tokens": "many"}}, "thinking.budget_tokens"),
         ({"tools": [{"type": "web_search_20260318", "name": "web_search"}]}, "tools[0]"),
         ({"tools": [{"type": "bash_20250124", "name": "bash"}]}, "tools[0]"),
-        ({"tools": [TOOL | {"defer_loading": True}]}, "tools[0].defer_loading"),
         ({"tools": [TOOL | {"allowed_callers": ["code_execution_20260120"]}]}, "tools[0].allowed_callers"),
         ({"tools": [TOOL | {"input_schema": "any"}]}, "tools[0].input_schema"),
         ({"tools": [{"input_schema": {}}]}, "tools[0].name"),

@@ -15,13 +15,16 @@ _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 def tool(given: Fields) -> dict[str, Any] | None:
     """One tool of the caller's; None where it was left out, as those that run at the provider are."""
     kind = given.text("type")
+    if kind is not None and kind.startswith("tool_search_tool"):  # All tools are there from the beginning.
+        given.skip()
+        given.hint(kind)
+        return None
     if kind not in (None, "custom"):
         given.drop_all(f"{kind} is a tool of Anthropic's own.")
         return None
     given.note_once(CACHE, CACHE)
-    for hint in ("eager_input_streaming", "input_examples"):
+    for hint in ("eager_input_streaming", "input_examples", "defer_loading"):
         given.note_once(hint, f"tools.{hint}")
-    given.drop("defer_loading", "Tools cannot be searched there.", unless=(False,))
     given.drop("allowed_callers", "Only the model itself calls tools there.", unless=(["direct"],))
     made: dict[str, Any] = {"name": short(given.needed("name"))}
     if (about := given.text("description")) is not None:
