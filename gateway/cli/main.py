@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway import __version__
 from gateway.cli import check, doctor, explain, keys, limits, reconcile, serve, tenants, usage
+from gateway.cli.plan import command as plan
 from gateway.cli.prices import command as prices
 from gateway.cli.settings import Unusable
 from gateway.core.errors import GatewayError
@@ -41,6 +42,6 @@ def _parser() -> argparse.ArgumentParser:
         "--config", type=Path, metavar="FILE", help="fareway.yaml; without it, providers come from the environment"
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (serve, keys, tenants, limits, usage, check, doctor, explain, prices, reconcile):
+    for module in (serve, keys, tenants, limits, usage, check, doctor, explain, prices, reconcile, plan):
         module.add_to(commands, common)
     return parser

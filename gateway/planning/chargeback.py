@@ -66,8 +66,8 @@ def bills(entries: Iterable[Entry], payer: Payer, shared: Money = ZERO, rule: Ru
     """One for each payer, dearest first. They add up to all calls and `shared`, to the last pico-dollar."""
     sums: defaultdict[str, _Sum] = defaultdict(_Sum)
     for call in calls(entries):
-        names = _names(call, payer)
-        for name, part in zip(names, split(call.cost.known, [1] * len(names)), strict=True):
+        own = names(call, payer)
+        for name, part in zip(own, split(call.cost.known, [1] * len(own)), strict=True):
             one = sums[name]
             one.calls += 1
             one.unpriced += call.cost.total is None
@@ -98,7 +98,8 @@ _WEIGHTS: dict[Rule, Callable[[_Sum], int]] = {
 }
 
 
-def _names(call: Entry, payer: Payer) -> Sequence[str]:
+def names(call: Entry, payer: Payer) -> Sequence[str]:
+    """Who pays for a call: several where it has several tags."""
     caller = call.caller
     match payer:
         case Payer.TAG:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from fractions import Fraction
 
 import pytest
@@ -185,8 +186,7 @@ def found_savings(made, prices=()):
     return {one.what: one for one in savings(made, {one.id: one for one in prices})}
 
 
-CHEAP_READS = Price("p", Schedule(replace_rates := flat(100)))
-object.__setattr__(replace_rates, "cache_read", 10)
+CHEAP_READS = Price("p", Schedule(dataclasses.replace(flat(100), cache_read=10)))
 
 
 def talk(*sizes, gap=10, cached=0, rates=CHEAP_READS):
@@ -221,9 +221,7 @@ def test_what_could_not_be_read_from_the_cache(made):
 
 
 def test_writing_to_the_cache_may_cost_more_than_reading_saves():
-    dear = Price("d", Schedule(rates := flat(100)))
-    object.__setattr__(rates, "cache_read", 90)
-    object.__setattr__(rates, "cache_write", 200)
+    dear = Price("d", Schedule(dataclasses.replace(flat(100), cache_read=90, cache_write=200)))
     assert "prompt caching" not in found_savings(talk(2000, 3000, rates=dear), [dear])
 
 

@@ -1,0 +1,1 @@
+"""`fareway plan`: what things would cost elsewhere, later, or trained."""

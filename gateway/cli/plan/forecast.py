@@ -1,0 +1,184 @@
+"""`fareway plan forecast`: what the month will come to, and when limits are reached."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from fractions import Fraction
+from itertools import accumulate
+from typing import NamedTuple
+
+from gateway.assembly import directory
+from gateway.cli.books import reading
+from gateway.cli.moments import moment
+from gateway.cli.plan.arguments import change, share, switch
+from gateway.cli.plan.hardware import Verb
+from gateway.cli.plan.outlook import Course, Kinds, Node, Outlook
+from gateway.cli.plan.period import add_period
+from gateway.cli.plan.sheet import Row, Sheet, add_format, show
+from gateway.cli.plan.svg import Line, lines
+from gateway.cli.settings import Unusable, settings
+from gateway.config.settings import Settings
+from gateway.core.limit import Limit, Span, Unit
+from gateway.core.money import ZERO, Money
+from gateway.core.node import breadth, covers, kind_of, parts
+from gateway.directory.rules import in_force
+from gateway.limits.windows import Window, window_at
+from gateway.planning.forecast import DAY_S, horizon, reached
+from gateway.planning.scenarios import Scenario
+
+ALL = "all"
+_KINDS = (ALL, "org", "team", "user", "key", "model", "provider", "tier")
+_SPANS = (Span.WEEK, Span.MONTH, Span.QUARTER, Span.LIFETIME)
+_FAR_S = 366 * DAY_S
+"""How far ahead a limit for a lifetime is looked at."""
+
+
+class Budget(NamedTuple):
+    """A limit as it applies to one node."""
+
+    node: str
+    names: Node
+    kinds: Kinds
+    limit: Limit
+    course: Course
+
+
+def add_forecast(verb: Verb) -> None:
+    """Declare `plan forecast`."""
+    parser = verb("forecast", _forecast, "what the month will come to, and when limits are reached")
+    parser.add_argument("--by", choices=_KINDS, default=ALL)
+    parser.add_argument(
+        "--growth", type=share, default=Fraction(0), metavar="20%", help="what if: so much more traffic"
+    )
+    parser.add_argument(
+        "--price", type=change, action="append", default=[], metavar="MODEL=-30%", help="what if: a price that changes"
+    )
+    parser.add_argument(
+        "--switch", type=switch, action="append", default=[], metavar="A=B", help="what if: calls to A went to B"
+    )
+    add_period(parser, "56d", always=True)
+    add_format(parser, plot=True)
+
+
+def _forecast(parsed: argparse.Namespace) -> int:
+    found, now = settings(parsed), time.time()
+    if parsed.until is not None:
+        raise Unusable("a forecast is from now on: it has no --until", 2)
+    since = moment(parsed.since, now)
+    scenario = Scenario(parsed.growth, dict(parsed.price), dict(parsed.switch))
+    limits = _limits(found)
+    with reading(found) as ledger:
+        outlook = Outlook(ledger, min(since - since % DAY_S, _month(now).start), now, scenario)
+        try:
+            sheet = _sheet(outlook, [] if parsed.by == ALL else [parsed.by], limits)
+        except KeyError as error:
+            raise Unusable(f"--switch: no call to {error} in that time, so its price is not known", 2) from None
+    return show(sheet, parsed)
+
+
+def _sheet(outlook: Outlook, kinds: Kinds, limits: Iterable[Limit]) -> Sheet:
+    month = _month(outlook.now)
+    courses, spent = outlook.courses(kinds), outlook.spent(kinds, month.start)
+    if not courses:
+        raise Unusable("there were no calls in that time", 3)
+    names, head = sorted(courses, key=lambda node: -spent[node].picos), kinds[0] if kinds else "node"
+    notes = ["Bounds: nine of ten months end between them, if days go on to scatter as they did. UTC."]
+    if any(course.days < 14 for course in courses.values()):
+        notes.append("Below 14 days no season of the week is known, below 7 no trend.")
+    return Sheet(
+        rows=[{head: _name(node), **_row(outlook, courses[node], spent[node], month)} for node in names],
+        more=_budget_rows(outlook, limits),
+        notes=notes,
+        plot=_plot(courses[names[0]], outlook.now, month),
+    )
+
+
+def _row(outlook: Outlook, course: Course, spent: Money, month: Window) -> Row:
+    if course.fit is None:
+        return {"days": course.days, "spent_usd": spent, "month_end_usd": None, "low_usd": None, "high_usd": None}
+    told = course.fit.sum(horizon(outlook.now, month.end)).scaled(course.factor)
+    return {
+        "days": course.days,
+        "spent_usd": spent,
+        "month_end_usd": spent + told.expected,
+        "low_usd": None if told.low is None else spent + told.low,
+        "high_usd": None if told.high is None else spent + told.high,
+    }
+
+
+def _limits(found: Settings) -> list[Limit]:
+    with directory(found) as kept:
+        stored = kept.rules()
+    known = in_force(found.limits, (rule.limit for rule in stored.values()))
+    return [limit for limit in known if limit.unit is Unit.USD and limit.span in _SPANS and "tag:" not in limit.node]
+
+
+def _budget_rows(outlook: Outlook, limits: Iterable[Limit]) -> list[Row]:
+    rows = [_budget_row(outlook, budget) for budget in _budgets(outlook, limits)]
+    return sorted(rows, key=lambda row: (row["reached_on"] is None, str(row["reached_on"]), str(row["limit"])))
+
+
+def _budgets(outlook: Outlook, limits: Iterable[Limit]) -> list[Budget]:
+    """Every limit on every node that has spent; of two that count the same the narrower one."""
+    found: dict[tuple[str, str], Budget] = {}
+    for limit in sorted(limits, key=lambda one: -breadth(one.node)):
+        kinds = [] if limit.node == ALL else [kind_of(part) for part in parts(limit.node)]
+        for names, course in outlook.courses(kinds).items():
+            node = " ".join(f"{kind}:{name}" for kind, name in zip(kinds, names, strict=True)) or ALL
+            if all(names) and covers(limit.node, node):
+                found[node, limit.counts] = Budget(node, names, kinds, limit, course)
+    return list(found.values())
+
+
+def _budget_row(outlook: Outlook, budget: Budget) -> Row:
+    limit, course = budget.limit, budget.course
+    window = window_at(limit.span, limit.timezone, outlook.now, limit.start)
+    spent = outlook.spent(budget.kinds, window.start)[budget.names]
+    left = Money.of_nanos(limit.amount) - spent
+    when: tuple[str | None, str | None] = ("reached", "reached")
+    if left > ZERO:
+        days = horizon(outlook.now, min(window.end, outlook.now + _FAR_S))
+        dates = reached(course.fit, days, left, course.factor) if course.fit is not None else (None, None)
+        when = _date(dates[0]), _date(dates[1])
+    return {
+        "limit": f"{budget.node}/{limit.counts}",
+        "amount_usd": Money.of_nanos(limit.amount),
+        "spent_usd": spent,
+        "ends": None if window.end > outlook.now + _FAR_S else _date(int(window.end // DAY_S)),
+        "reached_on": when[0],
+        "at_the_earliest": when[1],
+    }
+
+
+def _month(now: float) -> Window:
+    return window_at(Span.MONTH, "UTC", now)
+
+
+def _name(node: Node) -> str:
+    return (node[0] or "(none)") if node else ALL
+
+
+def _date(day: int | None) -> str | None:
+    return None if day is None else datetime.fromtimestamp(day * DAY_S, UTC).date().isoformat()
+
+
+def _plot(course: Course, now: float, month: Window) -> str:
+    """Spend of the month so far, and as it is likely to go on."""
+    first, today = int(month.start // DAY_S), int(now // DAY_S)
+    known = range(first, today + 1)
+    so_far = list(accumulate((course.by_day.get(day, ZERO) for day in known), initial=ZERO))[1:]
+    drawn = [Line("spent", [(day - first + 1, money) for day, money in zip(known, so_far, strict=True)])]
+    if course.fit is not None:
+        days = horizon(now, month.end)
+        told = [course.fit.sum(days[:number]).scaled(course.factor) for number in range(len(days) + 1)]
+        at = [today - first + 1, *(day - first + 1 for day, _ in days)]
+
+        def line(parts: Iterable[Money | None]) -> list[tuple[int, Money]]:
+            return [(x, so_far[-1] + part) for x, part in zip(at, parts, strict=True) if part is not None]
+
+        expected, low, high = ([getattr(one, edge) for one in told] for edge in ("expected", "low", "high"))
+        drawn.append(Line("expected, within nine of ten", line(expected), line(low), line(high)))
+    return lines("What the month comes to, of the dearest row", "day of the month, UTC", drawn)

@@ -1,0 +1,313 @@
+"""`fareway plan`: what it prints, also from a ledger, and with which code it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import NamedTuple
+from xml.etree import ElementTree as ET
+
+import pytest
+from charges import entry, flat
+
+from gateway.cli.main import main
+from gateway.core.caller import Caller
+from gateway.core.money import Money
+from gateway.core.price import Cost, CostStatus, Price, Schedule
+from gateway.core.usage import Usage
+from gateway.ledger.sqlite import SqliteLedger
+
+DAY = 86_400
+NOW = 1_794_398_400.0  # Noon of 2026-11-11.
+LIMITS = """
+limits:
+  - {node: all, amount: 1000000 usd, window: month}
+  - {node: "team:*", amount: 40 usd, window: lifetime}
+  - {node: team:red, amount: 5000 usd, window: lifetime}
+  - {node: "team:blue model:big", amount: 200 usd, window: lifetime}
+  - {node: "tag:x", amount: 5 usd, window: month}
+  - {node: all, amount: 1000 tokens, window: month}
+"""
+PRICES = {"big": Price("big@1", Schedule(flat(10**7))), "small": Price("small@1", Schedule(flat(10**6)))}
+
+TEAMS = [("red", "big"), ("blue", "small")]
+ALLOCATION = ["allocation", "--initial=5000", "--retraining=1000", "--every=3", "--requests=500000"]
+ALLOCATION += ["--request-cost=0.0002"]
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def told(self):
+        assert self.status == 0, self.err
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def plan(tmp_path, monkeypatch, capsys):
+    """Runs `fareway plan …` in a home of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FAREWAY_HOME", str(tmp_path))
+    monkeypatch.delenv("FAREWAY_CONFIG", raising=False)
+    monkeypatch.setattr(time, "time", lambda: NOW)
+
+    def run(*arguments):
+        try:
+            status = main(["plan", *map(str, arguments)])
+        except SystemExit as ended:  # As argparse ends for wrong usage.
+            status = ended.code
+        return Done(status, *capsys.readouterr())
+
+    return run
+
+
+def call(number, team, model, days_ago, **more):
+    price, usage = PRICES[model], Usage(input=900_000, output=100_000)
+    at = (NOW // DAY - days_ago) * DAY + 1
+    plain = {"id": f"r{number}.1", "request_id": f"r{number}", "at": at, "cost": price.of(usage), "usage": usage}
+    plain |= {"caller": Caller("k", "org", team, "u", ("x",)), "model": model, "duration_ms": 2000}
+    return entry(**plain | more)
+
+
+def write_down(home, calls):
+    async def written():
+        kept = SqliteLedger(home / "ledger.db")
+        await kept.note(list(PRICES.values()))
+        await kept.record(calls)
+        kept.close()
+
+    asyncio.run(written())
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    """Twenty days: ten dollars a day of team red's at `big`, a dollar of blue's at `small`, one call on own GPUs."""
+    calls = [call(f"{days}-{team}", team, model, days) for days in range(1, 21) for team, model in TEAMS]
+    own = {"provider": "vllm", "selfhosted": True, "cost": Cost(Money.usd("0.5"), CostStatus.EXACT)}
+    calls.append(call("own", "red", "small", 3, **own))
+    calls.append(call("dark", "", "small", 3, cost=Cost(None, CostStatus.UNPRICED)))
+    write_down(tmp_path, calls)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "figures"),
+    [
+        (
+            ["training", "--params", "7B", "--dataset", "50", "--epochs", "3", "--gpus", "4", "--hours", "12"],
+            {"compute_usd": "85.008", "total_usd": "93.080833333333"},
+        ),
+        (["scaling", "--params", "7B", "--tokens", "1T"], {"total_usd": "72842.93899561847"}),
+        (["request"], {"requests_per_dollar": 122060, "request_usd": "0.000008192708"}),
+        (
+            ["breakeven", "--price", "0.0004"],
+            {"break_even_requests_a_month": 92105263, "break_even_requests_a_day": 3070175, "advice": "API"},
+        ),
+        (["breakeven", "--price", "0.0001"], {"break_even_requests_a_month": None, "break_even_requests_a_day": None}),
+        (
+            ALLOCATION,
+            {"total_usd": "10200.00", "training_share": 0.882352941, "per_request_usd": "0.0017"},
+        ),
+        (["optimizations", "--current", "10000", "--target", "1000"], {"left_usd": "1000.00", "reached": "yes"}),
+        (["optimizations", "--current", "10", "--target", "1", "--ceiling", "low"], {"reached": "no"}),
+        (["optimizations", "--current", "10", "--target", "10"], {"reached": "yes", "left_usd": "10.00"}),
+        (["decide", "--data", "much", "--quality-critical"], {"model": "full training", "serving": "self-host"}),
+        (["gpus", "--params", "7B", "--bits", "4"], {"cheapest": "1 x T4", "latency_target_ms": 5000}),
+        (["gpus", "--params", "1T", "--latency", "1ms"], {"cheapest": None}),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_figures_without_a_ledger(plan, arguments, figures):
+    told = plan(*arguments, "--json").told
+    assert {name: told[name] for name in figures} == figures
+    assert plan(*arguments).status == 0
+
+
+def test_the_table_is_for_people(plan):
+    out = plan("scaling", "--params", "7B", "--tokens", "1T").out
+    assert "gpu_hours               29,491.07\n" in out
+    assert "total_usd               72,842.94\n" in out
+
+
+def test_the_catalogue_and_the_orientation(plan):
+    rows = {row["name"]: row for row in plan("gpus", "--json").told["rows"]}
+    assert (rows["H100"]["on_demand_usd"], rows["H100"]["spot_usd"]) == ("8.22", "2.47")
+    assert {"spot instances", "speculative decoding"} <= {
+        row["what"] for row in plan("optimizations", "--json").told["rows"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["training", "--params", "7", "--dataset", "1", "--hours", "1"], 2, "7B or 1T"),
+        (["training", "--params", "0B", "--dataset", "1", "--hours", "1"], 2, "7B or 1T"),
+        (["training", "--params", "7B", "--dataset", "x", "--hours", "1"], 2, "not a number"),
+        (["training", "--params", "7B", "--dataset", "1", "--hours", "0"], 2, "more than 0"),
+        (["training", "--params", "7B", "--dataset", "1", "--hours", "1", "--gpus", "0"], 2, "from 1 on"),
+        (["training", "--params", "7B", "--dataset", "1", "--hours", "1", "--gpu", "B200"], 2, "none of CPU-2"),
+        (["training", "--params", "7B", "--dataset", "1", "--hours", "1", "--rate", "0"], 2, "costs nothing"),
+        (["scaling", "--params", "7B", "--tokens", "1T", "--mfu", "101%"], 2, "100% at most"),
+        (["scaling", "--params", "7B", "--tokens", "1T", "--mfu", "0.4"], 2, "per cent"),
+        (["scaling", "--params", "7B", "--tokens", "1T", "--mfu", "0%"], 2, "100% at most"),
+        (["request", "--latency", "5"], 2, "unit"),
+        (["request", "--rate", "-1"], 2, "amount of dollars"),
+        (["breakeven"], 2, "--price"),
+        (["gpus", "--from-ledger"], 2, "--params"),
+        (["forecast", "--price", "big"], 2, "model and a change"),
+        (["forecast", "--switch", "big="], 2, "two models"),
+        (["forecast", "--until", "2026-11-01"], 2, "no --until"),
+        (["forecast"], 1, "no ledger"),
+        (["chargeback"], 1, "no ledger"),
+        (["decide", "--plot", "x.svg"], 2, "--plot"),
+        ([], 2, "PLAN"),
+    ],
+)
+def test_what_cannot_be_planned_is_said(plan, arguments, status, said):
+    done = plan(*arguments)
+    assert done.status == status
+    assert said in done.err
+
+
+def test_help_is_there_for_every_plan(plan):
+    assert plan("--help").status == 0
+    for name in ("gpus", "breakeven", "forecast", "chargeback", "carbon"):
+        assert plan(name, "--help").status == 0
+
+
+@pytest.mark.parametrize("arguments", [["breakeven", "--price", "0.01"], ["breakeven", "--price", "0.0001"]])
+def test_plots_are_svg(plan, tmp_path, arguments):
+    assert plan(*arguments, "--plot", tmp_path / "plot.svg").status == 0
+    root = ET.fromstring((tmp_path / "plot.svg").read_text())
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert len(root.findall("{http://www.w3.org/2000/svg}polyline")) == 2
+
+
+def test_a_plot_that_cannot_be_written_or_drawn_is_told(plan, ledger, tmp_path):
+    done = plan("breakeven", "--price", "0.01", "--plot", tmp_path / "nowhere" / "plot.svg")
+    assert (done.status, "cannot write the plot" in done.err) == (1, True)
+    done = plan("breakeven", "--from-ledger", "--plot", tmp_path / "plot.svg")
+    assert (done.status, "nothing to plot" in done.err) == (1, True)
+
+
+def test_own_hardware_for_real_calls(plan, ledger):
+    told = plan("gpus", "--params", "7B", "--from-ledger", "--model", "big", "--json").told
+    assert told["latency_target_ms"] == 2000
+    assert told["kv_cache_gb"] == 131.072
+    told = plan("gpus", "--params", "7B", "--from-ledger", "--model", "p/big", "--latency", "20s", "--json").told
+    assert told["latency_target_ms"] == 20_000
+    assert plan("gpus", "--params", "7B", "--from-ledger", "--model", "other").status == 3
+
+
+def test_requests_of_real_calls(plan, ledger):
+    rows = {row["route"]: row for row in plan("request", "--from-ledger", "--json").told["rows"]}
+    assert set(rows) == {"p/big", "p/small", "vllm/small"}
+    assert (rows["p/big"]["calls"], rows["p/big"]["batch"], rows["p/big"]["booked_usd"]) == (20, 1, "10.00")
+
+
+def test_break_even_of_real_calls(plan, ledger):
+    rows = {row["route"]: row for row in plan("breakeven", "--from-ledger", "--json").told["rows"]}
+    assert set(rows) == {"p/big", "p/small"}, "what runs on own hardware is not compared with itself"
+    big = rows["p/big"]
+    assert (big["request_usd"], big["machines"], big["advice"]) == ("10.00", 1, "API")
+    assert 28 <= big["requests_a_month"] <= 30
+    assert big["own_month_usd"] == "4371.20"
+    hours = plan("breakeven", "--from-ledger", "--by-hour", "--model", "big", "--json").told["rows"]
+    assert [row["cheaper"] for row in hours] == ["own"] + 23 * ["-"]
+    assert plan("breakeven", "--from-ledger", "--by-hour").status == 2
+
+
+def test_what_would_have_saved_money(plan, ledger):
+    rows = plan("optimizations", "--from-ledger", "--json").told["rows"]
+    assert [(row["what"], row["saved_usd"]) for row in rows] == [("smaller model", "180.00")]
+    assert plan("optimizations", "--from-ledger", "--since", "2d").status == 0
+    none = plan("optimizations", "--from-ledger", "--since", "1m")
+    assert (none.status, "no calls" in none.err) == (3, True)
+
+
+def test_nothing_would_have_saved_money(plan, tmp_path):
+    write_down(tmp_path, [call("1", "red", "big", 1)])
+    told = plan("optimizations", "--from-ledger", "--json").told
+    assert told == {"notes": ["Nothing is found that would have saved money."]}
+
+
+def test_who_pays(plan, ledger):
+    told = plan("chargeback", "--shared", "9.5", "--paid", "1", "--json").told
+    assert (told["direct_usd"], told["idle_usd"], told["total_usd"]) == ("220.50", "0.50", "230.50")
+    rows = {row["team"]: row for row in told["rows"]}
+    assert (rows["red"]["direct_usd"], rows["blue"]["direct_usd"]) == ("200.50", "20.00")
+    assert rows["(none)"]["unpriced_calls"] == 1
+    too_little = plan("chargeback", "--paid", "0.1")
+    assert (too_little.status, "$0.40 more" in too_little.err) == (1, True)
+
+
+def test_energy(plan, ledger):
+    told = plan("carbon", "--by", "model", "--gpu", "A10G", "--grid", "400", "--json").told
+    rows = {row["model"]: row for row in told["rows"]}
+    assert rows["big"]["wh"] == 20 * 60
+    assert rows["small"]["wh"] == pytest.approx(21 * 60 + 300 * 1.2 * 2 / 3600)
+    assert told["kg_co2e"] == pytest.approx(told["kwh"] * 0.4)
+    assert plan("carbon", "--gpu", "B200").status == 2
+    assert plan("carbon").status == 0
+
+
+def test_the_month_and_the_limits(plan, ledger, tmp_path):
+    (tmp_path / "fareway.yaml").write_text(LIMITS)
+    told = plan("forecast", "--by", "team", "--plot", tmp_path / "plot.svg", "--json").told
+    rows = {row["team"]: row for row in told["rows"]}
+    assert set(rows) == {"red", "blue", "(none)"}
+    assert rows["blue"]["spent_usd"] == "10.00"
+    assert {rows["blue"][name] for name in ("low_usd", "month_end_usd", "high_usd")} == {"29.50"}
+    assert float(rows["red"]["low_usd"]) < float(rows["red"]["month_end_usd"]) < float(rows["red"]["high_usd"])
+    limits = {row["limit"]: row for row in told["limits"]}
+    assert set(limits) == {
+        "all/usd/month",
+        "team:red/usd/lifetime",
+        "team:blue/usd/lifetime",
+    }
+    assert limits["all/usd/month"]["reached_on"] is None
+    assert limits["team:red/usd/lifetime"]["amount_usd"] == "5000.00"
+    assert limits["team:blue/usd/lifetime"]["reached_on"] == "2026-12-01"
+    ET.fromstring((tmp_path / "plot.svg").read_text())
+
+
+def test_a_month_is_read_whole(plan, ledger):
+    """However short the time is that the trend is of."""
+    rows = {since: plan("forecast", "--since", since, "--json").told["rows"][0] for since in ("2d", "90d")}
+    assert rows["2d"]["spent_usd"] == rows["90d"]["spent_usd"]
+
+
+def test_a_limit_that_is_reached_says_so(plan, ledger, tmp_path):
+    (tmp_path / "fareway.yaml").write_text("limits: [{node: all, amount: 5 usd, window: lifetime}]")
+    (row,) = plan("forecast", "--json").told["limits"]
+    assert (row["reached_on"], row["at_the_earliest"], row["ends"]) == ("reached", "reached", None)
+
+
+def test_what_if(plan, ledger):
+    def rest(*arguments):
+        (row,) = plan("forecast", "--json", *arguments).told["rows"]
+        return float(row["month_end_usd"]) - float(row["spent_usd"])
+
+    usual = rest()
+    assert rest("--growth", "100%") == pytest.approx(usual * 2)
+    assert rest("--growth=-100%") == 0
+    assert rest("--price", "big=-50%") == pytest.approx(usual * (220.5 - 100) / 220.5)
+    assert rest("--switch", "big=small") == pytest.approx(usual * (220.5 - 180) / 220.5)
+    assert rest("--switch", "big=small", "--growth", "100%") == pytest.approx(2 * rest("--switch", "big=small"))
+    unknown = plan("forecast", "--switch", "big=other")
+    assert (unknown.status, "'other'" in unknown.err) == (2, True)
+
+
+def test_the_first_day_says_nothing_of_the_next(plan, tmp_path):
+    write_down(tmp_path, [call("now", "red", "big", 0)])
+    (tmp_path / "fareway.yaml").write_text("limits: [{node: all, amount: 50 usd, window: month}]")
+    told = plan("forecast", "--json", "--plot", tmp_path / "plot.svg").told
+    assert told["rows"][0]["month_end_usd"] is None
+    assert told["limits"][0]["reached_on"] is None
+    assert any("no season" in note for note in told["notes"])
+    assert plan("forecast", "--by", "team").status == 0
