@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 import pytest
 from charges import entry, flat
+from harness import ROOT
 
 from gateway.cli.main import main
 from gateway.core.caller import Caller
@@ -174,10 +176,13 @@ def test_what_cannot_be_planned_is_said(plan, arguments, status, said):
     assert said in done.err
 
 
-def test_help_is_there_for_every_plan(plan):
-    assert plan("--help").status == 0
-    for name in ("gpus", "breakeven", "forecast", "chargeback", "carbon"):
+def test_every_plan_has_help_and_is_documented(plan):
+    documented = (ROOT / "docs/planning.md").read_text()
+    names = re.findall(r"^    (\w+)(?=  |$)", plan("--help").out, re.MULTILINE)
+    assert len(names) == 11
+    for name in names:
         assert plan(name, "--help").status == 0
+        assert f"\n| `{name}` |" in documented
 
 
 @pytest.mark.parametrize("arguments", [["breakeven", "--price", "0.01"], ["breakeven", "--price", "0.0001"]])
