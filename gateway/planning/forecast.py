@@ -7,8 +7,8 @@ are few. It takes for granted that days scatter independently around the line. O
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt
@@ -69,20 +69,26 @@ class Fit:
 
     def sum(self, days: Days) -> Estimate:
         """What these days will come to. Never less than nothing."""
-        expected, spans, reach = Fraction(0), defaultdict[int, Fraction](Fraction), Fraction(0)
+        return deque(self.running(days), maxlen=1).pop() if days else Estimate(ZERO, None, None)
+
+    def running(self, days: Days) -> Iterator[Estimate]:
+        """What they will have come to after each of them."""
+        expected, squares, reach = Fraction(0), Fraction(0), Fraction(0)
+        spans: defaultdict[int, Fraction] = defaultdict(Fraction)
         for day, part in days:
             kind = self._kind(day)
             level = self.levels[kind]
             expected += part * (level.picos + self.slope * (day - level.day))
+            squares += part * part
             spans[kind] += part
             reach += part * (day - level.day)
+            doubt = squares + sum(span * span / self.levels[one].count for one, span in spans.items())
+            yield self._estimate(expected, doubt + (reach * reach / self.spread if self.spread else 0))
+
+    def _estimate(self, expected: Fraction, doubt: Fraction) -> Estimate:
+        """`doubt`: how many times the variance of one day."""
         if self.variance is None:
             return Estimate(_amount(expected), None, None)
-        doubt = sum(part * part for _, part in days) + sum(
-            span * span / self.levels[kind].count for kind, span in spans.items()
-        )
-        if self.spread:
-            doubt += reach * reach / self.spread
         off = _root(self.variance * doubt) * _quantile(self.freedom) / 1000
         return Estimate(_amount(expected), _amount(expected - off), _amount(expected + off))
 
@@ -124,15 +130,14 @@ def series(by_day: Mapping[int, Money], today: int) -> tuple[int, list[Money]]:
 def reached(found: Fit, days: Days, left: Money, factor: Fraction = Fraction(1)) -> tuple[int | None, int | None]:
     """The day on which `left` is expected to be spent, and the first on which it may be; None for not in these days.
     `factor`: how many times what is spent otherwise."""
-    expected, earliest = None, None
-    for number in range(1, len(days) + 1):
-        told = found.sum(days[:number]).scaled(factor)
+    earliest: int | None = None
+    for (day, _), one in zip(days, found.running(days), strict=True):
+        told = one.scaled(factor)
         if earliest is None and (told.high or told.expected) >= left:
-            earliest = days[number - 1][0]
+            earliest = day
         if told.expected >= left:
-            expected = days[number - 1][0]
-            break
-    return expected, earliest
+            return day, earliest
+    return None, earliest
 
 
 def _level(group: Iterable[tuple[int, Fraction]]) -> _Level:

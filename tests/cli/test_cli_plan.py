@@ -14,6 +14,7 @@ from charges import entry, flat
 from harness import ROOT
 
 from gateway.cli.main import main
+from gateway.cli.plan.svg import round_up
 from gateway.core.caller import Caller
 from gateway.core.money import Money
 from gateway.core.price import Cost, CostStatus, Price, Schedule
@@ -160,6 +161,7 @@ def test_the_catalogue_and_the_orientation(plan):
         (["request", "--latency", "5"], 2, "unit"),
         (["request", "--rate", "-1"], 2, "amount of dollars"),
         (["breakeven"], 2, "--price"),
+        (["allocation", "--initial", "5"], 2, "--requests"),
         (["gpus", "--from-ledger"], 2, "--params"),
         (["forecast", "--price", "big"], 2, "model and a change"),
         (["forecast", "--switch", "big="], 2, "two models"),
@@ -193,6 +195,13 @@ def test_plots_are_svg(plan, tmp_path, arguments):
     assert len(root.findall("{http://www.w3.org/2000/svg}polyline")) == 2
 
 
+@pytest.mark.parametrize(
+    ("most", "end"), [(1, 4), (4, 4), (5, 8), (9, 20), (101, 200), (390, 400), (410, 800), (10**6, 10**6)]
+)
+def test_axes_end_at_round_numbers(most, end):
+    assert round_up(most) == end
+
+
 def test_a_plot_that_cannot_be_written_or_drawn_is_told(plan, ledger, tmp_path):
     done = plan("breakeven", "--price", "0.01", "--plot", tmp_path / "nowhere" / "plot.svg")
     assert (done.status, "cannot write the plot" in done.err) == (1, True)
@@ -215,16 +224,32 @@ def test_requests_of_real_calls(plan, ledger):
     assert (rows["p/big"]["calls"], rows["p/big"]["batch"], rows["p/big"]["booked_usd"]) == (20, 1, "10.00")
 
 
-def test_break_even_of_real_calls(plan, ledger):
+def test_break_even_of_real_calls(plan, ledger, tmp_path):
     rows = {row["route"]: row for row in plan("breakeven", "--from-ledger", "--json").told["rows"]}
     assert set(rows) == {"p/big", "p/small"}, "what runs on own hardware is not compared with itself"
     big = rows["p/big"]
     assert (big["request_usd"], big["machines"], big["advice"]) == ("10.00", 1, "API")
     assert 28 <= big["requests_a_month"] <= 30
     assert big["own_month_usd"] == "4371.20"
-    hours = plan("breakeven", "--from-ledger", "--by-hour", "--model", "big", "--json").told["rows"]
+    by_hour = ("breakeven", "--from-ledger", "--by-hour", "--model", "big", "--plot", tmp_path / "plot.svg")
+    hours = plan(*by_hour, "--json").told["rows"]
+    ET.fromstring((tmp_path / "plot.svg").read_text())
     assert [row["cheaper"] for row in hours] == ["own"] + 23 * ["-"]
     assert plan("breakeven", "--from-ledger", "--by-hour").status == 2
+
+
+def test_training_against_real_inference(plan, ledger, tmp_path):
+    """Twenty days and a half of them, twelve months long."""
+    told = plan("allocation", "--initial", "1000", "--from-ledger", "--model", "big", "--json").told
+    assert told["training_usd"] == "1000.00"
+    assert 28 * 12 * 10 <= float(told["inference_usd"]) <= 30 * 12 * 10
+
+
+def test_inference_without_a_price_is_not_taken_for_free(plan, tmp_path):
+    write_down(tmp_path, [call("dark", "red", "big", 1, cost=Cost(None, CostStatus.UNPRICED))])
+    told = plan("allocation", "--initial", "1000", "--from-ledger")
+    assert (told.status, "has a price" in told.err) == (3, True)
+    assert plan("breakeven", "--from-ledger", "--json").told["notes"]
 
 
 def test_what_would_have_saved_money(plan, ledger):

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from fractions import Fraction
 
 from gateway.cli.plan.arguments import count, dollars, not_negative, positive
 from gateway.cli.plan.hardware import Verb, add_device, device
 from gateway.cli.plan.period import add_period, books, routes
 from gateway.cli.plan.sheet import Row, Sheet, add_format, show
-from gateway.cli.plan.svg import Line, lines
+from gateway.cli.plan.svg import Line, lines, round_up
 from gateway.cli.settings import Unusable
 from gateway.core.money import Money
 from gateway.planning.allocation import year
-from gateway.planning.breakeven import WORTH_IT, BreakEven, Hosting, break_even, by_hour, curve, route_break_even
+from gateway.planning.amounts import DAYS_PER_MONTH, over, summed
+from gateway.planning.breakeven import (
+    WORTH_IT,
+    BreakEven,
+    Hosting,
+    Hour,
+    break_even,
+    by_hour,
+    curve,
+    route_break_even,
+)
 from gateway.planning.decide import Case, Data, decided, volume_band
 from gateway.planning.gpus import Tier
 from gateway.planning.optimizations import INFERENCE, TRAINING, Effort, advised
@@ -56,8 +67,10 @@ def add_allocation(verb: Verb) -> None:
     parser.add_argument("--initial", type=dollars, required=True, metavar="USD", help="the first training")
     parser.add_argument("--retraining", type=dollars, default=Money(0), metavar="USD", help="each further one")
     parser.add_argument("--every", type=positive, default=Fraction(12), metavar="MONTHS", help="between trainings")
-    parser.add_argument("--requests", type=count, required=True, metavar="N", help="a month")
-    parser.add_argument("--request-cost", type=dollars, required=True, metavar="USD")
+    parser.add_argument("--requests", type=count, metavar="N", help="a month")
+    parser.add_argument("--request-cost", type=dollars, metavar="USD")
+    parser.add_argument("--model", help="with --from-ledger: only this one")
+    add_period(parser)
     add_format(parser)
 
 
@@ -117,7 +130,7 @@ def _at(found: BreakEven, volume: int) -> Row:
 
 
 def _plot(found: BreakEven) -> str:
-    most = 2 * found.monthly_requests if found.monthly_requests else 10 * WORTH_IT
+    most = round_up(2 * found.monthly_requests) if found.monthly_requests else 10 * WORTH_IT
     points = curve(found, most)
     api, own = [(volume, money) for volume, money, _ in points], [(volume, money) for volume, _, money in points]
     return lines("What a month costs, by volume", "requests a month", [Line("API", api), Line("own hardware", own)])
@@ -129,19 +142,7 @@ def _measured(parsed: argparse.Namespace, hosting: Hosting) -> Sheet:
     if parsed.by_hour:
         if len(found) != 1:
             raise Unusable(f"--by-hour needs --model: {len(found)} routes were called", 2)
-        rows = [
-            {
-                "hour_utc": f"{hour.hour:02d}",
-                "requests": hour.requests,
-                "api_usd": hour.api,
-                "machines": hour.machines,
-                "own_usd": hour.own,
-                "utilisation_share": hour.utilisation,
-                "cheaper": "-" if not hour.requests else "own" if hour.own < hour.api else "API",
-            }
-            for hour in by_hour(found[0], told.days, hosting)
-        ]
-        return Sheet(rows=rows, notes=["Own: the machines of that hour alone, without fixed costs."])
+        return _hours(by_hour(found[0], told.days, hosting))
     return Sheet(
         rows=[
             {
@@ -163,8 +164,32 @@ def _measured(parsed: argparse.Namespace, hosting: Hosting) -> Sheet:
     )
 
 
+def _hours(hours: Sequence[Hour]) -> Sheet:
+    rows: list[Row] = [
+        {
+            "hour_utc": f"{hour.hour:02d}",
+            "requests": hour.requests,
+            "api_usd": hour.api,
+            "machines": hour.machines,
+            "own_usd": hour.own,
+            "utilisation_share": hour.utilisation,
+            "cheaper": "-" if not hour.requests else "own" if hour.own < hour.api else "API",
+        }
+        for hour in hours
+    ]
+    drawn = [
+        Line("API", [(hour.hour, hour.api) for hour in hours]),
+        Line("own hardware", [(hour.hour, hour.own) for hour in hours]),
+    ]
+    plot = lines("What an hour costs, by hour of the day", "hour, UTC", drawn)
+    return Sheet(rows=rows, notes=["Own: the machines of that hour alone, without fixed costs."], plot=plot)
+
+
 def _allocation(parsed: argparse.Namespace) -> int:
-    told = year(parsed.initial, parsed.retraining, parsed.every, parsed.requests, parsed.request_cost)
+    requests, each = _served(parsed) if parsed.from_ledger else (parsed.requests, parsed.request_cost)
+    if requests is None or each is None:
+        raise Unusable("say --requests a month and --request-cost, or take them --from-ledger", 2)
+    told = year(parsed.initial, parsed.retraining, parsed.every, requests, each)
     figures: Row = {
         "training_usd": told.training,
         "inference_usd": told.inference,
@@ -175,6 +200,17 @@ def _allocation(parsed: argparse.Namespace) -> int:
     }
     notes = ["In production inference is often 80 % of what is spent, and 5 to 10 times training over a model's life."]
     return show(Sheet(figures, notes=notes), parsed)
+
+
+def _served(parsed: argparse.Namespace) -> tuple[int, Money]:
+    """Real requests a month, and what one costs on average where that is known."""
+    told = books(parsed)
+    found = routes(told, parsed.model)
+    priced = sum(one.priced_calls for one in found)
+    if not priced:
+        raise Unusable("no call in that time has a price", 3)
+    monthly = round(sum(one.calls for one in found) * DAYS_PER_MONTH / told.days)
+    return monthly, over(summed(one.cost for one in found), priced)
 
 
 def _optimizations(parsed: argparse.Namespace) -> int:

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import accumulate
-from typing import NamedTuple
 
 from gateway.assembly import directory
 from gateway.cli.books import reading
@@ -34,16 +33,6 @@ _KINDS = (ALL, "org", "team", "user", "key", "model", "provider", "tier")
 _SPANS = (Span.WEEK, Span.MONTH, Span.QUARTER, Span.LIFETIME)
 _FAR_S = 366 * DAY_S
 """How far ahead a limit for a lifetime is looked at."""
-
-
-class Budget(NamedTuple):
-    """A limit as it applies to one node."""
-
-    node: str
-    names: Node
-    kinds: Kinds
-    limit: Limit
-    course: Course
 
 
 def add_forecast(verb: Verb) -> None:
@@ -117,37 +106,33 @@ def _limits(found: Settings) -> list[Limit]:
 
 
 def _budget_rows(outlook: Outlook, limits: Iterable[Limit]) -> list[Row]:
-    rows = [_budget_row(outlook, budget) for budget in _budgets(outlook, limits)]
-    return sorted(rows, key=lambda row: (row["reached_on"] is None, str(row["reached_on"]), str(row["limit"])))
-
-
-def _budgets(outlook: Outlook, limits: Iterable[Limit]) -> list[Budget]:
     """Every limit on every node that has spent; of two that count the same the narrower one."""
-    found: dict[tuple[str, str], Budget] = {}
+    found: dict[tuple[str, str], Row] = {}
     for limit in sorted(limits, key=lambda one: -breadth(one.node)):
         kinds = [] if limit.node == ALL else [kind_of(part) for part in parts(limit.node)]
+        window = window_at(limit.span, limit.timezone, outlook.now, limit.start)
+        spent = outlook.spent(kinds, window.start)
         for names, course in outlook.courses(kinds).items():
             node = " ".join(f"{kind}:{name}" for kind, name in zip(kinds, names, strict=True)) or ALL
             if all(names) and covers(limit.node, node):
-                found[node, limit.counts] = Budget(node, names, kinds, limit, course)
-    return list(found.values())
+                dates = _dates(limit, course, spent[names], outlook.now, window.end)
+                found[node, limit.counts] = {"limit": f"{node}/{limit.counts}", **dates}
+    rows = found.values()
+    return sorted(rows, key=lambda row: (row["reached_on"] is None, str(row["reached_on"]), str(row["limit"])))
 
 
-def _budget_row(outlook: Outlook, budget: Budget) -> Row:
-    limit, course = budget.limit, budget.course
-    window = window_at(limit.span, limit.timezone, outlook.now, limit.start)
-    spent = outlook.spent(budget.kinds, window.start)[budget.names]
+def _dates(limit: Limit, course: Course, spent: Money, now: float, end: float) -> Row:
+    """`end`: of the limit's window, in Unix seconds."""
     left = Money.of_nanos(limit.amount) - spent
     when: tuple[str | None, str | None] = ("reached", "reached")
     if left > ZERO:
-        days = horizon(outlook.now, min(window.end, outlook.now + _FAR_S))
-        dates = reached(course.fit, days, left, course.factor) if course.fit is not None else (None, None)
-        when = _date(dates[0]), _date(dates[1])
+        days = horizon(now, min(end, now + _FAR_S))
+        found = reached(course.fit, days, left, course.factor) if course.fit is not None else (None, None)
+        when = _date(found[0]), _date(found[1])
     return {
-        "limit": f"{budget.node}/{limit.counts}",
         "amount_usd": Money.of_nanos(limit.amount),
         "spent_usd": spent,
-        "ends": None if window.end > outlook.now + _FAR_S else _date(int(window.end // DAY_S)),
+        "ends": None if end > now + _FAR_S else _date(int(end // DAY_S)),
         "reached_on": when[0],
         "at_the_earliest": when[1],
     }
@@ -173,7 +158,7 @@ def _plot(course: Course, now: float, month: Window) -> str:
     drawn = [Line("spent", [(day - first + 1, money) for day, money in zip(known, so_far, strict=True)])]
     if course.fit is not None:
         days = horizon(now, month.end)
-        told = [course.fit.sum(days[:number]).scaled(course.factor) for number in range(len(days) + 1)]
+        told = [course.fit.sum(()), *(one.scaled(course.factor) for one in course.fit.running(days))]
         at = [today - first + 1, *(day - first + 1 for day, _ in days)]
 
         def line(parts: Iterable[Money | None]) -> list[tuple[int, Money]]:

@@ -10,7 +10,7 @@ from gateway.core.money import PICOS_PER_DOLLAR, Money
 
 Points = Sequence[tuple[int, Money]]
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 320, 80, 16, 40, 40
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 320, 80, 32, 40, 40
 TICKS = 4
 COLOURS = ("#d9822b", "#52698a", "#6a994e")
 STYLE = """
@@ -32,7 +32,7 @@ class Line:
 def lines(title: str, across: str, drawn: Sequence[Line]) -> str:
     """A plot of dollars over whole numbers, both from nothing on."""
     points = [point for line in drawn for part in (line.points, line.low, line.high) for point in part]
-    scale = _Scale(max([1, *(x for x, _ in points)]), max([1, *(money.picos for _, money in points)]))
+    scale = _Scale(max([1, *(x for x, _ in points)]), round_up(max([1, *(money.picos for _, money in points)])))
     parts = [_axes(scale, across)]
     for number, line in enumerate(drawn):
         colour = COLOURS[number % len(COLOURS)]
@@ -50,16 +50,23 @@ def lines(title: str, across: str, drawn: Sequence[Line]) -> str:
     )
 
 
+def round_up(most: int) -> int:
+    """To the end of an axis whose ticks are at 1, 2, 2.5 or 5 times a power of ten."""
+    step = -(-most // TICKS)
+    power = 10 ** (len(str(step)) - 1)
+    return TICKS * next(tens * power // 10 for tens in (10, 20, 25, 50, 100) if tens * power >= 10 * step)
+
+
 @dataclass(frozen=True, slots=True)
 class _Scale:
     most_x: int
     most_picos: int
 
-    def x(self, value: int) -> int:
-        return LEFT + (WIDTH - LEFT - RIGHT) * value // self.most_x
+    def x(self, value: int) -> float:
+        return round(LEFT + (WIDTH - LEFT - RIGHT) * value / self.most_x, 1)
 
-    def y(self, picos: int) -> int:
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * picos // self.most_picos
+    def y(self, picos: int) -> float:
+        return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * picos / self.most_picos, 1)
 
     def path(self, points: Points) -> str:
         return " ".join(f"{self.x(x)},{self.y(money.picos)}" for x, money in points)
