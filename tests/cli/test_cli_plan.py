@@ -106,6 +106,7 @@ def ledger(tmp_path):
             {"compute_usd": "85.008", "total_usd": "93.080833333333"},
         ),
         (["scaling", "--params", "7B", "--tokens", "1T"], {"total_usd": "72842.93899561847"}),
+        (["scaling", "--params", "7B", "--tokens", "1T", "--mfu", "80%"], {"gpu_hours": 14745.534209639}),
         (["request"], {"requests_per_dollar": 122060, "request_usd": "0.000008192708"}),
         (
             ["breakeven", "--price", "0.0004"],
@@ -310,6 +311,11 @@ def test_a_month_is_read_whole(plan, ledger):
     """However short the time is that the trend is of."""
     rows = {since: plan("forecast", "--since", since, "--json").told["rows"][0] for since in ("2d", "90d")}
     assert rows["2d"]["spent_usd"] == rows["90d"]["spent_usd"]
+
+
+def test_a_forecast_of_nothing(plan, tmp_path):
+    write_down(tmp_path, [call("old", "red", "big", 200)])
+    assert plan("forecast").status == 3
 
 
 def test_a_limit_that_is_reached_says_so(plan, ledger, tmp_path):

@@ -53,7 +53,7 @@ def lines(title: str, across: str, drawn: Sequence[Line]) -> str:
 def round_up(most: int) -> int:
     """To the end of an axis whose ticks are at 1, 2, 2.5 or 5 times a power of ten."""
     step = -(-most // TICKS)
-    power = 10 ** (len(str(step)) - 1)
+    power = int("1".ljust(len(str(step)), "0"))
     return TICKS * next(tens * power // 10 for tens in (10, 20, 25, 50, 100) if tens * power >= 10 * step)
 
 
