@@ -14,13 +14,13 @@ from gateway.dialects.batch_status import read_status, with_results_here
 from gateway.front.batch_routes import Call, Page, Route
 from gateway.front.exchange import Exchange
 from gateway.front.files import FilePages
-from gateway.journey.asking import ProviderRefused
 from gateway.journey.batches.desk import ANTHROPIC, BATCHES, OPENAI, Desk, good
 from gateway.journey.batches.kept import Batch, Kept
 from gateway.journey.batches.making import Asked, Making
 from gateway.journey.batches.settling import Settling
 from gateway.journey.idempotency import HEADER
 from gateway.journey.receipt import Receipt
+from gateway.journey.refused import ProviderRefused
 from gateway.limits.chain import Limits
 from gateway.stores.registry import Kind
 from gateway.tenants import Tenants, tagged

@@ -34,8 +34,8 @@ from gateway.front.surfaces import (
     shows_key_in_query,
 )
 from gateway.front.together import Together
-from gateway.journey.asking import ProviderRefused
 from gateway.journey.receipt import request_document
+from gateway.journey.refused import ProviderRefused
 from gateway.journey.untouched import PassThrough
 from gateway.pipeline import Call, Pipeline
 from gateway.telemetry.live import TooManyWatchers

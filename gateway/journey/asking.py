@@ -11,30 +11,14 @@ from gateway.core.entry import Outcome
 from gateway.core.errors import BadRequest, GatewayError, LimitReached, Unavailable, UpstreamError
 from gateway.journey.booking import Booking
 from gateway.journey.question import Question
+from gateway.journey.refused import ProviderRefused, WeAreRefused, refusal
 from gateway.journey.routing import Chosen, Option
-from gateway.translate.refused import message_of
 from gateway.upstream.answer import Answer
 from gateway.upstream.errors import Lost, Unreached
 from gateway.upstream.health import Health
 from gateway.upstream.retry import REFUSED_US, RetryBudget, retry_after_s, says_next, says_unwell, wait_s
 from gateway.upstream.signing import Signer
 from gateway.upstream.wire import Wire
-
-
-class ProviderRefused(UpstreamError):
-    """The provider's own error: to be passed on as it is, unless it is `carried`, that is, in a dialect that the
-    caller does not speak."""
-
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes, *, carried: bool = False) -> None:
-        said = message_of(body) if carried else ""
-        super().__init__(said or f"The provider answered with status {status}.")
-        self.carried = carried
-        wait = headers.get("retry-after", "")
-        self.retry_after_s = int(wait) if carried and wait.isdecimal() else None
-        self.status = status
-        self.headers = headers
-        self.body = body
-
 
 LOST_MAX = 2
 """Attempts that may end without an answer. Each may have been charged in full, and is booked so."""
@@ -99,7 +83,7 @@ class Failures:
         """What the caller may see: not that our key or account at the provider was refused."""
         assert self._said is not None, "a plan is never empty"
         if isinstance(self._said, ProviderRefused) and self._said.status in REFUSED_US:
-            return UpstreamError("The provider refused the gateway's own credentials or account.")
+            return WeAreRefused()
         return self._said
 
     def wait_s(self, now: float) -> float | None:
@@ -211,8 +195,4 @@ async def _expect_good(answer: Answer, booking: Booking, *, carried: bool) -> No
         answer.close()
         raise Redirected("The provider answered with a redirect, which is not followed.")
     async with answer:
-        try:
-            body = await answer.read()
-        except Lost:
-            body = b""
-        raise ProviderRefused(answer.status, answer.headers, body, carried=carried)
+        raise await refusal(answer, carried=carried)
