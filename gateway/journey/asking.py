@@ -28,7 +28,7 @@ class Redirected(UpstreamError):
     """The provider sent us elsewhere, which is never followed: its base_url is wrong."""
 
 
-class Turn:
+class Attempt:
     """An attempt that was answered: `with` it, the answer is passed on. Leaving ends the attempt."""
 
     __slots__ = ("_clock", "_health", "_probe", "answer", "option")
@@ -113,7 +113,7 @@ class Asking:
         self._clock = clock
         self._signers = signers
 
-    async def ask(self, question: Question, chosen: Chosen, booking: Booking) -> Turn:
+    async def ask(self, question: Question, chosen: Chosen, booking: Booking) -> Attempt:
         """The first good answer, open. The booking has begun for the first choice already.
 
         Raises ProviderRefused with the provider's last word, or the error of the last attempt.
@@ -142,7 +142,7 @@ class Asking:
         fare, worst = question.fare(option)
         await booking.begin(option, chosen.reason, fare, worst)
 
-    async def _try(self, question: Question, booking: Booking, option: Option) -> Turn:
+    async def _try(self, question: Question, booking: Booking, option: Option) -> Attempt:
         """One attempt: an answer whose status is good, with its deployment marked busy."""
         name = option.candidate.name
         vitals = self._health.of(name)
@@ -162,7 +162,7 @@ class Asking:
                 headers = await self._signers[option.candidate.provider].signed(url, headers, aimed.body)
             answer = await self._wire.post(url, headers, aimed.body, streams=streams, leaving=booking.leaving)
             await _expect_good(answer, booking, carried=option.carried is not None)
-            return Turn(option, answer, self._health, self._clock, probe=probe)
+            return Attempt(option, answer, self._health, self._clock, probe=probe)
         except BaseException as error:
             vitals.leave(probe)
             self._note(booking, name, error)
