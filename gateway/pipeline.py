@@ -98,19 +98,19 @@ class Pipeline:
                     client.may_leave()
 
                 # 8. Ask, and pass the answer on.  9. It is settled on the way, and 10. told by its entry.
-                with await self.asking.ask(question, chosen, booking) as turn:
+                with await self.asking.ask(question, chosen, booking) as attempt:
 
                     def headers(entry: Entry, answer: Answer, received: float) -> dict[str, str]:
                         cache = "miss" if flight is not None and flight.cached else "off"
                         told = self._headers(call, key, entry, answer, cache, upstream_s=received - left)
-                        if turn.option.carried is not None:
-                            told |= turn.option.carried.headers_of(answer.headers)
+                        if attempt.option.carried is not None:
+                            told |= attempt.option.carried.headers_of(answer.headers)
                         return told | around if around else told
 
                     passage = Passage(
                         question=question,
-                        option=turn.option,
-                        answer=turn.answer,
+                        option=attempt.option,
+                        answer=attempt.answer,
                         booking=booking,
                         client=client,
                         headers=headers,

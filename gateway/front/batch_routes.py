@@ -66,8 +66,8 @@ def route_of(path: str, provider: Provider | None) -> Route | None:
     return None
 
 
-class Call(NamedTuple):
-    """One request of a caller."""
+class PageCall(NamedTuple):
+    """One request of a caller for a page of files or batches."""
 
     id: str
     route: Route

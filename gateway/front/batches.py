@@ -11,16 +11,16 @@ from gateway.catalog.providers import Provider
 from gateway.core.errors import BadRequest, Conflict, GatewayError, MethodNotAllowed, NotFound
 from gateway.dialects.batch_requests import is_id
 from gateway.dialects.batch_status import read_status, with_results_here
-from gateway.front.batch_routes import Call, Page, Route
+from gateway.front.batch_routes import Page, PageCall, Route
 from gateway.front.exchange import Exchange
 from gateway.front.files import FilePages
-from gateway.journey.asking import ProviderRefused
 from gateway.journey.batches.desk import ANTHROPIC, BATCHES, OPENAI, Desk, good
 from gateway.journey.batches.kept import Batch, Kept
-from gateway.journey.batches.making import Asked, Making
+from gateway.journey.batches.making import Making, NewBatch
 from gateway.journey.batches.settling import Settling
 from gateway.journey.idempotency import HEADER
 from gateway.journey.receipt import Receipt
+from gateway.journey.refused import ProviderRefused
 from gateway.limits.chain import Limits
 from gateway.stores.registry import Kind
 from gateway.tenants import Tenants, tagged
@@ -30,7 +30,7 @@ from gateway.upstream.headers import for_provider
 PAGE, PAGE_MAX = 20, {OPENAI: 100, ANTHROPIC: 1000}
 """Batches listed at once: the providers' own default and limits."""
 
-Does = Callable[[Call], Awaitable[None]]
+Does = Callable[[PageCall], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class BatchPages:
             raise MethodNotAllowed(tuple(does))
         if route.id and not is_id(route.id):
             raise NotFound("There is nothing of that id.")
-        call = Call(call_id, route, key, exchange, for_provider(exchange.headers.items()))
+        call = PageCall(call_id, route, key, exchange, for_provider(exchange.headers.items()))
         try:
             await does[exchange.method](call)
         except ProviderRefused as refused:  # The provider's own error, as it came.
@@ -75,18 +75,18 @@ class BatchPages:
             does["batch"]["DELETE"] = self._delete
         return does[route.what]
 
-    async def _make(self, call: Call) -> None:
+    async def _make(self, call: PageCall) -> None:
         exchange, files = call.exchange, self.files
         if HEADER in exchange.headers:
             raise BadRequest("A batch takes no Idempotency-Key: whether it was made is seen in the list.", HEADER)
         body = await exchange.body(bytes_max=files.body_bytes_max, stall_s=files.body_stall_s)
-        asked = Asked(call.id, call.key, exchange.headers, call.travelling, body, call.route.provider)
+        asked = NewBatch(call.id, call.key, exchange.headers, call.travelling, body, call.route.provider)
         made = await (self.making.openai if call.route.style == OPENAI else self.making.anthropic)(asked)
         remaining = self.limits.remaining_now(call.key.caller)
         head = call.head(made.headers) | Receipt(made.entry, "off", 0.0, remaining).headers()
         await exchange.respond(made.status, head, self._shown(call, made.name, made.body))
 
-    async def _listed(self, call: Call) -> None:
+    async def _listed(self, call: PageCall) -> None:
         style = call.route.style
         mine = {
             name: batch
@@ -100,7 +100,7 @@ class BatchPages:
             200, call.head({"content-type": "application/json"}), page.document(documents, style)
         )
 
-    async def _newest(self, call: Call, name: str, batch: Batch) -> str:
+    async def _newest(self, call: PageCall, name: str, batch: Batch) -> str:
         """The batch as it is now; as it was last seen, where it is over or the provider does not say."""
         body = batch.document.encode()
         if not batch.settled:
@@ -108,7 +108,7 @@ class BatchPages:
                 body = await self.desk.get(self._provider(batch), f"{BATCHES[batch.style]}/{name}", call.travelling)
         return self._shown(call, name, body).decode(errors="replace")
 
-    async def _told(self, call: Call) -> None:
+    async def _told(self, call: PageCall) -> None:
         batch = await self._own(call)
         async with await self._ask(call, batch, "GET") as answer:
             await good(answer)
@@ -120,7 +120,7 @@ class BatchPages:
                 self.settling.soon(call.route.id)
         await call.give(answer, self._shown(call, call.route.id, body))
 
-    async def _cancel(self, call: Call) -> None:
+    async def _cancel(self, call: PageCall) -> None:
         """What was done before is charged: the books hear of it as of any other end."""
         batch = await self._own(call)
         async with await self._ask(call, batch, "POST", "/cancel") as answer:
@@ -128,13 +128,13 @@ class BatchPages:
             body = await answer.read()
         await call.give(answer, self._shown(call, call.route.id, body))
 
-    async def _results(self, call: Call) -> None:
+    async def _results(self, call: PageCall) -> None:
         batch = await self._own(call)
         self.settling.soon(call.route.id)
         async with await self._ask(call, batch, "GET", "/results") as answer:
             await call.stream(answer)
 
-    async def _delete(self, call: Call) -> None:
+    async def _delete(self, call: PageCall) -> None:
         """Results go only once the books have them."""
         batch = await self._own(call)
         if not await self.settling.settle(call.route.id):
@@ -145,11 +145,13 @@ class BatchPages:
         await self.kept.drop(Kind.BATCHES, call.route.id)
         await call.give(answer, body)
 
-    def _shown(self, call: Call, name: str, body: bytes) -> bytes:
+    def _shown(self, call: PageCall, name: str, body: bytes) -> bytes:
         """Anthropic's batches with their results at our own address, before which clients put the gateway's."""
-        return body if call.route.style == OPENAI else with_results_here(body, f"/v1/messages/batches/{name}/results")
+        if call.route.style == OPENAI:
+            return body
+        return with_results_here(body, f"/v1{BATCHES[ANTHROPIC]}/{name}/results")
 
-    async def _own(self, call: Call) -> Batch:
+    async def _own(self, call: PageCall) -> Batch:
         batch = await self.kept.batch(call.route.id)
         if batch is None or batch.style != call.route.style or not call.owns(batch.owner, batch.provider):
             raise NotFound(f"There is no batch {call.route.id}.")
@@ -158,7 +160,7 @@ class BatchPages:
     def _provider(self, batch: Batch) -> Provider:
         return self.desk.provider(batch.style, batch.provider)
 
-    async def _ask(self, call: Call, batch: Batch, method: str, more: str = "") -> Answer:
+    async def _ask(self, call: PageCall, batch: Batch, method: str, more: str = "") -> Answer:
         path = f"{BATCHES[batch.style]}/{call.route.id}{more}"
         body = b"" if method != "POST" else await call.exchange.body(bytes_max=1 << 16, stall_s=self.files.body_stall_s)
         return await self.desk.ask(self._provider(batch), method, path, call.travelling, body=body)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from gateway.core.errors import Conflict, NotFound
 from gateway.dialects.batch_status import read_id
-from gateway.front.batch_routes import Call, Page
+from gateway.front.batch_routes import Page, PageCall
 from gateway.journey.batches.desk import OPENAI, Desk, good
 from gateway.journey.batches.kept import File, Kept
 from gateway.journey.batches.settling import Settling
@@ -34,7 +34,7 @@ class FilePages:
     body_bytes_max: int
     body_stall_s: float
 
-    async def upload(self, call: Call) -> None:
+    async def upload(self, call: PageCall) -> None:
         """POST /v1/files. The form goes on as it came; what is in a batch's file is read once a batch is made of it."""
         if "anthropic-version" in call.exchange.headers:
             raise NotFound("Files of Anthropic's are not served here.")
@@ -50,7 +50,7 @@ class FilePages:
         await self.kept.put(name, file)
         await call.give(answer, told)
 
-    async def listed(self, call: Call) -> None:
+    async def listed(self, call: PageCall) -> None:
         """GET /v1/files: those that were uploaded through us, as they were told of then."""
         mine = {
             name: file
@@ -62,7 +62,7 @@ class FilePages:
         body = page.document([mine[name].document for name in page.ids], OPENAI)
         await call.exchange.respond(200, call.head({"content-type": "application/json"}), body)
 
-    async def told(self, call: Call) -> None:
+    async def told(self, call: PageCall) -> None:
         """GET /v1/files/{id}."""
         file = await self._own(call)
         async with await self._ask(call, file, "GET") as answer:
@@ -71,7 +71,7 @@ class FilePages:
         await self.kept.put(call.route.id, replace(file, document=body.decode(errors="replace")))
         await call.give(answer, body)
 
-    async def content(self, call: Call) -> None:
+    async def content(self, call: PageCall) -> None:
         """GET /v1/files/{id}/content."""
         file = await self._own(call)
         if file.batch:
@@ -79,7 +79,7 @@ class FilePages:
         async with await self._ask(call, file, "GET", "/content") as answer:
             await call.stream(answer)
 
-    async def delete(self, call: Call) -> None:
+    async def delete(self, call: PageCall) -> None:
         """DELETE /v1/files/{id}. Results go only once the books have them."""
         file = await self._own(call)
         if file.batch and not await self.settling.settle(file.batch):
@@ -90,12 +90,12 @@ class FilePages:
         await self.kept.drop(Kind.FILES, call.route.id)
         await call.give(answer, body)
 
-    async def _own(self, call: Call) -> File:
+    async def _own(self, call: PageCall) -> File:
         file = await self.kept.file(call.route.id)
         if file is None or not call.owns(file.owner, file.provider):
             raise NotFound(f"No such File object: {call.route.id}")
         return file
 
-    async def _ask(self, call: Call, file: File, method: str, more: str = "") -> Answer:
+    async def _ask(self, call: PageCall, file: File, method: str, more: str = "") -> Answer:
         provider = self.desk.provider(OPENAI, file.provider)
         return await self.desk.ask(provider, method, f"/files/{call.route.id}{more}", call.travelling)

@@ -1,4 +1,4 @@
-"""Which path is what. Every answer that is not a provider's is made here."""
+"""Which path is what. Every answer that is not a provider's is given here."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ import msgspec
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import Provider
 from gateway.core.caller import Key
-from gateway.core.errors import AskedBefore, GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
+from gateway.core.errors import GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
 from gateway.core.request import Asked
-from gateway.dialects import anthropic_errors, gemini_errors, openai_errors
 from gateway.front.batch_routes import route_of
 from gateway.front.batches import BatchPages
 from gateway.front.call_ids import next_id
@@ -25,17 +24,17 @@ from gateway.front.models import Shape, fits, one, page, shape_of
 from gateway.front.own_key import key_document
 from gateway.front.passing import RESPONSES, Passing, may_continue
 from gateway.front.paths import MODELS, Way, Ways
+from gateway.front.refusal import refusal
 from gateway.front.surfaces import (
     EXACT,
     Surface,
     asked_tier,
-    refusal_head,
     shown_headers,
     shows_key_in_query,
 )
 from gateway.front.together import Together
-from gateway.journey.asking import ProviderRefused
 from gateway.journey.receipt import request_document
+from gateway.journey.refused import ProviderRefused
 from gateway.journey.untouched import PassThrough
 from gateway.pipeline import Call, Pipeline
 from gateway.telemetry.live import TooManyWatchers
@@ -138,9 +137,7 @@ class Front:
             raise ConnectionResetError from error
         if isinstance(error, LimitReached):
             metrics.count("fareway_refusals", error.refusal.unit, error.refusal.reason)
-        worded = _worded(exchange) if surface is None else surface.dialect.error
-        status, more = refusal_head(surface, error, call_id)
-        await exchange.respond(status, {**error_headers(error, call_id), **more}, worded(error, call_id))
+        await exchange.respond(*refusal(error, call_id, exchange, None if surface is None else surface.dialect))
 
     async def _page(self, exchange: Exchange, call_id: str, way: Way) -> None:
         reads = exchange.method in ("GET", "HEAD")
@@ -237,18 +234,6 @@ async def _next_event(events: asyncio.Queue[bytes | None]) -> bytes | None:
         return b": still here\n\n"
 
 
-_WORDED = {
-    Shape.OPENAI: openai_errors.error_body,
-    Shape.ANTHROPIC: anthropic_errors.error_body,
-    Shape.GEMINI: gemini_errors.error_body,
-}
-
-
-def _worded(exchange: Exchange) -> Callable[[GatewayError, str], bytes]:
-    """How a refusal is said to whoever asked for something that is no call."""
-    return _WORDED[shape_of(exchange.path, exchange.headers, exchange.query)]
-
-
 def _only(exchange: Exchange, *methods: str) -> None:
     if exchange.method not in methods:
         raise MethodNotAllowed(methods)
@@ -256,23 +241,3 @@ def _only(exchange: Exchange, *methods: str) -> None:
 
 async def _json(exchange: Exchange, value: object) -> None:
     await exchange.respond(200, {"Content-Type": "application/json"}, msgspec.json.encode(value))
-
-
-def error_headers(error: GatewayError, call_id: str) -> dict[str, str]:
-    """What client libraries need to know about trying again."""
-    headers = {"Content-Type": "application/json", "x-fareway-request-id": call_id, "x-request-id": call_id}
-    headers["request-id"] = call_id  # What Anthropic's clients read.
-    if error.retry_after_s is not None:
-        headers["Retry-After"] = str(error.retry_after_s)
-    if error.retryable is not None:
-        headers["x-should-retry"] = "true" if error.retryable else "false"
-    if isinstance(error, MethodNotAllowed):
-        headers["Allow"] = ", ".join(error.allowed)
-    if isinstance(error, AskedBefore):
-        headers["x-fareway-first-request-id"] = error.first
-    if isinstance(error, LimitReached):
-        headers["x-fareway-budget-scope"] = error.refusal.node
-        headers["x-fareway-limit-reason"] = error.refusal.reason
-        if error.refusal.resets_at:
-            headers["x-fareway-budget-reset"] = error.refusal.resets_at
-    return headers

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote
 
-from gateway.core.errors import BadRequest, GatewayError
-from gateway.dialects import aws_errors
+from gateway.core.errors import BadRequest
 from gateway.dialects.base import Dialect
 from gateway.dialects.spoken import DIALECTS
 
@@ -99,10 +98,3 @@ _TIERS = (
 def asked_tier(headers: Mapping[str, str]) -> str:
     """The service tier that a header asks for, at Vertex AI and for Bedrock's InvokeModel."""
     return next((headers[name] for name in _TIERS if headers.get(name, "standard") not in {"standard", "default"}), "")
-
-
-def refusal_head(surface: Surface | None, error: GatewayError, call_id: str) -> tuple[int, Mapping[str, str]]:
-    """The status of our refusal, and headers that the caller's client library reads, beyond those that all get."""
-    if surface is None or not surface.dialect.name.startswith("bedrock-"):
-        return error.status, {}
-    return aws_errors.error_head(error, call_id)

@@ -11,30 +11,14 @@ from gateway.core.entry import Outcome
 from gateway.core.errors import BadRequest, GatewayError, LimitReached, Unavailable, UpstreamError
 from gateway.journey.booking import Booking
 from gateway.journey.question import Question
+from gateway.journey.refused import ProviderRefused, WeAreRefused, refusal
 from gateway.journey.routing import Chosen, Option
-from gateway.translate.refused import message_of
 from gateway.upstream.answer import Answer
 from gateway.upstream.errors import Lost, Unreached
 from gateway.upstream.health import Health
 from gateway.upstream.retry import REFUSED_US, RetryBudget, retry_after_s, says_next, says_unwell, wait_s
 from gateway.upstream.signing import Signer
 from gateway.upstream.wire import Wire
-
-
-class ProviderRefused(UpstreamError):
-    """The provider's own error: to be passed on as it is, unless it is `carried`, that is, in a dialect that the
-    caller does not speak."""
-
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes, *, carried: bool = False) -> None:
-        said = message_of(body) if carried else ""
-        super().__init__(said or f"The provider answered with status {status}.")
-        self.carried = carried
-        wait = headers.get("retry-after", "")
-        self.retry_after_s = int(wait) if carried and wait.isdecimal() else None
-        self.status = status
-        self.headers = headers
-        self.body = body
-
 
 LOST_MAX = 2
 """Attempts that may end without an answer. Each may have been charged in full, and is booked so."""
@@ -44,7 +28,7 @@ class Redirected(UpstreamError):
     """The provider sent us elsewhere, which is never followed: its base_url is wrong."""
 
 
-class Turn:
+class Attempt:
     """An attempt that was answered: `with` it, the answer is passed on. Leaving ends the attempt."""
 
     __slots__ = ("_clock", "_health", "_probe", "answer", "option")
@@ -99,7 +83,7 @@ class Failures:
         """What the caller may see: not that our key or account at the provider was refused."""
         assert self._said is not None, "a plan is never empty"
         if isinstance(self._said, ProviderRefused) and self._said.status in REFUSED_US:
-            return UpstreamError("The provider refused the gateway's own credentials or account.")
+            return WeAreRefused()
         return self._said
 
     def wait_s(self, now: float) -> float | None:
@@ -129,7 +113,7 @@ class Asking:
         self._clock = clock
         self._signers = signers
 
-    async def ask(self, question: Question, chosen: Chosen, booking: Booking) -> Turn:
+    async def ask(self, question: Question, chosen: Chosen, booking: Booking) -> Attempt:
         """The first good answer, open. The booking has begun for the first choice already.
 
         Raises ProviderRefused with the provider's last word, or the error of the last attempt.
@@ -158,7 +142,7 @@ class Asking:
         fare, worst = question.fare(option)
         await booking.begin(option, chosen.reason, fare, worst)
 
-    async def _try(self, question: Question, booking: Booking, option: Option) -> Turn:
+    async def _try(self, question: Question, booking: Booking, option: Option) -> Attempt:
         """One attempt: an answer whose status is good, with its deployment marked busy."""
         name = option.candidate.name
         vitals = self._health.of(name)
@@ -178,7 +162,7 @@ class Asking:
                 headers = await self._signers[option.candidate.provider].signed(url, headers, aimed.body)
             answer = await self._wire.post(url, headers, aimed.body, streams=streams, leaving=booking.leaving)
             await _expect_good(answer, booking, carried=option.carried is not None)
-            return Turn(option, answer, self._health, self._clock, probe=probe)
+            return Attempt(option, answer, self._health, self._clock, probe=probe)
         except BaseException as error:
             vitals.leave(probe)
             self._note(booking, name, error)
@@ -211,8 +195,4 @@ async def _expect_good(answer: Answer, booking: Booking, *, carried: bool) -> No
         answer.close()
         raise Redirected("The provider answered with a redirect, which is not followed.")
     async with answer:
-        try:
-            body = await answer.read()
-        except Lost:
-            body = b""
-        raise ProviderRefused(answer.status, answer.headers, body, carried=carried)
+        raise await refusal(answer, carried=carried)

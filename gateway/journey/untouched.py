@@ -18,7 +18,7 @@ from gateway.catalog.prefixes import Place
 from gateway.catalog.providers import Provider
 from gateway.core.caller import Key
 from gateway.core.entry import Entry, Outcome
-from gateway.core.errors import NoPrice, UpstreamError
+from gateway.core.errors import NoPrice
 from gateway.core.limit import Fare
 from gateway.core.price import FREE, UNPRICED, CostStatus, Price
 from gateway.core.route import Candidate
@@ -28,6 +28,7 @@ from gateway.journey.booking import Booking, Books, Trip
 from gateway.journey.passage import Client
 from gateway.journey.question import ceiling_of
 from gateway.journey.receipt import Receipt
+from gateway.journey.refused import WeAreRefused
 from gateway.journey.seen import Seen
 from gateway.upstream.answer import Answer
 from gateway.upstream.errors import Lost
@@ -99,7 +100,7 @@ class PassThrough:
                     booking.refused()
                     booking.void(f"status {answer.status}")
                 if answer.status in REFUSED_US:
-                    raise UpstreamError("The provider refused the gateway's own credentials or account.")
+                    raise WeAreRefused
                 await self._pass_on(call, answer, booking, client)
 
     def _check(self, call: Untouched) -> None:

@@ -13,6 +13,7 @@ from gateway.translate.edge import Losses
 
 _objects = msgspec.json.Decoder(dict[str, Any])
 UNKNOWN = "No field of that name is known here."
+NO_SETTING = "There is no such setting there."
 
 
 class Fields:

@@ -42,10 +42,6 @@ class MessagesStream:
         begun = self._block("thinking", {"thinking": "", "signature": ""})
         return begun + self._delta(b'"type":"signature_delta","signature":' + _encode(signature)) + self.close()
 
-    def redacted_thinking(self, data: str) -> bytes:
-        """Thoughts that only the provider can read."""
-        return self.close() + self._block("redacted_thinking", {"data": data}) + self.close()
-
     def tool_use(self, call_id: str, name: str) -> bytes:
         """A call of a tool begins."""
         return self.close() + self._block("tool_use", {"id": call_id, "name": name, "input": {}})

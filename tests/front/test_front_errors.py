@@ -21,7 +21,7 @@ from gateway.dialects.framing import JSON_ARRAY
 from gateway.dialects.spoken import DIALECTS
 from gateway.front import server
 from gateway.front.server import Front
-from gateway.journey.asking import ProviderRefused
+from gateway.journey.refused import ProviderRefused
 from gateway.upstream.errors import Lost, LostWaiting, Unreached
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "errors"

@@ -164,6 +164,15 @@ def test_what_is_no_answer_is_none(body):
         EDGE.answer(body, gemini.told(ASKED))
 
 
+@pytest.mark.parametrize(("thinking", "told"), [("enabled", ["thinking", "text"]), ("disabled", ["text"])])
+def test_a_signature_of_thoughts_is_told_to_those_who_asked_for_thinking(thinking, told):
+    parts = [{"text": "Hm.", "thought": True, "thoughtSignature": "c2lnbmVk"}, {"text": "Yes."}]
+    asked = ASKED | {"thinking": {"type": thinking, "budget_tokens": 1024}}
+    content = json.loads(EDGE.answer(json.dumps(gemini.whole(parts)).encode(), gemini.told(asked)))["content"]
+    assert [block["type"] for block in content] == told
+    assert [block["signature"] for block in content if "signature" in block] == ["gemini:c2lnbmVk"] * (len(told) - 1)
+
+
 def test_it_serves_what_answers_in_words():
     assert EDGE.serves("gemini-3.5-flash")
     assert not EDGE.serves("gemini-3-pro-image")

@@ -164,7 +164,6 @@ def test_a_stream_of_events_adds_up():
             write.thinking("Hm"),
             write.thinking("m."),
             write.signature("c2ln"),
-            write.redacted_thinking("ZGF0YQ=="),
             write.text("On"),
             write.text("e"),
             write.tool_use("toolu_1", "look"),
@@ -177,16 +176,15 @@ def test_a_stream_of_events_adds_up():
     message = added_up(stream)
     assert [block.type for block in message.content] == [
         "thinking",
-        "redacted_thinking",
         "text",
         "tool_use",
         "tool_use",
     ]
     assert (message.content[0].thinking, message.content[0].signature) == ("Hmm.", "c2ln")
-    assert message.content[2].text == "One"
-    assert [block.input for block in message.content[3:]] == [{"a": 1}, {}]
+    assert message.content[1].text == "One"
+    assert [block.input for block in message.content[2:]] == [{"a": 1}, {}]
     assert (message.stop_reason, message.usage.output_tokens) == ("tool_use", 9)
-    assert stream.count(b"event: content_block_start") == stream.count(b"event: content_block_stop") == 5
+    assert stream.count(b"event: content_block_start") == stream.count(b"event: content_block_stop") == 4
 
 
 def test_thoughts_that_are_hidden_still_have_their_signature():

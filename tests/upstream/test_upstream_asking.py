@@ -22,9 +22,10 @@ from gateway.core.route import Candidate
 from gateway.core.usage import Report, Usage
 from gateway.dialects.openai_chat import OpenAIChat
 from gateway.journey import asking as module
-from gateway.journey.asking import Asking, ProviderRefused, Question
+from gateway.journey.asking import Asking, Question
 from gateway.journey.booking import Booking, Books, Trip
 from gateway.journey.carriage import Carrier
+from gateway.journey.refused import ProviderRefused
 from gateway.journey.routing import Chosen
 from gateway.ledger.journal import SYNC_NEVER, Journal
 from gateway.limits.chain import Limits

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from gateway.catalog.providers import Provider
-from gateway.core.errors import NotFound, UpstreamError
-from gateway.journey.asking import ProviderRefused
+from gateway.core.errors import NotFound
+from gateway.journey.refused import WeAreRefused, refusal
 from gateway.upstream.answer import Answer
-from gateway.upstream.errors import Lost
 from gateway.upstream.retry import REFUSED_US
 from gateway.upstream.wire import Wire
 
@@ -62,13 +61,9 @@ class Desk:
 
 async def good(answer: Answer) -> None:
     """Raises ProviderRefused, with the provider's own words, unless the status is good; where our own key or account
-    was refused UpstreamError, without them."""
+    was refused WeAreRefused, without them."""
     if 200 <= answer.status < 300:
         return
     if answer.status in REFUSED_US:
-        raise UpstreamError("The provider refused the gateway's own credentials or account.")
-    try:
-        body = await answer.read()
-    except Lost:
-        body = b""
-    raise ProviderRefused(answer.status, answer.headers, body)
+        raise WeAreRefused
+    raise await refusal(answer)

@@ -30,7 +30,7 @@ log = logging.getLogger("fareway.batches")
 
 
 @dataclass(frozen=True)
-class Asked:
+class NewBatch:
     """A request for a batch. `headers`: those of the caller; `travelling`: of these, what goes to the provider."""
 
     id: str
@@ -65,7 +65,7 @@ class Making:
         self._settling = settling
         self._refuse_unpriced = refuse_unpriced
 
-    async def openai(self, asked: Asked) -> Made:
+    async def openai(self, asked: NewBatch) -> Made:
         """A batch of the calls in a file that this caller has uploaded. Raises GatewayError."""
         wanted = read_openai(asked.body)
         file = await self._kept.file(wanted.file)
@@ -87,7 +87,7 @@ class Making:
             )
         return await self._make(asked, bound, provider, asked.body)
 
-    async def anthropic(self, asked: Asked) -> Made:
+    async def anthropic(self, asked: NewBatch) -> Made:
         """A batch of the calls in the request itself. Raises GatewayError."""
         bound = self._bound(asked, ANTHROPIC, asked.provider)
         bodies = [await self._add(bound, call) for call in read_anthropic(asked.body)]
@@ -95,7 +95,7 @@ class Making:
         provider = self._desk.provider(ANTHROPIC, bound.option.deployment.provider.name)
         return await self._make(asked, bound, provider, body)
 
-    def _bound(self, asked: Asked, style: str, provider: str) -> Bound:
+    def _bound(self, asked: NewBatch, style: str, provider: str) -> Bound:
         betas = asked.headers.get("anthropic-beta", "")
         return Bound(self._router, asked.key, asked.id, style=style, provider=provider, betas=betas)
 
@@ -106,7 +106,7 @@ class Making:
             await asyncio.sleep(0)
         return bound.add(call)
 
-    async def _make(self, asked: Asked, bound: Bound, provider: Provider, body: bytes) -> Made:
+    async def _make(self, asked: NewBatch, bound: Bound, provider: Provider, body: bytes) -> Made:
         """Hold, send, and charge the bound. A refusal of the provider costs nothing; an answer that is lost may mean
         that the batch runs, and it stays charged."""
         caller, ceiling = asked.key.caller, ceiling_of(asked.headers)

@@ -186,5 +186,5 @@ class Settling:
 def _results(name: str, batch: Batch, status: Status) -> list[str]:
     """Where the results are, below the provider's address."""
     if batch.style == ANTHROPIC:
-        return [f"/messages/batches/{name}/results"]
+        return [f"{BATCHES[ANTHROPIC]}/{name}/results"]
     return [f"/files/{file}/content" for file in status.files]

@@ -15,22 +15,15 @@ Json = dict[str, Any]
 THOUGHTS = "messages.content.thinking"
 """What the thoughts of other models are called where they are left out, all together."""
 
-_BEGUN = "It does not go on with a turn of its own."
-
 
 def conversation(body: Fields, model: str) -> Json:
     """`contents`, and `systemInstruction` where there is one."""
-    said, messages = _Conversation(model), 0
+    said, last = _Conversation(model), ""
     said.instruct(body, "system")
     for message in body.each("messages"):
         said.add(message)
-        messages += 1
-    if said.contents and said.contents[-1]["role"] == "model":
-        body.lose(f"messages[{messages - 1}]", _BEGUN)
-        said.contents.pop()
-    if not said.contents:
-        raise BadRequest("messages must hold something that is said to the model", "messages")
-    return call.turns(said.contents, said.instruction)
+        last = message.path
+    return call.conversation(body, said.contents, said.instruction, last)
 
 
 class _Conversation:

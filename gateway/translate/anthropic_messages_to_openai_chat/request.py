@@ -12,21 +12,8 @@ from gateway.translate import chat_effort
 from gateway.translate.anthropic_messages_to_openai_chat.tools import choice, tool
 from gateway.translate.anthropic_messages_to_openai_chat.turns import messages_of, system
 from gateway.translate.edge import Losses, Target
-from gateway.translate.fields import Fields
-
-_HINTS = ("cache_control", "diagnostics", "user_profile_id", "workspace_id")
-_NOT_THERE = {  # By what each may say and change nothing.
-    "top_k": (),
-    "container": (),
-    "mcp_servers": ([],),
-    "inference_geo": ("global",),
-    "speed": ("standard",),
-    "compaction": (),
-    "fallbacks": ([],),
-}
-_CLEARING = ("clear_thinking_", "clear_tool_uses_")
-"""How the edits of a context begin that only take away from what the model sees:
-https://platform.claude.com/docs/en/build-with-claude/context-editing"""
+from gateway.translate.fields import NO_SETTING, Fields
+from gateway.translate.messages_asked import leave_out
 
 STOPS_MAX = 4
 """Stop sequences that OpenAI takes."""
@@ -51,7 +38,8 @@ def translated(asked: Asked, target: Target, losses: Losses) -> Asked:
     made |= chat_effort.asked(body, level, target, cap, tools=bool(tools)) | answers | _plainly(body, own=own)
     if asked.betas:
         losses.note("anthropic-beta")
-    _leave_out(body)
+    body.drop("top_k", NO_SETTING)
+    leave_out(body)
     body.end()
     return Asked(msgspec.json.encode(made | {"messages": messages}))
 
@@ -105,20 +93,3 @@ def _output(body: Fields) -> tuple[str | None, dict[str, Any]]:
         return level, {}
     schema = {"name": "answer", "schema": described.mapping("schema"), "strict": True}
     return level, {"response_format": {"type": "json_schema", "json_schema": schema}}
-
-
-def _leave_out(body: Fields) -> None:
-    """Hints are noted. Edits of the context that only clear are hints: without them the model sees all that was
-    sent. One that sums up makes another answer."""
-    body.note(*_HINTS)
-    for name, neutral in _NOT_THERE.items():
-        body.drop(name, "A chat has no such setting.", unless=neutral)
-    context = body.object("context_management")
-    if context is None:
-        return
-    for edit in context.each("edits"):
-        if edit.needed("type").startswith(_CLEARING):
-            edit.skip()
-            body.hint("context_management")
-        else:
-            edit.drop_all("Nobody sums up a context there.")

@@ -53,8 +53,13 @@ def stops(body: Fields, name: str) -> list[str] | None:
     return given or None
 
 
-def turns(contents: list[Json], instruction: list[Json]) -> Json:
-    """`contents`, and `systemInstruction` where there is one."""
+def conversation(body: Fields, contents: list[Json], instruction: list[Json], last: str) -> Json:
+    """`contents`, and `systemInstruction` where there is one. `last`: the place of the caller's last message."""
+    if contents and contents[-1]["role"] == "model":
+        body.lose(last, "It does not go on with a turn of its own.")
+        contents = contents[:-1]
+    if not contents:
+        raise BadRequest("messages must hold something that is said to the model", "messages")
     made: Json = {"contents": contents}
     return made | ({"systemInstruction": {"parts": instruction}} if instruction else {})
 

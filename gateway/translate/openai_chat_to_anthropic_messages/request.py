@@ -10,7 +10,7 @@ from gateway.core.errors import BadRequest
 from gateway.core.request import Asked
 from gateway.translate.claude import Claude, claude_of
 from gateway.translate.edge import Losses, Target
-from gateway.translate.fields import Fields
+from gateway.translate.fields import NO_SETTING, Fields
 from gateway.translate.openai_chat_to_anthropic_messages import thoughts
 from gateway.translate.openai_chat_to_anthropic_messages.tools import choice, tool
 from gateway.translate.openai_chat_to_anthropic_messages.turns import Turns
@@ -60,7 +60,7 @@ def translated(asked: Asked, target: Target, losses: Losses) -> Asked:
         made["output_config"] = made.get("output_config", {}) | answers
     made |= _plainly(body)
     for name, neutral in _NOT_THERE.items():
-        body.drop(name, "There is no such setting there.", unless=neutral)
+        body.drop(name, NO_SETTING, unless=neutral)
     body.end()
     return Asked(msgspec.json.encode(made | turns.written()))
 

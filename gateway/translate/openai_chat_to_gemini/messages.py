@@ -16,7 +16,6 @@ _SOUNDS = {"wav": "audio/wav", "mp3": "audio/mp3"}
 _THOUGHTS = ("reasoning_content", "reasoning", "reasoning_details", "thinking_blocks")
 """By all names that they have. On the way back they are a summary for people."""
 
-_BEGUN = "It does not go on with a turn of its own."
 _OLDER = "Calls of functions are not known there: use tools."
 
 _arguments = msgspec.json.Decoder(dict[str, Any])
@@ -24,18 +23,13 @@ _arguments = msgspec.json.Decoder(dict[str, Any])
 
 def conversation(body: Fields, model: str) -> Json:
     """`contents`, and `systemInstruction` where there is one."""
-    said, messages = _Conversation(model), 0
+    said, last = _Conversation(model), ""
     for message in body.each("messages"):
         said.add(message)
+        last = message.path
         message.drop("name", "Who speaks cannot be named there.")
         message.note("cache_control")
-        messages += 1
-    if said.contents and said.contents[-1]["role"] == "model":
-        body.lose(f"messages[{messages - 1}]", _BEGUN)
-        said.contents.pop()
-    if not said.contents:
-        raise BadRequest("messages must hold something that is said to the model", "messages")
-    return call.turns(said.contents, said.instruction)
+    return call.conversation(body, said.contents, said.instruction, last)
 
 
 class _Conversation:

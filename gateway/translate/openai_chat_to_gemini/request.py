@@ -12,7 +12,7 @@ from gateway.core.errors import BadRequest
 from gateway.core.request import Asked
 from gateway.dialects.gemini import CANDIDATES_MAX
 from gateway.translate.edge import Losses, Target
-from gateway.translate.fields import Fields
+from gateway.translate.fields import NO_SETTING, Fields
 from gateway.translate.gemini import call, models
 from gateway.translate.openai_chat_to_gemini.messages import conversation
 from gateway.translate.openai_chat_to_gemini.tools import tools
@@ -54,7 +54,7 @@ def translated(asked: Asked, target: Target, losses: Losses) -> Asked:
     if tier := _tier(body):
         made["serviceTier"] = tier
     for name, neutral in _NOT_THERE.items():
-        body.drop(name, "There is no such setting there.", unless=neutral)
+        body.drop(name, NO_SETTING, unless=neutral)
     body.note(*_HINTS)
     if options := body.object("stream_options"):  # The journey looks after what it says.
         for name in ("include_usage", "include_obfuscation"):

@@ -1,0 +1,38 @@
+"""What Anthropic's messages ask that models of other makers have no counterpart for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.dialects.anthropic_usage import NOWHERE_SPECIAL
+from gateway.translate.fields import NO_SETTING, Fields
+
+HINTS = ("cache_control", "diagnostics", "user_profile_id", "workspace_id")
+NOT_THERE: dict[str, tuple[Any, ...]] = {  # By what each may say and change nothing.
+    "container": (),
+    "mcp_servers": ([],),
+    "inference_geo": tuple(NOWHERE_SPECIAL),
+    "speed": ("standard",),
+    "compaction": (),
+    "fallbacks": ([],),
+}
+CLEARING = ("clear_thinking_", "clear_tool_uses_")
+"""How the edits of a context begin that only take away from what the model sees:
+https://platform.claude.com/docs/en/build-with-claude/context-editing"""
+
+
+def leave_out(body: Fields) -> None:
+    """Hints are noted. Edits of the context that only clear are hints: without them the model sees all that was
+    sent. One that sums up makes another answer."""
+    body.note(*HINTS)
+    for name, neutral in NOT_THERE.items():
+        body.drop(name, NO_SETTING, unless=neutral)
+    context = body.object("context_management")
+    if context is None:
+        return
+    for edit in context.each("edits"):
+        if edit.needed("type").startswith(CLEARING):
+            edit.skip()
+            body.hint("context_management")
+        else:
+            edit.drop_all("Nobody sums up a context there.")
