@@ -16,6 +16,7 @@ from gateway.core.request import Asked, Countable, Facts, Picture
 from gateway.core.usage import Report
 from gateway.dialects import gemini_errors
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
+from gateway.dialects.framing import JSON_ARRAY, SSE, Framing
 from gateway.dialects.gemini_report import read_report
 from gateway.dialects.gemini_request import Body, Content, Generation, Part, parts, read_body, read_generation, turns
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX, PROMPT_HEAD_CHARACTERS
@@ -124,12 +125,26 @@ def travelling(query: str) -> str:
     kept = []
     for part in filter(None, query.split("&")):
         written, _, value = part.partition("=")
-        name = unquote_plus(written).removeprefix("$").strip()
+        name = _name(written)
         if name in _CUTTING or (name == "alt" and unquote_plus(value) not in {"sse", "json"}):
             raise BadRequest(f"{name} is not taken here but for alt=sse and alt=json", name)
         if name not in _SECRET:
             kept.append(part)
     return "&".join(kept)
+
+
+def framing_wanted(asked: Asked) -> Framing:
+    """How this caller wants a stream: a JSON array, unless it asks for events by `alt=sse`."""
+    if asked.verb != STREAMS:
+        return SSE
+    named = (part.partition("=") for part in asked.query.split("&"))
+    events = any((_name(written), unquote_plus(value)) == ("alt", "sse") for written, _, value in named)
+    return SSE if events else JSON_ARRAY
+
+
+def _name(written: str) -> str:
+    """A name in the query."""
+    return unquote_plus(written).removeprefix("$").strip()
 
 
 def _contents(body: Body) -> list[Content]:

@@ -10,7 +10,8 @@ from gateway.catalog.providers import Deployment
 from gateway.core.errors import BadRequest
 from gateway.core.request import Asked, Facts
 from gateway.dialects.base import Dialect
-from gateway.dialects.framing import framing_of
+from gateway.dialects.framing import JSON_ARRAY, Framing, framing_of
+from gateway.dialects.gemini import framing_wanted
 from gateway.dialects.spoken import DIALECTS
 from gateway.journey.receipt import plain
 from gateway.translate.edge import Edge, Losses, Target
@@ -27,16 +28,17 @@ class Carried(Struct, frozen=True):
     asked: Asked
     facts: Facts
     dropped: tuple[str, ...]  # Fields that were left out.
+    framing: Framing  # As the caller wants a stream.
 
     def headers_of(self, answer: Mapping[str, str]) -> dict[str, str]:
         """What the caller is told beside or instead of the provider's own headers."""
         told = {"content-type": self.content_type(answer.get("content-type", ""))}
         return told | {"x-fareway-dropped": plain(", ".join(self.dropped))} if self.dropped else told
 
-    @staticmethod
-    def content_type(of_provider: str) -> str:
-        """How the answer comes to the caller: every dialect that an edge begins in has such streams."""
-        return "application/json" if framing_of(of_provider) is None else "text/event-stream"
+    def content_type(self, of_provider: str) -> str:
+        """How the answer comes to the caller."""
+        arrays = self.framing is JSON_ARRAY
+        return "application/json" if arrays or framing_of(of_provider) is None else "text/event-stream"
 
 
 class Carrier:
@@ -73,7 +75,7 @@ class Carrier:
         except RecursionError:
             raise BadRequest("The body is nested too deeply.") from None
         dialect = DIALECTS[edge.outbound]
-        return Carried(edge, dialect, translated, dialect.read(translated), losses.dropped)
+        return Carried(edge, dialect, translated, dialect.read(translated), losses.dropped, framing_wanted(asked))
 
 
 def lossy(headers: Mapping[str, str]) -> bool:

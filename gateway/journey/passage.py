@@ -120,12 +120,10 @@ class Passage:
         if carried is None:
             return self._watch(self.question.dialect, framing, heard, self._price)
         watch = self._watch(carried.dialect, framing, None, lambda _: None, wants_usage=True)
-        shaped = self._watch(self.question.dialect, SSE, heard, lambda _: self._price(watch.report))
+        shaped = self._watch(self.question.dialect, carried.framing, heard, lambda _: self._price(watch.report))
         translation = carried.edge.stream(self._told)
         request_id = self.question.request.id
-        return TranslatedWatch(
-            watch, framing, translation, shaped, lambda error: self.question.dialect.stream_error(error, request_id)
-        )
+        return TranslatedWatch(watch, framing, translation, shaped, lambda error: shaped.refusal(error, request_id))
 
     def _watch(
         self,

@@ -9,6 +9,7 @@ from gateway.translate import (
     anthropic_messages_to_bedrock_invoke,
     anthropic_messages_to_gemini,
     anthropic_messages_to_openai_chat,
+    gemini_to_openai_chat,
     openai_chat_to_anthropic_messages,
     openai_chat_to_bedrock_converse,
     openai_chat_to_gemini,
@@ -26,6 +27,7 @@ EDGES: tuple[Edge, ...] = (
     anthropic_messages_to_openai_chat.EDGE,
     openai_responses_to_anthropic_messages.EDGE,
     openai_responses_to_openai_chat.EDGE,
+    gemini_to_openai_chat.EDGE,
 )
 
 

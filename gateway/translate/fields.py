@@ -171,7 +171,7 @@ class Fields:
             inner.end()
 
     def _open(self, value: Any, path: str) -> Fields:
-        opened = Fields(value, path, self._losses)
+        opened = type(self)(value, path, self._losses)
         self._opened.append(opened)
         return opened
 

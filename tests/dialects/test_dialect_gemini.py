@@ -13,7 +13,7 @@ from gateway.core.money import Money
 from gateway.core.request import Asked, Facts
 from gateway.core.usage import Extras, Usage
 from gateway.dialects.framing import JSON_ARRAY, SSE
-from gateway.dialects.gemini import Gemini
+from gateway.dialects.gemini import Gemini, framing_wanted
 from gateway.dialects.gemini_count_tokens import GeminiCountTokens
 from gateway.dialects.gemini_embeddings import GeminiEmbeddings
 from gateway.dialects.spoken import DIALECTS
@@ -142,6 +142,20 @@ def test_the_key_stays_and_alt_travels(query, sent):
     aimed = LENS.aim(given, "gemini/2.5 flash", LENS.read(given))
     assert aimed.path == f"/models/gemini%2F2.5%20flash:streamGenerateContent{sent}"
     assert aimed.body is given.body
+
+
+@pytest.mark.parametrize(
+    ("verb", "query", "framing"),
+    [
+        ("streamGenerateContent", "key=x&alt=sse", SSE),
+        ("streamGenerateContent", "%24alt=s%73e", SSE),
+        ("streamGenerateContent", "alt=json", JSON_ARRAY),
+        ("streamGenerateContent", "", JSON_ARRAY),
+        ("generateContent", "", SSE),
+    ],
+)
+def test_how_a_caller_wants_a_stream(verb, query, framing):
+    assert framing_wanted(Asked(b"{}", model="flash", verb=verb, query=query)) is framing
 
 
 @pytest.mark.parametrize("query", ["alt=media", "$alt=proto", "fields=candidates", "%24fields=x", "callback=f"])

@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import anthropic
 import pytest
+from google import genai
+from google.genai import types
 from road import road, said, spent
 
 from gateway.translate.edges import EDGES
@@ -114,7 +116,40 @@ def responses(way, model, *, stream):
         return ask([*TALK, *again, *results]).output_text
 
 
-CLIENTS = {"openai-chat": chat, "anthropic-messages": messages, "openai-responses": responses}
+def contents(way, model, *, stream):
+    declared = types.FunctionDeclaration(name="weather", parameters_json_schema=SCHEMA)
+    config = types.GenerateContentConfig(
+        tools=[types.Tool(function_declarations=[declared])],
+        thinking_config=types.ThinkingConfig(thinking_level="HIGH", include_thoughts=True),
+        max_output_tokens=4000,
+    )
+    with genai.Client(api_key=way.first, http_options={"base_url": way.url}) as client:
+
+        def ask(talk):
+            """All parts of the answer."""
+            if not stream:
+                return client.models.generate_content(model=model, contents=talk, config=config).parts
+            chunks = client.models.generate_content_stream(model=model, contents=talk, config=config)
+            return [part for chunk in chunks for part in chunk.parts or ()]
+
+        first = types.Content(role="user", parts=[types.Part(text=TALK[0]["content"])])
+        parts = ask([first])
+        calls = [part.function_call for part in parts if part.function_call]
+        results = [
+            types.FunctionResponse(id=call.id, name=call.name, response={"output": text})
+            for call, text in zip(calls, TOLD, strict=True)
+        ]
+        back = types.Content(role="user", parts=[types.Part(function_response=result) for result in results])
+        after = ask([first, types.Content(role="model", parts=parts), back])
+        return "".join(part.text for part in after if part.text and not part.thought)
+
+
+CLIENTS = {
+    "openai-chat": chat,
+    "anthropic-messages": messages,
+    "openai-responses": responses,
+    "gemini": contents,
+}
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])

@@ -1,6 +1,7 @@
 """What is recorded of an edge, in files: `tests/golden/translate/<edge>/<kind>-<case>.…`.
 
-* `request-….in.json`: `{"to": model, "body": …}`, and where it matters `output_tokens_max`, `quirks`, `betas`, `lossy`;
+* `request-….in.json`: `{"to": model, "body": …}`, and where it matters `output_tokens_max`, `quirks`, `betas`, `lossy`,
+  and `path`, what the path and the query say;
   `….out.json`: the body that is sent, and what was `dropped`; or `….error.json`: the refusal.
 * `answer-….in.json` and `….out.json`: a whole answer. `stream-….in.sse` and `….out.sse`: a stream. `….asked.json`
   beside them is the call that they answer, where that matters.
@@ -51,7 +52,7 @@ def carried(edge, given):
     quirks = frozenset(Quirk(name) for name in given.get("quirks", ()))
     target = Target(given["to"], given.get("output_tokens_max", OUTPUT_TOKENS_MAX), quirks)
     losses = Losses(allowed=given.get("lossy", False))
-    asked = Asked(json.dumps(given["body"]).encode(), betas=given.get("betas", ""))
+    asked = Asked(json.dumps(given["body"]).encode(), betas=given.get("betas", ""), **given.get("path", {}))
     DIALECTS[edge.inbound].read(asked)
     sent = edge.request(asked, target, losses)
     dialect = DIALECTS[edge.outbound]

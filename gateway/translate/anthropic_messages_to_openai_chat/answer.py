@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.dialects.openai_report import read_report
 from gateway.translate.anthropic_messages_to_openai_chat.names import shortened
+from gateway.translate.chat_said import input_of, spoken, text_of
 from gateway.translate.edge import Told
 from gateway.translate.messages_answer import message, stop_reason
 
@@ -47,24 +48,6 @@ def reason_of(finish: Any, *, called: bool) -> str:
     return "tool_use" if called and reason == "end_turn" else reason
 
 
-def spoken(message: dict[str, Any]) -> tuple[str, str]:
-    """Thoughts and text of a message, or of a part of one: some providers name the first otherwise, and Mistral has
-    both as parts of the content."""
-    thoughts = message.get("reasoning_content") or message.get("reasoning")
-    content = message.get("content")
-    if isinstance(content, list):
-        parts = [part for part in content if isinstance(part, dict)]
-        thoughts = thoughts or "".join(_text(part.get("thinking")) for part in parts)
-        content = "".join(_text(part.get("text")) for part in parts)
-    return _text(thoughts), _text(content)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list):
-        return "".join(_text(part.get("text")) for part in value if isinstance(part, dict))
-    return value if isinstance(value, str) else ""
-
-
 def _content(said: dict[str, Any], told: Told) -> list[dict[str, Any]]:
     thoughts, text = spoken(said)
     content: list[dict[str, Any]] = []
@@ -72,20 +55,20 @@ def _content(said: dict[str, Any], told: Told) -> list[dict[str, Any]]:
         content.append({"type": "thinking", "thinking": thoughts, "signature": ""})
     if text:
         content.append({"type": "text", "text": text})
-    if refused := _text(said.get("refusal")):
+    if refused := text_of(said.get("refusal")):
         content.append({"type": "text", "text": refused})
     calls = said.get("tool_calls")
     names = shortened(told.asked) if calls else {}
     for index, call in enumerate(calls if isinstance(calls, list) else ()):
         function = call.get("function") if isinstance(call, dict) else None
         if isinstance(function, dict):
-            name = _text(function.get("name"))
+            name = text_of(function.get("name"))
             content.append(
                 {
                     "type": "tool_use",
-                    "id": _text(call.get("id")) or call_id(told, index),
+                    "id": text_of(call.get("id")) or call_id(told, index),
                     "name": names.get(name, name),
-                    "input": _input(function.get("arguments")),
+                    "input": input_of(function.get("arguments")),
                 }
             )
     return content
@@ -94,15 +77,3 @@ def _content(said: dict[str, Any], told: Told) -> list[dict[str, Any]]:
 def call_id(told: Told, index: int) -> str:
     """An id for a call that the provider gave none."""
     return f"toolu_{told.request_id}_{index}"
-
-
-def _input(arguments: Any) -> dict[str, Any]:
-    """The arguments as an object. What is none is kept in one, for the caller's tool to refuse."""
-    if isinstance(arguments, dict):
-        return arguments
-    text = _text(arguments)
-    try:
-        read = msgspec.json.decode(text) if text else {}
-    except (msgspec.DecodeError, RecursionError):
-        read = None
-    return read if isinstance(read, dict) else {"arguments": text}

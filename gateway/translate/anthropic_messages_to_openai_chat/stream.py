@@ -9,8 +9,9 @@ import msgspec
 from gateway.core.usage import Report
 from gateway.dialects.openai_report import read_report
 from gateway.dialects.openai_usage import UNREADABLE
-from gateway.translate.anthropic_messages_to_openai_chat.answer import message_id, reason_of, spoken
+from gateway.translate.anthropic_messages_to_openai_chat.answer import message_id, reason_of
 from gateway.translate.anthropic_messages_to_openai_chat.calls import Calls
+from gateway.translate.chat_said import spoken
 from gateway.translate.edge import Told
 from gateway.translate.messages_stream import MessagesStream
 
