@@ -109,6 +109,8 @@ class Catalog:
         return tuple(Deployment(p, name) for p in listed or priced)
 
     def _unknown(self, name: str) -> str:
+        if name in {AUTO, *TIERS}:
+            return f"No models stand under {name} here: `tiers` in the configuration names them."
         near = get_close_matches(name[:100], self.names(), n=3)
         hint = f" Did you mean {' or '.join(near)}?" if near else " GET /v1/models lists what there is."
         return f"No model of that name is served here.{hint}"

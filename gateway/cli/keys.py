@@ -13,6 +13,7 @@ from gateway.assembly import directory
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.config import fields
+from gateway.config.settings import Settings
 from gateway.config.units import duration
 from gateway.core.caller import Caller, Key, Role
 from gateway.directory.actor import Actor
@@ -65,15 +66,18 @@ def _create(parsed: argparse.Namespace) -> int:
         networks=_networks(parsed.networks),
         cache=parsed.cache,
     )
-    with directory(settings(parsed)) as kept:
+    found = settings(parsed)
+    with directory(found) as kept:
         kept.make_missing(Actor.of_machine(), template.caller)
         key, token = kept.add_key(Actor.of_machine(), template)
-    return _tell(key, token)
+    return _tell(key, token, found)
 
 
-def _tell(key: Key, token: str) -> int:
+def _tell(key: Key, token: str, found: Settings) -> int:
+    """Where it is kept is told, too: a gateway of another home does not know it."""
     print(token)
-    print(f"This is key {key.id}. It is shown only now: keep it safe.", file=sys.stderr)
+    where = "the shared state" if found.shared else found.state
+    print(f"This is key {key.id}, kept in {where}. It is shown only now: keep it safe.", file=sys.stderr)
     return 0
 
 
@@ -119,8 +123,9 @@ def _revoke(parsed: argparse.Namespace) -> int:
 
 
 def _rotate(parsed: argparse.Namespace) -> int:
-    with directory(settings(parsed)) as kept:
-        return _tell(*kept.rotate_key(Actor.of_machine(), parsed.id, _after(parsed.grace, "--grace")))
+    found = settings(parsed)
+    with directory(found) as kept:
+        return _tell(*kept.rotate_key(Actor.of_machine(), parsed.id, _after(parsed.grace, "--grace")), found)
 
 
 def _row(key: Key, now: float) -> dict[str, object]:

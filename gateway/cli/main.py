@@ -39,7 +39,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"fareway {__version__}")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
-        "--config", type=Path, metavar="FILE", help="fareway.yaml; without it, providers come from the environment"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="default: $FAREWAY_CONFIG, ./fareway.yaml, or none: providers from the environment",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for module in (serve, keys, tenants, limits, usage, check, doctor, explain, prices, reconcile, plan):

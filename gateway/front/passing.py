@@ -106,7 +106,10 @@ class Passing:
         names = [e.provider for e in entries if only is None or e.provider == only.name]
         maker = self.catalog.providers.get(names[-1]) if names else None
         if maker is None or "openai-responses" not in maker.dialects:
-            raise NotFound(f"No response {answer_id} was made with this key.")
+            raise NotFound(
+                f"No response {answer_id} was made with this key. What came over a translation is kept nowhere: "
+                "send its items again."
+            )
         return maker
 
     async def _pass(

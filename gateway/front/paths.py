@@ -93,6 +93,21 @@ def _below(provider: Provider, rest: str) -> Way:
     return Way(known, provider, _surface(known), rest)
 
 
+def nothing_at(path: str) -> str:
+    """What to tell who asks for a path that is not there. Most have a base URL that their client does not expect."""
+    if _leads("/v1" + path):
+        return "There is nothing at this path. The base URL of this client ends with /v1."
+    if path.startswith("/v1/") and _leads(path.removeprefix("/v1")):
+        return "There is nothing at this path. The base URL of this client ends without /v1: it adds that itself."
+    if _leads(path.rstrip("/")):
+        return "There is nothing at this path: it ends without a slash."
+    return "There is nothing at this path."
+
+
+def _leads(path: str) -> bool:
+    return surface_of(path) is not None or _OURS.fullmatch(path) is not None or path in MODELS
+
+
 def _passable(rest: str) -> str:
     """As `tidied`, and empty where that refuses."""
     try:

@@ -23,7 +23,7 @@ from gateway.front.lists import Lists
 from gateway.front.models import Shape, fits, one, page, shape_of
 from gateway.front.own_key import key_document
 from gateway.front.passing import RESPONSES, Passing, may_continue
-from gateway.front.paths import MODELS, Way, Ways
+from gateway.front.paths import MODELS, Way, Ways, nothing_at
 from gateway.front.refusal import refusal
 from gateway.front.surfaces import (
     EXACT,
@@ -158,7 +158,7 @@ class Front:
             _only(exchange, "GET")
             await self._live(exchange)
         else:
-            raise NotFound("There is nothing at this path.")
+            raise NotFound(nothing_at(way.path))
 
     @property
     def _pages(self) -> dict[str, Page]:

@@ -27,7 +27,7 @@ from gateway.tokens.families import family_of
 from gateway.tokens.outputs import Outputs
 from gateway.tokens.size import Size
 from gateway.translate.edge import Edge
-from gateway.translate.edges import edge_to
+from gateway.translate.edges import edge_to, inbound_to
 from gateway.upstream.health import Health, Vitals
 
 OUTPUT_TOKENS_MAX = 32_768
@@ -165,8 +165,16 @@ class Router:
                 except BadRequest as error:
                     refused = refused or error
         if not options:
-            raise refused or BadRequest("Nobody who serves this model takes calls of this kind.", "model")
+            raise refused or BadRequest(self._unspoken(request), "model")
         return tuple(options)
+
+    def _unspoken(self, request: Request) -> str:
+        deployments = self._catalog.find(request.facts.model, request.facts.provider)
+        spoken = {dialect for d in deployments for dialect in inbound_to(d.provider.dialects, d.model)}
+        return (
+            f"Nobody who serves this model takes calls of this kind ({request.dialect}). "
+            f"It can be asked by {', '.join(sorted(spoken))}."
+        )
 
     def speaks(self, request: Request) -> bool:
         """Whether anybody who serves the model takes the call as it is. Raises UnknownModel."""

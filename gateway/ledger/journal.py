@@ -7,9 +7,11 @@ machine can: fdatasync runs in groups off the loop, or before every call if `syn
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import logging
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +26,8 @@ SEGMENT_BYTES = 16 << 20
 SYNC_ALWAYS = 0.0
 SYNC_NEVER = -1.0  # Leave it to the operating system.
 
+COMPLAINT_S = 60.0
+"""Between two lines of the log that say why calls are refused."""
 
 log = logging.getLogger("fareway.journal")
 
@@ -43,6 +47,7 @@ class Journal:
         self._old = sorted(directory.glob("*.journal"))
         self._number = int(self._old[-1].stem) if self._old else 0
         self._unsynced = False
+        self._complains_again_at: float = 0
         self._left: list[int] = []  # Handles of files left behind, to be synced once more and closed.
         self._open: dict[str, bytes] = {}
         self._owed: list[bytes] = []  # Settled lines that the disk refused; kept until it takes them.
@@ -90,8 +95,16 @@ class Journal:
         try:
             self._append(record)
         except OSError as error:
+            self._complain(error)
             raise Unavailable("The journal cannot be written, so no call may leave or grow.") from error
         self._open[entry.id] = record
+
+    def _complain(self, error: OSError) -> None:
+        """Why calls are refused is for the operator alone, and not for each call anew."""
+        now = time.monotonic()
+        if now >= self._complains_again_at:
+            self._complains_again_at = now + COMPLAINT_S
+            log.error("the journal in %s cannot be written, so calls are refused: %s", self._directory, error)
 
     def settle(self, entry: Entry) -> None:
         """The attempt is over and this is what it came to. Never fails: what the disk refuses is kept and retried."""
@@ -149,7 +162,7 @@ class Journal:
         written = os.write(self._file, record)
         if written != len(record):  # The disk is full: leave no torn line for the next one to follow.
             os.ftruncate(self._file, self._size)
-            raise OSError("short write")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._size += written
         self._unsynced = True
 

@@ -102,7 +102,7 @@ def asked(body: bytes, beside: Mapping[str, str]) -> Asked:
         prompt=(*(chat.tools or ()), *chat.messages),
         countable=_countable(chat),
         orders=next((message.text for message in reversed(chat.messages) if message.role == "user"), ""),
-        cue="" if last.role == "tool" else _cue(last),
+        cue=_cue(last) if last.role == "user" else "",
         results=tuple(message.text for message in chat.messages[len(chat.messages) - since :]),
         stream=bool(chat.stream),
         wants_usage=chat.wants_usage,

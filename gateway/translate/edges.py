@@ -31,6 +31,12 @@ EDGES: tuple[Edge, ...] = (
 )
 
 
+def inbound_to(dialects: Collection[str], model: str) -> frozenset[str]:
+    """In which dialects a provider that speaks those can be asked for this model, its own and over edges."""
+    over = {edge.inbound for edge in EDGES if edge.outbound in dialects and edge.serves(model)}
+    return frozenset(dialects) | over
+
+
 def edge_to(dialects: Collection[str], inbound: str, model: str) -> Edge | None:
     """How a call in this dialect gets to a provider that speaks those; None where it does not."""
     for edge in EDGES:

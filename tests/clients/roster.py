@@ -140,7 +140,8 @@ CLIENTS: tuple[Client, ...] = (
     ),
     Client(
         "Codex", ("@openai/codex",), "agent", "codex", "openai-responses",
-        'model_providers.fareway = {base_url = "{base}/v1", wire_api = "responses", env_key = "FAREWAY_API_KEY"}',
+        'model_provider = "fareway"; model_providers.fareway = '
+        '{name = "Fareway", base_url = "{base}/v1", wire_api = "responses", env_key = "FAREWAY_API_KEY"}',
         classes(1, 1, 1), orders=r'tool=exec_command args={"cmd":"echo\u0020Sunny."}',
     ),
 )  # fmt: skip

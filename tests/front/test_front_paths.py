@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gateway.catalog.prefixes import located
 from gateway.catalog.providers import KNOWN
 from gateway.core.errors import BadRequest, GatewayError, NotFound
-from gateway.front.paths import REMEMBERED_MAX, Ways, way_of
+from gateway.front.paths import REMEMBERED_MAX, Ways, nothing_at, way_of
 
 LOCAL = replace(KNOWN["vllm"], name="local", base_url="http://10.0.0.5:8000/v1")
 BARE = replace(KNOWN["vllm"], name="bare", base_url="http://10.0.0.6:8000")
@@ -83,6 +83,24 @@ def test_a_known_provider_that_is_not_used_says_so():
 def test_a_path_without_a_prefix_is_taken_as_it_is(path):
     way = way_of(path, PROVIDERS)
     assert (way.path, way.provider, way.surface) == (path, None, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "advice"),
+    [
+        ("/chat/completions", "ends with /v1"),
+        ("/models", "ends with /v1"),
+        ("/v1/v1/messages", "ends without /v1"),
+        ("/v1/v1/models", "ends without /v1"),
+        ("/v1/v1beta/models/m:generateContent", "ends without /v1"),
+        ("/v1/chat/completions/", "without a slash"),
+        ("/v1beta/models/", "without a slash"),
+        ("/v1/assistants", "There is nothing at this path."),
+        ("/", "There is nothing at this path."),
+    ],
+)
+def test_who_has_the_wrong_base_url_is_told_so(path, advice):
+    assert nothing_at(path).endswith(advice) or f"{advice}:" in nothing_at(path) or f"{advice}." in nothing_at(path)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.catalog.catalog import AUTO, Catalog
 from gateway.catalog.providers import Deployment, Provider
-from gateway.core.errors import NoPrice
+from gateway.core.errors import NoPrice, UnknownModel
 from gateway.core.money import Money
 from gateway.core.price import CostStatus, Price, Rates, Schedule
 from gateway.core.request import Asked, Facts, Request
@@ -138,6 +138,12 @@ def test_deployments_that_do_not_speak_the_dialect_are_no_candidates():
     both = Deployment(PROVIDER, "a")
     request = Request("r", "k", "openai-embeddings", Facts(model="m"), 5)
     assert [o.deployment for o in router(chat_only, both, prices={}).options(request, Size(10), NOT_CARRIED)] == [both]
+
+
+@pytest.mark.parametrize("name", ["premium", "economy"])
+def test_a_tier_without_models_says_where_they_are_named(name):
+    with pytest.raises(UnknownModel, match=f"under {name} here: `tiers` in the configuration"):
+        option(asked(name))
 
 
 def test_a_plan_is_cut_to_the_first_choice_and_its_fallbacks():

@@ -447,6 +447,21 @@ async def test_a_full_disk_lets_no_call_leave_and_forgets_no_settled_one(tmp_pat
     assert found.damaged == 0
 
 
+async def test_why_calls_are_refused_is_told_once(tmp_path, monkeypatch, caplog):
+    journal = Journal(tmp_path, SYNC_NEVER)
+    disk = Disk(monkeypatch, 0)
+    for name in ("a", "b"):
+        with pytest.raises(Unavailable):
+            await journal.open(held(name))
+    monkeypatch.undo()
+    assert disk.left == 0
+    told = [record.getMessage() for record in caplog.records if record.name == "fareway.journal"]
+    assert len(told) == 1
+    assert str(tmp_path) in told[0]
+    assert "No space left on device" in told[0]
+    journal.close()
+
+
 def assert_whole_now(journal):
     """Every byte in the file belongs to a whole line."""
     assert replay(module._lines([journal._path(journal._number)])).damaged == 0

@@ -117,6 +117,14 @@ async def test_tools_are_called_when_mentioned_forced_or_named(sim):
     assert none.choices[0].message.tool_calls is not_mentioned.choices[0].message.tool_calls is None
 
 
+async def test_what_a_system_message_says_of_tools_calls_none(sim):
+    """Coding agents end with one: each call of an agent's tool began another agent, without end."""
+    messages = [{"role": "user", "content": "Hi"}, {"role": "system", "content": "There is an Agent tool"}]
+    async with sim.sdk() as client:
+        said = await client.chat.completions.create(model="sim-small", messages=messages, tools=TOOLS)
+    assert said.choices[0].finish_reason == "stop"
+
+
 async def test_a_tool_call_streams(sim):
     async with sim.sdk() as client:
         create = client.chat.completions.stream

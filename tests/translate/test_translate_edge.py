@@ -40,3 +40,11 @@ def test_the_first_edge_that_ends_in_a_dialect_of_the_provider_is_taken(monkeypa
     assert edges.edge_to({"cohere-chat"}, "openai-chat", "a-model") is None
     assert edges.edge_to({"gemini"}, "openai-responses", "a-model") is None
     assert edges.edge_to({"gemini"}, "openai-chat", "not-this") is None
+
+
+def test_how_a_model_can_be_asked_is_known(monkeypatch):
+    edge = Edge("openai-chat", "gemini", None, None, None, serves=lambda model: model != "not-this")
+    monkeypatch.setattr(edges, "EDGES", (edge,))
+    assert edges.inbound_to({"gemini", "cohere-chat"}, "a-model") == {"gemini", "cohere-chat", "openai-chat"}
+    assert edges.inbound_to({"gemini"}, "not-this") == {"gemini"}
+    assert edges.inbound_to({"cohere-chat"}, "a-model") == {"cohere-chat"}

@@ -34,7 +34,7 @@ class Desk:
         for provider in self._providers.values():
             if provider.batches == style and name in ("", provider.name):
                 return provider
-        raise NotFound("No provider is configured here that takes batches of this kind.")
+        raise NotFound("No provider that takes such files and batches is configured here.")
 
     async def ask(
         self,
