@@ -16,6 +16,9 @@ HEAD_CHARS = 64
 JPEG_CHARS = 400_000
 """Where a JPEG does, behind what cameras write of themselves."""
 
+_URL_SAFE = str.maketrans("-_", "+/")
+"""The letters in which google-genai writes base64, as others write it."""
+
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 
@@ -37,8 +40,11 @@ def dimensions(base64: str) -> tuple[int, int] | None:
 
 
 def _decoded(base64: str) -> bytes:
+    whole = base64[: len(base64) // 4 * 4]
+    if "-" in whole or "_" in whole:  # A look costs less than to write it anew.
+        whole = whole.translate(_URL_SAFE)
     try:
-        return b64decode(base64[: len(base64) // 4 * 4])
+        return b64decode(whole)
     except (Error, ValueError):
         return b""
 

@@ -23,8 +23,6 @@ DEPLOYMENTS = (
     Deployment("converse-sim", "bedrock-converse"),
     Deployment("invoke-sim", "bedrock-invoke"),
 )
-ELSEWHERE = Deployment("elsewhere", "any other")
-"""Stands for all others where no edge leads from a client's dialect."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Client:
         """Its own dialect's first, then those that an edge leads to."""
         led = {edge.outbound for edge in EDGES if edge.inbound == self.dialect}
         own = [one for one in DEPLOYMENTS if one.dialect == self.dialect]
-        return own + ([one for one in DEPLOYMENTS if one.dialect in led] or [ELSEWHERE])
+        return own + [one for one in DEPLOYMENTS if one.dialect in led]
 
     def failure(self, feature: str, to: Deployment) -> str | int | None:
         """What it must fail with; None where it must not."""

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -14,6 +15,7 @@ from edge_cases import (
     check_request,
     check_stream,
     edge_of,
+    folder,
     payloads,
     reported,
     streamed,
@@ -133,6 +135,8 @@ def user(**part):
         (config(unheardOf=1), "generationConfig.unheardOf"),
         (config(seed=1.5), "generationConfig.seed"),
         (config(seed=True), "generationConfig.seed"),
+        (config(seed="inf"), "generationConfig.seed"),
+        (config(temperature="nan"), "generationConfig.temperature"),
         (config(temperature="hot"), "generationConfig.temperature"),
         (config(stopSequences=list("abcde")), "generationConfig.stopSequences"),
         (config(responseModalities=["AUDIO"]), "generationConfig.responseModalities"),
@@ -219,6 +223,9 @@ def test_what_a_model_only_thought_is_nothing_to_tell_again():
         {"type": "object"},
         {"type": "object", "properties": {}, "additionalProperties": True},
         {"type": "object", "properties": ["a"], "additionalProperties": False},
+        {"type": "object", "properties": {"a": {"anyOf": 7}}, "required": ["a"]},
+        {"type": "object", "properties": {}, "required": 7},
+        {"type": "object", "properties": {}, "$defs": 7},
     ],
 )
 def test_a_schema_that_openai_does_not_know_to_the_letter_is_told_as_it_is(loose):
@@ -298,6 +305,52 @@ def test_a_stream_may_say_anything():
     (last,) = payloads(stream.feed(b"[DONE]"))
     assert json.loads(last)["candidates"][0]["finishReason"] == "STOP"
     assert stream.finish() == stream.feed(b"[DONE]") == b""
+
+
+ODD = st.sampled_from([None, 7, -1, 1.5, True, "", "x", "inf", "1e400", [], {}, [[]], {"a": 1}, ["x"], {"type": 7}])
+
+
+def recorded(kind):
+    return [json.loads((folder(EDGE) / f"{case}.in.json").read_text()) for case in cases(EDGE, kind)]
+
+
+def places(value, path=()):
+    """Where something stands in a document."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for name, inner in inside for place in places(inner, (*path, name)))]
+
+
+def put(value, path, other):
+    """The document with something else in that place."""
+    if not path:
+        return other
+    inner = put(value[path[0]], path[1:], other)
+    if isinstance(value, dict):
+        return value | {path[0]: inner}
+    return [inner if index == path[0] else each for index, each in enumerate(value)]
+
+
+@given(st.data(), ODD)
+@settings(deadline=None)
+def test_whatever_stands_in_a_request_it_is_carried_or_refused(data, odd):
+    case = data.draw(st.sampled_from(recorded("request")))
+    body = put(case["body"], data.draw(st.sampled_from(places(case["body"]))), odd)
+    try:
+        made, _ = carried(EDGE, case | {"body": body, "lossy": True})
+    except BadRequest:
+        return
+    assert made["messages"]
+
+
+@given(st.data(), ODD)
+@settings(deadline=None)
+def test_whatever_stands_in_an_answer_it_is_one_or_none(data, odd):
+    answer = data.draw(st.sampled_from(recorded("answer")))
+    body = json.dumps(put(answer, data.draw(st.sampled_from(places(answer))), odd)).encode()
+    told, stream = told_of(EDGE), EDGE.stream(told_of(EDGE))
+    with suppress(ValueError):
+        assert json.loads(EDGE.answer(body, told))["candidates"]
+    assert stream.feed(body.replace(b'"message"', b'"delta"')) + stream.finish()
 
 
 def test_a_stream_of_nothing_still_ends():

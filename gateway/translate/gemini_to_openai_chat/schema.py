@@ -31,7 +31,7 @@ def json_schema(given: Fields) -> Json:
     if inner is not None:
         made["items"] = json_schema(inner)
     if properties := _named(given, "properties"):
-        first = [name for name in given.items("propertyOrdering") if name in properties]
+        first = [name for name in given.items("propertyOrdering") if isinstance(name, str) and name in properties]
         made["properties"] = {name: properties[name] for name in dict.fromkeys([*first, *properties])}
     else:
         given.any("propertyOrdering")
@@ -97,11 +97,16 @@ def _strict(schema: Any) -> bool:
     """Whether nothing in it is optional or unknown to OpenAI."""
     if not isinstance(schema, dict) or not _STRICT.issuperset(schema):
         return False
-    properties = schema.get("properties", {})
-    if schema.get("type") == "object" or properties:
-        if schema.get("additionalProperties") is not False or not isinstance(properties, dict):
-            return False
-        if set(properties) != set(schema.get("required", ())):
-            return False
-    inside = [*properties.values(), *schema.get("$defs", {}).values(), *schema.get("anyOf", ())]
-    return all(map(_strict, [*inside, *([schema["items"]] if "items" in schema else [])]))
+    properties, definitions = schema.get("properties", {}), schema.get("$defs", {})
+    others, required = schema.get("anyOf", []), schema.get("required", [])
+    if not (isinstance(properties, dict) and isinstance(definitions, dict)):
+        return False
+    if not (isinstance(others, list) and isinstance(required, list)):
+        return False
+    objects = schema.get("type") == "object" or "properties" in schema
+    if objects and (
+        schema.get("additionalProperties") is not False or not all(name in required for name in properties)
+    ):
+        return False
+    items = [schema["items"]] if "items" in schema else []
+    return all(map(_strict, [*properties.values(), *definitions.values(), *others, *items]))

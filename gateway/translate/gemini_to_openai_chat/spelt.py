@@ -5,6 +5,7 @@ So does protobuf read JSON: https://protobuf.dev/programming-guides/json/.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -50,7 +51,7 @@ class Spelt(Fields):
             number: int | float = msgspec.convert(value, int | float, strict=False)
         except msgspec.ValidationError:
             self._wrong(name, kind)
-        return number
+        return number if math.isfinite(number) else self._wrong(name, kind)
 
 
 def _camel(value: Any, path: str) -> Any:
