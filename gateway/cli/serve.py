@@ -22,6 +22,8 @@ from gateway.config.settings import Settings
 from gateway.simulator import Settings as SimulatorSettings
 from gateway.simulator import start as start_simulator
 
+PORT_MAX = 65_535
+
 
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     """Declare the commands."""
@@ -29,7 +31,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     demo = commands.add_parser("demo", help="run it with the simulator alone, and forget at the end")
     for parser in (serve, demo):
         parser.add_argument("--host", help="address to listen on (default 127.0.0.1)")
-        parser.add_argument("--port", type=int, help="port to listen on (default 4000; 0 for any free one)")
+        parser.add_argument("--port", type=_port, help="port to listen on (default 4000; 0 for any free one)")
         parser.add_argument(
             "--admin-port", metavar="PORT", help="port of the admin API, or off (default: the next one)"
         )
@@ -41,7 +43,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     demo.set_defaults(run=_demo)
     sim = commands.add_parser("sim", help="run the simulated provider by itself")
     sim.add_argument("--host", default="127.0.0.1")
-    sim.add_argument("--port", type=int, default=4100)
+    sim.add_argument("--port", type=_port, default=4100)
     sim.add_argument("--bill", type=Path, metavar="FILE", help="append what each call costs to this file")
     sim.add_argument("--recorded", type=Path, metavar="DIR", help="recorded answers to replay under /recorded/<file>")
     sim.add_argument("--tokens-per-second", type=float, default=80, help="0 for as fast as possible (default 80)")
@@ -120,6 +122,12 @@ def _admin(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise Unusable(f"--admin-port {error}") from None
     return {"admin": False} if port == "off" else {"admin": True, "admin_port": port}
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 <= int(text) <= PORT_MAX:
+        raise argparse.ArgumentTypeError(f"a number between 0 and {PORT_MAX}")
+    return int(text)
 
 
 def _count(text: str) -> int:

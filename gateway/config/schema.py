@@ -43,7 +43,9 @@ class ServerSection(Section):
         le=WORKERS_MAX,
         description="Processes that share the port, the books and all limits; one a core.",
     )
-    body_max: f.Size = Field(default="20MiB", validate_default=True, description="The largest request.")
+    body_max: f.Size = Field(
+        default="32MiB", validate_default=True, description="The largest request: as large as Anthropic takes."
+    )
     header_timeout: f.Duration = Field(
         default="10s", validate_default=True, description="For all headers of a request."
     )

@@ -19,7 +19,7 @@ class Server:
     host: str = "127.0.0.1"
     port: int = 4000
     workers: int = 1  # Processes that share the port, the home and all limits.
-    body_bytes_max: int = 20 << 20
+    body_bytes_max: int = 32 << 20
     header_timeout_s: float = 10.0
     body_timeout_s: float = 30.0  # Between two pieces of a body.
     ready_grace_s: float = 0.1  # How long it is not ready and still takes connections, at the end.

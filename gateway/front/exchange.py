@@ -215,4 +215,4 @@ class Exchange:
 
 
 def _too_large(bytes_max: int) -> BodyTooLarge:
-    return BodyTooLarge(f"The body is larger than the {bytes_max} bytes that this gateway takes.")
+    return BodyTooLarge(f"The body is larger than the {bytes_max} bytes that this gateway takes (server.body_max).")
