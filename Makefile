@@ -11,8 +11,8 @@ help: ## this list
 run: $(VENV)/.installed ## install what is missing and start the gateway on 127.0.0.1:4000
 	@$(BIN)/fareway serve
 
-FLEETS := tests/replicas tests/workers tests/money/test_regressions_of_limits.py tests/journey/test_journey_refusals.py \
-	tests/journey/test_journey_idempotency.py tests/journey/test_journey_idempotency_lives.py
+FLEETS := tests/replicas tests/workers tests/money/test_regressions_of_limits.py $(addprefix tests/journey/test_journey_, $(addsuffix .py, \
+	refusals idempotency idempotency_lives trace crash calibration windows cuts rush live_prices))
 
 test: $(VENV)/.dev ## set up what the tests need, and run them
 	@scripts/setup-tests.sh

@@ -2,6 +2,7 @@
 
 import ast
 import tokenize
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,12 @@ def test_no_two_test_files_share_a_name():
     """Tests are no packages: pytest would take one for the other."""
     names = [p.name for p in (ROOT / "tests").rglob("*.py") if p.name != "conftest.py"]
     assert len(names) == len(set(names))
+
+
+def test_what_tests_import_of_each_other_has_a_name_of_its_own():
+    """They are found by name alone: of two that are called alike, one process sees whichever it met first."""
+    shared, packages = {"__init__", "__main__", "conftest"}, {"simulation"}
+    folders = [ROOT / "tests", ROOT / "benchmarks" / "money" / "suite"]
+    files = [path for folder in folders for path in folder.rglob("*.py") if path.parent.name not in packages]
+    names = Counter(path.stem for path in files if path.stem not in shared)
+    assert [name for name, count in names.items() if count > 1] == []

@@ -7,11 +7,11 @@ import os
 
 import pytest
 from installed import environment
-from judge import faults
 from playing import cells, play
 from report import Report
 from roster import CLIENTS
 from stage import stage
+from verdict import faults
 
 pytestmark = pytest.mark.xdist_group("clients")
 

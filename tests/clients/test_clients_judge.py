@@ -5,12 +5,12 @@ from decimal import Decimal
 
 import pytest
 from features import FEATURES
-from judge import faults
 from playing import Cell, Played
 from road import PICOS
 from roster import CLIENTS, DEPLOYMENTS
 from stage import Evidence
 from tap import Seen
+from verdict import faults
 
 FEATURE = {feature.name: feature for feature in FEATURES}
 OWN, OTHER = DEPLOYMENTS[:2]

@@ -6,7 +6,7 @@ import dataclasses
 from fractions import Fraction
 
 import pytest
-from calls import adjusted, call, price, priced
+from booked_calls import adjusted, call, price, priced
 from charges import flat
 from hypothesis import given, settings
 from hypothesis import strategies as st
