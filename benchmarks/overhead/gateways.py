@@ -41,7 +41,7 @@ general_settings: {disable_spend_logs: true, dangerously_permit_weak_or_unset_ma
 litellm_settings: {num_retries: 0, telemetry: false}
 """
 FAREWAY = """
-server: {port: @PORT@, workers: @WORKERS@}
+server: {port: @PORT@, admin_port: 0, workers: @WORKERS@}
 providers: {openai: {key: "${OPENAI_API_KEY}", base_url: "http://127.0.0.1:@UPSTREAM@/v1"}}
 limits:
   - {node: "team:*", amount: 1000000 usd, window: month}

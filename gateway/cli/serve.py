@@ -16,13 +16,11 @@ from gateway.cli.greeting import Started, first_keys, greet
 from gateway.cli.running import allow_many_sockets, carry_calls, run, say, until_told
 from gateway.cli.settings import Unusable, config_path, settings
 from gateway.cli.supervisor import supervise
-from gateway.config.fields import admin_port
+from gateway.config.fields import PORT_MAX, admin_port
 from gateway.config.schema import WORKERS_MAX
 from gateway.config.settings import Settings
 from gateway.simulator import Settings as SimulatorSettings
 from gateway.simulator import start as start_simulator
-
-PORT_MAX = 65_535
 
 
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
