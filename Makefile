@@ -22,11 +22,11 @@ test: $(VENV)/.dev ## set up what the tests need, and run them
 
 test-clients: $(VENV)/.dev ## install the real clients, agents included, and run all of them; build/bench/clients.json and docs/clients.md
 	@PYTHON=$(PYTHON) scripts/setup-clients.sh
-	CLIENTS=all timeout 900 $(BIN)/pytest tests/clients
+	CLIENTS=all timeout 900 scripts/run-tests.sh tests/clients
 
 chaos-limits: $(VENV)/.dev ## crashes, failovers, partitions and full disks under load, with the books compared after each
 	@scripts/setup-tests.sh
-	$(BIN)/pytest tests/replicas/chaos_limits.py
+	@scripts/run-tests.sh tests/replicas/chaos_limits.py
 
 test-fleets: $(VENV)/.dev ## what starts many gateways or waits for clients' patience, which takes minutes
 	@scripts/setup-tests.sh
