@@ -7,6 +7,26 @@ from typing import Any
 import msgspec
 
 
+class Choice(msgspec.Struct):
+    """One of the answers, in a chunk."""
+
+    index: Any = 0
+    delta: Any = None
+    finish_reason: Any = None
+    logprobs: Any = None
+
+
+class Chunk(msgspec.Struct):
+    """An event of a chat's stream, as far as it is carried."""
+
+    model: Any = None
+    choices: list[Choice] | None = None
+    usage: msgspec.Raw = msgspec.Raw()
+
+
+chunks = msgspec.json.Decoder(Chunk)
+
+
 def spoken(message: dict[str, Any]) -> tuple[str, str]:
     """Thoughts and text of a message, or of a part of one: some providers name the first otherwise, and Mistral has
     both as parts of the content."""

@@ -4,33 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from gateway.core.usage import Report
 from gateway.dialects.openai_report import read_report
 from gateway.dialects.openai_usage import UNREADABLE
 from gateway.translate.anthropic_messages_to_openai_chat.answer import message_id, reason_of
 from gateway.translate.anthropic_messages_to_openai_chat.calls import Calls
-from gateway.translate.chat_said import spoken
+from gateway.translate.chat_said import Choice, chunks, spoken
 from gateway.translate.edge import Told
 from gateway.translate.messages_stream import MessagesStream
 
 _DONE = b"[DONE]"
-
-
-class _Choice(msgspec.Struct):
-    index: Any = 0
-    delta: Any = None
-    finish_reason: Any = None
-
-
-class _Chunk(msgspec.Struct):
-    model: Any = None
-    choices: list[_Choice] | None = None
-    usage: msgspec.Raw = msgspec.Raw()
-
-
-_chunks = msgspec.json.Decoder(_Chunk)
 
 
 class Translation:
@@ -49,7 +32,7 @@ class Translation:
         if data.strip() == _DONE:
             return self.finish()
         try:
-            chunk = _chunks.decode(data)
+            chunk = chunks.decode(data)
         except UNREADABLE:
             return b""
         if chunk.usage:
@@ -72,7 +55,7 @@ class Translation:
         self._begun = True
         return self._write.begin(message_id(self._told), model if isinstance(model, str) else "")
 
-    def _more(self, choice: _Choice) -> bytes:
+    def _more(self, choice: Choice) -> bytes:
         if choice.finish_reason is not None:
             self._reason = choice.finish_reason
         delta = choice.delta

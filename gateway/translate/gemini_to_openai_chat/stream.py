@@ -11,6 +11,7 @@ from gateway.dialects.framing import JSON_ARRAY
 from gateway.dialects.gemini import framing_wanted
 from gateway.dialects.openai_report import read_report
 from gateway.dialects.openai_usage import UNREADABLE
+from gateway.translate.chat_said import Choice, chunks
 from gateway.translate.edge import Told
 from gateway.translate.gemini_to_openai_chat.answer import (
     call_part,
@@ -26,22 +27,6 @@ from gateway.translate.gemini_to_openai_chat.caller import caller_of
 Json = dict[str, Any]
 
 _DONE = b"[DONE]"
-
-
-class _Choice(msgspec.Struct):
-    index: Any = 0
-    delta: Any = None
-    finish_reason: Any = None
-    logprobs: Any = None
-
-
-class _Chunk(msgspec.Struct):
-    model: Any = None
-    choices: list[_Choice] | None = None
-    usage: msgspec.Raw = msgspec.Raw()
-
-
-_chunks = msgspec.json.Decoder(_Chunk)
 
 
 class _Call:
@@ -93,7 +78,7 @@ class Translation:
         if data.strip() == _DONE:
             return self.finish()
         try:
-            chunk = _chunks.decode(data)
+            chunk = chunks.decode(data)
         except UNREADABLE:
             return b""
         self._model = chunk.model or self._model
@@ -111,7 +96,7 @@ class Translation:
         last = self._written(response(self._told, self._model, ended, self._report.usage))
         return last + b"\n]" if self._array else last
 
-    def _more(self, choice: _Choice) -> Json | None:
+    def _more(self, choice: Choice) -> Json | None:
         """Some more of one answer; None where nothing is to be said yet."""
         index = choice.index if type(choice.index) is int else 0
         answer = self._answers.setdefault(index, _Answer())
