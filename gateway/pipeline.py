@@ -28,12 +28,13 @@ from gateway.journey.booking import Booking, Books, Trip
 from gateway.journey.carriage import Carrier, lossy
 from gateway.journey.counting import HEADERS, counted_here
 from gateway.journey.detour import Detour
+from gateway.journey.option import Chosen
 from gateway.journey.passage import Client, Passage
 from gateway.journey.question import Question, ceiling_of, hold_mode, proven
 from gateway.journey.reached import Detours, Stuck, counted, fit_allowed
 from gateway.journey.receipt import Receipt
 from gateway.journey.relay import pass_on
-from gateway.journey.routing import Chosen, Router
+from gateway.journey.routing import Router
 from gateway.journey.session import session_of
 from gateway.limits.accounts import Account
 from gateway.limits.holds import may_come_back

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import importlib
-from typing import cast
+from typing import NamedTuple, cast
 
-from gateway.core.route import Policy
+from gateway.core.route import Policy, Signal
 
 
 class NoPolicy(ValueError):
     """The dotted name leads to no policy."""
 
 
-def load_policy(dotted: str) -> Policy:
-    """`policies.cheapest` is the function `choose` in that module. Raises NoPolicy, saying what is missing."""
+class Plugin(NamedTuple):
+    """A policy, and what it has to be told."""
+
+    choose: Policy
+    reads: frozenset[Signal]
+
+
+def load_policy(dotted: str) -> Plugin:
+    """`policies.cheapest` is the function `choose` in that module, and its `READS`. Raises NoPolicy, saying what is
+    missing."""
     try:
         module = importlib.import_module(dotted)
     except ImportError as error:
@@ -21,4 +29,8 @@ def load_policy(dotted: str) -> Policy:
     choose = getattr(module, "choose", None)
     if not callable(choose):
         raise NoPolicy(f"{dotted!r} has no function `choose(request, candidates, context)`")
-    return cast("Policy", choose)
+    try:
+        reads = frozenset(Signal(word) for word in getattr(module, "READS", ()))
+    except ValueError as error:
+        raise NoPolicy(f"{dotted!r}: READS may name {', '.join(Signal)}: {error}") from error
+    return Plugin(cast("Policy", choose), reads)

@@ -36,7 +36,7 @@ def test_the_policy_in_the_readme_works(monkeypatch):
     busy = Candidate("a/x", "a", "x", "economy", False, Money(1), Money(1), in_flight=3)
     free = Candidate("b/x", "b", "x", "economy", False, Money(2), Money(2))
     request = Request("r", "k", "openai-chat", Facts("x"), input_tokens=1)
-    decision = load_policy("acme_policy")(request, (busy, free), Context())
+    decision = load_policy("acme_policy").choose(request, (busy, free), Context())
     assert decision.plan == (free,)
     assert "b/x" in decision.reason
 

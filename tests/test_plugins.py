@@ -4,20 +4,31 @@ import sys
 
 import pytest
 
+from gateway.core.route import Signal
 from gateway.plugins import NoPolicy, load_policy
 
 
 def test_a_policy_is_the_function_choose_of_its_module():
     import policies.cheapest
 
-    assert load_policy("policies.cheapest") is policies.cheapest.choose
+    assert load_policy("policies.cheapest").choose is policies.cheapest.choose
 
 
 def test_a_policy_of_somebody_else_loads_like_ours(tmp_path, monkeypatch):
     (tmp_path / "my_own_policy.py").write_text("def choose(request, candidates, context):\n    return 'mine'\n")
     monkeypatch.syspath_prepend(tmp_path)
-    assert load_policy("my_own_policy")(None, (), None) == "mine"
+    assert load_policy("my_own_policy").choose(None, (), None) == "mine"
     del sys.modules["my_own_policy"]
+
+
+def test_a_policy_says_what_it_reads(tmp_path, monkeypatch):
+    source = 'READS = ["success", "burn"]\ndef choose(request, candidates, context):\n    return None\n'
+    (tmp_path / "a_reading_policy.py").write_text(source)
+    (tmp_path / "a_curious_policy.py").write_text(source.replace("burn", "bern"))
+    monkeypatch.syspath_prepend(tmp_path)
+    assert load_policy("a_reading_policy").reads == {Signal.SUCCESS, Signal.BURN}
+    with pytest.raises(NoPolicy, match=r"READS may name success, .*'bern'"):
+        load_policy("a_curious_policy")
 
 
 def test_a_module_that_is_not_there_is_named():

@@ -21,8 +21,8 @@ from gateway.core.request import Asked, Request
 from gateway.dialects.base import Dialect
 from gateway.dialects.spoken import DIALECTS
 from gateway.journey.carriage import Carrier
+from gateway.journey.option import Chosen, Option
 from gateway.journey.question import Question
-from gateway.journey.routing import Chosen, Option
 from gateway.prices.stored import book_in_use
 from gateway.tokens import Tokens, measure
 from gateway.upstream.health import Health

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, Protocol
 
 from msgspec import Struct, field
@@ -12,6 +13,15 @@ from gateway.core.node import Place
 from gateway.core.request import Request
 
 TIERS = ("premium", "standard", "economy")
+
+
+class Signal(StrEnum):
+    """What costs something to find out, and is known to those policies alone that name it in `READS`."""
+
+    SUCCESS = "success"  # Candidate.success
+    WARMTH = "warmth"  # Candidate.warm_tokens, with what it saves in cost_likely; Candidate.wait_ms; Context.stays.
+    LATENCY = "latency"  # Candidate.first_token_p95_ms
+    BURN = "burn"  # Context.burn
 
 
 class Candidate(Struct, frozen=True):
@@ -29,6 +39,10 @@ class Candidate(Struct, frozen=True):
     first_token_ms: float | None = None  # Recent average; None before the first call.
     in_flight: int = 0
     working: bool = True  # False while its breaker is open.
+    success: float | None = None  # The chance, 0 to 1, that its answer to this prompt is good; None: nobody knows.
+    warm_tokens: int = 0  # Of this prompt, believed to be in its cache.
+    wait_ms: float = 0.0  # Before it begins with this call, as far as its load tells.
+    first_token_p95_ms: float | None = None  # Of recent calls; None before there were a few.
 
     @property
     def place(self) -> Place:
@@ -41,6 +55,8 @@ class Context(Struct, frozen=True):
 
     remaining: Money | None = None  # On the tightest hard budget of the caller; None without one.
     params: Mapping[str, Any] = field(default_factory=dict)  # The policy's own, from the configuration.
+    stays: str = ""  # The deployment that answered this conversation last; empty where there was none.
+    burn: float | None = None  # Pace of the caller's tightest hard budget: at 1 it lasts just to its window's end.
 
 
 class Decision(Struct, frozen=True):
@@ -55,7 +71,8 @@ class Decision(Struct, frozen=True):
 
 
 class Policy(Protocol):
-    """Orders the candidates. Pure: same arguments, same decision."""
+    """Orders the candidates. Pure: same arguments, same decision. Its module may name in `READS` the Signals that it
+    reads; others are left unknown."""
 
     def __call__(self, request: Request, candidates: tuple[Candidate, ...], context: Context) -> Decision:
         """Return the plan, or raise a GatewayError when none of the candidates will do."""

@@ -10,9 +10,9 @@ from typing import Self
 from gateway.core.entry import Outcome
 from gateway.core.errors import BadRequest, GatewayError, LimitReached, Unavailable, UpstreamError
 from gateway.journey.booking import Booking
+from gateway.journey.option import Chosen, Option
 from gateway.journey.question import Question
 from gateway.journey.refused import ProviderRefused, WeAreRefused, refusal
-from gateway.journey.routing import Chosen, Option
 from gateway.upstream.answer import Answer
 from gateway.upstream.errors import Lost, Unreached
 from gateway.upstream.health import Health

@@ -9,7 +9,7 @@ from gateway.core.errors import BadRequest
 from gateway.core.request import Asked
 from gateway.dialects.base import Dialect
 from gateway.dialects.caps import capped
-from gateway.journey.routing import Chosen, Option
+from gateway.journey.option import Chosen, Option
 
 
 class Detour(Struct, frozen=True):

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from gateway.core.limit import Fare
 from gateway.dialects.caps import ANSWER_TOKENS_MIN, cap_min
+from gateway.journey.option import Option
 from gateway.journey.question import Question
-from gateway.journey.routing import Option
 
 REASONED_TOKENS_MIN = 1024
 """Where thoughts are unseen and have no budget of their own: less than this may all go into them."""

@@ -17,8 +17,8 @@ from gateway.dialects.base import Dialect
 from gateway.dialects.framing import SSE, Framing
 from gateway.dialects.watch import StreamWatch
 from gateway.journey.booking import Booking
+from gateway.journey.option import Option
 from gateway.journey.question import Question
-from gateway.journey.routing import Option
 from gateway.tokens import Tokens
 from gateway.translate.edge import Told
 from gateway.translate.watch import TranslatedWatch

@@ -15,7 +15,7 @@ from gateway.core.request import Asked, Facts, Request
 from gateway.dialects.base import Dialect
 from gateway.journey.carriage import Carrier
 from gateway.journey.detour import Detour
-from gateway.journey.routing import Chosen, Option
+from gateway.journey.option import Chosen, Option
 from gateway.limits.accounts import CEILING
 from gateway.tokens.size import Size
 from gateway.upstream.headers import for_stranger

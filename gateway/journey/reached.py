@@ -20,9 +20,10 @@ from gateway.dialects.caps import capped
 from gateway.journey.booking import Booking
 from gateway.journey.detour import Detour
 from gateway.journey.fit import output_that_fits
+from gateway.journey.option import Chosen, Option
 from gateway.journey.passage import Client
 from gateway.journey.question import Question, proven
-from gateway.journey.routing import Chosen, Option, Router
+from gateway.journey.routing import Router
 from gateway.limits.chain import REACHES, Limits
 from gateway.limits.holds import Refused
 from gateway.tokens import Tokens

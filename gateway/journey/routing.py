@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway import tokens
 from gateway.catalog.catalog import AUTO, Catalog
 from gateway.catalog.providers import Deployment
-from gateway.core import costing
-from gateway.core.entry import Part
 from gateway.core.errors import BadRequest, NoPrice
-from gateway.core.limit import Fare
 from gateway.core.money import Money
-from gateway.core.price import FREE, UNPRICED, Cost, CostStatus, Price
+from gateway.core.price import FREE, Price
 from gateway.core.request import Facts, Request
-from gateway.core.route import Candidate, Context, Decision, Policy
-from gateway.core.usage import Report, Usage
-from gateway.journey.carriage import Carried, Carrier
+from gateway.core.route import Candidate, Context, Signal
+from gateway.journey.carriage import Carrier
+from gateway.journey.option import OUTPUT_TOKENS_GUESS, Chosen, Option, worst_cost
+from gateway.journey.signals import Signals
+from gateway.plugins import Plugin
 from gateway.prices.book import PriceBook
 from gateway.tokens.calibration import Calibration
 from gateway.tokens.families import family_of
@@ -33,67 +31,8 @@ from gateway.upstream.health import Health, Vitals
 OUTPUT_TOKENS_MAX = 32_768
 """Taken for the most that a model generates when neither the caller, the configuration nor the price book says."""
 
-OUTPUT_TOKENS_GUESS = 512
-"""What an answer is expected to hold, and what a progressive hold covers, before any was seen."""
-
-OUTPUT_TOKENS_HELD_MIN = 64
-"""The least that a progressive hold begins with, however short the answers before were."""
-
 CONTEXT_TOKENS_MAX = 2**20
 """Taken for a model's context window where the price book does not say. Hardly any model has a larger one."""
-
-
-class Option(Struct, frozen=True):
-    """One candidate with what stands behind it."""
-
-    deployment: Deployment
-    price: Price | None
-    candidate: Candidate
-    book: PriceBook
-    output_max: int  # Tokens that the whole call may generate: all choices together.
-    output_guess: int
-    outputs: Outputs
-    may_reason_unseen: bool  # Then what is seen of an answer does not tell what it costs.
-    carried: Carried | None = None  # The call as it goes there, where the caller's dialect is not spoken.
-
-    def output_expected(self, key_id: str) -> int:
-        """Output tokens that hardly an answer to this key passes, within the most that the call may generate."""
-        most = self.outputs.most(key_id, self.candidate.name)
-        expected = OUTPUT_TOKENS_GUESS if most is None else max(OUTPUT_TOKENS_HELD_MIN, most)
-        return min(self.output_max, expected)
-
-    def worst(self, request: Request, *, for_money: int, for_count: int) -> tuple[Fare, Cost]:
-        """What to set aside for so many output tokens, in money and as a count; and that money as a cost."""
-        if self.price is None:
-            return Fare(0, request.input_tokens, for_count), UNPRICED
-        known = self.candidate.cost_worst if for_money == self.output_max else None
-        cost = known or worst_cost(self.price, request, for_money)
-        return Fare(cost.nanos_up, request.input_tokens, for_count), Cost(cost, CostStatus.UNCERTAIN, self.price.id)
-
-    def cost(self, usage: Usage, report: Report, at: float) -> Cost:
-        """What the call cost."""
-        return self.settled(usage, report, at)[0]
-
-    def settled(self, usage: Usage, report: Report, at: float) -> tuple[Cost, tuple[Part, ...]]:
-        """See `costing.settled`."""
-        return costing.settled(usage, report, self.deployment.model, self.price, lambda m: self._price_of(m, at))
-
-    def prices(self, report: Report, at: float) -> list[Price]:
-        """Every price that the cost may be made of."""
-        turns = [self._price_of(turn.model, at) for turn in report.turns if turn.model is not None]
-        own = costing.settling_price(self.deployment.model, report.model, self.price, lambda m: self._price_of(m, at))
-        return [price for price in (own, *turns) if price is not None]
-
-    def _price_of(self, model: str, at: float) -> Price | None:
-        provider = self.deployment.provider
-        return self.book.price(provider.priced_as, model, at, provider.region)
-
-
-class Chosen(Struct, frozen=True):
-    """A plan, first choice first, and the policy's reason for it."""
-
-    plan: tuple[Option, ...]
-    reason: str
 
 
 class Router:
@@ -105,10 +44,11 @@ class Router:
         health: Health,
         clock: Callable[[], float],
         *,
-        policy: tuple[Policy, Mapping[str, Any]],
-        auto: tuple[Policy, Mapping[str, Any]],
+        policy: tuple[Plugin, Mapping[str, Any]],
+        auto: tuple[Plugin, Mapping[str, Any]],
         fallback: int,
         calibration: Calibration | None = None,
+        signals: Signals | None = None,
     ) -> None:
         self._catalog = catalog
         self._health = health
@@ -117,6 +57,7 @@ class Router:
         self._auto = auto
         self._fallback = fallback
         self._calibration = calibration or Calibration()
+        self._signals = signals or Signals()
         self.outputs = Outputs()  # Taught by the pipeline.
 
     def models(self, facts: Facts) -> tuple[str, ...]:
@@ -193,13 +134,21 @@ class Router:
         by_name = {o.candidate.name: o for o in options if o.price is not None or not needs_price}
         if needs_price and not by_name:
             raise NoPrice("A hard budget guards this key, and no price is known for the model.")
-        decision = self._ask(request, tuple([o.candidate for o in by_name.values()]), remaining)
+        plugin, params = self._plugin(request.facts)
+        if plugin.reads:
+            told = self._signals.added(plugin.reads, request, tuple(by_name.values()))
+            by_name = {o.candidate.name: o for o in told}
+        candidates = tuple([o.candidate for o in by_name.values()])
+        decision = plugin.choose(request, candidates, Context(remaining, params))
         plan = tuple([by_name[c.name] for c in decision.plan[: 1 + self._fallback]])
         return Chosen(plan, decision.reason)
 
-    def _ask(self, request: Request, candidates: tuple[Candidate, ...], remaining: Money | None) -> Decision:
-        policy, params = self._auto if request.facts.model == AUTO else self._policy
-        return policy(request, candidates, Context(remaining, params))
+    def reads(self, facts: Facts) -> frozenset[Signal]:
+        """What the policy that decides on this call has to be told."""
+        return self._plugin(facts)[0].reads
+
+    def _plugin(self, facts: Facts) -> tuple[Plugin, Mapping[str, Any]]:
+        return self._auto if facts.model == AUTO else self._policy
 
     def _option(self, deployment: Deployment, request: Request, size: Size, now: float) -> Option:
         book, provider = self._catalog.book(), deployment.provider
@@ -243,12 +192,6 @@ def _candidate(
         in_flight=vitals.in_flight,
         working=vitals.working(now),
     )
-
-
-def worst_cost(price: Price, request: Request, output_tokens: int) -> Money:
-    """The most that the request can cost with so much output, what is not counted in tokens included."""
-    facts = request.facts
-    return price.worst(request.input_tokens, output_tokens, facts.service_tier, facts.extras or facts.extras_max)
 
 
 def _output_max(deployment: Deployment, book: PriceBook, request: Request) -> int:

@@ -11,7 +11,7 @@ from gateway.core.price import CostStatus
 from gateway.core.usage import Report, Turn, Usage
 from gateway.dialects.spoken import DIALECTS
 from gateway.dialects.watch import StreamWatch
-from gateway.journey.routing import Option
+from gateway.journey.option import Option
 from gateway.prices.bundled import price_book
 from gateway.tokens.outputs import Outputs
 

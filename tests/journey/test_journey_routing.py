@@ -8,10 +8,13 @@ from gateway.core.errors import NoPrice, UnknownModel
 from gateway.core.money import Money
 from gateway.core.price import CostStatus, Price, Rates, Schedule
 from gateway.core.request import Asked, Facts, Request
-from gateway.core.route import Decision
+from gateway.core.route import Decision, Signal
 from gateway.core.usage import Extras, Report, Usage
 from gateway.journey.carriage import Carrier
-from gateway.journey.routing import CONTEXT_TOKENS_MAX, OUTPUT_TOKENS_GUESS, OUTPUT_TOKENS_MAX, Router
+from gateway.journey.option import OUTPUT_TOKENS_GUESS
+from gateway.journey.routing import CONTEXT_TOKENS_MAX, OUTPUT_TOKENS_MAX, Router
+from gateway.journey.signals import Signals
+from gateway.plugins import Plugin
 from gateway.tokens.size import Size
 from gateway.upstream.health import Health
 
@@ -47,12 +50,13 @@ def as_they_come(request, candidates, context):
     return Decision(candidates, f"as they come, with {context.params}")
 
 
-def router(*deployments, prices, most=None, fallback=2, health=None):
+def router(*deployments, prices, most=None, fallback=2, health=None, reads=frozenset(), signals=None):
     book = Book(prices, most)
     catalog = Catalog({"p": PROVIDER}, lambda: book, lambda: 0.0, models={"m": deployments}, tiers={"standard": ("m",)})
     health = health or Health(failures_max=1, open_s=10)
-    plain, auto = (as_they_come, {"plain": 1}), (as_they_come, {"auto": 1})
-    return Router(catalog, health, lambda: 0.0, policy=plain, auto=auto, fallback=fallback)
+    as_named = Plugin(as_they_come, reads)
+    plain, auto = (as_named, {"plain": 1}), (as_named, {"auto": 1})
+    return Router(catalog, health, lambda: 0.0, policy=plain, auto=auto, fallback=fallback, signals=signals)
 
 
 def asked(model="m", *, tokens=100, **facts):
@@ -213,3 +217,24 @@ def test_a_model_with_a_fixed_name_pays_what_was_held_for_whatever_the_answer_ca
 def test_a_model_without_a_price_may_have_one_under_the_name_in_the_answer():
     assert cost(Report(model="b"), prices={"b": flat(5)}).total == Money(50)
     assert cost(Report(), prices={"b": flat(5)}).status is CostStatus.UNPRICED
+
+
+def test_what_costs_something_to_find_out_is_found_for_the_policies_that_read_it():
+    """And asked of nobody for others. What nothing is known of stays unknown."""
+    seen = []
+
+    def predict(_request, candidates):
+        seen.append([c.name for c in candidates])
+        return {"p/a": 0.75}
+
+    known = {"prices": {"a": flat(2), "b": flat(2)}, "signals": Signals(predict)}
+    deployments = (Deployment(PROVIDER, "a"), Deployment(PROVIDER, "b"))
+    for reads, chances in [(frozenset(), [None, None]), (frozenset({Signal.SUCCESS}), [0.75, None])]:
+        way = router(*deployments, **known, reads=reads)
+        request = asked()
+        chosen = way.choose(request, way.options(request, Size(400), NOT_CARRIED), None, needs_price=False)
+        assert [o.candidate.success for o in chosen.plan] == chances
+    assert seen == [["p/a", "p/b"]]
+    blind = router(*deployments, prices=known["prices"], reads=frozenset({Signal.SUCCESS}))
+    chosen = blind.choose(request, blind.options(request, Size(400), NOT_CARRIED), None, needs_price=False)
+    assert [o.candidate.success for o in chosen.plan] == [None, None]

@@ -18,7 +18,7 @@ from policies.tiered import points
 
 PARTS = {"__init__", "parts"}
 NAMES = sorted(p.stem for p in Path(policies.__file__).parent.glob("*.py") if p.stem not in PARTS)
-POLICIES = {name: load_policy(f"policies.{name}") for name in NAMES}
+POLICIES = {name: load_policy(f"policies.{name}").choose for name in NAMES}
 
 costs = st.none() | st.integers(0, 1000).map(Money)
 
@@ -39,6 +39,10 @@ def fields(draw):
             first_token_ms=draw(st.none() | st.floats(0, 5000)),
             in_flight=draw(st.integers(0, 9)),
             working=draw(st.booleans()),
+            success=draw(st.none() | st.floats(0, 1)),
+            warm_tokens=draw(st.integers(0, 100_000)),
+            wait_ms=draw(st.floats(0, 60_000)),
+            first_token_p95_ms=draw(st.none() | st.floats(0, 60_000)),
         )
         for i in range(draw(st.integers(1, 6)))
     )
@@ -52,7 +56,12 @@ def requests(draw):
     return Request(draw(st.text("abc123", min_size=1)), "k", "openai-chat", facts, draw(st.integers(0, 100_000)))
 
 
-contexts = st.builds(Context, remaining=st.none() | st.integers(0, 2000).map(Money))
+contexts = st.builds(
+    Context,
+    remaining=st.none() | st.integers(0, 2000).map(Money),
+    stays=st.sampled_from(["", "p/0", "p/1", "elsewhere"]),
+    burn=st.none() | st.floats(0, 20),
+)
 
 
 def affordable(candidate, context):

@@ -25,8 +25,8 @@ from gateway.journey import asking as module
 from gateway.journey.asking import Asking, Question
 from gateway.journey.booking import Booking, Books, Trip
 from gateway.journey.carriage import Carrier
+from gateway.journey.option import Chosen
 from gateway.journey.refused import ProviderRefused
-from gateway.journey.routing import Chosen
 from gateway.ledger.journal import SYNC_NEVER, Journal
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases

@@ -14,8 +14,9 @@ from gateway.dialects.batch_requests import BatchCall, within
 from gateway.dialects.batches import BATCH
 from gateway.dialects.spoken import DIALECTS
 from gateway.journey.carriage import Carrier
+from gateway.journey.option import Option, worst_cost
 from gateway.journey.question import FARE_CREDIBLE_MAX
-from gateway.journey.routing import Option, Router, worst_cost
+from gateway.journey.routing import Router
 from gateway.tokens.size import Size
 
 

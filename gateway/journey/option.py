@@ -1,0 +1,83 @@
+"""One place where a call could go, with its price: what to set aside for it there, and what it came to."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from gateway.catalog.providers import Deployment
+from gateway.core import costing
+from gateway.core.entry import Part
+from gateway.core.limit import Fare
+from gateway.core.money import Money
+from gateway.core.price import UNPRICED, Cost, CostStatus, Price
+from gateway.core.request import Request
+from gateway.core.route import Candidate
+from gateway.core.usage import Report, Usage
+from gateway.journey.carriage import Carried
+from gateway.prices.book import PriceBook
+from gateway.tokens.outputs import Outputs
+
+OUTPUT_TOKENS_GUESS = 512
+"""What an answer is expected to hold, and what a progressive hold covers, before any was seen."""
+
+OUTPUT_TOKENS_HELD_MIN = 64
+"""The least that a progressive hold begins with, however short the answers before were."""
+
+
+class Option(Struct, frozen=True):
+    """One candidate with what stands behind it."""
+
+    deployment: Deployment
+    price: Price | None
+    candidate: Candidate
+    book: PriceBook
+    output_max: int  # Tokens that the whole call may generate: all choices together.
+    output_guess: int
+    outputs: Outputs
+    may_reason_unseen: bool  # Then what is seen of an answer does not tell what it costs.
+    carried: Carried | None = None  # The call as it goes there, where the caller's dialect is not spoken.
+
+    def output_expected(self, key_id: str) -> int:
+        """Output tokens that hardly an answer to this key passes, within the most that the call may generate."""
+        most = self.outputs.most(key_id, self.candidate.name)
+        expected = OUTPUT_TOKENS_GUESS if most is None else max(OUTPUT_TOKENS_HELD_MIN, most)
+        return min(self.output_max, expected)
+
+    def worst(self, request: Request, *, for_money: int, for_count: int) -> tuple[Fare, Cost]:
+        """What to set aside for so many output tokens, in money and as a count; and that money as a cost."""
+        if self.price is None:
+            return Fare(0, request.input_tokens, for_count), UNPRICED
+        known = self.candidate.cost_worst if for_money == self.output_max else None
+        cost = known or worst_cost(self.price, request, for_money)
+        return Fare(cost.nanos_up, request.input_tokens, for_count), Cost(cost, CostStatus.UNCERTAIN, self.price.id)
+
+    def cost(self, usage: Usage, report: Report, at: float) -> Cost:
+        """What the call cost."""
+        return self.settled(usage, report, at)[0]
+
+    def settled(self, usage: Usage, report: Report, at: float) -> tuple[Cost, tuple[Part, ...]]:
+        """See `costing.settled`."""
+        return costing.settled(usage, report, self.deployment.model, self.price, lambda m: self._price_of(m, at))
+
+    def prices(self, report: Report, at: float) -> list[Price]:
+        """Every price that the cost may be made of."""
+        turns = [self._price_of(turn.model, at) for turn in report.turns if turn.model is not None]
+        own = costing.settling_price(self.deployment.model, report.model, self.price, lambda m: self._price_of(m, at))
+        return [price for price in (own, *turns) if price is not None]
+
+    def _price_of(self, model: str, at: float) -> Price | None:
+        provider = self.deployment.provider
+        return self.book.price(provider.priced_as, model, at, provider.region)
+
+
+class Chosen(Struct, frozen=True):
+    """A plan, first choice first, and the policy's reason for it."""
+
+    plan: tuple[Option, ...]
+    reason: str
+
+
+def worst_cost(price: Price, request: Request, output_tokens: int) -> Money:
+    """The most that the request can cost with so much output, what is not counted in tokens included."""
+    facts = request.facts
+    return price.worst(request.input_tokens, output_tokens, facts.service_tier, facts.extras or facts.extras_max)

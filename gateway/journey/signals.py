@@ -1,0 +1,34 @@
+"""Numbers that cost something to find out: found for the policies that read them, and unknown to all others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from gateway.core.request import Request
+from gateway.core.route import Candidate, Signal
+from gateway.journey.option import Option
+
+Predict = Callable[[Request, Collection[Candidate]], Mapping[str, float]]
+"""The chance that each candidate's answer is good, by the candidate's name; those that nothing is known of are left
+out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """Where they come from. What is not there leaves its number unknown."""
+
+    predict: Predict | None = None
+
+    def added(self, reads: frozenset[Signal], request: Request, options: tuple[Option, ...]) -> tuple[Option, ...]:
+        """The same options, with what the policy reads."""
+        if Signal.SUCCESS in reads and self.predict is not None:
+            chances = self.predict(request, [option.candidate for option in options])
+            options = tuple([_likely(option, chances.get(option.candidate.name)) for option in options])
+        return options
+
+
+def _likely(option: Option, success: float | None) -> Option:
+    return replace(option, candidate=replace(option.candidate, success=success))
