@@ -11,26 +11,11 @@ from typing import Self
 from gateway import background
 from gateway.admin import server as admin
 from gateway.admin.assembly import admin_site, replica_teller
-from gateway.assembly import (
-    add_gauges,
-    add_store_figures,
-    catalog,
-    claim_store,
-    closed,
-    journal_of,
-    lease_store,
-    needs_simulator,
-    next_life,
-    pepper,
-    pricing,
-    registry,
-    replica_name,
-    router,
-    signers,
-    started_simulator,
-    wire,
-    with_simulator,
-)
+from gateway.assembly.figures import add_gauges, add_store_figures
+from gateway.assembly.home import journal_of, next_life, replica_name
+from gateway.assembly.routing import catalog, pricing, router, signers, wire
+from gateway.assembly.simulated import needs_simulator, started_simulator, with_simulator
+from gateway.assembly.stores import claim_store, closed, lease_store, pepper, registry
 from gateway.bookkeeping import gateway_ledger, recover_workers
 from gateway.cache.exact import ExactCache
 from gateway.config.settings import Settings

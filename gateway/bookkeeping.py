@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from gateway.assembly import replica_name
+from gateway.assembly.home import replica_name
 from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
 from gateway.ledger import sqlite

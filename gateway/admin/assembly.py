@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from gateway.admin.site import Site
-from gateway.assembly import pepper, registry
+from gateway.assembly.stores import pepper, registry
 from gateway.bookkeeping import ledger_reader
 from gateway.config.settings import Settings
 from gateway.directory.audited import Audited

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from gateway.assembly import replica_name
+from gateway.assembly.home import replica_name
 from gateway.bookkeeping import ledger_reader, open_ledger, recover_workers
 from gateway.cli.settings import Unusable
 from gateway.config.settings import Settings

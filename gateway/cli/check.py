@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gateway.assembly import catalog
+from gateway.assembly.routing import catalog
 from gateway.cli.settings import settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.config.json_schema import json_schema

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from gateway.assembly import shared_leases
+from gateway.assembly.stores import shared_leases
 from gateway.cli.books import reading
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows

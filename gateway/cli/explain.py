@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gateway.assembly import catalog, router, with_simulator
+from gateway.assembly.routing import catalog, router
+from gateway.assembly.simulated import with_simulator
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import print_rows
 from gateway.config.settings import Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.assembly import directory
+from gateway.assembly.stores import directory
 from gateway.cli.running import say
 from gateway.config.settings import Settings
 from gateway.core.caller import Caller, Key, Role

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.assembly import claim_store, shared_leases
+from gateway.assembly.stores import claim_store, shared_leases
 from gateway.bookkeeping import open_ledger
 from gateway.cli import rules
 from gateway.cli.settings import Unusable, settings

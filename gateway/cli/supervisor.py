@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gateway.assembly import needs_simulator, with_simulator
+from gateway.assembly.simulated import needs_simulator, with_simulator
 from gateway.cli.books import open_books
 from gateway.cli.children import Child, Ties, ending, fork
 from gateway.cli.greeting import Started, first_keys, greet

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from gateway.assembly import directory
+from gateway.assembly.stores import directory
 from gateway.cli.settings import settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.core.tenant import Tenant

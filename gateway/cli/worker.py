@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from gateway.app import Gateway
-from gateway.assembly import started_simulator
+from gateway.assembly.simulated import started_simulator
 from gateway.cli.children import Ties
 from gateway.cli.running import carry_calls, run, until_told
 from gateway.config.settings import Settings

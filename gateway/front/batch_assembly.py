@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
-from gateway.assembly import registry
+from gateway.assembly.stores import registry
 from gateway.catalog.catalog import Catalog
 from gateway.config.settings import Settings
 from gateway.front.batches import BatchPages

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.assembly import needs_simulator, with_simulator
+from gateway.assembly.simulated import needs_simulator, with_simulator
 from gateway.catalog.providers import KNOWN, Provider
 from gateway.config.load import load
 from gateway.config.problems import ConfigError

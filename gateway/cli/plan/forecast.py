@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import accumulate
 
-from gateway.assembly import directory
+from gateway.assembly.stores import directory
 from gateway.cli.books import reading
 from gateway.cli.moments import moment
 from gateway.cli.plan.arguments import change, share, switch

@@ -14,7 +14,7 @@ import urllib.request
 from contextlib import suppress
 from typing import Any
 
-from gateway.assembly import catalog
+from gateway.assembly.routing import catalog
 from gateway.catalog.providers import KNOWN
 from gateway.cli.books import reading
 from gateway.cli.prices.compared import CHANGES, rows

@@ -1,0 +1,57 @@
+"""The figures that parts keep by themselves, for /metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gateway.ledger.journal import Journal
+from gateway.ledger.mover import Mover
+from gateway.limits.leases import Leases
+from gateway.prices.current import Pricing
+from gateway.stores.clock import StoreClock
+from gateway.telemetry.metrics import Gauges, Metrics
+from gateway.tokens.calibration import Calibration
+
+
+def add_gauges(
+    gauges: Gauges,
+    *,
+    mover: Mover,
+    journal: Journal,
+    prices: Pricing,
+    leases: Leases,
+    calibration: Calibration,
+    breakers: Callable[[], Mapping[str, int]],
+) -> None:
+    """The figures that parts keep by themselves, for /metrics."""
+    add = gauges.add
+    add("fareway_drift_units", "What the books disagree by.", (), lambda: {(): mover.drift})
+    add("fareway_journal_entries", "Settled, on their way.", (), lambda: {(): len(journal.settled)})
+    add("fareway_inflight_requests", "Calls that have left.", (), lambda: {(): journal.open_count})
+    add("fareway_price_age_seconds", "Age of the prices.", (), lambda: {(): prices.age_s()})
+    add("fareway_price_quarantined", "1: a feed waits for a yes.", (), lambda: {(): int(bool(prices.quarantined))})
+    add("fareway_price_pinned", "1: no feed is asked.", (), lambda: {(): int(prices.pinned)})
+    in_unit = "in the limit's unit (usd: nano-dollars)."
+    add("fareway_limit_held", f"Held, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.held))
+    add("fareway_limit_spent", f"Spent, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.spent))
+    add("fareway_token_estimate_error_ratio", "Of likely input.", ("model", "kind"), calibration.errors)
+
+    def states() -> dict[tuple[str, ...], float]:
+        return {(name,): state for name, state in breakers().items()}
+
+    add("fareway_breaker_open", "1: a deployment is left alone.", ("deployment",), states)
+
+
+def add_store_figures(metrics: Metrics, store: Any, clock: StoreClock, leases: Leases) -> None:
+    """The figures of a store that gateways share, for /metrics."""
+    add, count = metrics.gauges.add, metrics.totals.add
+    add("fareway_clock_offset_seconds", "Store's clock before ours.", (), lambda: {(): clock.offset_s})
+    add("fareway_store_down", "1: calls do not ask the store of limits.", (), lambda: {(): int(store.link.down)})
+    count("fareway_store_calls", "Sent to the store of limits.", ("operation",), lambda: _labelled(store.link.calls))
+    lent = "Held without the store's word, in the limit's unit (usd: nano-dollars)."
+    count("fareway_store_outage_allowed", lent, ("limit",), lambda: _labelled(leases.lent))
+
+
+def _labelled(figures: Mapping[str, int]) -> dict[tuple[str, ...], float]:
+    return {(name,): figure for name, figure in figures.items()}

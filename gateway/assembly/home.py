@@ -1,0 +1,38 @@
+"""What a process calls itself, by the directory that it lives in."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from gateway.config.settings import Settings
+
+
+def replica_name(settings: Settings, worker: int | None) -> str:
+    """The name of this home's one process, or of one of its workers: the same after a restart, so that its numbers in
+    the store and in the ledger go on."""
+    path = settings.home / "replica"
+    try:
+        name = path.read_text().strip()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.write_text(name := secrets.token_hex(6))
+    return name if worker is None else f"{name}.{worker}"
+
+
+def next_life(settings: Settings, worker: int | None) -> int:
+    """How many processes this one of the home has had before, and one more from now on."""
+    path = settings.home / ("lives" if worker is None else f"lives-{worker}")
+    try:
+        life = int(path.read_text()) + 1
+    except FileNotFoundError:
+        life = 0
+    draft = path.with_name(f"{path.name}.new")
+    draft.write_text(str(life))
+    draft.replace(path)
+    return life
+
+
+def journal_of(settings: Settings, worker: int | None) -> Path:
+    """The journal's directory: each process has one of its own."""
+    return settings.journal if worker is None else settings.journal / f"worker-{worker}"

@@ -1,0 +1,87 @@
+"""Where calls can go, at which prices, and the network that takes them there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from gateway.catalog.catalog import Catalog
+from gateway.catalog.providers import Deployment, Provider
+from gateway.config.settings import Settings, Target
+from gateway.journey.routing import Router
+from gateway.plugins import load_policy
+from gateway.prices.book import PriceBook
+from gateway.prices.current import Pricing
+from gateway.prices.stored import Shelf
+from gateway.tokens.calibration import Calibration
+from gateway.upstream.aws import AwsSigner
+from gateway.upstream.google import GoogleSigner
+from gateway.upstream.health import Health
+from gateway.upstream.signing import Signer
+from gateway.upstream.wire import Wire
+
+
+def catalog(settings: Settings, book: Callable[[], PriceBook], clock: Callable[[], float]) -> Catalog:
+    """The names that these settings give to deployments."""
+    models = {
+        name: tuple(_deployment(target, settings.providers) for target in targets)
+        for name, targets in settings.models.items()
+    }
+    return Catalog(settings.providers, book, clock, models, settings.aliases, settings.tiers)
+
+
+def router(
+    settings: Settings,
+    names: Catalog,
+    health: Health,
+    clock: Callable[[], float],
+    calibration: Calibration | None = None,
+) -> Router:
+    """The router with the policies that these settings name."""
+    routing = settings.routing
+    return Router(
+        names,
+        health,
+        clock,
+        policy=(load_policy(routing.choice.policy), routing.choice.params),
+        auto=(load_policy(routing.auto.policy), routing.auto.params),
+        fallback=routing.fallback,
+        calibration=calibration,
+    )
+
+
+def signers(settings: Settings) -> dict[str, Signer]:
+    """Who signs calls, by provider. Raises NoSigner where a package is missing for that."""
+    keyless = [provider for provider in settings.providers.values() if not provider.key]
+    google: dict[str, Signer] = {p.name: GoogleSigner.default() for p in keyless if p.auth == "google"}
+    return google | {p.name: AwsSigner.default(p.region) for p in keyless if p.auth == "sigv4"}
+
+
+def wire(settings: Settings) -> Wire:
+    """The network towards providers."""
+    timeouts = settings.timeouts
+    return Wire(
+        connect_s=timeouts.connect_s,
+        first_byte_s=timeouts.first_byte_s,
+        idle_s=timeouts.idle_s,
+        total_s=timeouts.total_s,
+    )
+
+
+def pricing(settings: Settings, network: Wire, clock: Callable[[], float], changed: Callable[[], None]) -> Pricing:
+    """The prices in use, which `changed` is told of."""
+    prices = settings.prices
+    return Pricing(
+        prices.overrides,
+        network.get,
+        clock,
+        changed,
+        shelf=Shelf(settings.home),
+        feed_url=prices.feed_url,
+        feed_every_s=prices.feed_every_s,
+        guard_factor=prices.guard_factor,
+    )
+
+
+def _deployment(target: Target, providers: Mapping[str, Provider]) -> Deployment:
+    name, _, model = target.to.partition("/")
+    return Deployment(providers[name], model, weight=target.weight, output_tokens_max=target.output_tokens_max)
