@@ -11,7 +11,8 @@ from gateway.config import names, rules
 from gateway.config.fields import has_password
 from gateway.config.findings import Findings
 from gateway.config.references import Source
-from gateway.config.schema import AutoSection, FarewayFile, RoutingSection
+from gateway.config.schema import FarewayFile
+from gateway.config.schema_routing import AutoSection, RoutingSection
 from gateway.config.settings import Cache, PolicyChoice, Prices, Routing, Server, Settings, Timeouts
 from gateway.config.shape import Shaped
 from gateway.core.route import TIERS

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from gateway.config import fields as f
+from gateway.config.schema_caching import CacheSection
+from gateway.config.schema_routing import AutoSection, ModelSection, RoutingSection
+from gateway.config.section import Section
 from gateway.core.limit import HoldMode, Mode
 from gateway.dialects.base import Quirk
 
 WORKERS_MAX = 256
 
 
-class Section(BaseModel):
-    """A mapping with fixed keys. An empty value is as good as none: all that was in it may be commented out."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_empty(cls, data: Any) -> Any:
-        return {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else data
-
-
 def _off_is_none(value: object) -> object:
     return {} if value is None else None if value is False or value == "off" else value
-
-
-def _named(value: object) -> object:
-    return {"to": value} if isinstance(value, str) else value
 
 
 class ServerSection(Section):
@@ -113,60 +101,6 @@ class ProviderSection(Section):
     quirks: frozenset[Quirk] | None = Field(default=None, description="How it departs from OpenAI's chat.")
 
 
-class DeploymentSection(Section):
-    """One place that serves a model."""
-
-    to: str = Field(description="provider/model, such as openai/gpt-4o-mini.")
-    weight: f.Whole = Field(
-        default=1, ge=0, le=1_000_000, description="Its share under policies.weighted; 0 is fallback only."
-    )
-    output_tokens_max: f.Whole | None = Field(
-        default=None, ge=1, description="The most it generates in one answer; left out, the price book is asked."
-    )
-
-
-Deployment = Annotated[DeploymentSection, BeforeValidator(_named, json_schema_input_type=str | DeploymentSection)]
-
-
-class ModelSection(Section):
-    """A name that callers use, and where it is served."""
-
-    deployments: list[Deployment] = Field(min_length=1, description="provider/model, or {to, weight, …}.")
-
-
-class AutoSection(Section):
-    """How the model "auto" is chosen."""
-
-    policy: f.PolicyName | None = Field(default=None, description="By its dotted name; policies.tiered if left out.")
-    params: dict[str, Any] = Field(default_factory=dict, description="The policy's own.")
-
-
-class RetrySection(Section):
-    """Asking again."""
-
-    rounds: f.Whole = Field(default=1, ge=0, le=10, description="Times to go through the plan again after a wait.")
-    budget: f.Percentage = Field(
-        default="10%", validate_default=True, description="The share of recent calls that may be repeats."
-    )
-
-
-class BreakerSection(Section):
-    """Leaving a failing deployment alone."""
-
-    failures: f.Whole = Field(default=5, ge=1, le=1000, description="In a row.")
-    open: f.Duration = Field(default="10s", validate_default=True, description="For how long.")
-
-
-class RoutingSection(Section):
-    """How calls find their way."""
-
-    policy: f.PolicyName | None = Field(default=None, description="By its dotted name; policies.cheapest if left out.")
-    params: dict[str, Any] = Field(default_factory=dict, description="The policy's own.")
-    fallback: f.Whole = Field(default=2, ge=0, le=20, description="Further candidates to try, at most.")
-    retry: RetrySection = Field(default_factory=RetrySection)
-    breaker: BreakerSection = Field(default_factory=BreakerSection)
-
-
 class TimeoutsSection(Section):
     """Towards providers."""
 
@@ -176,19 +110,6 @@ class TimeoutsSection(Section):
     )
     idle: f.Duration = Field(default="60s", validate_default=True, description="Between two pieces of an answer.")
     total: f.Duration = Field(default="600s", validate_default=True, description="For a whole answer.")
-
-
-class ExactSection(Section):
-    """The response cache. It serves keys and requests that ask for it."""
-
-    ttl: f.Duration = Field(default="1h", validate_default=True, description="How long an answer is good.")
-    max: f.Size = Field(default="256MiB", validate_default=True, description="How much is kept.")
-
-
-class CacheSection(Section):
-    """Caches."""
-
-    exact: ExactSection = Field(default_factory=ExactSection)
 
 
 class PricesSection(Section):

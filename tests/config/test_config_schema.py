@@ -10,7 +10,8 @@ from gateway.config.fields import REFERENCE
 from gateway.config.json_schema import json_schema
 from gateway.config.load import load
 from gateway.config.references import References
-from gateway.config.schema import FarewayFile, Section
+from gateway.config.schema import FarewayFile
+from gateway.config.section import Section
 from gateway.config.yaml_file import read
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "fareway.yaml"
