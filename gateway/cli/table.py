@@ -7,8 +7,9 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 
+from gateway.export.files import tamed
+
 FORMATS = ("table", "json", "csv")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 Row = Mapping[str, object]
 
@@ -20,13 +21,9 @@ def print_rows(rows: Sequence[Row], columns: Sequence[str], form: str) -> None:
     elif form == "csv":
         writer = csv.DictWriter(sys.stdout, columns, extrasaction="ignore", lineterminator="\r\n")
         writer.writeheader()
-        writer.writerows({name: _tame(value) for name, value in row.items()} for row in rows)
+        writer.writerows({name: tamed(value) for name, value in row.items()} for row in rows)
     else:
         _print_table(rows, columns)
-
-
-def _tame(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
 
 
 def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:

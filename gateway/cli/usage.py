@@ -6,6 +6,7 @@ import argparse
 import time
 from typing import Any
 
+from gateway.cli import export
 from gateway.cli.books import reading
 from gateway.cli.moments import moment
 from gateway.cli.settings import Unusable, settings
@@ -21,6 +22,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("--until", default=None, metavar="2026-12-01", help="up to, not including (default: now)")
     parser.add_argument("--format", choices=FORMATS, default="table")
     parser.set_defaults(run=_usage)
+    export.add_to(parser.add_subparsers(title="more", metavar="export"), common)
 
 
 def _usage(parsed: argparse.Namespace) -> int:
