@@ -17,6 +17,7 @@ FLEETS := tests/replicas tests/workers tests/money/test_regressions_of_limits.py
 test: $(VENV)/.dev ## set up what the tests need, and run them
 	@scripts/setup-tests.sh
 	@PYTHON=$(PYTHON) scripts/setup-clients.sh python
+	@PYTHON=$(PYTHON) scripts/setup-focus.sh
 	@scripts/run-tests.sh -n 2 --dist loadfile --cov --cov-report= $(addprefix --ignore=,$(FLEETS))
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='gateway/core/*,gateway/dialects/*,gateway/translate/*,gateway/limits/*,policies/*'
 

@@ -6,17 +6,19 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from typing import Self
 
 from gateway import background
 from gateway.admin import server as admin
 from gateway.admin.assembly import admin_site, replica_teller
+from gateway.assembly.exports import exports
 from gateway.assembly.figures import add_gauges, add_store_figures
 from gateway.assembly.home import journal_of, next_life, replica_name
 from gateway.assembly.routing import catalog, pricing, router, signers, wire
 from gateway.assembly.simulated import needs_simulator, started_simulator, with_simulator
 from gateway.assembly.stores import claim_store, closed, lease_store, pepper, registry
-from gateway.bookkeeping import gateway_ledger, recover_workers
+from gateway.bookkeeping import gateway_ledger, ledger_reader, recover_workers
 from gateway.cache.exact import ExactCache
 from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
@@ -256,6 +258,7 @@ class Gateway:
         self._stack.push_async_callback(listener.close, settings.drain_s, settings.ready_grace_s)
 
     def _run_in_background(self) -> None:
+        settings, worker = self.settings, self.worker.number if self.worker else None
         works = (
             self.journal.keep_synced(),
             self.mover.run(),
@@ -264,6 +267,7 @@ class Gateway:
             self.keyring.watch(),
             self.idempotency.run(),
             self.batches.settling.run(),
+            exports(settings, partial(ledger_reader, settings), self._clock, self.metrics, worker).run(),
             kept.keep(self._learned_path, self.calibration),
             background.audit(self.mover, self.leases, self.claims, self._clock, self.ledger, self.store),
         )

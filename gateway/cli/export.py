@@ -44,6 +44,8 @@ def _export(parsed: argparse.Namespace) -> int:
             unpriced = write_table(form, ledger.entries(since, until), ledger.prices(), file)
     except NoParquet as error:
         raise Unusable(str(error)) from None
+    except BrokenPipeError:  # Somebody piped us into `head`.
+        raise
     except OSError as error:
         raise Unusable(f"cannot write {parsed.out}: {error.strerror or error}") from None
     if unpriced:

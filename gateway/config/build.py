@@ -13,7 +13,7 @@ from gateway.config.findings import Findings
 from gateway.config.references import Source
 from gateway.config.schema import FarewayFile
 from gateway.config.schema_routing import AutoSection, RoutingSection
-from gateway.config.settings import Cache, PolicyChoice, Prices, Routing, Server, Settings, Timeouts
+from gateway.config.settings import Cache, ExportTo, PolicyChoice, Prices, Routing, Server, Settings, Timeouts
 from gateway.config.shape import Shaped
 from gateway.core.route import TIERS
 
@@ -64,6 +64,7 @@ def build(shaped: Shaped, providers: dict[str, Provider], known: names.Names, fo
         tiers=names.tiers(file, known),
         routing=_routing(file, findings),
         timeouts=_timeouts(file),
+        exports=_exports(file, folders),
         cache=Cache(ttl_s=file.cache.exact.ttl, bytes_max=file.cache.exact.max),
         prices=_prices(file, findings),
         limits=rules.limits(shaped.limits, findings, tiers=file.tiers or (() if providers else TIERS)),
@@ -121,3 +122,10 @@ def _prices(file: FarewayFile, findings: Findings) -> Prices:
         unknown=file.prices.unknown,
         overrides=rules.overrides(file.prices.overrides, findings),
     )
+
+
+def _exports(file: FarewayFile, folders: Folders) -> tuple[ExportTo, ...]:
+    def at(to: str) -> str:
+        return to if "://" in to else str(folders.path(to))
+
+    return tuple(ExportTo(at(export.to), export.format, export.focus_version) for export in file.exports)

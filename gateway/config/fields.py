@@ -120,6 +120,14 @@ def base_url(value: str) -> str:
     return url(value).rstrip("/")
 
 
+def export_place(value: str) -> str:
+    """A path, or a bucket with or without a prefix."""
+    bucket, _, _ = value.removeprefix("s3://").partition("/")
+    if "://" in value and not (value.startswith("s3://") and bucket):
+        raise UnreadableError("must be a folder, or s3://bucket/prefix")
+    return value
+
+
 def feed(value: object) -> str | None:
     """A URL, or None for off. Raises UnreadableError."""
     if value is False or value == "off":
@@ -239,6 +247,7 @@ AdminPort = Annotated[
     int | Literal["off"],
     PlainValidator(admin_port, json_schema_input_type=Annotated[int, Field(ge=0, le=PORT_MAX)] | Literal["off", False]),
 ]
+ExportPlace = Annotated[str, AfterValidator(export_place), Field(examples=["/var/exports", "s3://finance/fareway"])]
 HeaderName = Annotated[str, AfterValidator(header_name)]
 ProviderName = Annotated[str, AfterValidator(provider_name)]
 Secret = Annotated[

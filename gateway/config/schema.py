@@ -128,6 +128,16 @@ class PricesSection(Section):
     overrides: list[f.Price] = Field(default_factory=list, description="Your own prices, which win over all others.")
 
 
+class ExportSection(Section):
+    """A place that gets a file for every day that is over."""
+
+    to: f.ExportPlace = Field(description="A folder, or s3://bucket/prefix (with pip install 'fareway[aws]').")
+    format: Literal["csv", "json", "parquet", "focus"] = Field(
+        default="csv", description="One row for each call; or FOCUS charges, as CSV."
+    )
+    focus_version: Literal["1.2", "1.4"] = Field(default="1.2", description="Of focus: 1.2 or 1.4.")
+
+
 class LimitSection(Section):
     """One rule: who may use how much, in which window."""
 
@@ -203,4 +213,5 @@ class FarewayFile(Section):
     timeouts: TimeoutsSection = Field(default_factory=TimeoutsSection)
     cache: CacheSection = Field(default_factory=CacheSection)
     prices: PricesSection = Field(default_factory=PricesSection)
+    exports: list[ExportSection] = Field(default_factory=list, description="Files of every day, for other programs.")
     limits: list[LimitSection] = Field(default_factory=list, description="Budgets and rate limits alike.")

@@ -97,6 +97,15 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportTo:
+    """Where a file of every day goes, and what is in it."""
+
+    to: str  # A path, or s3://bucket/prefix.
+    format: str  # csv, json, parquet or focus.
+    focus_version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything."""
 
@@ -115,6 +124,7 @@ class Settings:
     cache: Cache = Cache()
     prices: Prices = Prices()
     limits: tuple[Limit, ...] = ()
+    exports: tuple[ExportTo, ...] = ()
     shared: str | None = field(default=None, repr=False)  # The address of a Redis with the keys and leases of several.
     ledger_url: str | None = field(default=None, repr=False)  # The address of a PostgreSQL that has the ledger.
     pepper: bytes | None = field(default=None, repr=False)  # What keys are hashed with; None: a file in the home.

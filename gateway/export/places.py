@@ -10,14 +10,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from gateway.core.errors import Unavailable
+
 S3 = "s3://"
 
 Fill = Callable[[IO[bytes]], None]
 """Writes the file."""
 
 
-class PlaceError(Exception):
-    """The place cannot be read or written; the text says why."""
+class PlaceError(Unavailable):
+    """The place cannot be read or written, or not without another package."""
 
 
 class Place(Protocol):

@@ -13,13 +13,14 @@ from typing import IO, Protocol
 from gateway.core.entry import Entry
 from gateway.core.errors import Unavailable
 from gateway.core.price import Price
-from gateway.export.places import Place, PlaceError
+from gateway.export.places import Place
 from gateway.export.table import Form, write_table
 
 SETTLED_S = 3600.0
 """How long after midnight, UTC, a day is taken for over: calls that began in it have ended and are in the ledger."""
 
 LOOK_EVERY_S = 600.0
+DAY_S = 86_400.0
 
 DAYS_BACK = 31
 """How many days before are made up for where their file is missing."""
@@ -32,6 +33,7 @@ class Books(Protocol):
 
     def entries(self, since: float, until: float) -> Iterator[Entry]: ...  # noqa: D102 - oldest first
     def prices(self) -> Mapping[str, Price]: ...  # noqa: D102 - by id
+    def began(self) -> float | None: ...  # noqa: D102 - the moment of the first call
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Schedule:
             try:
                 for day in days_over(self._clock()):
                     self._write(export, day)
-            except (PlaceError, Unavailable) as error:
+            except Unavailable as error:
                 self._told("failed")
                 log.warning("the export to %s failed, and is tried again: %s", export.name, error)
 
@@ -100,11 +102,12 @@ class Schedule:
     def _put(self, export: Export, day: date, name: str) -> bool:
         since = datetime.combine(day, time(), UTC).timestamp()
         with self._read() as books:
-            if next(books.entries(0.0, since + 86_400), None) is None:
+            began = books.began()
+            if began is None or began >= since + DAY_S:
                 return False
 
             def fill(file: IO[bytes]) -> None:
-                unpriced = write_table(export.form, books.entries(since, since + 86_400), books.prices(), file)
+                unpriced = write_table(export.form, books.entries(since, since + DAY_S), books.prices(), file)
                 if unpriced:
                     log.warning("%s: %d calls without a price are in no charge", name, unpriced)
 

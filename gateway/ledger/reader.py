@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -83,6 +83,11 @@ class Reader:
     def prices(self) -> dict[str, Price]:
         """Every price that an entry was booked at, by its id."""
         return {name: decoded(text) for name, text in self._select("SELECT id, price FROM prices", {})}
+
+    def began(self) -> float | None:
+        """When the first call was, in Unix seconds."""
+        ((first,),) = self._select("SELECT min(at) FROM entries", {})
+        return cast("float | None", first)
 
     def called(self, since: float) -> list[tuple[str, str]]:
         """Every (provider, model) that was called since then."""
