@@ -21,6 +21,7 @@ from gateway.core.errors import Forbidden, LimitReached
 from gateway.core.limit import Mode, Unit
 from gateway.core.money import ZERO
 from gateway.core.request import Asked, Request
+from gateway.core.route import Signal
 from gateway.dialects.base import Dialect
 from gateway.journey.answered import Answered, Asker
 from gateway.journey.asking import Asking
@@ -185,7 +186,8 @@ class Pipeline:
             options = detour.open_to(options)
         guarded = limits.chain(key.caller).guards_money or question.ceiling is not None
         needs_price = self.refuse_unpriced and guarded
-        chosen = self.router.choose(question.request, options, remaining, needs_price=needs_price)
+        burn = limits.burn(key.caller) if Signal.BURN in self.router.reads(question.request.facts) else None
+        chosen = self.router.choose(question.request, options, remaining, needs_price=needs_price, burn=burn)
         if detour is not None:
             chosen = detour.told(chosen)
         chosen = await self._hold_for_first(booking, question, chosen, patient=patient)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from typing import NamedTuple, cast
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, cast
 
 from gateway.core.route import Policy, Signal
 
@@ -17,11 +18,13 @@ class Plugin(NamedTuple):
 
     choose: Policy
     reads: frozenset[Signal]
+    params: Mapping[str, Callable[[Any], Any]] | None = None
+    """How each of its parameters is read; None where it takes whatever it is given. A reader raises ValueError."""
 
 
 def load_policy(dotted: str) -> Plugin:
-    """`policies.cheapest` is the function `choose` in that module, and its `READS`. Raises NoPolicy, saying what is
-    missing."""
+    """`policies.cheapest` is the function `choose` in that module, with its `READS` and `PARAMS`. Raises NoPolicy,
+    saying what is missing."""
     try:
         module = importlib.import_module(dotted)
     except ImportError as error:
@@ -33,4 +36,7 @@ def load_policy(dotted: str) -> Plugin:
         reads = frozenset(Signal(word) for word in getattr(module, "READS", ()))
     except ValueError as error:
         raise NoPolicy(f"{dotted!r}: READS may name {', '.join(Signal)}: {error}") from error
-    return Plugin(cast("Policy", choose), reads)
+    params = getattr(module, "PARAMS", None)
+    if params is not None and not (isinstance(params, Mapping) and all(map(callable, params.values()))):
+        raise NoPolicy(f"{dotted!r}: PARAMS must map the name of each parameter to a function that reads it")
+    return Plugin(cast("Policy", choose), reads, params)

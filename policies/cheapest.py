@@ -5,7 +5,10 @@ from __future__ import annotations
 from gateway.core.money import Money
 from gateway.core.request import Request
 from gateway.core.route import Candidate, Context, Decision
+from policies.params import Reader
 from policies.parts import cost, dollars, toss, usable
+
+PARAMS: dict[str, Reader] = {}
 
 
 def choose(request: Request, candidates: tuple[Candidate, ...], context: Context) -> Decision:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import re
 
+from gateway.core.money import Money
 from gateway.core.request import Request
-from gateway.core.route import TIERS, Candidate, Context, Decision
-from policies.parts import cost, usable
+from gateway.core.route import Candidate, Context, Decision
+from policies.params import whole
+from policies.parts import cost, up_first, usable
+
+PARAMS = {"standard": whole(0, 99), "premium": whole(0, 99)}
 
 POINTS_FOR_STANDARD = 2
 POINTS_FOR_PREMIUM = 4
@@ -42,19 +46,16 @@ def points(request: Request) -> tuple[int, tuple[str, ...]]:
 
 def choose(request: Request, candidates: tuple[Candidate, ...], context: Context) -> Decision:
     """Thresholds may be set: `params: {standard: 2, premium: 4}`."""
-    within = usable(candidates, context.remaining)
     score, seen = points(request)
-    wanted = 2  # The index in TIERS: economy.
-    if score >= int(context.params.get("standard", POINTS_FOR_STANDARD)):
-        wanted = 1
-    if score >= int(context.params.get("premium", POINTS_FOR_PREMIUM)):
-        wanted = 0
+    wanted = "economy"
+    if score >= context.params.get("standard", POINTS_FOR_STANDARD):
+        wanted = "standard"
+    if score >= context.params.get("premium", POINTS_FOR_PREMIUM):
+        wanted = "premium"
 
-    def rank(candidate: Candidate) -> tuple[int, object, str]:
-        tier = TIERS.index(candidate.tier)
-        distance = wanted - tier if tier <= wanted else len(TIERS) + tier  # Up first, down only as a last resort.
-        return distance, cost(candidate), candidate.name
+    def rank(candidate: Candidate) -> tuple[int, Money, str]:
+        return up_first(candidate.tier, wanted), cost(candidate), candidate.name
 
-    plan = sorted(within, key=rank)
+    plan = sorted(usable(candidates, context.remaining), key=rank)
     why = ", ".join(seen) or "no sign of difficulty"
-    return Decision(tuple(plan), f"{TIERS[wanted]} for a prompt with {score} points ({why}): {plan[0].name}")
+    return Decision(tuple(plan), f"{wanted} for a prompt with {score} points ({why}): {plan[0].name}")

@@ -7,7 +7,10 @@ from math import log
 
 from gateway.core.request import Request
 from gateway.core.route import Candidate, Context, Decision
+from policies.params import Reader
 from policies.parts import toss, usable
+
+PARAMS: dict[str, Reader] = {}
 
 
 def choose(request: Request, candidates: tuple[Candidate, ...], context: Context) -> Decision:

@@ -21,6 +21,21 @@ def test_a_policy_of_somebody_else_loads_like_ours(tmp_path, monkeypatch):
     del sys.modules["my_own_policy"]
 
 
+def test_a_policy_may_say_how_its_parameters_are_read(tmp_path, monkeypatch):
+    body = "def choose(request, candidates, context): ...\n"
+    for name, line in {
+        "a_free": "",
+        "a_strict": "PARAMS = {'at_most': int}\n",
+        "a_sloppy": "PARAMS = {'x': 1}\n",
+    }.items():
+        (tmp_path / f"{name}_policy.py").write_text(line + body)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert load_policy("a_free_policy").params is None
+    assert load_policy("a_strict_policy").params == {"at_most": int}
+    with pytest.raises(NoPolicy, match="PARAMS must map the name of each parameter to a function that reads it"):
+        load_policy("a_sloppy_policy")
+
+
 def test_a_policy_says_what_it_reads(tmp_path, monkeypatch):
     source = 'READS = ["success", "burn"]\ndef choose(request, candidates, context):\n    return None\n'
     (tmp_path / "a_reading_policy.py").write_text(source)

@@ -8,6 +8,7 @@ from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import Deployment, Provider
 from gateway.config.settings import Settings, Target
 from gateway.journey.routing import Router
+from gateway.journey.signals import Signals
 from gateway.plugins import load_policy
 from gateway.prices.book import PriceBook
 from gateway.prices.current import Pricing
@@ -46,6 +47,7 @@ def router(
         auto=(load_policy(routing.auto.policy), routing.auto.params),
         fallback=routing.fallback,
         calibration=calibration,
+        signals=Signals(slow=lambda name: health.seen(name).first_token_p95_ms),
     )
 
 

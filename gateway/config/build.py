@@ -10,6 +10,7 @@ from gateway.catalog.providers import Provider
 from gateway.config import names, rules
 from gateway.config.fields import has_password
 from gateway.config.findings import Findings
+from gateway.config.policies import read_params
 from gateway.config.references import Source
 from gateway.config.schema import FarewayFile
 from gateway.config.schema_routing import AutoSection, RoutingSection
@@ -106,7 +107,14 @@ def _choice(
 ) -> PolicyChoice:
     if section.policy is None and section.params:
         findings.add((name, "params"), "means nothing without a policy", f"write policy: {default.policy}", at_key=True)
-    return PolicyChoice(section.policy or default.policy, section.params)
+    if section.policy is None:
+        return PolicyChoice(default.policy)
+    params, misread = read_params(section.policy, section.params)
+    for wrong in misread:
+        path = (name, "params", wrong.name)
+        shown = "" if wrong.unknown else findings.shown(path, section.params[wrong.name])
+        findings.add(path, wrong.message + shown, wrong.hint, at_key=wrong.unknown)
+    return PolicyChoice(section.policy, params)
 
 
 def _timeouts(file: FarewayFile) -> Timeouts:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pkgutil import iter_modules
+from typing import Any, NamedTuple
 
 from gateway.config.problems import did_you_mean, listed
 from gateway.config.units import UnreadableError
 from gateway.plugins import NoPolicy, load_policy
 
 BUILT_IN = "policies"
+
+
+class Misread(NamedTuple):
+    """A parameter that a policy does not know, or cannot use."""
+
+    name: str
+    message: str
+    hint: str
+    unknown: bool  # The name is wrong, rather than the value.
 
 
 def known_policy(dotted: str) -> str:
@@ -27,6 +38,25 @@ def known_policy(dotted: str) -> str:
         message = f"the policy {dotted} cannot be loaded: {type(error).__name__}: {error}"
         raise UnreadableError(message, quotes=True) from None
     return dotted
+
+
+def read_params(dotted: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Misread]]:
+    """The parameters of this policy as it reads them, and what is wrong with others. Raises NoPolicy."""
+    readers = load_policy(dotted).params
+    if readers is None:
+        return dict(given), []
+    read, misread = {}, []
+    for name, value in given.items():
+        if name not in readers:
+            takes = f"{dotted} takes {listed(readers, 'and')}" if readers else f"{dotted} takes none"
+            hint = did_you_mean(name, readers, otherwise=takes)
+            misread.append(Misread(name, "there is no such parameter", hint, unknown=True))
+            continue
+        try:
+            read[name] = readers[name](value)
+        except ValueError as error:
+            misread.append(Misread(name, str(error), "", unknown=False))
+    return read, misread
 
 
 def built_in() -> list[str]:

@@ -19,7 +19,7 @@ class Signal(StrEnum):
     """What costs something to find out, and is known to those policies alone that name it in `READS`."""
 
     SUCCESS = "success"  # Candidate.success
-    WARMTH = "warmth"  # Candidate.warm_tokens, with what it saves in cost_likely; Candidate.wait_ms; Context.stays.
+    WARMTH = "warmth"  # Candidate.warm_tokens, with what it saves in cost_likely; cost_warm, wait_ms; Context.stays.
     LATENCY = "latency"  # Candidate.first_token_p95_ms
     BURN = "burn"  # Context.burn
 
@@ -43,6 +43,7 @@ class Candidate(Struct, frozen=True):
     warm_tokens: int = 0  # Of this prompt, believed to be in its cache.
     wait_ms: float = 0.0  # Before it begins with this call, as far as its load tells.
     first_token_p95_ms: float | None = None  # Of recent calls; None before there were a few.
+    cost_warm: Money | None = None  # The likely cost with all of its prompt in its cache there; None: nobody knows.
 
     @property
     def place(self) -> Place:
@@ -72,7 +73,7 @@ class Decision(Struct, frozen=True):
 
 class Policy(Protocol):
     """Orders the candidates. Pure: same arguments, same decision. Its module may name in `READS` the Signals that it
-    reads; others are left unknown."""
+    reads, others are left unknown; and in `PARAMS` how each of its parameters is read from the configuration."""
 
     def __call__(self, request: Request, candidates: tuple[Candidate, ...], context: Context) -> Decision:
         """Return the plan, or raise a GatewayError when none of the candidates will do."""

@@ -128,7 +128,13 @@ class Router:
         return any(o.carried is None or o.carried.facts.unseen for o in self.options(request, size, carrier))
 
     def choose(
-        self, request: Request, options: tuple[Option, ...], remaining: Money | None, *, needs_price: bool
+        self,
+        request: Request,
+        options: tuple[Option, ...],
+        remaining: Money | None,
+        *,
+        needs_price: bool,
+        burn: float | None = None,
     ) -> Chosen:
         """The policy's plan, no longer than first choice and fallbacks. Raises what the policy raises, or NoPrice."""
         by_name = {o.candidate.name: o for o in options if o.price is not None or not needs_price}
@@ -139,7 +145,7 @@ class Router:
             told = self._signals.added(plugin.reads, request, tuple(by_name.values()))
             by_name = {o.candidate.name: o for o in told}
         candidates = tuple([o.candidate for o in by_name.values()])
-        decision = plugin.choose(request, candidates, Context(remaining, params))
+        decision = plugin.choose(request, candidates, Context(remaining, params, burn=burn))
         plan = tuple([by_name[c.name] for c in decision.plan[: 1 + self._fallback]])
         return Chosen(plan, decision.reason)
 

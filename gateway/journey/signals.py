@@ -21,13 +21,20 @@ class Signals:
     """Where they come from. What is not there leaves its number unknown."""
 
     predict: Predict | None = None
+    slow: Callable[[str], float | None] | None = None  # A deployment's p95 to the first token, in ms.
 
     def added(self, reads: frozenset[Signal], request: Request, options: tuple[Option, ...]) -> tuple[Option, ...]:
         """The same options, with what the policy reads."""
         if Signal.SUCCESS in reads and self.predict is not None:
             chances = self.predict(request, [option.candidate for option in options])
             options = tuple([_likely(option, chances.get(option.candidate.name)) for option in options])
+        if Signal.LATENCY in reads and self.slow is not None:
+            options = tuple([_timed(option, self.slow(option.candidate.name)) for option in options])
         return options
+
+
+def _timed(option: Option, p95_ms: float | None) -> Option:
+    return replace(option, candidate=replace(option.candidate, first_token_p95_ms=p95_ms))
 
 
 def _likely(option: Option, success: float | None) -> Option:

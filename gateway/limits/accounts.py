@@ -22,6 +22,7 @@ from gateway.core.errors import Reason, Refusal
 from gateway.core.limit import PARTS, Fare, Limit, Mode, Span, Unit, amount_text
 from gateway.core.money import Money
 from gateway.core.node import placed
+from gateway.limits.burn import Spending
 from gateway.limits.line import Line
 from gateway.limits.windows import Window, utc_text, window_at
 from gateway.stores.base import Standing, Word
@@ -59,6 +60,7 @@ class Account:
     dry: int | None = None  # So much or more was asked of everybody, and is not to be had.
     back: int = 0  # By so much corrections have made `spent` less, of which the store has not heard.
     fallen: int = 0  # What has left a rolling window, and the lease with it, since the store was asked.
+    spending: Spending | None = None  # How fast, where somebody wants to know.
     guards_money: bool = field(init=False)
     part: Callable[[Fare], int] = field(init=False)  # How much of a fare it counts.
     hard: bool = field(init=False)
@@ -130,6 +132,17 @@ class Account:
     def load(self, balances: Mapping[str, int]) -> None:
         """Begin with what the ledger says of its accounts there."""
         self.spent = balances.get(self.id, 0)
+
+    def burn(self, now: float) -> float | None:
+        """How fast it burns (see `gateway.limits.burn`); None where its window never ends."""
+        window, amount, spent = self.window, self.limit.amount, self.spent_by_all
+        if window.end == inf:
+            return None
+        if self.spending is None:
+            length, seconds = window.end - window.start, now - window.start
+            self.spending = Spending.seen(spent, seconds, amount, length, at=now, ever=spent)
+        self.spending.look(spent, now)
+        return self.spending.burn(amount - spent, window.end - now)
 
     def refuses(self, amount: int) -> bool:
         """Whether holding this would break a hard limit. Soft and shadow limits let everything pass, and every

@@ -24,6 +24,9 @@ from gateway.limits.windows import window_at
 CHAINS_KEPT_MAX = 100_000
 """Callers whose chain is remembered; past it all are worked out anew."""
 
+BURN_KEPT_S = 1.0
+"""How old the pace of a caller's budgets may be."""
+
 
 class Series:
     """One limit of one node through time: the account of the window that is running."""
@@ -93,6 +96,8 @@ class Chain:
         self.lenient = any(s.limit.mode is not Mode.HARD for s in series)
         self._accounts: tuple[Account, ...] = ()
         self._since, self._until = inf, -inf  # When all of these windows run.
+        self._burn: float | None = None
+        self._burn_at = -inf  # When that was looked at.
 
     def at(self, now: float) -> tuple[Account, ...]:
         """The accounts of the windows that run at this moment."""
@@ -101,6 +106,15 @@ class Chain:
             self._since = max((a.window.start for a in self._accounts), default=-inf)
             self._until = min((a.window.end for a in self._accounts), default=inf)
         return self._accounts
+
+    def burn(self, now: float) -> float | None:
+        """How fast the hard budget in dollars burns that burns fastest, looked at once a second; None without one that
+        has a window."""
+        if not 0 <= now - self._burn_at < BURN_KEPT_S:
+            paces = [account.burn(now) for account in self.at(now) if account.guards_money and account.open]
+            self._burn = max((pace for pace in paces if pace is not None), default=None)
+            self._burn_at = now
+        return self._burn
 
 
 class Limits:
@@ -244,6 +258,10 @@ class Limits:
         """The same, with what others held when the store last spoke: by now they may have given it back."""
         left = [a.left + a.others.held for a in await self.accounts(caller) if a.guards_money]
         return Money.of_nanos(max(0, min(left))) if left else None
+
+    def burn(self, caller: Caller) -> float | None:
+        """See `Chain.burn`. Of accounts that are not open yet nothing is known."""
+        return self.chain(caller).burn(self._clock())
 
     def remaining_now(self, caller: Caller) -> Money | None:
         """The same without waiting for anything, for telling: of accounts that are not open yet nothing is known."""

@@ -15,13 +15,14 @@ from math import inf
 from gateway.core.limit import Limit
 from gateway.core.rolling import bucket_at, buckets, in_ledger, leaves_at, width
 from gateway.limits.accounts import Account
+from gateway.limits.burn import Spending
 from gateway.limits.windows import window_at
 
 
 class RollingAccount(Account):
     """See the module. It looks at the clock by itself, before it refuses and before it spends."""
 
-    __slots__ = ("_bucket", "_clock", "_length", "_spent", "_until")
+    __slots__ = ("_bucket", "_clock", "_faded", "_length", "_spent", "_until")
 
     def __init__(self, node: str, limit: Limit, clock: Callable[[], float]) -> None:
         super().__init__(node, limit, window_at(limit.span, limit.timezone, 0))
@@ -30,6 +31,7 @@ class RollingAccount(Account):
         self._spent: deque[tuple[int, int]] = deque()  # By where its bucket begins, oldest first.
         self._bucket = 0  # Where the one begins that is filled now.
         self._until = -inf  # Nothing happens before.
+        self._faded = 0  # What has left the window, since this process began.
 
     def load(self, balances: Mapping[str, int]) -> None:
         """See `Account.load`."""
@@ -48,9 +50,20 @@ class RollingAccount(Account):
             self.spent -= amount
             self.leased -= amount
             self.fallen += amount
+            self._faded += amount
         self._bucket = max(bucket_at(self._length, now), self._spent[-1][0] if self._spent else 0)
         self.book = in_ledger(self.id, self._bucket)
         self._until = min(self._bucket + width(self._length), self._leaves)
+
+    def burn(self, now: float) -> float:
+        """See `Account.burn`. The window has no end: it is compared with what the limit allows in its length."""
+        self.roll()
+        amount, length, spent = self.limit.amount, self._length, self.spent_by_all
+        ever = spent + self._faded
+        if self.spending is None:
+            self.spending = Spending.seen(spent, length, amount, length, at=now, ever=ever)
+        self.spending.look(ever, now)
+        return self.spending.burn(amount if spent < amount else 0, length)
 
     def refuses(self, amount: int) -> bool:
         """See `Account.refuses`."""

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
+from math import ceil
 
 RECENT = 0.1
 """Weight of the newest call in the running averages: about the last twenty count."""
+
+FIRST_TOKENS_KEPT = 64
+"""Of so many calls it is kept when they began to answer: enough for a p95 that no single one decides."""
+
+FIRST_TOKENS_MIN = 8
+"""Fewer say nothing about the slow ones."""
 
 
 @dataclass(slots=True)
@@ -24,6 +32,8 @@ class Vitals:
     failures: int = 0  # In a row.
     open_until: float = 0.0
     probing: bool = False
+    _first_tokens: deque[float] = field(default_factory=lambda: deque(maxlen=FIRST_TOKENS_KEPT))
+    _first_token_p95: float | None = None  # None: to be found out when it is asked for.
 
     def working(self, now: float) -> bool:
         """Whether a call may be sent now."""
@@ -57,6 +67,15 @@ class Vitals:
     def saw_first_token(self, milliseconds: float) -> None:
         """Time from dispatch to the first byte of the body."""
         self.first_token_ms = _mixed(self.first_token_ms, milliseconds)
+        self._first_tokens.append(milliseconds)
+        self._first_token_p95 = None
+
+    @property
+    def first_token_p95_ms(self) -> float | None:
+        """Nineteen of twenty recent calls had begun to answer by then (nearest rank); None before there were a few."""
+        if self._first_token_p95 is None and len(self._first_tokens) >= FIRST_TOKENS_MIN:
+            self._first_token_p95 = sorted(self._first_tokens)[ceil(0.95 * len(self._first_tokens)) - 1]
+        return self._first_token_p95
 
     def saw_output(self, tokens: int) -> None:
         """How much an answer held, for guessing the next one."""

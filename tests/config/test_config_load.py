@@ -54,7 +54,7 @@ server: {host: 0.0.0.0, port: 0, workers: 3, body_max: 1MB, header_timeout: 1s, 
 timeouts: {connect: 1s, first_byte: 2s, idle: 3s, total: 1m}
 cache: {exact: {ttl: 1d, max: 512MB}}
 prices: {feed: "https://example.com/p.json", every: 2h, guard: 5x, unknown: allow}
-routing: {policy: policies.weighted, params: {a: [1]}, fallback: 0, retry: {rounds: 0, budget: 5%}}
+routing: {policy: policies.sla, params: {first_token: 800ms, explore: 0%}, fallback: 0, retry: {rounds: 0, budget: 5%}}
 auto: {policy: policies.fastest}
 """)
     assert settings.server == Server(
@@ -66,7 +66,7 @@ auto: {policy: policies.fastest}
     assert settings.timeouts == Timeouts(1.0, 2.0, 3.0, 60.0)
     assert settings.cache == Cache(86400.0, 512 * 10**6)
     assert settings.prices == Prices("https://example.com/p.json", 7200.0, 5, "allow")
-    assert settings.routing.choice == PolicyChoice("policies.weighted", {"a": [1]})
+    assert settings.routing.choice == PolicyChoice("policies.sla", {"first_token": 800.0, "explore": 0.0})
     assert settings.routing.auto == PolicyChoice("policies.fastest")
     assert (settings.routing.fallback, settings.routing.retry_rounds, settings.routing.retry_budget) == (0, 0, 0.05)
 

@@ -108,7 +108,7 @@ POLICIES = [
         "auto: {policy: policies.parts}",
         (
             "1:16 auto.policy: 'policies.parts' has no function `choose(request, candidates, "
-            'context)`; did you mean "policies.fastest"?'
+            'context)`; did you mean "policies.pressure"?'
         ),
     ),
     (
@@ -119,6 +119,22 @@ POLICIES = [
     (
         "routing: {params: {a: 1}}",
         "1:11 routing.params: means nothing without a policy; write policy: policies.cheapest",
+    ),
+    (
+        "auto: {policy: policies.tiered, params: {standart: 2}}",
+        '1:42 auto.params.standart: there is no such parameter; did you mean "standard"?',
+    ),
+    (
+        "auto: {policy: policies.tiered, params: {x: 2}}",
+        "1:42 auto.params.x: there is no such parameter; policies.tiered takes standard and premium",
+    ),
+    (
+        "routing: {policy: policies.cheapest, params: {x: 2}}",
+        "1:47 routing.params.x: there is no such parameter; policies.cheapest takes none",
+    ),
+    (
+        "routing: {policy: policies.sla, params: {first_token: 800}}",
+        '1:55 routing.params.first_token: must be a duration with its unit, such as 800ms or 2s, not "800"',
     ),
 ]
 

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from candidates import asked, decided, made, order
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ from gateway.plugins import load_policy
 from policies.parts import coin, usable
 from policies.tiered import points
 
-PARTS = {"__init__", "parts"}
+PARTS = {"__init__", "params", "parts"}
 NAMES = sorted(p.stem for p in Path(policies.__file__).parent.glob("*.py") if p.stem not in PARTS)
 POLICIES = {name: load_policy(f"policies.{name}").choose for name in NAMES}
 
@@ -43,6 +44,7 @@ def fields(draw):
             warm_tokens=draw(st.integers(0, 100_000)),
             wait_ms=draw(st.floats(0, 60_000)),
             first_token_p95_ms=draw(st.none() | st.floats(0, 60_000)),
+            cost_warm=draw(costs),
         )
         for i in range(draw(st.integers(1, 6)))
     )
@@ -52,7 +54,8 @@ def fields(draw):
 def requests(draw):
     prompt = draw(st.sampled_from(["hi", "prove it", "```x```", "def f(", "SELECT a FROM b", ""]))
     needs = draw(st.frozensets(st.sampled_from(["tools", "vision", "json"])))
-    facts = Facts(model="auto", prompt=prompt, needs=needs, turns=draw(st.integers(1, 20)))
+    session = draw(st.none() | st.text("abc123", min_size=1))
+    facts = Facts(model="auto", prompt=prompt, needs=needs, turns=draw(st.integers(1, 60)), session=session)
     return Request(draw(st.text("abc123", min_size=1)), "k", "openai-chat", facts, draw(st.integers(0, 100_000)))
 
 
@@ -108,19 +111,6 @@ def test_a_decision_depends_on_nothing_but_its_arguments(name, request, candidat
     assert policy(request, shuffled, context).plan == decision.plan
 
 
-def made(name, **more):
-    plain = {"cost_likely": Money(1), "cost_worst": Money(1), "tier": "standard"}
-    return Candidate(**{"name": name, "provider": "p", "model": name, "selfhosted": False, **plain, **more})
-
-
-def asked(name="r", *, tokens=1, **more):
-    return Request(name, "k", "openai-chat", Facts(model="m", **more), tokens)
-
-
-def order(policy, candidates, request=None, **context):
-    return [c.name for c in POLICIES[policy](request or asked(), tuple(candidates), Context(**context)).plan]
-
-
 def test_the_cheapest_goes_first_and_an_unknown_price_last():
     field = [made("dear", cost_likely=Money(9)), made("unknown", cost_likely=None), made("free", cost_likely=Money(0))]
     assert order("cheapest", field) == ["free", "dear", "unknown"]
@@ -158,19 +148,8 @@ def test_a_conversation_draws_the_same_every_time():
 
 
 def test_an_unknown_price_is_said_and_not_shown_as_a_number():
-    assert "an unknown price" in POLICIES["cheapest"](asked(), (made("a", cost_likely=None),), Context()).reason
-    assert "$0.000000000001" in POLICIES["cheapest"](asked(), (made("a"),), Context()).reason
-
-
-def test_the_fastest_goes_first_after_those_never_tried():
-    field = [made("slow", first_token_ms=90.0), made("quick", first_token_ms=10.0), made("new")]
-    assert order("fastest", field) == ["new", "quick", "slow"]
-    assert "not tried yet" in POLICIES["fastest"](asked(), tuple(field), Context()).reason
-    assert "10 ms" in POLICIES["fastest"](asked(), tuple(field[:2]), Context()).reason
-
-
-def test_among_equally_fast_the_one_with_fewer_calls_goes_first():
-    assert order("fastest", [made("busy", in_flight=3), made("idle", in_flight=1)]) == ["idle", "busy"]
+    assert "an unknown price" in decided("cheapest", [made("a", cost_likely=None)]).reason
+    assert "$0.000000000001" in decided("cheapest", [made("a")]).reason
 
 
 def test_weights_are_followed_over_many_requests():
@@ -226,7 +205,7 @@ def test_a_harder_prompt_starts_higher_then_goes_up_and_down_only_last(prompt, p
 
 @pytest.mark.parametrize(
     ("score", "standard", "premium", "first"),
-    [(2, 2, 4, "mid"), (2, 3, 4, "low"), (2, 1, 2, "top"), (2, 2, 3, "mid"), (2, 0, 9, "mid"), (2, "2", "4", "mid")],
+    [(2, 2, 4, "mid"), (2, 3, 4, "low"), (2, 1, 2, "top"), (2, 2, 3, "mid"), (2, 0, 9, "mid")],
 )
 def test_a_threshold_is_reached_at_its_value(score, standard, premium, first):
     request = asked(prompt="prove it")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.upstream import health as health_module
-from gateway.upstream.health import DEPLOYMENTS_MAX, Health, Vitals
+from gateway.upstream.health import DEPLOYMENTS_MAX, FIRST_TOKENS_KEPT, FIRST_TOKENS_MIN, Health, Vitals
 
 
 def broken(now=0.0, failures_max=3, open_s=10.0):
@@ -194,3 +194,27 @@ def test_a_call_that_left_before_it_broke_does_not_let_a_second_one_try():
     assert not vitals.working(10.0)
     vitals.leave(probe)
     assert vitals.working(10.0)
+
+
+def test_nineteen_of_twenty_recent_calls_had_begun_to_answer_by_the_p95():
+    vitals = Vitals()
+    for milliseconds in range(1, FIRST_TOKENS_MIN):
+        vitals.saw_first_token(float(milliseconds))
+    assert vitals.first_token_p95_ms is None
+    vitals.saw_first_token(900.0)
+    assert vitals.first_token_p95_ms == 900.0
+    for _ in range(19 * FIRST_TOKENS_KEPT):
+        vitals.saw_first_token(5.0)
+    assert vitals.first_token_p95_ms == 5.0
+
+
+@given(st.lists(st.floats(0, 10_000), min_size=FIRST_TOKENS_MIN, max_size=200))
+def test_the_p95_is_that_of_the_calls_that_are_kept(seen):
+    vitals = Vitals()
+    for milliseconds in seen:
+        vitals.saw_first_token(milliseconds)
+        asked = vitals.first_token_p95_ms
+    kept = sorted(seen[-FIRST_TOKENS_KEPT:])
+    assert asked in kept
+    assert sum(one <= asked for one in kept) >= 0.95 * len(kept)
+    assert sum(one < asked for one in kept) < 0.95 * len(kept)
