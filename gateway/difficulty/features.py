@@ -1,0 +1,86 @@
+"""What a prompt looks like: its words and pairs of words as hashed buckets, and a few numbers. Nothing of it can be
+read back, and the same prompt gives the same features in every process and on every machine."""
+
+from __future__ import annotations
+
+import re
+from itertools import chain
+from math import log1p
+from typing import NamedTuple
+from zlib import crc32
+
+VERSION = 1
+"""Of what this file computes. A model knows the version that it was trained with, and no other is given to it."""
+
+BUCKETS = 8192
+"""Words share so many places (feature hashing, Weinberger et al. 2009, https://arxiv.org/abs/0902.2206)."""
+
+PART_CHARACTERS = 2000
+"""Of a longer prompt the beginning and the end are read, so much of each: time is bounded."""
+
+_WORDS = re.compile(rb"[a-z\x80-\xff]+|[0-9]+|[^\sa-z0-9\x80-\xff]")
+_CODE = ("```", "def ", "return ", "import ", "SELECT ", "function", "();", "</", "{\n", ";\n")
+_DIGITS, _CAPITALS = b"0123456789", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_ABOVE = crc32(b"above")  # What stands before the last block is hashed apart from it.
+
+NUMBERS = (
+    "characters",
+    "characters of the last block",
+    "words of the last block",
+    "characters per word",
+    "longest word",
+    "numbers",
+    "digits",
+    "lines",
+    "blocks",
+    "commas",
+    "question marks",
+    "capitals",
+    "code",
+)
+"""The numbers in the order in which `read` gives them."""
+
+
+class Features(NamedTuple):
+    """Of one prompt."""
+
+    buckets: frozenset[int]
+    numbers: tuple[float, ...]
+
+
+def read(prompt: str) -> Features:
+    """The features of a prompt. The last block, after the last empty line, is what is asked, more often than not; what
+    stands above it is context or examples, and tells other things by the same words."""
+    if len(prompt) > 2 * PART_CHARACTERS:
+        prompt = f"{prompt[:PART_CHARACTERS]}\n{prompt[-PART_CHARACTERS:]}"
+    above, _, last = prompt.rstrip().rpartition("\n\n")
+    words, before = _words(last), _words(above)
+    hashes = list(map(crc32, words))
+    pairs = map(crc32, words[1:], hashes)
+    context = [crc32(word, _ABOVE) for word in set(before)]
+    buckets = frozenset([h % BUCKETS for h in chain(set(hashes), pairs, context)])
+    return Features(buckets, _numbers(prompt, last, words))
+
+
+def _words(text: str) -> list[bytes]:
+    return _WORDS.findall(text.lower().encode("utf-8", "replace"))
+
+
+def _numbers(prompt: str, last: str, words: list[bytes]) -> tuple[float, ...]:
+    plain = last.encode("utf-8", "replace")
+    size, lengths = len(plain) + 1, [*map(len, words)] or [0]
+    return (
+        log1p(len(prompt)),
+        log1p(size),
+        log1p(len(words)),
+        sum(lengths) / len(lengths),
+        log1p(max(lengths)),
+        log1p(sum(map(bytes.isdigit, words))),
+        (size - len(plain.translate(None, _DIGITS))) / size,
+        log1p(plain.count(b"\n")),
+        log1p(prompt.count("\n\n")),
+        log1p(plain.count(b",")),
+        log1p(plain.count(b"?")),
+        (size - len(plain.translate(None, _CAPITALS))) / size,
+        float(sum([sign in prompt for sign in _CODE])),
+    )

@@ -1,0 +1,113 @@
+"""The chance that a model's answer to a prompt is good: a few traits of the prompt, and how each model fares with them.
+
+The same few traits serve all models (reduced-rank regression, Izenman 1975), so that a prompt is read once whatever the
+number of models, and a model with few scores leans on what is known of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from importlib.resources import files
+from math import sqrt
+from pathlib import Path
+from typing import Self
+
+import msgspec
+from msgspec import Struct
+
+from gateway.difficulty import features
+from gateway.difficulty.packed import Packed
+
+FORMAT = "fareway-difficulty"
+FORMAT_VERSION = 1
+DEPTH = 5  # Of the tree that sorts prompts into clusters.
+CLUSTERS = 1 << DEPTH
+
+
+class Unreadable(ValueError):
+    """The file is no difficulty model, or one of another version."""
+
+
+class Trait(Struct, frozen=True):
+    """One thing that tells prompts apart: `constant` + buckets' mean weight / norm + numbers."""
+
+    constant: float
+    numbers: tuple[float, ...]
+    buckets: Packed
+
+
+class Learned(Struct, frozen=True):
+    """A model as its file has it. docs/routing.md describes each field."""
+
+    format: str
+    version: int
+    features: int
+    about: dict[str, str]
+    models: tuple[str, ...]
+    chances: tuple[float, ...]  # Of each model, for a prompt whose traits are all nought.
+    loadings: tuple[tuple[float, ...], ...]  # Of each model, by trait.
+    traits: tuple[Trait, ...]
+    squares: Packed  # Of each bucket: what it adds to a prompt's squared norm.
+    splits: tuple[float, ...]  # Of the tree, its root first; level by level the next trait.
+
+
+class Difficulty:
+    """A trained model, ready to be asked. Never changes."""
+
+    def __init__(self, learned: Learned) -> None:
+        self.models = learned.models
+        self.about = learned.about
+        self._rows = dict(zip(learned.models, zip(learned.chances, learned.loadings, strict=True), strict=True))
+        self._traits = [(t.constant, t.numbers, t.buckets.floats()) for t in learned.traits]
+        self._squares = learned.squares.floats()
+        self._splits = learned.splits
+
+    @classmethod
+    def load(cls, path: str | Path = "default") -> Self:
+        """The model of a file, or the one that comes with the gateway. Raises Unreadable, or OSError."""
+        source = files("gateway.difficulty").joinpath("default.json") if path == "default" else Path(path)
+        try:
+            learned = msgspec.json.decode(source.read_bytes(), type=Learned)
+        except msgspec.DecodeError as error:
+            raise Unreadable(f"{path} is no difficulty model: {error}") from None
+        found = (learned.format, learned.version, learned.features)
+        if found != (FORMAT, FORMAT_VERSION, features.VERSION):
+            raise Unreadable(f"{path} is of another version: train it anew with `fareway router train`")
+        return cls(learned)
+
+    def chances(self, prompt: str, models: Collection[str]) -> Mapping[str, float]:
+        """The chance, 0 to 1, that each of these models answers well; those that it was not trained on are left out."""
+        known = [model for model in models if model in self._rows]
+        traits = self.traits(prompt) if known else ()
+        return {model: self._chance(model, traits) for model in known}
+
+    def cluster(self, prompt: str) -> int:
+        """Which of the CLUSTERS kinds of prompts this is: 0 to CLUSTERS - 1."""
+        return self.cluster_of(self.traits(prompt))
+
+    def cluster_of(self, traits: Sequence[float]) -> int:
+        """The same, by the traits of the prompt."""
+        node = 0
+        for level in range(DEPTH):
+            above = traits[level % len(traits)] > self._splits[node]
+            node = 2 * node + (2 if above else 1)
+        return node - (CLUSTERS - 1)
+
+    def traits(self, prompt: str) -> tuple[float, ...]:
+        """What the model sees in a prompt."""
+        buckets, numbers = features.read(prompt)
+        norm: float = sqrt(sum([self._squares[b] for b in buckets])) or 1.0
+        return tuple(
+            [
+                constant + _dot(weights, numbers) + sum([table[b] for b in buckets]) / norm
+                for constant, weights, table in self._traits
+            ]
+        )
+
+    def _chance(self, model: str, traits: Sequence[float]) -> float:
+        chance, loadings = self._rows[model]
+        return min(1.0, max(0.0, chance + _dot(loadings, traits)))
+
+
+def _dot(left: Sequence[float], right: Sequence[float]) -> float:
+    return sum([a * b for a, b in zip(left, right, strict=True)])
