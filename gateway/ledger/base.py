@@ -7,6 +7,7 @@ from typing import Protocol
 
 from gateway.core.entry import Entry
 from gateway.core.price import Price
+from gateway.core.rating import Rating
 
 
 class LedgerUnfit(Exception):
@@ -47,6 +48,14 @@ class Ledger(Protocol):
     async def find(self, name: str) -> list[Entry]:
         """All entries of one request, in order; or, where no request is called so, those whose answer the provider
         calls so, oldest first."""
+        ...
+
+    async def rate(self, rating: Rating) -> None:
+        """Keep what was said about a request. What was said about it before is forgotten, unless it is newer."""
+        ...
+
+    async def ratings(self, since: float) -> list[Rating]:
+        """What was said since then, oldest first; of very many the newest alone."""
         ...
 
     async def sweep(self, before: float) -> int:

@@ -21,6 +21,8 @@ from gateway.core.entry import Entry
 from gateway.core.errors import Unavailable
 from gateway.core.limit import SHORT_SPANS, Span, short_window_before
 from gateway.core.price import Price
+from gateway.core.rating import Rating
+from gateway.ledger.feedback import RATED, RATINGS, RATINGS_MAX, TOLD, rating, rating_row
 from gateway.ledger.postgres_line import Address, Connection, Line, Values
 from gateway.ledger.postgres_schema import claim, party_of, prepare
 from gateway.ledger.rates import decoded, encoded
@@ -149,6 +151,16 @@ class PostgresLedger:
             query = "SELECT entry FROM entries WHERE answer_id = %s AND answer_id <> '' ORDER BY at, id"
             rows = await self._rows(query, (name,))
         return [_entry.decode(text) for (text,) in rows]
+
+    async def rate(self, rating: Rating) -> None:
+        """See `Ledger.rate`. Raises Unavailable."""
+        values = [_text(value) if isinstance(value, str) else value for value in rating_row(rating)]
+        await self._rows(TOLD.format(values=", ".join(["%s"] * len(RATED))), values)
+
+    async def ratings(self, since: float) -> list[Rating]:
+        """See `Ledger.ratings`. Raises Unavailable."""
+        query = f"{RATINGS} WHERE at >= %s ORDER BY at DESC, request_id LIMIT {RATINGS_MAX}"
+        return [rating(row) for row in await self._rows(query, (since,))][::-1]
 
     async def sweep(self, before: float) -> int:
         """Drop the balances of short windows that began before that moment: the entries stay. Returns how many."""

@@ -10,7 +10,7 @@ from zlib import crc32
 from gateway.ledger.base import LedgerUnfit
 from gateway.ledger.postgres_line import ANSWER_S, Connection
 
-HEAD = "0002"
+HEAD = "0003"
 """The revision that this version writes. See gateway/ledger/migrations."""
 
 _START, _GATEWAYS = 0x46415245, 0x46415246

@@ -11,6 +11,8 @@ import msgspec
 from gateway.core.entry import Entry
 from gateway.core.money import Money
 from gateway.core.price import Price
+from gateway.core.rating import Rating
+from gateway.ledger.feedback import RATINGS, rating
 from gateway.ledger.rates import decoded
 
 Select = Callable[[str, Mapping[str, object]], Iterator[tuple[Any, ...]]]
@@ -88,6 +90,11 @@ class Reader:
         """When the first call was, in Unix seconds."""
         ((first,),) = self._select("SELECT min(at) FROM entries", {})
         return cast("float | None", first)
+
+    def ratings(self, since: float) -> Iterator[Rating]:
+        """What was said about answers since then, oldest first."""
+        for row in self._select(f"{RATINGS} WHERE at >= :since ORDER BY at, request_id", {"since": since}):
+            yield rating(row)
 
     def called(self, since: float) -> list[tuple[str, str]]:
         """Every (provider, model) that was called since then."""

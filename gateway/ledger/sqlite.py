@@ -21,6 +21,8 @@ from gateway.core.entry import Entry
 from gateway.core.errors import Unavailable
 from gateway.core.limit import short_window_before
 from gateway.core.price import Price
+from gateway.core.rating import Rating
+from gateway.ledger.feedback import RATED, RATINGS, RATINGS_MAX, TOLD, rating, rating_row
 from gateway.ledger.rates import decoded, encoded
 from gateway.ledger.reader import Reader, Words
 from gateway.ledger.rows import COLUMNS, charged, row
@@ -44,6 +46,11 @@ CREATE TABLE IF NOT EXISTS balances (
     account TEXT NOT NULL, replica TEXT NOT NULL, spent INTEGER NOT NULL, PRIMARY KEY (account, replica)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS prices (id TEXT PRIMARY KEY, price TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS feedback (
+    request_id TEXT PRIMARY KEY, at REAL NOT NULL, score REAL NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL,
+    cluster INTEGER NOT NULL, arm TEXT NOT NULL, cost_picos INTEGER
+) STRICT;
+CREATE INDEX IF NOT EXISTS feedback_by_time ON feedback (at);
 DROP TRIGGER IF EXISTS entries_are_charged;
 """
 
@@ -68,6 +75,9 @@ _WORDS = Words(
     hour="strftime('%Y-%m-%dT%H:00Z', at, 'unixepoch')",
     adjusts="substr(id, 1, instr(id, '~') - 1)",
 )
+
+_LATER = {"prices": "id, price", "feedback": ", ".join(RATED)}
+"""Tables that the first ledgers did not have, and no reader may make."""
 
 ROWS_AT_ONCE = 50
 """Of one statement, while which the interpreter is free for others: one row at a time, it would be fought for."""
@@ -103,8 +113,9 @@ def reading(path: Path) -> Iterator[Reader]:
     """A database that is only read, also while a gateway writes to it. Raises Unavailable."""
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)) as database:
-            if database.execute("SELECT 1 FROM sqlite_schema WHERE name = 'prices'").fetchone() is None:
-                database.execute("CREATE TEMP TABLE prices (id, price)")  # Of a ledger from before they were kept.
+            for table, columns in _LATER.items():  # Of a ledger from before they were kept.
+                if database.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone() is None:
+                    database.execute(f"CREATE TEMP TABLE {table} ({columns})")
 
             def select(query: str, values: Mapping[str, object]) -> Iterator[tuple[Any, ...]]:
                 return database.execute(query, values)
@@ -154,6 +165,14 @@ class SqliteLedger:
         """See `Ledger.find`. Raises Unavailable."""
         return await self._run(self._find, name)
 
+    async def rate(self, rating: Rating) -> None:
+        """See `Ledger.rate`. Raises Unavailable."""
+        await self._run(self._rate, rating)
+
+    async def ratings(self, since: float) -> list[Rating]:
+        """See `Ledger.ratings`. Raises Unavailable."""
+        return await self._run(self._ratings, since)
+
     async def sweep(self, before: float) -> int:
         """Drop the balances of short windows that began before that moment: the entries stay. Returns how many."""
         return await self._run(self._sweep, before)
@@ -200,6 +219,13 @@ class SqliteLedger:
     def _newest(self, _: None) -> float:
         latest: float | None = self._database.execute("SELECT max(at) FROM entries").fetchone()[0]
         return latest or 0
+
+    def _rate(self, rating: Rating) -> None:
+        self._database.execute(TOLD.format(values=",".join("?" * len(RATED))), rating_row(rating))
+
+    def _ratings(self, since: float) -> list[Rating]:
+        query = f"{RATINGS} WHERE at >= ? ORDER BY at DESC, request_id LIMIT {RATINGS_MAX}"
+        return [rating(row) for row in self._database.execute(query, (since,))][::-1]
 
     def _sweep(self, before: float) -> int:
         accounts = [row[0] for row in self._database.execute("SELECT DISTINCT account FROM balances")]

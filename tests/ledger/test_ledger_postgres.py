@@ -156,6 +156,7 @@ def test_what_is_written_is_what_the_last_revision_makes():
 async def test_entries_from_before_answers_had_names_stay(kept, ledger):
     await ledger.open()
     kept.change("ALTER TABLE entries DROP COLUMN answer_id")
+    kept.change("DROP TABLE feedback")
     kept.change("UPDATE alembic_version SET version_num = '0001'")
     again = kept.open()
     await again.record([entry("new.1", answer_id="resp_1")])

@@ -1,0 +1,33 @@
+"""What somebody said about an answer, and what had been decided about its call."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from gateway.core.money import Money
+
+NO_CLUSTER = -1
+"""Of a call whose prompt nobody has looked at."""
+
+
+class Arm(StrEnum):
+    """On which side of the comparison between a learned policy and the best fixed model a call was."""
+
+    NONE = ""  # It was not compared.
+    ROUTED = "routed"  # The policy decided.
+    HELD_BACK = "held back"  # It went to the fixed model, whatever the policy would have decided.
+
+
+class Rating(Struct, frozen=True):
+    """The last word on one request. The answer is that of the attempt that the caller was given."""
+
+    request_id: str
+    at: float  # Unix seconds when it was said.
+    score: float  # 0: useless, 1: good.
+    provider: str
+    model: str  # The deployment's, as in the entry.
+    cluster: int = NO_CLUSTER  # Which kind of prompt it was.
+    arm: str = Arm.NONE
+    cost: Money | None = None  # Of the whole request, attempts that came to nothing included; None: nobody knows.
