@@ -1,4 +1,4 @@
-"""What the ledger keeps of a request, so that a policy can be asked about it again; and the request that comes of it."""
+"""What the ledger keeps of a request, so that a policy can be asked about it again; and that request, made of it."""
 
 from __future__ import annotations
 
