@@ -136,8 +136,8 @@ def _notes(tally: Tally) -> Iterable[str]:
         )
     if tally.lost != ZERO or tally.won != ZERO:
         yield (
-            "- A conversation that stays keeps what was read of its prompts from a cache, one that is switched loses it, and "
-            f"one that is switched less reads what its deployment usually does ({REUSES_MIN} calls)."
+            "- A conversation that stays keeps what was read of its prompts from a cache, one that is switched loses "
+            f"it, and one that is switched less reads what its deployment usually does ({REUSES_MIN} calls)."
         )
     yield from _counted(tally)
     groups = len(tally.groups)
