@@ -37,6 +37,7 @@ from gateway.journey.receipt import Receipt
 from gateway.journey.relay import pass_on
 from gateway.journey.routing import Router
 from gateway.journey.session import session_of
+from gateway.journey.shape import shape_of
 from gateway.limits.accounts import Account
 from gateway.limits.holds import may_come_back
 from gateway.telemetry.metrics import Metrics
@@ -236,7 +237,8 @@ class Pipeline:
 
 
 def _trip(call: Call, key: Key, request: Request) -> Trip:
-    return Trip(call.id, key.caller, request.facts.model, request.facts.stream, request.facts.session or "")
+    facts = request.facts
+    return Trip(call.id, key.caller, facts.model, facts.stream, facts.session or "", shape_of(request))
 
 
 def _around(detour: Detour | None, passed: tuple[Account, ...]) -> dict[str, str]:

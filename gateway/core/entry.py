@@ -34,6 +34,23 @@ class Part(Struct, frozen=True, omit_defaults=True):
     doubtful: bool = False  # Whether it is charged at all is not known.
 
 
+class Shape(Struct, frozen=True, gc=False, omit_defaults=True):
+    """What a call asked, as far as routing looks at it and the rest of its entry does not say: enough to decide on it
+    again. Not a word of the prompt."""
+
+    dialect: str = ""  # The caller's. Empty: the call cannot be decided on again.
+    input_max: int = 0  # Input tokens that were set aside for.
+    output_max: int | None = None  # The caller's own cap, for one choice.
+    choices: int = 1
+    turns: int = 1
+    needs: tuple[str, ...] = ()  # As in Facts, sorted.
+    reasons: bool = False
+    images: int = 0
+    files: int = 0
+    service_tier: str = ""  # That was asked for.
+    provider: str = ""  # The only one that it might go to, where the path named it.
+
+
 class Entry(Struct, frozen=True):
     """One immutable ledger line. `id` is unique for ever: recording it twice changes nothing.
 
@@ -71,6 +88,7 @@ class Entry(Struct, frozen=True):
     adjusts: str = ""  # The id of the entry that this one adjusts. `at` is the other's, so that periods stay whole.
     adjusted_at: float = 0.0  # Unix seconds when that was done.
     answer_id: str = ""  # The provider's own name for its answer: "resp_…", "chatcmpl-…", "msg_…".
+    shape: Shape = Shape()  # What was asked.
 
     @property
     def price_ids(self) -> frozenset[str]:

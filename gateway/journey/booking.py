@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from gateway.cache.flights import Flight
 from gateway.core.caller import Caller
-from gateway.core.entry import Entry, Outcome, Part
+from gateway.core.entry import Entry, Outcome, Part, Shape
 from gateway.core.errors import GatewayError
 from gateway.core.limit import Fare
 from gateway.core.price import Cost, Price
@@ -59,6 +59,7 @@ class Trip(Struct, frozen=True):
     asked_model: str
     stream: bool
     session: str = ""
+    shape: Shape = Shape()
 
 
 class Destination(Protocol):
@@ -244,6 +245,7 @@ class Booking:
             session=trip.session,
             charges=self._hold.charges_for(self._fare),
             replica=self._books.replica,
+            shape=trip.shape,
         )
 
 

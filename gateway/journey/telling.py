@@ -38,7 +38,7 @@ class Telling:
             self.metrics.count("fareway_uncertain", entry.provider)
         if entry.clamped:
             self.metrics.count("fareway_usage_mended", entry.provider)
-        self._learn(entry)
+        learned(self.health, entry, self.clock())
 
     def passed(self, event: Passed) -> None:
         """So much of a limit is spent. Only admins watch it."""
@@ -47,13 +47,16 @@ class Telling:
         if self.live.watched:
             self.live.publish(NOBODY, b"event: threshold\ndata: %b\n\n" % msgspec.json.encode(event))
 
-    def _learn(self, entry: Entry) -> None:
-        vitals = self.health.of(f"{entry.provider}/{entry.model}")
-        if entry.outcome is Outcome.OK:
-            vitals.succeeded()
-        if entry.outcome is Outcome.OK and entry.usage.tokens:  # Counting tokens says nothing about answers.
-            vitals.saw_output(entry.usage.output_total)
-            vitals.reasons = vitals.reasons or entry.usage.output_reasoning > 0
-            vitals.saw_first_token(entry.first_token_ms if entry.first_token_ms is not None else entry.duration_ms)
-        elif entry.outcome is Outcome.CUT:
-            self.health.failed(f"{entry.provider}/{entry.model}", self.clock())
+
+def learned(health: Health, entry: Entry, now: float) -> None:
+    """What an entry says of its deployment to the next decision."""
+    name = f"{entry.provider}/{entry.model}"
+    vitals = health.of(name)
+    if entry.outcome is Outcome.OK:
+        vitals.succeeded()
+    if entry.outcome is Outcome.OK and entry.usage.tokens:  # Counting tokens says nothing about answers.
+        vitals.saw_output(entry.usage.output_total)
+        vitals.reasons = vitals.reasons or entry.usage.output_reasoning > 0
+        vitals.saw_first_token(entry.first_token_ms if entry.first_token_ms is not None else entry.duration_ms)
+    elif entry.outcome is Outcome.CUT:
+        health.failed(name, now)

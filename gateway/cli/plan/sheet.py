@@ -27,6 +27,7 @@ class Sheet:
     notes: Sequence[str] = ()
     plot: str = ""  # As SVG.
     more: Sequence[Row] = ()  # A second table, `limits` in JSON.
+    tables: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # Further ones, each under its name.
 
 
 def add_format(parser: argparse.ArgumentParser, *, plot: bool = False) -> None:
@@ -50,7 +51,7 @@ def show(sheet: Sheet, parsed: argparse.Namespace) -> int:
 
 def _document(sheet: Sheet) -> dict[str, object]:
     told: dict[str, object] = {name: _plain(value) for name, value in sheet.figures.items()}
-    for name, rows in (("rows", sheet.rows), ("limits", sheet.more)):
+    for name, rows in (("rows", sheet.rows), ("limits", sheet.more), *sheet.tables.items()):
         if rows:
             told[name] = [{column: _plain(value) for column, value in row.items()} for row in rows]
     return told | ({"notes": list(sheet.notes)} if sheet.notes else {})
@@ -76,6 +77,10 @@ def _print(sheet: Sheet) -> None:
         if sheet.figures or rows is sheet.more:
             print()
         _print_table(rows)
+    for name, rows in sheet.tables.items():
+        if rows:
+            print(f"\n{name}")
+            _print_table(rows)
     if sheet.notes:
         print("\n" + "\n".join(sheet.notes))
 

@@ -1,0 +1,219 @@
+"""Each call of the ledger is decided on again: candidates, policy and limits as a running gateway has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gateway.catalog.providers import Deployment
+from gateway.core.entry import Entry, Outcome
+from gateway.core.errors import BadRequest, GatewayError
+from gateway.core.limit import Fare, HoldMode, Then
+from gateway.core.node import Place
+from gateway.core.request import Asked, Facts
+from gateway.dialects.framing import SSE
+from gateway.dialects.spoken import DIALECTS
+from gateway.journey.carriage import Carried, Carrier
+from gateway.journey.option import Option
+from gateway.journey.question import Question
+from gateway.journey.replay.budgets import Budgets
+from gateway.journey.replay.standing import Standing
+from gateway.journey.replay.timeline import Timeline
+from gateway.journey.routing import Router
+from gateway.journey.shape import request_of
+from gateway.limits.holds import Hold, Refused
+from gateway.planning.again import Again, Fate, deployment
+from gateway.planning.elsewhere import Estimates, Worth
+from gateway.tokens.calibration import Calibration
+from gateway.tokens.size import Size
+from gateway.translate.edge import Edge
+
+NOT_DECIDED = {
+    Outcome.CACHED: "answered from the cache",
+    Outcome.PENDING: "a batch",
+    Outcome.ADJUSTED: "an adjustment",
+}
+
+UNFINISHED_MAX = 10_000
+"""Failed attempts that are remembered: the next one of the same call follows within minutes, or never."""
+
+_NOTHING = Asked(b"")
+
+
+class Counted(Calibration):
+    """Of calls whose input the provider has counted: `Size.body` is that count."""
+
+    def likely(self, size: Size, model: str) -> int:
+        """See `Calibration.likely`."""
+        del model
+        return size.body
+
+
+class Unseen(Carrier):
+    """Of calls whose body is not there: whatever has an edge is taken to be carried."""
+
+    def __init__(self) -> None:
+        super().__init__(_NOTHING, lossy=True)
+
+    def carried(self, edge: Edge, deployment: Deployment, output_tokens_max: int) -> Carried:
+        """See `Carrier.carried`."""
+        del output_tokens_max
+        return Carried(edge, DIALECTS[edge.outbound], _NOTHING, Facts(deployment.model), (), SSE)
+
+
+class _Went(Struct, frozen=True):
+    """Where a call would have gone, with what is held for it."""
+
+    option: Option
+    hold: Hold
+    why: str = ""
+    way: str = ""
+
+
+class Deciding:
+    """See the module. `team`: only its calls are decided on again; empty for everybody's."""
+
+    def __init__(
+        self,
+        router: Router,
+        standing: Standing,
+        budgets: Budgets,
+        timeline: Timeline,
+        *,
+        refuse_unpriced: bool,
+        team: str = "",
+    ) -> None:
+        self._router = router
+        self._standing = standing
+        self._budgets = budgets
+        self._timeline = timeline
+        self._refuse_unpriced = refuse_unpriced
+        self._team = team
+        self._carrier = Unseen()
+        self._unfinished: dict[str, Again] = {}  # Calls whose first attempt failed, and may have been charged.
+
+    def replayed(self, entries: Iterable[Entry], estimates: Estimates) -> Iterator[tuple[Again, Worth]]:
+        """Every entry, oldest first, with what would have become of it and what it would have come to."""
+        for entry in entries:
+            self._timeline.go_to(entry.at)
+            again, hold = self._again(entry)
+            worth = estimates.of(again)
+            self._book(again, worth, hold)
+            self._standing.see(entry)
+            yield again, worth
+
+    def _again(self, entry: Entry) -> tuple[Again, Hold | None]:
+        first = self._unfinished.pop(entry.request_id, None)
+        if first is not None:
+            again, hold = _next(first, entry), None
+        elif why := self._left(entry):
+            again, hold = Again(entry, Fate.LEFT, why=why), None
+        else:
+            again, hold = self._decided(entry)
+        if entry.outcome is Outcome.FAILED:
+            self._unfinished[entry.request_id] = again
+            if len(self._unfinished) > UNFINISHED_MAX:
+                del self._unfinished[next(iter(self._unfinished))]
+        return again, hold
+
+    def _left(self, entry: Entry) -> str:
+        """Why it is not decided on again; empty where it is."""
+        if entry.outcome in NOT_DECIDED:
+            return NOT_DECIDED[entry.outcome]
+        if self._team and entry.caller.team != self._team:
+            return "of another team"
+        return "" if entry.shape.dialect in DIALECTS else "its shape is not in the ledger"
+
+    def _decided(self, entry: Entry) -> tuple[Again, Hold | None]:
+        question = self._question(entry)
+        try:
+            options = self._router.options(question.request, question.size, self._carrier)
+            try:
+                went = self._hold(entry, question, options)
+            except Refused as refused:
+                went = self._around(entry, question, refused)
+        except Refused as refused:
+            limit = refused.account.limit
+            way = limit.on_reached.then
+            return Again(entry, Fate.REFUSED, why=f"{refused.account.node}: {limit.counts}", way=way), None
+        except GatewayError as error:
+            return Again(entry, Fate.UNSERVED, why=str(error)), None
+        return _gone(entry, went), went.hold
+
+    def _question(self, entry: Entry) -> Question:
+        request, shape = request_of(entry), entry.shape
+        size = Size(entry.usage.input_total or shape.input_max, shape.turns)
+        mode = HoldMode.STRICT if self._budgets.strict(entry.caller) else HoldMode.PROGRESSIVE
+        return Question(request, DIALECTS[shape.dialect], _NOTHING, {}, mode, size, self._carrier)
+
+    def _hold(self, entry: Entry, question: Question, options: tuple[Option, ...]) -> _Went:
+        """As the pipeline does: for the first of the plan that no limit on places keeps out. Raises Refused."""
+        caller = entry.caller
+        needs_price = self._refuse_unpriced and self._budgets.guarded(caller)
+        remaining = self._budgets.remaining(caller)
+        chosen = self._router.choose(question.request, options, remaining, needs_price=needs_price)
+        for option in chosen.plan:
+            try:
+                hold = self._budgets.hold(caller, option.candidate.place, question.fare(option)[0])
+            except Refused as refused:
+                if not refused.refusal.elsewhere or option is chosen.plan[-1]:
+                    raise
+            else:
+                return _Went(option, hold)
+        raise AssertionError("a plan is never empty")
+
+    def _around(self, entry: Entry, question: Question, refused: Refused) -> _Went:
+        """The other way that the limit knows. What a queue or a shorter answer would have come to nobody knows: such
+        calls are made as they were. Raises Refused where there is none."""
+        account = refused.account
+        way, why = account.limit.on_reached, f"{account.node}: {account.limit.counts}"
+        if way.then is Then.REFUSE:
+            raise refused
+        if way.then is not Then.DOWNGRADE:
+            return self._anyhow(question, why, way.then)
+        request = question.request
+        other = replace(question, request=replace(request, facts=replace(request.facts, model=way.tier)))
+        try:
+            options = self._router.options(other.request, other.size, self._carrier)
+        except BadRequest:
+            raise refused from None
+        return replace(self._hold(entry, other, options), why=why, way=way.then)
+
+    def _anyhow(self, question: Question, why: str, way: Then) -> _Went:
+        options = self._router.options(question.request, question.size, self._carrier)
+        chosen = self._router.choose(question.request, options, None, needs_price=False)
+        return _Went(chosen.plan[0], Hold(()), why, way)
+
+    def _book(self, again: Again, worth: Worth, hold: Hold | None) -> None:
+        entry = again.entry
+        if again.fate in (Fate.REFUSED, Fate.UNSERVED) or entry.outcome is Outcome.CACHED:
+            return
+        spent = _fare(worth)
+        if hold is not None and hold.accounts:
+            self._budgets.settle(hold, entry.at + entry.duration_ms / 1000, spent)
+        else:
+            place = again.place or Place(entry.provider, entry.tier, entry.model)
+            self._budgets.spend(entry.caller, place, spent)
+
+
+def _gone(entry: Entry, went: _Went) -> Again:
+    candidate, was = went.option.candidate, deployment(entry)
+    tried = entry.attempts[0].partition(": ")[0] if entry.attempts else was
+    if candidate.name in (tried, was):
+        price = went.option.price if candidate.name == was else None
+        return Again(entry, Fate.STAYED, None, price, went.why, went.way)
+    return Again(entry, Fate.MOVED, candidate.place, went.option.price, went.why, went.way)
+
+
+def _next(first: Again, entry: Entry) -> Again:
+    """A further attempt of the same call. What went elsewhere did so with its first; what stayed is as it was."""
+    return replace(first, entry=entry, goes_on=True, price=None if first.place is None else first.price)
+
+
+def _fare(worth: Worth) -> Fare:
+    usage, after = worth.usage, worth.after
+    nanos = after.nanos_up if after is not None else 0
+    calls = 1 if usage.requests else 0
+    return Fare(nanos, usage.input_total, usage.output_total, requests=calls, concurrent=0)
