@@ -15,6 +15,9 @@ VERSION = 1
 BUCKETS = 8192
 """Words share so many places (feature hashing, Weinberger et al. 2009, https://arxiv.org/abs/0902.2206)."""
 
+DIGITS_MAX = 12
+"""Of a number; what follows is not read."""
+
 PART_CHARACTERS = 2000
 """Of a longer prompt the beginning and the end are read, so much of each: time is bounded."""
 
@@ -26,19 +29,37 @@ _ABOVE = crc32(b"above")  # What stands before the last block is hashed apart fr
 NUMBERS = (
     "characters",
     "characters of the last block",
-    "words of the last block",
+    "words",
     "characters per word",
     "longest word",
-    "numbers",
-    "digits",
+    "distinct words",
+    "distinct words per word",
+    "words per sentence",
+    "sentences",
     "lines",
     "blocks",
     "commas",
     "question marks",
     "capitals",
-    "code",
+    "digits",
+    "numbers",
+    "distinct numbers",
+    "largest number",
+    "percentages and prices",
+    "fractions",
+    "numbers in words",
+    "words of amount",
+    "words of condition",
+    "signs of code",
 )
-"""The numbers in the order in which `read` gives them."""
+"""The numbers in the order in which `read` gives them; of the last block, where nothing else is said. Counts are
+logarithms, so that a long prompt is not beyond all others."""
+
+_AMOUNT = frozenset(
+    b"half twice thrice third quarter double triple times percent fraction each every per total".split()
+)
+_NUMERALS = frozenset(b"one two three four five six seven eight nine ten eleven twelve twenty hundred".split())
+_CONDITION = frozenset(b"if then than more less fewer left remaining after before until unless except".split())
 
 
 class Features(NamedTuple):
@@ -68,19 +89,33 @@ def _words(text: str) -> list[bytes]:
 
 def _numbers(prompt: str, last: str, words: list[bytes]) -> tuple[float, ...]:
     plain = last.encode("utf-8", "replace")
-    size, lengths = len(plain) + 1, [*map(len, words)] or [0]
+    size, count, distinct = len(plain) + 1, len(words) + 1, set(words)
+    lengths = [*map(len, words)] or [0]
+    numbers = [word for word in words if word.isdigit()]
+    sentences = 1 + plain.count(b". ") + plain.count(b"? ") + plain.count(b"! ")
     return (
         log1p(len(prompt)),
         log1p(size),
-        log1p(len(words)),
-        sum(lengths) / len(lengths),
+        log1p(count),
+        sum(lengths) / count,
         log1p(max(lengths)),
-        log1p(sum(map(bytes.isdigit, words))),
-        (size - len(plain.translate(None, _DIGITS))) / size,
+        log1p(len(distinct)),
+        len(distinct) / count,
+        log1p(count / sentences),
+        log1p(sentences),
         log1p(plain.count(b"\n")),
         log1p(prompt.count("\n\n")),
         log1p(plain.count(b",")),
         log1p(plain.count(b"?")),
         (size - len(plain.translate(None, _CAPITALS))) / size,
-        float(sum([sign in prompt for sign in _CODE])),
+        (size - len(plain.translate(None, _DIGITS))) / size,
+        log1p(len(numbers)),
+        log1p(len(set(numbers))),
+        log1p(max([int(number[:DIGITS_MAX]) for number in numbers], default=0)),
+        log1p(plain.count(b"%") + plain.count(b"$")),
+        log1p(plain.count(b"/")),
+        log1p(sum(map(_NUMERALS.__contains__, words))),
+        log1p(sum(map(_AMOUNT.__contains__, words))),
+        log1p(sum(map(_CONDITION.__contains__, words))),
+        log1p(sum([sign in prompt for sign in _CODE])),
     )
