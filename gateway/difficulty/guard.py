@@ -51,6 +51,7 @@ class Guard:
         self.on = True
         self.fixed = terms.baseline  # A model or deployment; empty as long as the best tier has to do.
         self.comparisons = 0  # That have ended.
+        self.verdict = ""  # Of the last of them, as a sentence.
         self._begin()
 
     def _begin(self) -> None:
@@ -80,7 +81,7 @@ class Guard:
         better = self.interval is not None and self.interval.low > 0
         worse = self.interval is not None and self.interval.high < 0
         if better or worse or self.routed.count + self.held_back.count >= COMPARED_MAX:
-            self.on, self.comparisons = better, number
+            self.on, self.comparisons, self.verdict = better, number, self._said()
             self.fixed = self._values.best() or self._terms.baseline
             self._begin()
         self._state = self._said()
