@@ -47,7 +47,7 @@ class Guard:
 
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
-        self._values = _Values()
+        self.values = Values()
         self.on = True
         self.fixed = terms.baseline  # A model or deployment; empty as long as the best tier has to do.
         self.comparisons = 0  # That have ended.
@@ -57,7 +57,7 @@ class Guard:
     def _begin(self) -> None:
         self.routed, self.held_back = Sample(self._terms.worth), Sample(self._terms.worth)
         self.interval: Interval | None = None  # Of what a routed call is worth more; None before it is known.
-        self._state = self._said()
+        self.state = self._said()
 
     # What callers say.
 
@@ -66,7 +66,7 @@ class Guard:
         if rating.cost is None:
             return
         value = rating.score * self._terms.worth - rating.cost.picos / PICOS_PER_DOLLAR
-        self._values.add(rating, value)
+        self.values.add(rating, value)
         if rating.arm == Arm.ROUTED:
             self.routed.add(value)
         elif rating.arm == Arm.HELD_BACK and self.fixed in ("", rating.model, f"{rating.provider}/{rating.model}"):
@@ -82,9 +82,9 @@ class Guard:
         worse = self.interval is not None and self.interval.high < 0
         if better or worse or self.routed.count + self.held_back.count >= COMPARED_MAX:
             self.on, self.comparisons, self.verdict = better, number, self._said()
-            self.fixed = self._values.best() or self._terms.baseline
+            self.fixed = self.values.best() or self._terms.baseline
             self._begin()
-        self._state = self._said()
+        self.state = self._said()
 
     # What it means for a call.
 
@@ -98,10 +98,10 @@ class Guard:
             return decision, Arm.NONE
         rare = _drawn(request.id) < self._terms.hold_back
         if rare != self.on:
-            return replace(decision, reason=f"{decision.reason}; {self._state}"), Arm.ROUTED
+            return replace(decision, reason=f"{decision.reason}; {self.state}"), Arm.ROUTED
         plan = (fixed, *[candidate for candidate in decision.plan if candidate.name != fixed.name])
         why = "held back to compare" if self.on else "the best fixed model"
-        return Decision(plan, f"{why}: {fixed.name}; {self._state}"), Arm.HELD_BACK
+        return Decision(plan, f"{why}: {fixed.name}; {self.state}"), Arm.HELD_BACK
 
     def _fixed_of(self, candidates: Sequence[Candidate], remaining: Money | None) -> Candidate | None:
         named = [c for c in candidates if self.fixed in (c.model, c.name)] if self.fixed else _of_best_tier(candidates)
@@ -117,7 +117,7 @@ class Guard:
         return f"{state}, ${self.interval.middle:+.6f} ±{self.interval.margin:.6f} a call against {against}"
 
 
-class _Values:
+class Values:
     """What calls to each model were worth, by kind of prompt."""
 
     def __init__(self) -> None:
@@ -125,6 +125,7 @@ class _Values:
         self._all: defaultdict[str, Sample] = defaultdict(lambda: Sample(0))
 
     def add(self, rating: Rating, value: float) -> None:
+        """One rated call."""
         self._kinds[rating.cluster][rating.model].add(value)
         self._all[rating.model].add(value)
 
