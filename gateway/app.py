@@ -246,6 +246,7 @@ class Gateway:
             together=self.together,
             pricing=self.pricing,
             store=self.store,
+            learning=self.learning,
             stack=self._stack,
             clock=self._clock,
         )

@@ -2,12 +2,18 @@
 
 import json
 import sqlite3
+import sys
 import urllib.error
 import urllib.request
 from contextlib import closing
+from pathlib import Path
 
 import pytest
-from road import PATIENCE_S, PROVIDERS, eventually, road, said
+
+sys.path[:0] = [str(Path(__file__).parents[1] / "admin")]
+
+from api import Api  # noqa: E402
+from road import PATIENCE_S, PROVIDERS, eventually, road, said  # noqa: E402
 
 POLICY = '''
 """Everything to the cheapest, as if it were as good."""
@@ -168,6 +174,9 @@ def test_a_router_that_does_not_pay_is_switched_off_and_stays_off_over_a_restart
                 break
         assert way.metric("fareway_router_on") == 0
         assert "The router is switched off" in way.gate.stderr
+        told = Api.of(way, way.admin).get("/router")
+        assert (told["guarded"], told["on"], told["fixed"]) == (True, False, "sim-large")
+        assert told["verdict"].startswith("router on, $-0.0")
         reasons = [call(way)[1].headers["x-fareway-route-reason"] for _ in range(20)]
         assert any(reason.startswith("the best fixed model: sim/sim-large; router off") for reason in reasons)
         assert any(reason.startswith("careless") for reason in reasons), "a share is still routed"

@@ -25,7 +25,7 @@ def sheet(routed: Routed, ratings: Sequence[Rating], guard: Guard) -> Sheet:
         figures=_figures(routed),
         rows=[_total(routed, way, list(savings.values())) for way in (ASKED, FIXED, LOT)],
         tables={
-            "names": [row for name, ways in sorted(savings.items()) for row in _by_name(routed, name, ways)],
+            "names": _by_name(routed, savings) if len(savings) > 1 else [],
             "ratings": _ratings(ratings),
         },
         notes=list(_notes(routed, savings, ratings, guard)),
@@ -63,9 +63,12 @@ def _total(routed: Routed, way: str, savings: Sequence[Savings]) -> Row:
     return _row(routed, way, reduce(Saving.added, known))
 
 
-def _by_name(routed: Routed, name: str, savings: Savings) -> Iterable[Row]:
-    for way, saving in savings.items():
-        yield {"name": name} | dict(_row(routed, way, saving))
+def _by_name(routed: Routed, savings: dict[str, Savings]) -> list[Row]:
+    return [
+        {"name": name} | dict(_row(routed, way, saving))
+        for name, ways in sorted(savings.items())
+        for way, saving in ways.items()
+    ]
 
 
 def _row(routed: Routed, way: str, saving: Saving | None) -> Row:
@@ -119,7 +122,7 @@ def _notes(routed: Routed, savings: dict[str, Savings], ratings: Sequence[Rating
         yield f"Best fixed: {best}, by what callers said of {len(ratings):,} answers and what they cost."
     else:
         yield "Best fixed: the cheapest of the best tier; callers have said too little to know a better one."
-    if ratings:
+    if any(rating.arm for rating in ratings):
         yield f"The guard, by these ratings: {guard.state}."
     yield "What is assumed, and not known:"
     yield "- Elsewhere answers have as many tokens, and are as good. Only feedback tells how good answers are."
