@@ -94,7 +94,7 @@ class Guard:
         """The decision that counts, and the side that the call is on: none where the fixed model cannot take it, or
         where there is no choice."""
         fixed = self._fixed_of(candidates, remaining)
-        if fixed is None or len({candidate.model for candidate in candidates}) == 1:
+        if fixed is None or all(candidate.model == fixed.model for candidate in candidates):
             return decision, Arm.NONE
         rare = _drawn(request.id) < self._terms.hold_back
         if rare != self.on:
@@ -105,7 +105,7 @@ class Guard:
 
     def _fixed_of(self, candidates: Sequence[Candidate], remaining: Money | None) -> Candidate | None:
         named = [c for c in candidates if self.fixed in (c.model, c.name)] if self.fixed else _of_best_tier(candidates)
-        able = [candidate for candidate in named if candidate.working and _affordable(candidate, remaining)]
+        able = [c for c in named if c.working and (remaining is None or _affordable(c, remaining))]
         return min(able, key=_by_cost) if able else None
 
     def _said(self) -> str:
@@ -145,12 +145,12 @@ class Values:
 
 
 def _of_best_tier(candidates: Sequence[Candidate]) -> list[Candidate]:
-    best = min(TIERS.index(candidate.tier) for candidate in candidates)
-    return [candidate for candidate in candidates if TIERS.index(candidate.tier) == best]
+    tiers = ([candidate for candidate in candidates if candidate.tier == tier] for tier in TIERS)
+    return next(found for found in tiers if found)
 
 
-def _affordable(candidate: Candidate, remaining: Money | None) -> bool:
-    return remaining is None or (candidate.cost_worst is not None and candidate.cost_worst <= remaining)
+def _affordable(candidate: Candidate, remaining: Money) -> bool:
+    return candidate.cost_worst is not None and candidate.cost_worst <= remaining
 
 
 def _by_cost(candidate: Candidate) -> tuple[bool, Money, str]:

@@ -66,11 +66,9 @@ class Learning:
     def predict(self, request: Request, candidates: Collection[Candidate]) -> Mapping[str, float]:
         """See `Predict`: what was predicted, as far as feedback agrees."""
         before = {} if self._predicting is None else self._predicting.chances(request, candidates)
-        cluster, now = self.cluster(request), self._clock()
-        found = {
-            candidate.name: self._posteriors.chance(cluster, candidate.model, before.get(candidate.name), now)
-            for candidate in candidates
-        }
+        cluster, chance = self.cluster(request), self._posteriors.chance
+        fading = self._posteriors.fading(self._clock())
+        found = {c.name: chance(cluster, c.model, before.get(c.name), fading) for c in candidates}
         return {name: chance for name, chance in found.items() if chance is not None}
 
     def ruled(
