@@ -15,7 +15,7 @@ from gateway.admin.assembly import admin_site, replica_teller
 from gateway.assembly.exports import exports
 from gateway.assembly.figures import add_gauges, add_store_figures
 from gateway.assembly.home import journal_of, next_life, replica_name
-from gateway.assembly.routing import catalog, pricing, router, signers, wire
+from gateway.assembly.routing import catalog, learning_of, pricing, router, signers, wire
 from gateway.assembly.simulated import needs_simulator, started_simulator, with_simulator
 from gateway.assembly.stores import claim_store, closed, lease_store, pepper, registry
 from gateway.bookkeeping import gateway_ledger, ledger_reader, recover_workers
@@ -25,6 +25,7 @@ from gateway.core.errors import Unavailable
 from gateway.core.limit import Limit
 from gateway.directory.rules import in_force
 from gateway.front.batch_assembly import batch_pages
+from gateway.front.feedback import Ratings
 from gateway.front.listener import Listener
 from gateway.front.peers import Worker
 from gateway.front.server import Front
@@ -171,7 +172,8 @@ class Gateway:
         self.catalog = catalog(settings, lambda: self.pricing.book, self._clock)
         self.pricing = pricing(settings, self.wire, self._clock, self.catalog.forget)
         self.calibration = kept.calibration(self._learned_path)
-        self.router = router(settings, self.catalog, self.health, self._clock, self.calibration)
+        self.learning = learning_of(settings, self._clock)
+        self.router = router(settings, self.catalog, self.health, self._clock, self.calibration, learning=self.learning)
 
     def _join_front(self) -> Front:
         settings = self.settings
@@ -182,6 +184,7 @@ class Gateway:
             prices=self.pricing,
             leases=self.leases,
             calibration=self.calibration,
+            learning=self.learning,
             breakers=lambda: self.health.states(self._clock()),
         )
         tokens, signing = Tokens(), signers(settings)
@@ -216,6 +219,7 @@ class Gateway:
             self.together,
             PassThrough(self.books, self.wire, signing, pipeline.refuse_unpriced, time.perf_counter),
             self.batches,
+            Ratings(self.together.find, self.ledger.rate, self.learning.hear, self.metrics, self._clock),
             lambda: self.serving,
             *(settings.server.body_bytes_max, settings.server.body_timeout_s),
         )
@@ -242,6 +246,7 @@ class Gateway:
             together=self.together,
             pricing=self.pricing,
             store=self.store,
+            learning=self.learning,
             stack=self._stack,
             clock=self._clock,
         )
@@ -264,6 +269,7 @@ class Gateway:
             self.mover.run(),
             self.leases.run(self._clock),
             self.pricing.run(),
+            self.learning.run(self.ledger.ratings),
             self.keyring.watch(),
             self.idempotency.run(),
             self.batches.settling.run(),

@@ -189,6 +189,7 @@ class Pipeline:
         needs_price = self.refuse_unpriced and guarded
         burn = limits.burn(key.caller) if Signal.BURN in self.router.reads(question.request.facts) else None
         chosen = self.router.choose(question.request, options, remaining, needs_price=needs_price, burn=burn)
+        booking.decided = chosen.decided
         if detour is not None:
             chosen = detour.told(chosen)
         chosen = await self._hold_for_first(booking, question, chosen, patient=patient)

@@ -20,6 +20,7 @@ class Plugin(NamedTuple):
     reads: frozenset[Signal]
     params: Mapping[str, Callable[[Any], Any]] | None = None
     """How each of its parameters is read; None where it takes whatever it is given. A reader raises ValueError."""
+    name: str = ""  # By which it was found.
 
 
 def load_policy(dotted: str) -> Plugin:
@@ -39,4 +40,4 @@ def load_policy(dotted: str) -> Plugin:
     params = getattr(module, "PARAMS", None)
     if params is not None and not (isinstance(params, Mapping) and all(map(callable, params.values()))):
         raise NoPolicy(f"{dotted!r}: PARAMS must map the name of each parameter to a function that reads it")
-    return Plugin(cast("Policy", choose), reads, params)
+    return Plugin(cast("Policy", choose), reads, params, dotted)

@@ -15,6 +15,7 @@ from gateway.config.settings import Settings
 from gateway.directory.audited import Audited
 from gateway.directory.directory import Directory
 from gateway.front.together import Replica, Together
+from gateway.journey.learning import Learning
 from gateway.keyring import Keyring
 from gateway.ledger.journal import Journal
 from gateway.ledger.mover import Mover
@@ -32,6 +33,7 @@ def admin_site(
     together: Together,
     pricing: Pricing,
     store: LeaseStore,
+    learning: Learning,
     stack: AsyncExitStack,
     clock: Callable[[], float],
 ) -> Site:
@@ -54,6 +56,7 @@ def admin_site(
         reading=partial(ledger_reader, settings),
         workers=settings.server.workers,
         others=others,
+        guard=lambda: learning.guard,
         clock=clock,
         trusted_proxies=settings.server.trusted_proxies,
     )

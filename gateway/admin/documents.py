@@ -150,6 +150,23 @@ class Health(Shown, frozen=True, kw_only=True):
     prices: str
 
 
+class Router(Shown, frozen=True, kw_only=True):
+    """How the guard judges policies that predict, as this worker sees it: the others do within a minute. Floats are
+    statistics, in dollars a call."""
+
+    guarded: bool  # All else says nothing where it is false.
+    on: bool
+    fixed: str  # What it is compared with; empty: the cheapest of the best tier.
+    comparisons: int  # That have ended.
+    verdict: str  # Of the last of them.
+    routed_ratings: int  # Of the one that runs,
+    held_back_ratings: int
+    routed_worth: float | None  # with their mean worth; null before any,
+    held_back_worth: float | None
+    difference: float | None  # and what a routed call is worth more; null before it is known,
+    margin: float | None  # give or take.
+
+
 # Prices.
 
 

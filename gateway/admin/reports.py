@@ -13,6 +13,7 @@ from gateway.admin import documents as d
 from gateway.admin.site import READING, WATCHING, Call, Route
 from gateway.config.moments import moment
 from gateway.core.errors import BadRequest
+from gateway.difficulty.guard import Guard, Terms
 from gateway.front.own_key import moment_text
 from gateway.ledger.reader import DIMENSIONS
 
@@ -92,9 +93,29 @@ async def _health(call: Call) -> Struct:
     )
 
 
+async def _router(call: Call) -> Struct:
+    guard = call.site.guard()
+    shown = guard or Guard(Terms())
+    routed, held_back, interval = shown.routed, shown.held_back, shown.interval
+    return d.Router(
+        guarded=guard is not None,
+        on=shown.on,
+        fixed=shown.fixed,
+        comparisons=shown.comparisons,
+        verdict=shown.verdict,
+        routed_ratings=routed.count,
+        held_back_ratings=held_back.count,
+        routed_worth=routed.mean if routed.count else None,
+        held_back_worth=held_back.mean if held_back.count else None,
+        difference=interval.middle if interval else None,
+        margin=interval.margin if interval else None,
+    )
+
+
 ROUTES = [
     Route("GET", "/usage", _usage, "Sums over a period", READING, d.Usage, query=b.Period),
     Route("GET", "/audit", _audit, "Every change, newest first", WATCHING, AuditList, query=b.Page),
     Route("GET", "/replicas", _replicas, "Who carries calls", WATCHING, d.Replicas),
+    Route("GET", "/router", _router, "Whether routing pays", WATCHING, d.Router),
     Route("GET", "/health", _health, "Whether all is well", READING, d.Health),
 ]

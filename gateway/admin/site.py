@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from gateway.core.caller import Role
 from gateway.core.limit import Limit
+from gateway.difficulty.guard import Guard
 from gateway.directory.actor import Actor
 from gateway.directory.audited import Audited
 from gateway.directory.directory import Directory
@@ -44,6 +45,7 @@ class Site:
     reading: Callable[[], AbstractContextManager[Reader]]  # The ledger, for sums.
     workers: int
     others: Callable[[], Awaitable[dict[str, float]]]  # Who shares the limits, and how long ago each was heard of.
+    guard: Callable[[], Guard | None]  # None: nothing is held back.
     clock: Callable[[], float]
     trusted_proxies: tuple[str, ...] = ()
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gateway.journey.learning import Learning
 from gateway.ledger.journal import Journal
 from gateway.ledger.mover import Mover
 from gateway.limits.leases import Leases
@@ -22,6 +23,7 @@ def add_gauges(
     prices: Pricing,
     leases: Leases,
     calibration: Calibration,
+    learning: Learning,
     breakers: Callable[[], Mapping[str, int]],
 ) -> None:
     """The figures that parts keep by themselves, for /metrics."""
@@ -36,6 +38,11 @@ def add_gauges(
     add("fareway_limit_held", f"Held, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.held))
     add("fareway_limit_spent", f"Spent, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.spent))
     add("fareway_token_estimate_error_ratio", "Of likely input.", ("model", "kind"), calibration.errors)
+
+    def router_on() -> dict[tuple[str, ...], float]:
+        return {} if learning.guard is None else {(): int(learning.guard.on)}
+
+    add("fareway_router_on", "0: the guard has switched the router off.", (), router_on)
 
     def states() -> dict[tuple[str, ...], float]:
         return {(name,): state for name, state in breakers().items()}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import Deployment, Provider
 from gateway.config.settings import Settings, Target
+from gateway.journey.learning import Learning
 from gateway.journey.routing import Router
 from gateway.journey.signals import Signals
 from gateway.plugins import load_policy
@@ -36,9 +37,12 @@ def router(
     health: Health,
     clock: Callable[[], float],
     calibration: Calibration | None = None,
+    *,
+    learning: Learning | None = None,
 ) -> Router:
-    """The router with the policies that these settings name."""
-    routing = settings.routing
+    """The router with the policies that these settings name. `learning`: what was learned until now; without it, what
+    the settings tell."""
+    routing, learning = settings.routing, learning or learning_of(settings, clock)
     return Router(
         names,
         health,
@@ -47,8 +51,18 @@ def router(
         auto=(load_policy(routing.auto.policy), routing.auto.params),
         fallback=routing.fallback,
         calibration=calibration,
-        signals=Signals(slow=lambda name: health.seen(name).first_token_p95_ms),
+        signals=Signals(
+            predict=learning.predict,
+            cluster=learning.cluster,
+            guard=learning.ruled,
+            slow=lambda name: health.seen(name).first_token_p95_ms,
+        ),
     )
+
+
+def learning_of(settings: Settings, clock: Callable[[], float]) -> Learning:
+    """What decides on predictions, before any feedback."""
+    return Learning(None, settings.routing.guard, clock)
 
 
 def signers(settings: Settings) -> dict[str, Signer]:

@@ -11,6 +11,7 @@ from gateway import __version__
 from gateway.cli import check, doctor, explain, keys, limits, reconcile, replay, serve, tenants, usage
 from gateway.cli.plan import command as plan
 from gateway.cli.prices import command as prices
+from gateway.cli.router import command as routing
 from gateway.cli.settings import Unusable
 from gateway.core.errors import GatewayError
 
@@ -45,6 +46,20 @@ def _parser() -> argparse.ArgumentParser:
         help="default: $FAREWAY_CONFIG, ./fareway.yaml, or none: providers from the environment",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (serve, keys, tenants, limits, usage, check, doctor, explain, replay, prices, reconcile, plan):
+    for module in (
+        serve,
+        keys,
+        tenants,
+        limits,
+        usage,
+        check,
+        doctor,
+        explain,
+        replay,
+        routing,
+        prices,
+        reconcile,
+        plan,
+    ):
         module.add_to(commands, common)
     return parser

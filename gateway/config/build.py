@@ -17,6 +17,7 @@ from gateway.config.schema_routing import AutoSection, RoutingSection
 from gateway.config.settings import Cache, ExportTo, PolicyChoice, Prices, Routing, Server, Settings, Timeouts
 from gateway.config.shape import Shaped
 from gateway.core.route import TIERS
+from gateway.difficulty.guard import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def build(shaped: Shaped, providers: dict[str, Provider], known: names.Names, fo
         models=names.models(file, known),
         aliases=names.aliases(file, known),
         tiers=names.tiers(file, known),
-        routing=_routing(file, findings),
+        routing=_routing(file, known),
         timeouts=_timeouts(file),
         exports=_exports(file, folders),
         cache=Cache(ttl_s=file.cache.exact.ttl, bytes_max=file.cache.exact.max),
@@ -89,8 +90,11 @@ def _server(file: FarewayFile) -> Server:
     )
 
 
-def _routing(file: FarewayFile, findings: Findings) -> Routing:
-    routing = file.routing
+def _routing(file: FarewayFile, known: names.Names) -> Routing:
+    routing, findings = file.routing, known.findings
+    baseline, guard = routing.baseline or "", routing.guard
+    if baseline:
+        known.check_deployment(("routing", "baseline"), baseline)
     return Routing(
         choice=_choice(routing, Routing().choice, "routing", findings),
         auto=_choice(file.auto, Routing().auto, "auto", findings),
@@ -99,6 +103,8 @@ def _routing(file: FarewayFile, findings: Findings) -> Routing:
         retry_budget=routing.retry.budget,
         breaker_failures=routing.breaker.failures,
         breaker_open_s=routing.breaker.open,
+        baseline=baseline,
+        guard=None if guard is None else Terms(guard.hold_back, guard.worth, baseline),
     )
 
 

@@ -58,6 +58,17 @@ class BreakerSection(Section):
     open: f.Duration = Field(default="10s", validate_default=True, description="For how long.")
 
 
+class GuardSection(Section):
+    """Whether a policy that predicts success pays. It is compared with one fixed model, by feedback and cost."""
+
+    hold_back: f.Percentage = Field(
+        default="5%", validate_default=True, description="The share of its calls that the fixed model gets instead."
+    )
+    worth: f.Dollars = Field(
+        default="0.01 usd", validate_default=True, description="What a good answer is worth, beside what it costs."
+    )
+
+
 class RoutingSection(Section):
     """How calls find their way."""
 
@@ -66,3 +77,11 @@ class RoutingSection(Section):
     fallback: f.Whole = Field(default=2, ge=0, le=20, description="Further candidates to try, at most.")
     retry: RetrySection = Field(default_factory=RetrySection)
     breaker: BreakerSection = Field(default_factory=BreakerSection)
+    baseline: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The provider/model that routing is compared with; left out, the cheapest of the best tier.",
+    )
+    guard: GuardSection | None = Field(
+        default=None, description="Switches a policy off that does not beat the best fixed model; left out, none does."
+    )

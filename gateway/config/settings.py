@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.catalog.providers import Provider
 from gateway.core.limit import Limit
+from gateway.difficulty.guard import Terms
 from gateway.prices.overrides import Override
 
 
@@ -65,6 +66,8 @@ class Routing:
     retry_budget: float = 0.1  # Share of recent calls that may be repeats.
     breaker_failures: int = 5  # In a row, before a deployment is left alone for a while.
     breaker_open_s: float = 10.0
+    baseline: str = ""  # The deployment that routing is compared with; empty: the cheapest of the best tier.
+    guard: Terms | None = None  # None: nothing is held back.
 
 
 @dataclass(frozen=True, slots=True)

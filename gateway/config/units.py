@@ -25,6 +25,7 @@ DURATION = rf"^({_NUMBER}) ?(ms|s|m|h|d)$"
 SIZE = rf"^({_NUMBER}) ?([KMG]i?B|B)$"
 PERCENTAGE = rf"^({_NUMBER}) ?%$"
 PERCENT = r"^([0-9]{1,4}) ?%$"
+DOLLARS = rf"^(?:\$ ?({_NUMBER})|({_NUMBER}) ?usd)$"
 FACTOR = r"^([0-9]{1,6})x$"
 AMOUNT = (
     rf"^(?:\$ ?({_NUMBER})|({_NUMBER}) ?usd|([0-9]{{1,18}}) (?:((?:input |output )?token|request)s?|(concurrent)))$"
@@ -100,6 +101,12 @@ def percentage(value: object) -> float:
     if Decimal(number) > 100:
         raise UnreadableError("must be 100% at most, such as 10%")
     return float(Decimal(number) / 100)
+
+
+def dollars(value: object) -> float:
+    """Dollars from '0.01 usd' or '$0.01', for what is weighed and never booked. Raises UnreadableError."""
+    parts = _parts(DOLLARS, value, "must be an amount of dollars, such as 0.01 usd")
+    return float(next(part for part in parts if part))
 
 
 def percent(value: object) -> int:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from gateway.core.caller import Caller
 from gateway.core.price import Cost
+from gateway.core.rating import NO_CLUSTER
 from gateway.core.usage import Usage
 
 
@@ -89,6 +90,9 @@ class Entry(Struct, frozen=True):
     adjusted_at: float = 0.0  # Unix seconds when that was done.
     answer_id: str = ""  # The provider's own name for its answer: "resp_…", "chatcmpl-…", "msg_…".
     shape: Shape = Shape()  # What was asked.
+    policy: str = ""  # That decided, by its dotted name.
+    cluster: int = NO_CLUSTER  # Which kind of prompt it was, for a policy that predicts success.
+    arm: str = ""  # On which side of the guard's comparison it was: see Arm.
 
     @property
     def price_ids(self) -> frozenset[str]:

@@ -20,6 +20,17 @@ class Arm(StrEnum):
     HELD_BACK = "held back"  # It went to the fixed model, whatever the policy would have decided.
 
 
+class Decided(Struct, frozen=True):
+    """What is kept of a decision beside the reason for it."""
+
+    policy: str = ""  # By its dotted name.
+    cluster: int = NO_CLUSTER  # Which kind of prompt the difficulty model takes it for.
+    arm: str = Arm.NONE
+
+
+NOT_DECIDED = Decided()
+
+
 class Rating(Struct, frozen=True):
     """The last word on one request. The answer is that of the attempt that the caller was given."""
 

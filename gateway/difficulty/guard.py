@@ -47,16 +47,17 @@ class Guard:
 
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
-        self._values = _Values()
+        self.values = Values()
         self.on = True
         self.fixed = terms.baseline  # A model or deployment; empty as long as the best tier has to do.
         self.comparisons = 0  # That have ended.
+        self.verdict = ""  # Of the last of them, as a sentence.
         self._begin()
 
     def _begin(self) -> None:
         self.routed, self.held_back = Sample(self._terms.worth), Sample(self._terms.worth)
         self.interval: Interval | None = None  # Of what a routed call is worth more; None before it is known.
-        self._state = self._said()
+        self.state = self._said()
 
     # What callers say.
 
@@ -65,7 +66,7 @@ class Guard:
         if rating.cost is None:
             return
         value = rating.score * self._terms.worth - rating.cost.picos / PICOS_PER_DOLLAR
-        self._values.add(rating, value)
+        self.values.add(rating, value)
         if rating.arm == Arm.ROUTED:
             self.routed.add(value)
         elif rating.arm == Arm.HELD_BACK and self.fixed in ("", rating.model, f"{rating.provider}/{rating.model}"):
@@ -80,10 +81,10 @@ class Guard:
         better = self.interval is not None and self.interval.low > 0
         worse = self.interval is not None and self.interval.high < 0
         if better or worse or self.routed.count + self.held_back.count >= COMPARED_MAX:
-            self.on, self.comparisons = better, number
-            self.fixed = self._values.best() or self._terms.baseline
+            self.on, self.comparisons, self.verdict = better, number, self._said()
+            self.fixed = self.values.best() or self._terms.baseline
             self._begin()
-        self._state = self._said()
+        self.state = self._said()
 
     # What it means for a call.
 
@@ -93,18 +94,18 @@ class Guard:
         """The decision that counts, and the side that the call is on: none where the fixed model cannot take it, or
         where there is no choice."""
         fixed = self._fixed_of(candidates, remaining)
-        if fixed is None or len({candidate.model for candidate in candidates}) == 1:
+        if fixed is None or all(candidate.model == fixed.model for candidate in candidates):
             return decision, Arm.NONE
         rare = _drawn(request.id) < self._terms.hold_back
         if rare != self.on:
-            return replace(decision, reason=f"{decision.reason}; {self._state}"), Arm.ROUTED
+            return replace(decision, reason=f"{decision.reason}; {self.state}"), Arm.ROUTED
         plan = (fixed, *[candidate for candidate in decision.plan if candidate.name != fixed.name])
         why = "held back to compare" if self.on else "the best fixed model"
-        return Decision(plan, f"{why}: {fixed.name}; {self._state}"), Arm.HELD_BACK
+        return Decision(plan, f"{why}: {fixed.name}; {self.state}"), Arm.HELD_BACK
 
     def _fixed_of(self, candidates: Sequence[Candidate], remaining: Money | None) -> Candidate | None:
         named = [c for c in candidates if self.fixed in (c.model, c.name)] if self.fixed else _of_best_tier(candidates)
-        able = [candidate for candidate in named if candidate.working and _affordable(candidate, remaining)]
+        able = [c for c in named if c.working and (remaining is None or _affordable(c, remaining))]
         return min(able, key=_by_cost) if able else None
 
     def _said(self) -> str:
@@ -116,7 +117,7 @@ class Guard:
         return f"{state}, ${self.interval.middle:+.6f} ±{self.interval.margin:.6f} a call against {against}"
 
 
-class _Values:
+class Values:
     """What calls to each model were worth, by kind of prompt."""
 
     def __init__(self) -> None:
@@ -124,6 +125,7 @@ class _Values:
         self._all: defaultdict[str, Sample] = defaultdict(lambda: Sample(0))
 
     def add(self, rating: Rating, value: float) -> None:
+        """One rated call."""
         self._kinds[rating.cluster][rating.model].add(value)
         self._all[rating.model].add(value)
 
@@ -143,12 +145,12 @@ class _Values:
 
 
 def _of_best_tier(candidates: Sequence[Candidate]) -> list[Candidate]:
-    best = min(TIERS.index(candidate.tier) for candidate in candidates)
-    return [candidate for candidate in candidates if TIERS.index(candidate.tier) == best]
+    tiers = ([candidate for candidate in candidates if candidate.tier == tier] for tier in TIERS)
+    return next(found for found in tiers if found)
 
 
-def _affordable(candidate: Candidate, remaining: Money | None) -> bool:
-    return remaining is None or (candidate.cost_worst is not None and candidate.cost_worst <= remaining)
+def _affordable(candidate: Candidate, remaining: Money) -> bool:
+    return candidate.cost_worst is not None and candidate.cost_worst <= remaining
 
 
 def _by_cost(candidate: Candidate) -> tuple[bool, Money, str]:

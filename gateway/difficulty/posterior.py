@@ -49,13 +49,16 @@ class Posteriors:
         self._counts[rating.cluster, rating.model].add(rating.score, weight)
         self._counts[rating.model].add(rating.score, weight)
 
-    def chance(self, cluster: int, model: str, predicted: float | None, now: float) -> float | None:
+    def fading(self, now: float) -> float:
+        """What `chance` has to know of the moment, once for all models."""
+        return 1.0 / self._weight(now)
+
+    def chance(self, cluster: int, model: str, predicted: float | None, fading: float) -> float | None:
         """The chance that the model's answer to a prompt of this kind is good; None where nobody knows.
 
         Without a prediction the model's own average over all prompts takes its place, once STRENGTH scores are known:
         few scores must not make an unknown model look good.
         """
-        fading = 1.0 / self._weight(now)
         if predicted is None:
             overall = self._counts.get(model)
             if overall is None or overall.weight * fading < STRENGTH:

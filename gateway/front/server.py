@@ -15,6 +15,7 @@ from gateway.catalog.providers import Provider
 from gateway.core.caller import Key
 from gateway.core.errors import GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
 from gateway.core.request import Asked
+from gateway.front import feedback
 from gateway.front.batch_routes import route_of
 from gateway.front.batches import BatchPages
 from gateway.front.call_ids import next_id
@@ -61,6 +62,7 @@ class Front:
     together: Together
     untouched: PassThrough
     batches: BatchPages
+    ratings: feedback.Ratings
     ready: Callable[[], bool]
     body_bytes_max: int
     body_stall_s: float
@@ -154,6 +156,9 @@ class Front:
         elif way.path.startswith(_REQUESTS):
             _only(exchange, "GET", "HEAD")
             await self._one_request(exchange, way.path.removeprefix(_REQUESTS))
+        elif way.path == feedback.PATH:
+            _only(exchange, "POST")
+            await self._feedback(exchange)
         elif way.path == _LIVE:
             _only(exchange, "GET")
             await self._live(exchange)
@@ -177,6 +182,12 @@ class Front:
             raise NotFound("No such request, or it is not settled yet.")
         entries = [e for e in seen if e.request_id == seen[-1].request_id]
         await _json(exchange, request_document(entries, await self.together.prices(entries)))
+
+    async def _feedback(self, exchange: Exchange) -> None:
+        """How good an answer was, for who may see its call."""
+        key = self._key(exchange)
+        body = await exchange.body(bytes_max=feedback.BYTES_MAX, stall_s=self.body_stall_s)
+        await _json(exchange, await self.ratings.take(body, key))
 
     async def _own_key(self, exchange: Exchange) -> None:
         """What a key is good for, and what is left of its limits."""

@@ -25,6 +25,7 @@ from gateway.core.entry import Entry, Outcome, Part, Shape
 from gateway.core.errors import GatewayError
 from gateway.core.limit import Fare
 from gateway.core.price import Cost, Price
+from gateway.core.rating import NOT_DECIDED
 from gateway.core.route import Candidate
 from gateway.core.usage import Report, Usage
 from gateway.ledger.journal import Journal
@@ -85,6 +86,7 @@ class Booking:
         self._fare = NOTHING  # Of the attempt under way. The hold may be larger, from an attempt before it.
         self._number = 0
         self._left = False  # The attempt under way has, and was not refused.
+        self.decided = NOT_DECIDED  # What its entries say of the decision.
         self.spot: Spot | None = None  # In a line, while it waits for room.
         self.passed: tuple[Account, ...] = ()  # Limits that would have refused it, and refuse nothing.
         self.tried: list[str] = []
@@ -246,6 +248,9 @@ class Booking:
             charges=self._hold.charges_for(self._fare),
             replica=self._books.replica,
             shape=trip.shape,
+            policy=self.decided.policy,
+            cluster=self.decided.cluster,
+            arm=self.decided.arm,
         )
 
 

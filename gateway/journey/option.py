@@ -10,6 +10,7 @@ from gateway.core.entry import Part
 from gateway.core.limit import Fare
 from gateway.core.money import Money
 from gateway.core.price import UNPRICED, Cost, CostStatus, Price
+from gateway.core.rating import NOT_DECIDED, Decided
 from gateway.core.request import Request
 from gateway.core.route import Candidate
 from gateway.core.usage import Report, Usage
@@ -75,6 +76,7 @@ class Chosen(Struct, frozen=True):
 
     plan: tuple[Option, ...]
     reason: str
+    decided: Decided = NOT_DECIDED
 
 
 def worst_cost(price: Price, request: Request, output_tokens: int) -> Money:

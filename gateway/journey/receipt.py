@@ -11,6 +11,7 @@ from msgspec import Struct
 from gateway.core.entry import Entry, Outcome
 from gateway.core.money import Money
 from gateway.core.price import Cost, CostStatus, Price
+from gateway.core.rating import NO_CLUSTER
 from gateway.journey.provenance import provenance
 
 TEXT_MAX = 300
@@ -100,6 +101,9 @@ def document(entry: Entry) -> dict[str, Any]:
         "first_token_ms": entry.first_token_ms,
         "duration_ms": entry.duration_ms,
         "attempts": list(entry.attempts),
+        "policy": entry.policy or None,
+        "cluster": entry.cluster if entry.cluster != NO_CLUSTER else None,
+        "arm": entry.arm or None,
         "charges": dict(entry.charges),
     }
 

@@ -13,6 +13,7 @@ from gateway.catalog.providers import Deployment
 from gateway.core.errors import BadRequest, NoPrice
 from gateway.core.money import Money
 from gateway.core.price import FREE, Price
+from gateway.core.rating import Decided
 from gateway.core.request import Facts, Request
 from gateway.core.route import Candidate, Context, Signal
 from gateway.journey.carriage import Carrier
@@ -58,6 +59,7 @@ class Router:
         self._fallback = fallback
         self._calibration = calibration or Calibration()
         self._signals = signals or Signals()
+        self._decided = {plugin.name: Decided(plugin.name) for plugin, _ in (policy, auto)}
         self.outputs = Outputs()  # Taught by the pipeline.
 
     def models(self, facts: Facts) -> tuple[str, ...]:
@@ -146,8 +148,11 @@ class Router:
             by_name = {o.candidate.name: o for o in told}
         candidates = tuple([o.candidate for o in by_name.values()])
         decision = plugin.choose(request, candidates, Context(remaining, params, burn=burn))
+        decided = self._decided[plugin.name]
+        if Signal.SUCCESS in plugin.reads:
+            decision, decided = self._signals.judged(plugin.name, request, candidates, decision, remaining)
         plan = tuple([by_name[c.name] for c in decision.plan[: 1 + self._fallback]])
-        return Chosen(plan, decision.reason)
+        return Chosen(plan, decision.reason, decided)
 
     def reads(self, facts: Facts) -> frozenset[Signal]:
         """What the policy that decides on this call has to be told."""

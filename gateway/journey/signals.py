@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from gateway.core.money import Money
+from gateway.core.rating import NO_CLUSTER, Arm, Decided
 from gateway.core.request import Request
-from gateway.core.route import Candidate, Signal
+from gateway.core.route import Candidate, Decision, Signal
 from gateway.journey.option import Option
 
 Predict = Callable[[Request, Collection[Candidate]], Mapping[str, float]]
 """The chance that each candidate's answer is good, by the candidate's name; those that nothing is known of are left
 out."""
+
+
+Guarding = Callable[[Request, Sequence[Candidate], Decision, Money | None], tuple[Decision, Arm]]
+"""The last word on a decision that rests on predictions, with what is left to spend. See `Guard.ruled`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,8 @@ class Signals:
 
     predict: Predict | None = None
     slow: Callable[[str], float | None] | None = None  # A deployment's p95 to the first token, in ms.
+    cluster: Callable[[Request], int] | None = None  # Which kind of prompt it is.
+    guard: Guarding | None = None
 
     def added(self, reads: frozenset[Signal], request: Request, options: tuple[Option, ...]) -> tuple[Option, ...]:
         """The same options, with what the policy reads."""
@@ -31,6 +39,15 @@ class Signals:
         if Signal.LATENCY in reads and self.slow is not None:
             options = tuple([_timed(option, self.slow(option.candidate.name)) for option in options])
         return options
+
+    def judged(
+        self, name: str, request: Request, candidates: Sequence[Candidate], decision: Decision, remaining: Money | None
+    ) -> tuple[Decision, Decided]:
+        """What counts of the decision of a policy that predicts, and what is kept of it."""
+        arm = Arm.NONE
+        if self.guard is not None:
+            decision, arm = self.guard(request, candidates, decision, remaining)
+        return decision, Decided(name, NO_CLUSTER if self.cluster is None else self.cluster(request), arm)
 
 
 def _timed(option: Option, p95_ms: float | None) -> Option:

@@ -157,6 +157,7 @@ _COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fareway_fallbacks": ("Attempts that failed before another one answered.", ()),
     "fareway_idempotent": ("Calls answered by the one that had their Idempotency-Key.", ("result",)),
     "fareway_cache": ("Calls of keys that use the cache.", ("result",)),
+    "fareway_feedback": ("Answers that callers have rated, by the side of the guard's comparison.", ("arm",)),
     "fareway_unpriced": ("Calls whose cost nobody knows.", ("model",)),
     "fareway_token_bound_exceeded": ("Answers billed for more input than was taken for the most.", ()),
     "fareway_uncertain": (

@@ -17,6 +17,7 @@ LARGEST_COUNTS = frozenset(
         "fareway_breaker_open",
         "fareway_clock_offset_seconds",
         "fareway_store_down",
+        "fareway_router_on",
     }
 )
 

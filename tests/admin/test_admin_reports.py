@@ -113,6 +113,11 @@ def test_who_carries_calls_and_whether_all_is_well(way, admin):
     assert (replica["process"], replica["in_flight"], replicas["others"]) == (way.gate.process.pid, 0, {})
 
 
+def test_whether_routing_pays(way, admin):
+    told = admin.get("/router")
+    assert (told["guarded"], told["on"], told["comparisons"]) == (False, True, 0)
+
+
 def test_it_can_be_off(tmp_path):
     gate = harness.gateway(tmp_path, None, "--admin-port", "off")
     try:

@@ -197,7 +197,7 @@ def test_of_the_best_tier_the_cheapest_is_taken_and_an_unpriced_one_last():
 
 def test_an_easy_life_makes_no_model_look_good():
     """The small model has easy prompts only, the large one hard ones, and is better at either."""
-    values = module._Values()
+    values = module.Values()
     for _ in range(EACH_MIN):
         values.add(rated(0, "small", cluster=0), 0.7)
         values.add(rated(0, "large", cluster=1), 0.6)
@@ -208,7 +208,7 @@ def test_an_easy_life_makes_no_model_look_good():
         values.add(rated(0, "large", cluster=1), 0.6)
     values.add(rated(0, "seen-once"), 1.0)
     assert values.best() == "large"
-    assert module._Values().best() == ""
+    assert module.Values().best() == ""
 
 
 @given(

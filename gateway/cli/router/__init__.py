@@ -1,0 +1,1 @@
+"""`fareway router`: what routing has learned, and what it has saved."""
