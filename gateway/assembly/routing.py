@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import Deployment, Provider
 from gateway.config.settings import Settings, Target
+from gateway.core.route import Signal
+from gateway.difficulty.model import Difficulty
+from gateway.difficulty.predicted import Predicted
 from gateway.journey.learning import Learning
 from gateway.journey.routing import Router
 from gateway.journey.signals import Signals
@@ -61,8 +64,11 @@ def router(
 
 
 def learning_of(settings: Settings, clock: Callable[[], float]) -> Learning:
-    """What decides on predictions, before any feedback."""
-    return Learning(None, settings.routing.guard, clock)
+    """What decides on predictions, before any feedback. The difficulty model is read where a policy asks for it."""
+    routing = settings.routing
+    asked = any(Signal.SUCCESS in load_policy(choice.policy).reads for choice in (routing.choice, routing.auto))
+    predicting = Predicted(Difficulty.load(routing.difficulty)) if asked else None
+    return Learning(predicting, routing.guard, clock)
 
 
 def signers(settings: Settings) -> dict[str, Signer]:

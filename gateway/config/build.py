@@ -18,6 +18,7 @@ from gateway.config.settings import Cache, ExportTo, PolicyChoice, Prices, Routi
 from gateway.config.shape import Shaped
 from gateway.core.route import TIERS
 from gateway.difficulty.guard import Terms
+from gateway.difficulty.model import Difficulty, Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def build(shaped: Shaped, providers: dict[str, Provider], known: names.Names, fo
         models=names.models(file, known),
         aliases=names.aliases(file, known),
         tiers=names.tiers(file, known),
-        routing=_routing(file, known),
+        routing=_routing(file, known, folders),
         timeouts=_timeouts(file),
         exports=_exports(file, folders),
         cache=Cache(ttl_s=file.cache.exact.ttl, bytes_max=file.cache.exact.max),
@@ -90,7 +91,7 @@ def _server(file: FarewayFile) -> Server:
     )
 
 
-def _routing(file: FarewayFile, known: names.Names) -> Routing:
+def _routing(file: FarewayFile, known: names.Names, folders: Folders) -> Routing:
     routing, findings = file.routing, known.findings
     baseline, guard = routing.baseline or "", routing.guard
     if baseline:
@@ -105,7 +106,20 @@ def _routing(file: FarewayFile, known: names.Names) -> Routing:
         breaker_open_s=routing.breaker.open,
         baseline=baseline,
         guard=None if guard is None else Terms(guard.hold_back, guard.worth, baseline),
+        difficulty=_difficulty(routing.difficulty.model, findings, folders),
     )
+
+
+def _difficulty(model: str, findings: Findings, folders: Folders) -> Path | None:
+    """The file of the difficulty model, which can be read."""
+    if model == "default":
+        return None
+    path = folders.path(model)
+    try:
+        Difficulty.load(path)
+    except (OSError, Unreadable) as error:
+        findings.add(("routing", "difficulty", "model"), f"cannot be used: {error}", "made by fareway router train")
+    return path
 
 
 def _choice(

@@ -63,23 +63,28 @@ class Difficulty:
         self._splits = learned.splits
 
     @classmethod
-    def load(cls, path: str | Path = "default") -> Self:
+    def load(cls, path: Path | None = None) -> Self:
         """The model of a file, or the one that comes with the gateway. Raises Unreadable, or OSError."""
-        source = files("gateway.difficulty").joinpath("default.json") if path == "default" else Path(path)
+        source = files("gateway.difficulty").joinpath("default.json") if path is None else path
         try:
             learned = msgspec.json.decode(source.read_bytes(), type=Learned)
         except msgspec.DecodeError as error:
-            raise Unreadable(f"{path} is no difficulty model: {error}") from None
+            raise Unreadable(f"{source} is no difficulty model: {error}") from None
         found = (learned.format, learned.version, learned.features)
         if found != (FORMAT, FORMAT_VERSION, features.VERSION):
-            raise Unreadable(f"{path} is of another version: train it anew with `fareway router train`")
+            raise Unreadable(f"{source} is of another version: train it anew with `fareway router train`")
         return cls(learned)
 
     def chances(self, prompt: str, models: Collection[str]) -> Mapping[str, float]:
         """The chance, 0 to 1, that each of these models answers well; those that it was not trained on are left out."""
         known = [model for model in models if model in self._rows]
         traits = self.traits(prompt) if known else ()
-        return {model: self._chance(model, traits) for model in known}
+        return {model: self.chance(model, traits) for model in known}
+
+    def chance(self, model: str, traits: Sequence[float]) -> float:
+        """The chance of one of `models`, by the traits of the prompt."""
+        chance, loadings = self._rows[model]
+        return min(1.0, max(0.0, chance + _dot(loadings, traits)))
 
     def cluster(self, prompt: str) -> int:
         """Which of the CLUSTERS kinds of prompts this is: 0 to CLUSTERS - 1."""
@@ -103,10 +108,6 @@ class Difficulty:
                 for constant, weights, table in self._traits
             ]
         )
-
-    def _chance(self, model: str, traits: Sequence[float]) -> float:
-        chance, loadings = self._rows[model]
-        return min(1.0, max(0.0, chance + _dot(loadings, traits)))
 
 
 def _dot(left: Sequence[float], right: Sequence[float]) -> float:
