@@ -4,6 +4,7 @@ read back, and the same prompt gives the same features in every process and on e
 from __future__ import annotations
 
 import re
+from collections import Counter
 from itertools import chain
 from math import log1p
 from typing import NamedTuple
@@ -18,7 +19,7 @@ BUCKETS = 8192
 DIGITS_MAX = 12
 """Of a number; what follows is not read."""
 
-PART_CHARACTERS = 2000
+PART_CHARACTERS = 1000
 """Of a longer prompt the beginning and the end are read, so much of each: time is bounded."""
 
 _WORDS = re.compile(rb"[a-z\x80-\xff]+|[0-9]+|[^\sa-z0-9\x80-\xff]")
@@ -55,11 +56,14 @@ NUMBERS = (
 """The numbers in the order in which `read` gives them; of the last block, where nothing else is said. Counts are
 logarithms, so that a long prompt is not beyond all others."""
 
-_AMOUNT = frozenset(
-    b"half twice thrice third quarter double triple times percent fraction each every per total".split()
+_KINDS = (
+    dict.fromkeys(
+        b"half twice thrice third quarter double triple times percent fraction each every per total".split(), 1
+    )
+    | dict.fromkeys(b"if then than more less fewer left remaining after before until unless except".split(), 2)
+    | dict.fromkeys(b"one two three four five six seven eight nine ten eleven twelve twenty hundred".split(), 3)
 )
-_NUMERALS = frozenset(b"one two three four five six seven eight nine ten eleven twelve twenty hundred".split())
-_CONDITION = frozenset(b"if then than more less fewer left remaining after before until unless except".split())
+_AMOUNT, _CONDITION, _NUMERAL = 1, 2, 3
 
 
 class Features(NamedTuple):
@@ -92,6 +96,7 @@ def _numbers(prompt: str, last: str, words: list[bytes]) -> tuple[float, ...]:
     size, count, distinct = len(plain) + 1, len(words) + 1, set(words)
     lengths = [*map(len, words)] or [0]
     numbers = [word for word in words if word.isdigit()]
+    kinds = Counter(map(_KINDS.get, words))
     sentences = 1 + plain.count(b". ") + plain.count(b"? ") + plain.count(b"! ")
     return (
         log1p(len(prompt)),
@@ -107,15 +112,15 @@ def _numbers(prompt: str, last: str, words: list[bytes]) -> tuple[float, ...]:
         log1p(prompt.count("\n\n")),
         log1p(plain.count(b",")),
         log1p(plain.count(b"?")),
-        (size - len(plain.translate(None, _CAPITALS))) / size,
-        (size - len(plain.translate(None, _DIGITS))) / size,
+        (len(plain) - len(plain.translate(None, _CAPITALS))) / size,
+        (len(plain) - len(plain.translate(None, _DIGITS))) / size,
         log1p(len(numbers)),
         log1p(len(set(numbers))),
         log1p(max([int(number[:DIGITS_MAX]) for number in numbers], default=0)),
         log1p(plain.count(b"%") + plain.count(b"$")),
         log1p(plain.count(b"/")),
-        log1p(sum(map(_NUMERALS.__contains__, words))),
-        log1p(sum(map(_AMOUNT.__contains__, words))),
-        log1p(sum(map(_CONDITION.__contains__, words))),
+        log1p(kinds[_NUMERAL]),
+        log1p(kinds[_AMOUNT]),
+        log1p(kinds[_CONDITION]),
         log1p(sum([sign in prompt for sign in _CODE])),
     )

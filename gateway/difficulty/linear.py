@@ -10,7 +10,7 @@ from math import log, sqrt
 from operator import itemgetter, mul
 from statistics import fmean, pstdev
 
-from gateway.difficulty.features import BUCKETS, Features
+from gateway.difficulty.features import Features
 
 Vector = list[float]
 
@@ -42,18 +42,21 @@ class Weights:
 
 class Design:
     """The training prompts as a matrix. Words count by how rare they are, and a row's words have length one together
-    (TF-IDF, Spärck Jones 1972); numbers are standardised."""
+    (TF-IDF, Spärck Jones 1972); numbers are standardised. A word that stands in one prompt alone, or in all, tells
+    nothing."""
 
     def __init__(self, read: Sequence[Features], numbers_weight: float) -> None:
         seen = Counter(bucket for features in read for bucket in features.buckets)
-        self.rarity = [log(len(read) / n) if (n := seen[bucket]) > 1 else 0.0 for bucket in range(BUCKETS)]
-        rows = [sorted(b for b in features.buckets if self.rarity[b]) for features in read]
-        columns: list[list[int]] = [[] for _ in range(BUCKETS)]
+        self.words = sorted(bucket for bucket, count in seen.items() if 1 < count < len(read))
+        self.rarity = [log(len(read) / seen[bucket]) for bucket in self.words]
+        place = {bucket: number for number, bucket in enumerate(self.words)}
+        rows = [sorted(place[b] for b in features.buckets if b in place) for features in read]
+        columns: list[list[int]] = [[] for _ in self.words]
         for number, row in enumerate(rows):
-            for bucket in row:
-                columns[bucket].append(number)
-        self.scales = [1 / sqrt(sum([self.rarity[b] ** 2 for b in row]) or 1.0) for row in rows]
-        self._of_row = [_picked(row, BUCKETS) for row in rows]
+            for word in row:
+                columns[word].append(number)
+        self.scales = [1 / sqrt(sum([self.rarity[w] ** 2 for w in row]) or 1.0) for row in rows]
+        self._of_row = [_picked(row, len(self.words)) for row in rows]
         self._of_column = [_picked(column, len(read)) for column in columns]
         plain = list(zip(*[features.numbers for features in read], strict=True))
         self.centres = [fmean(column) for column in plain]
@@ -87,7 +90,7 @@ def ridge(design: Design, scores: Sequence[float | None], penalty: float) -> Wei
     free. By conjugate gradients (Hestenes and Stiefel 1952)."""
     known = [score is not None for score in scores]
     residual = design.transposed([score or 0.0 for score in scores])
-    weights = Weights([0.0] * BUCKETS, [0.0] * len(design.dense))
+    weights = Weights([0.0] * len(design.words), [0.0] * len(design.dense))
     direction, length = residual, residual.dot(residual)
     enough = SMALL**2 * length
     for _ in range(STEPS_MAX):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
 from math import sqrt
+from operator import itemgetter
 from pathlib import Path
 from typing import Self
 
@@ -50,6 +51,19 @@ class Learned(Struct, frozen=True):
     squares: Packed  # Of each bucket: what it adds to a prompt's squared norm.
     splits: tuple[float, ...]  # Of the tree, its root first; level by level the next trait.
 
+    @property
+    def whole(self) -> bool:
+        """Whether all parts are as long as they must be."""
+        tables = (self.squares, *(trait.buckets for trait in self.traits))
+        return (
+            len(self.models) == len(self.chances) == len(self.loadings)
+            and all(len(row) == len(self.traits) for row in self.loadings)
+            and all(len(trait.numbers) == len(features.NUMBERS) for trait in self.traits)
+            and all(len(table.halves) == 2 * features.BUCKETS for table in tables)
+            and len(self.splits) == CLUSTERS - 1
+            and bool(self.traits)
+        )
+
 
 class Difficulty:
     """A trained model, ready to be asked. Never changes."""
@@ -58,8 +72,8 @@ class Difficulty:
         self.models = learned.models
         self.about = learned.about
         self._rows = dict(zip(learned.models, zip(learned.chances, learned.loadings, strict=True), strict=True))
-        self._traits = [(t.constant, t.numbers, t.buckets.floats()) for t in learned.traits]
-        self._squares = learned.squares.floats()
+        self._traits = [(t.constant, t.numbers, _padded(t.buckets)) for t in learned.traits]
+        self._squares = _padded(learned.squares)
         self._splits = learned.splits
 
     @classmethod
@@ -73,6 +87,8 @@ class Difficulty:
         found = (learned.format, learned.version, learned.features)
         if found != (FORMAT, FORMAT_VERSION, features.VERSION):
             raise Unreadable(f"{source} is of another version: train it anew with `fareway router train`")
+        if not learned.whole:
+            raise Unreadable(f"{source} is no difficulty model: parts of it are missing")
         return cls(learned)
 
     def chances(self, prompt: str, models: Collection[str]) -> Mapping[str, float]:
@@ -101,13 +117,16 @@ class Difficulty:
     def traits(self, prompt: str) -> tuple[float, ...]:
         """What the model sees in a prompt."""
         buckets, numbers = features.read(prompt)
-        norm: float = sqrt(sum([self._squares[b] for b in buckets])) or 1.0
+        of = itemgetter(features.BUCKETS, features.BUCKETS, *buckets)
+        norm = sqrt(sum(of(self._squares))) or 1.0
         return tuple(
-            [
-                constant + _dot(weights, numbers) + sum([table[b] for b in buckets]) / norm
-                for constant, weights, table in self._traits
-            ]
+            [constant + _dot(weights, numbers) + sum(of(table)) / norm for constant, weights, table in self._traits]
         )
+
+
+def _padded(numbers: Packed) -> tuple[float, ...]:
+    """With a nought behind them: a getter of two things or more gives a tuple, whatever the prompt."""
+    return (*numbers.floats(), 0.0)
 
 
 def _dot(left: Sequence[float], right: Sequence[float]) -> float:

@@ -24,7 +24,7 @@ class Predicted:
         self._difficulty = difficulty
         own = {name: name for name in difficulty.models}
         self._rows = {_plain(name): name for name in difficulty.models if not name.startswith(TIER)} | own
-        self._found: dict[str, str | None] = {}  # By deployment.
+        self._found: dict[tuple[str, str], str | None] = {}  # By deployment and tier.
         self._last: tuple[str, Sequence[float]] = ("", difficulty.traits(""))
 
     def cluster(self, request: Request) -> int:
@@ -46,10 +46,11 @@ class Predicted:
         return traits
 
     def _row(self, candidate: Candidate) -> str | None:
-        if candidate.name not in self._found:
+        key = candidate.name, candidate.tier
+        if key not in self._found:
             names = (candidate.name, candidate.model, _plain(candidate.model), TIER + candidate.tier)
-            self._found[candidate.name] = next((self._rows[name] for name in names if name in self._rows), None)
-        return self._found[candidate.name]
+            self._found[key] = next((self._rows[name] for name in names if name in self._rows), None)
+        return self._found[key]
 
 
 def _plain(model: str) -> str:

@@ -66,7 +66,7 @@ def train(examples: Sequence[Example], about: Mapping[str, str], penalty: float 
         chances=tuple(means),
         loadings=tuple(zip(*found, strict=True)),
         traits=tuple([_trait(design, fit.weights, means, axis) for axis in found]),
-        squares=Packed.of([rarity**2 for rarity in design.rarity]),
+        squares=_packed(design, [rarity**2 for rarity in design.rarity]),
         splits=_splits([[dot(axis, row) for axis in found] for row in zip(*centred, strict=True)]),
     )
 
@@ -106,9 +106,14 @@ def _trait(design: Design, fits: Sequence[Weights], means: Sequence[float], axis
     constant, *dense = together.dense
     numbers = [weight / width for weight, width in zip(dense, design.widths, strict=True)]
     constant -= dot(means, axis) + dot(numbers, design.centres)
-    return Trait(
-        constant, tuple(numbers), Packed.of([w * r for w, r in zip(together.words, design.rarity, strict=True)])
-    )
+    words = [weight * rarity for weight, rarity in zip(together.words, design.rarity, strict=True)]
+    return Trait(constant, tuple(numbers), _packed(design, words))
+
+
+def _packed(design: Design, of_words: Sequence[float]) -> Packed:
+    """By bucket; nought where there is no word to tell anything."""
+    known = dict(zip(design.words, of_words, strict=True))
+    return Packed.of([known.get(bucket, 0.0) for bucket in range(features.BUCKETS)])
 
 
 def _splits(points: Sequence[Sequence[float]]) -> tuple[float, ...]:
