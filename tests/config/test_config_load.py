@@ -13,6 +13,7 @@ from gateway.config.problems import ConfigError
 from gateway.config.settings import Cache, PolicyChoice, Prices, Server, Settings, Target, Timeouts
 from gateway.core.limit import HoldMode, Limit, Mode, Span, Unit
 from gateway.dialects.base import Quirk
+from gateway.difficulty.guard import Terms
 from gateway.ledger.journal import SYNC_ALWAYS, SYNC_NEVER
 
 HOME = Path("/home/me/.fareway")
@@ -318,3 +319,17 @@ def test_a_key_of_bedrocks_alone_is_not_enough(configured):
         configured("", AWS_BEARER_TOKEN_BEDROCK="x")
     own = configured("providers: {bedrock: {base_url: http://x}}", AWS_BEARER_TOKEN_BEDROCK="x").providers["bedrock"]
     assert own.access["bedrock-converse"].base_url == "http://x"
+
+
+def test_a_guard_is_there_only_where_it_is_written(configured):
+    assert configured("routing: {}").routing.guard is None
+    assert configured("routing: {guard: {}}").routing.guard == Terms()
+    text = "routing: {baseline: openai/gpt-4o, guard: {hold_back: 10%, worth: $0.5}}"
+    routing = configured(text, OPENAI_API_KEY="k").routing
+    assert (routing.baseline, routing.guard) == ("openai/gpt-4o", Terms(0.1, 0.5, "openai/gpt-4o"))
+
+
+def test_what_routing_is_compared_with_must_be_there(wrong):
+    assert wrong("routing: {baseline: nobody/gpt-4o}") == [
+        '1:21 routing.baseline: there is no provider "nobody"; name it under providers'
+    ]
