@@ -6,12 +6,13 @@ Chen et al., FrugalGPT (2023), https://arxiv.org/abs/2305.05176
 from __future__ import annotations
 
 from gateway.core.money import Money
-from gateway.core.reply import Check
 from gateway.core.request import Request
 from gateway.core.route import TIERS, Candidate, Cascade, Context, Decision
-from policies.checks import named
+from policies.checks import complete, named
+from policies.params import share, tier, whole
 from policies.parts import cost, dollars, usable
 
+PARAMS = {"check": named, "steps": whole(1, 10), "to": tier, "threshold": share}
 STEPS = {"agreement": 2}
 """How many cheap ones are asked where nothing is said: as many as the check needs."""
 
@@ -20,8 +21,8 @@ def choose(_request: Request, candidates: tuple[Candidate, ...], context: Contex
     """`params: {check: complete, steps: 1, to: premium}`: a check by its name here or its dotted name, how many cheap
     ones are asked, and the tier that answers when they will not do; without one, the next better tier that there is."""
     within = sorted(usable(candidates, context.remaining), key=lambda c: (cost(c), c.name))
-    check = context.params.get("check", "complete")
-    name = check if isinstance(check, str) else check.__module__.rpartition(".")[2]
+    check = context.params.get("check", complete.check)
+    name = check.__module__.rpartition(".")[2]
     steps = int(context.params.get("steps", STEPS.get(name, 1)))
     cheap, rest = within[:steps], within[steps:]
     if not rest:
@@ -30,14 +31,10 @@ def choose(_request: Request, candidates: tuple[Candidate, ...], context: Contex
     wanted = TIERS.index(context.params["to"]) if "to" in context.params else best - 1
 
     def rank(candidate: Candidate) -> tuple[bool, int, Money, str]:
-        tier = TIERS.index(candidate.tier)
-        return tier > wanted, abs(tier - wanted), cost(candidate), candidate.name
+        place = TIERS.index(candidate.tier)
+        return place > wanted, abs(place - wanted), cost(candidate), candidate.name
 
     rest.sort(key=rank)
     asked = " and ".join(c.name for c in cheap)
     reason = f"{name}: {asked} first at about {dollars(cheap[0])}, then {rest[0].name}"
-    return Decision((*cheap, *rest), reason, cascade=Cascade(_check(check), len(cheap), context.params))
-
-
-def _check(check: str | Check) -> Check:
-    return named(check) if isinstance(check, str) else check
+    return Decision((*cheap, *rest), reason, cascade=Cascade(check, len(cheap), context.params))

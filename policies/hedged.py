@@ -11,8 +11,10 @@ from msgspec.structs import replace
 from gateway.core.request import Request
 from gateway.core.route import Candidate, Context, Decision, Signal
 from policies import cheapest
+from policies.params import milliseconds, number
 
 READS = (Signal.LATENCY,)
+PARAMS = {"factor": number(0.1, 100), "floor": milliseconds, "after": milliseconds}
 
 FACTOR = 1.0
 FLOOR_MS = 500.0
@@ -31,10 +33,10 @@ def choose(request: Request, candidates: tuple[Candidate, ...], context: Context
 
 
 def _late_ms(first: Candidate, context: Context) -> float | None:
-    after = context.params.get("after")
+    after: float | None = context.params.get("after")
     if after is not None:
-        return float(after)
+        return after
     if first.first_token_p95_ms is None:
         return None
-    usual = first.first_token_p95_ms * float(context.params.get("factor", FACTOR))
-    return max(float(context.params.get("floor", FLOOR_MS)), usual)
+    factor, floor = context.params.get("factor", FACTOR), context.params.get("floor", FLOOR_MS)
+    return max(float(floor), first.first_token_p95_ms * float(factor))

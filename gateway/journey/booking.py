@@ -207,11 +207,6 @@ class Booking:
         return "" if self._draft is None else f"{self._draft.provider}/{self._draft.model}"
 
     @property
-    def waited_ms(self) -> int:
-        """How long the attempt under way has been waited for, from before it left."""
-        return round((self._books.clock() - self.draft.at) * 1000)
-
-    @property
     def under_way(self) -> bool:
         """Whether an attempt has begun that is neither settled nor void."""
         return self._draft is not None
@@ -221,6 +216,11 @@ class Booking:
         """The attempt under way, as it would be booked if we died now."""
         assert self._draft is not None
         return self._draft
+
+    @property
+    def elapsed_ms(self) -> int:
+        """For how long the attempt has been under way."""
+        return self._elapsed_ms(self.draft)
 
     def __enter__(self) -> Self:
         return self
@@ -240,9 +240,11 @@ class Booking:
     def _book(self, fare: Fare, **outcome: Any) -> Entry:
         assert self._hold is not None
         draft = self.draft
-        charges, waited_ms = self._hold.settle(fare), self.waited_ms
+        charges = self._hold.settle(fare)
         self._hold = self._draft = None
-        entry = replace(draft, charges=charges, duration_ms=waited_ms, attempts=tuple(self.tried), **outcome)
+        entry = replace(
+            draft, charges=charges, duration_ms=self._elapsed_ms(draft), attempts=tuple(self.tried), **outcome
+        )
         self.entry = entry
         self.entries.append(entry)
         if self._flight is not None:
@@ -250,6 +252,9 @@ class Booking:
         self._books.journal.settle(entry)
         self._books.booked(entry)
         return entry
+
+    def _elapsed_ms(self, draft: Entry) -> int:
+        return round((self._books.clock() - draft.at) * 1000)
 
     def _unresolved(self, option: Destination, reason: str, worst: Cost) -> Entry:
         assert self._hold is not None

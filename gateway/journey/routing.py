@@ -152,7 +152,7 @@ class Router:
         plan = tuple([by_name[c.name] for c in decision.plan[: steps + 1 + self._fallback]])
         if cascade is not None and steps >= len(plan):  # Somebody must be left to answer if none of them will do.
             cascade = replace(cascade, steps=len(plan) - 1) if len(plan) > 1 else None
-        return Chosen(plan, decision.reason, decision.hedge_after_ms, cascade)
+        return Chosen(plan, decision.reason, hedge_after_ms=decision.hedge_after_ms, cascade=cascade)
 
     def reads(self, facts: Facts) -> frozenset[Signal]:
         """What the policy that decides on this call has to be told."""

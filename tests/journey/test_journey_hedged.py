@@ -28,9 +28,9 @@ models:
   second: {deployments: [charging/sim-small, failing/sim-medium]}
   lost: {deployments: [breaking/sim-small, failing/sim-medium]}
   waiting: {deployments: [late/sim-small, hanging/sim-medium]}
-routing: {policy: policies.hedged, params: {after: 500}, retry: {rounds: 0, budget: 100%}, breaker: {failures: 1000}}
+routing: {policy: policies.hedged, params: {after: 500ms}, retry: {rounds: 0, budget: 100%}, breaker: {failures: 1000}}
 tiers: {economy: [quick]}
-auto: {policy: policies.hedged, params: {after: 60000}}
+auto: {policy: policies.hedged, params: {after: 60s}}
 limits:
   - {node: all, amount: 1000 usd, window: lifetime}
   - {node: "key:*", amount: 1000000 tokens, window: lifetime}
@@ -87,7 +87,7 @@ def test_where_the_first_is_in_time_nobody_else_is_asked(way, stream):
 def test_a_late_stream_is_broken_off_where_that_ends_the_charging(way):
     headers = ask(way, "late", stream=True)
     assert headers["x-fareway-provider"] == "quick"
-    assert headers["x-fareway-route-reason"].startswith("hedge to quick/sim-medium: nothing came in 0.5 s; ")
+    assert headers["x-fareway-route-reason"].startswith("hedge to quick/sim-medium: nothing came in 500 ms; ")
     lines, bill = books(way, headers)
     assert {name: line["outcome"] for name, line in lines.items()} == {"late": "outrun", "quick": "ok"}
     assert bill["sim-small"]["ended"] == "aborted"
@@ -114,7 +114,7 @@ def test_the_first_may_still_win(way, stream):
     lines, _ = books(way, headers := ask(way, "first", stream=stream))
     assert headers["x-fareway-provider"] == "charging"
     assert {name: line["outcome"] for name, line in lines.items()} == {"charging": "ok", "slower": "outrun"}
-    assert lines["charging"]["entry"]["attempts"] == ["nothing came in 0.5 s: slower/sim-medium was asked, too"]
+    assert lines["charging"]["entry"]["attempts"] == ["nothing came in 500 ms: slower/sim-medium was asked, too"]
     assert lines["charging"]["cost_status"] == "exact"
 
 
@@ -122,7 +122,7 @@ def test_where_the_first_breaks_off_the_second_answers(way):
     lines, _ = books(way, headers := ask(way, "rescued"))
     assert headers["x-fareway-provider"] == "charging"
     assert {name: line["outcome"] for name, line in lines.items()} == {"breaking": "failed", "charging": "ok"}
-    assert lines["charging"]["entry"]["attempts"][0].startswith("nothing came in 0.5 s")
+    assert lines["charging"]["entry"]["attempts"][0].startswith("nothing came in 500 ms")
     assert lines["charging"]["entry"]["attempts"][1].startswith("breaking/sim-small: ")
 
 
@@ -152,7 +152,7 @@ def test_without_room_for_both_only_the_first_is_asked(way):
         (line,) = lines.values()
         assert (line["provider"], line["outcome"]) == ("charging", "ok")
         assert line["entry"]["attempts"][0].startswith(
-            "nothing came in 0.5 s, and there is no room for a second call: "
+            "nothing came in 500 ms, and there is no room for a second call: "
         )
 
 
