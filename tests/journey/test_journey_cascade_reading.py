@@ -200,11 +200,23 @@ def test_a_whole_answer_begins_with_no_arguments():
     assert reply("a", "anthropic-messages", JSON, framed(JSON, said)).choices[0].calls == (ToolCall("look", "{}"),)
 
 
-WORDS = (
-    "choices index delta message content tool_calls function type output response status candidates parts functionCall "
-    "toolUse start stopReason finish_reason object refusal incomplete_details promptFeedback content_block name arguments "
-    "input text"
-).split()
+WORDS = [
+    *(
+        "choices",
+        "index",
+        "delta",
+        "message",
+        "content",
+        "tool_calls",
+        "function",
+        "type",
+        "output",
+        "response",
+        "status",
+    ),
+    *("candidates", "parts", "functionCall", "toolUse", "start", "stopReason", "finish_reason", "object", "refusal"),
+    *("incomplete_details", "promptFeedback", "content_block", "name", "arguments", "input", "text"),
+]
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=9),
