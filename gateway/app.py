@@ -15,7 +15,7 @@ from gateway.admin.assembly import admin_site, replica_teller
 from gateway.assembly.exports import exports
 from gateway.assembly.figures import add_gauges, add_store_figures
 from gateway.assembly.home import journal_of, next_life, replica_name
-from gateway.assembly.routing import catalog, learning_of, pricing, router, signers, wire
+from gateway.assembly.routing import catalog, hedging, learning_of, pricing, router, signers, wire
 from gateway.assembly.simulated import needs_simulator, started_simulator, with_simulator
 from gateway.assembly.stores import claim_store, closed, lease_store, pepper, registry
 from gateway.bookkeeping import gateway_ledger, ledger_reader, recover_workers
@@ -31,7 +31,6 @@ from gateway.front.peers import Worker
 from gateway.front.server import Front
 from gateway.front.together import Together
 from gateway.journey.answered import Answered
-from gateway.journey.asking import Asking
 from gateway.journey.booking import Books
 from gateway.journey.idempotency import ANSWERS_BYTES_MAX, Idempotency
 from gateway.journey.outages import Outages
@@ -53,7 +52,6 @@ from gateway.telemetry.live import Live
 from gateway.telemetry.metrics import Metrics
 from gateway.tokens import Tokens, kept
 from gateway.upstream.health import Health
-from gateway.upstream.retry import RetryBudget
 
 
 class Gateway:
@@ -190,6 +188,8 @@ class Gateway:
         tokens, signing = Tokens(), signers(settings)
         self._stack.callback(tokens.close)
         cache = ExactCache(ttl_s=settings.cache.ttl_s, bytes_max=settings.cache.bytes_max)
+        asking = hedging(settings, self.wire, self.health, self._clock, signing=signing, tokens=tokens)
+        self._stack.push_async_callback(asking.close)
         pipeline = Pipeline(
             tenants=self.keyring.tenants,
             router=self.router,
@@ -197,14 +197,7 @@ class Gateway:
             calibration=self.calibration,
             answered=Answered(cache, self.idempotency, self.books, self.metrics),
             books=self.books,
-            asking=Asking(
-                self.wire,
-                self.health,
-                RetryBudget(settings.routing.retry_budget),
-                rounds=settings.routing.retry_rounds,
-                clock=self._clock,
-                signers=signing,
-            ),
+            asking=asking,
             detours=Detours(self.limits, self.router, tokens),
             metrics=self.metrics,
             refuse_unpriced=settings.prices.unknown == "refuse",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import Deployment, Provider
 from gateway.config.settings import Settings, Target
+from gateway.journey.asking import Asking
+from gateway.journey.hedging import Hedging
 from gateway.journey.learning import Learning
 from gateway.journey.routing import Router
 from gateway.journey.signals import Signals
@@ -14,10 +17,12 @@ from gateway.plugins import load_policy
 from gateway.prices.book import PriceBook
 from gateway.prices.current import Pricing
 from gateway.prices.stored import Shelf
+from gateway.tokens import Tokens
 from gateway.tokens.calibration import Calibration
 from gateway.upstream.aws import AwsSigner
 from gateway.upstream.google import GoogleSigner
 from gateway.upstream.health import Health
+from gateway.upstream.retry import RetryBudget
 from gateway.upstream.signing import Signer
 from gateway.upstream.wire import Wire
 
@@ -81,6 +86,22 @@ def wire(settings: Settings) -> Wire:
         idle_s=timeouts.idle_s,
         total_s=timeouts.total_s,
     )
+
+
+def hedging(
+    settings: Settings,
+    network: Wire,
+    health: Health,
+    clock: Callable[[], float],
+    *,
+    signing: Mapping[str, Signer],
+    tokens: Tokens,
+) -> Hedging:
+    """Who asks providers."""
+    retries = RetryBudget(settings.routing.retry_budget)
+    rounds = settings.routing.retry_rounds
+    asking = Asking(network, health, retries, rounds=rounds, clock=clock, signers=signing)
+    return Hedging(asking, retries, tokens, time.perf_counter)
 
 
 def pricing(settings: Settings, network: Wire, clock: Callable[[], float], changed: Callable[[], None]) -> Pricing:

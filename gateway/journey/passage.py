@@ -82,16 +82,14 @@ Headers = Callable[[Entry, Answer, float], dict[str, str]]
 """The caller's headers: given the entry as far as it is known, the answer, and when its last part came in."""
 
 
-@dataclass(slots=True)
-class Passage:
-    """The answer, where it came from, where it goes, and the books that it closes."""
+@dataclass(slots=True, kw_only=True)
+class Incoming:
+    """An answer on its way in, where it comes from, and the books that it closes."""
 
     question: Question
     option: Option
     answer: Answer
     booking: Booking
-    client: Client
-    headers: Headers
     flight: Flight | None
     tokens: Tokens
     monotonic: Callable[[], float]  # For durations, in seconds.
@@ -219,6 +217,14 @@ class Passage:
         if reported is None:
             return Usage(input=given, output=made, final=False)
         return replace(reported, output=max(reported.output + OUTPUT_MARGIN, made), final=False)
+
+
+@dataclass(slots=True, kw_only=True)
+class Passage(Incoming):
+    """The same, on its way to a caller."""
+
+    client: Client
+    headers: Headers
 
 
 def resume() -> None:

@@ -17,6 +17,7 @@ from gateway.core.rating import Decided
 from gateway.core.request import Facts, Request
 from gateway.core.route import Candidate, Context, Signal
 from gateway.journey.carriage import Carrier
+from gateway.journey.cascade.reading import READABLE
 from gateway.journey.option import OUTPUT_TOKENS_GUESS, Chosen, Option, worst_cost
 from gateway.journey.signals import Signals
 from gateway.plugins import Plugin
@@ -151,8 +152,12 @@ class Router:
         decided = self._decided[plugin.name]
         if Signal.SUCCESS in plugin.reads:
             decision, decided = self._signals.judged(plugin.name, request, candidates, decision, remaining)
-        plan = tuple([by_name[c.name] for c in decision.plan[: 1 + self._fallback]])
-        return Chosen(plan, decision.reason, decided)
+        cascade = decision.cascade if request.dialect in READABLE else None
+        steps = 0 if cascade is None else cascade.steps
+        plan = tuple([by_name[c.name] for c in decision.plan[: steps + 1 + self._fallback]])
+        if cascade is not None and steps >= len(plan):  # Somebody must be left to answer if none of them will do.
+            cascade = replace(cascade, steps=len(plan) - 1) if len(plan) > 1 else None
+        return Chosen(plan, decision.reason, decided, decision.hedge_after_ms, cascade)
 
     def reads(self, facts: Facts) -> frozenset[Signal]:
         """What the policy that decides on this call has to be told."""

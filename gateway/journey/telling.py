@@ -58,5 +58,7 @@ def learned(health: Health, entry: Entry, now: float) -> None:
         vitals.saw_output(entry.usage.output_total)
         vitals.reasons = vitals.reasons or entry.usage.output_reasoning > 0
         vitals.saw_first_token(entry.first_token_ms if entry.first_token_ms is not None else entry.duration_ms)
+    elif entry.outcome is Outcome.OUTRUN:  # It took at least so long: else only the quick ones would be counted.
+        vitals.saw_first_token(entry.first_token_ms if entry.first_token_ms is not None else entry.duration_ms)
     elif entry.outcome is Outcome.CUT:
         health.failed(name, now)

@@ -102,7 +102,10 @@ class Metrics(Collector):
         adjusts = entry.outcome is Outcome.ADJUSTED
         counts["ml_inference_requests"][model, where] += not adjusts
         counts["fareway_entries"][entry.outcome, entry.cost.status] += 1
-        if entry.outcome is not Outcome.FAILED:  # Whose attempts are told again by the one that answered.
+        if entry.outcome not in (
+            Outcome.FAILED,
+            Outcome.OUTRUN,
+        ):  # Whose attempts are told again by the one that answered.
             counts["fareway_fallbacks"][()] += len(entry.attempts)
         if entry.outcome is Outcome.CACHED:
             self._saved["cache",] += entry.saved_nanos
