@@ -48,6 +48,11 @@ def down_first(tier: str, wanted: str) -> int:
     return here - there if here >= there else len(TIERS) + there - here
 
 
+def taken(first: Candidate, wanted: str) -> str:
+    """The tier of the first choice as text for a reason, where another was wanted."""
+    return wanted if first.tier == wanted else f"{first.tier} for want of {wanted}"
+
+
 def coin(text: str) -> float:
     """A number from 0 to 1 that looks random and is the same for the same text, in every process."""
     return int.from_bytes(blake2b(text.encode(), digest_size=7).digest(), "big") / 2**56

@@ -10,7 +10,7 @@ from gateway.core.money import Money
 from gateway.core.request import Request
 from gateway.core.route import TIERS, Candidate, Context, Decision, Signal
 from policies.params import number, tier
-from policies.parts import at_least, cost, down_first, lot, usable
+from policies.parts import at_least, cost, down_first, lot, taken, usable
 
 READS = (Signal.BURN,)
 PARAMS = {"usual": tier, "least": tier, "standard": number(0.1, 1000), "economy": number(0.1, 1000)}
@@ -42,7 +42,7 @@ def choose(request: Request, candidates: tuple[Candidate, ...], context: Context
         return down_first(candidate.tier, wanted), cost(candidate), candidate.name
 
     plan = sorted(usable(at_least(candidates, least), context.remaining), key=rank)
-    return Decision(tuple(plan), f"{wanted}, as {_burning(pace)}: {plan[0].name}")
+    return Decision(tuple(plan), f"{taken(plan[0], wanted)}, as {_burning(pace)}: {plan[0].name}")
 
 
 def _burning(pace: float | None) -> str:

@@ -12,7 +12,7 @@ from gateway.core.money import Money
 from gateway.core.request import Request
 from gateway.core.route import Candidate, Context, Decision
 from policies.params import whole
-from policies.parts import cost, up_first, usable
+from policies.parts import cost, taken, up_first, usable
 
 PARAMS = {"standard": whole(0, 99), "premium": whole(0, 99)}
 
@@ -58,4 +58,5 @@ def choose(request: Request, candidates: tuple[Candidate, ...], context: Context
 
     plan = sorted(usable(candidates, context.remaining), key=rank)
     why = ", ".join(seen) or "no sign of difficulty"
-    return Decision(tuple(plan), f"{wanted} for a prompt with {score} points ({why}): {plan[0].name}")
+    tier = taken(plan[0], wanted)
+    return Decision(tuple(plan), f"{tier}, for a prompt with {score} points ({why}): {plan[0].name}")

@@ -47,7 +47,7 @@ def router(
         auto=(load_policy(routing.auto.policy), routing.auto.params),
         fallback=routing.fallback,
         calibration=calibration,
-        signals=Signals(slow=lambda name: health.seen(name).first_token_p95_ms),
+        signals=Signals(slow=lambda name, stream: health.seen(name).waits(stream=stream).p95),
     )
 
 

@@ -192,6 +192,11 @@ class Booking:
         assert self._draft is not None
         return self._draft
 
+    @property
+    def elapsed_ms(self) -> int:
+        """For how long the attempt has been under way."""
+        return self._elapsed_ms(self.draft)
+
     def __enter__(self) -> Self:
         return self
 
@@ -212,14 +217,18 @@ class Booking:
         draft = self.draft
         charges = self._hold.settle(fare)
         self._hold = self._draft = None
-        duration_ms = round((self._books.clock() - draft.at) * 1000)
-        entry = replace(draft, charges=charges, duration_ms=duration_ms, attempts=tuple(self.tried), **outcome)
+        entry = replace(
+            draft, charges=charges, duration_ms=self._elapsed_ms(draft), attempts=tuple(self.tried), **outcome
+        )
         self.entry = entry
         if self._flight is not None:
             self._flight.charged = True
         self._books.journal.settle(entry)
         self._books.booked(entry)
         return entry
+
+    def _elapsed_ms(self, draft: Entry) -> int:
+        return round((self._books.clock() - draft.at) * 1000)
 
     def _unresolved(self, option: Destination, reason: str, worst: Cost) -> Entry:
         assert self._hold is not None

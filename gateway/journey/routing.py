@@ -194,7 +194,7 @@ def _candidate(
         cost_worst=worst_cost(price, request, most) if price else None,
         weight=deployment.weight,
         error_rate=vitals.error_rate,
-        first_token_ms=vitals.first_token_ms,
+        first_token_ms=vitals.waits(stream=request.facts.stream).average,
         in_flight=vitals.in_flight,
         working=vitals.working(now),
     )

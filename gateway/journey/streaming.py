@@ -60,7 +60,7 @@ async def _pass_on(passage: Passage, watch: Watch, growth: Growth) -> GatewayErr
         """Pass it on in the turn in which it came, unless there is something to wait for first."""
         nonlocal last
         if passage.first_token_ms is None:
-            passage.first_token_ms = round((passage.monotonic() - began) * 1000)
+            passage.first_token_ms = passage.booking.elapsed_ms
         out = watch.feed(chunk)
         if watch.done and passage.booking.entry is None:
             last = out

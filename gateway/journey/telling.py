@@ -57,6 +57,9 @@ def learned(health: Health, entry: Entry, now: float) -> None:
     if entry.outcome is Outcome.OK and entry.usage.tokens:  # Counting tokens says nothing about answers.
         vitals.saw_output(entry.usage.output_total)
         vitals.reasons = vitals.reasons or entry.usage.output_reasoning > 0
-        vitals.saw_first_token(entry.first_token_ms if entry.first_token_ms is not None else entry.duration_ms)
+        if entry.first_token_ms is None:
+            vitals.answers.saw(entry.duration_ms)
+        else:
+            vitals.streams.saw(entry.first_token_ms)
     elif entry.outcome is Outcome.CUT:
         health.failed(name, now)

@@ -241,7 +241,10 @@ def test_what_costs_something_to_find_out_is_found_for_the_policies_that_read_it
 
 
 def test_when_calls_begin_to_be_answered_is_told_to_those_who_read_it():
-    known = {"prices": {"a": flat(2)}, "signals": Signals(slow={"p/a": 750.0}.get)}
+    known = {
+        "prices": {"a": flat(2)},
+        "signals": Signals(slow=lambda name, stream: {("p/a", False): 750.0}.get((name, stream))),
+    }
     for reads, slow in [(frozenset(), None), (frozenset({Signal.LATENCY}), 750.0)]:
         way = router(Deployment(PROVIDER, "a"), **known, reads=reads)
         chosen = way.choose(asked(), way.options(asked(), Size(400), NOT_CARRIED), None, needs_price=False)

@@ -75,3 +75,4 @@ def test_the_pace_is_in_the_reason():
         "standard, as the budget burns at 1.80 times the pace that it lasts at: mid"
     )
     assert decided("pressure", LADDER).reason == "premium, as no budget with a window stands above the caller: top"
+    assert decided("pressure", LADDER[1:]).reason.startswith("standard for want of premium, as no budget")
