@@ -10,7 +10,7 @@ from gateway.core.money import Money
 from gateway.core.request import Request
 from gateway.core.route import TIERS, Candidate, Context, Decision, Signal
 from policies.params import number, tier
-from policies.parts import at_least, cost, down_first, lot, taken, usable
+from policies.parts import at_least, cost, down_first, draws, taken, usable
 
 READS = (Signal.BURN,)
 PARAMS = {"usual": tier, "least": tier, "standard": number(0.1, 1000), "economy": number(0.1, 1000)}
@@ -33,13 +33,14 @@ def choose(request: Request, candidates: tuple[Candidate, ...], context: Context
     """`params: {usual: premium, standard: 1.2, economy: 2, least: economy}`. In a tier the cheapest; behind it cheaper
     ones that are allowed, then dearer ones. Never below `least`, unless there is nothing else at all."""
     usual, least = context.params.get("usual", USUAL), context.params.get("least", LEAST)
-    wanted, pace, drawn = usual, context.burn, lot(request, "pressure")
+    wanted, pace, drawn = usual, context.burn, draws(request)("pressure")
     for below in TIERS[TIERS.index(usual) + 1 : TIERS.index(least) + 1]:
         if pace is not None and drawn < moved(pace, context.params.get(below, PACES[below])):
             wanted = below
+    places = down_first(wanted)
 
     def rank(candidate: Candidate) -> tuple[int, Money, str]:
-        return down_first(candidate.tier, wanted), cost(candidate), candidate.name
+        return places[candidate.tier], cost(candidate), candidate.name
 
     plan = sorted(usable(at_least(candidates, least), context.remaining), key=rank)
     return Decision(tuple(plan), f"{taken(plan[0], wanted)}, as {_burning(pace)}: {plan[0].name}")
