@@ -6,7 +6,7 @@ from gateway.core.money import Money
 from gateway.core.request import Request
 from gateway.core.route import Candidate, Context, Decision
 from policies.params import Reader
-from policies.parts import cost, draws, price, usable
+from policies.parts import cost, dollars, draws, usable
 
 PARAMS: dict[str, Reader] = {}
 
@@ -18,10 +18,10 @@ def choose(request: Request, candidates: tuple[Candidate, ...], context: Context
     least, draw = min(map(cost, within)), draws(request)
 
     def rank(candidate: Candidate) -> tuple[Money, float, str]:
-        dollars = cost(candidate)
+        likely = cost(candidate)
         if request.facts.session is None:
-            return dollars, candidate.first_token_ms or 0.0, candidate.name
-        return dollars, draw(candidate.name) if dollars == least else 0.0, candidate.name
+            return likely, candidate.first_token_ms or 0.0, candidate.name
+        return likely, draw(candidate.name) if likely == least else 0.0, candidate.name
 
     plan = sorted(within, key=rank)
-    return Decision(tuple(plan), f"cheapest of {len(plan)}: {plan[0].name} at about {price(plan[0])}")
+    return Decision(tuple(plan), f"cheapest of {len(plan)}: {plan[0].name} at about {dollars(plan[0])}")

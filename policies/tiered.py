@@ -28,18 +28,16 @@ def _words(*words: str) -> tuple[re.Pattern[str], ...]:
 
 
 _HARD_WORDS = _words(
-    *(
-        rf"{word}|\b"
-        for word in ("prove", "proof", "derive", "theorem", "refactor", "debug", "algorithm", "complexity")
-    ),
-    *(r"optimi|[sz]e\b", r"analy|[sz]e\b", "architect", r"step|[- ]by[- ]step\b", r"trade|-?offs?\b"),
-    *(r"legal|\b", r"diagnos|\w"),
+    *(r"prove|\b", r"proof|\b", r"derive|\b", r"theorem|\b", r"refactor|\b", r"debug|\b", r"algorithm|\b"),
+    *(r"complexity|\b", r"legal|\b", r"diagnos|\w", "architect", r"optimi|[sz]e\b", r"analy|[sz]e\b"),
+    *(r"step|[- ]by[- ]step\b", r"trade|-?offs?\b"),
 )
 _CODE = (
-    *_words(r"def |\w+\(", r"class |\w+ *[(:{]", r"SELECT|\b.+\bFROM\b"),
+    *_words(r"def |\w+\(", r"class |\w+ *[(:{]"),
     re.compile("```"),
     *(re.compile(rf"{mark}[ \t]*$", re.MULTILINE) for mark in ("{", "}", ";")),
 )
+_SQL = _words(r"SELECT|\b", r"FROM|\b")
 
 
 def points(request: Request) -> tuple[int, tuple[str, ...]]:
@@ -52,14 +50,18 @@ def points(request: Request) -> tuple[int, tuple[str, ...]]:
         "tools": ("tools" in facts.needs, 1),
         "structured output": ("json" in facts.needs, 1),
         "images": ("vision" in facts.needs, 1),
-        "code": (_shows(_CODE, facts.prompt), 2),
-        "hard words": (_shows(_HARD_WORDS, facts.prompt.lower()), 2),
+        "code": (_code(facts.prompt), 2),
+        "hard words": (_any(_HARD_WORDS, facts.prompt.lower()), 2),
     }
     seen = tuple(name for name, (there, _) in signs.items() if there)
     return sum(signs[name][1] for name in seen), seen
 
 
-def _shows(patterns: tuple[re.Pattern[str], ...], text: str) -> bool:
+def _code(prompt: str) -> bool:
+    return _any(_CODE, prompt) or all(word.search(prompt) for word in _SQL)
+
+
+def _any(patterns: tuple[re.Pattern[str], ...], text: str) -> bool:
     return any(pattern.search(text) for pattern in patterns)
 
 
