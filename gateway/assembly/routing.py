@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import Deployment, Provider
-from gateway.config.settings import Settings, Target
+from gateway.config.settings import PolicyChoice, Settings, Target
 from gateway.journey.routing import Router
 from gateway.journey.signals import Signals
-from gateway.plugins import load_policy
+from gateway.plugins import Plugin, load_policy
 from gateway.prices.book import PriceBook
 from gateway.prices.current import Pricing
 from gateway.prices.stored import Shelf
@@ -43,12 +44,17 @@ def router(
         names,
         health,
         clock,
-        policy=(load_policy(routing.choice.policy), routing.choice.params),
-        auto=(load_policy(routing.auto.policy), routing.auto.params),
+        policy=_loaded(routing.choice),
+        auto=_loaded(routing.auto),
+        named={name: _loaded(choice) for name, choice in routing.named.items()},
         fallback=routing.fallback,
         calibration=calibration,
         signals=Signals(slow=lambda name, stream: health.seen(name).waits(stream=stream).p95),
     )
+
+
+def _loaded(choice: PolicyChoice) -> tuple[Plugin, Mapping[str, Any]]:
+    return load_policy(choice.policy), choice.params
 
 
 def signers(settings: Settings) -> dict[str, Signer]:

@@ -47,6 +47,7 @@ class Router:
         policy: tuple[Plugin, Mapping[str, Any]],
         auto: tuple[Plugin, Mapping[str, Any]],
         fallback: int,
+        named: Mapping[str, tuple[Plugin, Mapping[str, Any]]] | None = None,
         calibration: Calibration | None = None,
         signals: Signals | None = None,
     ) -> None:
@@ -54,7 +55,7 @@ class Router:
         self._health = health
         self._clock = clock
         self._policy = policy
-        self._auto = auto
+        self._named = {**(named or {}), AUTO: auto}
         self._fallback = fallback
         self._calibration = calibration or Calibration()
         self._signals = signals or Signals()
@@ -154,7 +155,7 @@ class Router:
         return self._plugin(facts)[0].reads
 
     def _plugin(self, facts: Facts) -> tuple[Plugin, Mapping[str, Any]]:
-        return self._auto if facts.model == AUTO else self._policy
+        return self._named.get(self._catalog.aliases.get(facts.model, facts.model), self._policy)
 
     def _option(self, deployment: Deployment, request: Request, size: Size, now: float) -> Option:
         book, provider = self._catalog.book(), deployment.provider
