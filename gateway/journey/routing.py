@@ -56,6 +56,8 @@ class Router:
         self._clock = clock
         self._policy = policy
         self._named = {**(named or {}), AUTO: auto}
+        aliases = catalog.aliases.items()
+        self._named |= {alias: self._named[name] for alias, name in aliases if name in self._named}
         self._fallback = fallback
         self._calibration = calibration or Calibration()
         self._signals = signals or Signals()
@@ -155,7 +157,7 @@ class Router:
         return self._plugin(facts)[0].reads
 
     def _plugin(self, facts: Facts) -> tuple[Plugin, Mapping[str, Any]]:
-        return self._named.get(self._catalog.aliases.get(facts.model, facts.model), self._policy)
+        return self._named.get(facts.model, self._policy)
 
     def _option(self, deployment: Deployment, request: Request, size: Size, now: float) -> Option:
         book, provider = self._catalog.book(), deployment.provider
