@@ -17,11 +17,11 @@ PARAMS = {"usual": tier, "least": tier, "standard": number(0.1, 1000), "economy"
 
 USUAL = "premium"
 LEAST = "economy"
-PACES = {"standard": 1.2, "economy": 2.0}
-"""From which pace on calls are moved down to each tier. A budget for office hours burns at 1.4 on every working day."""
+PACES = {"standard": 1.2, "economy": 1.5}
+"""From which pace on calls are moved down to each tier."""
 
-ALL_AT = 1.5
-"""So many times that pace, all of them are."""
+ALL_AT = 1.25
+"""So many times that pace, all of them are. Later, and what is wasted before is missing at the end of the window."""
 
 
 def moved(pace: float, begins: float) -> float:
@@ -30,8 +30,8 @@ def moved(pace: float, begins: float) -> float:
 
 
 def choose(request: Request, candidates: tuple[Candidate, ...], context: Context) -> Decision:
-    """`params: {usual: premium, standard: 1.2, economy: 2, least: economy}`. In a tier the cheapest; behind it cheaper
-    ones that are allowed, then dearer ones. Never below `least`, unless there is nothing else at all."""
+    """`params: {usual: premium, standard: 1.2, economy: 1.5, least: economy}`. In a tier the cheapest; behind it
+    cheaper ones that are allowed, then dearer ones. Never below `least`, unless there is nothing else at all."""
     usual, least = context.params.get("usual", USUAL), context.params.get("least", LEAST)
     wanted, pace, drawn = usual, context.burn, draws(request)("pressure")
     for below in TIERS[TIERS.index(usual) + 1 : TIERS.index(least) + 1]:
