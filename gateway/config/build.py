@@ -116,9 +116,11 @@ def _choice(
         return default
     params, misread = read_params(section.policy, section.params)
     for wrong in misread:
-        place = (*path, "params", wrong.name)
-        shown = "" if wrong.unknown else findings.shown(place, section.params[wrong.name])
-        findings.add(place, wrong.message + shown, wrong.hint, at_key=wrong.unknown)
+        place, value = (*path, "params", wrong.name), section.params[wrong.name]
+        message, shown = wrong.message, "" if wrong.unknown else findings.shown(place, value)
+        if findings.source(place) is not Source.LITERAL:  # A reader may quote it.
+            message = message.replace(str(value), "…")
+        findings.add(place, message + shown, wrong.hint, at_key=wrong.unknown)
     return PolicyChoice(section.policy, params)
 
 
