@@ -212,7 +212,8 @@ class Pipeline:
             options = detour.open_to(options)
         guarded = limits.chain(key.caller).guards_money or question.ceiling is not None
         needs_price = self.refuse_unpriced and guarded
-        burn = limits.burn(key.caller) if Signal.BURN in self.router.reads(question.request.facts) else None
+        reads = self.router.reads(question.request.facts)
+        burn = limits.burn(key.caller) if reads and Signal.BURN in reads else None
         chosen = self.router.choose(question.request, options, remaining, needs_price=needs_price, burn=burn)
         booking.decided = chosen.decided
         if detour is not None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import Deployment, Provider
-from gateway.config.settings import Settings, Target
+from gateway.config.settings import PolicyChoice, Settings, Target
 from gateway.journey.asking import Asking
 from gateway.journey.hedging import Hedging
 from gateway.journey.learning import Learning
 from gateway.journey.routing import Router
 from gateway.journey.signals import Signals
-from gateway.plugins import load_policy
+from gateway.plugins import Plugin, load_policy
 from gateway.prices.book import PriceBook
 from gateway.prices.current import Pricing
 from gateway.prices.stored import Shelf
@@ -52,15 +53,16 @@ def router(
         names,
         health,
         clock,
-        policy=(load_policy(routing.choice.policy), routing.choice.params),
-        auto=(load_policy(routing.auto.policy), routing.auto.params),
+        policy=_loaded(routing.choice),
+        auto=_loaded(routing.auto),
+        named={name: _loaded(choice) for name, choice in routing.named.items()},
         fallback=routing.fallback,
         calibration=calibration,
         signals=Signals(
             predict=learning.predict,
             cluster=learning.cluster,
             guard=learning.ruled,
-            slow=lambda name: health.seen(name).first_token_p95_ms,
+            slow=lambda name, stream: health.seen(name).waits(stream=stream).p95,
         ),
     )
 
@@ -68,6 +70,10 @@ def router(
 def learning_of(settings: Settings, clock: Callable[[], float]) -> Learning:
     """What decides on predictions, before any feedback."""
     return Learning(None, settings.routing.guard, clock)
+
+
+def _loaded(choice: PolicyChoice) -> tuple[Plugin, Mapping[str, Any]]:
+    return load_policy(choice.policy), choice.params
 
 
 def signers(settings: Settings) -> dict[str, Signer]:

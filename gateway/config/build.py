@@ -13,9 +13,10 @@ from gateway.config.findings import Findings
 from gateway.config.policies import read_params
 from gateway.config.references import Source
 from gateway.config.schema import FarewayFile
-from gateway.config.schema_routing import AutoSection, RoutingSection
+from gateway.config.schema_routing import AutoSection, ModelSection, RoutingSection
 from gateway.config.settings import Cache, ExportTo, PolicyChoice, Prices, Routing, Server, Settings, Timeouts
 from gateway.config.shape import Shaped
+from gateway.config.yaml_file import KeyPath
 from gateway.core.route import TIERS
 from gateway.difficulty.guard import Terms
 
@@ -95,9 +96,12 @@ def _routing(file: FarewayFile, known: names.Names) -> Routing:
     baseline, guard = routing.baseline or "", routing.guard
     if baseline:
         known.check_deployment(("routing", "baseline"), baseline)
+    choice = _choice(routing, Routing().choice, ("routing",), findings)
+    named = {name: _choice(model, choice, ("models", name), findings) for name, model in file.models.items()}
     return Routing(
-        choice=_choice(routing, Routing().choice, "routing", findings),
-        auto=_choice(file.auto, Routing().auto, "auto", findings),
+        choice=choice,
+        auto=_choice(file.auto, Routing().auto, ("auto",), findings),
+        named={name: own for name, own in named.items() if own is not choice},
         fallback=routing.fallback,
         retry_rounds=routing.retry.rounds,
         retry_budget=routing.retry.budget,
@@ -109,17 +113,20 @@ def _routing(file: FarewayFile, known: names.Names) -> Routing:
 
 
 def _choice(
-    section: RoutingSection | AutoSection, default: PolicyChoice, name: str, findings: Findings
+    section: RoutingSection | AutoSection | ModelSection, default: PolicyChoice, path: KeyPath, findings: Findings
 ) -> PolicyChoice:
-    if section.policy is None and section.params:
-        findings.add((name, "params"), "means nothing without a policy", f"write policy: {default.policy}", at_key=True)
     if section.policy is None:
-        return PolicyChoice(default.policy)
+        if section.params:
+            hint = f"write policy: {default.policy}"
+            findings.add((*path, "params"), "means nothing without a policy", hint, at_key=True)
+        return default
     params, misread = read_params(section.policy, section.params)
     for wrong in misread:
-        path = (name, "params", wrong.name)
-        shown = "" if wrong.unknown else findings.shown(path, section.params[wrong.name])
-        findings.add(path, wrong.message + shown, wrong.hint, at_key=wrong.unknown)
+        place, value = (*path, "params", wrong.name), section.params[wrong.name]
+        message, shown = wrong.message, "" if wrong.unknown else findings.shown(place, value)
+        if findings.source(place) is not Source.LITERAL:  # A reader may quote it.
+            message = message.replace(str(value), "…")
+        findings.add(place, message + shown, wrong.hint, at_key=wrong.unknown)
     return PolicyChoice(section.policy, params)
 
 

@@ -61,6 +61,7 @@ class Routing:
 
     choice: PolicyChoice = PolicyChoice()
     auto: PolicyChoice = PolicyChoice("policies.tiered")
+    named: Mapping[str, PolicyChoice] = field(default_factory=dict)  # For single names of `models`.
     fallback: int = 2  # Further candidates to try, at most.
     retry_rounds: int = 1  # Times to go through the plan again after a wait.
     retry_budget: float = 0.1  # Share of recent calls that may be repeats.

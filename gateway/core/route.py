@@ -37,7 +37,8 @@ class Candidate(Struct, frozen=True):
     cost_worst: Money | None
     weight: int = 1
     error_rate: float = 0.0  # 0 to 1, recent calls.
-    first_token_ms: float | None = None  # Recent average; None before the first call.
+    first_token_ms: float | None = None  # Recent average; None before the first call. Of calls that do not stream, as
+    # of all latencies here, if this one does not: until the whole answer is there.
     in_flight: int = 0
     working: bool = True  # False while its breaker is open.
     success: float | None = None  # The chance, 0 to 1, that its answer to this prompt is good; None: nobody knows.

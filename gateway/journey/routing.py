@@ -49,6 +49,7 @@ class Router:
         policy: tuple[Plugin, Mapping[str, Any]],
         auto: tuple[Plugin, Mapping[str, Any]],
         fallback: int,
+        named: Mapping[str, tuple[Plugin, Mapping[str, Any]]] | None = None,
         calibration: Calibration | None = None,
         signals: Signals | None = None,
     ) -> None:
@@ -56,7 +57,9 @@ class Router:
         self._health = health
         self._clock = clock
         self._policy = policy
-        self._auto = auto
+        self._named = {**(named or {}), AUTO: auto}
+        aliases = catalog.aliases.items()
+        self._named |= {alias: self._named[name] for alias, name in aliases if name in self._named}
         self._fallback = fallback
         self._calibration = calibration or Calibration()
         self._signals = signals or Signals()
@@ -164,7 +167,7 @@ class Router:
         return self._plugin(facts)[0].reads
 
     def _plugin(self, facts: Facts) -> tuple[Plugin, Mapping[str, Any]]:
-        return self._auto if facts.model == AUTO else self._policy
+        return self._named.get(facts.model, self._policy)
 
     def _option(self, deployment: Deployment, request: Request, size: Size, now: float) -> Option:
         book, provider = self._catalog.book(), deployment.provider
@@ -204,7 +207,7 @@ def _candidate(
         cost_worst=worst_cost(price, request, most) if price else None,
         weight=deployment.weight,
         error_rate=vitals.error_rate,
-        first_token_ms=vitals.first_token_ms,
+        first_token_ms=vitals.waits(stream=request.facts.stream).average,
         in_flight=vitals.in_flight,
         working=vitals.working(now),
     )

@@ -27,7 +27,7 @@ class Signals:
     """Where they come from. What is not there leaves its number unknown."""
 
     predict: Predict | None = None
-    slow: Callable[[str], float | None] | None = None  # A deployment's p95 to the first token, in ms.
+    slow: Callable[[str, bool], float | None] | None = None  # A deployment's p95 to the first token, if it streams.
     cluster: Callable[[Request], int] | None = None  # Which kind of prompt it is.
     guard: Guarding | None = None
 
@@ -37,7 +37,8 @@ class Signals:
             chances = self.predict(request, [option.candidate for option in options])
             options = tuple([_likely(option, chances.get(option.candidate.name)) for option in options])
         if Signal.LATENCY in reads and self.slow is not None:
-            options = tuple([_timed(option, self.slow(option.candidate.name)) for option in options])
+            slow, stream = self.slow, request.facts.stream
+            options = tuple([_timed(option, slow(option.candidate.name, stream)) for option in options])
         return options
 
     def judged(

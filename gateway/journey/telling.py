@@ -14,7 +14,7 @@ from gateway.core.threshold import Passed
 from gateway.journey.receipt import document
 from gateway.telemetry.live import NOBODY, Live
 from gateway.telemetry.metrics import Metrics
-from gateway.upstream.health import Health
+from gateway.upstream.health import Health, Vitals
 
 log = logging.getLogger("fareway.limits")
 
@@ -57,8 +57,15 @@ def learned(health: Health, entry: Entry, now: float) -> None:
     if entry.outcome is Outcome.OK and entry.usage.tokens:  # Counting tokens says nothing about answers.
         vitals.saw_output(entry.usage.output_total)
         vitals.reasons = vitals.reasons or entry.usage.output_reasoning > 0
-        vitals.saw_first_token(entry.first_token_ms if entry.first_token_ms is not None else entry.duration_ms)
+        _timed(vitals, entry)
     elif entry.outcome is Outcome.OUTRUN:  # It took at least so long: else only the quick ones would be counted.
-        vitals.saw_first_token(entry.first_token_ms if entry.first_token_ms is not None else entry.duration_ms)
+        _timed(vitals, entry)
     elif entry.outcome is Outcome.CUT:
         health.failed(name, now)
+
+
+def _timed(vitals: Vitals, entry: Entry) -> None:
+    if entry.first_token_ms is None:
+        vitals.answers.saw(entry.duration_ms)
+    else:
+        vitals.streams.saw(entry.first_token_ms)

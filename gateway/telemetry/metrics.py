@@ -85,7 +85,7 @@ class Metrics(Collector):
         self.overhead = Histogram("fareway_overhead_seconds", "Time spent in the gateway itself.", OVERHEAD_BUCKETS_S)
         self.duration = Histogram("fareway_request_duration_seconds", "From dispatch to the end.", SECONDS_BUCKETS)
         self.first_token = Histogram(
-            "fareway_time_to_first_token_seconds", "From the head to the first chunk.", SECONDS_BUCKETS
+            "fareway_time_to_first_token_seconds", "From asking to the first chunk.", SECONDS_BUCKETS
         )
         self.gauges = Gauges()
         self.totals = Gauges(CounterMetricFamily)

@@ -49,7 +49,8 @@ def test_journal_sync(configured, text, value):
 
 
 def test_plain_sections(configured):
-    settings = configured("""
+    settings = configured(
+        """
 server: {host: 0.0.0.0, port: 0, workers: 3, body_max: 1MB, header_timeout: 1s, body_timeout: 2s, ready_grace: 5s,
          drain: 0s, trusted_proxies: [10.0.0.0/8, 192.0.2.7], admin_host: "::1", admin_port: 5000}
 timeouts: {connect: 1s, first_byte: 2s, idle: 3s, total: 1m}
@@ -57,7 +58,11 @@ cache: {exact: {ttl: 1d, max: 512MB}}
 prices: {feed: "https://example.com/p.json", every: 2h, guard: 5x, unknown: allow}
 routing: {policy: policies.sla, params: {first_token: 800ms, explore: 0%}, fallback: 0, retry: {rounds: 0, budget: 5%}}
 auto: {policy: policies.fastest}
-""")
+models: {m: {deployments: [openai/a], policy: policies.weighted}, n: {deployments: [openai/b]}}
+providers: {openai: {}}
+""",
+        OPENAI_API_KEY="k",
+    )
     assert settings.server == Server(
         *("0.0.0.0", 0, 3, 10**6, 1.0, 2.0, 5.0, 0.0),
         trusted_proxies=("10.0.0.0/8", "192.0.2.7/32"),
@@ -69,6 +74,7 @@ auto: {policy: policies.fastest}
     assert settings.prices == Prices("https://example.com/p.json", 7200.0, 5, "allow")
     assert settings.routing.choice == PolicyChoice("policies.sla", {"first_token": 800.0, "explore": 0.0})
     assert settings.routing.auto == PolicyChoice("policies.fastest")
+    assert settings.routing.named == {"m": PolicyChoice("policies.weighted")}
     assert (settings.routing.fallback, settings.routing.retry_rounds, settings.routing.retry_budget) == (0, 0, 0.05)
 
 

@@ -125,6 +125,14 @@ POLICIES = [
         "1:11 routing.params: means nothing without a policy; write policy: policies.cheapest",
     ),
     (
+        "models: {m: {deployments: [openai/gpt-4o], params: {a: 1}}}",
+        "1:44 models.m.params: means nothing without a policy; write policy: policies.cheapest",
+    ),
+    (
+        "models: {m: {deployments: [openai/gpt-4o], policy: policies.weighted, params: {a: 1}}}",
+        "1:80 models.m.params.a: there is no such parameter; policies.weighted takes none",
+    ),
+    (
         "auto: {policy: policies.tiered, params: {standart: 2}}",
         '1:42 auto.params.standart: there is no such parameter; did you mean "standard"?',
     ),
