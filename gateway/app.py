@@ -12,6 +12,7 @@ from typing import Self
 from gateway import background
 from gateway.admin import server as admin
 from gateway.admin.assembly import admin_site, replica_teller
+from gateway.assembly.alerts import Alarms
 from gateway.assembly.exports import exports
 from gateway.assembly.figures import add_gauges, add_store_figures
 from gateway.assembly.home import journal_of, next_life, replica_name
@@ -132,7 +133,10 @@ class Gateway:
     def _join_money(self, balances: Balances) -> None:
         settings = self.settings
         self._learned_path = kept.learned_path(settings.home, self.worker.number if self.worker else None)
-        clock, outages = StoreClock(self._clock), Outages(self.live, lambda: self.leases.lent)
+        clock, outages = (
+            StoreClock(self._clock),
+            Outages(self.live, lambda: self.leases.lent, self._store_alarm),
+        )
         self.store = lease_store(settings, clock, outages.changed, several=self.worker is not None)
         self._stack.push_async_callback(closed, self.store)
         life = next_life(settings, self.worker.number if self.worker else None)
@@ -140,7 +144,8 @@ class Gateway:
         if settings.shared is not None:
             self._clock = clock
         self.health = Health(failures_max=settings.routing.breaker_failures, open_s=settings.routing.breaker_open_s)
-        telling = Telling(self.metrics, self.live, self.health, self._clock)
+        self.alarms = Alarms(settings, self._clock, self.metrics, self.replica)
+        telling = Telling(self.metrics, self.live, self.health, self._clock, self.alarms.threshold)
         thresholds = Thresholds(self.store, telling.passed)
         self.leases = Leases(self.store, self.replica, balances.of, self._clock, thresholds, life=life)
         self._stack.push_async_callback(self._give_back)
@@ -151,6 +156,9 @@ class Gateway:
         kept_keys = registry(settings)
         self._stack.callback(kept_keys.close)
         self.keyring = Keyring(kept_keys, pepper(settings), self._rule, local=settings.shared is None)
+
+    def _store_alarm(self, down: bool) -> None:
+        self.alarms.store(down)
 
     def _rule(self, stored: Iterable[Limit]) -> None:
         self.limits.rule(in_force(self.settings.limits, stored))
@@ -270,7 +278,8 @@ class Gateway:
             kept.keep(self._learned_path, self.calibration),
             background.audit(self.mover, self.leases, self.claims, self._clock, self.ledger, self.store),
         )
-        background.run(works, self._stack, self.failed)
+        alarms = self.alarms.works(worker, self.pricing, self.keyring, lambda: self.mover.drift, self.health)
+        background.run((*works, *alarms), self._stack, self.failed)
 
     async def _give_back(self) -> None:
         """What is leased and was not spent is for others, also if this home never comes back."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gateway.catalog.providers import Provider
 from gateway.config import names, rules
+from gateway.config.alerts import targets
 from gateway.config.fields import has_password
 from gateway.config.findings import Findings
 from gateway.config.policies import read_params
@@ -67,6 +68,7 @@ def build(shaped: Shaped, providers: dict[str, Provider], known: names.Names, fo
         tiers=names.tiers(file, known),
         routing=_routing(file, known),
         timeouts=_timeouts(file),
+        alerts=targets(file, findings),
         exports=_exports(file, folders),
         cache=Cache(ttl_s=file.cache.exact.ttl, bytes_max=file.cache.exact.max),
         prices=_prices(file, findings),

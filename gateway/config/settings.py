@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gateway.alerts.sending import Target as AlertTarget
 from gateway.catalog.providers import Provider
 from gateway.core.limit import Limit
 from gateway.difficulty.guard import Terms
@@ -128,6 +129,7 @@ class Settings:
     cache: Cache = Cache()
     prices: Prices = Prices()
     limits: tuple[Limit, ...] = ()
+    alerts: tuple[AlertTarget, ...] = ()
     exports: tuple[ExportTo, ...] = ()
     shared: str | None = field(default=None, repr=False)  # The address of a Redis with the keys and leases of several.
     ledger_url: str | None = field(default=None, repr=False)  # The address of a PostgreSQL that has the ledger.

@@ -27,6 +27,7 @@ class Telling:
     live: Live
     health: Health
     clock: Callable[[], float]
+    alarm: Callable[[Passed], None]  # Beside the log and the watchers.
 
     def booked(self, entry: Entry) -> None:
         """An entry is settled."""
@@ -44,6 +45,7 @@ class Telling:
         """So much of a limit is spent. Only admins watch it."""
         self.metrics.count("fareway_limit_thresholds", event.limit, f"{event.percent}%")
         log.warning("%s", event.sentence)
+        self.alarm(event)
         if self.live.watched:
             self.live.publish(NOBODY, b"event: threshold\ndata: %b\n\n" % msgspec.json.encode(event))
 

@@ -167,6 +167,7 @@ _COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Answers whose usage contradicted itself, or whose tier or alias has no price.",
         ("provider",),
     ),
+    "fareway_alerts": ("What people were told of.", ("kind", "outcome")),
     "fareway_exports": ("Files for other programs.", ("outcome",)),
     "fareway_usage_mended": ("Answers whose usage contradicted itself and was mended.", ("provider",)),
 }
