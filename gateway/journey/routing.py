@@ -63,7 +63,7 @@ class Router:
         self._fallback = fallback
         self._calibration = calibration or Calibration()
         self._signals = signals or Signals()
-        self._decided = {plugin.name: Decided(plugin.name) for plugin, _ in (policy, auto)}
+        self._decided = {plugin.name: Decided(plugin.name) for plugin, _ in (policy, *self._named.values())}
         self.outputs = Outputs()  # Taught by the pipeline.
 
     def models(self, facts: Facts) -> tuple[str, ...]:
@@ -153,8 +153,8 @@ class Router:
         candidates = tuple([o.candidate for o in by_name.values()])
         decision = plugin.choose(request, candidates, Context(remaining, params, burn=burn))
         decided = self._decided[plugin.name]
-        if Signal.SUCCESS in plugin.reads:
-            decision, decided = self._signals.judged(plugin.name, request, candidates, decision, remaining)
+        if Signal.SUCCESS in plugin.reads or decision.cascade is not None:
+            decision, decided = self._signals.judged(plugin, request, candidates, decision, remaining)
         cascade = decision.cascade if request.dialect in READABLE else None
         steps = 0 if cascade is None else cascade.steps
         plan = tuple([by_name[c.name] for c in decision.plan[: steps + 1 + self._fallback]])
