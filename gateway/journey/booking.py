@@ -118,7 +118,7 @@ class Booking:
     def beside(self) -> Booking:
         """Another attempt of the same request, at the same time: with a hold of its own, under the same ceiling."""
         other = Booking(self._books, self._trip, self._ceiling, self._flight)
-        other._numbers = self._numbers
+        other._numbers, other.decided = self._numbers, self.decided
         return other
 
     def take(self, other: Booking) -> None:
