@@ -19,9 +19,7 @@ class Outcome(StrEnum):
     CACHED = "cached"  # Answered from the cache, or by an identical call in flight.
     HUNG_UP = "hung_up"  # The caller left before the end.
     CUT = "cut"  # The provider's stream broke off.
-    OUTRUN = (
-        "outrun"  # Another deployment, asked for the same call, began to answer before it. Read for its cost, or cut.
-    )
+    OUTRUN = "outrun"  # Another deployment began to answer the same call before it: read for its cost, or broken off.
     STOPPED = "stopped"  # We ended the stream: the money held was used up and there was no more.
     FAILED = "failed"  # The provider took the call and gave no answer: it may have charged.
     UNRESOLVED = "unresolved"  # We died during the call: charged at its full hold.

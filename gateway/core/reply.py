@@ -45,9 +45,10 @@ class Reply(Struct, frozen=True):
 
 
 class Verdict(Struct, frozen=True):
-    """Which of the replies will do, if any, and why in words."""
+    """Whether the newest reply is given to the caller, and why in words; else the next is asked. So the last answer in
+    the ledger is the one that was given."""
 
-    given: int | None  # Counted from 0. None: none so far, so the next is asked.
+    passes: bool
     why: str
 
 
@@ -55,5 +56,5 @@ class Check(Protocol):
     """Judges the replies that have come so far, after each. Pure: same arguments, same verdict."""
 
     def __call__(self, request: Request, replies: tuple[Reply, ...], params: Mapping[str, Any]) -> Verdict:
-        """Say whether one of them is good enough to be given. `replies` is never empty."""
+        """Say whether the newest, which is the last, is good enough to be given. `replies` is never empty."""
         ...

@@ -67,7 +67,6 @@ def learned(health: Health, entry: Entry, now: float) -> None:
 
 
 def _timed(vitals: Vitals, entry: Entry) -> None:
-    if entry.first_token_ms is None:
-        vitals.answers.saw(entry.duration_ms)
-    else:
-        vitals.streams.saw(entry.first_token_ms)
+    streamed = entry.first_token_ms is not None or (entry.stream and entry.outcome is Outcome.OUTRUN)
+    waits = vitals.streams if streamed else vitals.answers
+    waits.saw(entry.duration_ms if entry.first_token_ms is None else entry.first_token_ms)

@@ -102,10 +102,8 @@ class Metrics(Collector):
         adjusts = entry.outcome is Outcome.ADJUSTED
         counts["ml_inference_requests"][model, where] += not adjusts
         counts["fareway_entries"][entry.outcome, entry.cost.status] += 1
-        if entry.outcome not in (
-            Outcome.FAILED,
-            Outcome.OUTRUN,
-        ):  # Whose attempts are told again by the one that answered.
+        # Attempts before one that gave no answer are told again by the one that did.
+        if entry.outcome not in (Outcome.FAILED, Outcome.OUTRUN):
             counts["fareway_fallbacks"][()] += len(entry.attempts)
         if entry.outcome is Outcome.CACHED:
             self._saved["cache",] += entry.saved_nanos

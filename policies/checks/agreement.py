@@ -35,15 +35,15 @@ _WORD = re.compile(r"\w+")
 
 
 def check(request: Request, replies: tuple[Reply, ...], params: Mapping[str, Any]) -> Verdict:
-    """The first that is complete and agrees with another one. `params: {threshold: 0.8}`."""
+    """Complete, and the same as a complete one before it. `params: {threshold: 80%}`."""
     threshold = float(params.get("threshold", THRESHOLD))
     newest, why = replies[-1], lacks(request, replies[-1])
     if why is not None:
-        return Verdict(None, why)
-    for number, reply in enumerate(replies[:-1]):
+        return Verdict(passes=False, why=why)
+    for reply in replies[:-1]:
         if lacks(request, reply) is None and agree(request, reply, newest, threshold):
-            return Verdict(number, f"{newest.name} says the same")
-    return Verdict(None, "nobody says the same" if len(replies) > 1 else "a second opinion is asked for")
+            return Verdict(passes=True, why=f"{reply.name} says the same")
+    return Verdict(passes=False, why="nobody says the same" if len(replies) > 1 else "a second opinion is asked for")
 
 
 def agree(request: Request, one: Reply, other: Reply, threshold: float) -> bool:

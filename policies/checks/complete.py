@@ -19,7 +19,7 @@ _ENDS = {
 def check(request: Request, replies: tuple[Reply, ...], _params: Mapping[str, Any]) -> Verdict:
     """Not cut off, not refused, not empty; JSON where that was asked for; arguments of tools that can be read."""
     why = lacks(request, replies[-1])
-    return Verdict(len(replies) - 1, "complete") if why is None else Verdict(None, why)
+    return Verdict(why is None, why or "complete")
 
 
 def lacks(request: Request, reply: Reply) -> str | None:

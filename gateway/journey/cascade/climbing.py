@@ -82,9 +82,9 @@ class Climb:
                 return
             self.steps.append(step)
             verdict = self._judge(cascade)
-            if verdict.given is not None:
-                self._feed(self.steps[verdict.given])
-                await self._give(self.steps[verdict.given], verdict.why)
+            if verdict.passes:
+                self._feed(step)
+                await self._give(step, verdict.why)
                 return
             self.why = f"{option.candidate.name}: {verdict.why}"
         await self._escalate(cascade.steps)
@@ -126,7 +126,7 @@ class Climb:
             return cascade.check(self.question.request, tuple([step.reply for step in self.steps]), cascade.params)
         except Exception:  # A check is anybody's code. The call is paid for and goes on.
             log.exception("the check of a cascade failed")
-            return Verdict(None, "the check failed")
+            return Verdict(passes=False, why="the check failed")
 
     async def _escalate(self, steps: int) -> None:
         """The rest of the plan answers; where it cannot, what there is."""
