@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, WithJsonSchema
 
 from gateway.config import units, windows
+from gateway.config.embeddings import known_embedding
 from gateway.config.policies import known_policy
 from gateway.config.problems import did_you_mean
 from gateway.config.units import Amount, UnreadableError
@@ -276,6 +277,7 @@ DialectName = Literal[
     "cohere-rerank",
 ]
 PolicyName = Annotated[str, AfterValidator(known_policy), Field(examples=["policies.cheapest", "policies.tiered"])]
+EmbeddingName = Annotated[str, AfterValidator(known_embedding), Field(examples=["acme.embedding"])]
 Price = Annotated[dict[str, Any], WithJsonSchema(_price_schema())]
 Window = Annotated[
     str,
