@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any, NamedTuple
-
-import msgspec
 
 from gateway.cache.lexical import CHARACTERS_MAX
 from gateway.core.request import Asked, Facts
@@ -29,17 +28,14 @@ def question(tenant: str, dialect: str, facts: Facts, asked: Asked) -> Question 
     if facts.needs - _NEEDS or facts.images or facts.files or facts.unseen or facts.extras is not None:
         return None
     try:
-        body = msgspec.json.decode(asked.body)
-    except (msgspec.DecodeError, RecursionError):
+        body = json.loads(asked.body)  # Which keeps numbers of any length as they are.
+    except (ValueError, RecursionError):
         return None
     text = _taken(body) if isinstance(body, dict) else None
     if text is None or not text.strip() or len(text) > CHARACTERS_MAX:
         return None
-    try:
-        rest = msgspec.json.encode([tenant, dialect, *(getattr(asked, name) for name in _PATH), _in_order(body)])
-    except (OverflowError, RecursionError):  # A number of more than 64 bits.
-        return None
-    return Question(text, hashlib.sha256(rest).digest())
+    rest = json.dumps([tenant, dialect, *(getattr(asked, name) for name in _PATH), body], sort_keys=True)
+    return Question(text, hashlib.sha256(rest.encode()).digest())
 
 
 def _taken(body: dict[str, Any]) -> str | None:
@@ -69,10 +65,3 @@ def _last(turns: list[Any]) -> str | None:
                 part["text"] = None
                 return text
     return None
-
-
-def _in_order(value: Any) -> Any:
-    """The same whatever the order in which the fields of objects were written."""
-    if isinstance(value, dict):
-        return [[name, _in_order(one)] for name, one in sorted(value.items())]
-    return [_in_order(one) for one in value] if isinstance(value, list) else value

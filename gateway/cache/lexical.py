@@ -51,7 +51,12 @@ class Marks(NamedTuple):
 
     def agree(self, other: Marks) -> bool:
         """Whether the two may have one answer."""
-        return self[:4] == other[:4] and self.names <= other.words and other.names <= self.words
+        return self.fixed == other.fixed and self.names <= other.words and other.names <= self.words
+
+    @property
+    def fixed(self) -> tuple[object, ...]:
+        """What is the same in all that agree."""
+        return self[:4]
 
 
 def embed(text: str) -> dict[str, float]:

@@ -8,12 +8,14 @@ entries are looked at.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 from gateway.cache.lexical import Marks, Vector, similarity
 
-CANDIDATES_MAX = 400
+CANDIDATES_MAX = 200
 """That are compared, at most. Of more, the rest are not found: questions that all have the same few words."""
 
 
@@ -36,7 +38,7 @@ class Nearest:
     """Questions that differ in nothing but their text."""
 
     _asked: dict[bytes, Asked] = field(default_factory=dict)
-    _having: dict[str, set[bytes]] = field(default_factory=dict)  # By feature.
+    _having: dict[tuple[object, ...], dict[str, dict[bytes, None]]] = field(default_factory=dict)  # By marks, feature.
 
     def __len__(self) -> int:
         return len(self._asked)
@@ -45,22 +47,27 @@ class Nearest:
         """Remember a question, in place of one of the same name."""
         self.drop(name)
         self._asked[name] = asked
+        having = self._having.setdefault(asked.marks.fixed, {})
         for feature in asked.vector:
-            self._having.setdefault(feature, set()).add(name)
+            having.setdefault(feature, {})[name] = None
 
     def drop(self, name: bytes) -> None:
         """Forget it, if it is there."""
         asked = self._asked.pop(name, None)
-        for feature in asked.vector if asked is not None else ():
-            having = self._having[feature]
-            having.discard(name)
-            if not having:
-                del self._having[feature]
+        if asked is None:
+            return
+        having = self._having[asked.marks.fixed]
+        for feature in asked.vector:
+            del having[feature][name]
+            if not having[feature]:
+                del having[feature]
+        if not having:
+            del self._having[asked.marks.fixed]
 
     def find(self, asked: Asked, floor: float) -> Near | None:
         """The one most like it, if any is as much like it as that and agrees in its marks."""
         best: Near | None = None
-        for name in self._candidates(asked.vector, floor):
+        for name in self._candidates(asked, floor):
             known = self._asked[name]
             if known.marks.agree(asked.marks):
                 score = similarity(asked.vector, known.vector)
@@ -68,12 +75,19 @@ class Nearest:
                     best = Near(name, score)
         return best
 
-    def _candidates(self, vector: Vector, floor: float) -> list[bytes]:
+    def _candidates(self, asked: Asked, floor: float) -> Iterable[bytes]:
+        having = self._having.get(asked.marks.fixed)
+        if having is None:
+            return ()
         left, found = 1.0, dict[bytes, None]()
-        having = [(self._having.get(feature, ()), weight) for feature, weight in vector.items()]
-        for names, weight in sorted(having, key=lambda one: len(one[0])):
+        postings = [(having.get(feature, {}), weight) for feature, weight in asked.vector.items()]
+        for names, weight in sorted(postings, key=_length):
             if left < floor * floor or len(found) >= CANDIDATES_MAX:
                 break
-            found |= dict.fromkeys(names)
+            found |= dict.fromkeys(islice(reversed(names), CANDIDATES_MAX - len(found)))  # The newest.
             left -= weight * weight
-        return list(found)[:CANDIDATES_MAX]
+        return found
+
+
+def _length(posting: tuple[dict[bytes, None], float]) -> int:
+    return len(posting[0])
