@@ -16,10 +16,10 @@ from gateway.core.entry import Entry
 from gateway.core.request import Asked, Facts
 
 # Names as JSON writes them: in the text of a message the quotes around them are escaped.
-_LOOKS_ELSEWHERE = re.compile(
+_OPTIONS = (b'"web_search_options"', b'"search_parameters"', b'"mcp_servers"')
+_TOOLS = re.compile(
     rb'"(?:web_search|google_search|googleSearch|googleMaps|google_maps|urlContext|url_context|x_search|file_search'
-    rb"|search_parameters|web_fetch|code_interpreter|code_execution|codeExecution|computer_use|computerUse|computer"
-    rb'|mcp|mcp_servers)[a-z0-9_]*"'
+    rb'|web_fetch|code_interpreter|code_execution|codeExecution|computer_use|computerUse|computer|mcp)[a-z0-9_]*"'
 )
 _CALLS_A_TOOL = re.compile(
     rb'"tool_calls"\s*:\s*\[\s*\{|"functionCall"\s*:\s*\{|"function_call"\s*:\s*\{|"toolUse"\s*:\s*\{'
@@ -36,7 +36,13 @@ _OUTSIDE = ("web_searches", "file_searches", "x_searches", "map_searches", "code
 def answerable(facts: Facts, asked: Asked, *, tools: bool) -> bool:
     """Whether the same question may be given the same answer. `tools`: also where the provider looks elsewhere for
     it."""
-    return not facts.unseen and (tools or _LOOKS_ELSEWHERE.search(asked.body) is None)
+    return not facts.unseen and (tools or not _looks_elsewhere(facts, asked.body))
+
+
+def _looks_elsewhere(facts: Facts, body: bytes) -> bool:
+    if any([option in body for option in _OPTIONS]):
+        return True
+    return "tools" in facts.needs and _TOOLS.search(body) is not None
 
 
 def worth_keeping(bought: Entry, body: bytes, *, tools: bool) -> bool:
@@ -46,3 +52,4 @@ def worth_keeping(bought: Entry, body: bytes, *, tools: bool) -> bool:
     extras = bought.usage.extras
     looked = extras is not None and any(getattr(extras, name) for name in _OUTSIDE)
     return tools or not (looked or _CALLS_A_TOOL.search(body) is not None)
+

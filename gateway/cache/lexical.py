@@ -76,20 +76,22 @@ def embed(text: str) -> dict[str, float]:
 
 def marks(text: str) -> Marks:
     """What no similarity makes up for."""
-    written = _WORD.findall(_plain(text))
+    plain = _plain(text)
+    written = _WORD.findall(plain)
     words = [word.casefold().replace("’", "'") for word in written]
-    names = {
-        stem(word)
-        for word, shown in zip(words[1:], written[1:], strict=True)
+    stems = list(map(stem, words))
+    names = [
+        root
+        for root, word, shown in zip(stems[1:], words[1:], written[1:], strict=True)
         if shown[0].isupper() and word not in _LIGHT
-    }
+    ]
     return Marks(
-        numbers=tuple(word for word in words if any(map(str.isdigit, word))),
-        negations=sum(word in _NEGATIONS or word.endswith("n't") for word in words),
-        symbols=tuple(_SYMBOL.findall(_plain(text))),
+        numbers=tuple([word for word in words if not word.isalpha() and any(map(str.isdigit, word))]),
+        negations=sum([word in _NEGATIONS or word.endswith("n't") for word in words]),
+        symbols=tuple(_SYMBOL.findall(plain)),
         asked=next((_ASKED[word] for word in words if word in _ASKED), ""),
         names=frozenset(names),
-        words=frozenset(map(stem, words)),
+        words=frozenset(stems),
     )
 
 
@@ -117,5 +119,5 @@ def _words(text: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """One way of writing the same characters; spaces at its ends are none of it."""
-    return unicodedata.normalize("NFKC", text).strip()
+    """One way of writing the same characters."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)

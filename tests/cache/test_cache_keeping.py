@@ -1,5 +1,7 @@
 """What may be answered again, and what is kept: by the bytes that providers write."""
 
+import json
+
 import pytest
 from msgspec.structs import replace
 
@@ -9,6 +11,12 @@ from gateway.core.entry import Entry, Outcome
 from gateway.core.price import UNPRICED
 from gateway.core.request import Asked, Facts
 from gateway.core.usage import Extras, Usage
+from gateway.dialects.anthropic_messages import AnthropicMessages
+from gateway.dialects.gemini import Gemini
+from gateway.dialects.openai_chat import OpenAIChat
+from gateway.dialects.openai_responses import OpenAIResponses
+
+USER = [{"role": "user", "content": "x"}]
 
 BOUGHT = Entry(
     "r.1", "r", 0.0, Caller("k"), "m", "p", "m", "m", "standard", selfhosted=False, reason="", usage=Usage(),
@@ -70,24 +78,30 @@ def test_what_was_found_elsewhere_is_kept_only_where_that_is_allowed():
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("dialect", "body"),
     [
-        b'{"tools":[{"type":"web_search_20250305"}]}',
-        b'{"tools":[{"googleSearch":{}}]}',
-        b'{"tools":[{"type":"code_interpreter"}]}',
-        b'{"web_search_options":{}}',
-        b'{"search_parameters":{"mode":"auto"}}',
-        b'{"mcp_servers":[]}',
+        (OpenAIChat(), {"messages": USER, "web_search_options": {}}),
+        (OpenAIChat(), {"messages": USER, "search_parameters": {"mode": "auto"}}),
+        (OpenAIResponses(), {"input": "x", "tools": [{"type": "web_search"}]}),
+        (OpenAIResponses(), {"input": "x", "tools": [{"type": "code_interpreter", "container": {"type": "auto"}}]}),
+        (OpenAIResponses(), {"input": "x", "tools": [{"type": "mcp", "server_url": "https://x"}]}),
+        (AnthropicMessages(), {"messages": USER, "max_tokens": 9, "tools": [{"type": "web_search_20250305"}]}),
+        (AnthropicMessages(), {"messages": USER, "max_tokens": 9, "mcp_servers": []}),
+        (Gemini(), {"contents": [{"parts": [{"text": "x"}]}], "tools": [{"googleSearch": {}}]}),
+        (Gemini(), {"contents": [{"parts": [{"text": "x"}]}], "tools": [{"code_execution": {}}]}),
     ],
 )
-def test_a_question_that_is_answered_from_elsewhere_is_not_looked_up(body):
-    assert not answerable(Facts("m"), Asked(body), tools=False)
-    assert answerable(Facts("m"), Asked(body), tools=True)
+def test_a_question_that_is_answered_from_elsewhere_is_not_looked_up(dialect, body):
+    asked = Asked(json.dumps({"model": "m"} | body).encode(), model="m", verb="generateContent")
+    facts = dialect.read(asked)
+    assert not answerable(facts, asked, tools=False)
+    assert answerable(facts, asked, tools=True) is not facts.unseen
 
 
 def test_a_question_that_only_speaks_of_it_is():
     said = rb'{"messages":[{"role":"user","content":"What is \"web_search\" and a mcp?"}]}'
-    assert answerable(Facts("m"), Asked(said), tools=False)
+    for needs in (frozenset(), frozenset({"tools"})):
+        assert answerable(Facts("m", needs=needs), Asked(said), tools=False)
 
 
 def test_a_question_whose_other_part_lies_at_the_provider_never_is():

@@ -1,4 +1,4 @@
-"""What is kept of answers and what is not, over sockets; who shares them; how a caller steers it; forgetting; a restart."""
+"""What is kept of answers and what is not, over sockets; who shares them, how a caller steers it, and forgetting."""
 
 import http.client
 import json
