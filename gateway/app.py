@@ -13,7 +13,7 @@ from gateway import background
 from gateway.admin import server as admin
 from gateway.admin.assembly import admin_site, replica_teller
 from gateway.assembly.alerts import Alarms
-from gateway.assembly.answers import kept_answers, looked_in
+from gateway.assembly.answers import each, kept_answers, looked_in
 from gateway.assembly.exports import exports
 from gateway.assembly.figures import add_gauges, add_store_figures
 from gateway.assembly.home import journal_of, next_life, replica_name
@@ -219,13 +219,14 @@ class Gateway:
         )
         self._join_together()
         self.batches = batch_pages(settings, pipeline, self.wire, self.catalog, self.mover, stack=self._stack)
+        hear = each(self.learning.hear, pipeline.answered.hear)
         return Front(
             pipeline,
             self.catalog,
             self.together,
             PassThrough(self.books, self.wire, signing, pipeline.refuse_unpriced, time.perf_counter),
             self.batches,
-            Ratings(self.together.find, self.ledger.rate, self.learning.hear, self.metrics, self._clock),
+            Ratings(self.together.find, self.ledger.rate, hear, self.metrics, self._clock),
             lambda: self.serving,
             *(settings.server.body_bytes_max, settings.server.body_timeout_s),
         )

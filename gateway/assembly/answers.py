@@ -9,6 +9,7 @@ from gateway.cache.embedding import load_embedding
 from gateway.cache.exact import ExactCache
 from gateway.cache.semantic import Semantic
 from gateway.config.settings import Settings
+from gateway.core.rating import Rating
 from gateway.journey.answered import Kept
 from gateway.stores.answers import AnswerStore
 from gateway.stores.sqlite_answers import SqliteAnswers
@@ -29,6 +30,16 @@ def answer_store(settings: Settings, clock: Callable[[], float]) -> AnswerStore:
     from gateway.stores.redis_answers import RedisAnswers  # noqa: PLC0415 - an extra, and only here
 
     return RedisAnswers(settings.shared, settings.cache.bytes_max, clock)
+
+
+def each(*listeners: Callable[[Rating], None]) -> Callable[[Rating], None]:
+    """All of them hear what somebody says of an answer."""
+
+    def hear(rating: Rating) -> None:
+        for listener in listeners:
+            listener(rating)
+
+    return hear
 
 
 def looked_in(settings: Settings, answers: Answers, metrics: Metrics) -> Kept:

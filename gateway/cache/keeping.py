@@ -40,7 +40,7 @@ def answerable(facts: Facts, asked: Asked, *, tools: bool) -> bool:
 
 
 def _looks_elsewhere(facts: Facts, body: bytes) -> bool:
-    if any([option in body for option in _OPTIONS]):
+    if any(option in body for option in _OPTIONS):
         return True
     return "tools" in facts.needs and _TOOLS.search(body) is not None
 
@@ -52,4 +52,3 @@ def worth_keeping(bought: Entry, body: bytes, *, tools: bool) -> bool:
     extras = bought.usage.extras
     looked = extras is not None and any(getattr(extras, name) for name in _OUTSIDE)
     return tools or not (looked or _CALLS_A_TOOL.search(body) is not None)
-

@@ -211,6 +211,7 @@ DurationOrZero = Annotated[float, PlainValidator(units.duration_or_zero), _patte
 Size = Annotated[int, PlainValidator(units.size), _pattern(units.SIZE, "20MB", "20MiB")]
 Percentage = Annotated[float, PlainValidator(units.percentage), _pattern(units.PERCENTAGE, "10%")]
 Dollars = Annotated[float, PlainValidator(units.dollars), _pattern(units.DOLLARS, "0.01 usd", "$0.01")]
+Share = Annotated[float, PlainValidator(units.share), _pattern(units.PERCENTAGE, "5%")]
 Factor = Annotated[int, PlainValidator(units.factor), _pattern(units.FACTOR, "3x")]
 LimitAmount = Annotated[
     Amount, PlainValidator(units.amount), _pattern(units.AMOUNT, "500 usd", "$500", "60000 tokens", "8 concurrent")

@@ -20,6 +20,7 @@ from gateway.cache.nearest import Asked
 from gateway.cache.scope import Scope, tenant
 from gateway.cache.semantic import Candidate, Semantic
 from gateway.core.caller import Key
+from gateway.core.rating import Rating
 from gateway.journey.again import Asker, Giving, text_of
 from gateway.journey.booking import Books
 from gateway.journey.cache_wish import CacheUse, Wish, wish
@@ -29,6 +30,9 @@ from gateway.journey.question import Question
 from gateway.telemetry.metrics import Metrics
 
 Looking = AbstractAsyncContextManager[tuple[Found | None, Flight | None]]
+
+GOOD = 0.5
+"""The score from which on an answer was right."""
 
 NOT_LOOKING: Looking = nullcontext((None, None))
 """For a call that uses no cache: nothing found, and no flight to feed."""
@@ -86,10 +90,10 @@ class Answered:
         """Answer with what was found. Raises Missed if a call listened to fails before a byte was sent."""
         await self._giving.give(found, asker, client)
 
-    def judge(self, request_id: str, *, good: bool) -> None:
-        """Somebody says whether the answer to this request was right: of use where it was one to a similar question."""
+    def hear(self, rating: Rating) -> None:
+        """Somebody says how good an answer was: of use where it was one to a similar question."""
         if self._kept.semantic is not None:
-            self._kept.semantic.judge(request_id, good=good)
+            self._kept.semantic.judge(rating.request_id, good=rating.score >= GOOD)
 
     def _sought(self, wished: Wish, key: Key, asked: Question) -> Sought | None:
         """None where the cache is not to be asked."""

@@ -1,10 +1,12 @@
 """Answers to similar questions, over sockets: asked anyway until proven, then given, told and booked; else never."""
 
 import json
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from openai import BadRequestError
-from road import PROVIDERS, road, said
+from road import PATIENCE_S, PROVIDERS, eventually, road, said
 
 pytestmark = pytest.mark.xdist_group("cache-semantic")
 
@@ -97,6 +99,32 @@ def test_streams_are_proven_and_given_as_streams(way):
             assert json.loads(words) is not None
             done.append(raw.headers["x-fareway-cache"])
     assert "semantic" in done
+
+
+def test_who_says_that_such_an_answer_was_wrong_ends_it(way):
+    """Enough complaints, and the tenant gets no more of them."""
+    key = way.key()
+    with way.client(key) as client:
+        texts, given = iter(variants(400, "Is fire warm")), []
+        while len(given) < 12:
+            _, headers = ask(client, next(texts), response_format=SCHEMA)
+            if headers["x-fareway-cache"] == "semantic":
+                given.append(headers["x-fareway-request-id"])
+        before = way.metric("fareway_cache_semantic_tenants", state="serving")
+        for name in given:
+            body = json.dumps({"request_id": name, "score": 0}).encode()
+            request = Request(f"{way.url}/v1/feedback", body, {"Authorization": f"Bearer {key}"})
+            eventually(lambda request=request: _status(request) == 200)
+        assert way.metric("fareway_cache_semantic_tenants", state="serving") == before - 1
+        assert "get no kept answers any more" in way.gate.stderr
+
+
+def _status(request):
+    try:
+        with urlopen(request, timeout=PATIENCE_S) as answer:
+            return answer.status
+    except HTTPError as error:
+        return error.code
 
 
 def test_where_it_is_off_it_is_as_if_exact_answers_were_asked_for(tmp_path):
