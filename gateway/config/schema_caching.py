@@ -27,15 +27,13 @@ class ExactSection(Section):
 class SemanticSection(Section):
     """Answers to similar questions, for requests that ask for it."""
 
-    errors: f.Percentage = Field(
+    errors: f.Share = Field(
         default="5%",
         validate_default=True,
-        gt=0,
-        lt=1,
         description="Of such answers so many may be wrong; else none is given.",
     )
-    verify: f.Percentage = Field(
-        default="10%", validate_default=True, gt=0, description="So many are asked anyway, to see whether that holds."
+    verify: f.Share = Field(
+        default="10%", validate_default=True, description="So many are asked anyway, to see whether that holds."
     )
     max: f.Whole = Field(default=10_000, ge=1, le=1_000_000, description="How many questions are remembered.")
     embed: f.EmbeddingName = Field(
