@@ -156,8 +156,7 @@ class Gateway:
         self.books = Books(self.limits, self.journal, self._clock, telling.booked, self.replica)
         kept_keys = registry(settings)
         self._stack.callback(kept_keys.close)
-        self.answers = kept_answers(settings, self._clock)
-        self._stack.push_async_callback(self.answers.close)
+        self.answers = kept_answers(settings, self._clock, self._stack)
         self.keyring = Keyring(
             kept_keys, pepper(settings), self._rule, self.answers.clear, local=settings.shared is None
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 
 from gateway.cache.answers import Answers
 from gateway.cache.embedding import load_embedding
@@ -16,11 +17,15 @@ from gateway.stores.sqlite_answers import SqliteAnswers
 from gateway.telemetry.metrics import Metrics
 
 
-def kept_answers(settings: Settings, clock: Callable[[], float]) -> Answers:
-    """What is kept of answers. Raises OSError or sqlite3.Error for a file that cannot be used."""
+def kept_answers(settings: Settings, clock: Callable[[], float], stack: AsyncExitStack) -> Answers:
+    """What is kept of answers, closed with the stack. Raises OSError or sqlite3.Error for a file that cannot be
+    used."""
     cache = settings.cache
     memory = ExactCache(ttl_s=cache.ttl_s, bytes_max=cache.bytes_max)
-    return Answers(memory, answer_store(settings, clock) if cache.shared else None, clock, ttl_s=cache.ttl_s)
+    store = answer_store(settings, clock) if cache.shared else None
+    answers = Answers(memory, store, clock, ttl_s=cache.ttl_s)
+    stack.push_async_callback(answers.close)
+    return answers
 
 
 def answer_store(settings: Settings, clock: Callable[[], float]) -> AnswerStore:
