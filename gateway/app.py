@@ -13,6 +13,7 @@ from gateway import background
 from gateway.admin import server as admin
 from gateway.admin.assembly import admin_site, replica_teller
 from gateway.assembly.alerts import Alarms
+from gateway.assembly.answers import each, kept_answers, looked_in
 from gateway.assembly.exports import exports
 from gateway.assembly.figures import add_gauges, add_store_figures
 from gateway.assembly.home import journal_of, next_life, replica_name
@@ -155,7 +156,10 @@ class Gateway:
         self.books = Books(self.limits, self.journal, self._clock, telling.booked, self.replica)
         kept_keys = registry(settings)
         self._stack.callback(kept_keys.close)
-        self.keyring = Keyring(kept_keys, pepper(settings), self._rule, local=settings.shared is None)
+        self.answers = kept_answers(settings, self._clock, self._stack)
+        self.keyring = Keyring(
+            kept_keys, pepper(settings), self._rule, self.answers.clear, local=settings.shared is None
+        )
 
     def _store_alarm(self, down: bool) -> None:
         self.alarms.store(down)
@@ -195,15 +199,15 @@ class Gateway:
         )
         tokens, signing = Tokens(), signers(settings)
         self._stack.callback(tokens.close)
-        cache = ExactCache(ttl_s=settings.cache.ttl_s, bytes_max=settings.cache.bytes_max)
         asking = hedging(settings, self.wire, self.health, self._clock, signing=signing, tokens=tokens)
         self._stack.push_async_callback(asking.close)
+        kept_in = looked_in(settings, self.answers, self.metrics)
         pipeline = Pipeline(
             tenants=self.keyring.tenants,
             router=self.router,
             tokens=tokens,
             calibration=self.calibration,
-            answered=Answered(cache, self.idempotency, self.books, self.metrics),
+            answered=Answered(kept_in, self.idempotency, self.books, self.metrics),
             books=self.books,
             asking=asking,
             detours=Detours(self.limits, self.router, tokens),
@@ -214,13 +218,14 @@ class Gateway:
         )
         self._join_together()
         self.batches = batch_pages(settings, pipeline, self.wire, self.catalog, self.mover, stack=self._stack)
+        hear = each(self.learning.hear, pipeline.answered.hear)
         return Front(
             pipeline,
             self.catalog,
             self.together,
             PassThrough(self.books, self.wire, signing, pipeline.refuse_unpriced, time.perf_counter),
             self.batches,
-            Ratings(self.together.find, self.ledger.rate, self.learning.hear, self.metrics, self._clock),
+            Ratings(self.together.find, self.ledger.rate, hear, self.metrics, self._clock),
             lambda: self.serving,
             *(settings.server.body_bytes_max, settings.server.body_timeout_s),
         )

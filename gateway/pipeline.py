@@ -24,7 +24,8 @@ from gateway.core.money import ZERO
 from gateway.core.request import Asked, Request
 from gateway.core.route import Signal
 from gateway.dialects.base import Dialect
-from gateway.journey.answered import Answered, Asker
+from gateway.journey.again import Asker
+from gateway.journey.answered import Answered
 from gateway.journey.booking import Booking, Books, Trip
 from gateway.journey.carriage import Carrier, lossy
 from gateway.journey.cascade.climbing import Climb

@@ -15,7 +15,17 @@ from gateway.config.policies import read_params
 from gateway.config.references import Source
 from gateway.config.schema import FarewayFile
 from gateway.config.schema_routing import AutoSection, ModelSection, RoutingSection
-from gateway.config.settings import Cache, ExportTo, PolicyChoice, Prices, Routing, Server, Settings, Timeouts
+from gateway.config.settings import (
+    Cache,
+    ExportTo,
+    PolicyChoice,
+    Prices,
+    Routing,
+    SemanticCache,
+    Server,
+    Settings,
+    Timeouts,
+)
 from gateway.config.shape import Shaped
 from gateway.config.yaml_file import KeyPath
 from gateway.core.route import TIERS
@@ -70,9 +80,21 @@ def build(shaped: Shaped, providers: dict[str, Provider], known: names.Names, fo
         timeouts=_timeouts(file),
         alerts=targets(file, findings),
         exports=_exports(file, folders),
-        cache=Cache(ttl_s=file.cache.exact.ttl, bytes_max=file.cache.exact.max),
+        cache=_cache(file),
         prices=_prices(file, findings),
         limits=rules.limits(shaped.limits, findings, tiers=file.tiers or (() if providers else TIERS)),
+    )
+
+
+def _cache(file: FarewayFile) -> Cache:
+    cache, semantic = file.cache, file.cache.semantic
+    return Cache(
+        ttl_s=cache.exact.ttl,
+        bytes_max=cache.exact.max,
+        shared=cache.exact.store == "shared",
+        scope=cache.scope,
+        tools=cache.tools,
+        semantic=SemanticCache(semantic.errors, semantic.verify, semantic.max, semantic.embed) if semantic else None,
     )
 
 

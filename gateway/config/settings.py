@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway.alerts.sending import Target as AlertTarget
+from gateway.cache.embedding import LEXICAL
+from gateway.cache.scope import Scope
 from gateway.catalog.providers import Provider
 from gateway.core.limit import Limit
 from gateway.difficulty.guard import Terms
@@ -83,11 +85,25 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class SemanticCache:
+    """Answers to similar questions; used by requests that ask for it."""
+
+    errors: float = 0.05  # The share of given answers that may be wrong.
+    verify: float = 0.1  # The share of hits that is asked anyway.
+    questions_max: int = 10_000
+    embed: str = LEXICAL
+
+
+@dataclass(frozen=True, slots=True)
 class Cache:
-    """Exact response cache; used by keys or requests that ask for it."""
+    """The response cache; used by keys or requests that ask for it."""
 
     ttl_s: float = 3600.0
     bytes_max: int = 256 << 20
+    shared: bool = False  # Answers also outlive the process, and are shared by all that share the state.
+    scope: Scope = Scope.KEY
+    tools: bool = False  # Answers that call tools are kept, too.
+    semantic: SemanticCache | None = None
 
 
 @dataclass(frozen=True, slots=True)
