@@ -68,7 +68,7 @@ def build(shaped: Shaped, providers: dict[str, Provider], known: names.Names, fo
         routing=_routing(file, known),
         timeouts=_timeouts(file),
         exports=_exports(file, folders),
-        cache=Cache(ttl_s=file.cache.exact.ttl, bytes_max=file.cache.exact.max),
+        cache=Cache(ttl_s=file.cache.exact.ttl, bytes_max=file.cache.exact.max, prompt=file.cache.prompt),
         prices=_prices(file, findings),
         limits=rules.limits(shaped.limits, findings, tiers=file.tiers or (() if providers else TIERS)),
     )

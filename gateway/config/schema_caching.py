@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from gateway.config import fields as f
@@ -19,3 +21,8 @@ class CacheSection(Section):
     """Caches."""
 
     exact: ExactSection = Field(default_factory=ExactSection)
+    prompt: Literal["keep", "watch", "improve"] = Field(
+        default="keep",
+        description="What is done for providers' prompt caches. keep: nothing. watch: the ledger tells what breaks a "
+        "prompt. improve: marks are set for Anthropic where what was measured says that they pay.",
+    )

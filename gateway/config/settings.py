@@ -87,6 +87,7 @@ class Cache:
 
     ttl_s: float = 3600.0
     bytes_max: int = 256 << 20
+    prompt: str = "keep"  # keep | watch | improve: what is done for providers' prompt caches.
 
 
 @dataclass(frozen=True, slots=True)
