@@ -153,3 +153,22 @@ def test_short_prompts_are_not_marked(model, tokens):
     assert not may_mark(b"x" * (3 * tokens - 1), model)
     assert may_mark(b"x" * 3 * tokens, model)
     assert not may_mark(b'"cache_control"' + b"x" * 3 * tokens, model)
+
+
+def test_keys_that_stand_elsewhere_too_are_told_apart():
+    body = (
+        b'{"metadata":{"system":"s"},"system":"s","messages":[{"content":"\\"content\\"","role":"user","content2":1}]}'
+    )
+    got = json.loads(marked(body, Life.HOUR, Life.HOUR))
+    assert got["metadata"] == {"system": "s"}
+    assert got["system"] == [text("s", HOUR)]
+    assert got["messages"][0]["content"] == [text('"content"', HOUR)]
+
+
+def test_a_key_that_hides_its_letters_is_found():
+    body = b'{"a":{"system":"t"},"s\\u0079stem":"s","messages":[]}'
+    assert json.loads(marked(body, Life.HOUR, Life.NONE)) == {
+        "a": {"system": "t"},
+        "system": [text("s", HOUR)],
+        "messages": [],
+    }
