@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway import __version__
-from gateway.cli import check, doctor, explain, keys, limits, reconcile, replay, serve, tenants, usage
+from gateway.cli import cache, check, doctor, explain, keys, limits, reconcile, replay, serve, tenants, usage
 from gateway.cli.plan import command as plan
 from gateway.cli.prices import command as prices
 from gateway.cli.router import command as routing
@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         check,
         doctor,
         explain,
+        cache,
         replay,
         routing,
         prices,

@@ -78,7 +78,8 @@ def longer(head: Life, turns: Life) -> Life:
 def marked(body: bytes, head: Life, turns: Life) -> bytes:
     """The body with marks: for tools and system prompt, and for the conversation. Raises BadRequest for a key that is
     given twice."""
-    pieces, at = [], 0
+    pieces: list[bytes | memoryview] = []
+    at = 0
     for (start, end), value in sorted([*_head(body, head), *_turns(body, turns)]):  # A large body is copied once.
         pieces += [memoryview(body)[at:start], value]
         at = end

@@ -20,7 +20,8 @@ def place(text: bytes, offset: int) -> tuple[str, int]:
             break
         step, begins, text = inner
         path, start = path + step, start + begins
-    return path, max(0, offset - start)
+    quote = text.startswith(b'"')  # Of a text, bytes are counted from its first letter.
+    return path, max(0, offset - start - quote)
 
 
 def _inner(text: bytes, offset: int) -> tuple[str, int, bytes] | None:

@@ -71,8 +71,27 @@ def test_a_break_is_told(way):
     if how == "keep":
         assert prompt is None
     else:
-        assert prompt["broken"] == "system, bytes 0 to 2,048"
+        assert prompt["broken"] == "system, bytes 0 to 2,047"
         assert prompt["dropped"] > 1000
+        said = found.command("cache", "explain", "--config", "fareway.yaml", ids[0])
+        assert "the prompt does not go on from the last one" in said
+        assert "system, bytes 0 to 2,047" in said
+
+
+def test_what_was_read_is_explained(way):
+    how, found = way
+    ids = talk(found, "explained", 3, marked=True)
+    told = json.loads(found.command("cache", "explain", "--config", "fareway.yaml", "--format", "json", ids[-1]))
+    assert told["verdict"].endswith("and was read from the cache")
+    assert told["read_from_cache"] > 1000
+    if how != "keep":
+        assert told["expected_tokens"] > 0
+        assert told["unread_tokens"] < told["expected_tokens"] / 2
+    first = found.command("cache", "explain", "--config", "fareway.yaml", ids[0])
+    assert "nothing to go on from" in first
+    assert "the ledger knows no request" in found.command(
+        "cache", "explain", "--config", "fareway.yaml", "req_0", status=3
+    )
 
 
 def test_what_the_caller_marks_is_let_alone(way):

@@ -28,8 +28,8 @@ def test_the_innermost_value(needle, path):
 
 
 def test_how_far_inside():
-    assert place(b'{"a":"012345"}', 9) == (".a", 4)
-    assert place(b'"012345"', 3) == ("", 3)
+    assert place(b'{"a":"012345"}', 9) == (".a", 3)
+    assert place(b'"012345"', 3) == ("", 2)
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[1", b"nonsense", b"[]", b'{"a":1}'])

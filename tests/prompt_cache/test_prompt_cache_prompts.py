@@ -57,7 +57,7 @@ def test_where_a_prompt_broke_is_told():
     prompts = Prompts(improve=False)
     sent(prompts, leaving(3), 0.0, WRITTEN)
     _, note = sent(prompts, leaving(5, system=SYSTEM.replace("Monday", "Friday")), 60.0, Usage(cache_write=11000))
-    assert note.broken == "system, bytes 0 to 2,048"
+    assert note.broken == "system, bytes 0 to 2,047"
     assert (note.expected, note.unread, note.dropped) == (0, 0, 8000)
     assert note.lost_nanos == round(8000 * (RATES.input - RATES.cache_read) / 1000)
 
