@@ -147,6 +147,7 @@ class Pipeline:
                 flight=feeds,
                 tokens=self.tokens,
                 monotonic=self.monotonic,
+                prompt=attempt.prompt,
             )
             await pass_on(passage)
         self._learn(leg.question, leg.booking.entry)

@@ -18,6 +18,7 @@ from gateway.plugins import Plugin, load_policy
 from gateway.prices.book import PriceBook
 from gateway.prices.current import Pricing
 from gateway.prices.stored import Shelf
+from gateway.prompt_cache.prompts import Prompts
 from gateway.tokens import Tokens
 from gateway.tokens.calibration import Calibration
 from gateway.upstream.aws import AwsSigner
@@ -83,6 +84,11 @@ def signers(settings: Settings) -> dict[str, Signer]:
     return google | {p.name: AwsSigner.default(p.region) for p in keyless if p.auth == "sigv4"}
 
 
+def prompts(settings: Settings) -> Prompts | None:
+    """Where prompts are watched; None where they are let alone."""
+    return None if settings.cache.prompt == "keep" else Prompts(improve=settings.cache.prompt == "improve")
+
+
 def wire(settings: Settings) -> Wire:
     """The network towards providers."""
     timeouts = settings.timeouts
@@ -106,7 +112,7 @@ def hedging(
     """Who asks providers."""
     retries = RetryBudget(settings.routing.retry_budget)
     rounds = settings.routing.retry_rounds
-    asking = Asking(network, health, retries, rounds=rounds, clock=clock, signers=signing)
+    asking = Asking(network, health, retries, rounds=rounds, clock=clock, signers=signing, prompts=prompts(settings))
     return Hedging(asking, retries, tokens, time.perf_counter)
 
 

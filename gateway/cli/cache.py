@@ -1,4 +1,4 @@
-"""`fareway cache clear`: forgetting kept answers, in every process and in the store that they share."""
+"""`fareway cache …`: forgetting kept answers, and what broke a prompt that a provider had kept."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.assembly.answers import answer_store
 from gateway.assembly.stores import directory
+from gateway.cli import cache_explain
 from gateway.cli.settings import settings
 from gateway.config.settings import Settings
 from gateway.core.clearing import Clearing
@@ -17,7 +18,7 @@ from gateway.directory.actor import Actor
 
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     """Declare the command."""
-    parser = commands.add_parser("cache", help="caches: clear")
+    parser = commands.add_parser("cache", help="caches: clear, explain")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
     clearing = verbs.add_parser(
         "clear", parents=[common], help="forget kept answers, also those of gateways that run: all, unless said"
@@ -26,6 +27,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     clearing.add_argument("--team", default="", help="those that this team has asked for")
     clearing.add_argument("--model", default="", help="those of this model, by the name asked for or the deployment's")
     clearing.set_defaults(run=_clear)
+    cache_explain.add_to(verbs, common)
 
 
 def _clear(parsed: argparse.Namespace) -> int:

@@ -94,6 +94,7 @@ def _cache(file: FarewayFile) -> Cache:
         shared=cache.exact.store == "shared",
         scope=cache.scope,
         tools=cache.tools,
+        prompt=cache.prompt,
         semantic=SemanticCache(semantic.errors, semantic.verify, semantic.max, semantic.embed) if semantic else None,
     )
 

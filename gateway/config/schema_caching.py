@@ -55,3 +55,8 @@ class CacheSection(Section):
         SemanticSection | None,
         BeforeValidator(_off_is_none, json_schema_input_type=SemanticSection | Literal["off", False] | None),
     ] = Field(default=None, description="Answers to similar questions: off, or its settings, or {} for the defaults.")
+    prompt: Literal["keep", "watch", "improve"] = Field(
+        default="keep",
+        description="What is done for providers' prompt caches. keep: nothing. watch: the ledger tells what breaks a "
+        "prompt. improve: marks are set for Anthropic where what was measured says that they pay.",
+    )

@@ -104,6 +104,7 @@ class Cache:
     scope: Scope = Scope.KEY
     tools: bool = False  # Answers that call tools are kept, too.
     semantic: SemanticCache | None = None
+    prompt: str = "keep"  # keep | watch | improve: what is done for providers' prompt caches.
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from gateway.core.caller import Caller
 from gateway.core.price import Cost
+from gateway.core.prompt_note import PromptNote
 from gateway.core.rating import NO_CLUSTER
 from gateway.core.usage import Usage
 
@@ -94,6 +95,7 @@ class Entry(Struct, frozen=True):
     policy: str = ""  # That decided, by its dotted name.
     cluster: int = NO_CLUSTER  # Which kind of prompt it was, for a policy that predicts success.
     arm: str = ""  # On which side of the guard's comparison it was: see Arm.
+    prompt: PromptNote | None = None  # Of its prompt at the provider's cache, where that was watched.
 
     @property
     def price_ids(self) -> frozenset[str]:

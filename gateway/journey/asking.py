@@ -11,8 +11,9 @@ from gateway.core.entry import Outcome
 from gateway.core.errors import BadRequest, GatewayError, LimitReached, Unavailable, UpstreamError
 from gateway.journey.booking import Booking
 from gateway.journey.option import Chosen, Option
-from gateway.journey.question import Question
+from gateway.journey.question import Question, Said
 from gateway.journey.refused import ProviderRefused, WeAreRefused, refusal
+from gateway.prompt_cache.prompts import Leaving, Prompts, Watched
 from gateway.upstream.answer import Answer
 from gateway.upstream.errors import Lost, Unreached
 from gateway.upstream.health import Health
@@ -31,12 +32,20 @@ class Redirected(UpstreamError):
 class Attempt:
     """An attempt that was answered: `with` it, the answer is passed on. Leaving ends the attempt."""
 
-    __slots__ = ("_clock", "_health", "_probe", "answer", "option")
+    __slots__ = ("_clock", "_health", "_probe", "answer", "option", "prompt")
 
     def __init__(
-        self, option: Option, answer: Answer, health: Health, clock: Callable[[], float], *, probe: bool
+        self,
+        option: Option,
+        answer: Answer,
+        health: Health,
+        clock: Callable[[], float],
+        *,
+        probe: bool,
+        prompt: Watched | None = None,
     ) -> None:
         self.option = option
+        self.prompt = prompt
         self.answer = answer
         self._health = health
         self._clock = clock
@@ -118,8 +127,10 @@ class Asking:
         rounds: int,
         clock: Callable[[], float],
         signers: Mapping[str, Signer],
+        prompts: Prompts | None = None,
     ) -> None:
         self._wire = wire
+        self._prompts = prompts  # Where they are watched.
         self._health = health
         self._retries = retries
         self._rounds = rounds
@@ -203,11 +214,14 @@ class Asking:
                 **access.headers,
                 "x-fareway-request-id": question.request.id,
             }
+            body, prompt = aimed.body, None
+            if self._prompts is not None:
+                body, prompt = self._prompts.leaving(_leaving(question, option, said, body), self._clock())
             if access.signed:
-                headers = await self._signers[option.candidate.provider].signed(url, headers, aimed.body)
-            answer = await self._wire.post(url, headers, aimed.body, streams=streams, leaving=booking.leaving)
+                headers = await self._signers[option.candidate.provider].signed(url, headers, body)
+            answer = await self._wire.post(url, headers, body, streams=streams, leaving=booking.leaving)
             await _expect_good(answer, booking, carried=option.carried is not None)
-            return Attempt(option, answer, self._health, self._clock, probe=probe)
+            return Attempt(option, answer, self._health, self._clock, probe=probe, prompt=prompt)
         except BaseException as error:
             vitals.leave(probe)
             self._note(booking, name, error)
@@ -228,6 +242,19 @@ class Asking:
             self._health.failed(name, self._clock())
         elif isinstance(error, BadRequest):
             booking.void(f"{name}: not sent")
+
+
+def _leaving(question: Question, option: Option, said: Said, body: bytes) -> Leaving:
+    request, candidate = question.request, option.candidate
+    return Leaving(
+        request.key_id,
+        request.facts.session or "",
+        candidate.name,
+        said.dialect.name,
+        body,
+        candidate.model,
+        option.price,
+    )
 
 
 async def _expect_good(answer: Answer, booking: Booking, *, carried: bool) -> None:

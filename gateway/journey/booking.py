@@ -26,6 +26,7 @@ from gateway.core.entry import Entry, Outcome, Part, Shape
 from gateway.core.errors import GatewayError
 from gateway.core.limit import Fare
 from gateway.core.price import Cost, Price
+from gateway.core.prompt_note import PromptNote
 from gateway.core.rating import NOT_DECIDED
 from gateway.core.route import Candidate
 from gateway.core.usage import Report, Usage
@@ -177,6 +178,7 @@ class Booking:
         report: Report,
         first_token_ms: int | None,
         parts: tuple[Part, ...] = (),
+        prompt: PromptNote | None = None,
     ) -> Entry:
         """The attempt is over and this is what it came to."""
         return self._book(
@@ -192,6 +194,7 @@ class Booking:
             parts=parts,
             clamped=report.clamped,
             answer_id=report.answer_id,
+            prompt=prompt,
         )
 
     def settle_in_full(self, outcome: Outcome, status: int) -> Entry:

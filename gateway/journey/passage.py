@@ -19,6 +19,7 @@ from gateway.dialects.watch import StreamWatch
 from gateway.journey.booking import Booking
 from gateway.journey.option import Option
 from gateway.journey.question import Question
+from gateway.prompt_cache.prompts import Watched
 from gateway.tokens import Tokens
 from gateway.translate.edge import Told
 from gateway.translate.watch import TranslatedWatch
@@ -93,6 +94,7 @@ class Incoming:
     flight: Flight | None
     tokens: Tokens
     monotonic: Callable[[], float]  # For durations, in seconds.
+    prompt: Watched | None = None  # Where prompts are watched.
     first_token_ms: int | None = None
     behind: bool = False  # More had been sent than we read before we hung up.
 
@@ -171,6 +173,7 @@ class Incoming:
             report=report,
             first_token_ms=self.first_token_ms,
             parts=parts,
+            prompt=None if self.prompt is None else self.prompt.told(usage, report.service_tier),
         )
         return self._settled(entry)
 

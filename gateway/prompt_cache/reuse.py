@@ -39,11 +39,6 @@ class _Kind:
         self.reuse = Reuse()
         self.of: dict[Hashable, _Conversation] = {}  # By the ends of their prompts.
 
-    def drop(self, talk: _Conversation, end: Hashable) -> None:
-        """That end names this conversation no more, unless it has become another's."""
-        if self.of.get(end) is talk:
-            del self.of[end]
-
 
 class Sightings:
     """When each conversation was last seen, and what that says of its kind: whose calls they are, at which model."""
@@ -67,11 +62,11 @@ class Sightings:
         kind.reuse = _halved(kind.reuse.also(seen))
         self._all.pop(id(talk), None)
         self._all[id(talk)], talk.last = talk, at
-        if kind.of.get(chain[-1]) is not talk:
+        if known < len(chain):
             kind.of[chain[-1]] = talk
             talk.ends.append(chain[-1])
             if len(talk.ends) > ENDS_MAX:
-                kind.drop(talk, talk.ends.popleft())
+                del kind.of[talk.ends.popleft()]
         return since
 
     def reuse(self, name: Hashable) -> Reuse:
@@ -87,7 +82,7 @@ class Sightings:
                 return
             del self._all[number]
             for end in oldest.ends:
-                oldest.kind.drop(oldest, end)
+                del oldest.kind.of[end]
 
     def _kind(self, name: Hashable) -> _Kind:
         kind = self._kinds.pop(name, None) or _Kind()
