@@ -12,10 +12,12 @@ from typing import Self
 from gateway import background
 from gateway.admin import server as admin
 from gateway.admin.assembly import admin_site, replica_teller
+from gateway.assembly.alerts import Alarms
+from gateway.assembly.answers import each, kept_answers, looked_in
 from gateway.assembly.exports import exports
 from gateway.assembly.figures import add_gauges, add_store_figures
 from gateway.assembly.home import journal_of, next_life, replica_name
-from gateway.assembly.routing import catalog, learning_of, pricing, router, signers, wire
+from gateway.assembly.routing import catalog, hedging, learning_of, pricing, router, signers, wire
 from gateway.assembly.simulated import needs_simulator, started_simulator, with_simulator
 from gateway.assembly.stores import claim_store, closed, lease_store, pepper, registry
 from gateway.bookkeeping import gateway_ledger, ledger_reader, recover_workers
@@ -31,7 +33,6 @@ from gateway.front.peers import Worker
 from gateway.front.server import Front
 from gateway.front.together import Together
 from gateway.journey.answered import Answered
-from gateway.journey.asking import Asking
 from gateway.journey.booking import Books
 from gateway.journey.idempotency import ANSWERS_BYTES_MAX, Idempotency
 from gateway.journey.outages import Outages
@@ -53,7 +54,6 @@ from gateway.telemetry.live import Live
 from gateway.telemetry.metrics import Metrics
 from gateway.tokens import Tokens, kept
 from gateway.upstream.health import Health
-from gateway.upstream.retry import RetryBudget
 
 
 class Gateway:
@@ -134,7 +134,10 @@ class Gateway:
     def _join_money(self, balances: Balances) -> None:
         settings = self.settings
         self._learned_path = kept.learned_path(settings.home, self.worker.number if self.worker else None)
-        clock, outages = StoreClock(self._clock), Outages(self.live, lambda: self.leases.lent)
+        clock, outages = (
+            StoreClock(self._clock),
+            Outages(self.live, lambda: self.leases.lent, self._store_alarm),
+        )
         self.store = lease_store(settings, clock, outages.changed, several=self.worker is not None)
         self._stack.push_async_callback(closed, self.store)
         life = next_life(settings, self.worker.number if self.worker else None)
@@ -142,7 +145,8 @@ class Gateway:
         if settings.shared is not None:
             self._clock = clock
         self.health = Health(failures_max=settings.routing.breaker_failures, open_s=settings.routing.breaker_open_s)
-        telling = Telling(self.metrics, self.live, self.health, self._clock)
+        self.alarms = Alarms(settings, self._clock, self.metrics, self.replica)
+        telling = Telling(self.metrics, self.live, self.health, self._clock, self.alarms.threshold)
         thresholds = Thresholds(self.store, telling.passed)
         self.leases = Leases(self.store, self.replica, balances.of, self._clock, thresholds, life=life)
         self._stack.push_async_callback(self._give_back)
@@ -152,7 +156,13 @@ class Gateway:
         self.books = Books(self.limits, self.journal, self._clock, telling.booked, self.replica)
         kept_keys = registry(settings)
         self._stack.callback(kept_keys.close)
-        self.keyring = Keyring(kept_keys, pepper(settings), self._rule, local=settings.shared is None)
+        self.answers = kept_answers(settings, self._clock, self._stack)
+        self.keyring = Keyring(
+            kept_keys, pepper(settings), self._rule, self.answers.clear, local=settings.shared is None
+        )
+
+    def _store_alarm(self, down: bool) -> None:
+        self.alarms.store(down)
 
     def _rule(self, stored: Iterable[Limit]) -> None:
         self.limits.rule(in_force(self.settings.limits, stored))
@@ -189,22 +199,17 @@ class Gateway:
         )
         tokens, signing = Tokens(), signers(settings)
         self._stack.callback(tokens.close)
-        cache = ExactCache(ttl_s=settings.cache.ttl_s, bytes_max=settings.cache.bytes_max)
+        asking = hedging(settings, self.wire, self.health, self._clock, signing=signing, tokens=tokens)
+        self._stack.push_async_callback(asking.close)
+        kept_in = looked_in(settings, self.answers, self.metrics)
         pipeline = Pipeline(
             tenants=self.keyring.tenants,
             router=self.router,
             tokens=tokens,
             calibration=self.calibration,
-            answered=Answered(cache, self.idempotency, self.books, self.metrics),
+            answered=Answered(kept_in, self.idempotency, self.books, self.metrics),
             books=self.books,
-            asking=Asking(
-                self.wire,
-                self.health,
-                RetryBudget(settings.routing.retry_budget),
-                rounds=settings.routing.retry_rounds,
-                clock=self._clock,
-                signers=signing,
-            ),
+            asking=asking,
             detours=Detours(self.limits, self.router, tokens),
             metrics=self.metrics,
             refuse_unpriced=settings.prices.unknown == "refuse",
@@ -213,13 +218,14 @@ class Gateway:
         )
         self._join_together()
         self.batches = batch_pages(settings, pipeline, self.wire, self.catalog, self.mover, stack=self._stack)
+        hear = each(self.learning.hear, pipeline.answered.hear)
         return Front(
             pipeline,
             self.catalog,
             self.together,
             PassThrough(self.books, self.wire, signing, pipeline.refuse_unpriced, time.perf_counter),
             self.batches,
-            Ratings(self.together.find, self.ledger.rate, self.learning.hear, self.metrics, self._clock),
+            Ratings(self.together.find, self.ledger.rate, hear, self.metrics, self._clock),
             lambda: self.serving,
             *(settings.server.body_bytes_max, settings.server.body_timeout_s),
         )
@@ -277,7 +283,8 @@ class Gateway:
             kept.keep(self._learned_path, self.calibration),
             background.audit(self.mover, self.leases, self.claims, self._clock, self.ledger, self.store),
         )
-        background.run(works, self._stack, self.failed)
+        alarms = self.alarms.works(worker, self.pricing, self.keyring, lambda: self.mover.drift, self.health)
+        background.run((*works, *alarms), self._stack, self.failed)
 
     async def _give_back(self) -> None:
         """What is leased and was not spent is for others, also if this home never comes back."""

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from gateway.core.caller import Key
+from gateway.core.clearing import Clearing
 from gateway.core.errors import Unavailable
 from gateway.core.limit import Limit
 from gateway.core.tenant import Rule
-from gateway.stores.registry import Kind, Registry, Write, encoded, key_of, keys_of, rules_of
+from gateway.stores.registry import Kind, Registry, Write, clearings_of, encoded, key_of, keys_of, rules_of
 from gateway.tenants import Tenants
 
 CHECKED_EVERY_S = 0.4
@@ -21,24 +22,32 @@ ASKED_EVERY_S = 0.05
 """How often a store on another machine is asked about a key that is not known yet: the event loop waits for it, and
 callers may invent any number of names."""
 
-Seen = tuple[int, dict[str, Key], dict[str, Rule]]
+Seen = tuple[int, dict[str, Key], dict[str, Rule], list[Clearing]]
 
 
 class Keyring:
-    """Feeds `tenants` from a store, and `rule` the limits that were set there. `local`: it is a file, and asking it
-    costs next to nothing."""
+    """Feeds `tenants` from a store, `rule` the limits that were set there, and `clear` what was cleared of the cache.
+    `local`: it is a file, and asking it costs next to nothing."""
 
     def __init__(
-        self, registry: Registry, pepper: bytes, rule: Callable[[Iterable[Limit]], None], *, local: bool
+        self,
+        registry: Registry,
+        pepper: bytes,
+        rule: Callable[[Iterable[Limit]], None],
+        clear: Callable[[Iterable[Clearing]], None],
+        *,
+        local: bool,
     ) -> None:
         self._registry = registry
         self._rule = rule
+        self._clear = clear
         self._local = local
         self._ask_from = 0.0  # On the monotonic clock.
         self._seen = 0  # The version.
-        self._seen, keys, self._rules = self._all()
+        self._seen, keys, self._rules, clearings = self._all()
         self.tenants = Tenants(pepper, keys, self._find)
         rule(stored.limit for stored in self._rules.values())
+        clear(clearings)
 
     async def watch(self) -> None:
         """Follow the store for ever. What is known stays good while it does not answer."""
@@ -52,7 +61,8 @@ class Keyring:
         changed = self._changes() if self._local else await asyncio.to_thread(self._changes)
         if changed is None:
             return
-        self._seen, keys, rules = changed
+        self._seen, keys, rules, clearings = changed
+        self._clear(clearings)
         self.tenants.replace_all(keys)
         if rules != self._rules:
             self._rules = rules
@@ -67,7 +77,7 @@ class Keyring:
         keys, rules = keys_of(self._registry), rules_of(self._registry)
         if version < self._seen:
             keys, rules = self._told_anew(keys, rules)
-        return version, keys, rules
+        return version, keys, rules, clearings_of(self._registry)
 
     def _told_anew(self, keys: dict[str, Key], rules: dict[str, Rule]) -> tuple[dict[str, Key], dict[str, Rule]]:
         """The store has lost its newest records, or all: it gets those back that we know. Revoked keys stay revoked."""

@@ -15,6 +15,7 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gateway.cache.flights import Flight
 from gateway.core.caller import Key
 from gateway.core.entry import Entry, Outcome
 from gateway.core.errors import Forbidden, LimitReached
@@ -23,12 +24,14 @@ from gateway.core.money import ZERO
 from gateway.core.request import Asked, Request
 from gateway.core.route import Signal
 from gateway.dialects.base import Dialect
-from gateway.journey.answered import Answered, Asker
-from gateway.journey.asking import Asking
+from gateway.journey.again import Asker
+from gateway.journey.answered import Answered
 from gateway.journey.booking import Booking, Books, Trip
 from gateway.journey.carriage import Carrier, lossy
+from gateway.journey.cascade.climbing import Climb
 from gateway.journey.counting import HEADERS, counted_here
 from gateway.journey.detour import Detour
+from gateway.journey.hedging import Hedging
 from gateway.journey.option import Chosen
 from gateway.journey.passage import Client, Passage
 from gateway.journey.question import Question, ceiling_of, hold_mode, proven
@@ -58,6 +61,19 @@ class Call(Struct, frozen=True):
     arrived: float  # On the monotonic clock, in seconds.
 
 
+@dataclass(slots=True)
+class Leg:
+    """A call that was held for, from here on."""
+
+    call: Call
+    key: Key
+    question: Question
+    booking: Booking
+    left: float  # On the monotonic clock, in seconds, less what it waited in line.
+    around: dict[str, str]  # What the caller is told of limits.
+    cached: bool  # It may be answered from the cache the next time.
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """The steps, joined by `app`."""
@@ -68,7 +84,7 @@ class Pipeline:
     calibration: Calibration
     answered: Answered
     books: Books
-    asking: Asking
+    asking: Hedging
     detours: Detours
     metrics: Metrics
     refuse_unpriced: bool  # Whether a hard budget refuses a model without a price.
@@ -96,34 +112,45 @@ class Pipeline:
                 question, chosen = await self._set_aside(booking, key, question, call, client)
                 detour = question.detour
                 left = self.monotonic() - (0.0 if detour is None else detour.waited_s)
-                around = _around(detour, booking.passed) if detour is not None or booking.passed else None
+                around = _around(detour, booking.passed) if detour is not None or booking.passed else {}
                 if question.stops_when_left(chosen) and not (flight is not None and flight.kept):
                     client.may_leave()
 
                 # 8. Ask, and pass the answer on.  9. It is settled on the way, and 10. told by its entry.
-                with await self.asking.ask(question, chosen, booking) as attempt:
+                leg = Leg(call, key, question, booking, left, around, cached=flight is not None and flight.cached)
+                # What is not what was asked for is given to nobody else.
+                feeds = None if detour is not None and detour.changes_the_answer else flight
+                if chosen.cascade is None:
+                    await self._ask_and_pass_on(leg, chosen, client, feeds)
+                else:
+                    answer = partial(self._ask_and_pass_on, leg)
+                    await Climb(question, chosen, booking, answer, client, feeds).run(chosen.cascade)
 
-                    def headers(entry: Entry, answer: Answer, received: float) -> dict[str, str]:
-                        cache = "miss" if flight is not None and flight.cached else "off"
-                        told = self._headers(call, key, entry, answer, cache, upstream_s=received - left)
-                        if attempt.option.carried is not None:
-                            told |= attempt.option.carried.headers_of(answer.headers)
-                        return told | around if around else told
+    async def _ask_and_pass_on(
+        self, leg: Leg, chosen: Chosen, client: Client, feeds: Flight | None, *, patient: bool = True
+    ) -> None:
+        with await self.asking.ask(leg.question, chosen, leg.booking, patient=patient) as attempt:
 
-                    passage = Passage(
-                        question=question,
-                        option=attempt.option,
-                        answer=attempt.answer,
-                        booking=booking,
-                        client=client,
-                        headers=headers,
-                        # What is not what was asked for is given to nobody else.
-                        flight=None if detour is not None and detour.changes_the_answer else flight,
-                        tokens=self.tokens,
-                        monotonic=self.monotonic,
-                    )
-                    await pass_on(passage)
-                self._learn(question, booking.entry)
+            def headers(entry: Entry, answer: Answer, received: float) -> dict[str, str]:
+                told = self._headers(leg, entry, answer, upstream_s=received - leg.left)
+                if attempt.option.carried is not None:
+                    told |= attempt.option.carried.headers_of(answer.headers)
+                return told | leg.around | dict(chosen.told) if leg.around or chosen.told else told
+
+            passage = Passage(
+                question=leg.question,
+                option=attempt.option,
+                answer=attempt.answer,
+                booking=leg.booking,
+                client=client,
+                headers=headers,
+                flight=feeds,
+                tokens=self.tokens,
+                monotonic=self.monotonic,
+                prompt=attempt.prompt,
+            )
+            await pass_on(passage)
+        self._learn(leg.question, leg.booking.entry)
 
     def _understand(self, call: Call, key: Key) -> Question:
         facts = call.dialect.read(call.asked)
@@ -187,7 +214,8 @@ class Pipeline:
             options = detour.open_to(options)
         guarded = limits.chain(key.caller).guards_money or question.ceiling is not None
         needs_price = self.refuse_unpriced and guarded
-        burn = limits.burn(key.caller) if Signal.BURN in self.router.reads(question.request.facts) else None
+        reads = self.router.reads(question.request.facts)
+        burn = limits.burn(key.caller) if reads and Signal.BURN in reads else None
         chosen = self.router.choose(question.request, options, remaining, needs_price=needs_price, burn=burn)
         booking.decided = chosen.decided
         if detour is not None:
@@ -207,7 +235,7 @@ class Pipeline:
                 if not refused.refusal.elsewhere or option is chosen.plan[-1]:
                     raise
             else:
-                return chosen if number == 0 else replace(chosen, plan=chosen.plan[number:])
+                return chosen if number == 0 else chosen.without_first(number)
         raise AssertionError("a plan is never empty")
 
     def _learn(self, question: Question, entry: Entry | None) -> None:
@@ -224,13 +252,12 @@ class Pipeline:
             self.metrics.count("fareway_token_bound_exceeded")
         self.calibration.learn(question.size, name, actual, bound=bound)
 
-    def _headers(
-        self, call: Call, key: Key, entry: Entry, answer: Answer, cache: str, *, upstream_s: float
-    ) -> dict[str, str]:
+    def _headers(self, leg: Leg, entry: Entry, answer: Answer, *, upstream_s: float) -> dict[str, str]:
         """What the caller is told: the provider's own headers, and the receipt."""
-        overhead_s = max(0.0, self.monotonic() - call.arrived - upstream_s)
+        overhead_s = max(0.0, self.monotonic() - leg.call.arrived - upstream_s)
         self.metrics.overhead.observe(overhead_s)
-        remaining = self.books.limits.remaining_now(key.caller)
+        remaining = self.books.limits.remaining_now(leg.key.caller)
+        cache = "miss" if leg.cached else "off"
         return for_caller(answer.headers) | Receipt(entry, cache, overhead_s * 1000, remaining).headers()
 
     def _asker(self, call: Call, key: Key, question: Question) -> Asker:

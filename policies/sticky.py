@@ -11,7 +11,7 @@ from gateway.core.money import Money
 from gateway.core.request import Request
 from gateway.core.route import Candidate, Context, Decision, Signal
 from policies.params import number, share
-from policies.parts import toss, usable
+from policies.parts import draws, usable
 
 READS = (Signal.WARMTH,)
 PARAMS = {"turns": number(0, 1000), "margin": share}
@@ -37,7 +37,7 @@ def choose(request: Request, candidates: tuple[Candidate, ...], context: Context
     by a hash of its name, so that every replica sends it to the same."""
     turns = context.params.get("turns", min(max(request.facts.turns // 2, TURNS_MIN), TURNS_MAX))
     margin = context.params.get("margin", MARGIN)
-    within = usable(candidates, context.remaining)
+    draw, within = draws(request), usable(candidates, context.remaining)
     costs = {c.name: ahead(c, turns) for c in within}
     least = min((known for known in costs.values() if known is not None), default=0.0)
 
@@ -47,9 +47,9 @@ def choose(request: Request, candidates: tuple[Candidate, ...], context: Context
             leaves = known is not None and least < known * (1 - margin)
             return (0, known, candidate.name) if leaves and known is not None else (-1, 0.0, candidate.name)
         if known is None:
-            return 1, toss(request, candidate), candidate.name
+            return 1, draw(candidate.name), candidate.name
         if not context.stays and known * (1 - margin) <= least:
-            return -1, toss(request, candidate), candidate.name
+            return -1, draw(candidate.name), candidate.name
         return 0, known, candidate.name
 
     plan = sorted(within, key=rank)

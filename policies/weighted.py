@@ -8,7 +8,7 @@ from math import log
 from gateway.core.request import Request
 from gateway.core.route import Candidate, Context, Decision
 from policies.params import Reader
-from policies.parts import toss, usable
+from policies.parts import draws, usable
 
 PARAMS: dict[str, Reader] = {}
 
@@ -16,9 +16,10 @@ PARAMS: dict[str, Reader] = {}
 def choose(request: Request, candidates: tuple[Candidate, ...], context: Context) -> Decision:
     """Draw without replacement by weight (Efraimidis and Spirakis 2006): order by log(coin)/weight. A conversation
     draws the same every time. Weight 0 is a fallback only."""
+    draw = draws(request)
 
     def rank(candidate: Candidate) -> tuple[bool, float, str]:
-        drawn = toss(request, candidate) or 2**-57
+        drawn = draw(candidate.name) or 2**-54
         return candidate.weight <= 0, -log(drawn) / max(candidate.weight, 1), candidate.name
 
     plan = sorted(usable(candidates, context.remaining), key=rank)

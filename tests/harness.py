@@ -35,6 +35,7 @@ class Process:
     ready: str  # What it says once it can be called; group 1 is its URL.
     env: dict[str, str] = field(default_factory=dict)
     url: str = ""
+    command: tuple[str, ...] = (sys.executable, "-m", "gateway")
 
     def start(self) -> Process:
         """Start it, and wait until it says that it is ready."""
@@ -43,7 +44,7 @@ class Process:
         environ = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY") and not k.startswith("FAREWAY_")}
         with self.log.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", *self.arguments],
+                [*self.command, *self.arguments],
                 cwd=self.home,
                 env=environ | {"FAREWAY_HOME": str(self.home), "PYTHONPATH": str(ROOT)} | self.env,
                 stdin=subprocess.DEVNULL,

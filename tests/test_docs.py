@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import sys
-import types
 
 import pytest
 from harness import ROOT
 
 from gateway.catalog.providers import KNOWN
 from gateway.config.json_schema import json_schema
+from gateway.config.load import load
+from gateway.config.policies import built_in
+from gateway.config.problems import ConfigError
 from gateway.config.schema import FarewayFile
 from gateway.core import errors
 from gateway.core.entry import Outcome
@@ -26,19 +27,37 @@ from gateway.simulator.faults import Orders
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_policy_in_the_readme_works(monkeypatch):
-    """A newcomer's ten lines load by their dotted name and decide."""
+def test_the_policy_in_the_readme_works(tmp_path, monkeypatch):
+    """A newcomer's ten lines load by their dotted name, with their parameter, and decide."""
     source = re.search(r"```python\n(from gateway\.core\.route.*?)```", README, re.DOTALL)[1]
-    assert len(source.splitlines()) <= 10
-    module = types.ModuleType("acme_policy")
-    exec(source, module.__dict__)
-    monkeypatch.setitem(sys.modules, "acme_policy", module)
-    busy = Candidate("a/x", "a", "x", "economy", False, Money(1), Money(1), in_flight=3)
-    free = Candidate("b/x", "b", "x", "economy", False, Money(2), Money(2))
+    assert len(source.splitlines()) <= 12
+    assert len(list(filter(str.strip, source.splitlines()))) <= 10
+    (tmp_path / "acme").mkdir()
+    (tmp_path / "acme" / "with_room.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    config = tmp_path / "fareway.yaml"
+    config.write_text("routing: {policy: acme.with_room, params: {calls: 2}}")
+    choice = load(config, {"HOME": str(tmp_path)}).routing.choice
+    busy = Candidate("a/x", "a", "x", "economy", False, Money(1), Money(1), in_flight=2)
+    free = Candidate("b/x", "b", "x", "economy", False, Money(2), Money(2), in_flight=1)
     request = Request("r", "k", "openai-chat", Facts("x"), input_tokens=1)
-    decision = load_policy("acme_policy").choose(request, (busy, free), Context())
-    assert decision.plan == (free,)
-    assert "b/x" in decision.reason
+    policy = load_policy(choice.policy).choose
+    assert policy(request, (busy, free), Context(params=choice.params)).plan == (free, busy)
+    decision = policy(request, (busy, free), Context())
+    assert decision.plan == (busy, free)
+    assert decision.reason == "cheapest with room for 3 calls: a/x"
+    config.write_text("routing: {policy: acme.with_room, params: {call: 2}}")
+    with pytest.raises(ConfigError, match='did you mean "calls"'):
+        load(config, {"HOME": str(tmp_path)})
+
+
+def test_every_policy_and_its_parameters_are_documented():
+    documented = (ROOT / "docs/routing.md").read_text()
+    for name in built_in():
+        plugin = load_policy(name)
+        assert f"`{name}`" in documented, name
+        for parameter in plugin.params or ():
+            assert re.search(rf"`{parameter}[`:]", documented), (name, parameter)
 
 
 @pytest.mark.parametrize("key", FarewayFile.model_fields)

@@ -12,8 +12,8 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from gateway.admin import cache, keys, limits, openapi, prices, reports, tenants
 from gateway.admin import documents as d
-from gateway.admin import keys, limits, openapi, prices, reports, tenants
 from gateway.admin.site import READING, Call, Route, Site
 from gateway.core.caller import Key, Role
 from gateway.core.errors import BadRequest, BodyTooLarge, Forbidden, GatewayError, MethodNotAllowed, NotFound
@@ -34,6 +34,7 @@ ROUTES: tuple[Route, ...] = (
     *limits.ROUTES,
     *reports.ROUTES,
     *prices.ROUTES,
+    *cache.ROUTES,
 )
 
 _CODES = {"unknown field": "unknown_field", "malformed": "invalid_json", "missing": "missing_field"}

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import Deployment, Provider
-from gateway.config.settings import Settings, Target
+from gateway.config.settings import PolicyChoice, Settings, Target
 from gateway.core.route import Signal
 from gateway.difficulty.model import Difficulty
 from gateway.difficulty.predicted import Predicted
+from gateway.journey.asking import Asking
+from gateway.journey.hedging import Hedging
 from gateway.journey.learning import Learning
 from gateway.journey.routing import Router
 from gateway.journey.signals import Signals
-from gateway.plugins import load_policy
+from gateway.plugins import Plugin, load_policy
 from gateway.prices.book import PriceBook
 from gateway.prices.current import Pricing
 from gateway.prices.stored import Shelf
+from gateway.prompt_cache.prompts import Prompts
+from gateway.tokens import Tokens
 from gateway.tokens.calibration import Calibration
 from gateway.upstream.aws import AwsSigner
 from gateway.upstream.google import GoogleSigner
 from gateway.upstream.health import Health
+from gateway.upstream.retry import RetryBudget
 from gateway.upstream.signing import Signer
 from gateway.upstream.wire import Wire
 
@@ -50,15 +57,16 @@ def router(
         names,
         health,
         clock,
-        policy=(load_policy(routing.choice.policy), routing.choice.params),
-        auto=(load_policy(routing.auto.policy), routing.auto.params),
+        policy=_loaded(routing.choice),
+        auto=_loaded(routing.auto),
+        named={name: _loaded(choice) for name, choice in routing.named.items()},
         fallback=routing.fallback,
         calibration=calibration,
         signals=Signals(
             predict=learning.predict,
             cluster=learning.cluster,
             guard=learning.ruled,
-            slow=lambda name: health.seen(name).first_token_p95_ms,
+            slow=lambda name, stream: health.seen(name).waits(stream=stream).p95,
         ),
     )
 
@@ -66,9 +74,14 @@ def router(
 def learning_of(settings: Settings, clock: Callable[[], float]) -> Learning:
     """What decides on predictions, before any feedback. The difficulty model is read where a policy asks for it."""
     routing = settings.routing
-    asked = any(Signal.SUCCESS in load_policy(choice.policy).reads for choice in (routing.choice, routing.auto))
+    choices = (routing.choice, routing.auto, *routing.named.values())
+    asked = any(Signal.SUCCESS in load_policy(choice.policy).reads for choice in choices)
     predicting = Predicted(Difficulty.load(routing.difficulty)) if asked else None
     return Learning(predicting, routing.guard, clock)
+
+
+def _loaded(choice: PolicyChoice) -> tuple[Plugin, Mapping[str, Any]]:
+    return load_policy(choice.policy), choice.params
 
 
 def signers(settings: Settings) -> dict[str, Signer]:
@@ -76,6 +89,11 @@ def signers(settings: Settings) -> dict[str, Signer]:
     keyless = [provider for provider in settings.providers.values() if not provider.key]
     google: dict[str, Signer] = {p.name: GoogleSigner.default() for p in keyless if p.auth == "google"}
     return google | {p.name: AwsSigner.default(p.region) for p in keyless if p.auth == "sigv4"}
+
+
+def prompts(settings: Settings) -> Prompts | None:
+    """Where prompts are watched; None where they are let alone."""
+    return None if settings.cache.prompt == "keep" else Prompts(improve=settings.cache.prompt == "improve")
 
 
 def wire(settings: Settings) -> Wire:
@@ -87,6 +105,22 @@ def wire(settings: Settings) -> Wire:
         idle_s=timeouts.idle_s,
         total_s=timeouts.total_s,
     )
+
+
+def hedging(
+    settings: Settings,
+    network: Wire,
+    health: Health,
+    clock: Callable[[], float],
+    *,
+    signing: Mapping[str, Signer],
+    tokens: Tokens,
+) -> Hedging:
+    """Who asks providers."""
+    retries = RetryBudget(settings.routing.retry_budget)
+    rounds = settings.routing.retry_rounds
+    asking = Asking(network, health, retries, rounds=rounds, clock=clock, signers=signing, prompts=prompts(settings))
+    return Hedging(asking, retries, tokens, time.perf_counter)
 
 
 def pricing(settings: Settings, network: Wire, clock: Callable[[], float], changed: Callable[[], None]) -> Pricing:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway import __version__
-from gateway.cli import check, doctor, explain, keys, limits, reconcile, replay, serve, tenants, usage
+from gateway.cli import alerts, cache, check, doctor, explain, keys, limits, reconcile, replay, serve, tenants, usage
 from gateway.cli.plan import command as plan
 from gateway.cli.prices import command as prices
 from gateway.cli.router import command as routing
@@ -46,20 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         help="default: $FAREWAY_CONFIG, ./fareway.yaml, or none: providers from the environment",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (
-        serve,
-        keys,
-        tenants,
-        limits,
-        usage,
-        check,
-        doctor,
-        explain,
-        replay,
-        routing,
-        prices,
-        reconcile,
-        plan,
-    ):
+    money = (usage, prices, reconcile, plan)
+    for module in (serve, keys, tenants, limits, alerts, check, doctor, explain, routing, replay, cache, *money):
         module.add_to(commands, common)
     return parser

@@ -8,14 +8,26 @@ from pathlib import Path
 
 from gateway.catalog.providers import Provider
 from gateway.config import names, rules
+from gateway.config.alerts import targets
 from gateway.config.fields import has_password
 from gateway.config.findings import Findings
 from gateway.config.policies import read_params
 from gateway.config.references import Source
 from gateway.config.schema import FarewayFile
-from gateway.config.schema_routing import AutoSection, RoutingSection
-from gateway.config.settings import Cache, ExportTo, PolicyChoice, Prices, Routing, Server, Settings, Timeouts
+from gateway.config.schema_routing import AutoSection, ModelSection, RoutingSection
+from gateway.config.settings import (
+    Cache,
+    ExportTo,
+    PolicyChoice,
+    Prices,
+    Routing,
+    SemanticCache,
+    Server,
+    Settings,
+    Timeouts,
+)
 from gateway.config.shape import Shaped
+from gateway.config.yaml_file import KeyPath
 from gateway.core.route import TIERS
 from gateway.difficulty.guard import Terms
 from gateway.difficulty.model import Difficulty, Unreadable
@@ -67,10 +79,24 @@ def build(shaped: Shaped, providers: dict[str, Provider], known: names.Names, fo
         tiers=names.tiers(file, known),
         routing=_routing(file, known, folders),
         timeouts=_timeouts(file),
+        alerts=targets(file, findings),
         exports=_exports(file, folders),
-        cache=Cache(ttl_s=file.cache.exact.ttl, bytes_max=file.cache.exact.max),
+        cache=_cache(file),
         prices=_prices(file, findings),
         limits=rules.limits(shaped.limits, findings, tiers=file.tiers or (() if providers else TIERS)),
+    )
+
+
+def _cache(file: FarewayFile) -> Cache:
+    cache, semantic = file.cache, file.cache.semantic
+    return Cache(
+        ttl_s=cache.exact.ttl,
+        bytes_max=cache.exact.max,
+        shared=cache.exact.store == "shared",
+        scope=cache.scope,
+        tools=cache.tools,
+        prompt=cache.prompt,
+        semantic=SemanticCache(semantic.errors, semantic.verify, semantic.max, semantic.embed) if semantic else None,
     )
 
 
@@ -96,9 +122,12 @@ def _routing(file: FarewayFile, known: names.Names, folders: Folders) -> Routing
     baseline, guard = routing.baseline or "", routing.guard
     if baseline:
         known.check_deployment(("routing", "baseline"), baseline)
+    choice = _choice(routing, Routing().choice, ("routing",), findings)
+    named = {name: _choice(model, choice, ("models", name), findings) for name, model in file.models.items()}
     return Routing(
-        choice=_choice(routing, Routing().choice, "routing", findings),
-        auto=_choice(file.auto, Routing().auto, "auto", findings),
+        choice=choice,
+        auto=_choice(file.auto, Routing().auto, ("auto",), findings),
+        named={name: own for name, own in named.items() if own is not choice},
         fallback=routing.fallback,
         retry_rounds=routing.retry.rounds,
         retry_budget=routing.retry.budget,
@@ -123,17 +152,20 @@ def _difficulty(model: str, findings: Findings, folders: Folders) -> Path | None
 
 
 def _choice(
-    section: RoutingSection | AutoSection, default: PolicyChoice, name: str, findings: Findings
+    section: RoutingSection | AutoSection | ModelSection, default: PolicyChoice, path: KeyPath, findings: Findings
 ) -> PolicyChoice:
-    if section.policy is None and section.params:
-        findings.add((name, "params"), "means nothing without a policy", f"write policy: {default.policy}", at_key=True)
     if section.policy is None:
-        return PolicyChoice(default.policy)
+        if section.params:
+            hint = f"write policy: {default.policy}"
+            findings.add((*path, "params"), "means nothing without a policy", hint, at_key=True)
+        return default
     params, misread = read_params(section.policy, section.params)
     for wrong in misread:
-        path = (name, "params", wrong.name)
-        shown = "" if wrong.unknown else findings.shown(path, section.params[wrong.name])
-        findings.add(path, wrong.message + shown, wrong.hint, at_key=wrong.unknown)
+        place, value = (*path, "params", wrong.name), section.params[wrong.name]
+        message, shown = wrong.message, "" if wrong.unknown else findings.shown(place, value)
+        if findings.source(place) is not Source.LITERAL:  # A reader may quote it.
+            message = message.replace(str(value), "…")
+        findings.add(place, message + shown, wrong.hint, at_key=wrong.unknown)
     return PolicyChoice(section.policy, params)
 
 

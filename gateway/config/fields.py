@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, WithJsonSchema
 
 from gateway.config import units, windows
+from gateway.config.embeddings import known_embedding
 from gateway.config.policies import known_policy
 from gateway.config.problems import did_you_mean
 from gateway.config.units import Amount, UnreadableError
@@ -210,6 +211,7 @@ DurationOrZero = Annotated[float, PlainValidator(units.duration_or_zero), _patte
 Size = Annotated[int, PlainValidator(units.size), _pattern(units.SIZE, "20MB", "20MiB")]
 Percentage = Annotated[float, PlainValidator(units.percentage), _pattern(units.PERCENTAGE, "10%")]
 Dollars = Annotated[float, PlainValidator(units.dollars), _pattern(units.DOLLARS, "0.01 usd", "$0.01")]
+Share = Annotated[float, PlainValidator(units.share), _pattern(units.PERCENTAGE, "5%")]
 Factor = Annotated[int, PlainValidator(units.factor), _pattern(units.FACTOR, "3x")]
 LimitAmount = Annotated[
     Amount, PlainValidator(units.amount), _pattern(units.AMOUNT, "500 usd", "$500", "60000 tokens", "8 concurrent")
@@ -276,6 +278,7 @@ DialectName = Literal[
     "cohere-rerank",
 ]
 PolicyName = Annotated[str, AfterValidator(known_policy), Field(examples=["policies.cheapest", "policies.tiered"])]
+EmbeddingName = Annotated[str, AfterValidator(known_embedding), Field(examples=["acme.embedding"])]
 Price = Annotated[dict[str, Any], WithJsonSchema(_price_schema())]
 Window = Annotated[
     str,

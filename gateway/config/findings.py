@@ -8,7 +8,7 @@ from gateway.config.yaml_file import Document, KeyPath, Place
 
 ENVIRONMENT = "environment"
 SHOWN_MAX = 40
-_NEVER_SHOWN = ("providers", "state", "ledger")
+_NEVER_SHOWN = ("providers", "state", "ledger", "alerts")
 """Secrets stand here, or addresses that may hold one; also where a slip of the pen would put them."""
 
 

@@ -56,6 +56,8 @@ def read_params(dotted: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], 
             read[name] = readers[name](value)
         except ValueError as error:
             misread.append(Misread(name, str(error), "", unknown=False))
+        except Exception as error:  # noqa: BLE001 - The same: a reader is anybody's code.
+            misread.append(Misread(name, f"cannot be read: {type(error).__name__}: {error}", "", unknown=False))
     return read, misread
 
 

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from gateway.config import fields as f
 from gateway.config.schema_caching import CacheSection
 from gateway.config.schema_routing import AutoSection, ModelSection, RoutingSection
+from gateway.config.schema_telling import AlertSection, ExportSection
 from gateway.config.section import Section
 from gateway.core.limit import HoldMode, Mode
 from gateway.dialects.base import Quirk
@@ -128,16 +129,6 @@ class PricesSection(Section):
     overrides: list[f.Price] = Field(default_factory=list, description="Your own prices, which win over all others.")
 
 
-class ExportSection(Section):
-    """A place that gets a file for every day that is over."""
-
-    to: f.ExportPlace = Field(description="A folder, or s3://bucket/prefix (with pip install 'fareway[aws]').")
-    format: Literal["csv", "json", "parquet", "focus"] = Field(
-        default="csv", description="One row for each call; or FOCUS charges, as CSV."
-    )
-    focus_version: Literal["1.2", "1.4"] = Field(default="1.2", description="Of focus: 1.2 or 1.4.")
-
-
 class LimitSection(Section):
     """One rule: who may use how much, in which window."""
 
@@ -213,5 +204,6 @@ class FarewayFile(Section):
     timeouts: TimeoutsSection = Field(default_factory=TimeoutsSection)
     cache: CacheSection = Field(default_factory=CacheSection)
     prices: PricesSection = Field(default_factory=PricesSection)
+    alerts: list[AlertSection] = Field(default_factory=list, description="Who is told what happens.")
     exports: list[ExportSection] = Field(default_factory=list, description="Files of every day, for other programs.")
     limits: list[LimitSection] = Field(default_factory=list, description="Budgets and rate limits alike.")

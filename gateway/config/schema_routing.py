@@ -33,6 +33,8 @@ class ModelSection(Section):
     """A name that callers use, and where it is served."""
 
     deployments: list[Deployment] = Field(min_length=1, description="provider/model, or {to, weight, …}.")
+    policy: f.PolicyName | None = Field(default=None, description="For this name alone; that of `routing` if left out.")
+    params: dict[str, Any] = Field(default_factory=dict, description="The policy's own.")
 
 
 class AutoSection(Section):

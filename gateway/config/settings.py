@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gateway.alerts.sending import Target as AlertTarget
+from gateway.cache.embedding import LEXICAL
+from gateway.cache.scope import Scope
 from gateway.catalog.providers import Provider
 from gateway.core.limit import Limit
 from gateway.difficulty.guard import Terms
@@ -61,6 +64,7 @@ class Routing:
 
     choice: PolicyChoice = PolicyChoice()
     auto: PolicyChoice = PolicyChoice("policies.tiered")
+    named: Mapping[str, PolicyChoice] = field(default_factory=dict)  # For single names of `models`.
     fallback: int = 2  # Further candidates to try, at most.
     retry_rounds: int = 1  # Times to go through the plan again after a wait.
     retry_budget: float = 0.1  # Share of recent calls that may be repeats.
@@ -82,11 +86,26 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class SemanticCache:
+    """Answers to similar questions; used by requests that ask for it."""
+
+    errors: float = 0.05  # The share of given answers that may be wrong.
+    verify: float = 0.1  # The share of hits that is asked anyway.
+    questions_max: int = 10_000
+    embed: str = LEXICAL
+
+
+@dataclass(frozen=True, slots=True)
 class Cache:
-    """Exact response cache; used by keys or requests that ask for it."""
+    """The response cache; used by keys or requests that ask for it."""
 
     ttl_s: float = 3600.0
     bytes_max: int = 256 << 20
+    shared: bool = False  # Answers also outlive the process, and are shared by all that share the state.
+    scope: Scope = Scope.KEY
+    tools: bool = False  # Answers that call tools are kept, too.
+    semantic: SemanticCache | None = None
+    prompt: str = "keep"  # keep | watch | improve: what is done for providers' prompt caches.
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +147,7 @@ class Settings:
     cache: Cache = Cache()
     prices: Prices = Prices()
     limits: tuple[Limit, ...] = ()
+    alerts: tuple[AlertTarget, ...] = ()
     exports: tuple[ExportTo, ...] = ()
     shared: str | None = field(default=None, repr=False)  # The address of a Redis with the keys and leases of several.
     ledger_url: str | None = field(default=None, repr=False)  # The address of a PostgreSQL that has the ledger.

@@ -109,6 +109,14 @@ def dollars(value: object) -> float:
     return float(next(part for part in parts if part))
 
 
+def share(value: object) -> float:
+    """More than nothing and less than all, from '5%'. Raises UnreadableError."""
+    found = percentage(value)
+    if not 0 < found < 1:
+        raise UnreadableError("must be more than 0% and less than 100%, such as 5%")
+    return found
+
+
 def percent(value: object) -> int:
     """Whole per cent from '80%', 1 to 1000. Raises UnreadableError."""
     (number,) = _parts(PERCENT, value, "must be a whole percentage, such as 80%")

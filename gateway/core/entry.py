@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from gateway.core.caller import Caller
 from gateway.core.price import Cost
+from gateway.core.prompt_note import PromptNote
 from gateway.core.rating import NO_CLUSTER
 from gateway.core.usage import Usage
 
@@ -19,6 +20,7 @@ class Outcome(StrEnum):
     CACHED = "cached"  # Answered from the cache, or by an identical call in flight.
     HUNG_UP = "hung_up"  # The caller left before the end.
     CUT = "cut"  # The provider's stream broke off.
+    OUTRUN = "outrun"  # Another deployment began to answer the same call before it: read for its cost, or broken off.
     STOPPED = "stopped"  # We ended the stream: the money held was used up and there was no more.
     FAILED = "failed"  # The provider took the call and gave no answer: it may have charged.
     UNRESOLVED = "unresolved"  # We died during the call: charged at its full hold.
@@ -93,6 +95,7 @@ class Entry(Struct, frozen=True):
     policy: str = ""  # That decided, by its dotted name.
     cluster: int = NO_CLUSTER  # Which kind of prompt it was, for a policy that predicts success.
     arm: str = ""  # On which side of the guard's comparison it was: see Arm.
+    prompt: PromptNote | None = None  # Of its prompt at the provider's cache, where that was watched.
 
     @property
     def price_ids(self) -> frozenset[str]:

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from gateway.core.money import Money
 from gateway.core.node import Place
+from gateway.core.reply import Check
 from gateway.core.request import Request
 
 TIERS = ("premium", "standard", "economy")
@@ -36,7 +37,8 @@ class Candidate(Struct, frozen=True):
     cost_worst: Money | None
     weight: int = 1
     error_rate: float = 0.0  # 0 to 1, recent calls.
-    first_token_ms: float | None = None  # Recent average; None before the first call.
+    first_token_ms: float | None = None  # Recent average; None before the first call. Of calls that do not stream, as
+    # of all latencies here, if this one does not: until the whole answer is there.
     in_flight: int = 0
     working: bool = True  # False while its breaker is open.
     success: float | None = None  # The chance, 0 to 1, that its answer to this prompt is good; None: nobody knows.
@@ -60,11 +62,22 @@ class Context(Struct, frozen=True):
     burn: float | None = None  # Pace of the caller's tightest hard budget: at 1 it lasts just to its window's end.
 
 
+class Cascade(Struct, frozen=True):
+    """The first of a plan are asked one after the other, and what they answer is checked. What passes is given to the
+    caller; if nothing does, the rest of the plan answers, as any plan does."""
+
+    check: Check
+    steps: int = 1  # So many of the plan's first.
+    params: Mapping[str, Any] = field(default_factory=dict)  # The check's own.
+
+
 class Decision(Struct, frozen=True):
     """Where to try, first choice first, and why. Never empty."""
 
     plan: tuple[Candidate, ...]
     reason: str
+    hedge_after_ms: float | None = None  # If the first has not begun to answer by then, the next is asked, too.
+    cascade: Cascade | None = None
 
     def __post_init__(self) -> None:
         """A policy refuses by raising, not with an empty plan."""

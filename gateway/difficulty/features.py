@@ -10,6 +10,8 @@ from math import log1p
 from typing import NamedTuple
 from zlib import crc32
 
+from gateway.core.request import excerpt
+
 VERSION = 1
 """Of what this file computes. A model knows the version that it was trained with, and no other is given to it."""
 
@@ -18,9 +20,6 @@ BUCKETS = 8192
 
 DIGITS_MAX = 12
 """Of a number; what follows is not read."""
-
-PART_CHARACTERS = 1000
-"""Of a longer prompt the beginning and the end are read, so much of each: time is bounded."""
 
 _WORDS = re.compile(rb"[a-z\x80-\xff]+|[0-9]+|[^\sa-z0-9\x80-\xff]")
 _CODE = ("```", "def ", "return ", "import ", "SELECT ", "function", "();", "</", "{\n", ";\n")
@@ -74,10 +73,10 @@ class Features(NamedTuple):
 
 
 def read(prompt: str) -> Features:
-    """The features of a prompt. The last block, after the last empty line, is what is asked, more often than not; what
-    stands above it is context or examples, and tells other things by the same words."""
-    if len(prompt) > 2 * PART_CHARACTERS:
-        prompt = f"{prompt[:PART_CHARACTERS]}\n{prompt[-PART_CHARACTERS:]}"
+    """The features of a prompt; of a long one, those of its excerpt. The last block, after the last empty line, is what
+    is asked, more often than not; what stands above it is context or examples, and tells other things by the same
+    words."""
+    prompt = excerpt(prompt)
     above, _, last = prompt.rstrip().rpartition("\n\n")
     words, before = _words(last), _words(above)
     hashes = list(map(crc32, words))

@@ -8,15 +8,16 @@ the same small share to the policy, so that it is seen when it has become better
 begins the next, against what is by then the best fixed model; the k-th may be wrong with a chance of ALPHA / k(k + 1),
 so all of them together with ALPHA.
 
-Pure, and a fold over ratings: whoever reads the same ratings in the same order has the same state.
+Pure, and a fold over ratings: whoever reads the same ratings in the same order has the same state (`judged`).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import islice
 
 from msgspec.structs import replace
 
@@ -33,6 +34,13 @@ COMPARED_MAX = 20_000
 """Ratings after which a policy that is not seen to be better counts as not better."""
 
 
+JUDGED_BY = 100
+"""The first ratings, which show whether the policy was on when they were given."""
+
+OFF_FROM = 0.7
+"""It was not where more than this share of them was held back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What the guard is told by the configuration."""
@@ -45,11 +53,11 @@ class Terms:
 class Guard:
     """See the module."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: Terms, *, on: bool = True, fixed: str = "") -> None:
         self._terms = terms
         self.values = Values()
-        self.on = True
-        self.fixed = terms.baseline  # A model or deployment; empty as long as the best tier has to do.
+        self.on = on
+        self.fixed = fixed or terms.baseline  # A model or deployment; empty as long as the best tier has to do.
         self.comparisons = 0  # That have ended.
         self.verdict = ""  # Of the last of them, as a sentence.
         self._begin()
@@ -115,6 +123,18 @@ class Guard:
             known = min(self.routed.count, self.held_back.count)
             return f"{state}, {known} of {EACH_MIN} ratings against {against}"
         return f"{state}, ${self.interval.middle:+.6f} ±{self.interval.margin:.6f} a call against {against}"
+
+
+def judged(terms: Terms, ratings: Sequence[Rating]) -> Guard:
+    """The guard that has heard all of these, oldest first. What was before them shows in the first: where most were
+    held back, the policy was off."""
+    first = list(islice((rating for rating in ratings if rating.arm), JUDGED_BY))
+    held_back = Counter(rating.model for rating in first if rating.arm == Arm.HELD_BACK)
+    off = len(first) >= EACH_MIN and held_back.total() > OFF_FROM * len(first)
+    guard = Guard(terms, on=False, fixed=held_back.most_common(1)[0][0]) if off else Guard(terms)
+    for rating in ratings:
+        guard.hear(rating)
+    return guard
 
 
 class Values:

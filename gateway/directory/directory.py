@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from msgspec import structs
 
 from gateway.core.caller import Caller, Key
+from gateway.core.clearing import Clearing
 from gateway.core.errors import BadRequest, Conflict, Forbidden, NotFound
 from gateway.core.limit import Limit
 from gateway.core.node import kind_of, parts
@@ -20,6 +21,7 @@ from gateway.directory.rules import beneath
 from gateway.stores.registry import (
     Kind,
     Registry,
+    clearing_of,
     key_of,
     keys_of,
     rule_of,
@@ -212,6 +214,10 @@ class Directory:
             actor.must_set(rule.limit, None, rule.by)
 
         self._audited.change(actor, "unset", Kind.RULES, name, decode=rule_of, step=drop)
+
+    def clear_answers(self, actor: Actor, clearing: Clearing) -> None:
+        """No process gives an answer any more that this covers. A later one for the same takes its place."""
+        self._audited.change(actor, "clear", Kind.CACHE, clearing.id, decode=clearing_of, step=lambda _: clearing)
 
     def reads_node(self, actor: Actor, node: str) -> bool:
         """Whether this actor may see the limits of that node."""

@@ -1,236 +1,194 @@
-"""Answered before: looking a question up, listening to an identical call, and giving an answer again.
+"""Answered before: looking a question up, and one that is like it, and listening to an identical call.
 
-Used by keys and requests that ask for it. Nothing is held for such an answer and nothing paid; the
-ledger still gets an entry, with what was saved.
+Used by keys and requests that ask for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import NamedTuple
 
-from msgspec.structs import replace
-
-from gateway.cache.exact import ExactCache, Stored, fingerprint
+from gateway.cache import asking
+from gateway.cache.answers import Answers
+from gateway.cache.exact import Stored, fingerprint
 from gateway.cache.flights import Flight, Flights
 from gateway.cache.found import Found
+from gateway.cache.keeping import answerable, worth_keeping
+from gateway.cache.nearest import Asked
+from gateway.cache.scope import Scope, tenant
+from gateway.cache.semantic import Candidate, Semantic
 from gateway.core.caller import Key
-from gateway.core.entry import Entry, Outcome
-from gateway.core.errors import BadRequest, UpstreamError
-from gateway.core.money import ZERO
-from gateway.core.price import Cost, CostStatus
-from gateway.core.usage import Usage
-from gateway.dialects.framing import SSE, framing_of
-from gateway.dialects.watch import StreamWatch
+from gateway.core.rating import Rating
+from gateway.journey.again import Asker, Giving, text_of
 from gateway.journey.booking import Books
+from gateway.journey.cache_wish import CacheUse, Wish, wish
 from gateway.journey.idempotency import Idempotency, idempotency_key
 from gateway.journey.passage import Client
 from gateway.journey.question import Question
-from gateway.journey.receipt import Receipt
 from gateway.telemetry.metrics import Metrics
 
-HEADER = "x-fareway-cache"
-
-
-class CacheUse(StrEnum):
-    """How a call uses the cache: by its header, else by its key's setting."""
-
-    USE = "use"
-    REFRESH = "refresh"  # Ask anew, and keep the new answer.
-    BYPASS = "bypass"
-
-
-class Missed(UpstreamError):
-    """The identical call that this one listened to did not come to an end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks what, for an answer that was there before."""
-
-    request_id: str
-    key: Key
-    question: Question
-    overhead_ms: Callable[[], float]
-
-
 Looking = AbstractAsyncContextManager[tuple[Found | None, Flight | None]]
+
+GOOD = 0.5
+"""The score from which on an answer was right."""
 
 NOT_LOOKING: Looking = nullcontext((None, None))
 """For a call that uses no cache: nothing found, and no flight to feed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What there is to look in, and whose answers are given to whom."""
+
+    answers: Answers
+    semantic: Semantic | None = None  # None: similar questions are not looked for.
+    scope: Scope = Scope.KEY
+    tools: bool = False  # Whether answers that call tools are kept.
+
+
+class Sought(NamedTuple):
+    """A question, as the cache knows it."""
+
+    question: Question
+    wish: Wish
+    tenant: str
+    name: bytes
+    tools: bool
+
+
+@dataclass(slots=True)
+class Similar:
+    """The same for similar questions; `kept` is the answer to the most similar one that is asked anyway."""
+
+    question: asking.Question
+    asked: Asked
+    candidate: Candidate | None = None
+    kept: Stored | None = None
+
+
 class Answered:
     """The cache and the calls in flight."""
 
-    def __init__(self, cache: ExactCache, idempotency: Idempotency, books: Books, metrics: Metrics) -> None:
-        self._cache = cache
+    def __init__(self, kept: Kept, idempotency: Idempotency, books: Books, metrics: Metrics) -> None:
+        self._kept = kept
         self._idempotency = idempotency
         self._flights = Flights()
-        self._books = books
+        self._giving = Giving(books)
         self._metrics = metrics
 
     def looking(self, headers: Mapping[str, str], key: Key, asked: Question) -> Looking:
         """An answer or a call to listen to, if there is one; else, where the cache is used, the flight to feed."""
-        use, said = cache_use(headers, key), idempotency_key(headers)
+        wished, said = wish(headers, key), idempotency_key(headers)
+        sought = self._sought(wished, key, asked)
         if said is not None:
-            return self._looking_by_key(said, use, key, asked)
-        return NOT_LOOKING if use is CacheUse.BYPASS else self._looking(use, key, asked, Flight())
+            return self._looking_by_key(said, sought, key, asked)
+        return NOT_LOOKING if sought is None else self._looking(sought, Flight())
+
+    async def give(self, found: Found, asker: Asker, client: Client) -> None:
+        """Answer with what was found. Raises Missed if a call listened to fails before a byte was sent."""
+        await self._giving.give(found, asker, client)
+
+    def hear(self, rating: Rating) -> None:
+        """Somebody says how good an answer was: of use where it was one to a similar question."""
+        if self._kept.semantic is not None:
+            self._kept.semantic.judge(rating.request_id, good=rating.score >= GOOD)
+
+    def _sought(self, wished: Wish, key: Key, asked: Question) -> Sought | None:
+        """None where the cache is not to be asked."""
+        if wished.use is CacheUse.BYPASS:
+            return None
+        tools = wished.tools or self._kept.tools
+        if not answerable(asked.request.facts, asked.asked, tools=tools):
+            return None
+        owner = tenant(self._kept.scope, key.caller, wished.namespace)
+        return Sought(asked, wished, owner, fingerprint(owner, asked.dialect.name, asked.asked), tools)
 
     @asynccontextmanager
     async def _looking_by_key(
-        self, said: str, use: CacheUse, key: Key, asked: Question
+        self, said: str, sought: Sought | None, key: Key, asked: Question
     ) -> AsyncIterator[tuple[Found | None, Flight | None]]:
         async with self._idempotency.looking(said, key, asked) as (found, flight):
             if found is not None:
                 self._metrics.count("fareway_idempotent", found.idempotent)
-            if flight is None or use is CacheUse.BYPASS:
+            if flight is None or sought is None:
                 yield found, flight
                 return
-            async with self._looking(use, key, asked, flight) as looked:
+            async with self._looking(sought, flight) as looked:
                 yield looked
 
     @asynccontextmanager
-    async def _looking(
-        self, use: CacheUse, key: Key, asked: Question, flight: Flight
-    ) -> AsyncIterator[tuple[Found | None, Flight | None]]:
-        name = fingerprint(key.id, asked.dialect.name, asked.asked)
-        found = await self._find(name) if use is CacheUse.USE else None
+    async def _looking(self, sought: Sought, flight: Flight) -> AsyncIterator[tuple[Found | None, Flight | None]]:
+        similar = self._similar(sought)
+        found = await self._find(sought, similar) if sought.wish.use is not CacheUse.REFRESH else None
         if found is not None:
             self._metrics.count("fareway_cache", found.cache)
             yield found, None
             return
-        self._metrics.count("fareway_cache", "miss")
-        self._flights.lead(name, flight)
+        asked_anyway = similar is not None and similar.kept is not None
+        self._metrics.count("fareway_cache", "shadow" if asked_anyway else "miss")
+        self._flights.lead(sought.name, flight)
         try:
             yield None, flight
         finally:
-            self._flights.land(name, flight)
-            if flight.bought is not None and flight.head is not None:
-                self._cache.put(name, flight.head.content_type, flight.body, flight.bought, self._books.clock())
+            self._flights.land(sought.name, flight)
+            self._keep(sought, similar, flight)
 
-    async def _find(self, name: bytes) -> Found | None:
-        while True:
-            stored = self._cache.get(name, self._books.clock())
-            if stored is not None:
-                return Found(stored, cache="hit")
-            flight = self._flights.find(name)
-            if flight is None:
-                return None
+    async def _find(self, sought: Sought, similar: Similar | None) -> Found | None:
+        """Nothing is awaited between the last look at the calls in flight and the return: who finds none leads one."""
+        stored = await self._kept.answers.find(sought.name, age_max_s=sought.wish.ttl_s)
+        if stored is not None:
+            return Found(stored, cache="hit")
+        if similar is not None and (found := await self._find_similar(sought, similar)) is not None:
+            return found
+        while (flight := self._flights.find(sought.name)) is not None:
             if await flight.begun() is not None:
                 return Found(flight, cache="joined")
+            stored = await self._kept.answers.find(sought.name, age_max_s=sought.wish.ttl_s)
+            if stored is not None:
+                return Found(stored, cache="hit")
+        return None
 
-    async def give(self, found: Found, asker: Asker, client: Client) -> None:
-        """Answer with what was found. Raises Missed if a call listened to fails before a byte was sent."""
-        answer = found.answer
-        if isinstance(answer, Stored):
-            await self._give_stored(found, answer, asker, client)
+    def _similar(self, sought: Sought) -> Similar | None:
+        semantic, asked = self._kept.semantic, sought.question
+        if semantic is None or sought.wish.use is not CacheUse.SEMANTIC:
+            return None
+        question = asking.question(sought.tenant, asked.dialect.name, asked.request.facts, asked.asked)
+        return None if question is None else Similar(question, semantic.asked(question))
+
+    async def _find_similar(self, sought: Sought, similar: Similar) -> Found | None:
+        """An answer to a similar question, where that is proven to do; else it is noted, to be compared."""
+        semantic, request_id = self._kept.semantic, sought.question.request.id
+        assert semantic is not None
+        candidate = semantic.find(sought.tenant, similar.question, similar.asked, request_id)
+        if candidate is None:
+            return None
+        stored = await self._kept.answers.find(candidate.near.name, age_max_s=sought.wish.ttl_s)
+        if stored is None:
+            if sought.wish.ttl_s is None:
+                semantic.drop(candidate.near.name)
+            return None
+        if not candidate.given:
+            similar.candidate, similar.kept = candidate, stored
+            return None
+        semantic.give(sought.tenant, candidate.near, request_id)
+        return Found(stored, cache="semantic", score=candidate.near.score)
+
+    def _keep(self, sought: Sought, similar: Similar | None, flight: Flight) -> None:
+        """Keep what came, if it came whole and may be given again; and compare it with what might have been given."""
+        if flight.bought is None or flight.head is None:
             return
-        answer.followers += 1
-        try:
-            await self._listen(found, answer, asker, client)
-        finally:
-            answer.followers -= 1
-
-    async def _give_stored(self, found: Found, stored: Stored, asker: Asker, client: Client) -> None:
-        entry = self._book(found, asker, stored.bought)
-        head = _head(stored.content_type, entry, found, asker)
-        if not stored.stream:
-            await client.respond(200, head, stored.body)
+        body = flight.body
+        if not worth_keeping(flight.bought, body, tools=sought.tools):
             return
-        await client.start(200, head)
-        watch = _free_watch(asker.question, stored.content_type)
-        await client.write(watch.feed(stored.body) + watch.finish())
-        await client.finish()
-
-    async def _listen(self, found: Found, flight: Flight, asker: Asker, client: Client) -> None:
-        assert flight.head is not None
-        if not flight.head.stream:
-            body = await flight.chunk(0)
-            if flight.bought is None or body is None:
-                raise Missed("An identical call, which this one waited for, failed. Try again.")
-            entry = self._book(found, asker, flight.bought)
-            await client.respond(200, _head(flight.head.content_type, entry, found, asker), body)
+        ttl_s, content_type = sought.wish.ttl_s, flight.head.content_type
+        self._kept.answers.keep(sought.name, content_type, body, flight.bought, ttl_s=ttl_s)
+        semantic = self._kept.semantic
+        if similar is None or semantic is None:
             return
-        draft = _entry(found, asker, None, self._books.clock())
-        await client.start(200, _head(flight.head.content_type, draft, found, asker))
-        watch = _free_watch(asker.question, flight.head.content_type)
-        heard = 0
-        while (chunk := await flight.chunk(heard)) is not None:
-            heard += 1
-            if out := watch.feed(chunk):
-                await client.write(out)
-        if flight.bought is not None:
-            self._book(found, asker, flight.bought)
-            await client.write(watch.finish())
-        else:
-            broken = Missed("An identical call, which this one listened to, broke off.")
-            await client.write(watch.refusal(broken, asker.request_id))
-        await client.finish()
-
-    def _book(self, found: Found, asker: Asker, bought: Entry) -> Entry:
-        entry = _entry(found, asker, bought, self._books.clock())
-        self._books.journal.settle(entry)
-        self._books.booked(entry)
-        return entry
-
-
-def cache_use(headers: Mapping[str, str], key: Key) -> CacheUse:
-    """What the header says, else what the key is set to. Raises BadRequest for a word that means nothing."""
-    word = headers.get(HEADER)
-    if word is None:
-        return CacheUse.USE if key.cache else CacheUse.BYPASS
-    try:
-        return CacheUse(word.strip().lower())
-    except ValueError:
-        raise BadRequest(f"{HEADER} must be one of {', '.join(CacheUse)}", HEADER) from None
-
-
-def _free_watch(asked: Question, content_type: str) -> StreamWatch:
-    """Shapes the stream as this caller asked for it. The provider's quirks matter only for reading a cost."""
-    facts = asked.request.facts
-    framing = framing_of(content_type, arrays=asked.dialect.signs.arrays) or SSE
-    return StreamWatch(asked.dialect, frozenset(), wants_usage=facts.wants_usage, price=lambda _: ZERO, framing=framing)
-
-
-def _head(content_type: str, entry: Entry, found: Found, asker: Asker) -> dict[str, str]:
-    receipt = Receipt(entry, found.cache, asker.overhead_ms(), remaining=None)
-    return {"Content-Type": content_type, **receipt.headers(), **found.headers}
-
-
-def _entry(found: Found, asker: Asker, bought: Entry | None, now: float) -> Entry:
-    """A line for an answer that cost nothing. `bought` is the one that it repeats, once that is known."""
-    facts = asker.question.request.facts
-    entry = Entry(
-        id=f"{asker.request_id}.0",
-        request_id=asker.request_id,
-        at=now,
-        caller=asker.key.caller,
-        asked_model=facts.model,
-        provider="",
-        model="",
-        served_model="",
-        tier="",
-        selfhosted=False,
-        reason=found.reason,
-        usage=Usage(requests=0),
-        cost=Cost(ZERO, CostStatus.EXACT),
-        held_nanos=0,
-        outcome=Outcome.CACHED,
-        status=200,
-        stream=facts.stream,
-        session=facts.session or "",
-    )
-    if bought is None:
-        return entry
-    return replace(
-        entry,
-        provider=bought.provider,
-        model=bought.model,
-        served_model=bought.served_model,
-        tier=bought.tier,
-        selfhosted=bought.selfhosted,
-        saved_nanos=bought.cost.known.nanos_up,
-    )
+        semantic.add(sought.name, similar.question, similar.asked)
+        if similar.candidate is not None and similar.kept is not None:
+            new = Stored(content_type, body, flight.head.stream, flight.bought, until=0.0)
+            texts = text_of(sought.question, similar.kept), text_of(sought.question, new)
+            semantic.compare(sought.tenant, similar.candidate, *texts)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from gateway.core.entry import Outcome
 from gateway.core.errors import BadRequest, GatewayError, LimitReached, Unavailable, UpstreamError
 from gateway.journey.booking import Booking
 from gateway.journey.option import Chosen, Option
-from gateway.journey.question import Question
+from gateway.journey.question import Question, Said
 from gateway.journey.refused import ProviderRefused, WeAreRefused, refusal
+from gateway.prompt_cache.prompts import Leaving, Prompts, Watched
 from gateway.upstream.answer import Answer
 from gateway.upstream.errors import Lost, Unreached
 from gateway.upstream.health import Health
@@ -31,12 +32,20 @@ class Redirected(UpstreamError):
 class Attempt:
     """An attempt that was answered: `with` it, the answer is passed on. Leaving ends the attempt."""
 
-    __slots__ = ("_clock", "_health", "_probe", "answer", "option")
+    __slots__ = ("_clock", "_health", "_probe", "answer", "option", "prompt")
 
     def __init__(
-        self, option: Option, answer: Answer, health: Health, clock: Callable[[], float], *, probe: bool
+        self,
+        option: Option,
+        answer: Answer,
+        health: Health,
+        clock: Callable[[], float],
+        *,
+        probe: bool,
+        prompt: Watched | None = None,
     ) -> None:
         self.option = option
+        self.prompt = prompt
         self.answer = answer
         self._health = health
         self._clock = clock
@@ -48,11 +57,14 @@ class Attempt:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        name = self.option.candidate.name
         if isinstance(error, Lost):
-            self._health.failed(name, self._clock())
+            self._health.failed(self.option.candidate.name, self._clock())
+        self.close()
+
+    def close(self) -> None:
+        """Nobody wants it any more."""
         self.answer.close()
-        self._health.of(name).leave(self._probe)
+        self._health.of(self.option.candidate.name).leave(self._probe)
 
 
 class Failures:
@@ -93,6 +105,16 @@ class Failures:
         return None if self._lost else wait_s(self._rounds, asked_s)
 
 
+class Way(Protocol):
+    """One way through a plan: see `Asking.walk`."""
+
+    async def __call__(
+        self, question: Question, chosen: Chosen, booking: Booking, failures: Failures
+    ) -> Attempt | None:
+        """The first good answer; None if there is none this time."""
+        ...
+
+
 class Asking:
     """Asks providers. `rounds`: how often to go through the plan again when all of it failed."""
 
@@ -105,39 +127,73 @@ class Asking:
         rounds: int,
         clock: Callable[[], float],
         signers: Mapping[str, Signer],
+        prompts: Prompts | None = None,
     ) -> None:
         self._wire = wire
+        self._prompts = prompts  # Where they are watched.
         self._health = health
         self._retries = retries
         self._rounds = rounds
         self._clock = clock
         self._signers = signers
 
-    async def ask(self, question: Question, chosen: Chosen, booking: Booking) -> Attempt:
-        """The first good answer, open. The booking has begun for the first choice already.
+    async def ask(
+        self,
+        question: Question,
+        chosen: Chosen,
+        booking: Booking,
+        *,
+        way: Way | None = None,
+        patient: bool = True,
+    ) -> Attempt:
+        """The first good answer, open. The booking may have begun for the first choice. `way`: another one than to walk
+        through the plan. `patient`: if all of it failed, it is tried again a little later.
 
         Raises ProviderRefused with the provider's last word, or the error of the last attempt.
         """
         self._retries.called()
-        failures = Failures()
-        for rounds_left in range(self._rounds, -1, -1):
-            for option in chosen.plan:
-                try:
-                    if not booking.under_way:
-                        await self._begin(question, chosen, booking, option)
-                    return await self._try(question, booking, option)
-                except (UpstreamError, LimitReached, Unavailable) as error:
-                    failures.add(error)
-                if failures.final:
-                    raise failures.told
+        failures, way = Failures(), way or self.walk
+        for rounds_left in range(self._rounds if patient else 0, -1, -1):
+            attempt = await way(question, chosen, booking, failures)
+            if attempt is not None:
+                return attempt
             wait = failures.wait_s(self._clock()) if rounds_left else None
             if wait is None or not self._retries.take():
                 break
             await asyncio.sleep(wait)
         raise failures.told
 
+    async def walk(
+        self,
+        question: Question,
+        chosen: Chosen,
+        booking: Booking,
+        failures: Failures,
+        untried: Iterator[Option] | None = None,
+    ) -> Attempt | None:
+        """One after the other, until one answers; None if none does. Raises what is final."""
+        for option in chosen.plan if untried is None else untried:
+            try:
+                if not booking.under_way:
+                    await self._begin(question, chosen, booking, option)
+                return await self._try(question, booking, option)
+            except (UpstreamError, LimitReached, Unavailable) as error:
+                failures.add(error)
+            if failures.final:
+                raise failures.told
+        return None
+
+    def may_ask(self, option: Option) -> bool:
+        """Whether it is not left alone after failing repeatedly."""
+        return self._health.seen(option.candidate.name).working(self._clock())
+
+    def lost(self, attempt: Attempt, booking: Booking, error: Lost) -> None:
+        """The answer had not begun to say anything, and will not."""
+        self._note(booking, attempt.option.candidate.name, error)
+        attempt.close()
+
     async def _begin(self, question: Question, chosen: Chosen, booking: Booking, option: Option) -> None:
-        if not self._health.seen(option.candidate.name).working(self._clock()):
+        if not self.may_ask(option):
             raise Unavailable("This deployment is left alone after failing repeatedly.")
         fare, worst = question.fare(option)
         await booking.begin(option, chosen.reason, fare, worst)
@@ -158,11 +214,14 @@ class Asking:
                 **access.headers,
                 "x-fareway-request-id": question.request.id,
             }
+            body, prompt = aimed.body, None
+            if self._prompts is not None:
+                body, prompt = self._prompts.leaving(_leaving(question, option, said, body), self._clock())
             if access.signed:
-                headers = await self._signers[option.candidate.provider].signed(url, headers, aimed.body)
-            answer = await self._wire.post(url, headers, aimed.body, streams=streams, leaving=booking.leaving)
+                headers = await self._signers[option.candidate.provider].signed(url, headers, body)
+            answer = await self._wire.post(url, headers, body, streams=streams, leaving=booking.leaving)
             await _expect_good(answer, booking, carried=option.carried is not None)
-            return Attempt(option, answer, self._health, self._clock, probe=probe)
+            return Attempt(option, answer, self._health, self._clock, probe=probe, prompt=prompt)
         except BaseException as error:
             vitals.leave(probe)
             self._note(booking, name, error)
@@ -183,6 +242,19 @@ class Asking:
             self._health.failed(name, self._clock())
         elif isinstance(error, BadRequest):
             booking.void(f"{name}: not sent")
+
+
+def _leaving(question: Question, option: Option, said: Said, body: bytes) -> Leaving:
+    request, candidate = question.request, option.candidate
+    return Leaving(
+        request.key_id,
+        request.facts.session or "",
+        candidate.name,
+        said.dialect.name,
+        body,
+        candidate.model,
+        option.price,
+    )
 
 
 async def _expect_good(answer: Answer, booking: Booking, *, carried: bool) -> None:

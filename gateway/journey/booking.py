@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from itertools import count
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -25,6 +26,7 @@ from gateway.core.entry import Entry, Outcome, Part, Shape
 from gateway.core.errors import GatewayError
 from gateway.core.limit import Fare
 from gateway.core.price import Cost, Price
+from gateway.core.prompt_note import PromptNote
 from gateway.core.rating import NOT_DECIDED
 from gateway.core.route import Candidate
 from gateway.core.usage import Report, Usage
@@ -84,13 +86,14 @@ class Booking:
         self._hold: Hold | None = None
         self._draft: Entry | None = None
         self._fare = NOTHING  # Of the attempt under way. The hold may be larger, from an attempt before it.
-        self._number = 0
+        self._numbers = count(1)  # Of attempts.
         self._left = False  # The attempt under way has, and was not refused.
         self.decided = NOT_DECIDED  # What its entries say of the decision.
         self.spot: Spot | None = None  # In a line, while it waits for room.
         self.passed: tuple[Account, ...] = ()  # Limits that would have refused it, and refuse nothing.
         self.tried: list[str] = []
         self.entry: Entry | None = None  # What the attempt under way, or the last one, was settled as.
+        self.entries: list[Entry] = []  # All that was settled here.
 
     async def begin(self, option: Destination, reason: str, fare: Fare, worst: Cost, *, patient: bool = True) -> None:
         """Set the fare aside and write down that the call may leave. `patient`: what other replicas may give back is
@@ -102,7 +105,6 @@ class Booking:
             self.passed = self._hold.passed
         else:
             await limits.move(self._hold, caller, place, fare)
-        self._number += 1
         self._fare, self._left, self.entry = fare, False, None
         draft = self._draft = self._unresolved(option, reason, worst)
         if option.price is not None:
@@ -113,6 +115,20 @@ class Booking:
             self._draft = None
             self._books.journal.void(draft)
             raise
+
+    def beside(self) -> Booking:
+        """Another attempt of the same request, at the same time: with a hold of its own, under the same ceiling."""
+        other = Booking(self._books, self._trip, self._ceiling, self._flight)
+        other._numbers, other.decided = self._numbers, self.decided
+        return other
+
+    def take(self, other: Booking) -> None:
+        """Go on with what the other one has under way or holds; nothing is left there."""
+        assert self._draft is None, "one attempt at a time"
+        assert self._hold is None, "one hold at a time"
+        self._hold, self._draft, other._hold, other._draft = other._hold, other._draft, None, None
+        self._fare, self._left, self.entry, self.tried = other._fare, other._left, other.entry, other.tried
+        self.entries += other.entries
 
     async def room(self) -> Room:
         """What the limits, and the call's own ceiling, leave to it. Raises Unavailable."""
@@ -162,6 +178,7 @@ class Booking:
         report: Report,
         first_token_ms: int | None,
         parts: tuple[Part, ...] = (),
+        prompt: PromptNote | None = None,
     ) -> Entry:
         """The attempt is over and this is what it came to."""
         return self._book(
@@ -177,11 +194,22 @@ class Booking:
             parts=parts,
             clamped=report.clamped,
             answer_id=report.answer_id,
+            prompt=prompt,
         )
 
     def settle_in_full(self, outcome: Outcome, status: int) -> Entry:
         """The attempt is over and nobody knows what it came to: book all that is held."""
         return self._book(replace(self._fare, concurrent=0), outcome=outcome, status=status)
+
+    @property
+    def has_left(self) -> bool:
+        """Whether a provider may charge for the attempt under way."""
+        return self._draft is not None and self._left
+
+    @property
+    def destination(self) -> str:
+        """The name of the deployment that the attempt under way goes to; empty where there is none."""
+        return "" if self._draft is None else f"{self._draft.provider}/{self._draft.model}"
 
     @property
     def under_way(self) -> bool:
@@ -193,6 +221,11 @@ class Booking:
         """The attempt under way, as it would be booked if we died now."""
         assert self._draft is not None
         return self._draft
+
+    @property
+    def elapsed_ms(self) -> int:
+        """For how long the attempt has been under way."""
+        return self._elapsed_ms(self.draft)
 
     def __enter__(self) -> Self:
         return self
@@ -214,20 +247,25 @@ class Booking:
         draft = self.draft
         charges = self._hold.settle(fare)
         self._hold = self._draft = None
-        duration_ms = round((self._books.clock() - draft.at) * 1000)
-        entry = replace(draft, charges=charges, duration_ms=duration_ms, attempts=tuple(self.tried), **outcome)
+        entry = replace(
+            draft, charges=charges, duration_ms=self._elapsed_ms(draft), attempts=tuple(self.tried), **outcome
+        )
         self.entry = entry
+        self.entries.append(entry)
         if self._flight is not None:
             self._flight.charged = True
         self._books.journal.settle(entry)
         self._books.booked(entry)
         return entry
 
+    def _elapsed_ms(self, draft: Entry) -> int:
+        return round((self._books.clock() - draft.at) * 1000)
+
     def _unresolved(self, option: Destination, reason: str, worst: Cost) -> Entry:
         assert self._hold is not None
         candidate, trip = option.candidate, self._trip
         return Entry(
-            id=f"{trip.request_id}.{self._number}",
+            id=f"{trip.request_id}.{next(self._numbers)}",
             request_id=trip.request_id,
             at=self._books.clock(),
             caller=trip.caller,

@@ -17,7 +17,7 @@ from gateway.core.money import Money
 from gateway.core.rating import NO_CLUSTER, Arm, Rating
 from gateway.core.request import Request
 from gateway.core.route import Candidate, Decision
-from gateway.difficulty.guard import Guard, Terms
+from gateway.difficulty.guard import Guard, Terms, judged
 from gateway.difficulty.posterior import HALF_LIFE_S, Posteriors
 
 EVERY_S = 60.0
@@ -116,12 +116,10 @@ class Learning:
 
 def learned(ratings: Sequence[Rating], terms: Terms | None, now: float) -> tuple[Posteriors, Guard | None]:
     """All that follows from these ratings, oldest first."""
-    posteriors, guard = Posteriors(now), None if terms is None else Guard(terms)
+    posteriors = Posteriors(now)
     for rating in ratings:
         posteriors.learn(rating)
-        if guard is not None:
-            guard.hear(rating)
-    return posteriors, guard
+    return posteriors, None if terms is None else judged(terms, ratings)
 
 
 def _mark(ratings: Sequence[Rating]) -> tuple[int, float]:

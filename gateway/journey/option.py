@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from collections.abc import Mapping
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from gateway.catalog.providers import Deployment
 from gateway.core import costing
@@ -12,7 +15,7 @@ from gateway.core.money import Money
 from gateway.core.price import UNPRICED, Cost, CostStatus, Price
 from gateway.core.rating import NOT_DECIDED, Decided
 from gateway.core.request import Request
-from gateway.core.route import Candidate
+from gateway.core.route import Candidate, Cascade
 from gateway.core.usage import Report, Usage
 from gateway.journey.carriage import Carried
 from gateway.prices.book import PriceBook
@@ -77,6 +80,15 @@ class Chosen(Struct, frozen=True):
     plan: tuple[Option, ...]
     reason: str
     decided: Decided = NOT_DECIDED
+    hedge_after_ms: float | None = None  # If nothing has come by then, the next of the plan is asked, too.
+    cascade: Cascade | None = None
+    told: Mapping[str, str] = field(default_factory=dict)  # To the caller, in headers.
+
+    def without_first(self, number: int) -> Chosen:
+        """The plan from there on. What was to be checked of the first is no more."""
+        steps = 0 if self.cascade is None else self.cascade.steps - number
+        cascade = replace(self.cascade, steps=steps) if self.cascade is not None and steps > 0 else None
+        return replace(self, plan=self.plan[number:], cascade=cascade)
 
 
 def worst_cost(price: Price, request: Request, output_tokens: int) -> Money:

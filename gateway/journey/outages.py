@@ -18,16 +18,22 @@ class Outages:
     """`lent` says what has been held without the store's word since this process began, by rule."""
 
     def __init__(
-        self, live: Live, lent: Callable[[], Mapping[str, int]], clock: Callable[[], float] = time.monotonic
+        self,
+        live: Live,
+        lent: Callable[[], Mapping[str, int]],
+        alarm: Callable[[bool], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._live = live
         self._lent = lent
+        self._alarm = alarm
         self._clock = clock
         self._since = 0.0
         self._before: Mapping[str, int] = {}
 
     def changed(self, down: bool) -> None:
         """The store is down, or has come back."""
+        self._alarm(down)
         if down:
             self._since, self._before = self._clock(), dict(self._lent())
             log.warning("the store of limits does not answer: what is leased may be spent, and what limits allow")

@@ -19,6 +19,7 @@ from gateway.dialects.watch import StreamWatch
 from gateway.journey.booking import Booking
 from gateway.journey.option import Option
 from gateway.journey.question import Question
+from gateway.prompt_cache.prompts import Watched
 from gateway.tokens import Tokens
 from gateway.translate.edge import Told
 from gateway.translate.watch import TranslatedWatch
@@ -82,19 +83,18 @@ Headers = Callable[[Entry, Answer, float], dict[str, str]]
 """The caller's headers: given the entry as far as it is known, the answer, and when its last part came in."""
 
 
-@dataclass(slots=True)
-class Passage:
-    """The answer, where it came from, where it goes, and the books that it closes."""
+@dataclass(slots=True, kw_only=True)
+class Incoming:
+    """An answer on its way in, where it comes from, and the books that it closes."""
 
     question: Question
     option: Option
     answer: Answer
     booking: Booking
-    client: Client
-    headers: Headers
     flight: Flight | None
     tokens: Tokens
     monotonic: Callable[[], float]  # For durations, in seconds.
+    prompt: Watched | None = None  # Where prompts are watched.
     first_token_ms: int | None = None
     behind: bool = False  # More had been sent than we read before we hung up.
 
@@ -173,6 +173,7 @@ class Passage:
             report=report,
             first_token_ms=self.first_token_ms,
             parts=parts,
+            prompt=None if self.prompt is None else self.prompt.told(usage, report.service_tier),
         )
         return self._settled(entry)
 
@@ -219,6 +220,14 @@ class Passage:
         if reported is None:
             return Usage(input=given, output=made, final=False)
         return replace(reported, output=max(reported.output + OUTPUT_MARGIN, made), final=False)
+
+
+@dataclass(slots=True, kw_only=True)
+class Passage(Incoming):
+    """The same, on its way to a caller."""
+
+    client: Client
+    headers: Headers
 
 
 def resume() -> None:

@@ -17,6 +17,7 @@ from gateway.core.rating import Decided
 from gateway.core.request import Facts, Request
 from gateway.core.route import Candidate, Context, Signal
 from gateway.journey.carriage import Carrier
+from gateway.journey.cascade.reading import READABLE
 from gateway.journey.option import OUTPUT_TOKENS_GUESS, Chosen, Option, worst_cost
 from gateway.journey.signals import Signals
 from gateway.plugins import Plugin
@@ -48,6 +49,7 @@ class Router:
         policy: tuple[Plugin, Mapping[str, Any]],
         auto: tuple[Plugin, Mapping[str, Any]],
         fallback: int,
+        named: Mapping[str, tuple[Plugin, Mapping[str, Any]]] | None = None,
         calibration: Calibration | None = None,
         signals: Signals | None = None,
     ) -> None:
@@ -55,11 +57,13 @@ class Router:
         self._health = health
         self._clock = clock
         self._policy = policy
-        self._auto = auto
+        self._named = {**(named or {}), AUTO: auto}
+        aliases = catalog.aliases.items()
+        self._named |= {alias: self._named[name] for alias, name in aliases if name in self._named}
         self._fallback = fallback
         self._calibration = calibration or Calibration()
         self._signals = signals or Signals()
-        self._decided = {plugin.name: Decided(plugin.name) for plugin, _ in (policy, auto)}
+        self._decided = {plugin.name: Decided(plugin.name) for plugin, _ in (policy, *self._named.values())}
         self.outputs = Outputs()  # Taught by the pipeline.
 
     def models(self, facts: Facts) -> tuple[str, ...]:
@@ -149,17 +153,21 @@ class Router:
         candidates = tuple([o.candidate for o in by_name.values()])
         decision = plugin.choose(request, candidates, Context(remaining, params, burn=burn))
         decided = self._decided[plugin.name]
-        if Signal.SUCCESS in plugin.reads:
-            decision, decided = self._signals.judged(plugin.name, request, candidates, decision, remaining)
-        plan = tuple([by_name[c.name] for c in decision.plan[: 1 + self._fallback]])
-        return Chosen(plan, decision.reason, decided)
+        if Signal.SUCCESS in plugin.reads or decision.cascade is not None:
+            decision, decided = self._signals.judged(plugin, request, candidates, decision, remaining)
+        cascade = decision.cascade if request.dialect in READABLE else None
+        steps = 0 if cascade is None else cascade.steps
+        plan = tuple([by_name[c.name] for c in decision.plan[: steps + 1 + self._fallback]])
+        if cascade is not None and steps >= len(plan):  # Somebody must be left to answer if none of them will do.
+            cascade = replace(cascade, steps=len(plan) - 1) if len(plan) > 1 else None
+        return Chosen(plan, decision.reason, decided, decision.hedge_after_ms, cascade)
 
     def reads(self, facts: Facts) -> frozenset[Signal]:
         """What the policy that decides on this call has to be told."""
         return self._plugin(facts)[0].reads
 
     def _plugin(self, facts: Facts) -> tuple[Plugin, Mapping[str, Any]]:
-        return self._auto if facts.model == AUTO else self._policy
+        return self._named.get(facts.model, self._policy)
 
     def _option(self, deployment: Deployment, request: Request, size: Size, now: float) -> Option:
         book, provider = self._catalog.book(), deployment.provider
@@ -199,7 +207,7 @@ def _candidate(
         cost_worst=worst_cost(price, request, most) if price else None,
         weight=deployment.weight,
         error_rate=vitals.error_rate,
-        first_token_ms=vitals.first_token_ms,
+        first_token_ms=vitals.waits(stream=request.facts.stream).average,
         in_flight=vitals.in_flight,
         working=vitals.working(now),
     )

@@ -12,6 +12,7 @@ from gateway.core.rating import NO_CLUSTER, Arm, Decided
 from gateway.core.request import Request
 from gateway.core.route import Candidate, Decision, Signal
 from gateway.journey.option import Option
+from gateway.plugins import Plugin
 
 Predict = Callable[[Request, Collection[Candidate]], Mapping[str, float]]
 """The chance that each candidate's answer is good, by the candidate's name; those that nothing is known of are left
@@ -27,7 +28,7 @@ class Signals:
     """Where they come from. What is not there leaves its number unknown."""
 
     predict: Predict | None = None
-    slow: Callable[[str], float | None] | None = None  # A deployment's p95 to the first token, in ms.
+    slow: Callable[[str, bool], float | None] | None = None  # A deployment's p95 to the first token, if it streams.
     cluster: Callable[[Request], int] | None = None  # Which kind of prompt it is.
     guard: Guarding | None = None
 
@@ -37,17 +38,25 @@ class Signals:
             chances = self.predict(request, [option.candidate for option in options])
             options = tuple([_likely(option, chances.get(option.candidate.name)) for option in options])
         if Signal.LATENCY in reads and self.slow is not None:
-            options = tuple([_timed(option, self.slow(option.candidate.name)) for option in options])
+            slow, stream = self.slow, request.facts.stream
+            options = tuple([_timed(option, slow(option.candidate.name, stream)) for option in options])
         return options
 
     def judged(
-        self, name: str, request: Request, candidates: Sequence[Candidate], decision: Decision, remaining: Money | None
+        self,
+        plugin: Plugin,
+        request: Request,
+        candidates: Sequence[Candidate],
+        decision: Decision,
+        remaining: Money | None,
     ) -> tuple[Decision, Decided]:
-        """What counts of the decision of a policy that predicts, and what is kept of it."""
-        arm = Arm.NONE
+        """What counts of a decision that rests on predictions or checks, and what is kept of it."""
+        arm, cluster = Arm.NONE, NO_CLUSTER
         if self.guard is not None:
             decision, arm = self.guard(request, candidates, decision, remaining)
-        return decision, Decided(name, NO_CLUSTER if self.cluster is None else self.cluster(request), arm)
+        if self.cluster is not None and Signal.SUCCESS in plugin.reads:
+            cluster = self.cluster(request)
+        return decision, Decided(plugin.name, cluster, arm)
 
 
 def _timed(option: Option, p95_ms: float | None) -> Option:

@@ -14,7 +14,7 @@ from gateway.core.entry import Outcome
 from gateway.core.errors import GatewayError
 from gateway.dialects.framing import Framing
 from gateway.journey.growth import Growth
-from gateway.journey.passage import DRAIN_S_MAX, Passage, Watch, resume
+from gateway.journey.passage import DRAIN_S_MAX, Incoming, Passage, Watch, resume
 from gateway.upstream.errors import Lost
 
 CATCH_UP_S_MAX = 1.0
@@ -46,6 +46,13 @@ async def pass_on_stream(passage: Passage, framing: Framing) -> None:
         raise
 
 
+async def settle_unheard_stream(incoming: Incoming, framing: Framing, outcome: Outcome) -> None:
+    """Nobody wants this stream. It is read to its end only where the provider charges for that anyway."""
+    watch = incoming.watch(framing)
+    await _leave(incoming, watch)
+    await _settle(incoming, watch, outcome)
+
+
 async def _pump(passage: Passage, watch: Watch) -> GatewayError | None:
     """Chunk by chunk until the provider closes. Returns early with the refusal when the money held is used up."""
     with closing(Growth(passage, watch)) as growth:
@@ -60,7 +67,7 @@ async def _pass_on(passage: Passage, watch: Watch, growth: Growth) -> GatewayErr
         """Pass it on in the turn in which it came, unless there is something to wait for first."""
         nonlocal last
         if passage.first_token_ms is None:
-            passage.first_token_ms = round((passage.monotonic() - began) * 1000)
+            passage.first_token_ms = passage.booking.elapsed_ms
         out = watch.feed(chunk)
         if watch.done and passage.booking.entry is None:
             last = out
@@ -124,7 +131,7 @@ async def _hung_up(passage: Passage, watch: Watch) -> None:
         await _settle(passage, watch, Outcome.HUNG_UP)
 
 
-async def _settle(passage: Passage, watch: Watch, outcome: Outcome) -> None:
+async def _settle(passage: Incoming, watch: Watch, outcome: Outcome) -> None:
     """Book what the stream came to: by the provider's last word; else what came is counted; and where that does
     not tell what was made, all that is held."""
     if watch.error is not None and outcome is not Outcome.STOPPED:
@@ -138,7 +145,7 @@ async def _settle(passage: Passage, watch: Watch, outcome: Outcome) -> None:
         passage.settle_in_full(outcome, status)
 
 
-async def _leave(passage: Passage, watch: Watch) -> None:
+async def _leave(passage: Incoming, watch: Watch) -> None:
     """No more of this stream is wanted. Read on where others listen or the provider goes on charging; else abort."""
     if passage.listened or passage.option.deployment.provider.bills_after_abort:
         await _drain(passage, watch)
@@ -147,7 +154,7 @@ async def _leave(passage: Passage, watch: Watch) -> None:
     passage.answer.close()
 
 
-async def _catch_up(passage: Passage, watch: Watch) -> None:
+async def _catch_up(passage: Incoming, watch: Watch) -> None:
     """Read what has come before hanging up: a slow caller may be far behind, and what was sent is charged."""
     deadline = passage.monotonic() + CATCH_UP_S_MAX
     pauses = 0
@@ -166,10 +173,12 @@ async def _catch_up(passage: Passage, watch: Watch) -> None:
         passage.behind = pauses < PAUSES
 
 
-async def _drain(passage: Passage, watch: Watch) -> None:
+async def _drain(passage: Incoming, watch: Watch) -> None:
     try:
         async with asyncio.timeout(DRAIN_S_MAX):
             while chunk := await passage.answer.next_chunk():
                 watch.feed(chunk)
-    except (Lost, TimeoutError):
+    except Lost:
         return
+    except TimeoutError:
+        passage.behind = True  # It goes on, and charges.

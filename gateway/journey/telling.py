@@ -14,7 +14,7 @@ from gateway.core.threshold import Passed
 from gateway.journey.receipt import document
 from gateway.telemetry.live import NOBODY, Live
 from gateway.telemetry.metrics import Metrics
-from gateway.upstream.health import Health
+from gateway.upstream.health import Health, Vitals
 
 log = logging.getLogger("fareway.limits")
 
@@ -27,6 +27,7 @@ class Telling:
     live: Live
     health: Health
     clock: Callable[[], float]
+    alarm: Callable[[Passed], None]  # Beside the log and the watchers.
 
     def booked(self, entry: Entry) -> None:
         """An entry is settled."""
@@ -44,6 +45,7 @@ class Telling:
         """So much of a limit is spent. Only admins watch it."""
         self.metrics.count("fareway_limit_thresholds", event.limit, f"{event.percent}%")
         log.warning("%s", event.sentence)
+        self.alarm(event)
         if self.live.watched:
             self.live.publish(NOBODY, b"event: threshold\ndata: %b\n\n" % msgspec.json.encode(event))
 
@@ -57,6 +59,14 @@ def learned(health: Health, entry: Entry, now: float) -> None:
     if entry.outcome is Outcome.OK and entry.usage.tokens:  # Counting tokens says nothing about answers.
         vitals.saw_output(entry.usage.output_total)
         vitals.reasons = vitals.reasons or entry.usage.output_reasoning > 0
-        vitals.saw_first_token(entry.first_token_ms if entry.first_token_ms is not None else entry.duration_ms)
+        _timed(vitals, entry)
+    elif entry.outcome is Outcome.OUTRUN:  # It took at least so long: else only the quick ones would be counted.
+        _timed(vitals, entry)
     elif entry.outcome is Outcome.CUT:
         health.failed(name, now)
+
+
+def _timed(vitals: Vitals, entry: Entry) -> None:
+    streamed = entry.first_token_ms is not None or (entry.stream and entry.outcome is Outcome.OUTRUN)
+    waits = vitals.streams if streamed else vitals.answers
+    waits.saw(entry.duration_ms if entry.first_token_ms is None else entry.first_token_ms)

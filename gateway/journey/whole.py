@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.core.entry import Entry, Outcome
 from gateway.core.usage import Report
-from gateway.journey.passage import Passage
+from gateway.journey.passage import Incoming, Passage
 from gateway.upstream.errors import Lost
 
 
@@ -26,28 +26,33 @@ async def pass_on_whole(passage: Passage) -> None:
         raise NotAnAnswer("The provider answered with something that is no answer.") from error
     if passage.flight is not None:
         passage.flight.add(told)
-    outcome = Outcome.CUT if report.failed else Outcome.OK
-    if report.usage is not None:
-        entry = passage.settle(outcome, passage.answer.status, report, report.usage)
-    else:
-        entry = await _settle_unreported(passage, outcome, report, body)
+    entry = await _settle(passage, Outcome.OK, report, body)
     head = passage.headers(entry, passage.answer, received)
     await passage.client.respond(passage.answer.status, head, told)
 
 
-async def _settle_unreported(passage: Passage, outcome: Outcome, report: Report, body: bytes) -> Entry:
-    """The provider does not say what was used: what the request was for tells, or what can be seen is counted, or
-    all that is held is booked."""
+async def settle_unheard_whole(incoming: Incoming, outcome: Outcome) -> None:
+    """Nobody wants this answer: read it for what it cost. Raises Lost."""
+    body = await incoming.answer.read()
+    await _settle(incoming, outcome, incoming.read_report(body), body)
+
+
+async def _settle(incoming: Incoming, outcome: Outcome, report: Report, body: bytes) -> Entry:
+    """By what the provider says was used; else what the request was for tells, or what can be seen is counted, or all
+    that is held is booked."""
+    outcome, status = Outcome.CUT if report.failed else outcome, incoming.answer.status
+    if report.usage is not None:
+        return incoming.settle(outcome, status, report, report.usage)
     opaque = not body.lstrip().startswith(b"{")
-    if opaque and not passage.spoken.signs.opaque:
+    if opaque and not incoming.spoken.signs.opaque:
         raise NotAnAnswer("The provider answered with something that is not JSON.")
-    usage = passage.charged_by_request
+    usage = incoming.charged_by_request
     if usage is not None and not report.failed:
-        return passage.settle(outcome, passage.answer.status, report, usage)
+        return incoming.settle(outcome, status, report, usage)
     if opaque:
-        return passage.settle_in_full(outcome, passage.answer.status)
-    watch = passage.watch()
+        return incoming.settle_in_full(outcome, status)
+    watch = incoming.watch()
     watch.feed(body + b"\n\n")
-    if passage.tells(watch):
-        return passage.settle(outcome, passage.answer.status, report, await passage.estimate(watch))
-    return passage.settle_in_full(outcome, passage.answer.status)
+    if incoming.tells(watch):
+        return incoming.settle(outcome, status, report, await incoming.estimate(watch))
+    return incoming.settle_in_full(outcome, status)

@@ -82,6 +82,11 @@ class Reader:
         for (text,) in self._select(f"{query} ORDER BY at, id", values):
             yield _entry.decode(text)
 
+    def request(self, request_id: str) -> list[Entry]:
+        """All entries of one request, in their order, without adjustments."""
+        query = "SELECT entry FROM entries WHERE request_id = :name AND outcome <> 'adjusted' ORDER BY at, id"
+        return [_entry.decode(text) for (text,) in self._select(query, {"name": request_id})]
+
     def prices(self) -> dict[str, Price]:
         """Every price that an entry was booked at, by its id."""
         return {name: decoded(text) for name, text in self._select("SELECT id, price FROM prices", {})}

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from gateway.core.caller import Key, Role
+from gateway.core.clearing import Clearing
 from gateway.core.tenant import Change, Rule, Tenant
 
 
@@ -27,6 +28,7 @@ class Kind(StrEnum):
     RULES = "rules"
     FILES = "files"  # At providers, and whose they are.
     BATCHES = "batches"
+    CACHE = "cache"  # What was cleared of it.
 
 
 FOLLOWED = frozenset(Kind) - {Kind.FILES, Kind.BATCHES}
@@ -82,6 +84,7 @@ _key = msgspec.json.Decoder(Key)
 _earlier = msgspec.json.Decoder(_Earlier)
 _tenant = msgspec.json.Decoder(Tenant)
 _rule = msgspec.json.Decoder(Rule)
+_clearing = msgspec.json.Decoder(Clearing)
 _change = msgspec.json.Decoder(Change)
 encoded = msgspec.json.encode
 
@@ -100,6 +103,16 @@ def keys_of(registry: Registry) -> dict[str, Key]:
 def rules_of(registry: Registry) -> dict[str, Rule]:
     """Every rule that was set at run time, by the id of its limit. Raises Unavailable."""
     return {name: rule_of(record) for name, record in registry.all(Kind.RULES).items()}
+
+
+def clearings_of(registry: Registry) -> list[Clearing]:
+    """What kept answers are not to be given any more. Raises Unavailable."""
+    return [clearing_of(record) for record in registry.all(Kind.CACHE).values()]
+
+
+def clearing_of(record: bytes) -> Clearing:
+    """One of these."""
+    return _clearing.decode(record)
 
 
 def tenant_of(record: bytes) -> Tenant:

@@ -85,7 +85,7 @@ class Metrics(Collector):
         self.overhead = Histogram("fareway_overhead_seconds", "Time spent in the gateway itself.", OVERHEAD_BUCKETS_S)
         self.duration = Histogram("fareway_request_duration_seconds", "From dispatch to the end.", SECONDS_BUCKETS)
         self.first_token = Histogram(
-            "fareway_time_to_first_token_seconds", "From the head to the first chunk.", SECONDS_BUCKETS
+            "fareway_time_to_first_token_seconds", "From asking to the first chunk.", SECONDS_BUCKETS
         )
         self.gauges = Gauges()
         self.totals = Gauges(CounterMetricFamily)
@@ -102,7 +102,8 @@ class Metrics(Collector):
         adjusts = entry.outcome is Outcome.ADJUSTED
         counts["ml_inference_requests"][model, where] += not adjusts
         counts["fareway_entries"][entry.outcome, entry.cost.status] += 1
-        if entry.outcome is not Outcome.FAILED:  # Whose attempts are told again by the one that answered.
+        # Attempts before one that gave no answer are told again by the one that did.
+        if entry.outcome not in (Outcome.FAILED, Outcome.OUTRUN):
             counts["fareway_fallbacks"][()] += len(entry.attempts)
         if entry.outcome is Outcome.CACHED:
             self._saved["cache",] += entry.saved_nanos
@@ -164,6 +165,7 @@ _COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Answers whose usage contradicted itself, or whose tier or alias has no price.",
         ("provider",),
     ),
+    "fareway_alerts": ("What people were told of.", ("kind", "outcome")),
     "fareway_exports": ("Files for other programs.", ("outcome",)),
     "fareway_usage_mended": ("Answers whose usage contradicted itself and was mended.", ("provider",)),
 }

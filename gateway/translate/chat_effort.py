@@ -26,7 +26,7 @@ _NO_TOOLS_WITH_EFFORT = (5, 4)
 https://github.com/openai/openai-openapi/issues/541"""
 
 _RECALLING = re.compile(r"deepseek|kimi|glm-|minimax|mimo")
-"""Models that want their thoughts back within a turn: https://api-docs.deepseek.com/guides/thinking_mode"""
+"""Models that want their thoughts back where these led to calls of tools: https://api-docs.deepseek.com/guides/thinking_mode"""
 
 _SHARES = ((80, "high"), (40, "medium"))
 """Percent of max_tokens from which a budget is that level; OpenRouter's shares, the other way round."""

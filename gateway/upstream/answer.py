@@ -116,6 +116,13 @@ class Answer:
             await self._more()
         return self._taken()
 
+    async def begun(self) -> None:
+        """Wait for the first of the body, which stays here. Raises as `next_chunk` does."""
+        while not self._parts and not self.over:
+            await self._more()
+        if self._failure is not None and not self._parts:
+            raise self._failure
+
     async def each(self, take: Callable[[bytes], bool]) -> bool:
         """Hand over what arrives in the very turn of the event loop in which it does, until `take` says no by False.
 

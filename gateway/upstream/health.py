@@ -9,11 +9,33 @@ from math import ceil
 RECENT = 0.1
 """Weight of the newest call in the running averages: about the last twenty count."""
 
-FIRST_TOKENS_KEPT = 64
-"""Of so many calls it is kept when they began to answer: enough for a p95 that no single one decides."""
+WAITS_KEPT = 64
+"""Of so many calls it is kept how long they took: enough for a p95 that no single one decides."""
 
-FIRST_TOKENS_MIN = 8
+WAITS_MIN = 8
 """Fewer say nothing about the slow ones."""
+
+
+@dataclass(slots=True)
+class Waits:
+    """How long recent calls of one kind had to wait, in milliseconds."""
+
+    average: float | None = None
+    _recent: deque[float] = field(default_factory=lambda: deque(maxlen=WAITS_KEPT))
+    _p95: float | None = None  # None: to be found out when it is asked for.
+
+    def saw(self, milliseconds: float) -> None:
+        """One more, from dispatch."""
+        self.average = _mixed(self.average, milliseconds)
+        self._recent.append(milliseconds)
+        self._p95 = None
+
+    @property
+    def p95(self) -> float | None:
+        """Nineteen of twenty waited no longer (nearest rank); None before there were a few."""
+        if self._p95 is None and len(self._recent) >= WAITS_MIN:
+            self._p95 = sorted(self._recent)[ceil(0.95 * len(self._recent)) - 1]
+        return self._p95
 
 
 @dataclass(slots=True)
@@ -25,15 +47,14 @@ class Vitals:
     """
 
     error_rate: float = 0.0
-    first_token_ms: float | None = None
+    streams: Waits = field(default_factory=Waits)  # For the first bytes of a stream,
+    answers: Waits = field(default_factory=Waits)  # and for a whole answer.
     output_tokens: float | None = None
     reasons: bool = False  # It has reported reasoning tokens: some of its output may be charged for unseen.
     in_flight: int = 0
     failures: int = 0  # In a row.
     open_until: float = 0.0
     probing: bool = False
-    _first_tokens: deque[float] = field(default_factory=lambda: deque(maxlen=FIRST_TOKENS_KEPT))
-    _first_token_p95: float | None = None  # None: to be found out when it is asked for.
 
     def working(self, now: float) -> bool:
         """Whether a call may be sent now."""
@@ -64,18 +85,9 @@ class Vitals:
         if self.failures >= failures_max or self.open_until:
             self.open_until = now + open_s
 
-    def saw_first_token(self, milliseconds: float) -> None:
-        """Time from dispatch to the first byte of the body."""
-        self.first_token_ms = _mixed(self.first_token_ms, milliseconds)
-        self._first_tokens.append(milliseconds)
-        self._first_token_p95 = None
-
-    @property
-    def first_token_p95_ms(self) -> float | None:
-        """Nineteen of twenty recent calls had begun to answer by then (nearest rank); None before there were a few."""
-        if self._first_token_p95 is None and len(self._first_tokens) >= FIRST_TOKENS_MIN:
-            self._first_token_p95 = sorted(self._first_tokens)[ceil(0.95 * len(self._first_tokens)) - 1]
-        return self._first_token_p95
+    def waits(self, *, stream: bool) -> Waits:
+        """Of calls of this kind."""
+        return self.streams if stream else self.answers
 
     def saw_output(self, tokens: int) -> None:
         """How much an answer held, for guessing the next one."""

@@ -13,6 +13,7 @@ from gateway.config.problems import ConfigError
 from gateway.config.settings import Cache, PolicyChoice, Prices, Server, Settings, Target, Timeouts
 from gateway.core.limit import HoldMode, Limit, Mode, Span, Unit
 from gateway.dialects.base import Quirk
+from gateway.difficulty.guard import Terms
 from gateway.ledger.journal import SYNC_ALWAYS, SYNC_NEVER
 
 HOME = Path("/home/me/.fareway")
@@ -48,7 +49,8 @@ def test_journal_sync(configured, text, value):
 
 
 def test_plain_sections(configured):
-    settings = configured("""
+    settings = configured(
+        """
 server: {host: 0.0.0.0, port: 0, workers: 3, body_max: 1MB, header_timeout: 1s, body_timeout: 2s, ready_grace: 5s,
          drain: 0s, trusted_proxies: [10.0.0.0/8, 192.0.2.7], admin_host: "::1", admin_port: 5000}
 timeouts: {connect: 1s, first_byte: 2s, idle: 3s, total: 1m}
@@ -56,7 +58,11 @@ cache: {exact: {ttl: 1d, max: 512MB}}
 prices: {feed: "https://example.com/p.json", every: 2h, guard: 5x, unknown: allow}
 routing: {policy: policies.sla, params: {first_token: 800ms, explore: 0%}, fallback: 0, retry: {rounds: 0, budget: 5%}}
 auto: {policy: policies.fastest}
-""")
+models: {m: {deployments: [openai/a], policy: policies.weighted}, n: {deployments: [openai/b]}}
+providers: {openai: {}}
+""",
+        OPENAI_API_KEY="k",
+    )
     assert settings.server == Server(
         *("0.0.0.0", 0, 3, 10**6, 1.0, 2.0, 5.0, 0.0),
         trusted_proxies=("10.0.0.0/8", "192.0.2.7/32"),
@@ -68,6 +74,7 @@ auto: {policy: policies.fastest}
     assert settings.prices == Prices("https://example.com/p.json", 7200.0, 5, "allow")
     assert settings.routing.choice == PolicyChoice("policies.sla", {"first_token": 800.0, "explore": 0.0})
     assert settings.routing.auto == PolicyChoice("policies.fastest")
+    assert settings.routing.named == {"m": PolicyChoice("policies.weighted")}
     assert (settings.routing.fallback, settings.routing.retry_rounds, settings.routing.retry_budget) == (0, 0, 0.05)
 
 
@@ -318,3 +325,17 @@ def test_a_key_of_bedrocks_alone_is_not_enough(configured):
         configured("", AWS_BEARER_TOKEN_BEDROCK="x")
     own = configured("providers: {bedrock: {base_url: http://x}}", AWS_BEARER_TOKEN_BEDROCK="x").providers["bedrock"]
     assert own.access["bedrock-converse"].base_url == "http://x"
+
+
+def test_a_guard_is_there_only_where_it_is_written(configured):
+    assert configured("routing: {}").routing.guard is None
+    assert configured("routing: {guard: {}}").routing.guard == Terms()
+    text = "routing: {baseline: openai/gpt-4o, guard: {hold_back: 10%, worth: $0.5}}"
+    routing = configured(text, OPENAI_API_KEY="k").routing
+    assert (routing.baseline, routing.guard) == ("openai/gpt-4o", Terms(0.1, 0.5, "openai/gpt-4o"))
+
+
+def test_what_routing_is_compared_with_must_be_there(wrong):
+    assert wrong("routing: {baseline: nobody/gpt-4o}") == [
+        '1:21 routing.baseline: there is no provider "nobody"; name it under providers'
+    ]

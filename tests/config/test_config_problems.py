@@ -41,6 +41,10 @@ SHAPES = [
         "server: {body_max: 20}",
         '1:20 server.body_max: must be a size with its unit, such as 20MB, 20MiB or 512KB, not "20"',
     ),
+    (
+        "routing: {guard: {worth: 0.01}}",
+        '1:26 routing.guard.worth: must be an amount of dollars, such as 0.01 usd, not "0.01"',
+    ),
     ("routing: {retry: {budget: 10}}", '1:27 routing.retry.budget: must be a percentage, such as 10%, not "10"'),
     ("prices: {guard: 3}", '1:17 prices.guard: must be a whole factor with an x, such as 3x, not "3"'),
     ("prices: {unknown: alow}", '1:19 prices.unknown: must be refuse or allow, not "alow"; did you mean "allow"?'),
@@ -119,6 +123,14 @@ POLICIES = [
     (
         "routing: {params: {a: 1}}",
         "1:11 routing.params: means nothing without a policy; write policy: policies.cheapest",
+    ),
+    (
+        "models: {m: {deployments: [openai/gpt-4o], params: {a: 1}}}",
+        "1:44 models.m.params: means nothing without a policy; write policy: policies.cheapest",
+    ),
+    (
+        "models: {m: {deployments: [openai/gpt-4o], policy: policies.weighted, params: {a: 1}}}",
+        "1:80 models.m.params.a: there is no such parameter; policies.weighted takes none",
     ),
     (
         "auto: {policy: policies.tiered, params: {standart: 2}}",

@@ -93,3 +93,16 @@ providers:
 def test_a_key_may_come_from_a_file(configured, tmp_path):
     (tmp_path / "key").write_text(f"{SECRET}\n")
     assert configured("providers: {openai: {key: '${file:key}'}}").providers["openai"].key == SECRET
+
+
+def test_a_policy_that_quotes_a_value_from_outside_does_not_show_it(wrong, tmp_path, monkeypatch):
+    body = "PARAMS = {'calls': int, 'broken': len}\ndef choose(request, candidates, context): ...\n"
+    (tmp_path / "quoting_policy.py").write_text(body)
+    monkeypatch.syspath_prepend(tmp_path)
+    said = "routing: {policy: quoting_policy, params: {calls: %s}}"
+    quoted = "1:51 routing.params.calls: invalid literal for int() with base 10: '%s'"
+    assert wrong(said % "many") == [quoted % "many" + ', not "many"']
+    assert wrong(said % "'${S}'", S=SECRET) == [quoted % "…"]
+    assert wrong("routing: {policy: quoting_policy, params: {broken: 1}}") == [
+        "1:52 routing.params.broken: cannot be read: TypeError: object of type 'int' has no len(), not \"1\""
+    ]

@@ -11,7 +11,8 @@ from harness import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.difficulty.features import BUCKETS, NUMBERS, PART_CHARACTERS, read
+from gateway.core.request import PROMPT_PART_CHARACTERS, excerpt
+from gateway.difficulty.features import BUCKETS, NUMBERS, read
 
 
 def number(prompt, name):
@@ -36,14 +37,15 @@ def test_another_process_reads_the_same():
 
 
 def test_of_a_long_prompt_the_beginning_and_the_end_are_read():
-    head, tail = "a" * PART_CHARACTERS, "z" * PART_CHARACTERS
+    head, tail = "a" * PROMPT_PART_CHARACTERS, "z" * PROMPT_PART_CHARACTERS
     assert read(head + "unread " * 10_000 + tail) == read(f"{head}\n{tail}")
 
 
 def test_what_is_cut_once_is_not_cut_again():
     """A dialect cuts in the same way."""
     long = "one two three. " * 1000
-    assert read(f"{long[:PART_CHARACTERS]}\n{long[-PART_CHARACTERS:]}") == read(long)
+    assert excerpt(excerpt(long)) == excerpt(long) != long
+    assert read(excerpt(long)) == read(long)
 
 
 def test_the_last_block_is_what_is_asked_and_the_rest_is_hashed_apart():

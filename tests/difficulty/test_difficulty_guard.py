@@ -12,7 +12,7 @@ from gateway.core.request import Facts, Request
 from gateway.core.route import Candidate, Decision
 from gateway.difficulty import guard as module
 from gateway.difficulty.comparison import EACH_MIN, Sample, difference
-from gateway.difficulty.guard import ALPHA, Guard, Terms
+from gateway.difficulty.guard import ALPHA, Guard, Terms, judged
 
 WORTH = 0.02
 SEEDS = 60
@@ -221,3 +221,16 @@ def test_whoever_hears_the_same_says_the_same(told):
         for model, arm, score in told:
             guard.hear(rated(score, model, arm))
     assert ruled(one) == ruled(other)
+
+
+def test_a_verdict_outlives_the_ratings_that_it_came_from():
+    """Only the newest ratings are read: that the policy was off shows in what was held back since."""
+    terms, rare = Terms(0.05, WORTH), Arm.ROUTED
+    since = [rated(0.8, "large", Arm.HELD_BACK) for _ in range(95)] + [rated(0.8, "small", rare) for _ in range(5)]
+    guard = judged(terms, since)
+    assert (guard.on, guard.fixed, guard.held_back.count) == (False, "large", 95)
+    on = [rated(0.8, "small", Arm.ROUTED) for _ in range(95)] + [rated(0.8, "large", Arm.HELD_BACK) for _ in range(5)]
+    assert judged(terms, on).on
+    assert judged(terms, since[:10]).on, "a few of them say nothing"
+    assert judged(terms, [rated(1, "small")] * 200).on, "nor do those that were not compared"
+    assert judged(terms, []).on

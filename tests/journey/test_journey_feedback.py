@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.rating import Decided
+from gateway.journey.booking import Booking
+
 sys.path[:0] = [str(Path(__file__).parents[1] / "admin")]
 
 from api import Api  # noqa: E402
@@ -183,6 +186,33 @@ def test_a_router_that_does_not_pay_is_switched_off_and_stays_off_over_a_restart
         assert way.gate.stop() == 0
         way.gate.start()
         eventually(lambda: way.metric("fareway_router_on") == 0)
+
+
+OWN = """
+providers: {sim: {base_url: SIM_URL/v1}}
+models:
+  quick: {deployments: [sim/sim-small, sim/sim-large], policy: policies.fastest}
+  checked: {deployments: [sim/sim-small, sim/sim-large], policy: policies.cascade}
+routing: {guard: {hold_back: 100%}}
+"""
+
+
+def test_a_cascade_is_compared_and_a_policy_that_neither_predicts_nor_checks_is_not(tmp_path):
+    with road(tmp_path, OWN) as way:
+        name, _ = call(way, "quick")
+        (line,) = way.entries_of(name)
+        assert (line["entry"]["policy"], line["entry"]["arm"]) == ("policies.fastest", "")
+        name, _ = call(way, "checked")
+        (line,) = way.entries_of(name)  # Nothing is asked before it.
+        assert (line["model"], line["entry"]["policy"], line["entry"]["arm"]) == (
+            "sim-large", "policies.cascade", "held back",
+        )  # fmt: skip
+
+
+def test_an_attempt_beside_another_says_the_same_of_the_decision():
+    booking = Booking(None, None)
+    booking.decided = Decided("policies.hedged", 3, "routed")
+    assert booking.beside().decided == booking.decided
 
 
 def test_without_a_guard_the_policy_decides_and_feedback_is_what_it_reads(tmp_path):

@@ -52,11 +52,12 @@ def as_they_come(request, candidates, context):
 
 def router(*deployments, prices, most=None, fallback=2, health=None, reads=frozenset(), signals=None):
     book = Book(prices, most)
-    catalog = Catalog({"p": PROVIDER}, lambda: book, lambda: 0.0, models={"m": deployments}, tiers={"standard": ("m",)})
+    names = {"models": {"m": deployments, "n": deployments}, "aliases": {"its": "n", "any": AUTO}}
+    catalog = Catalog({"p": PROVIDER}, lambda: book, lambda: 0.0, **names, tiers={"standard": ("m",)})
     health = health or Health(failures_max=1, open_s=10)
     as_named = Plugin(as_they_come, reads)
-    plain, auto = (as_named, {"plain": 1}), (as_named, {"auto": 1})
-    return Router(catalog, health, lambda: 0.0, policy=plain, auto=auto, fallback=fallback, signals=signals)
+    plain, auto, own = (as_named, {"plain": 1}), (as_named, {"auto": 1}), {"n": (as_named, {"own": 1})}
+    return Router(catalog, health, lambda: 0.0, policy=plain, auto=auto, named=own, fallback=fallback, signals=signals)
 
 
 def asked(model="m", *, tokens=100, **facts):
@@ -162,9 +163,9 @@ def test_nothing_of_a_free_call_is_held():
     assert router(one, prices={}).bound(Facts("m", free=True), Size(10**6), proven=True) == 0
 
 
-def test_auto_has_a_policy_of_its_own():
+def test_auto_and_single_names_may_have_a_policy_of_their_own():
     way = router(Deployment(PROVIDER, "a"), prices={"a": flat(1)})
-    for model, params in (("m", "plain"), (AUTO, "auto")):
+    for model, params in (("m", "plain"), (AUTO, "auto"), ("any", "auto"), ("n", "own"), ("its", "own")):
         chosen = way.choose(asked(model), way.options(asked(model), Size(10), NOT_CARRIED), None, needs_price=False)
         assert params in chosen.reason
 
@@ -241,7 +242,10 @@ def test_what_costs_something_to_find_out_is_found_for_the_policies_that_read_it
 
 
 def test_when_calls_begin_to_be_answered_is_told_to_those_who_read_it():
-    known = {"prices": {"a": flat(2)}, "signals": Signals(slow={"p/a": 750.0}.get)}
+    known = {
+        "prices": {"a": flat(2)},
+        "signals": Signals(slow=lambda name, stream: {("p/a", False): 750.0}.get((name, stream))),
+    }
     for reads, slow in [(frozenset(), None), (frozenset({Signal.LATENCY}), 750.0)]:
         way = router(Deployment(PROVIDER, "a"), **known, reads=reads)
         chosen = way.choose(asked(), way.options(asked(), Size(400), NOT_CARRIED), None, needs_price=False)

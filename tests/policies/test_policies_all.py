@@ -253,3 +253,8 @@ def test_if_nothing_can_be_paid_for_all_that_work_are_usable():
     field = (made("a", cost_worst=Money(50)), made("b", cost_worst=Money(60), working=False))
     assert usable(field, Money(10)) == (field[0],)
     assert usable(field, None) == (field[0],)
+
+
+def test_a_tier_that_is_not_to_be_had_is_said():
+    assert decided("tiered", LADDER).reason == "economy, for a prompt with 0 points (no sign of difficulty): low"
+    assert decided("tiered", LADDER[:1]).reason.startswith("premium for want of economy, for a prompt with 0 points")

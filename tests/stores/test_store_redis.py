@@ -263,7 +263,7 @@ async def test_keys_that_the_store_lost_are_given_back_and_revoked_ones_stay_rev
     save(one, replace(revoked, revoked=True), before=revoked)
     rule, rules = Rule(Limit("team:t", Unit.USD, 5, Span.DAY)), []
     assert one.write([Write(Kind.RULES, rule.limit.id, None, encoded(rule))], ())
-    ring = Keyring(two, b"p" * 32, lambda limits: rules.append([*limits]), local=False)
+    ring = Keyring(two, b"p" * 32, lambda limits: rules.append([*limits]), list, local=False)
     server.say("FLUSHALL")
     save(one, revoked)
     await ring.follow()

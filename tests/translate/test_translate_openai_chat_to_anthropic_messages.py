@@ -208,7 +208,7 @@ def test_an_empty_assistant_says_nothing():
 def test_a_tool_that_answers_nothing():
     tool = {"role": "tool", "tool_call_id": "c", "content": ""}
     body, _ = carried(EDGE, {"to": NEW, "body": {"model": "m", "messages": [HI, tool]}})
-    assert body["messages"][0]["content"][1] == {"type": "tool_result", "tool_use_id": "c"}
+    assert body["messages"][0]["content"][0] == {"type": "tool_result", "tool_use_id": "c"}
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"content": 1}', b"[" * 2000, b'{"content": [7]}'])

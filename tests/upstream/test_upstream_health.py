@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.upstream import health as health_module
-from gateway.upstream.health import DEPLOYMENTS_MAX, FIRST_TOKENS_KEPT, FIRST_TOKENS_MIN, Health, Vitals
+from gateway.upstream.health import DEPLOYMENTS_MAX, WAITS_KEPT, WAITS_MIN, Health, Vitals, Waits
 
 
 def broken(now=0.0, failures_max=3, open_s=10.0):
@@ -79,12 +79,12 @@ def test_the_error_rate_is_a_share_that_rises_with_failures_and_falls_with_succe
 def test_averages_begin_with_the_first_value_and_stay_between_the_least_and_the_most(values):
     vitals = Vitals()
     for value in values:
-        vitals.saw_first_token(value)
+        vitals.streams.saw(value)
         vitals.saw_output(round(value))
-    assert min(values) - 1e-6 <= vitals.first_token_ms <= max(values) + 1e-6
+    assert min(values) - 1e-6 <= vitals.streams.average <= max(values) + 1e-6
     one = Vitals()
-    one.saw_first_token(5.0)
-    assert one.first_token_ms == 5.0
+    one.streams.saw(5.0)
+    assert one.streams.average == 5.0
 
 
 def test_calls_in_flight_are_counted():
@@ -148,7 +148,7 @@ def test_a_look_keeps_nothing():
     health = Health(failures_max=1, open_s=5.0)
     stranger = health.seen("a")
     assert stranger.working(0.0)
-    assert (stranger.error_rate, stranger.first_token_ms, stranger.in_flight) == (0.0, None, 0)
+    assert (stranger.error_rate, stranger.streams.average, stranger.in_flight) == (0.0, None, 0)
     stranger.failed(0.0, failures_max=1, open_s=5.0)
     assert health.seen("a").working(0.0)
     assert len(health._vitals) == 0
@@ -196,25 +196,32 @@ def test_a_call_that_left_before_it_broke_does_not_let_a_second_one_try():
     assert vitals.working(10.0)
 
 
-def test_nineteen_of_twenty_recent_calls_had_begun_to_answer_by_the_p95():
-    vitals = Vitals()
-    for milliseconds in range(1, FIRST_TOKENS_MIN):
-        vitals.saw_first_token(float(milliseconds))
-    assert vitals.first_token_p95_ms is None
-    vitals.saw_first_token(900.0)
-    assert vitals.first_token_p95_ms == 900.0
-    for _ in range(19 * FIRST_TOKENS_KEPT):
-        vitals.saw_first_token(5.0)
-    assert vitals.first_token_p95_ms == 5.0
+def test_nineteen_of_twenty_recent_calls_waited_no_longer_than_the_p95():
+    waits = Waits()
+    for milliseconds in range(1, WAITS_MIN):
+        waits.saw(float(milliseconds))
+    assert waits.p95 is None
+    waits.saw(900.0)
+    assert waits.p95 == 900.0
+    for _ in range(WAITS_KEPT):
+        waits.saw(5.0)
+    assert waits.p95 == 5.0
 
 
-@given(st.lists(st.floats(0, 10_000), min_size=FIRST_TOKENS_MIN, max_size=200))
+@given(st.lists(st.floats(0, 10_000), min_size=WAITS_MIN, max_size=200))
 def test_the_p95_is_that_of_the_calls_that_are_kept(seen):
-    vitals = Vitals()
+    waits = Waits()
     for milliseconds in seen:
-        vitals.saw_first_token(milliseconds)
-        asked = vitals.first_token_p95_ms
-    kept = sorted(seen[-FIRST_TOKENS_KEPT:])
+        waits.saw(milliseconds)
+        asked = waits.p95
+    kept = sorted(seen[-WAITS_KEPT:])
     assert asked in kept
     assert sum(one <= asked for one in kept) >= 0.95 * len(kept)
     assert sum(one < asked for one in kept) < 0.95 * len(kept)
+
+
+def test_streams_and_whole_answers_wait_for_different_things():
+    vitals = Vitals()
+    vitals.waits(stream=True).saw(1.0)
+    vitals.waits(stream=False).saw(9.0)
+    assert (vitals.streams.average, vitals.answers.average) == (1.0, 9.0)

@@ -22,7 +22,7 @@ from gateway.core.errors import UnknownModel
 from gateway.core.price import Price
 from gateway.core.rating import Rating
 from gateway.core.route import TIERS
-from gateway.difficulty.guard import Guard, Terms
+from gateway.difficulty.guard import Guard, Terms, judged
 from gateway.planning.routed import Asked, Routed, requests
 from gateway.prices.book import PriceBook
 from gateway.prices.stored import book_in_use
@@ -88,7 +88,4 @@ def _price(found: Settings, book: PriceBook) -> Callable[[str, Entry], Price | N
 
 def _guard(found: Settings, ratings: Sequence[Rating]) -> Guard:
     """What follows from these ratings, whether or not a guard is configured."""
-    guard = Guard(found.routing.guard or Terms(baseline=found.routing.baseline))
-    for rating in ratings:
-        guard.hear(rating)
-    return guard
+    return judged(found.routing.guard or Terms(baseline=found.routing.baseline), ratings)

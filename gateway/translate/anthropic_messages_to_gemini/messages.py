@@ -9,6 +9,7 @@ from gateway.translate.anthropic_messages_to_gemini.blocks import shown
 from gateway.translate.anthropic_messages_to_gemini.signatures import opened
 from gateway.translate.fields import Fields
 from gateway.translate.gemini import call, parts
+from gateway.translate.instructions import in_turn
 
 Json = dict[str, Any]
 
@@ -36,24 +37,22 @@ class _Conversation:
         self.contents: list[Json] = []
 
     def add(self, message: Fields) -> None:
-        """One message more. An instruction stands before everything else that was said, also one that came later."""
+        """One message more. What a system says at the beginning is the instruction; later it stays in its place."""
         role = message.needed("role")
         if role == "user":
             self._asked(message)
         elif role == "assistant":
             self._say("model", self._answered(message))
-        elif role == "system":
+        elif role == "system" and not self.contents:
             self.instruct(message, "content")
+        elif role == "system":
+            self._say("user", [part | {"text": in_turn(part["text"])} for part in _instructed(message, "content")])
         else:
             raise BadRequest(f"{message.at('role')} must be user, assistant or system", message.at("role"))
 
     def instruct(self, where: Fields, name: str) -> None:
         """What the model is told before everything else."""
-        for block in where.content(name):
-            if (kind := block.needed("type")) == "text":
-                self.instruction += shown(block, kind)
-            else:
-                block.drop_all(f"A system prompt has no {kind} there.", "type")
+        self.instruction += _instructed(where, name)
 
     def _say(self, role: str, said: list[Json]) -> None:
         if said:
@@ -115,3 +114,13 @@ class _Conversation:
             block.lose("content", parts.TEXT_ALONE)
             said = [part for part in said if "text" in part]
         return parts.result(call_id, self._names[call_id], said, failed=failed)
+
+
+def _instructed(where: Fields, name: str) -> list[Json]:
+    said = []
+    for block in where.content(name):
+        if (kind := block.needed("type")) == "text":
+            said += shown(block, kind)
+        else:
+            block.drop_all(f"A system prompt has no {kind} there.", "type")
+    return said

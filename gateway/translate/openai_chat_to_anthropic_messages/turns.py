@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.core.errors import BadRequest
 from gateway.translate.fields import Fields
+from gateway.translate.instructions import in_turn
 from gateway.translate.openai_chat_to_anthropic_messages import thoughts
 from gateway.translate.openai_chat_to_anthropic_messages.parts import Block, content_blocks, text_blocks
 
@@ -25,11 +26,12 @@ class Turns:
         self._messages: list[dict[str, Any]] = []
 
     def add(self, message: Fields) -> None:
-        """The next message. System prompts are put together before all others, wherever they stand: it is also what
-        Anthropic does at its own chat endpoint (https://platform.claude.com/docs/en/api/openai-sdk)."""
+        """The next message. What a system says at the beginning is the system prompt; later it stays in its place."""
         role = message.needed("role")
-        if role in ("system", "developer"):
+        if role in ("system", "developer") and not self._messages:
             self._system += text_blocks(message)
+        elif role in ("system", "developer"):
+            self._say("user", [block | {"text": in_turn(block["text"])} for block in text_blocks(message)])
         elif role == "user":
             self._say("user", content_blocks(message))
         elif role == "assistant":
@@ -44,6 +46,8 @@ class Turns:
     def written(self) -> dict[str, Any]:
         """The conversation, as members of the request. A turn of one plain text is written as that. What an answer
         shall begin with must not end in white space there."""
+        for message in self._messages:  # Results come first in their message.
+            message["content"].sort(key=lambda block: block["type"] != "tool_result" and message["role"] == "user")
         said = [{"role": message["role"], "content": _plain(message["content"])} for message in self._messages]
         if not said and self._system:  # Somebody must have said something there.
             return {"messages": [{"role": "user", "content": _plain(self._system)}]}

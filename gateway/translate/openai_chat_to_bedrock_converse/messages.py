@@ -10,6 +10,7 @@ import msgspec
 
 from gateway.core.errors import BadRequest
 from gateway.translate.edge import Losses
+from gateway.translate.instructions import in_turn
 from gateway.translate.openai_chat_to_bedrock_converse.asked import Cache, Call, Detail, Message, Part, Thinking
 from gateway.translate.openai_chat_to_bedrock_converse.parts import Parts, text_block
 
@@ -45,8 +46,11 @@ class Conversation:
             self._losses.note(f"{path}.name")
         elif message.name is not None:
             self._losses.drop(f"{path}.name", "Who speaks cannot be named there.")
-        if message.role in ("system", "developer"):
+        if message.role in ("system", "developer") and not self.turns:
             self.system += self._instructed(message, path)
+        elif message.role in ("system", "developer"):
+            said = self._instructed(message, path)
+            self._turn("user", [{"text": in_turn(block["text"])} if "text" in block else block for block in said])
         elif message.role == "user":
             self._turn("user", self._said(message, path))
         elif message.role == "assistant":
@@ -75,12 +79,14 @@ class Conversation:
     def _turn(self, role: str, blocks: list[Block]) -> None:
         """Roles take turns in Converse: what one says in several messages is one. Who says nothing has no turn."""
         if self.turns and self.turns[-1]["role"] == role:
-            self.turns[-1]["content"] += blocks
+            said = self.turns[-1]["content"]
+            at = _past_results(said) if any("toolResult" in block for block in blocks) else len(said)
+            said[at:at] = blocks
         elif blocks:
             self.turns.append({"role": role, "content": blocks})
 
     def _instructed(self, message: Message, path: str) -> list[Block]:
-        """A system prompt. Converse has one place for all of them, before the conversation."""
+        """What a system says, which Converse takes as text alone."""
         blocks = self._said(message, path)
         kept = [block for block in blocks if "text" in block or "cachePoint" in block]
         if len(kept) < len(blocks):
@@ -152,6 +158,11 @@ class Conversation:
         marks = [block for block in blocks if "cachePoint" in block]
         content = [block for block in blocks if "cachePoint" not in block]
         return [{"toolResult": {"toolUseId": _tool_id(message.tool_call_id), "content": content}}, *marks]
+
+
+def _past_results(said: list[Block]) -> int:
+    """Results come first in their turn, whatever was said before they came."""
+    return next((at for at, block in enumerate(said) if not block.keys() & {"toolResult", "cachePoint"}), len(said))
 
 
 def _tool_id(given: str) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from gateway.core.errors import BadRequest
 from gateway.translate.fields import Fields
 from gateway.translate.gemini import call, parts
+from gateway.translate.instructions import in_turn
 
 Json = dict[str, Any]
 
@@ -29,6 +30,7 @@ def conversation(body: Fields, model: str) -> Json:
         last = message.path
         message.drop("name", "Who speaks cannot be named there.")
         message.note("cache_control")
+    said.remind()
     return call.conversation(body, said.contents, said.instruction, last)
 
 
@@ -38,23 +40,41 @@ class _Conversation:
     def __init__(self, model: str) -> None:
         self._model = model
         self._names: dict[str, str] = {}  # Of the functions called, by the id of the call.
+        self._reminders: list[Json] = []  # What a system said while results were to come.
         self._results: list[Json] = []  # The parts of the last turn, while it is one of results.
         self.instruction: list[Json] = []
         self.contents: list[Json] = []
 
     def add(self, message: Fields) -> None:
-        """One message more. An instruction stands before everything else that was said, also one that came later."""
+        """One message more. What a system says at the beginning is the instruction; later it stays in its place."""
         role = message.needed("role")
-        if role in ("system", "developer"):
+        if role in ("system", "developer") and not self.contents:
             self.instruction += _spoken(message)
+        elif role in ("system", "developer"):
+            self._reminders += [_later(part) for part in _spoken(message)]
+            if not self._owed:
+                self.remind()
         elif role == "user":
+            self.remind()
             self._say("user", _spoken(message) or [{"text": ""}])
         elif role == "assistant":
+            self.remind()
             self._say("model", self._answered(message))
         elif role == "tool":
             self._give_back(message)
         else:
             message.drop_all(_OLDER if role == "function" else "There is no such role.", "role")
+
+    @property
+    def _owed(self) -> bool:
+        """Whether results may come next, which must follow their calls at once."""
+        return bool(self._results) or any("functionCall" in part for part in self.contents[-1]["parts"])
+
+    def remind(self) -> None:
+        """Say what a system said in between, at the latest when there is no further message."""
+        if self._reminders:
+            self._say("user", self._reminders)
+            self._reminders = []
 
     def _say(self, role: str, said: list[Json]) -> None:
         self._results = []
@@ -117,6 +137,10 @@ def _pictures(message: Fields) -> list[Json]:
 def _spoken(message: Fields) -> list[Json]:
     """The content of a message."""
     return [made for part in message.content("content") if (made := _part(part)) is not None]
+
+
+def _later(part: Json) -> Json:
+    return part | {"text": in_turn(part["text"])} if "text" in part else part
 
 
 def _part(part: Fields) -> Json | None:

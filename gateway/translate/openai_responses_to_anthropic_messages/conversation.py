@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.core.errors import BadRequest
 from gateway.translate.edge import Losses
+from gateway.translate.instructions import in_turn
 from gateway.translate.responses_items import Audio, Called, File, Image, Item, Part, Returned, Said, Text, Thought
 from gateway.translate.sealed import unseal
 
@@ -99,9 +100,7 @@ class _Reader:
             self.system += self._texts(item, blocks)
         else:  # Later on, only what stands in front counts as the system's. It is told whose word this is.
             self._losses.note(f"{item.where}.role")
-            told = [
-                {"type": "text", "text": f"<system>\n{block['text']}\n</system>"} for block in self._texts(item, blocks)
-            ]
+            told = [{"type": "text", "text": in_turn(block["text"])} for block in self._texts(item, blocks)]
             self._put("user", told)
 
     def _return(self, item: Returned) -> None:

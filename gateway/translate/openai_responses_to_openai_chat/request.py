@@ -131,15 +131,12 @@ class _Conversation:
 
     def read(self, items: list[Item]) -> list[dict[str, Any]]:
         """The messages. Raises BadRequest."""
-        asked_last = max(
-            (i for i, item in enumerate(items) if isinstance(item, Said) and item.role == "user"), default=-1
-        )
-        for index, item in enumerate(items):
+        for item in items:
             match item:
                 case Said():
                     self._say(item)
                 case Thought():
-                    self._think(item, current=index > asked_last)
+                    self._think(item)
                 case Called():
                     self._call(item)
                 case _:
@@ -162,13 +159,14 @@ class _Conversation:
             return
         self._turns.append(_Turn({"role": "user", "content": _content(item.parts, self._losses) or ""}))
 
-    def _think(self, item: Thought, *, current: bool) -> None:
-        """Reasoning belongs back to the provider until its tools have returned, and no longer.
-        https://api-docs.deepseek.com/guides/thinking_mode#tool-calls says so."""
+    def _think(self, item: Thought) -> None:
+        """Reasoning that led to calls of tools belongs back to the provider in all later requests, or it refuses them;
+        what led to none is not looked at (https://api-docs.deepseek.com/guides/thinking_mode). So a prompt only grows.
+        """
         block = unseal(item.sealed, DIALECT)
         if block is None:
             self._losses.note(item.where)
-        elif current:
+        else:
             self._recall(block)
 
     def _recall(self, block: dict[str, Any]) -> None:

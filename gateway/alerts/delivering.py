@@ -1,0 +1,118 @@
+"""From something that happened to somebody who knows it. No call waits for any of this."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from gateway.alerts.outbox import Outbox
+from gateway.alerts.sending import NotSentError, Target, post, send_mail
+from gateway.alerts.shapes import Shape, chat, mail, webhook
+from gateway.core.alert import Alert
+
+LOOK_EVERY_S = 1.0
+AT_ONCE = 100
+"""Of one target, each time that it is looked at."""
+
+WAITING_MAX = 10_000
+"""In memory, until they are written down. More in a second is a flood that tells nobody anything."""
+
+SWEEP_EVERY_S = 3600.0
+
+log = logging.getLogger("fareway.alerts")
+
+
+class Alerts:
+    """See the module. `counted` hears of each alert at each target: its kind, and sent, failed or dropped."""
+
+    def __init__(
+        self, targets: Sequence[Target], path: Path, clock: Callable[[], float], counted: Callable[[str, str], None]
+    ) -> None:
+        self._targets = tuple(targets)
+        self._path = path
+        self._clock = clock
+        self._counted = counted
+        self._news: list[Alert] = []
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody is to be told."""
+        return bool(self._targets)
+
+    def tell(self, alert: Alert) -> None:
+        """Something happened. Does not wait."""
+        if not self._targets:
+            return
+        if len(self._news) >= WAITING_MAX:
+            self._counted(alert.kind, "dropped")
+            return
+        self._news.append(alert)
+
+    async def run(self, *, deliver: bool) -> None:
+        """For ever. `deliver`: one process of a home sends what all of them have to tell."""
+        if not self._targets:
+            return
+        outbox = await asyncio.to_thread(Outbox, self._path)
+        swept = -SWEEP_EVERY_S
+        try:
+            while True:
+                try:
+                    await self.turn(outbox, deliver=deliver)
+                    if self._clock() - swept >= SWEEP_EVERY_S:
+                        swept = self._clock()
+                        await asyncio.to_thread(outbox.sweep, swept)
+                except sqlite3.Error as error:
+                    log.warning("alerts cannot be written down, and wait: %s", error)
+                await asyncio.sleep(LOOK_EVERY_S)
+        finally:
+            await self._write_down(outbox)
+            outbox.close()
+
+    async def turn(self, outbox: Outbox, *, deliver: bool) -> None:
+        """Write down what is new, and send what is due. Raises sqlite3.Error."""
+        await self._write_down(outbox)
+        if deliver:
+            await asyncio.gather(*[self._deliver(outbox, target) for target in self._targets])
+
+    async def _write_down(self, outbox: Outbox) -> None:
+        news = self._news[:]
+        told = [(a, t.name) for a in news for t in self._targets if t.wants(a.kind, a.kind.family)]
+        if told:
+            await asyncio.to_thread(outbox.put, told, self._clock())
+        del self._news[: len(news)]
+
+    async def _deliver(self, outbox: Outbox, target: Target) -> None:
+        due = await asyncio.to_thread(outbox.due, target.name, self._clock(), AT_ONCE)
+        for some in _messages(target, due):
+            try:
+                await send(target, some, self._clock())
+            except NotSentError as error:
+                log.warning("%d alerts did not reach %s: %s", len(some), target.name, error)
+                await asyncio.to_thread(outbox.failed, target.name, some, self._clock(), str(error))
+            else:
+                await asyncio.to_thread(outbox.arrived, target.name, some, self._clock())
+                for alert in some:
+                    self._counted(alert.kind, "sent")
+                continue
+            for alert in some:
+                self._counted(alert.kind, "failed")
+
+
+def _messages(target: Target, due: Sequence[Alert]) -> list[Sequence[Alert]]:
+    """A program wants each of them; people want one message."""
+    if target.shape is Shape.WEBHOOK:
+        return [[alert] for alert in due]
+    return [due] if due else []
+
+
+async def send(target: Target, alerts: Sequence[Alert], now: float) -> None:
+    """One message. Raises NotSentError."""
+    if target.shape is Shape.MAIL:
+        await send_mail(target, mail(alerts, target.sender, target.to))
+    elif target.shape is Shape.WEBHOOK:
+        await post(target, webhook(alerts[0], target.secret, now))
+    else:
+        await post(target, chat(alerts, target.shape))

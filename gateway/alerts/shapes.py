@@ -1,0 +1,111 @@
+"""Alerts as their receivers want them. Pure.
+
+Programs get one request for each alert in the format of Standard Webhooks (https://www.standardwebhooks.com), which
+they can verify; chats and mail get one message for all that are due, so that a bad day is no flood.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from enum import StrEnum
+
+import msgspec
+from msgspec import Struct
+
+from gateway.core.alert import Alert, AlertKind
+
+LINES_MAX = 20
+"""Of one message; it says how many more there are."""
+
+SECRET_PREFIX = "whsec_"  # noqa: S105 - how Standard Webhooks writes that a secret follows, in base64
+
+_GOOD = (AlertKind.PROVIDER_RECOVERED, AlertKind.STORE_RECOVERED, AlertKind.TEST)
+_SIGNS = {True: "✅", False: "⚠️"}
+
+
+class Shape(StrEnum):
+    """Who is told."""
+
+    WEBHOOK = "webhook"
+    SLACK = "slack"
+    TEAMS = "teams"
+    DISCORD = "discord"
+    MAIL = "mail"
+
+
+class Post(Struct, frozen=True):
+    """One HTTP request."""
+
+    body: bytes
+    headers: dict[str, str]
+
+
+def webhook(alert: Alert, secret: str, now: float) -> Post:
+    """For a program, signed where there is a secret."""
+    told = {"type": alert.kind, "timestamp": _moment(alert.at), "data": {"sentence": alert.sentence, **alert.data}}
+    body, moment = msgspec.json.encode(told), str(int(now))
+    headers = {"Content-Type": "application/json", "webhook-id": alert.id, "webhook-timestamp": moment}
+    if secret:
+        signed = b".".join((alert.id.encode(), moment.encode(), body))
+        digest = hmac.digest(_key(secret), signed, "sha256")
+        headers["webhook-signature"] = f"v1,{base64.b64encode(digest).decode()}"
+    return Post(body, headers)
+
+
+def chat(alerts: Sequence[Alert], shape: Shape) -> Post:
+    """One message for a channel."""
+    lines = _lines(alerts)
+    if shape is Shape.SLACK:
+        told: object = {"text": _slack("\n".join(lines))}
+    elif shape is Shape.DISCORD:
+        told = {"content": "\n".join(lines)[:2000], "allowed_mentions": {"parse": []}}
+    else:
+        told = _card(lines)
+    return Post(msgspec.json.encode(told), {"Content-Type": "application/json"})
+
+
+def mail(alerts: Sequence[Alert], sender: str, to: str) -> EmailMessage:
+    """One message by mail."""
+    message = EmailMessage()
+    more = f" (and {len(alerts) - 1} more)" if len(alerts) > 1 else ""
+    message["Subject"] = f"Fareway: {' '.join(alerts[0].sentence.split())[:200]}{more}"
+    message["From"], message["To"] = sender, to
+    message.set_content("\n".join(_lines(alerts)) + "\n")
+    return message
+
+
+def _lines(alerts: Sequence[Alert]) -> list[str]:
+    lines = [f"{_SIGNS[alert.kind in _GOOD]} {alert.sentence}" for alert in alerts[:LINES_MAX]]
+    return [*lines, f"… and {len(alerts) - LINES_MAX} more"] if len(alerts) > LINES_MAX else lines
+
+
+def _slack(text: str) -> str:
+    """Without what Slack takes for a mention or a link: https://docs.slack.dev/messaging/formatting-message-text/."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _card(lines: Sequence[str]) -> object:
+    """An Adaptive Card, as Teams' workflows take it."""
+    blocks = [{"type": "TextBlock", "text": line, "wrap": True} for line in lines]
+    card = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "body": blocks,
+    }
+    attached = {"contentType": "application/vnd.microsoft.card.adaptive", "content": card}
+    return {"type": "message", "attachments": [attached]}
+
+
+def _key(secret: str) -> bytes:
+    if secret.startswith(SECRET_PREFIX):
+        return base64.b64decode(secret.removeprefix(SECRET_PREFIX))
+    return secret.encode()
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,164 @@
+"""The prompts that leave, watched: what comes again, where a conversation's prompt breaks, what is worth a mark.
+
+Kept in memory alone, for each conversation that has a name: one number for each 2 KiB of its last prompt, and what the
+provider counted. Nothing of a prompt is kept, here or on disk.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict
+from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gateway.core.price import Price
+from gateway.core.prompt_note import PromptNote
+from gateway.core.usage import Usage
+from gateway.prompt_cache import breakpoints
+from gateway.prompt_cache.blocks import BLOCK_BYTES, Prompt, chain, prompt_of, shared
+from gateway.prompt_cache.economics import LATER_S, Life, lifetime, saved_picos
+from gateway.prompt_cache.places import place
+from gateway.prompt_cache.reuse import Sightings
+
+ON_DEMAND = frozenset({"anthropic-messages", "bedrock-invoke", "bedrock-converse"})
+"""Dialects whose providers keep nothing that is not marked."""
+
+UNASKED_MIN = 1024
+"""Tokens that a prompt must have where providers keep it unasked.
+https://platform.openai.com/docs/guides/prompt-caching"""
+
+BLOCKS_KEPT = 2_000_000
+"""Of all conversations together: 16 MB, or prompts of 4 GB."""
+
+
+class Leaving(NamedTuple):
+    """A call on its way to a provider."""
+
+    key_id: str
+    session: str
+    deployment: str
+    dialect: str
+    body: bytes
+    model: str  # As the provider calls it.
+    price: Price | None
+
+
+class _Last(Struct):
+    """A conversation's last prompt at one deployment."""
+
+    links: array[int]
+    at: float
+    tokens: int = 0  # As the provider counted it; 0 until it has.
+    cached: int = 0  # Of these, what it may have in its cache.
+
+
+class Watched:
+    """One call's prompt, until its answer tells what was read."""
+
+    __slots__ = ("_last", "_price", "_unasked", "note")
+
+    def __init__(self, note: PromptNote, last: _Last | None, price: Price | None, *, unasked: bool) -> None:
+        self.note = note
+        self._unasked = unasked  # The provider keeps prompts without being asked to.
+        self._last = last
+        self._price = price
+
+    def told(self, usage: Usage, service_tier: str | None) -> PromptNote:
+        """What the ledger says of it."""
+        note, price = self.note, self._price
+        read = usage.cache_read + usage.cache_read_audio + usage.cache_read_image
+        given = usage.prompt or usage.input_total
+        if self._last is not None and usage.final:
+            written = usage.cache_write + usage.cache_write_1h + usage.cache_write_12h
+            unasked = given if self._unasked and given >= UNASKED_MIN else 0
+            self._last.tokens, self._last.cached = given, max(read + written, unasked)
+        note = replace(note, unread=max(0, min(note.expected, given) - read))
+        if price is None:
+            return note
+        rates, _ = price.rates_for(usage, service_tier)
+        lost = (note.unread + min(note.dropped, given)) * max(0, rates.input - rates.cache_read)
+        saved = saved_picos(price, usage, service_tier) if note.marks else 0
+        return replace(note, lost_nanos=_nanos(lost), saved_nanos=_nanos(saved))
+
+
+class Prompts:
+    """See the module. `improve`: bodies for Anthropic are marked where that pays."""
+
+    def __init__(self, *, improve: bool) -> None:
+        self._improve = improve
+        self._sightings = Sightings()
+        self._talks: OrderedDict[tuple[str, str, str], _Last] = OrderedDict()  # The longest unseen first.
+        self._blocks = 0
+
+    def leaving(self, call: Leaving, at: float) -> tuple[bytes, Watched]:
+        """The body as it is to leave, and what was seen. `at`: Unix seconds."""
+        prompt = prompt_of(call.dialect, call.body)
+        links = chain(prompt)
+        note, last = PromptNote(), None
+        if call.session:
+            note, last = self._compared(call, prompt, links, at)
+        body, marks = self._marked(call, prompt, links, at) if self._improve else (call.body, "")
+        note = replace(note, marks=marks) if marks else note
+        return body, Watched(note, last, call.price, unasked=call.dialect not in ON_DEMAND)
+
+    def _compared(self, call: Leaving, prompt: Prompt, links: tuple[int, ...], at: float) -> tuple[PromptNote, _Last]:
+        """The prompt beside the conversation's last one."""
+        name = (call.key_id, call.session, call.deployment)
+        before = self._talks.pop(name, None)
+        last = self._talks[name] = _Last(array("q", links), at)
+        self._blocks += len(links) - (len(before.links) if before is not None else 0)
+        while self._blocks > BLOCKS_KEPT and len(self._talks) > 1:
+            self._blocks -= len(self._talks.popitem(last=False)[1].links)
+        if before is None or not before.links:
+            return PromptNote(), last
+        same = shared(before.links, links)
+        kept = before.tokens * same // len(before.links)
+        broken = place_of_block(prompt, same * BLOCK_BYTES) if same < min(len(before.links), len(links)) else ""
+        if not broken and same < len(before.links):
+            broken = "the prompt ends earlier"
+        if at - before.at > LATER_S:
+            return PromptNote(broken=broken), last
+        expected = min(kept, before.cached)
+        return PromptNote(expected=expected, broken=broken, dropped=before.cached - expected if broken else 0), last
+
+    def _marked(self, call: Leaving, prompt: Prompt, links: tuple[int, ...], at: float) -> tuple[bytes, str]:
+        """The body with marks where what was measured says that they pay, and which they are."""
+        if call.dialect != breakpoints.DIALECT or call.price is None:
+            return call.body, ""
+        kind = (call.key_id, call.deployment)
+        head_kind = (*kind, "head")
+        said = next((start for key, start in prompt.starts if key == "messages"), 0)
+        self._sightings.seen(kind, links, at)
+        self._sightings.seen(head_kind, links[: said // BLOCK_BYTES], at)
+        if not breakpoints.may_mark(call.body, call.model):
+            return call.body, ""
+        rates = call.price.standard.at(len(call.body) // breakpoints.BYTES_PER_TOKEN)
+        head, turns = (lifetime(self._sightings.reuse(each), rates) for each in (head_kind, kind))
+        if head is turns is Life.NONE:
+            return call.body, ""
+        head = breakpoints.longer(head, turns)
+        return breakpoints.marked(call.body, head, turns), f"head {head}, turns {turns}"
+
+
+def place_of_block(prompt: Prompt, offset: int) -> str:
+    """Where the block that begins here lies in the body, as people write it."""
+    (first, start), (last, end) = place_in(prompt, offset), place_in(prompt, offset + BLOCK_BYTES - 1)
+    if first == last:
+        return f"{first}, bytes {start:,} to {end + 1:,}"
+    return f"{first}, byte {start:,}, to {last}, byte {end + 1:,}"
+
+
+def place_in(prompt: Prompt, offset: int) -> tuple[str, int]:
+    """The path of the value that holds this byte of the prompt, and how far into the value it lies."""
+    part, within = prompt.part_at(offset)
+    start = dict(prompt.starts)[part]
+    ends = [begin for _, begin in prompt.starts if begin > start]
+    path, inside = place(prompt.text[start : ends[0] if ends else len(prompt.text)], within)
+    return part + path, inside
+
+
+def _nanos(picos: int) -> int:
+    """The nearest whole nano-dollars: a figure to tell, which nobody is charged."""
+    return round(picos / 1000)

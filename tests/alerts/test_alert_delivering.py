@@ -1,0 +1,268 @@
+"""From something that happened to somebody who knows it, over real sockets."""
+
+import asyncio
+import json
+import ssl
+import threading
+from contextlib import closing
+
+import pytest
+import trustme
+from hook import Hook
+
+from gateway.alerts import sending
+from gateway.alerts.delivering import WAITING_MAX, Alerts
+from gateway.alerts.outbox import FIRST_WAIT_S, Outbox
+from gateway.alerts.sending import NotSentError, PublicOnly, Target, is_public, post
+from gateway.alerts.shapes import Post, Shape
+from gateway.core.alert import Alert, AlertKind
+
+
+def alert(name="x", kind=AlertKind.BUDGET_EXCEEDED):
+    return Alert(name, kind, 1.0, f"sentence of {name}")
+
+
+@pytest.fixture
+def hook():
+    found = Hook()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def outbox(tmp_path):
+    with closing(Outbox(tmp_path / "alerts.db")) as found:
+        yield found
+
+
+class World:
+    """Alerts with a clock that is set by hand."""
+
+    def __init__(self, tmp_path, *targets):
+        self.now, self.counts = 100.0, []
+        self.alerts = Alerts(
+            targets, tmp_path / "alerts.db", lambda: self.now, lambda kind, how: self.counts.append(how)
+        )
+
+    def turn(self, outbox, *, deliver=True):
+        asyncio.run(self.alerts.turn(outbox, deliver=deliver))
+
+
+def to(hook, shape=Shape.WEBHOOK, name="there", **more):
+    return Target(name, shape, hook.url, private=True, **more)
+
+
+def test_each_is_told_of_what_it_wants(tmp_path, hook, outbox):
+    budget = to(hook, name="budget", events=frozenset({"budget"}))
+    keys = to(hook, name="keys", events=frozenset({"key.revoked"}))
+    world = World(tmp_path, budget, keys, to(hook, name="all"))
+    for kind in (AlertKind.BUDGET_EXCEEDED, AlertKind.KEY_CREATED, AlertKind.KEY_REVOKED):
+        world.alerts.tell(alert(kind, kind))
+    world.turn(outbox)
+    world.turn(outbox)
+    kinds = sorted(json.loads(body)["type"] for _, body in hook.got)
+    assert kinds == ["budget.exceeded"] * 2 + ["key.created"] + ["key.revoked"] * 2
+    assert world.counts == ["sent"] * 5
+
+
+def test_what_did_not_arrive_is_tried_again_until_it_does(tmp_path, hook, outbox):
+    """A redirect is no arrival either: nobody is led elsewhere."""
+    hook.statuses = [500, 307]
+    world = World(tmp_path, to(hook))
+    world.alerts.tell(alert())
+    for _ in range(4):
+        world.turn(outbox)
+        world.turn(outbox)  # Too early.
+        world.now += 3 * FIRST_WAIT_S
+    assert len(hook.got) == 3
+    assert len({headers["webhook-id"] for headers, _ in hook.got}) == 1
+    assert world.counts == ["failed", "failed", "sent"]
+    (one,) = outbox.history(9)
+    assert (one.attempts, one.delivered, one.due) == (3, 100.0 + 6 * FIRST_WAIT_S, None)
+
+
+def test_a_channel_gets_all_that_is_due_in_one_message(tmp_path, hook, outbox):
+    world = World(tmp_path, to(hook, Shape.SLACK))
+    for number in range(3):
+        world.alerts.tell(alert(str(number)))
+    world.turn(outbox)
+    assert len(json.loads(hook.got[0][1])["text"].splitlines()) == 3
+    assert len(hook.got) == 1
+
+
+def test_another_process_of_the_home_only_writes_down(tmp_path, hook, outbox):
+    world = World(tmp_path, to(hook))
+    world.alerts.tell(alert())
+    world.turn(outbox, deliver=False)
+    assert hook.got == []
+    World(tmp_path, to(hook)).turn(outbox)
+    assert len(hook.got) == 1
+
+
+def test_one_that_hangs_holds_up_no_other(tmp_path, hook, outbox):
+    closed = Target("gone", Shape.SLACK, "http://127.0.0.1:9/", private=True)
+    world = World(tmp_path, closed, to(hook))
+    world.alerts.tell(alert())
+    world.turn(outbox)
+    assert len(hook.got) == 1
+    assert sorted(world.counts) == ["failed", "sent"]
+
+
+def test_a_flood_is_bounded(tmp_path):
+    world = World(tmp_path, Target("t", Shape.WEBHOOK, "https://x.example"))
+    for _ in range(WAITING_MAX + 2):
+        world.alerts.tell(alert())
+    assert world.counts == ["dropped"] * 2
+    nobody = World(tmp_path)
+    nobody.alerts.tell(alert())
+    assert nobody.counts == []
+
+
+def test_it_runs_until_it_is_stopped_and_writes_down_what_is_left(tmp_path, hook):
+    async def run():
+        world = World(tmp_path, to(hook))
+        task = asyncio.create_task(world.alerts.run(deliver=True))
+        world.alerts.tell(alert("first"))
+        async with asyncio.timeout(30):
+            while not hook.got:  # noqa: ASYNC110 - it comes in another thread
+                await asyncio.sleep(0.01)
+        world.alerts.tell(alert("last"))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(run())
+    with closing(Outbox(tmp_path / "alerts.db")) as outbox:
+        assert {one.alert.id for one in outbox.history(9)} == {"first", "last"}
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "10.1.2.3", "169.254.169.254", "192.168.0.1", "::1", "fe80::1%eth0", "::ffff:10.0.0.1", "0.0.0.0",
+     "224.0.0.1", "100.64.0.1"],
+)  # fmt: skip
+def test_addresses_of_ones_own_are_not_public(address):
+    assert not is_public(address)
+    assert is_public("8.8.8.8")
+    assert is_public("2001:4860:4860::8888")
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://8.8.8.8/", "only https"),
+        ("https://127.0.0.1/", "no public address"),
+        ("https://[::1]/", "no public address"),
+        ("https://localhost/", "not reached"),
+    ],
+)
+def test_no_address_of_ones_own_is_asked(url, why):
+    with pytest.raises(NotSentError, match=why):
+        asyncio.run(post(Target("t", Shape.SLACK, url), Post(b"{}", {})))
+
+
+def test_a_name_that_leads_inside_is_refused_when_it_is_looked_up():
+    async def look():
+        resolver = PublicOnly()
+        try:
+            await resolver.resolve("localhost", 443)
+        finally:
+            await resolver.close()
+
+    with pytest.raises(OSError, match="localhost is no public address"):
+        asyncio.run(look())
+
+
+def test_no_problem_tells_the_address(tmp_path, outbox):
+    """A chat's URL is a secret."""
+    world = World(tmp_path, Target("gone", Shape.SLACK, "http://127.0.0.1:9/T00/SECRET", private=True))
+    world.alerts.tell(alert())
+    world.turn(outbox)
+    (one,) = outbox.history(1)
+    assert "SECRET" not in one.problem
+    assert "SECRET" not in repr(Target("gone", Shape.SLACK, "http://127.0.0.1:9/T00/SECRET"))
+
+
+ANSWERS = {
+    b"EHLO": b"250-here\r\n250 AUTH PLAIN\r\n",
+    b"AUTH": b"235 yes\r\n",
+    b"DATA": b"354 go\r\n",
+    b"QUIT": b"221 bye\r\n",
+}
+
+
+class MailServer:
+    """Takes one message over SMTP; with TLS from the beginning where it has a certificate."""
+
+    def __init__(self, context=None):
+        self.said = []
+        self._context = context
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+        self._thread.start()
+        self._ready.wait(30)
+
+    async def _serve(self):
+        done = asyncio.Event()
+
+        async def talk(reader, writer):
+            writer.write(b"220 here\r\n")
+            in_data = False
+            while line := await reader.readline():
+                self.said.append(line)
+                if in_data:
+                    in_data = line != b".\r\n"
+                    if not in_data:
+                        writer.write(b"250 taken\r\n")
+                    continue
+                word = line[:4].upper()
+                in_data = word == b"DATA"
+                writer.write(ANSWERS.get(word, b"250 ok\r\n"))
+                if word == b"QUIT":
+                    break
+            await writer.drain()
+            writer.close()
+            done.set()
+
+        server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=self._context)
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        async with asyncio.timeout(60):
+            await done.wait()
+        server.close()
+
+
+def mail_to(server, **more):
+    return Target("mail", Shape.MAIL, "ops@acme.com", server=server, sender="fareway@acme.com", **more)
+
+
+def test_mail_goes_out_by_smtp(tmp_path, outbox):
+    server = MailServer()
+    world = World(tmp_path, mail_to(f"smtp://127.0.0.1:{server.port}"))
+    world.alerts.tell(alert())
+    world.turn(outbox)
+    said = b"".join(server.said).decode()
+    assert "RCPT TO:<ops@acme.com>" in said.upper().replace("OPS@ACME.COM", "ops@acme.com")
+    assert "Subject: Fareway: sentence of x" in said
+    assert world.counts == ["sent"]
+
+
+def test_a_password_travels_under_tls_alone(tmp_path, outbox, monkeypatch):
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    monkeypatch.setattr(sending.ssl, "create_default_context", lambda: trusting)
+    plain, safe = MailServer(), MailServer(context)
+    world = World(
+        tmp_path,
+        mail_to(f"smtp://user:p%40ss@127.0.0.1:{plain.port}"),
+    )
+    world.alerts.tell(alert())
+    world.turn(outbox)
+    assert world.counts == ["failed"]
+    assert not any(line.startswith(b"AUTH") for line in plain.said)
+    world = World(tmp_path, mail_to(f"smtps://user:p%40ss@127.0.0.1:{safe.port}"))
+    world.alerts.tell(alert("y"))
+    world.turn(outbox)
+    assert world.counts == ["sent"]
+    assert any(line.startswith(b"AUTH PLAIN") for line in safe.said)
