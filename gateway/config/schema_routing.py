@@ -68,7 +68,7 @@ class GuardSection(Section):
     )
     worth: f.Dollars | None = Field(
         default=None,
-        description="What a good answer is worth, beside what it costs; left out, as params of a policy say, or a cent.",
+        description="What a good answer is worth, beside its cost; left out, as a policy's params say, or a cent.",
     )
 
 
