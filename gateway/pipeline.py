@@ -135,7 +135,7 @@ class Pipeline:
                 told = self._headers(leg, entry, answer, upstream_s=received - leg.left)
                 if attempt.option.carried is not None:
                     told |= attempt.option.carried.headers_of(answer.headers)
-                return told | leg.around | dict(chosen.told) if leg.around or chosen.told else told
+                return told | leg.around | (chosen.told or {}) if leg.around or chosen.told else told
 
             passage = Passage(
                 question=leg.question,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.catalog.providers import Deployment
@@ -82,7 +80,7 @@ class Chosen(Struct, frozen=True):
     decided: Decided = NOT_DECIDED
     hedge_after_ms: float | None = None  # If nothing has come by then, the next of the plan is asked, too.
     cascade: Cascade | None = None
-    told: Mapping[str, str] = field(default_factory=dict)  # To the caller, in headers.
+    told: dict[str, str] | None = None  # What the caller is to hear of it, in headers.
 
     def without_first(self, number: int) -> Chosen:
         """The plan from there on. What was to be checked of the first is no more."""
