@@ -10,29 +10,39 @@ READS = (Signal.WARMTH,)
 
 READING_WEIGHT = 3.0
 """How many seconds of waiting a second of reading is worth. Who waits loses that time alone. What is read anew is
-waited for by all that come behind it, too, and takes the room of what others come back for."""
+waited for by those that come behind it, too, and takes the room of what others come back for. With less, prompts leave
+their caches too easily; with more, waits grow (benchmarks/caching/prefixes.py, where it was chosen on the first third).
+"""
 
-PATIENCE_MS = 2_000.0
-"""An engine that lets a call wait for longer gives it to whoever else is there, for money or not."""
+PATIENCE_MS = 5_000.0
+"""Where even the best engine lets a call wait for longer, others are asked first, for money or not."""
 
-STEP_MS = 20.0
-"""Times that differ by less are the same: then whoever was given the least lately is asked."""
+SAME = 0.05
+SAME_MS = 20.0
+"""Times that differ by so much from the best, and by so many milliseconds, are the same: estimates are no better."""
+
+STEP_TOKENS = 512
 
 
 def choose(request: Request, candidates: tuple[Candidate, ...], context: Context) -> Decision:
-    """Own engines by the wait and three times what is to be read there; behind them others by cost, what is warm there
-    included; then own engines that are crowded. `params: {reading: 3, patience_ms: 2000}`."""
+    """Own engines by the wait and three times what is to be read there, and where that is the same, by what is warm
+    and by how little they were given to read lately. Others behind them, or before them where all are crowded, by
+    cost, what is warm there included. `params: {reading: 3, patience_ms: 5000}`."""
     reading = float(context.params.get("reading", READING_WEIGHT))
-    patience_ms = float(context.params.get("patience_ms", PATIENCE_MS))
+    within = usable(candidates, context.remaining)
+    times = {c.name: c.wait_ms + reading * c.prefill_ms for c in within if c.prefill_ms is not None}
 
-    def rank(candidate: Candidate) -> tuple[int, int, int, object, float, str]:
-        group, steps = 1, 0
-        if candidate.prefill_ms is not None:
-            group = 2 if candidate.wait_ms > patience_ms else 0
-            steps = round((candidate.wait_ms + reading * candidate.prefill_ms) / STEP_MS)
-        return group, steps, candidate.tokens_lately, cost(candidate), toss(request, candidate), candidate.name
+    def place(candidate: Candidate) -> tuple[float, int, int, object, float, str]:
+        time = times[candidate.name]
+        later = time if time > same_ms else 0.0
+        warm = -(candidate.warm_tokens // STEP_TOKENS)
+        return later, warm, candidate.tokens_lately, cost(candidate), toss(request, candidate), candidate.name
 
-    plan = tuple(sorted(usable(candidates, context.remaining), key=rank))
+    same_ms = min(times.values(), default=0.0) * (1 + SAME) + SAME_MS
+    own = sorted([c for c in within if c.name in times], key=place)
+    others = sorted([c for c in within if c.name not in times], key=lambda c: (cost(c), toss(request, c), c.name))
+    crowded = bool(own) and own[0].wait_ms > float(context.params.get("patience_ms", PATIENCE_MS))
+    plan = (*others, *own) if crowded else (*own, *others)
     return Decision(plan, f"affinity of {len(candidates)}: {_told(plan[0])}")
 
 

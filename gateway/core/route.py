@@ -47,7 +47,7 @@ class Candidate(Struct, frozen=True):
     first_token_p95_ms: float | None = None  # Of recent calls; None before there were a few.
     cost_warm: Money | None = None  # The likely cost with all of its prompt in its cache there; None: nobody knows.
     prefill_ms: float | None = None  # To read what is not warm, at the pace of late. None: no engine of ours.
-    tokens_lately: int = 0  # Of prompts, that this engine was given in the last minutes.
+    tokens_lately: int = 0  # That this engine was given to read in the last minutes.
 
     @property
     def place(self) -> Place:

@@ -46,7 +46,10 @@ class Signals:
             slow, stream = self.slow, request.facts.stream
             options = tuple([_timed(option, slow(option.candidate.name, stream)) for option in options])
         if Signal.WARMTH in reads and self.warmth is not None:
-            options = tuple([_warm(option, request, self.warmth, prefix, now) for option in options])
+            guesses = {option.deployment.model: option.input_guess for option in options}
+            options = tuple(
+                [_warm(o, request, self.warmth, prefix, now, given=guesses[o.deployment.model]) for o in options]
+            )
         return options
 
     def stays(self, reads: frozenset[Signal], request: Request) -> str:
@@ -80,9 +83,10 @@ def _likely(option: Option, success: float | None) -> Option:
     return replace(option, candidate=replace(option.candidate, success=success))
 
 
-def _warm(option: Option, request: Request, warmth: Warmth, prefix: Prefix, now: float) -> Option:
-    """The option with what is warm there, what that saves, and how long a call waits."""
-    provider, given, price = option.deployment.provider, option.input_guess, option.price
+def _warm(option: Option, request: Request, warmth: Warmth, prefix: Prefix, now: float, *, given: int) -> Option:
+    """The option with what is warm there, what that saves, and how long a call waits. `given`: tokens of the prompt,
+    the same for all that count alike, so that what is learned of each does not decide between them."""
+    provider, price = option.deployment.provider, option.price
     cache_tokens = provider.cache_tokens if provider.selfhosted else None
     outlook = warmth.outlook(option.candidate.name, prefix, given, now, cache_tokens=cache_tokens)
     candidate = replace(

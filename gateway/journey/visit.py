@@ -42,9 +42,10 @@ class Visit:
         expected, usage = self._expected, entry.usage
         if entry.outcome is not Outcome.OK or not usage.final:
             return
-        told = "cache" in entry.usage_raw.lower()
+        speaks = "cache" in entry.usage_raw.lower()
         written = usage.cache_write + usage.cache_write_1h + usage.cache_write_12h
-        expected.warmth.told(expected.outlook, usage.cache_read, written, told=told)
+        outlook, total = expected.outlook, usage.input_total
+        expected.warmth.told(outlook, total, read=usage.cache_read, written=written, speaks=speaks)
         expected.warmth.stayed(expected.key_id, expected.session, expected.outlook.deployment)
 
     def failed(self, *, reached: bool) -> None:

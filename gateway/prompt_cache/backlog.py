@@ -11,11 +11,11 @@ RATE_GUESS = 10_000.0
 GUESS_S = 0.5
 """The guess weighs as much as an engine that was watched for so long."""
 
-RECENT = 0.05
-"""Weight of the newest call in the rate: about the last forty count."""
+RECENT = 0.03
+"""Weight of the newest call in the rate: about the last sixty count."""
 
-LEARN_TOKENS_MIN = 512
-"""To be read before the answer begins. Where there were fewer, the time tells of the network."""
+LEARN_TOKENS_MIN = 2048
+"""To be read before the answer begins. Where there were fewer, the time tells of the network, and blocks are coarse."""
 
 LATELY_S = 120.0
 """What was given to an engine counts a third after so long."""
@@ -27,7 +27,7 @@ class Backlog:
 
     unanswered: int = 0  # Tokens to be read for calls whose answers have not begun.
     _level: float = 0.0  # Of these, what was left at `_at` if it reads at its rate.
-    _lately: float = 0.0  # Tokens of all prompts, fading.
+    _lately: float = 0.0  # Tokens that it was given to read, fading.
     _at: float = 0.0
     _read: float = RATE_GUESS * GUESS_S  # Tokens,
     _busy_s: float = GUESS_S  # and how long they took: fading sums.
@@ -42,13 +42,13 @@ class Backlog:
         return max(0.0, self._level - self.rate * max(0.0, now - self._at))
 
     def lately(self, now: float) -> float:
-        """Tokens that it was given in the last minutes."""
+        """Tokens that it was given to read in the last minutes."""
         return self._lately * exp(-max(0.0, now - self._at) / LATELY_S)
 
-    def took(self, tokens: int, uncached: int, now: float) -> float:
+    def took(self, uncached: int, now: float) -> float:
         """A call leaves, of whose tokens so many are to be read. Returns what is read before its answer begins."""
         ahead = self.ahead(now) + uncached
-        self._level, self._lately, self._at = ahead, self.lately(now) + tokens, max(now, self._at)
+        self._level, self._lately, self._at = ahead, self.lately(now) + uncached, max(now, self._at)
         self.unanswered += uncached
         return ahead
 

@@ -10,6 +10,10 @@ TOKENS_MAX = 3_000_000
 """Of an engine's own cache, where nobody says: as one with host memory behind its GPUs may have. vLLM says at its start
 what it has ("GPU KV cache size")."""
 
+SURE = 0.95
+"""Of an engine's cache is counted on: answers take room there, too, prompts are counted by estimate, and to rely on
+what is not there costs more than not to know what is."""
+
 LIFETIME_S = 300.0
 """How long providers remember a prompt at least after it was used, where they say
 (https://platform.claude.com/docs/en/build-with-claude/prompt-caching; at OpenAI five to ten minutes of rest,
@@ -45,7 +49,7 @@ class ByRoom:
     free a block before its parent (https://docs.vllm.ai/en/latest/design/prefix_caching/)."""
 
     def __init__(self, tokens_max: int = TOKENS_MAX) -> None:
-        self._tokens_max = tokens_max
+        self._tokens_max = int(tokens_max * SURE)
         self._tokens = 0
         self._blocks: OrderedDict[int, int] = OrderedDict()  # Tokens of each; what was used last is last.
 

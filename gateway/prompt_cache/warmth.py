@@ -58,22 +58,17 @@ class Outlook(Struct, frozen=True):
     prefill_ms: float | None = None  # To read the rest. None: no engine of ours.
     tokens_lately: int = 0
 
-    @property
-    def expected(self) -> int:
-        """Tokens that should be read from its cache."""
-        return self.prefix.tokens(self.blocks, self.tokens)
-
 
 class _Place:
     """One deployment."""
 
-    __slots__ = ("backlog", "held", "kept", "tells")
+    __slots__ = ("backlog", "held", "kept", "speaks")
 
     def __init__(self, cache_tokens: int | None) -> None:
         self.held: Held = ByTime() if cache_tokens is None else ByRoom(cache_tokens)
         self.backlog = None if cache_tokens is None else Backlog()
         self.kept = 1.0  # The share of what was expected of its cache that was read from it lately.
-        self.tells = False  # Whether it has ever said that it read anything from its cache.
+        self.speaks = False  # Whether it has ever said that it read anything from its cache.
 
 
 class Warmth:
@@ -120,7 +115,7 @@ class Warmth:
             self._grown(len(place.held) - before)
         if place.backlog is None:
             return 0.0
-        return place.backlog.took(outlook.tokens, outlook.tokens - outlook.warm_tokens, now)
+        return place.backlog.took(outlook.tokens - outlook.warm_tokens, now)
 
     def answered(self, outlook: Outlook, now: float, *, ahead: float = 0.0, seconds: float | None = None) -> None:
         """Its answer has begun, or never will: nothing waits for it any more. `seconds`: how long that took, where it
@@ -143,9 +138,9 @@ class Warmth:
             self.blocks -= len(place.held)
             place.held.shed(len(place.held))
 
-    def told(self, outlook: Outlook, read: int, written: int, *, told: bool) -> None:
-        """What the answer says was read from the cache, and written to it. `told`: it does speak of it, so that zero
-        means none.
+    def told(self, outlook: Outlook, tokens: int, *, read: int, written: int, speaks: bool) -> None:
+        """How many tokens the prompt had, as the answer says, and how many of them were read from the cache, and
+        written to it. `speaks`: it does speak of its cache, so that zero means none.
 
         An engine of ours has the prompt now, whatever it had before. A provider that did not read what was expected
         may have nothing of it.
@@ -153,12 +148,13 @@ class Warmth:
         place = self._places.get(outlook.deployment)
         if place is None or not outlook.blocks:
             return
-        place.tells = place.tells or read > 0 or told
-        if not place.tells:
+        place.speaks = place.speaks or read > 0 or speaks
+        expected = outlook.prefix.tokens(outlook.blocks, tokens)
+        if not place.speaks or not expected:
             return
-        share = min(1.0, read / max(1, outlook.expected))
+        share = min(1.0, read / expected)
         place.kept += RECENT * (share - place.kept)
-        if place.backlog is None and (read + written) < SHORT * outlook.expected:
+        if place.backlog is None and read + written < SHORT * expected:
             self._forget(outlook, int(outlook.blocks * share))
 
     def stays(self, key_id: str, session: str | None) -> str:
