@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from gateway.core.request import Request
 from gateway.core.route import Candidate, Context, Decision, Signal
+from policies.params import milliseconds, number
 from policies.parts import cost, dollars, toss, usable
 
 READS = (Signal.WARMTH,)
+PARAMS = {"reading": number(0.1, 100), "patience": milliseconds}
 
 READING_WEIGHT = 3.0
 """How many seconds of waiting a second of reading is worth. Who waits loses that time alone. What is read anew is
@@ -27,8 +29,8 @@ STEP_TOKENS = 512
 def choose(request: Request, candidates: tuple[Candidate, ...], context: Context) -> Decision:
     """Own engines by the wait and three times what is to be read there, and where that is the same, by what is warm
     and by how little they were given to read lately. Others behind them, or before them where all are crowded, by
-    cost, what is warm there included. `params: {reading: 3, patience_ms: 5000}`."""
-    reading = float(context.params.get("reading", READING_WEIGHT))
+    cost, what is warm there included. `params: {reading: 3, patience: 5s}`."""
+    reading = context.params.get("reading", READING_WEIGHT)
     within = usable(candidates, context.remaining)
     times = {c.name: c.wait_ms + reading * c.prefill_ms for c in within if c.prefill_ms is not None}
 
@@ -41,7 +43,7 @@ def choose(request: Request, candidates: tuple[Candidate, ...], context: Context
     same_ms = min(times.values(), default=0.0) * (1 + SAME) + SAME_MS
     own = sorted([c for c in within if c.name in times], key=place)
     others = sorted([c for c in within if c.name not in times], key=lambda c: (cost(c), toss(request, c), c.name))
-    crowded = bool(own) and own[0].wait_ms > float(context.params.get("patience_ms", PATIENCE_MS))
+    crowded = bool(own) and own[0].wait_ms > context.params.get("patience", PATIENCE_MS)
     plan = (*others, *own) if crowded else (*own, *others)
     return Decision(plan, f"affinity of {len(candidates)}: {_told(plan[0])}")
 
