@@ -8,13 +8,17 @@ from policies.params import milliseconds, number
 from policies.parts import cost, dollars, toss, usable
 
 READS = (Signal.WARMTH,)
-PARAMS = {"reading": number(0.1, 100), "patience": milliseconds}
+PARAMS = {"reading": number(0.1, 100), "running": milliseconds, "patience": milliseconds}
 
 READING_WEIGHT = 3.0
 """How many seconds of waiting a second of reading is worth. Who waits loses that time alone. What is read anew is
 waited for by those that come behind it, too, and takes the room of what others come back for. With less, prompts leave
 their caches too easily; with more, waits grow (benchmarks/caching/prefixes.py, where it was chosen on the first third).
 """
+
+RUNNING_MS = 50.0
+"""Of waiting, that each call under way at an engine counts for: they share its steps. Without it, calls that begin
+alike would gather at one engine for as long as it reads quickly, however many it answers."""
 
 PATIENCE_MS = 5_000.0
 """Where even the best engine lets a call wait for longer, others are asked first, for money or not."""
@@ -27,12 +31,15 @@ STEP_TOKENS = 512
 
 
 def choose(request: Request, candidates: tuple[Candidate, ...], context: Context) -> Decision:
-    """Own engines by the wait and three times what is to be read there, and where that is the same, by what is warm
-    and by how little they were given to read lately. Others behind them, or before them where all are crowded, by
-    cost, what is warm there included. `params: {reading: 3, patience: 5s}`."""
+    """Own engines by the wait, what runs there and three times what is to be read, and where that is the same, by what
+    is warm and by how little they were given to read lately. Others behind them, or before them where all are crowded,
+    by cost, what is warm there included. `params: {reading: 3, running: 50ms, patience: 5s}`."""
     reading = context.params.get("reading", READING_WEIGHT)
     within = usable(candidates, context.remaining)
-    times = {c.name: c.wait_ms + reading * c.prefill_ms for c in within if c.prefill_ms is not None}
+    running = context.params.get("running", RUNNING_MS)
+    times = {
+        c.name: c.wait_ms + running * c.in_flight + reading * c.prefill_ms for c in within if c.prefill_ms is not None
+    }
 
     def place(candidate: Candidate) -> tuple[float, int, int, object, float, str]:
         time = times[candidate.name]

@@ -174,8 +174,8 @@ def test_nothing_is_looked_for_where_nobody_reads_it_or_there_is_no_choice():
 
 CONFIG = """
 providers:
-  one: {base_url: SIM_URL/v1, prices: sim, selfhosted: true, bills_after_abort: false, cache_tokens: 100000}
-  two: {base_url: OTHER_URL/v1, prices: sim, selfhosted: true, bills_after_abort: false}
+  one: {base_url: SIM_URL/v1, key: SECRET, prices: sim, selfhosted: true, cache_tokens: 100000}
+  two: {base_url: OTHER_URL/v1, key: SECRET, prices: sim, selfhosted: true}
 models:
   m: {deployments: [one/sim-small, two/sim-small], policy: policies.affinity}
 """
@@ -185,7 +185,7 @@ def test_conversations_stay_at_their_engine_and_move_when_it_is_gone(tmp_path):
     other = harness.simulator(tmp_path / "other")
     try:
         with road(tmp_path, CONFIG.replace("OTHER_URL", other.url)) as way:
-            talks = {name: [{"role": "system", "content": SYSTEM}] for name in "abcdef"}
+            talks = {name: [{"role": "system", "content": f"{name}: {SYSTEM}"}] for name in "abcdef"}
 
             def turn(name, *, stream=False):
                 talks[name].append({"role": "user", "content": f"{name} asks about {len(talks[name])}. " * 200})
@@ -206,7 +206,6 @@ def test_conversations_stay_at_their_engine_and_move_when_it_is_gone(tmp_path):
             other.stop()
             for _ in range(2):
                 assert {turn(name) for name in talks} == {"one"}
-            reasons = [entry["reason"] for entry in way.entries()]
-            assert all("ms of waiting" in reason for reason in reasons)
+            assert all("ms of waiting" in line["entry"]["reason"] for line in way.entries())
     finally:
         other.stop()

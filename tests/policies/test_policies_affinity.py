@@ -37,6 +37,14 @@ def test_a_shared_beginning_does_not_draw_everything_to_one_engine():
     assert order("affinity", field)[0] == "b"
 
 
+def test_calls_under_way_count_also_where_nothing_waits():
+    """Or all that begin alike would be answered by one engine, while the others stand idle."""
+    idle = engine("idle", read=700.0)
+    assert order("affinity", [engine("warm", read=100.0, in_flight=30), idle])[0] == "warm"
+    assert order("affinity", [engine("warm", read=100.0, in_flight=40), idle])[0] == "idle"
+    assert order("affinity", [engine("warm", read=100.0, in_flight=30), idle], params={"running": 100.0})[0] == "idle"
+
+
 def test_others_stand_behind_own_engines_by_cost_unless_all_are_crowded():
     api, dear = made("api", cost_likely=Money(5)), made("dear", cost_likely=Money(50))
     assert order("affinity", [dear, api, engine("own", wait=4000.0)]) == ["own", "api", "dear"]

@@ -52,6 +52,13 @@ def test_a_call_waits_for_what_is_unread_and_reads_what_is_cold():
     assert quicker.prefill_ms < TOKENS / RATE_GUESS * 1000
 
 
+def test_a_short_prompt_has_no_blocks_and_waits_all_the_same():
+    warmth = Warmth()
+    sent(warmth, prefix=NOTHING)
+    assert warmth.blocks == 0
+    assert warmth.outlook("own", NOTHING, TOKENS, 0.0, cache_tokens=OWN).wait_ms > 0
+
+
 def test_a_call_that_was_not_taken_leaves_nothing_behind():
     warmth = Warmth()
     warmth.refused(sent(warmth, prefix=Prefix(PROMPT.links[:3], 3 * BLOCK_BYTES), tokens=TOKENS * 3 // 10))
