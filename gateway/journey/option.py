@@ -16,6 +16,7 @@ from gateway.core.request import Request
 from gateway.core.route import Candidate, Cascade
 from gateway.core.usage import Report, Usage
 from gateway.journey.carriage import Carried
+from gateway.journey.visit import Expected
 from gateway.prices.book import PriceBook
 from gateway.tokens.outputs import Outputs
 
@@ -38,6 +39,8 @@ class Option(Struct, frozen=True):
     outputs: Outputs
     may_reason_unseen: bool  # Then what is seen of an answer does not tell what it costs.
     carried: Carried | None = None  # The call as it goes there, where the caller's dialect is not spoken.
+    input_guess: int = 0  # Tokens of the prompt, as likely more as less.
+    expected: Expected | None = None  # Of what is warm there, where the policy reads it.
 
     def output_expected(self, key_id: str) -> int:
         """Output tokens that hardly an answer to this key passes, within the most that the call may generate."""
