@@ -254,6 +254,7 @@ def _leaving(question: Question, option: Option, said: Said, body: bytes) -> Lea
         body,
         candidate.model,
         option.price,
+        option.deployment.provider.priced_as,
     )
 
 

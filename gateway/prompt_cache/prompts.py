@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import OrderedDict
+from hashlib import blake2b
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -16,6 +17,7 @@ from msgspec.structs import replace
 from gateway.core.price import Price
 from gateway.core.prompt_note import PromptNote
 from gateway.core.usage import Usage
+from gateway.dialects import splice
 from gateway.prompt_cache import breakpoints
 from gateway.prompt_cache.blocks import BLOCK_BYTES, Prompt, chain, prompt_of, shared
 from gateway.prompt_cache.economics import LATER_S, Life, lifetime, saved_picos
@@ -24,6 +26,9 @@ from gateway.prompt_cache.reuse import Sightings
 
 ON_DEMAND = frozenset({"anthropic-messages", "bedrock-invoke", "bedrock-converse"})
 """Dialects whose providers keep nothing that is not marked."""
+
+KEYED = frozenset({"openai-chat", "openai-responses"})
+"""Dialects with a `prompt_cache_key`. Only OpenAI itself is known to take it."""
 
 UNASKED_MIN = 1024
 """Tokens that a prompt must have where providers keep it unasked.
@@ -43,6 +48,7 @@ class Leaving(NamedTuple):
     body: bytes
     model: str  # As the provider calls it.
     price: Price | None
+    maker: str  # Of the provider, as its prices are listed: "openai".
 
 
 class _Last(Struct):
@@ -84,7 +90,7 @@ class Watched:
 
 
 class Prompts:
-    """See the module. `improve`: bodies for Anthropic are marked where that pays."""
+    """See the module. `improve`: bodies for Anthropic get marks where that pays, those for OpenAI say their session."""
 
     def __init__(self, *, improve: bool) -> None:
         self._improve = improve
@@ -125,6 +131,8 @@ class Prompts:
 
     def _marked(self, call: Leaving, prompt: Prompt, links: tuple[int, ...], at: float) -> tuple[bytes, str]:
         """The body with marks where what was measured says that they pay, and which they are."""
+        if call.maker == "openai" and call.dialect in KEYED and call.session:
+            return _keyed(call), ""
         if call.dialect != breakpoints.DIALECT or call.price is None:
             return call.body, ""
         kind = (call.key_id, call.deployment)
@@ -140,6 +148,15 @@ class Prompts:
             return call.body, ""
         head = breakpoints.longer(head, turns)
         return breakpoints.marked(call.body, head, turns), f"head {head}, turns {turns}"
+
+
+def _keyed(call: Leaving) -> bytes:
+    """The body with a name for its conversation, by which OpenAI finds the machine that has its prompt
+    (https://platform.openai.com/docs/guides/prompt-caching). The caller's own stays."""
+    if b'"prompt_cache_key"' in call.body:
+        return call.body
+    name = blake2b(f"{call.key_id}/{call.session}".encode(), digest_size=16).hexdigest()
+    return splice.append(call.body, "prompt_cache_key", b'"%b"' % name.encode())
 
 
 def place_of_block(prompt: Prompt, offset: int) -> str:
