@@ -101,8 +101,9 @@ class Measured:
 
     def __call__(self, call: Call, at: float) -> Life:
         kind: Hashable = call.model
+        life = lifetime(self._sightings.reuse(kind), price_of(call.model).standard.at(call.tokens_in))
         self._sightings.seen(kind, [(self.session, node) for node in call.chain], at)
-        return lifetime(self._sightings.reuse(kind), price_of(call.model).standard.at(call.tokens_in))
+        return life
 
 
 def replay(found: list[Session], choose: Choose, target: Target | None = None) -> Bill:

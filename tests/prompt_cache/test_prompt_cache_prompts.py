@@ -172,3 +172,14 @@ def test_nobody_else_is_told(kept):
 def test_the_callers_own_name_stays():
     call = leaving(3, dialect="openai-chat", prompt_cache_key="mine")._replace(maker="openai")
     assert Prompts(improve=True).leaving(call, 0.0)[0] == call.body
+
+
+def test_a_call_that_is_tried_again_is_one_call():
+    """Nothing is learned from what was not answered."""
+    prompts = Prompts(improve=True)
+    sent(prompts, leaving(3), 0.0, WRITTEN)
+    for attempt in range(20):
+        prompts.leaving(leaving(5), 60.0 + attempt)
+    body, note = sent(prompts, leaving(5), 90.0, Usage(cache_read=8000, cache_write=3000))
+    assert note == PromptNote(expected=8000)
+    assert b'"cache_control"' not in body
