@@ -91,7 +91,7 @@ class Prompts:
         links = array("q", chain(prompt))
         sent = _Sent(call.key_id, call.session, call.deployment, links, head, at, on_demand, call.price)
         note = self._compared(sent, prompt) if call.session else PromptNote()
-        body, marks = self._improved(call) if self._improve else (call.body, "")
+        body, marks = self._improved(call, sent) if self._improve else (call.body, "")
         return body, Watched(self, sent, replace(note, marks=marks) if marks else note)
 
     def answered(self, sent: _Sent, usage: Usage) -> None:
@@ -129,7 +129,7 @@ class Prompts:
         expected = min(before.tokens * same // len(before.links), before.cached)
         return PromptNote(expected=expected, broken=broken, dropped=before.cached - expected if broken else 0)
 
-    def _improved(self, call: Leaving) -> tuple[bytes, str]:
+    def _improved(self, call: Leaving, sent: _Sent) -> tuple[bytes, str]:
         """The body with a name for its conversation, or with marks where what was measured says that they pay; and
         which marks."""
         if call.maker == "openai" and call.dialect in KEYED and call.session:
@@ -139,8 +139,9 @@ class Prompts:
             return call.body, ""
         assert call.price is not None
         rates = call.price.standard.at(len(call.body) // breakpoints.BYTES_PER_TOKEN)
-        kind = (call.key_id, call.deployment)
-        head, turns = (lifetime(self._sightings.reuse(each), rates) for each in ((*kind, "head"), kind))
+        kind, said = (call.key_id, call.deployment), self._sightings
+        turns = lifetime(said.reuse(kind, sent.links, sent.at), rates)
+        head = lifetime(said.reuse((*kind, "head"), sent.links[: sent.head], sent.at), rates)
         if head is turns is Life.NONE:
             return call.body, ""
         head = breakpoints.longer(head, turns)
