@@ -262,6 +262,7 @@ def _leaving(question: Question, option: Option, said: Said, body: bytes) -> Lea
         body,
         candidate.model,
         option.price,
+        option.deployment.provider.priced_as,
     )
 
 
