@@ -30,6 +30,7 @@ from gateway.config.shape import Shaped
 from gateway.config.yaml_file import KeyPath
 from gateway.core.route import TIERS
 from gateway.difficulty.guard import Terms
+from gateway.difficulty.model import Difficulty, Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def build(shaped: Shaped, providers: dict[str, Provider], known: names.Names, fo
         models=names.models(file, known),
         aliases=names.aliases(file, known),
         tiers=names.tiers(file, known),
-        routing=_routing(file, known),
+        routing=_routing(file, known, folders),
         timeouts=_timeouts(file),
         alerts=targets(file, findings),
         exports=_exports(file, folders),
@@ -116,7 +117,7 @@ def _server(file: FarewayFile) -> Server:
     )
 
 
-def _routing(file: FarewayFile, known: names.Names) -> Routing:
+def _routing(file: FarewayFile, known: names.Names, folders: Folders) -> Routing:
     routing, findings = file.routing, known.findings
     baseline = routing.baseline or ""
     if baseline:
@@ -135,6 +136,7 @@ def _routing(file: FarewayFile, known: names.Names) -> Routing:
         breaker_open_s=routing.breaker.open,
         baseline=baseline,
         guard=_guard(routing.guard, baseline, (auto, choice, *named.values())),
+        difficulty=_difficulty(routing.difficulty.model, findings, folders),
     )
 
 
@@ -145,6 +147,18 @@ def _guard(guard: GuardSection | None, baseline: str, choices: Iterable[PolicyCh
     said = (choice.params["worth"] for choice in choices if isinstance(choice.params.get("worth"), float))
     worth = next(said, Terms().worth) if guard.worth is None else guard.worth
     return Terms(guard.hold_back, worth, baseline)
+
+
+def _difficulty(model: str, findings: Findings, folders: Folders) -> Path | None:
+    """The file of the difficulty model, which can be read."""
+    if model == "default":
+        return None
+    path = folders.path(model)
+    try:
+        Difficulty.load(path)
+    except (OSError, Unreadable) as error:
+        findings.add(("routing", "difficulty", "model"), f"cannot be used: {error}", "made by fareway router train")
+    return path
 
 
 def _choice(

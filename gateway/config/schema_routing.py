@@ -72,6 +72,16 @@ class GuardSection(Section):
     )
 
 
+class DifficultySection(Section):
+    """What policies that read success are told before any feedback."""
+
+    model: str = Field(
+        default="default",
+        min_length=1,
+        description="A file made by `fareway router train`, or default: the one that comes with the gateway.",
+    )
+
+
 class RoutingSection(Section):
     """How calls find their way."""
 
@@ -88,3 +98,4 @@ class RoutingSection(Section):
     guard: GuardSection | None = Field(
         default=None, description="Switches a policy off that does not beat the best fixed model; left out, none does."
     )
+    difficulty: DifficultySection = Field(default_factory=DifficultySection)

@@ -4,6 +4,7 @@ import sys
 import types
 from dataclasses import replace
 from datetime import date
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -357,3 +358,20 @@ def test_a_guard_judges_by_what_the_policy_says_an_answer_is_worth(configured, m
     own.choose = lambda *_: None
     monkeypatch.setitem(sys.modules, "own_policy", own)
     assert configured(text).routing.guard.worth == worth
+
+
+def test_a_difficulty_model_is_the_one_that_comes_along_or_a_file_beside_the_configuration(configured, tmp_path):
+    assert configured("routing: {}").routing.difficulty is None
+    assert configured("routing: {difficulty: {model: default}}").routing.difficulty is None
+    path = tmp_path / "model.json"
+    path.write_bytes(files("gateway.difficulty").joinpath("default.json").read_bytes())
+    assert configured(f"routing: {{difficulty: {{model: {path}}}}}").routing.difficulty == path
+
+
+@pytest.mark.parametrize("body", [None, "{}"])
+def test_a_difficulty_model_that_cannot_be_used_is_an_error_at_the_start(configured, tmp_path, body):
+    path = tmp_path / "model.json"
+    if body is not None:
+        path.write_text(body)
+    with pytest.raises(ConfigError, match=r"routing\.difficulty\.model: cannot be used"):
+        configured(f"routing: {{difficulty: {{model: {path}}}}}")
