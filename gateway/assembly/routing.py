@@ -22,6 +22,7 @@ from gateway.prices.book import PriceBook
 from gateway.prices.current import Pricing
 from gateway.prices.stored import Shelf
 from gateway.prompt_cache.prompts import Prompts
+from gateway.prompt_cache.warmth import Warmth
 from gateway.tokens import Tokens
 from gateway.tokens.calibration import Calibration
 from gateway.upstream.aws import AwsSigner
@@ -63,6 +64,7 @@ def router(
         fallback=routing.fallback,
         calibration=calibration,
         signals=Signals(
+            warmth=Warmth(),
             predict=learning.predict,
             cluster=learning.cluster,
             guard=learning.ruled,

@@ -66,8 +66,9 @@ class GuardSection(Section):
     hold_back: f.Percentage = Field(
         default="5%", validate_default=True, description="The share of its calls that the fixed model gets instead."
     )
-    worth: f.Dollars = Field(
-        default="0.01 usd", validate_default=True, description="What a good answer is worth, beside what it costs."
+    worth: f.Dollars | None = Field(
+        default=None,
+        description="What a good answer is worth, beside its cost; left out, as a policy's params say, or a cent.",
     )
 
 
