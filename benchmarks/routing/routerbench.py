@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import combinations
-from math import exp, log
 from statistics import fmean
 
 from routing.answers import FOLDER, PARTS, Row, parts, routerbench
@@ -27,8 +26,7 @@ SINGLE, WITH_CASCADE = (
     (0.95, 0.30),
     (0.97, 0.34),
 )  # At least this share of the best model's quality at most that of its cost.
-HALVINGS = 30  # Of the range of worths, while one is sought.
-RESERVE = 0.005  # What is aimed at lies so much below the share of the cost that is allowed.
+RESERVE = 0.01  # What is aimed at lies so much below the share of the cost that is allowed.
 
 
 def figures() -> dict[str, object]:
@@ -129,12 +127,8 @@ class _Fold:
         means = {arm: fmean([s[arm] for s in scores]) for arm in arms}
         best = max((arm for arm in arms if arm != CASCADE), key=means.__getitem__)
         allowed = share * fmean([c[best] for c in costs])
-        low, high = log(WORTHS[1]), log(WORTHS[-1])
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            spent = _together([_outcomes(self._known, _picks(self._before, arms, exp(middle)))]).cost
-            low, high = (middle, high) if spent <= allowed else (low, middle)
-        return exp(low)
+        tried = [(w, _together([_outcomes(self._known, _picks(self._before, arms, w))])) for w in WORTHS]
+        return max([worth for worth, point in tried if point.cost <= allowed], default=0.0)
 
 
 def _picks(expected: Table, arms: Sequence[str], worth: float) -> list[str]:
