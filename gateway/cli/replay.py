@@ -97,5 +97,3 @@ def _read(path: Path, environ: Mapping[str, str]) -> Settings:
         return load(path, environ)
     except ConfigError as error:
         raise Unusable(str(error)) from None
-    except OSError as error:
-        raise Unusable(f"cannot read {path}: {error}") from None

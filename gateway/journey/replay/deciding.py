@@ -135,9 +135,7 @@ class Deciding:
             except Refused as refused:
                 went = self._around(entry, question, refused)
         except Refused as refused:
-            limit = refused.account.limit
-            way = limit.on_reached.then
-            return Again(entry, Fate.REFUSED, why=f"{refused.account.node}: {limit.counts}", way=way), None
+            return Again(entry, Fate.REFUSED, why=_limit(refused), way=Then.REFUSE), None
         except GatewayError as error:
             return Again(entry, Fate.UNSERVED, why=str(error)), None
         return _gone(entry, went), went.hold
@@ -167,8 +165,7 @@ class Deciding:
     def _around(self, entry: Entry, question: Question, refused: Refused) -> _Went:
         """The other way that the limit knows. What a queue or a shorter answer would have come to nobody knows: such
         calls are made as they were. Raises Refused where there is none."""
-        account = refused.account
-        way, why = account.limit.on_reached, f"{account.node}: {account.limit.counts}"
+        way, why = refused.account.limit.on_reached, _limit(refused)
         if way.then is Then.REFUSE:
             raise refused
         if way.then is not Then.DOWNGRADE:
@@ -196,6 +193,10 @@ class Deciding:
         else:
             place = again.place or Place(entry.provider, entry.tier, entry.model)
             self._budgets.spend(entry.caller, place, spent)
+
+
+def _limit(refused: Refused) -> str:
+    return f"{refused.account.node}: {refused.account.limit.counts}"
 
 
 def _gone(entry: Entry, went: _Went) -> Again:
