@@ -70,6 +70,11 @@ class Budgets:
         """What is left on the tightest hard budget in dollars; None if there is none."""
         return remaining(self._accounts(caller))
 
+    def burn(self, caller: Caller) -> float | None:
+        """See `Chain.burn`."""
+        self._accounts(caller)
+        return self.chain(caller).burn(self._timeline.now)
+
     def hold(self, caller: Caller, place: Place, fare: Fare) -> Hold:
         """Set this fare aside. Raises Refused."""
         hold = Hold(self._accounts(caller, place))

@@ -13,6 +13,7 @@ from gateway.core.errors import BadRequest, GatewayError
 from gateway.core.limit import Fare, HoldMode, Then
 from gateway.core.node import Place
 from gateway.core.request import Asked, Facts
+from gateway.core.route import Signal
 from gateway.dialects.framing import SSE
 from gateway.dialects.spoken import DIALECTS
 from gateway.journey.carriage import Carried, Carrier
@@ -150,8 +151,13 @@ class Deciding:
         """As the pipeline does: for the first of the plan that no limit on places keeps out. Raises Refused."""
         caller = entry.caller
         needs_price = self._refuse_unpriced and self._budgets.guarded(caller)
-        remaining = self._budgets.remaining(caller)
-        chosen = self._router.choose(question.request, options, remaining, needs_price=needs_price)
+        chosen = self._router.choose(
+            question.request,
+            options,
+            self._budgets.remaining(caller),
+            needs_price=needs_price,
+            burn=self._budgets.burn(caller) if Signal.BURN in self._router.reads(question.request.facts) else None,
+        )
         for option in chosen.plan:
             try:
                 hold = self._budgets.hold(caller, option.candidate.place, question.fare(option)[0])
