@@ -126,14 +126,10 @@ def _notes(tally: Tally) -> Iterable[str]:
     yield "- Deployments are as busy, as quick and as often down as they were; limits begin with nothing spent."
     if tally.fates[Fate.MOVED]:
         yield "- Elsewhere a prompt has as many tokens; another tokenizer may count it differently."
-        yield (
-            f"- Answers are as long as they were, but {tally.scaled:,} that are scaled by how long those of the two "
-            f"deployments are on average ({LENGTHS_MIN} of each)."
-        )
-        yield (
-            f"- {tally.whole.unknown:,} answers would have come from where fewer than {KNOWN_MIN} are known: "
-            "they take as long as they did."
-        )
+        scaled = f"{tally.scaled:,} that are longer or shorter as answers there are on average ({LENGTHS_MIN} of both)"
+        yield f"- Answers are as long as they were, but {scaled}."
+        if unknown := tally.whole.unknown:
+            yield f"- {unknown:,} answers move to where fewer than {KNOWN_MIN} are known: they take as long as they did."
     if tally.lost != ZERO or tally.won != ZERO:
         yield (
             "- A conversation that stays keeps what was read of its prompts from a cache, one that is switched loses "
