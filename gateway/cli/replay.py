@@ -21,6 +21,8 @@ from gateway.cli.settings import Unusable, settings
 from gateway.config.load import load
 from gateway.config.problems import ConfigError
 from gateway.config.settings import Settings
+from gateway.core.route import Signal
+from gateway.journey.learning import Learning
 from gateway.journey.replay.budgets import Budgets
 from gateway.journey.replay.deciding import Counted, Deciding
 from gateway.journey.replay.standing import Standing
@@ -28,6 +30,7 @@ from gateway.journey.replay.timeline import Timeline
 from gateway.ledger.reader import Reader
 from gateway.planning.elsewhere import Estimates
 from gateway.planning.replay import Tally
+from gateway.plugins import load_policy
 from gateway.prices.stored import book_in_use
 from gateway.upstream.health import Health
 
@@ -60,7 +63,7 @@ def _replay(parsed: argparse.Namespace) -> int:
         tally = replayed(new, ledger, since, until, team=parsed.team)
     if not tally.fates:
         raise Unusable("there were no calls in that time", 3)
-    return show(sheet(tally, new), parsed)
+    return show(sheet(tally, new, _reads(new)), parsed)
 
 
 def replayed(new: Settings, ledger: Reader, since: float, until: float, *, team: str = "") -> Tally:
@@ -76,10 +79,18 @@ def _deciding(new: Settings, team: str) -> Deciding:
     book = book_in_use(new.home, new.prices.overrides, time.time())
     health = Health(failures_max=routing.breaker_failures, open_s=routing.breaker_open_s)
     names = catalog(new, lambda: book, timeline.clock)
-    way = router(new, names, health, timeline.clock, Counted())
+    blind = Learning(None, None, timeline.clock)  # Predictions need the prompt.
+    way = router(new, names, health, timeline.clock, Counted(), learning=blind)
     standing, budgets = Standing(timeline, health, way.outputs), Budgets(new.limits, timeline)
     strict = new.prices.unknown == "refuse"
     return Deciding(way, standing, budgets, timeline, refuse_unpriced=strict, team=team)
+
+
+def _reads(new: Settings) -> frozenset[Signal]:
+    """What any of the policies does."""
+    routing = new.routing
+    choices = (routing.choice, routing.auto, *routing.named.values())
+    return frozenset(signal for choice in choices for signal in load_policy(choice.policy).reads)
 
 
 def _new(found: Settings, parsed: argparse.Namespace) -> Settings:

@@ -40,6 +40,8 @@ def document(told: Explained) -> dict[str, object]:
         "input_tokens": told.exact,
         "input_tokens_bound": told.question.request.input_tokens,
         "reason": told.chosen.reason,
+        "hedge_after_ms": told.chosen.hedge_after_ms,
+        "cascade": _cascade(told),
         "hold": _hold(told),
         "reads": sorted(told.signals),
         "remaining_usd": None if told.remaining is None else told.remaining.decimal,
@@ -60,6 +62,10 @@ def shown(told: Explained) -> Iterator[Part]:
         f"hold              {_hold(told)}",
         f"left              {left}",
     ]
+    if (cascade := _cascade(told)) is not None:
+        lines.append(f"cascade           {cascade}")
+    if told.chosen.hedge_after_ms is not None:
+        lines.append(f"hedge             the next is asked, too, after {told.chosen.hedge_after_ms:.0f} ms")
     if told.signals:
         lines.append(f"the policy reads  {', '.join(sorted(told.signals))}")
     if Signal.BURN in told.signals:
@@ -75,6 +81,14 @@ def shown(told: Explained) -> Iterator[Part]:
 def _hold(told: Explained) -> str:
     streams = told.question.request.facts.stream
     return f"{told.question.hold_mode if streams else 'strict'}, by the bound of the input"
+
+
+def _cascade(told: Explained) -> str | None:
+    cascade = told.chosen.cascade
+    if cascade is None:
+        return None
+    asked = "the first answer is" if cascade.steps == 1 else f"the first {cascade.steps} answers are"
+    return f"{asked} checked by {getattr(cascade.check, '__module__', 'its check')}; else the rest of the plan answers"
 
 
 def _candidates(told: Explained) -> list[dict[str, object]]:

@@ -237,7 +237,7 @@ def test_the_ledger_tells_how_deployments_have_been_doing(explain, tmp_path):
     async def book():
         ledger = SqliteLedger(tmp_path / "ledger.db")
         one = entry(
-            provider="sim", model="sim-small", at=time.time() - 60, duration_ms=300, first_token_ms=120,
+            provider="sim", model="sim-small", at=time.time() - 60, duration_ms=120,
             usage=Usage(input=5, output=7), attempts=("sim/sim-large: status 500",) * 5,
         )  # fmt: skip
         await ledger.record([one])

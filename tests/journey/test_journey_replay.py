@@ -21,7 +21,7 @@ from gateway.core.price import Price, Rates, Schedule
 from gateway.core.request import Facts, Request
 from gateway.core.usage import Usage
 from gateway.journey.replay.budgets import Budgets
-from gateway.journey.replay.deciding import UNFINISHED_MAX, Counted, Deciding
+from gateway.journey.replay.deciding import CALLS_KEPT_MAX, Counted, Deciding
 from gateway.journey.replay.standing import Standing
 from gateway.journey.replay.timeline import Timeline
 from gateway.journey.routing import Router
@@ -93,7 +93,7 @@ def test_another_policy_moves_calls(way):
     assert Decimal(told["change_usd"]) > 0
     assert Decimal(told["before_usd"]) + Decimal(told["change_usd"]) == Decimal(told["after_usd"])
     assert {row["to"] for row in told["rows"]} == {"sim/sim-large"}
-    assert any("are known" in note for note in told["notes"])
+    assert any("as many tokens" in note for note in told["notes"])
 
 
 def test_one_team_alone(way):
@@ -160,13 +160,13 @@ class Book:
         return None
 
 
-def deciding(*limits, policy="policies.cheapest", fallback=2, provider=PROVIDER):
+def deciding(*limits, policy="policies.cheapest", params=None, fallback=2, provider=PROVIDER):
     timeline, book = Timeline(), Book()
     both = (Deployment(provider, "dear"), Deployment(provider, "cheap"))
     models = {"m": both, "unpriced": (Deployment(provider, "nameless"),)}
     names = Catalog({"p": provider}, lambda: book, timeline.clock, models, {}, {"economy": ("p/cheap",)})
     health = Health(failures_max=1, open_s=1000)
-    plain = (load_policy(policy), {})
+    plain = (load_policy(policy), params or {})
     router = Router(names, health, timeline.clock, policy=plain, auto=plain, fallback=fallback, calibration=Counted())
     standing, budgets = Standing(timeline, health, router.outputs), Budgets(limits, timeline)
     return Deciding(router, standing, budgets, timeline, refuse_unpriced=True)
@@ -234,8 +234,34 @@ def test_further_attempts_follow_the_first():
 
 def test_attempts_that_nothing_follows_are_forgotten():
     one = deciding()
-    list(one.replayed((made(outcome=Outcome.FAILED) for _ in range(UNFINISHED_MAX + 5)), Estimates()))
-    assert len(one._unfinished) == UNFINISHED_MAX
+    list(one.replayed((made() for _ in range(CALLS_KEPT_MAX + 5)), Estimates()))
+    assert len(one._lately) == CALLS_KEPT_MAX
+
+
+def test_of_a_cascade_or_a_hedge_one_answer_is_enough_elsewhere():
+    """The first that was an answer is what is counted there."""
+    checked = made()
+    better = replace(made(at=1.0, usage=Usage(input=100, output=50)), id=f"{checked.request_id}.2")
+    better = replace(better, request_id=checked.request_id)
+    estimates = Estimates()
+    (_, first), (again, second) = deciding().replayed([checked, better], estimates)
+    assert first.after == Money(110 * 10)
+    assert (again.answered, second.before, second.after) == (True, Money(150 * 1000), Money(0))
+    outrun = replace(checked, outcome=Outcome.OUTRUN)
+    (_, first), (again, second) = deciding().replayed([outrun, better], estimates)
+    assert (first.after, again.answered, second.after) == (Money(0), False, Money(150 * 10))
+    stayed = replace(checked, model="cheap")
+    (_, first), (again, second) = deciding().replayed([stayed, better], estimates)
+    assert (again.answered, second.after) == (False, second.before)
+
+
+@pytest.mark.parametrize(
+    ("policy", "params", "more"),
+    [("policies.cascade", {"to": "economy"}, "cascade"), ("policies.hedged", {"after": 800.0}, "hedge")],
+)
+def test_a_decision_for_more_than_one_answer_says_so(policy, params, more):
+    (again,) = decided([made("cheap")], policy=policy, params=params)
+    assert again.more == more
 
 
 def test_what_is_no_call_of_ours_is_left():

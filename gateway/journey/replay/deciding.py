@@ -17,7 +17,7 @@ from gateway.core.route import Signal
 from gateway.dialects.framing import SSE
 from gateway.dialects.spoken import DIALECTS
 from gateway.journey.carriage import Carried, Carrier
-from gateway.journey.option import Option
+from gateway.journey.option import Chosen, Option
 from gateway.journey.question import Question
 from gateway.journey.replay.budgets import Budgets
 from gateway.journey.replay.standing import Standing
@@ -37,8 +37,10 @@ NOT_DECIDED = {
     Outcome.ADJUSTED: "an adjustment",
 }
 
-UNFINISHED_MAX = 10_000
-"""Failed attempts that are remembered: the next one of the same call follows within minutes, or never."""
+CALLS_KEPT_MAX = 10_000
+"""Calls that are remembered: a further attempt follows within minutes, or never."""
+
+_NO_ANSWER = (Outcome.FAILED, Outcome.OUTRUN)
 
 _NOTHING = Asked(b"")
 
@@ -71,6 +73,7 @@ class _Went(Struct, frozen=True):
     hold: Hold
     why: str = ""
     way: str = ""
+    more: str = ""
 
 
 class Deciding:
@@ -93,7 +96,7 @@ class Deciding:
         self._refuse_unpriced = refuse_unpriced
         self._team = team
         self._carrier = Unseen()
-        self._unfinished: dict[str, Again] = {}  # Calls whose first attempt failed, and may have been charged.
+        self._lately: dict[str, Again] = {}  # By request; others may follow: repeats, steps of a cascade, a hedge.
 
     def replayed(self, entries: Iterable[Entry], estimates: Estimates) -> Iterator[tuple[Again, Worth]]:
         """Every entry, oldest first, with what would have become of it and what it would have come to."""
@@ -106,17 +109,16 @@ class Deciding:
             yield again, worth
 
     def _again(self, entry: Entry) -> tuple[Again, Hold | None]:
-        first = self._unfinished.pop(entry.request_id, None)
-        if first is not None:
-            again, hold = _next(first, entry), None
+        before = self._lately.pop(entry.request_id, None)
+        if before is not None and entry.outcome not in NOT_DECIDED:
+            again, hold = _next(before, entry), None
         elif why := self._left(entry):
             again, hold = Again(entry, Fate.LEFT, why=why), None
         else:
             again, hold = self._decided(entry)
-        if entry.outcome is Outcome.FAILED:
-            self._unfinished[entry.request_id] = again
-            if len(self._unfinished) > UNFINISHED_MAX:
-                del self._unfinished[next(iter(self._unfinished))]
+        self._lately[entry.request_id] = again
+        if len(self._lately) > CALLS_KEPT_MAX:
+            del self._lately[next(iter(self._lately))]
         return again, hold
 
     def _left(self, entry: Entry) -> str:
@@ -165,7 +167,7 @@ class Deciding:
                 if not refused.refusal.elsewhere or option is chosen.plan[-1]:
                     raise
             else:
-                return _Went(option, hold)
+                return _Went(option, hold, more=_more(chosen))
         raise AssertionError("a plan is never empty")
 
     def _around(self, entry: Entry, question: Question, refused: Refused) -> _Went:
@@ -210,13 +212,19 @@ def _gone(entry: Entry, went: _Went) -> Again:
     tried = entry.attempts[0].partition(": ")[0] if entry.attempts else was
     if candidate.name in (tried, was):
         price = went.option.price if candidate.name == was else None
-        return Again(entry, Fate.STAYED, None, price, went.why, went.way)
-    return Again(entry, Fate.MOVED, candidate.place, went.option.price, went.why, went.way)
+        return Again(entry, Fate.STAYED, None, price, went.why, went.way, more=went.more)
+    return Again(entry, Fate.MOVED, candidate.place, went.option.price, went.why, went.way, more=went.more)
 
 
-def _next(first: Again, entry: Entry) -> Again:
+def _more(chosen: Chosen) -> str:
+    return "cascade" if chosen.cascade is not None else "hedge" if chosen.hedge_after_ms is not None else ""
+
+
+def _next(before: Again, entry: Entry) -> Again:
     """A further attempt of the same call. What went elsewhere did so with its first; what stayed is as it was."""
-    return replace(first, entry=entry, goes_on=True, price=None if first.place is None else first.price)
+    price = None if before.place is None else before.price
+    answered = before.answered or (before.fate is Fate.MOVED and before.entry.outcome not in _NO_ANSWER)
+    return replace(before, entry=entry, goes_on=True, answered=answered, price=price)
 
 
 def _fare(worth: Worth) -> Fare:
