@@ -36,7 +36,7 @@ def with_policy(found: Settings, dotted: str, params: Sequence[str]) -> Settings
         wrong = misread[0]
         raise Unusable(f"--params: {wrong.name}: {wrong.message}{f' ({wrong.hint})' if wrong.hint else ''}", 2)
     choice = PolicyChoice(dotted, read)
-    return replace(found, routing=replace(found.routing, choice=choice, auto=choice))
+    return replace(found, routing=replace(found.routing, choice=choice, auto=choice, named={}))
 
 
 def _param(text: str) -> tuple[str, Any]:
