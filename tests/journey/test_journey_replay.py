@@ -8,6 +8,8 @@ from itertools import count
 
 import pytest
 from charges import entry
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 from road import eventually, road, said
 
@@ -28,6 +30,7 @@ from gateway.journey.routing import Router
 from gateway.journey.shape import request_of, shape_of
 from gateway.planning.again import Fate
 from gateway.planning.elsewhere import Estimates
+from gateway.planning.replay import Tally
 from gateway.plugins import load_policy
 from gateway.upstream.health import Health
 
@@ -355,3 +358,33 @@ def test_other_dialects_are_carried():
     """Whether the body can be is not known: it is taken to be."""
     (again,) = decided([made(shape=Shape("anthropic-messages", 120, 10))])
     assert again.fate is Fate.MOVED
+
+
+CALLS = st.lists(
+    st.tuples(
+        st.floats(0, 400),  # Seconds since the call before.
+        st.sampled_from(["", "s1", "s2"]),
+        st.builds(Usage, input=st.integers(0, 5000), cache_read=st.integers(0, 5000), output=st.integers(0, 500)),
+        st.sampled_from([Outcome.OK, Outcome.HUNG_UP, Outcome.STOPPED]),
+    ),
+    max_size=30,
+)
+
+
+@given(CALLS, st.sampled_from(["policies.cheapest", "policies.weighted", "policies.tiered"]))
+def test_what_the_same_configuration_decides_costs_the_same(calls, policy):
+    """Whatever conversations read from caches, and however they are mixed."""
+    at, plain = 0.0, []
+    for wait_s, session, usage, outcome in calls:
+        at += wait_s
+        plain.append(made(at=at, session=session, usage=usage, outcome=outcome))
+    went = [again.name.partition("/")[2] for again in decided(plain, policy=policy)]
+    true = [
+        replace(one, model=model, cost=Book().price("p", model, 0.0).of(one.usage))
+        for one, model in zip(plain, went, strict=True)
+    ]
+    tally = Tally()
+    for again, worth in deciding(policy=policy).replayed(true, Estimates()):
+        assert again.fate is Fate.STAYED
+        tally.add(again, worth)
+    assert (tally.total.change, tally.lost, tally.won) == (Money(0), Money(0), Money(0))
