@@ -110,16 +110,21 @@ def _of_messages(said: Mapping[str, Any]) -> str:
         return "bedrock-converse"
     if said.keys() & _COHERE:
         return "cohere-chat"
-    blocks = {part.get("type") for part in _parts(said["messages"])}
-    tools = [tool for tool in said.get("tools") or () if isinstance(tool, dict)]
+    blocks = {kind for part in _parts(said["messages"]) if isinstance(kind := part.get("type"), str)}
+    tools = _objects(said.get("tools"))
     signed = any("input_schema" in tool for tool in tools) or blocks & {"tool_use", "tool_result", "image", "thinking"}
     return "anthropic-messages" if signed or said.keys() & _ANTHROPIC else "openai-chat"
 
 
 def _parts(messages: Iterable[Any]) -> Iterable[Mapping[str, Any]]:
     for message in messages:
-        content = message.get("content") if isinstance(message, dict) else None
-        yield from (part for part in content or () if isinstance(part, dict))
+        if isinstance(message, dict):
+            yield from _objects(message.get("content"))
+
+
+def _objects(found: Any) -> list[dict[str, Any]]:
+    """The objects in a list; none where it is no list."""
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def _of_input(said: Mapping[str, Any]) -> str:
