@@ -124,8 +124,10 @@ def _of(what: str, spread: Spread) -> Iterable[Row]:
 def _notes(tally: Tally, reads: Collection[Signal]) -> Iterable[str]:
     yield "Of the calls decided on again, as booked and at the prices of their day. What is assumed, and not known:"
     yield "- Prompts are not kept: a policy that reads them decides as if they were empty; all can be carried."
-    if hidden := sorted({Signal.SUCCESS, Signal.WARMTH} & set(reads)):
-        yield f"- The policy reads {' and '.join(hidden)}, which only the prompt tells: unknown here."
+    if Signal.SUCCESS in reads:
+        yield "- How good an answer would be is known from callers' feedback up to then alone, by kind of prompt."
+    if Signal.WARMTH in reads:
+        yield "- What of a prompt is warm where, and how long a call would wait there, the policy is not told."
     yield "- Deployments are as busy, as quick and as often down as they were; limits begin with nothing spent."
     if tally.fates[Fate.MOVED]:
         yield "- Elsewhere a prompt has as many tokens; another tokenizer may count it differently."

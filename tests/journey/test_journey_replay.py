@@ -20,10 +20,12 @@ from gateway.core.entry import Outcome, Shape
 from gateway.core.limit import HoldMode, Limit, Mode, OnReached, Span, Then, Unit
 from gateway.core.money import Money
 from gateway.core.price import Price, Rates, Schedule
+from gateway.core.rating import Rating
 from gateway.core.request import Facts, Request
 from gateway.core.usage import Usage
 from gateway.journey.replay.budgets import Budgets
-from gateway.journey.replay.deciding import CALLS_KEPT_MAX, Counted, Deciding
+from gateway.journey.replay.deciding import CALLS_KEPT_MAX, Counted, Deciding, Unseen
+from gateway.journey.replay.recalled import Recalled, heard
 from gateway.journey.replay.standing import Standing
 from gateway.journey.replay.timeline import Timeline
 from gateway.journey.routing import Router
@@ -32,6 +34,7 @@ from gateway.planning.again import Fate
 from gateway.planning.elsewhere import Estimates
 from gateway.planning.replay import Tally
 from gateway.plugins import load_policy
+from gateway.tokens.size import Size
 from gateway.upstream.health import Health
 
 pytestmark = pytest.mark.xdist_group("replay")
@@ -352,6 +355,21 @@ def test_a_strict_limit_holds_streams_in_full():
     assert decided([long], usd(8000))[0].fate is Fate.MOVED
     strict = decided([long], usd(40, hold=HoldMode.STRICT))
     assert strict[0].fate is Fate.REFUSED
+
+
+def test_what_callers_said_counts_from_then_on():
+    """A policy that reads success is told it, by the kind of prompt that stands in the entry."""
+    timeline, recalled = Timeline(), Recalled()
+    ratings = [Rating(f"r{n}", 100.0, float(n % 2), "p", ("cheap", "dear")[n % 2], 7) for n in range(400)]
+    learning = heard(recalled, ratings, timeline)
+    one = made()
+    both = [o.candidate for o in deciding()._router.options(request_of(one), Size(9), Unseen())]
+    assert learning.predict(request_of(one), both) == {}
+    timeline.go_to(100.0)
+    recalled.see(replace(one, cluster=7))
+    chances = learning.predict(request_of(one), both)
+    assert chances["p/cheap"] < 0.1
+    assert chances["p/dear"] > 0.9
 
 
 def test_other_dialects_are_carried():

@@ -20,6 +20,7 @@ from gateway.journey.carriage import Carried, Carrier
 from gateway.journey.option import Chosen, Option
 from gateway.journey.question import Question
 from gateway.journey.replay.budgets import Budgets
+from gateway.journey.replay.recalled import Recalled
 from gateway.journey.replay.standing import Standing
 from gateway.journey.replay.timeline import Timeline
 from gateway.journey.routing import Router
@@ -87,6 +88,7 @@ class Deciding:
         timeline: Timeline,
         *,
         refuse_unpriced: bool,
+        recalled: Recalled | None = None,
         team: str = "",
     ) -> None:
         self._router = router
@@ -94,6 +96,7 @@ class Deciding:
         self._budgets = budgets
         self._timeline = timeline
         self._refuse_unpriced = refuse_unpriced
+        self._recalled = recalled or Recalled()
         self._team = team
         self._carrier = Unseen()
         self._lately: dict[str, Again] = {}  # By request; others may follow: repeats, steps of a cascade, a hedge.
@@ -131,6 +134,7 @@ class Deciding:
 
     def _decided(self, entry: Entry) -> tuple[Again, Hold | None]:
         question = self._question(entry)
+        self._recalled.see(entry)
         try:
             options = self._router.options(question.request, question.size, self._carrier)
             try:
