@@ -112,8 +112,10 @@ class Deciding:
             yield again, worth
 
     def _again(self, entry: Entry) -> tuple[Again, Hold | None]:
+        if entry.outcome in NOT_DECIDED:
+            return Again(entry, Fate.LEFT, why=NOT_DECIDED[entry.outcome]), None
         before = self._lately.pop(entry.request_id, None)
-        if before is not None and entry.outcome not in NOT_DECIDED:
+        if before is not None:
             again, hold = _next(before, entry), None
         elif why := self._left(entry):
             again, hold = Again(entry, Fate.LEFT, why=why), None
@@ -126,8 +128,6 @@ class Deciding:
 
     def _left(self, entry: Entry) -> str:
         """Why it is not decided on again; empty where it is."""
-        if entry.outcome in NOT_DECIDED:
-            return NOT_DECIDED[entry.outcome]
         if self._team and entry.caller.team != self._team:
             return "of another team"
         return "" if entry.shape.dialect in DIALECTS else "its shape is not in the ledger"
