@@ -9,8 +9,8 @@ from gateway.cli.plan.sheet import Row, Sheet, Value
 from gateway.config.settings import Settings
 from gateway.core.money import ZERO, Money
 from gateway.core.route import Signal
-from gateway.planning.again import Fate
 from gateway.planning.elsewhere import LENGTHS_MIN
+from gateway.planning.fates import Fate
 from gateway.planning.replay import Sums, Tally, shifts
 from gateway.planning.resampled import FEWEST
 from gateway.planning.reused import REUSES_MIN

@@ -11,7 +11,7 @@ from gateway.core.entry import Entry, Outcome
 from gateway.core.money import ZERO, Money
 from gateway.core.price import Price
 from gateway.core.usage import Usage
-from gateway.planning.again import Again, Fate, deployment
+from gateway.planning.fates import Again, Fate, deployment
 from gateway.planning.reused import Prompts, with_read
 
 NOTHING_USED = Usage(requests=0)

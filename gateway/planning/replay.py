@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from gateway.core.entry import Entry, Outcome
 from gateway.core.money import ZERO, Money
-from gateway.planning.again import Again, Fate, conversation
 from gateway.planning.elsewhere import Worth
+from gateway.planning.fates import Again, Fate, conversation
 from gateway.planning.resampled import Groups, draws, interval
 from gateway.planning.spread import Spread, milliseconds, quantile, together
 

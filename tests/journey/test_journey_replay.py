@@ -30,8 +30,8 @@ from gateway.journey.replay.standing import Standing
 from gateway.journey.replay.timeline import Timeline
 from gateway.journey.routing import Router
 from gateway.journey.shape import request_of, shape_of
-from gateway.planning.again import Fate
 from gateway.planning.elsewhere import Estimates
+from gateway.planning.fates import Fate
 from gateway.planning.replay import Tally
 from gateway.plugins import load_policy
 from gateway.tokens.size import Size

@@ -26,8 +26,8 @@ from gateway.journey.replay.timeline import Timeline
 from gateway.journey.routing import Router
 from gateway.journey.shape import request_of
 from gateway.limits.holds import Hold, Refused
-from gateway.planning.again import Again, Fate, deployment
 from gateway.planning.elsewhere import Estimates, Worth
+from gateway.planning.fates import Again, Fate, deployment
 from gateway.tokens.calibration import Calibration
 from gateway.tokens.size import Size
 from gateway.translate.edge import Edge
