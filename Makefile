@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-clients test-fleets chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-limits bench-limits-short clean
+.PHONY: help run test test-clients test-fleets chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-limits bench-limits-short clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -70,6 +70,9 @@ bench-money: $(VENV)/.dev ## recorded answers against what they cost, and the sp
 
 bench-caching: $(VENV)/.dev ## what prompt caches and response caches save on recorded data, into build/bench/caching.json
 	$(BIN)/python benchmarks/caching/run.py $(BENCH)
+
+bench-routing: $(VENV)/.dev ## what routing by the prompt is worth on public answers, and how long a decision takes, into build/bench/routing.json
+	$(BIN)/python benchmarks/routing/run.py $(BENCH)
 
 bench-limits: $(VENV)/.dev ## can a budget be overspent? beside a peer, with faults, in about 12 minutes, into build/bench/limits.json
 	@scripts/setup-tests.sh

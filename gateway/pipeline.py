@@ -122,7 +122,7 @@ class Pipeline:
                 told = self._headers(leg, entry, answer, upstream_s=received - leg.left)
                 if attempt.option.carried is not None:
                     told |= attempt.option.carried.headers_of(answer.headers)
-                return told | leg.around | dict(chosen.told) if leg.around or chosen.told else told
+                return told | leg.around | (chosen.told or {}) if leg.around or chosen.told else told
 
             passage = Passage(
                 question=leg.question,
@@ -135,6 +135,7 @@ class Pipeline:
                 tokens=self.tokens,
                 monotonic=self.monotonic,
                 prompt=attempt.prompt,
+                visit=attempt.visit,
             )
             await pass_on(passage)
         self._learn(leg.question, leg.booking.entry)
@@ -186,7 +187,9 @@ class Pipeline:
         needs_price = self.refuse_unpriced and guarded
         reads = self.router.reads(question.request.facts)
         burn = limits.burn(key.caller) if reads and Signal.BURN in reads else None
-        chosen = self.router.choose(question.request, options, remaining, needs_price=needs_price, burn=burn)
+        chosen = self.router.choose(
+            question.request, options, remaining, needs_price=needs_price, burn=burn, prefix=question.prefix
+        )
         booking.decided = chosen.decided
         if detour is not None:
             chosen = detour.told(chosen)

@@ -65,6 +65,16 @@ def milliseconds(value: Any) -> float:
     return float(found[1]) * _MILLISECONDS[found[2]]
 
 
+def usd(value: Any) -> float:
+    """An amount of dollars, for what is weighed and never booked: "0.01 usd", "$0.01"."""
+    found = (
+        re.fullmatch(r"(?:\$ ?)?([0-9]{1,9}(?:\.[0-9]{1,12})?)(?: ?usd)?", value) if isinstance(value, str) else None
+    )
+    if found is None or ("$" in value) == ("usd" in value):
+        raise ValueError("must be an amount of dollars, such as 0.01 usd")
+    return float(found[1])
+
+
 def word(*allowed: str) -> Reader:
     """One of these."""
 

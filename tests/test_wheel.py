@@ -20,6 +20,7 @@ def test_the_wheel_carries_code_policies_and_data_alone(tmp_path):
     for data in ("prices.json.gz", "output_limits.json.gz", "corrections.yaml", "snapshot.json"):
         assert f"gateway/prices/{data}" in names
     assert "gateway/tokens/weights.json" in names
+    assert "gateway/difficulty/default.json" in names
     assert "gateway/ledger/migrations/versions/r0001_books.py" in names
     vocabularies = [name for name in names if name.startswith("gateway/encodings/") and not name.endswith(".md")]
     assert len(vocabularies) == 2

@@ -101,8 +101,10 @@ class Measured:
 
     def __call__(self, call: Call, at: float) -> Life:
         kind: Hashable = call.model
-        self._sightings.seen(kind, [(self.session, node) for node in call.chain], at)
-        return lifetime(self._sightings.reuse(kind), price_of(call.model).standard.at(call.tokens_in))
+        chain = [(self.session, node) for node in call.chain]
+        reuse = self._sightings.reuse(kind, chain, at)
+        self._sightings.seen(kind, chain, at)
+        return lifetime(reuse, price_of(call.model).standard.at(call.tokens_in))
 
 
 def replay(found: list[Session], choose: Choose, target: Target | None = None) -> Bill:

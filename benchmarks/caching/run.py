@@ -18,7 +18,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 from record import record  # noqa: E402
 
-SECTIONS = ("coding", "semantic")
+SECTIONS = ("coding", "prefixes", "semantic")
 """Modules here with a function `figures()`: by data set `baseline`, `ours`, `oracle`, `bar`, `met`."""
 
 

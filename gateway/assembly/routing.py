@@ -10,6 +10,9 @@ from typing import Any
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import Deployment, Provider
 from gateway.config.settings import PolicyChoice, Settings, Target
+from gateway.core.route import Signal
+from gateway.difficulty.model import Difficulty
+from gateway.difficulty.predicted import Predicted
 from gateway.journey.asking import Asking
 from gateway.journey.hedging import Hedging
 from gateway.journey.learning import Learning
@@ -20,6 +23,7 @@ from gateway.prices.book import PriceBook
 from gateway.prices.current import Pricing
 from gateway.prices.stored import Shelf
 from gateway.prompt_cache.prompts import Prompts
+from gateway.prompt_cache.warmth import Warmth
 from gateway.tokens import Tokens
 from gateway.tokens.calibration import Calibration
 from gateway.upstream.aws import AwsSigner
@@ -62,6 +66,7 @@ def router(
         fallback=routing.fallback,
         calibration=calibration,
         signals=Signals(
+            warmth=Warmth(),
             predict=learning.predict,
             cluster=learning.cluster,
             guard=learning.ruled,
@@ -72,8 +77,12 @@ def router(
 
 
 def learning_of(settings: Settings, clock: Callable[[], float]) -> Learning:
-    """What decides on predictions, before any feedback."""
-    return Learning(None, settings.routing.guard, clock)
+    """What decides on predictions, before any feedback. The difficulty model is read where a policy asks for it."""
+    routing = settings.routing
+    choices = (routing.choice, routing.auto, *routing.named.values())
+    asked = any(Signal.SUCCESS in load_policy(choice.policy).reads for choice in choices)
+    predicting = Predicted(Difficulty.load(routing.difficulty)) if asked else None
+    return Learning(predicting, routing.guard, clock)
 
 
 def _loaded(choice: PolicyChoice) -> tuple[Plugin, Mapping[str, Any]]:

@@ -9,7 +9,17 @@ from typing import Any, NamedTuple
 from gateway.cache.lexical import CHARACTERS_MAX
 from gateway.core.request import Asked, Facts
 
-_TURNS = ("messages", "contents", "input")
+_TURNS = {
+    "openai-chat": "messages",
+    "openai-responses": "input",
+    "anthropic-messages": "messages",
+    "gemini": "contents",
+    "bedrock-converse": "messages",
+    "bedrock-invoke": "messages",
+    "cohere-chat": "messages",
+}
+"""Where what was said stands, in dialects whose answers are text."""
+
 _PARTS = ("content", "parts")
 _TEXTS = frozenset({"", "text", "input_text"})
 _NEEDS = frozenset({"json"})
@@ -25,29 +35,35 @@ class Question(NamedTuple):
 
 def question(tenant: str, dialect: str, facts: Facts, asked: Asked) -> Question | None:
     """None where it may not be answered by similarity: tools, pictures, sound, files, several texts or a long one."""
-    if facts.needs - _NEEDS or facts.images or facts.files or facts.unseen or facts.extras is not None:
+    turns = _TURNS.get(dialect)
+    if (
+        turns is None
+        or facts.needs - _NEEDS
+        or facts.speaks
+        or facts.images
+        or facts.files
+        or facts.unseen
+        or facts.extras is not None
+    ):
         return None
     try:
         body = json.loads(asked.body)  # Which keeps numbers of any length as they are.
+        text = _taken(body, turns) if isinstance(body, dict) else None
+        if text is None or not text.strip() or len(text) > CHARACTERS_MAX:
+            return None
+        rest = json.dumps([tenant, dialect, *(getattr(asked, name) for name in _PATH), body], sort_keys=True)
     except (ValueError, RecursionError):
         return None
-    text = _taken(body) if isinstance(body, dict) else None
-    if text is None or not text.strip() or len(text) > CHARACTERS_MAX:
-        return None
-    rest = json.dumps([tenant, dialect, *(getattr(asked, name) for name in _PATH), body], sort_keys=True)
     return Question(text, hashlib.sha256(rest.encode()).digest())
 
 
-def _taken(body: dict[str, Any]) -> str | None:
+def _taken(body: dict[str, Any], name: str) -> str | None:
     """The text that was said last, taken out of the body."""
-    for name in _TURNS:
-        turns = body.get(name)
-        if isinstance(turns, str):
-            body[name] = None
-            return turns
-        if isinstance(turns, list):
-            return _last(turns)
-    return None
+    turns = body.get(name)
+    if isinstance(turns, str):
+        body[name] = None
+        return turns
+    return _last(turns) if isinstance(turns, list) else None
 
 
 def _last(turns: list[Any]) -> str | None:

@@ -126,9 +126,16 @@ class Semantic:
         return evidence
 
     def _tell(self, tenant: str, evidence: Evidence) -> None:
-        (hits, wrong), share = evidence.counts[0], f"{self._allowed:.1%}"
-        seen = f"{wrong:g} of {hits:g} of the most similar were wrong"
+        allowed = f"{self._allowed:.1%}"
         if evidence.threshold is None:
-            log.warning("%s: similar questions get no kept answers any more: %s is not held, %s", tenant, share, seen)
+            doubt = f"{evidence.bound():.1%}"
+            log.warning(
+                "%s: similar questions get no kept answers any more: up to %s of them may be wrong, and %s are allowed",
+                *(tenant, doubt, allowed),
+            )
         else:
-            log.info("%s: questions alike by %s get kept answers: %s is held", tenant, evidence.threshold, share)
+            doubt = f"{evidence.bound(LEVELS.index(evidence.threshold)):.1%}"
+            log.info(
+                "%s: questions alike by %s get kept answers: at most %s of them are wrong, and %s are allowed",
+                *(tenant, evidence.threshold, doubt, allowed),
+            )

@@ -64,6 +64,7 @@ class Provider:
     project: str = ""  # Of Vertex AI.
     native: Native | None = None
     free: tuple[str, ...] = ()  # Paths, as in its documentation, that may be posted to and are not charged for.
+    cache_tokens: int = 3_000_000  # Of prompts, that an engine of our own keeps. Nobody tells of a provider's.
     batches: str = ""  # Whose batches it takes: "openai" (with files) or "anthropic"; empty for nobody's.
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from gateway.config.findings import Findings
 from gateway.config.policies import read_params
 from gateway.config.references import Source
 from gateway.config.schema import FarewayFile
-from gateway.config.schema_routing import AutoSection, ModelSection, RoutingSection
+from gateway.config.schema_routing import AutoSection, GuardSection, ModelSection, RoutingSection
 from gateway.config.settings import (
     Cache,
     ExportTo,
@@ -30,6 +30,7 @@ from gateway.config.shape import Shaped
 from gateway.config.yaml_file import KeyPath
 from gateway.core.route import TIERS
 from gateway.difficulty.guard import Terms
+from gateway.difficulty.model import Difficulty, Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def build(shaped: Shaped, providers: dict[str, Provider], known: names.Names, fo
         models=names.models(file, known),
         aliases=names.aliases(file, known),
         tiers=names.tiers(file, known),
-        routing=_routing(file, known),
+        routing=_routing(file, known, folders),
         timeouts=_timeouts(file),
         alerts=targets(file, findings),
         exports=_exports(file, folders),
@@ -116,16 +117,17 @@ def _server(file: FarewayFile) -> Server:
     )
 
 
-def _routing(file: FarewayFile, known: names.Names) -> Routing:
+def _routing(file: FarewayFile, known: names.Names, folders: Folders) -> Routing:
     routing, findings = file.routing, known.findings
-    baseline, guard = routing.baseline or "", routing.guard
+    baseline = routing.baseline or ""
     if baseline:
         known.check_deployment(("routing", "baseline"), baseline)
     choice = _choice(routing, Routing().choice, ("routing",), findings)
+    auto = _choice(file.auto, Routing().auto, ("auto",), findings)
     named = {name: _choice(model, choice, ("models", name), findings) for name, model in file.models.items()}
     return Routing(
         choice=choice,
-        auto=_choice(file.auto, Routing().auto, ("auto",), findings),
+        auto=auto,
         named={name: own for name, own in named.items() if own is not choice},
         fallback=routing.fallback,
         retry_rounds=routing.retry.rounds,
@@ -133,8 +135,30 @@ def _routing(file: FarewayFile, known: names.Names) -> Routing:
         breaker_failures=routing.breaker.failures,
         breaker_open_s=routing.breaker.open,
         baseline=baseline,
-        guard=None if guard is None else Terms(guard.hold_back, guard.worth, baseline),
+        guard=_guard(routing.guard, baseline, (auto, choice, *named.values())),
+        difficulty=_difficulty(routing.difficulty.model, findings, folders),
     )
+
+
+def _guard(guard: GuardSection | None, baseline: str, choices: Iterable[PolicyChoice]) -> Terms | None:
+    """A guard that thought an answer worth another sum than the policy does would judge it by what it does not do."""
+    if guard is None:
+        return None
+    said = (choice.params["worth"] for choice in choices if isinstance(choice.params.get("worth"), float))
+    worth = next(said, Terms().worth) if guard.worth is None else guard.worth
+    return Terms(guard.hold_back, worth, baseline)
+
+
+def _difficulty(model: str, findings: Findings, folders: Folders) -> Path | None:
+    """The file of the difficulty model, which can be read."""
+    if model == "default":
+        return None
+    path = folders.path(model)
+    try:
+        Difficulty.load(path)
+    except (OSError, Unreadable) as error:
+        findings.add(("routing", "difficulty", "model"), f"cannot be used: {error}", "made by fareway router train")
+    return path
 
 
 def _choice(

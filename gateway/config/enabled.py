@@ -87,6 +87,7 @@ def _configured(name: str, section: ProviderSection, environ: Mapping[str, str],
             "dialects",
             "region",
             "project",
+            "cache_tokens",
         },
         exclude_none=True,
     )

@@ -99,6 +99,11 @@ class ProviderSection(Section):
     )
     region: str | None = Field(default=None, min_length=1, description="Where it runs, if that matters: eu-west-1, eu.")
     project: str | None = Field(default=None, min_length=1, description="The project, at Vertex AI.")
+    cache_tokens: f.Whole | None = Field(
+        default=None,
+        ge=1,
+        description="Tokens of prompts that each model keeps in its cache, on your own machines; 3000000 if left out.",
+    )
     quirks: frozenset[Quirk] | None = Field(default=None, description="How it departs from OpenAI's chat.")
 
 

@@ -66,8 +66,19 @@ class GuardSection(Section):
     hold_back: f.Percentage = Field(
         default="5%", validate_default=True, description="The share of its calls that the fixed model gets instead."
     )
-    worth: f.Dollars = Field(
-        default="0.01 usd", validate_default=True, description="What a good answer is worth, beside what it costs."
+    worth: f.Dollars | None = Field(
+        default=None,
+        description="What a good answer is worth, beside its cost; left out, as a policy's params say, or a cent.",
+    )
+
+
+class DifficultySection(Section):
+    """What policies that read success are told before any feedback."""
+
+    model: str = Field(
+        default="default",
+        min_length=1,
+        description="A file made by `fareway router train`, or default: the one that comes with the gateway.",
     )
 
 
@@ -87,3 +98,4 @@ class RoutingSection(Section):
     guard: GuardSection | None = Field(
         default=None, description="Switches a policy off that does not beat the best fixed model; left out, none does."
     )
+    difficulty: DifficultySection = Field(default_factory=DifficultySection)

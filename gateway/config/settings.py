@@ -72,6 +72,7 @@ class Routing:
     breaker_open_s: float = 10.0
     baseline: str = ""  # The deployment that routing is compared with; empty: the cheapest of the best tier.
     guard: Terms | None = None  # None: nothing is held back.
+    difficulty: Path | None = None  # The difficulty model; None: the one that comes with the gateway.
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,10 +244,12 @@ class Price:
         tiers = {conditions(*rest): self.tiers[name] for name, rest in within.items() if rest}
         return Price(self.id, self.tiers[condition], tiers)
 
-    def likely(self, input_tokens: int, output_tokens: int) -> Money:
-        """What a call of plain text costs at the standard tier."""
+    def likely(self, input_tokens: int, output_tokens: int, warm_tokens: int = 0) -> Money:
+        """What a call of plain text costs at the standard tier, if so many of its input tokens are read from the
+        provider's prompt cache."""
         rates = self.standard.at(input_tokens)
-        return Money(rates.input * input_tokens + rates.output * output_tokens + rates.request)
+        given = rates.input * (input_tokens - warm_tokens) + rates.cache_read * warm_tokens
+        return Money(given + rates.output * output_tokens + rates.request)
 
     def charges(self, extras: Extras) -> bool:
         """Whether there is a rate for each of these."""

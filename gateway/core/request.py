@@ -6,6 +6,16 @@ from msgspec import Struct
 
 from gateway.core.usage import Extras
 
+PROMPT_PART_CHARACTERS = 1000
+
+
+def excerpt(text: str) -> str:
+    """The beginning and the end of a long text: what is asked stands at one of them, more often than not. The excerpt
+    of an excerpt is itself."""
+    if len(text) <= 2 * PROMPT_PART_CHARACTERS:
+        return text
+    return f"{text[:PROMPT_PART_CHARACTERS]}\n{text[-PROMPT_PART_CHARACTERS:]}"
+
 
 class Asked(Struct, frozen=True):
     """A request as it came: its body, and what the path and the head say beside it."""
@@ -34,7 +44,7 @@ class Facts(Struct, frozen=True):
     images: int = 0
     files: int = 0
     turns: int = 1
-    prompt: str = ""  # The head of the last thing said, for difficulty rules.
+    prompt: str = ""  # The excerpt of the last thing said, for difficulty rules.
     service_tier: str | None = None
     session: str | None = None  # Names a conversation, where the caller does, in the body or a header.
     free: bool = False  # Nobody charges for it, as for counting tokens.

@@ -46,6 +46,8 @@ class Candidate(Struct, frozen=True):
     wait_ms: float = 0.0  # Before it begins with this call, as far as its load tells.
     first_token_p95_ms: float | None = None  # Of recent calls; None before there were a few.
     cost_warm: Money | None = None  # The likely cost with all of its prompt in its cache there; None: nobody knows.
+    prefill_ms: float | None = None  # To read what is not warm, at the pace of late. None: no engine of ours.
+    tokens_lately: int = 0  # That this engine was given to read in the last minutes.
 
     @property
     def place(self) -> Place:

@@ -11,13 +11,13 @@ from msgspec.structs import replace
 
 from gateway.core.errors import BadRequest
 from gateway.core.price import PLACE, conditions
-from gateway.core.request import Asked, Countable, Facts
+from gateway.core.request import Asked, Countable, Facts, excerpt
 from gateway.core.usage import Report
 from gateway.dialects import anthropic_errors, splice
 from gateway.dialects.anthropic_report import read_report
 from gateway.dialects.anthropic_usage import NOWHERE_SPECIAL
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
-from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX, PROMPT_HEAD_CHARACTERS
+from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
 from gateway.dialects.pictures import of_source
 from gateway.dialects.validate import decode, model_name
 
@@ -264,4 +264,4 @@ def _head(message: _Message) -> str:
     content = message.content
     if isinstance(content, list):
         content = " ".join(block.text for block in content if block.text)
-    return (content or "")[:PROMPT_HEAD_CHARACTERS]
+    return excerpt(content or "")

@@ -13,12 +13,12 @@ from urllib.parse import quote
 import msgspec
 
 from gateway.core.errors import BadRequest
-from gateway.core.request import Asked, Countable, Facts
+from gateway.core.request import Asked, Countable, Facts, excerpt
 from gateway.core.usage import Report
 from gateway.dialects import aws_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.bedrock_usage import asked_conditions, read_usage
-from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX, PROMPT_HEAD_CHARACTERS
+from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
 from gateway.dialects.validate import decode, model_name
 
 STREAM = "converse-stream"
@@ -124,7 +124,7 @@ class BedrockConverse:
             images=_attached(parts, "image"),
             files=sum(_attached(parts, kind) for kind in ("document", "video", "audio")),
             turns=len(body.messages),
-            prompt=" ".join(part.text for part in body.messages[-1].content if part.text)[:PROMPT_HEAD_CHARACTERS],
+            prompt=excerpt(" ".join(part.text for part in body.messages[-1].content if part.text)),
             service_tier=asked_conditions(body.service_tier, body.performance_config),
         )
 

@@ -9,12 +9,12 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway.core.errors import BadRequest
-from gateway.core.request import Asked, Countable, Facts
+from gateway.core.request import Asked, Countable, Facts, excerpt
 from gateway.core.usage import Report
 from gateway.dialects import cohere_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.cohere_usage import read_units
-from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX, PROMPT_HEAD_CHARACTERS
+from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
 from gateway.dialects.validate import decode, model_name
 
 _MONEY_KEYS = ("model", "messages", "stream", "max_tokens", "thinking")
@@ -103,7 +103,7 @@ class CohereChat:
             reasons=body.thinking is not None and body.thinking.type != "disabled",
             images=images,
             turns=len(body.messages),
-            prompt=" ".join(_texts(body.messages[-1]))[:PROMPT_HEAD_CHARACTERS],
+            prompt=excerpt(" ".join(_texts(body.messages[-1]))),
         )
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:

@@ -12,14 +12,14 @@ from urllib.parse import quote, unquote_plus
 import msgspec
 
 from gateway.core.errors import BadRequest
-from gateway.core.request import Asked, Countable, Facts, Picture
+from gateway.core.request import Asked, Countable, Facts, Picture, excerpt
 from gateway.core.usage import Report
 from gateway.dialects import gemini_errors
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.framing import JSON_ARRAY, SSE, Framing
 from gateway.dialects.gemini_report import read_report
 from gateway.dialects.gemini_request import Body, Content, Generation, Part, parts, read_body, read_generation, turns
-from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX, PROMPT_HEAD_CHARACTERS
+from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
 from gateway.dialects.validate import model_name
 
 CANDIDATES_MAX = 8  # Google's own limit.
@@ -75,7 +75,7 @@ class Gemini:
             images=sum(map(_is_image, [*mimes, *referred])),
             files=sum(map(_is_file, mimes)),
             turns=len(said),
-            prompt=" ".join(part.text for part in parts(said[-1:]) if part.text)[:PROMPT_HEAD_CHARACTERS],
+            prompt=excerpt(" ".join(part.text for part in parts(said[-1:]) if part.text)),
             service_tier=_tier(body.service_tier or asked.tier),
             unseen=bool(body.cached_content) or not all(map(_is_image, referred)),
         )

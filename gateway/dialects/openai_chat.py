@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.errors import BadRequest
-from gateway.core.request import Asked, Countable, Facts, Picture
+from gateway.core.request import Asked, Countable, Facts, Picture, excerpt
 from gateway.core.usage import Report
 from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
@@ -16,7 +16,6 @@ from gateway.dialects.openai_report import read_report
 from gateway.dialects.pictures import of_url
 from gateway.dialects.validate import decode, model_name
 
-PROMPT_HEAD_CHARACTERS = 2000
 CHOICES_MAX = 128  # OpenAI's own limit for `n`.
 
 OUTPUT_TOKENS_CREDIBLE_MAX = 10_000_000
@@ -256,4 +255,4 @@ def _head(message: _Message) -> str:
     content = message.content
     if isinstance(content, list):
         content = " ".join(p.text for p in content if p.text)
-    return (content or "")[:PROMPT_HEAD_CHARACTERS]
+    return excerpt(content or "")

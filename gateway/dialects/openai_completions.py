@@ -5,13 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from gateway.core.errors import BadRequest
-from gateway.core.request import Asked, Countable, Facts
+from gateway.core.request import Asked, Countable, Facts, excerpt
 from gateway.core.usage import Report
 from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, with_query
 from gateway.dialects.openai_chat import (
     OUTPUT_TOKENS_CREDIBLE_MAX,
-    PROMPT_HEAD_CHARACTERS,
     OpenAIChat,
     StreamOptions,
     aimed,
@@ -61,7 +60,7 @@ class OpenAICompletions:
             output_tokens_max=None if asked.max_tokens is None else min(asked.max_tokens, OUTPUT_TOKENS_CREDIBLE_MAX),
             choices=len(prompts) * max(choices(asked.n), choices(asked.best_of)),
             turns=len(prompts),
-            prompt=prompts[-1][:PROMPT_HEAD_CHARACTERS],
+            prompt=excerpt(prompts[-1]),
             service_tier=asked.service_tier,
             session=asked.user,
         )

@@ -12,12 +12,11 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway.core.errors import BadRequest
-from gateway.core.request import Asked, Countable, Facts
+from gateway.core.request import Asked, Countable, Facts, excerpt
 from gateway.core.usage import Extras, Report
 from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.multipart import Form, read_form
-from gateway.dialects.openai_chat import PROMPT_HEAD_CHARACTERS
 from gateway.dialects.openai_usage import UNREADABLE, charged, counted_newer
 from gateway.dialects.validate import decode, model_name
 
@@ -92,7 +91,7 @@ class OpenAIImages:
             needs=frozenset({"images"}),
             speaks=True,
             images=len(files),
-            prompt=body.prompt[:PROMPT_HEAD_CHARACTERS],
+            prompt=excerpt(body.prompt),
             session=body.user,
             input_tokens_max=None if form is None else len(form.body) - form.files_bytes,
             extras=Extras(images=count),

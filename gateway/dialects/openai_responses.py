@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 
 from gateway.core.errors import BadRequest, GatewayError
-from gateway.core.request import Asked, Countable, Facts
+from gateway.core.request import Asked, Countable, Facts, excerpt
 from gateway.core.usage import Report
 from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
-from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX, PROMPT_HEAD_CHARACTERS
+from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
 from gateway.dialects.openai_responses_report import read_report
 from gateway.dialects.validate import decode, model_name
 
@@ -265,7 +265,7 @@ def _head(asked: str | list[_Item] | None) -> str:
         if isinstance(content, list):
             content = " ".join(part.text for part in content if isinstance(part.text, str))
         asked = content
-    return (asked or "")[:PROMPT_HEAD_CHARACTERS]
+    return excerpt(asked or "")
 
 
 def _named(conversation: Any) -> str | None:

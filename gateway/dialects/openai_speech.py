@@ -13,11 +13,10 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway.core.errors import BadRequest
-from gateway.core.request import Asked, Countable, Facts
+from gateway.core.request import Asked, Countable, Facts, excerpt
 from gateway.core.usage import Extras, Report
 from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
-from gateway.dialects.openai_chat import PROMPT_HEAD_CHARACTERS
 from gateway.dialects.openai_usage import UNREADABLE, charged, counted_newer
 from gateway.dialects.validate import decode, model_name
 
@@ -77,7 +76,7 @@ class OpenAISpeech:
             output_tokens_max=len(asked.input) * TOKENS_PER_CHARACTER * slowness,
             needs=frozenset({"speech"}),
             speaks=True,
-            prompt=asked.input[:PROMPT_HEAD_CHARACTERS],
+            prompt=excerpt(asked.input),
             extras=Extras(characters=len(asked.input)),
         )
 

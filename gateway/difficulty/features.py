@@ -4,10 +4,13 @@ read back, and the same prompt gives the same features in every process and on e
 from __future__ import annotations
 
 import re
+from collections import Counter
 from itertools import chain
 from math import log1p
 from typing import NamedTuple
 from zlib import crc32
+
+from gateway.core.request import excerpt
 
 VERSION = 1
 """Of what this file computes. A model knows the version that it was trained with, and no other is given to it."""
@@ -15,8 +18,8 @@ VERSION = 1
 BUCKETS = 8192
 """Words share so many places (feature hashing, Weinberger et al. 2009, https://arxiv.org/abs/0902.2206)."""
 
-PART_CHARACTERS = 2000
-"""Of a longer prompt the beginning and the end are read, so much of each: time is bounded."""
+DIGITS_MAX = 12
+"""Of a number; what follows is not read."""
 
 _WORDS = re.compile(rb"[a-z\x80-\xff]+|[0-9]+|[^\sa-z0-9\x80-\xff]")
 _CODE = ("```", "def ", "return ", "import ", "SELECT ", "function", "();", "</", "{\n", ";\n")
@@ -26,19 +29,40 @@ _ABOVE = crc32(b"above")  # What stands before the last block is hashed apart fr
 NUMBERS = (
     "characters",
     "characters of the last block",
-    "words of the last block",
+    "words",
     "characters per word",
     "longest word",
-    "numbers",
-    "digits",
+    "distinct words",
+    "distinct words per word",
+    "words per sentence",
+    "sentences",
     "lines",
     "blocks",
     "commas",
     "question marks",
     "capitals",
-    "code",
+    "digits",
+    "numbers",
+    "distinct numbers",
+    "largest number",
+    "percentages and prices",
+    "fractions",
+    "numbers in words",
+    "words of amount",
+    "words of condition",
+    "signs of code",
 )
-"""The numbers in the order in which `read` gives them."""
+"""The numbers in the order in which `read` gives them; of the last block, where nothing else is said. Counts are
+logarithms, so that a long prompt is not beyond all others."""
+
+_KINDS = (
+    dict.fromkeys(
+        b"half twice thrice third quarter double triple times percent fraction each every per total".split(), 1
+    )
+    | dict.fromkeys(b"if then than more less fewer left remaining after before until unless except".split(), 2)
+    | dict.fromkeys(b"one two three four five six seven eight nine ten eleven twelve twenty hundred".split(), 3)
+)
+_AMOUNT, _CONDITION, _NUMERAL = 1, 2, 3
 
 
 class Features(NamedTuple):
@@ -49,10 +73,10 @@ class Features(NamedTuple):
 
 
 def read(prompt: str) -> Features:
-    """The features of a prompt. The last block, after the last empty line, is what is asked, more often than not; what
-    stands above it is context or examples, and tells other things by the same words."""
-    if len(prompt) > 2 * PART_CHARACTERS:
-        prompt = f"{prompt[:PART_CHARACTERS]}\n{prompt[-PART_CHARACTERS:]}"
+    """The features of a prompt; of a long one, those of its excerpt. The last block, after the last empty line, is what
+    is asked, more often than not; what stands above it is context or examples, and tells other things by the same
+    words."""
+    prompt = excerpt(prompt)
     above, _, last = prompt.rstrip().rpartition("\n\n")
     words, before = _words(last), _words(above)
     hashes = list(map(crc32, words))
@@ -68,19 +92,34 @@ def _words(text: str) -> list[bytes]:
 
 def _numbers(prompt: str, last: str, words: list[bytes]) -> tuple[float, ...]:
     plain = last.encode("utf-8", "replace")
-    size, lengths = len(plain) + 1, [*map(len, words)] or [0]
+    size, count, distinct = len(plain) + 1, len(words) + 1, set(words)
+    lengths = [*map(len, words)] or [0]
+    numbers = [word for word in words if word.isdigit()]
+    kinds = Counter(map(_KINDS.get, words))
+    sentences = 1 + plain.count(b". ") + plain.count(b"? ") + plain.count(b"! ")
     return (
         log1p(len(prompt)),
         log1p(size),
-        log1p(len(words)),
-        sum(lengths) / len(lengths),
+        log1p(count),
+        sum(lengths) / count,
         log1p(max(lengths)),
-        log1p(sum(map(bytes.isdigit, words))),
-        (size - len(plain.translate(None, _DIGITS))) / size,
+        log1p(len(distinct)),
+        len(distinct) / count,
+        log1p(count / sentences),
+        log1p(sentences),
         log1p(plain.count(b"\n")),
         log1p(prompt.count("\n\n")),
         log1p(plain.count(b",")),
         log1p(plain.count(b"?")),
-        (size - len(plain.translate(None, _CAPITALS))) / size,
-        float(sum([sign in prompt for sign in _CODE])),
+        (len(plain) - len(plain.translate(None, _CAPITALS))) / size,
+        (len(plain) - len(plain.translate(None, _DIGITS))) / size,
+        log1p(len(numbers)),
+        log1p(len(set(numbers))),
+        log1p(max([int(number[:DIGITS_MAX]) for number in numbers], default=0)),
+        log1p(plain.count(b"%") + plain.count(b"$")),
+        log1p(plain.count(b"/")),
+        log1p(kinds[_NUMERAL]),
+        log1p(kinds[_AMOUNT]),
+        log1p(kinds[_CONDITION]),
+        log1p(sum([sign in prompt for sign in _CODE])),
     )

@@ -4,20 +4,20 @@ principal axes of what it fitted. Pure Python: seconds for thousands of prompts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log, sqrt
-from operator import mul
+from operator import itemgetter, mul
 from statistics import fmean, pstdev
 
-from gateway.difficulty.features import BUCKETS, Features
+from gateway.difficulty.features import Features
 
 Vector = list[float]
 
-STEPS_MAX = 60
-"""Of the conjugate gradients; a penalty that is worth its name needs a third of it."""
+STEPS_MAX = 30
+"""Of the conjugate gradients: more fit what the penalty is there to leave alone."""
 
-SMALL = 1e-5
+SMALL = 1e-3
 """The residual, beside the first one, at which they have arrived."""
 
 
@@ -42,17 +42,22 @@ class Weights:
 
 class Design:
     """The training prompts as a matrix. Words count by how rare they are, and a row's words have length one together
-    (TF-IDF, Spärck Jones 1972); numbers are standardised."""
+    (TF-IDF, Spärck Jones 1972); numbers are standardised. A word that stands in one prompt alone, or in all, tells
+    nothing."""
 
     def __init__(self, read: Sequence[Features], numbers_weight: float) -> None:
         seen = Counter(bucket for features in read for bucket in features.buckets)
-        self.rarity = [log(len(read) / n) if (n := seen[bucket]) > 1 else 0.0 for bucket in range(BUCKETS)]
-        self.rows = [sorted(b for b in features.buckets if self.rarity[b]) for features in read]
-        self.scales = [1 / sqrt(sum([self.rarity[b] ** 2 for b in row]) or 1.0) for row in self.rows]
-        self.columns: list[list[int]] = [[] for _ in range(BUCKETS)]
-        for number, row in enumerate(self.rows):
-            for bucket in row:
-                self.columns[bucket].append(number)
+        self.words = sorted(bucket for bucket, count in seen.items() if 1 < count < len(read))
+        self.rarity = [log(len(read) / seen[bucket]) for bucket in self.words]
+        place = {bucket: number for number, bucket in enumerate(self.words)}
+        rows = [sorted(place[b] for b in features.buckets if b in place) for features in read]
+        columns: list[list[int]] = [[] for _ in self.words]
+        for number, row in enumerate(rows):
+            for word in row:
+                columns[word].append(number)
+        self.scales = [1 / sqrt(sum([self.rarity[w] ** 2 for w in row]) or 1.0) for row in rows]
+        self._of_row = [_picked(row, len(self.words)) for row in rows]
+        self._of_column = [_picked(column, len(read)) for column in columns]
         plain = list(zip(*[features.numbers for features in read], strict=True))
         self.centres = [fmean(column) for column in plain]
         self.widths = [(pstdev(column) or 1.0) / numbers_weight for column in plain]
@@ -62,17 +67,22 @@ class Design:
 
     def times(self, weights: Weights) -> Vector:
         """One value for each prompt."""
-        weighed = list(map(mul, weights.words, self.rarity))
-        values = [scale * sum([weighed[b] for b in row]) for row, scale in zip(self.rows, self.scales, strict=True)]
+        weighed = [*map(mul, weights.words, self.rarity), 0.0]
+        values = [scale * sum(picked(weighed)) for picked, scale in zip(self._of_row, self.scales, strict=True)]
         for column, weight in zip(self.dense, weights.dense, strict=True):
             values = [value + weight * x for value, x in zip(values, column, strict=True)]
         return values
 
     def transposed(self, values: Vector) -> Weights:
         """Of one value for each prompt: the sum over each column."""
-        scaled = list(map(mul, values, self.scales))
-        words = [r * sum([scaled[n] for n in c]) for c, r in zip(self.columns, self.rarity, strict=True)]
+        scaled = [*map(mul, values, self.scales), 0.0]
+        words = [rarity * sum(picked(scaled)) for picked, rarity in zip(self._of_column, self.rarity, strict=True)]
         return Weights(words, [dot(column, values) for column in self.dense])
+
+
+def _picked(places: Sequence[int], nought: int) -> Callable[[Vector], tuple[float, ...]]:
+    """What stands at these places, and twice at a place that holds nought: a getter of two or more gives a tuple."""
+    return itemgetter(*places, nought, nought)
 
 
 def ridge(design: Design, scores: Sequence[float | None], penalty: float) -> Weights:
@@ -80,7 +90,7 @@ def ridge(design: Design, scores: Sequence[float | None], penalty: float) -> Wei
     free. By conjugate gradients (Hestenes and Stiefel 1952)."""
     known = [score is not None for score in scores]
     residual = design.transposed([score or 0.0 for score in scores])
-    weights = Weights([0.0] * BUCKETS, [0.0] * len(design.dense))
+    weights = Weights([0.0] * len(design.words), [0.0] * len(design.dense))
     direction, length = residual, residual.dot(residual)
     enough = SMALL**2 * length
     for _ in range(STEPS_MAX):

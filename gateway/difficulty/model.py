@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
 from math import sqrt
+from operator import itemgetter
 from pathlib import Path
 from typing import Self
 
@@ -50,6 +51,19 @@ class Learned(Struct, frozen=True):
     squares: Packed  # Of each bucket: what it adds to a prompt's squared norm.
     splits: tuple[float, ...]  # Of the tree, its root first; level by level the next trait.
 
+    @property
+    def whole(self) -> bool:
+        """Whether all parts are as long as they must be."""
+        tables = (self.squares, *(trait.buckets for trait in self.traits))
+        return (
+            len(self.models) == len(self.chances) == len(self.loadings)
+            and all(len(row) == len(self.traits) for row in self.loadings)
+            and all(len(trait.numbers) == len(features.NUMBERS) for trait in self.traits)
+            and all(len(table.halves) == 2 * features.BUCKETS for table in tables)
+            and len(self.splits) == CLUSTERS - 1
+            and bool(self.traits)
+        )
+
 
 class Difficulty:
     """A trained model, ready to be asked. Never changes."""
@@ -58,28 +72,35 @@ class Difficulty:
         self.models = learned.models
         self.about = learned.about
         self._rows = dict(zip(learned.models, zip(learned.chances, learned.loadings, strict=True), strict=True))
-        self._traits = [(t.constant, t.numbers, t.buckets.floats()) for t in learned.traits]
-        self._squares = learned.squares.floats()
+        self._traits = [(t.constant, t.numbers, _padded(t.buckets)) for t in learned.traits]
+        self._squares = _padded(learned.squares)
         self._splits = learned.splits
 
     @classmethod
-    def load(cls, path: str | Path = "default") -> Self:
+    def load(cls, path: Path | None = None) -> Self:
         """The model of a file, or the one that comes with the gateway. Raises Unreadable, or OSError."""
-        source = files("gateway.difficulty").joinpath("default.json") if path == "default" else Path(path)
+        source = files("gateway.difficulty").joinpath("default.json") if path is None else path
         try:
             learned = msgspec.json.decode(source.read_bytes(), type=Learned)
         except msgspec.DecodeError as error:
-            raise Unreadable(f"{path} is no difficulty model: {error}") from None
+            raise Unreadable(f"{source} is no difficulty model: {error}") from None
         found = (learned.format, learned.version, learned.features)
         if found != (FORMAT, FORMAT_VERSION, features.VERSION):
-            raise Unreadable(f"{path} is of another version: train it anew with `fareway router train`")
+            raise Unreadable(f"{source} is of another version: train it anew with `fareway router train`")
+        if not learned.whole:
+            raise Unreadable(f"{source} is no difficulty model: parts of it are missing")
         return cls(learned)
 
     def chances(self, prompt: str, models: Collection[str]) -> Mapping[str, float]:
         """The chance, 0 to 1, that each of these models answers well; those that it was not trained on are left out."""
         known = [model for model in models if model in self._rows]
         traits = self.traits(prompt) if known else ()
-        return {model: self._chance(model, traits) for model in known}
+        return {model: self.chance(model, traits) for model in known}
+
+    def chance(self, model: str, traits: Sequence[float]) -> float:
+        """The chance of one of `models`, by the traits of the prompt."""
+        chance, loadings = self._rows[model]
+        return min(1.0, max(0.0, chance + _dot(loadings, traits)))
 
     def cluster(self, prompt: str) -> int:
         """Which of the CLUSTERS kinds of prompts this is: 0 to CLUSTERS - 1."""
@@ -96,17 +117,16 @@ class Difficulty:
     def traits(self, prompt: str) -> tuple[float, ...]:
         """What the model sees in a prompt."""
         buckets, numbers = features.read(prompt)
-        norm: float = sqrt(sum([self._squares[b] for b in buckets])) or 1.0
+        of = itemgetter(features.BUCKETS, features.BUCKETS, *buckets)
+        norm = sqrt(sum(of(self._squares))) or 1.0
         return tuple(
-            [
-                constant + _dot(weights, numbers) + sum([table[b] for b in buckets]) / norm
-                for constant, weights, table in self._traits
-            ]
+            [constant + _dot(weights, numbers) + sum(of(table)) / norm for constant, weights, table in self._traits]
         )
 
-    def _chance(self, model: str, traits: Sequence[float]) -> float:
-        chance, loadings = self._rows[model]
-        return min(1.0, max(0.0, chance + _dot(loadings, traits)))
+
+def _padded(numbers: Packed) -> tuple[float, ...]:
+    """With a nought behind them: a getter of two things or more gives a tuple, whatever the prompt."""
+    return (*numbers.floats(), 0.0)
 
 
 def _dot(left: Sequence[float], right: Sequence[float]) -> float:

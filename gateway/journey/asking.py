@@ -13,6 +13,7 @@ from gateway.journey.booking import Booking
 from gateway.journey.option import Chosen, Option
 from gateway.journey.question import Question, Said
 from gateway.journey.refused import ProviderRefused, WeAreRefused, refusal
+from gateway.journey.visit import Visit
 from gateway.prompt_cache.prompts import Leaving, Prompts, Watched
 from gateway.upstream.answer import Answer
 from gateway.upstream.errors import Lost, Unreached
@@ -32,7 +33,7 @@ class Redirected(UpstreamError):
 class Attempt:
     """An attempt that was answered: `with` it, the answer is passed on. Leaving ends the attempt."""
 
-    __slots__ = ("_clock", "_health", "_probe", "answer", "option", "prompt")
+    __slots__ = ("_clock", "_health", "_probe", "answer", "option", "prompt", "visit")
 
     def __init__(
         self,
@@ -43,10 +44,12 @@ class Attempt:
         *,
         probe: bool,
         prompt: Watched | None = None,
+        visit: Visit | None = None,
     ) -> None:
         self.option = option
         self.prompt = prompt
         self.answer = answer
+        self.visit = visit
         self._health = health
         self._clock = clock
         self._probe = probe  # It tries a deployment that had been left alone.
@@ -65,6 +68,8 @@ class Attempt:
         """Nobody wants it any more."""
         self.answer.close()
         self._health.of(self.option.candidate.name).leave(self._probe)
+        if self.visit is not None:
+            self.visit.ended()
 
 
 class Failures:
@@ -203,6 +208,7 @@ class Asking:
         name = option.candidate.name
         vitals = self._health.of(name)
         probe = vitals.begin(self._clock())
+        visit = Visit(option.expected, self._clock) if option.expected is not None else None
         try:
             said = question.said_to(option)
             access = option.deployment.provider.access[said.dialect.name]
@@ -221,9 +227,11 @@ class Asking:
                 headers = await self._signers[option.candidate.provider].signed(url, headers, body)
             answer = await self._wire.post(url, headers, body, streams=streams, leaving=booking.leaving)
             await _expect_good(answer, booking, carried=option.carried is not None)
-            return Attempt(option, answer, self._health, self._clock, probe=probe, prompt=prompt)
+            return Attempt(option, answer, self._health, self._clock, probe=probe, prompt=prompt, visit=visit)
         except BaseException as error:
             vitals.leave(probe)
+            if visit is not None:
+                visit.failed(reached=not isinstance(error, Unreached))
             self._note(booking, name, error)
             raise
 
@@ -254,6 +262,7 @@ def _leaving(question: Question, option: Option, said: Said, body: bytes) -> Lea
         body,
         candidate.model,
         option.price,
+        option.deployment.provider.priced_as,
     )
 
 

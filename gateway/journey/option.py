@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.catalog.providers import Deployment
@@ -18,6 +16,7 @@ from gateway.core.request import Request
 from gateway.core.route import Candidate, Cascade
 from gateway.core.usage import Report, Usage
 from gateway.journey.carriage import Carried
+from gateway.journey.visit import Expected
 from gateway.prices.book import PriceBook
 from gateway.tokens.outputs import Outputs
 
@@ -40,6 +39,8 @@ class Option(Struct, frozen=True):
     outputs: Outputs
     may_reason_unseen: bool  # Then what is seen of an answer does not tell what it costs.
     carried: Carried | None = None  # The call as it goes there, where the caller's dialect is not spoken.
+    input_guess: int = 0  # Tokens of the prompt, as likely more as less.
+    expected: Expected | None = None  # Of what is warm there, where the policy reads it.
 
     def output_expected(self, key_id: str) -> int:
         """Output tokens that hardly an answer to this key passes, within the most that the call may generate."""
@@ -82,7 +83,7 @@ class Chosen(Struct, frozen=True):
     decided: Decided = NOT_DECIDED
     hedge_after_ms: float | None = None  # If nothing has come by then, the next of the plan is asked, too.
     cascade: Cascade | None = None
-    told: Mapping[str, str] = field(default_factory=dict)  # To the caller, in headers.
+    told: dict[str, str] | None = None  # What the caller is to hear of it, in headers.
 
     def without_first(self, number: int) -> Chosen:
         """The plan from there on. What was to be checked of the first is no more."""

@@ -19,6 +19,7 @@ from gateway.dialects.watch import StreamWatch
 from gateway.journey.booking import Booking
 from gateway.journey.option import Option
 from gateway.journey.question import Question
+from gateway.journey.visit import Visit
 from gateway.prompt_cache.prompts import Watched
 from gateway.tokens import Tokens
 from gateway.translate.edge import Told
@@ -95,6 +96,7 @@ class Incoming:
     tokens: Tokens
     monotonic: Callable[[], float]  # For durations, in seconds.
     prompt: Watched | None = None  # Where prompts are watched.
+    visit: Visit | None = None
     first_token_ms: int | None = None
     behind: bool = False  # More had been sent than we read before we hung up.
 
@@ -184,6 +186,8 @@ class Incoming:
     def _settled(self, entry: Entry) -> Entry:
         if self.flight is not None and entry.outcome is Outcome.OK:
             self.flight.bought = entry
+        if self.visit is not None:
+            self.visit.settled(entry)
         return entry
 
     def tells(self, watch: Watch) -> bool:

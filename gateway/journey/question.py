@@ -17,6 +17,7 @@ from gateway.journey.carriage import Carrier
 from gateway.journey.detour import Detour
 from gateway.journey.option import Chosen, Option
 from gateway.limits.accounts import CEILING
+from gateway.prompt_cache.warmth import NOTHING, Prefix
 from gateway.tokens.size import Size
 from gateway.upstream.headers import for_stranger
 
@@ -49,6 +50,7 @@ class Question(Struct, frozen=True):
     carrier: Carrier
     ceiling: Money | None = None  # What the caller lets this call cost at most.
     detour: Detour | None = None  # Around a limit that would have refused it.
+    prefix: Prefix = NOTHING  # Its prompt in blocks, where the policy reads what is warm.
 
     def affordable(self, left: Money | None) -> Money | None:
         """What it may cost: what is left on the caller's budgets, within its own ceiling. None: anything."""

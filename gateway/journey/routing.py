@@ -14,7 +14,7 @@ from gateway.core.errors import BadRequest, NoPrice
 from gateway.core.money import Money
 from gateway.core.price import FREE, Price
 from gateway.core.rating import Decided
-from gateway.core.request import Facts, Request
+from gateway.core.request import Asked, Facts, Request
 from gateway.core.route import Candidate, Context, Signal
 from gateway.journey.carriage import Carrier
 from gateway.journey.cascade.reading import READABLE
@@ -22,6 +22,8 @@ from gateway.journey.option import OUTPUT_TOKENS_GUESS, Chosen, Option, worst_co
 from gateway.journey.signals import Signals
 from gateway.plugins import Plugin
 from gateway.prices.book import PriceBook
+from gateway.prompt_cache.blocks import prompt_of
+from gateway.prompt_cache.warmth import NOTHING, Prefix, prefix_of
 from gateway.tokens.calibration import Calibration
 from gateway.tokens.families import family_of
 from gateway.tokens.outputs import Outputs
@@ -141,6 +143,7 @@ class Router:
         *,
         needs_price: bool,
         burn: float | None = None,
+        prefix: Prefix = NOTHING,
     ) -> Chosen:
         """The policy's plan, no longer than first choice and fallbacks. Raises what the policy raises, or NoPrice."""
         by_name = {o.candidate.name: o for o in options if o.price is not None or not needs_price}
@@ -148,10 +151,11 @@ class Router:
             raise NoPrice("A hard budget guards this key, and no price is known for the model.")
         plugin, params = self._plugin(request.facts)
         if plugin.reads:
-            told = self._signals.added(plugin.reads, request, tuple(by_name.values()))
+            told = self._signals.added(plugin.reads, request, tuple(by_name.values()), prefix, self._clock())
             by_name = {o.candidate.name: o for o in told}
         candidates = tuple([o.candidate for o in by_name.values()])
-        decision = plugin.choose(request, candidates, Context(remaining, params, burn=burn))
+        stays = self._signals.stays(plugin.reads, request) if plugin.reads else ""
+        decision = plugin.choose(request, candidates, Context(remaining, params, stays, burn))
         decided = self._decided[plugin.name]
         if Signal.SUCCESS in plugin.reads or decision.cascade is not None:
             decision, decided = self._signals.judged(plugin, request, candidates, decision, remaining)
@@ -166,6 +170,14 @@ class Router:
         """What the policy that decides on this call has to be told."""
         return self._plugin(facts)[0].reads
 
+    def prefix(self, request: Request, asked: Asked) -> Prefix:
+        """The blocks of the prompt, where the policy reads what is warm and there is a choice. Raises UnknownModel."""
+        facts = request.facts
+        if Signal.WARMTH not in self.reads(facts) or facts.unseen or facts.free:
+            return NOTHING
+        several = len(self._catalog.find(facts.model, facts.provider)) > 1
+        return prefix_of(prompt_of(request.dialect, asked.body)) if several else NOTHING
+
     def _plugin(self, facts: Facts) -> tuple[Plugin, Mapping[str, Any]]:
         return self._named.get(facts.model, self._policy)
 
@@ -179,7 +191,7 @@ class Router:
         likely = price.likely(given, guess) if price else None
         candidate = _candidate(request, deployment, price, likely, most, vitals=vitals, now=now)
         reasons = request.facts.reasons or vitals.reasons
-        return Option(deployment, price, candidate, book, most, guess, self.outputs, reasons)
+        return Option(deployment, price, candidate, book, most, guess, self.outputs, reasons, input_guess=given)
 
 
 def _over(edge: Edge, option: Option, carrier: Carrier, choices: int) -> Option:

@@ -68,6 +68,8 @@ async def _pass_on(passage: Passage, watch: Watch, growth: Growth) -> GatewayErr
         nonlocal last
         if passage.first_token_ms is None:
             passage.first_token_ms = passage.booking.elapsed_ms
+            if passage.visit is not None:
+                passage.visit.began()
         out = watch.feed(chunk)
         if watch.done and passage.booking.entry is None:
             last = out

@@ -52,4 +52,5 @@ def understood(call: Call, key: Key, router: Router, mode: HoldMode) -> Question
         bound = router.bound(facts, size, proven=proven(facts, mode, ceiling))
         request = replace(request, facts=facts, input_tokens=bound)
     travelling = for_provider(headers.items())
-    return Question(request, call.dialect, asked, travelling, mode, size, carrier, ceiling)
+    prefix = router.prefix(request, asked)
+    return Question(request, call.dialect, asked, travelling, mode, size, carrier, ceiling, prefix=prefix)

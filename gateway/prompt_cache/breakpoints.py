@@ -36,17 +36,15 @@ BYTES_PER_TOKEN = 3
 Edit = tuple[Span, bytes]
 
 
-class _Members(msgspec.Struct):
-    """Those of a body and of a message that are looked for."""
-
+class _Body(msgspec.Struct):
     system: msgspec.Raw = msgspec.Raw()
     tools: msgspec.Raw = msgspec.Raw()
     messages: msgspec.Raw = msgspec.Raw()
-    content: msgspec.Raw = msgspec.Raw()
 
 
 class _Message(msgspec.Struct):
     role: str = ""
+    content: msgspec.Raw = msgspec.Raw()
 
 
 class _Block(msgspec.Struct):
@@ -54,7 +52,7 @@ class _Block(msgspec.Struct):
     text: str | None = None
 
 
-_members = msgspec.json.Decoder(_Members)
+_body = msgspec.json.Decoder(_Body)
 _array = msgspec.json.Decoder(list[msgspec.Raw])
 _message = msgspec.json.Decoder(_Message)
 _block = msgspec.json.Decoder(_Block)
@@ -78,19 +76,19 @@ def longer(head: Life, turns: Life) -> Life:
 def marked(body: bytes, head: Life, turns: Life) -> bytes:
     """The body with marks: for tools and system prompt, and for the conversation. Raises BadRequest for a key that is
     given twice."""
-    pieces: list[bytes | memoryview] = []
-    at = 0
-    for (start, end), value in sorted([*_head(body, head), *_turns(body, turns)]):  # A large body is copied once.
+    pieces: list[bytes | memoryview] = []  # A large body is copied once.
+    at, read = 0, _body.decode(body)
+    for (start, end), value in sorted([*_head(body, read, head), *_turns(body, read, turns)]):
         pieces += [memoryview(body)[at:start], value]
         at = end
     return b"".join([*pieces, memoryview(body)[at:]])
 
 
-def _head(body: bytes, life: Life) -> Iterator[Edit]:
+def _head(body: bytes, read: _Body, life: Life) -> Iterator[Edit]:
     if life is Life.NONE:
         return
-    for key in ("system", "tools"):
-        if (span := _find(body, key)) is None or body[span[0] : span[1]] in (b"null", b"[]", b'""'):
+    for key, value in (("system", read.system), ("tools", read.tools)):
+        if (span := _find(body, key, value)) is None or body[span[0] : span[1]] in (b"null", b"[]", b'""'):
             continue
         if key == "tools":
             yield from ((at, _with_mark(body, at, life)) for at in _backwards(body, span)[:1])
@@ -99,23 +97,21 @@ def _head(body: bytes, life: Life) -> Iterator[Edit]:
         return
 
 
-def _turns(body: bytes, life: Life) -> Iterator[Edit]:
-    span = _find(body, "messages")
-    if life is Life.NONE or span is None:
+def _turns(body: bytes, read: _Body, life: Life) -> Iterator[Edit]:
+    if life is Life.NONE or (span := _find(body, "messages", read.messages)) is None:
         return
     messages = _backwards(body, span)
-    answered = next((n for n, at in enumerate(messages) if n and _role(body, at) == "assistant"), len(messages))
+    answered = next((n for n, at in enumerate(messages) if n and _said(body, at).role == "assistant"), len(messages))
     for start, end in messages[:1] + messages[answered + 1 : answered + 2]:
-        inside = _find(body[start:end], "content")
+        inside = _find(body[start:end], "content", _said(body, (start, end)).content)
         if inside is not None:
             yield from _content(body, (start + inside[0], start + inside[1]), life)
 
 
-def _find(body: bytes, key: str) -> Span | None:
-    """As `splice.find`, which walks a body member by member, for the few keys here: large bodies are looked through at
-    the speed of memory."""
-    quoted = b'"%b"' % key.encode()
-    value = bytes(getattr(_members.decode(body), key))
+def _find(body: bytes, key: str, read: msgspec.Raw) -> Span | None:
+    """As `splice.find`, which walks a body member by member, for a value that was read: large bodies are looked through
+    at the speed of memory."""
+    quoted, value = b'"%b"' % key.encode(), bytes(read)
     if value and body.count(quoted) == 1:
         match = _COLON.match(body, body.index(quoted) + len(quoted))
         if match is not None and body.startswith(value, match.end()):
@@ -123,8 +119,8 @@ def _find(body: bytes, key: str) -> Span | None:
     return splice.find(body, key) if value else None
 
 
-def _role(body: bytes, at: Span) -> str:
-    return _message.decode(body[at[0] : at[1]]).role
+def _said(body: bytes, at: Span) -> _Message:
+    return _message.decode(memoryview(body)[at[0] : at[1]])
 
 
 def _content(body: bytes, span: Span, life: Life) -> Iterator[Edit]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import OrderedDict
+from hashlib import blake2b
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -16,6 +17,7 @@ from msgspec.structs import replace
 from gateway.core.price import Price
 from gateway.core.prompt_note import PromptNote
 from gateway.core.usage import Usage
+from gateway.dialects import splice
 from gateway.prompt_cache import breakpoints
 from gateway.prompt_cache.blocks import BLOCK_BYTES, Prompt, chain, prompt_of, shared
 from gateway.prompt_cache.economics import LATER_S, Life, lifetime, saved_picos
@@ -24,6 +26,9 @@ from gateway.prompt_cache.reuse import Sightings
 
 ON_DEMAND = frozenset({"anthropic-messages", "bedrock-invoke", "bedrock-converse"})
 """Dialects whose providers keep nothing that is not marked."""
+
+KEYED = frozenset({"openai-chat", "openai-responses"})
+"""Dialects with a `prompt_cache_key`. Only OpenAI itself is known to take it."""
 
 UNASKED_MIN = 1024
 """Tokens that a prompt must have where providers keep it unasked.
@@ -43,48 +48,33 @@ class Leaving(NamedTuple):
     body: bytes
     model: str  # As the provider calls it.
     price: Price | None
+    maker: str  # Of the provider, as its prices are listed: "openai".
 
 
-class _Last(Struct):
+class _Last(Struct, frozen=True):
     """A conversation's last prompt at one deployment."""
 
     links: array[int]
     at: float
-    tokens: int = 0  # As the provider counted it; 0 until it has.
-    cached: int = 0  # Of these, what it may have in its cache.
+    tokens: int  # As the provider counted it.
+    cached: int  # Of these, what it may have in its cache.
 
 
-class Watched:
-    """One call's prompt, until its answer tells what was read."""
+class _Sent(NamedTuple):
+    """A prompt that is on its way."""
 
-    __slots__ = ("_last", "_price", "_unasked", "note")
-
-    def __init__(self, note: PromptNote, last: _Last | None, price: Price | None, *, unasked: bool) -> None:
-        self.note = note
-        self._unasked = unasked  # The provider keeps prompts without being asked to.
-        self._last = last
-        self._price = price
-
-    def told(self, usage: Usage, service_tier: str | None) -> PromptNote:
-        """What the ledger says of it."""
-        note, price = self.note, self._price
-        read = usage.cache_read + usage.cache_read_audio + usage.cache_read_image
-        given = usage.prompt or usage.input_total
-        if self._last is not None and usage.final:
-            written = usage.cache_write + usage.cache_write_1h + usage.cache_write_12h
-            unasked = given if self._unasked and given >= UNASKED_MIN else 0
-            self._last.tokens, self._last.cached = given, max(read + written, unasked)
-        note = replace(note, unread=max(0, min(note.expected, given) - read))
-        if price is None:
-            return note
-        rates, _ = price.rates_for(usage, service_tier)
-        lost = (note.unread + min(note.dropped, given)) * max(0, rates.input - rates.cache_read)
-        saved = saved_picos(price, usage, service_tier) if note.marks else 0
-        return replace(note, lost_nanos=_nanos(lost), saved_nanos=_nanos(saved))
+    key_id: str
+    session: str
+    deployment: str
+    links: array[int]  # One number for each of its blocks,
+    head: int  # of which so many are tools and system prompt.
+    at: float
+    on_demand: bool  # The provider keeps what is marked alone.
+    price: Price | None
 
 
 class Prompts:
-    """See the module. `improve`: bodies for Anthropic are marked where that pays."""
+    """See the module. `improve`: bodies for Anthropic get marks where that pays, those for OpenAI say their session."""
 
     def __init__(self, *, improve: bool) -> None:
         self._improve = improve
@@ -93,53 +83,106 @@ class Prompts:
         self._blocks = 0
 
     def leaving(self, call: Leaving, at: float) -> tuple[bytes, Watched]:
-        """The body as it is to leave, and what was seen. `at`: Unix seconds."""
+        """The body as it is to leave, and what was seen. `at`: Unix seconds. Nothing is learned before the answer: a
+        call may be tried more than once."""
         prompt = prompt_of(call.dialect, call.body)
-        links = chain(prompt)
-        note, last = PromptNote(), None
-        if call.session:
-            note, last = self._compared(call, prompt, links, at)
-        body, marks = self._marked(call, prompt, links, at) if self._improve else (call.body, "")
-        note = replace(note, marks=marks) if marks else note
-        return body, Watched(note, last, call.price, unasked=call.dialect not in ON_DEMAND)
+        head = next((start for key, start in prompt.starts if key == "messages"), 0) // BLOCK_BYTES
+        on_demand = call.dialect in ON_DEMAND
+        links = array("q", chain(prompt))
+        sent = _Sent(call.key_id, call.session, call.deployment, links, head, at, on_demand, call.price)
+        note = self._compared(sent, prompt) if call.session else PromptNote()
+        body, marks = self._improved(call, sent) if self._improve else (call.body, "")
+        return body, Watched(self, sent, replace(note, marks=marks) if marks else note)
 
-    def _compared(self, call: Leaving, prompt: Prompt, links: tuple[int, ...], at: float) -> tuple[PromptNote, _Last]:
-        """The prompt beside the conversation's last one."""
-        name = (call.key_id, call.session, call.deployment)
-        before = self._talks.pop(name, None)
-        last = self._talks[name] = _Last(array("q", links), at)
-        self._blocks += len(links) - (len(before.links) if before is not None else 0)
+    def answered(self, sent: _Sent, usage: Usage) -> None:
+        """The provider took the prompt. What it has of it now can be told by its last word alone."""
+        kind = (sent.key_id, sent.deployment)
+        if self._improve and sent.on_demand:
+            self._sightings.seen(kind, sent.links, sent.at)
+            self._sightings.seen((*kind, "head"), sent.links[: sent.head], sent.at)
+        if not sent.session or not usage.final:
+            return
+        given = usage.prompt or usage.input_total
+        touched = _read(usage) + usage.cache_write + usage.cache_write_1h + usage.cache_write_12h
+        unasked = 0 if sent.on_demand or given < UNASKED_MIN else given
+        before = self._talks.pop((sent.key_id, sent.session, sent.deployment), None)
+        self._talks[sent.key_id, sent.session, sent.deployment] = _Last(
+            sent.links, sent.at, given, max(touched, unasked)
+        )
+        self._blocks += len(sent.links) - (len(before.links) if before is not None else 0)
         while self._blocks > BLOCKS_KEPT and len(self._talks) > 1:
             self._blocks -= len(self._talks.popitem(last=False)[1].links)
-        if before is None or not before.links:
-            return PromptNote(), last
-        same = shared(before.links, links)
-        kept = before.tokens * same // len(before.links)
-        broken = place_of_block(prompt, same * BLOCK_BYTES) if same < min(len(before.links), len(links)) else ""
-        if not broken and same < len(before.links):
-            broken = "the prompt ends earlier"
-        if at - before.at > LATER_S:
-            return PromptNote(broken=broken), last
-        expected = min(kept, before.cached)
-        return PromptNote(expected=expected, broken=broken, dropped=before.cached - expected if broken else 0), last
 
-    def _marked(self, call: Leaving, prompt: Prompt, links: tuple[int, ...], at: float) -> tuple[bytes, str]:
-        """The body with marks where what was measured says that they pay, and which they are."""
-        if call.dialect != breakpoints.DIALECT or call.price is None:
+    def _compared(self, sent: _Sent, prompt: Prompt) -> PromptNote:
+        """The prompt beside the conversation's last one."""
+        before = self._talks.get((sent.key_id, sent.session, sent.deployment))
+        if before is None or not before.links:
+            return PromptNote()
+        same = shared(before.links, sent.links)
+        broken = ""
+        if same < min(len(before.links), len(sent.links)):
+            broken = place_of_block(prompt, same * BLOCK_BYTES)
+        elif same < len(before.links):
+            broken = "the prompt ends earlier"
+        if sent.at - before.at > LATER_S:
+            return PromptNote(broken=broken)
+        expected = min(before.tokens * same // len(before.links), before.cached)
+        return PromptNote(expected=expected, broken=broken, dropped=before.cached - expected if broken else 0)
+
+    def _improved(self, call: Leaving, sent: _Sent) -> tuple[bytes, str]:
+        """The body with a name for its conversation, or with marks where what was measured says that they pay; and
+        which marks."""
+        if call.maker == "openai" and call.dialect in KEYED and call.session:
+            return _keyed(call), ""
+        ours = call.dialect == breakpoints.DIALECT and call.price is not None
+        if not ours or not breakpoints.may_mark(call.body, call.model):
             return call.body, ""
-        kind = (call.key_id, call.deployment)
-        head_kind = (*kind, "head")
-        said = next((start for key, start in prompt.starts if key == "messages"), 0)
-        self._sightings.seen(kind, links, at)
-        self._sightings.seen(head_kind, links[: said // BLOCK_BYTES], at)
-        if not breakpoints.may_mark(call.body, call.model):
-            return call.body, ""
+        assert call.price is not None
         rates = call.price.standard.at(len(call.body) // breakpoints.BYTES_PER_TOKEN)
-        head, turns = (lifetime(self._sightings.reuse(each), rates) for each in (head_kind, kind))
+        kind, said = (call.key_id, call.deployment), self._sightings
+        turns = lifetime(said.reuse(kind, sent.links, sent.at), rates)
+        head = lifetime(said.reuse((*kind, "head"), sent.links[: sent.head], sent.at), rates)
         if head is turns is Life.NONE:
             return call.body, ""
         head = breakpoints.longer(head, turns)
         return breakpoints.marked(call.body, head, turns), f"head {head}, turns {turns}"
+
+
+class Watched:
+    """One call's prompt, until its answer tells what was read."""
+
+    __slots__ = ("_prompts", "_sent", "note")
+
+    def __init__(self, prompts: Prompts, sent: _Sent, note: PromptNote) -> None:
+        self.note = note
+        self._prompts = prompts
+        self._sent = sent
+
+    def told(self, usage: Usage, service_tier: str | None) -> PromptNote:
+        """What the ledger says of it, once it is settled."""
+        self._prompts.answered(self._sent, usage)
+        given = usage.prompt or usage.input_total
+        note = replace(self.note, unread=max(0, min(self.note.expected, given) - _read(usage)))
+        price = self._sent.price
+        if price is None:
+            return note
+        rates, _ = price.rates_for(usage, service_tier)
+        lost = (note.unread + min(note.dropped, given)) * max(0, rates.input - rates.cache_read)
+        saved = saved_picos(price, usage, service_tier) if note.marks else 0
+        return replace(note, lost_nanos=_nanos(lost), saved_nanos=_nanos(saved))
+
+
+def _read(usage: Usage) -> int:
+    return usage.cache_read + usage.cache_read_audio + usage.cache_read_image
+
+
+def _keyed(call: Leaving) -> bytes:
+    """The body with a name for its conversation, by which OpenAI finds the machine that has its prompt
+    (https://platform.openai.com/docs/guides/prompt-caching). The caller's own stays."""
+    if b'"prompt_cache_key"' in call.body:
+        return call.body
+    name = blake2b(f"{call.key_id}/{call.session}".encode(), digest_size=16).hexdigest()
+    return splice.append(call.body, "prompt_cache_key", b'"%b"' % name.encode())
 
 
 def place_of_block(prompt: Prompt, offset: int) -> str:

@@ -54,11 +54,9 @@ class Sightings:
         if not chain:
             return None
         kind = self._kind(name)
-        known = next((n for n in range(len(chain), 0, -1) if chain[n - 1] in kind.of), 0)
+        known, seen = _met(kind, chain, at)
         talk = kind.of[chain[known - 1]] if known else _Conversation(kind)
         since = max(0.0, at - talk.last) if known else None
-        new = len(chain) - known
-        seen = Reuse(new, known, 0) if since is None or since <= SOON_S else Reuse(new, 0, known)
         kind.reuse = _halved(kind.reuse.also(seen))
         self._all.pop(id(talk), None)
         self._all[id(talk)], talk.last = talk, at
@@ -69,10 +67,12 @@ class Sightings:
                 del kind.of[talk.ends.popleft()]
         return since
 
-    def reuse(self, name: Hashable) -> Reuse:
-        """What was counted of a kind, with what is assumed of all."""
-        kind = self._kinds.get(name)
-        return CAUTION if kind is None else kind.reuse.also(CAUTION)
+    def reuse(self, name: Hashable, chain: Sequence[Hashable], at: float) -> Reuse:
+        """What was counted of a kind, with a prompt that is about to be sent, and with what is assumed of all. Nothing
+        is learned from asking."""
+        self._forget(at)
+        kind = self._kinds.get(name) or _Kind()
+        return kind.reuse.also(_met(kind, chain, at)[1]).also(CAUTION)
 
     def _forget(self, at: float) -> None:
         """What was not seen for an hour is nobody's prefix any more; nor is what there is no room for."""
@@ -90,6 +90,14 @@ class Sightings:
         if len(self._kinds) > KINDS_MAX:
             self._kinds.popitem(last=False)
         return kind
+
+
+def _met(kind: _Kind, chain: Sequence[Hashable], at: float) -> tuple[int, Reuse]:
+    """How many blocks of a prompt are those of a conversation that is known, and how it counts."""
+    known = next((n for n in range(len(chain), 0, -1) if chain[n - 1] in kind.of), 0)
+    new = len(chain) - known
+    soon = not known or at - kind.of[chain[known - 1]].last <= SOON_S
+    return known, Reuse(new, known, 0) if soon else Reuse(new, 0, known)
 
 
 def _halved(reuse: Reuse) -> Reuse:

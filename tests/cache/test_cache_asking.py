@@ -7,30 +7,38 @@ import pytest
 from gateway.cache.asking import question
 from gateway.core.request import Asked, Facts
 from gateway.core.usage import Extras
+from gateway.dialects.spoken import DIALECTS
 
 CHAT = {"model": "m", "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?"}]}
 
 
-def of(body, tenant="t", dialect="d", facts=None, **more):
+def of(body, tenant="t", dialect="openai-chat", facts=None, **more):
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     return question(tenant, dialect, facts or Facts("m"), Asked(data, **more))
 
 
 SHAPES = [
-    lambda text: {"messages": [{"role": "user", "content": text}]},
-    lambda text: {"messages": [{"role": "user", "content": [{"type": "text", "text": text}]}]},
-    lambda text: {"system": "s", "messages": [{"role": "user", "content": [{"text": text}]}]},
-    lambda text: {"contents": [{"role": "user", "parts": [{"text": text}]}]},
-    lambda text: {"contents": [{"parts": [{"text": text}]}]},
-    lambda text: {"input": text},
-    lambda text: {"input": [{"role": "user", "content": text}]},
-    lambda text: {"input": [{"role": "user", "content": [{"type": "input_text", "text": text}]}]},
+    ("openai-chat", lambda text: {"messages": [{"role": "user", "content": text}]}),
+    ("openai-chat", lambda text: {"messages": [{"role": "user", "content": [{"type": "text", "text": text}]}]}),
+    ("cohere-chat", lambda text: {"messages": [{"role": "user", "content": text}]}),
+    ("anthropic-messages", lambda text: {"system": "s", "messages": [{"role": "user", "content": text}]}),
+    ("bedrock-converse", lambda text: {"messages": [{"role": "user", "content": [{"text": text}]}]}),
+    ("bedrock-invoke", lambda text: {"messages": [{"role": "user", "content": [{"type": "text", "text": text}]}]}),
+    ("gemini", lambda text: {"contents": [{"role": "user", "parts": [{"text": text}]}]}),
+    ("gemini", lambda text: {"contents": [{"parts": [{"text": text}]}]}),
+    ("openai-responses", lambda text: {"input": text}),
+    ("openai-responses", lambda text: {"input": [{"role": "user", "content": text}]}),
+    (
+        "openai-responses",
+        lambda text: {"input": [{"role": "user", "content": [{"type": "input_text", "text": text}]}]},
+    ),
 ]
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_every_dialect_s_last_words(shape):
-    one, other = of(shape("Why?")), of(shape("Why not?"))
+@pytest.mark.parametrize(("dialect", "shape"), SHAPES)
+def test_every_dialect_s_last_words(dialect, shape):
+    assert dialect in DIALECTS
+    one, other = of(shape("Why?"), dialect=dialect), of(shape("Why not?"), dialect=dialect)
     assert (one.text, other.text) == ("Why?", "Why not?")
     assert one.around == other.around
 
@@ -52,7 +60,7 @@ def test_all_else_must_be_the_same(changed):
 
 
 def test_whose_it_is_and_how_it_came_counts_too():
-    names = {of(CHAT).around, of(CHAT, tenant="u").around, of(CHAT, dialect="e").around}
+    names = {of(CHAT).around, of(CHAT, tenant="u").around, of(CHAT, dialect="cohere-chat").around}
     names |= {of(CHAT, **{field: "x"}).around for field in ("model", "verb", "query", "betas", "tier", "provider")}
     assert len(names) == 9
 
@@ -75,10 +83,10 @@ def test_the_order_of_fields_and_spaces_do_not():
         b'{"messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}]}',
         b'{"messages":[{"role":"user","content":[{"type":"image_url","text":"a"}]}]}',
         b'{"messages":[{"role":"user","content":["x"]}]}',
-        b'{"input":["a","b"]}',
-        b'{"input":5}',
-        json.dumps({"input": "x" * 2001}).encode(),
-        b'{"input":"x","y":' + b"[" * 3000 + b"]" * 3000 + b"}",
+        b'{"messages":5}',
+        b'{"messages":"x"}'[:-1],
+        json.dumps({"messages": [{"role": "user", "content": "x" * 2001}]}).encode(),
+        b'{"messages":"x","y":' + b"[" * 3000 + b"]" * 3000 + b"}",
     ],
 )
 def test_what_is_not_compared(body):
@@ -90,6 +98,7 @@ def test_what_is_not_compared(body):
     [
         Facts("m", needs=frozenset({"tools"})),
         Facts("m", needs=frozenset({"vision"})),
+        Facts("m", speaks=True),
         Facts("m", images=1),
         Facts("m", files=1),
         Facts("m", unseen=True),
@@ -102,5 +111,13 @@ def test_nor_is_what_brings_more_than_words(facts):
 
 
 def test_numbers_of_any_length_are_told_apart():
-    long = [of(b'{"seed":%d,"input":"Why?"}' % (10**30 + more)) for more in (0, 0, 1)]
+    said = b'{"seed":%d,"messages":[{"role":"user","content":"Why?"}]}'
+    long = [of(said % (10**30 + more)) for more in (0, 0, 1)]
     assert long[0].around == long[1].around != long[2].around
+
+
+@pytest.mark.parametrize("dialect", sorted(set(DIALECTS) - {dialect for dialect, _ in SHAPES}))
+def test_what_is_answered_with_something_else_than_text_is_not_compared(dialect):
+    """An embedding of a similar text is another one."""
+    for said in ({"input": "Why?"}, {"prompt": "Why?"}, {"messages": CHAT["messages"]}):
+        assert of(said, dialect=dialect) is None

@@ -1,7 +1,10 @@
 """Loading: defaults, what each key becomes, and which providers are there."""
 
+import sys
+import types
 from dataclasses import replace
 from datetime import date
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -339,3 +342,36 @@ def test_what_routing_is_compared_with_must_be_there(wrong):
     assert wrong("routing: {baseline: nobody/gpt-4o}") == [
         '1:21 routing.baseline: there is no provider "nobody"; name it under providers'
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "worth"),
+    [
+        ("routing: {guard: {}}", 0.01),
+        ("routing: {guard: {}}\nauto: {policy: own_policy, params: {worth: 0.2}}", 0.2),
+        ("routing: {guard: {worth: 3 usd}}\nauto: {policy: own_policy, params: {worth: 0.2}}", 3.0),
+        ("routing: {guard: {}, policy: own_policy, params: {worth: much}}", 0.01),
+    ],
+)
+def test_a_guard_judges_by_what_the_policy_says_an_answer_is_worth(configured, monkeypatch, text, worth):
+    own = types.ModuleType("own_policy")
+    own.choose = lambda *_: None
+    monkeypatch.setitem(sys.modules, "own_policy", own)
+    assert configured(text).routing.guard.worth == worth
+
+
+def test_a_difficulty_model_is_the_one_that_comes_along_or_a_file_beside_the_configuration(configured, tmp_path):
+    assert configured("routing: {}").routing.difficulty is None
+    assert configured("routing: {difficulty: {model: default}}").routing.difficulty is None
+    path = tmp_path / "model.json"
+    path.write_bytes(files("gateway.difficulty").joinpath("default.json").read_bytes())
+    assert configured(f"routing: {{difficulty: {{model: {path}}}}}").routing.difficulty == path
+
+
+@pytest.mark.parametrize("body", [None, "{}"])
+def test_a_difficulty_model_that_cannot_be_used_is_an_error_at_the_start(configured, tmp_path, body):
+    path = tmp_path / "model.json"
+    if body is not None:
+        path.write_text(body)
+    with pytest.raises(ConfigError, match=r"routing\.difficulty\.model: cannot be used"):
+        configured(f"routing: {{difficulty: {{model: {path}}}}}")

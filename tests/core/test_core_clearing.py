@@ -2,7 +2,11 @@
 
 import pytest
 
+from gateway.core.caller import Caller
 from gateway.core.clearing import Clearing, Label
+from gateway.core.entry import Entry, Outcome
+from gateway.core.price import UNPRICED
+from gateway.core.usage import Usage
 
 ANSWER = Label("k", "t", "fast", "gpt", at=10.0)
 
@@ -25,6 +29,14 @@ ANSWER = Label("k", "t", "fast", "gpt", at=10.0)
 )
 def test_what_goes(clearing, goes):
     assert clearing.covers(ANSWER) is goes
+
+
+def test_a_label_is_of_the_call_that_bought_the_answer():
+    bought = Entry(
+        "r.1", "r", 10.0, Caller("k", team="t"), "fast", "p", "gpt", "gpt-served", "standard", selfhosted=False,
+        reason="", usage=Usage(), cost=UNPRICED, held_nanos=0, outcome=Outcome.OK, status=200,
+    )  # fmt: skip
+    assert Label.of(bought) == ANSWER
 
 
 def test_its_id_says_whom_it_concerns():

@@ -25,7 +25,7 @@ from gateway.core.request import Asked, Countable, Facts, Picture
 from gateway.core.usage import Report, Usage
 from gateway.dialects.anthropic_count_tokens import AnthropicCountTokens
 from gateway.dialects.anthropic_messages import AnthropicMessages
-from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX, PROMPT_HEAD_CHARACTERS
+from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
 from gateway.front.paths import way_of
 
 MESSAGES, COUNTS = AnthropicMessages(), AnthropicCountTokens()
@@ -183,7 +183,9 @@ def test_blocks_within_blocks_count_and_the_last_message_is_the_prompt():
     assert (facts.images, facts.files, facts.turns, facts.prompt) == (2, 1, 2, "look here")
 
 
-@pytest.mark.parametrize(("content", "head"), [("a" * 5000, "a" * PROMPT_HEAD_CHARACTERS), (None, ""), ([], "")])
+@pytest.mark.parametrize(
+    ("content", "head"), [("a" * 5000 + "z" * 5000, "a" * 1000 + "\n" + "z" * 1000), (None, ""), ([], "")]
+)
 def test_the_head_of_the_prompt_is_short_or_empty(content, head):
     assert read(messages=[{"role": "user", "content": content}]).prompt == head
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gateway.core.errors import BadRequest
 from gateway.core.usage import Usage
 from gateway.dialects.base import Quirk
-from gateway.dialects.openai_chat import CHOICES_MAX, OUTPUT_TOKENS_CREDIBLE_MAX, PROMPT_HEAD_CHARACTERS, OpenAIChat
+from gateway.dialects.openai_chat import CHOICES_MAX, OUTPUT_TOKENS_CREDIBLE_MAX, OpenAIChat
 from gateway.dialects.validate import MODEL_NAME_MAX, model_name
 
 CHAT = OnBytes(OpenAIChat())
@@ -269,7 +269,9 @@ def test_a_models_name_is_short_and_prints_or_is_refused(name):
         assert refused.value.param == "model"
 
 
-@pytest.mark.parametrize(("content", "head"), [("a" * 5000, "a" * PROMPT_HEAD_CHARACTERS), (None, ""), ([], "")])
+@pytest.mark.parametrize(
+    ("content", "head"), [("a" * 5000 + "z" * 5000, "a" * 1000 + "\n" + "z" * 1000), (None, ""), ([], "")]
+)
 def test_the_head_of_the_prompt_is_short_or_empty(content, head):
     assert CHAT.read(body(messages=[{"role": "user", "content": content}])).prompt == head
 

@@ -1,6 +1,7 @@
 """A second call where the first is late: one answer, two entries, and books that agree with the provider's bill."""
 
 import asyncio
+from collections import Counter
 from decimal import Decimal
 
 import harness
@@ -88,6 +89,7 @@ def test_a_late_stream_is_broken_off_where_that_ends_the_charging(way):
     headers = ask(way, "late", stream=True)
     assert headers["x-fareway-provider"] == "quick"
     assert headers["x-fareway-route-reason"].startswith("hedge to quick/sim-medium: nothing came in 500 ms; ")
+    eventually(lambda: "sim-small" in books(way, headers)[1])
     lines, bill = books(way, headers)
     assert {name: line["outcome"] for name, line in lines.items()} == {"late": "outrun", "quick": "ok"}
     assert bill["sim-small"]["ended"] == "aborted"
@@ -172,9 +174,20 @@ async def test_a_caller_that_leaves_ends_both(way):
         ("late", "hung_up"),
     ]
     bill = [c for c in way.bill() if c["gateway_request_id"] == lines[0]["request_id"]]
-    assert {charge["ended"] for charge in bill} == {"aborted"}
+    assert {charge["ended"] for charge in bill} <= {"aborted"}
     assert spent(lines) >= billed(bill)
     assert_balanced(way)
+
+
+async def test_only_a_share_of_calls_is_hedged(tmp_path):
+    """Ten in advance, and no more where the share is nothing."""
+    with road(tmp_path, CONFIG.replace("budget: 100%", "budget: 0%")) as way:
+        async with way.aclient(timeout=60) as client:
+            calls = (client.chat.completions.create(model="charging", messages=said(f"{n}")) for n in range(14))
+            await asyncio.gather(*calls)
+        lines = await asyncio.to_thread(way.entries)
+        assert Counter(line["outcome"] for line in lines) == {"ok": 14, "outrun": 10}
+        assert spent(lines) == billed(way.bill())
 
 
 async def test_killed_with_both_under_way(tmp_path):

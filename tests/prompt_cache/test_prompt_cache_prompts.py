@@ -21,7 +21,8 @@ def turn(number):
 
 def leaving(turns, *, system=SYSTEM, session="s", dialect="anthropic-messages", price=PRICE, **more):
     body = {"model": "m", "max_tokens": 9, "system": system, "messages": [turn(n) for n in range(turns)]} | more
-    return Leaving("key", session, "anthropic/m", dialect, json.dumps(body).encode(), "claude-sonnet-4-5", price)
+    written = json.dumps(body).encode()
+    return Leaving("key", session, "anthropic/m", dialect, written, "claude-sonnet-4-5", price, "anthropic")
 
 
 def sent(prompts, call, at, usage):
@@ -150,3 +151,34 @@ def test_what_the_caller_marks_itself_and_what_nobody_can_price_is_let_alone(mor
     for turns in range(3, 31, 2):
         call = leaving(turns, **more)
         assert prompts.leaving(call, turns * 20.0)[0] == call.body
+
+
+@pytest.mark.parametrize("dialect", ["openai-chat", "openai-responses"])
+def test_openai_is_told_which_conversation_it_is(dialect):
+    prompts = Prompts(improve=True)
+    call = leaving(3, dialect=dialect)._replace(maker="openai")
+    first, again = (json.loads(prompts.leaving(call, at)[0]) for at in (0.0, 1.0))
+    assert first == again == json.loads(call.body) | {"prompt_cache_key": first["prompt_cache_key"]}
+    other = json.loads(prompts.leaving(call._replace(session="t"), 0.0)[0])
+    assert other["prompt_cache_key"] != first["prompt_cache_key"]
+
+
+@pytest.mark.parametrize("kept", [{"maker": "groq"}, {"session": ""}, {"dialect": "openai-completions"}])
+def test_nobody_else_is_told(kept):
+    call = leaving(3, dialect="openai-chat")._replace(**({"maker": "openai"} | kept))
+    assert Prompts(improve=True).leaving(call, 0.0)[0] == call.body
+
+
+def test_the_callers_own_name_stays():
+    call = leaving(3, dialect="openai-chat", prompt_cache_key="mine")._replace(maker="openai")
+    assert Prompts(improve=True).leaving(call, 0.0)[0] == call.body
+
+
+def test_a_call_that_is_tried_again_is_one_call():
+    """Nothing is learned from what was not answered."""
+    prompts = Prompts(improve=True)
+    sent(prompts, leaving(3), 0.0, WRITTEN)
+    tries = [prompts.leaving(leaving(5), 60.0)[0] for _ in range(20)]
+    body, note = sent(prompts, leaving(5), 60.0, Usage(cache_read=8000, cache_write=3000))
+    assert set(tries) == {body}
+    assert (note.expected, note.unread) == (8000, 0)

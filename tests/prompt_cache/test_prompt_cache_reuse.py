@@ -9,7 +9,7 @@ from gateway.prompt_cache.reuse import CONVERSATIONS_MAX, ENDS_MAX, Sightings
 
 
 def counted(sightings, kind="k"):
-    with_caution = sightings.reuse(kind)
+    with_caution = sightings.reuse(kind, "", 0.0)
     return tuple(a - b for a, b in zip(with_caution, CAUTION, strict=True))
 
 
@@ -35,18 +35,29 @@ def test_a_prompt_whose_end_was_changed_goes_on_from_an_earlier_one():
     assert counted(sightings) == (2 + 2 + 2, 2 + 2, 0)
 
 
+def test_a_prompt_to_come_is_counted_and_not_learned():
+    sightings = Sightings()
+    sightings.seen("k", "ab", 0.0)
+    for _ in range(3):
+        assert sightings.reuse("k", "abcd", 10.0) == Reuse(2 + 2, 2, 0).also(CAUTION)
+        assert sightings.reuse("k", "abcd", 1000.0) == Reuse(2 + 2, 0, 2).also(CAUTION)
+        assert sightings.reuse("k", "xy", 10.0) == Reuse(2 + 2, 0, 0).also(CAUTION)
+        assert sightings.reuse("other", "ab", 10.0) == Reuse(2, 0, 0).also(CAUTION)
+    assert counted(sightings) == (2, 0, 0)
+
+
 def test_kinds_are_counted_apart():
     sightings = Sightings()
     sightings.seen("k", "ab", 0.0)
     assert sightings.seen("other", "ab", 1.0) is None
     assert counted(sightings) == counted(sightings, "other") == (2, 0, 0)
-    assert sightings.reuse("nobody") == CAUTION
+    assert sightings.reuse("nobody", "", 0.0) == CAUTION
 
 
 def test_a_prompt_of_less_than_a_block_says_nothing():
     sightings = Sightings()
     assert sightings.seen("k", "", 0.0) is None
-    assert sightings.reuse("k") == CAUTION
+    assert sightings.reuse("k", "", 0.0) == CAUTION
 
 
 def test_what_is_old_counts_less(monkeypatch):
@@ -54,7 +65,7 @@ def test_what_is_old_counts_less(monkeypatch):
     sightings = Sightings()
     sightings.seen("k", range(8), 0.0)
     sightings.seen("k", range(8), 1.0)
-    assert sightings.reuse("k") == Reuse(4, 4, 0).also(CAUTION)
+    assert sightings.reuse("k", "", 0.0) == Reuse(4, 4, 0).also(CAUTION)
 
 
 def test_memory_is_bounded(monkeypatch):
@@ -77,9 +88,9 @@ def test_nothing_comes_again_that_was_not_sent(calls):
     sightings, at, sent, longest = Sightings(), 0.0, 0, {}
     for talk, length, pause in calls:
         at += pause
-        before = sightings.reuse("k")
+        before = sightings.reuse("k", [], 0.0)
         since = sightings.seen("k", [(talk, n) for n in range(length)], at)
-        after = sightings.reuse("k")
+        after = sightings.reuse("k", [], 0.0)
         again = after.soon + after.later - before.soon - before.later
         assert again <= longest.get(talk, 0)
         assert (again > 0) == (since is not None)
