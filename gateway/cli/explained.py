@@ -100,7 +100,9 @@ class Desk:
         burn = self.budgets.burn(key.caller)
         guarded = self.budgets.guarded(key.caller) or question.ceiling is not None
         needs_price = guarded and self.settings.prices.unknown == "refuse"
-        chosen = self.router.choose(request, options, remaining, needs_price=needs_price, burn=burn)
+        chosen = self.router.choose(
+            request, options, remaining, needs_price=needs_price, burn=burn, prefix=question.prefix
+        )
         first = chosen.plan[0].candidate.place
         return Explained(
             question,

@@ -127,7 +127,7 @@ def _notes(tally: Tally, reads: Collection[Signal]) -> Iterable[str]:
     if Signal.SUCCESS in reads:
         yield "- How good an answer would be is known from callers' feedback up to then alone, by kind of prompt."
     if Signal.WARMTH in reads:
-        yield "- What of a prompt is warm where, and how long a call would wait there, the policy is not told."
+        yield "- What is warm where: prompts begin with those before of their conversation, and with nobody else's."
     yield "- Deployments are as busy, as quick and as often down as they were; limits begin with nothing spent."
     if tally.fates[Fate.MOVED]:
         yield "- Elsewhere a prompt has as many tokens; another tokenizer may count it differently."

@@ -28,12 +28,15 @@ from gateway.journey.replay.deciding import CALLS_KEPT_MAX, Counted, Deciding, U
 from gateway.journey.replay.recalled import Recalled, heard
 from gateway.journey.replay.standing import Standing
 from gateway.journey.replay.timeline import Timeline
+from gateway.journey.replay.warm import prefix_of
 from gateway.journey.routing import Router
 from gateway.journey.shape import request_of, shape_of
+from gateway.journey.signals import Signals
 from gateway.planning.elsewhere import Estimates
 from gateway.planning.fates import Fate
 from gateway.planning.replay import Tally
 from gateway.plugins import load_policy
+from gateway.prompt_cache.warmth import NOTHING, Warmth
 from gateway.tokens.size import Size
 from gateway.upstream.health import Health
 
@@ -173,7 +176,16 @@ def deciding(*limits, policy="policies.cheapest", params=None, fallback=2, provi
     names = Catalog({"p": provider}, lambda: book, timeline.clock, models, {}, {"economy": ("p/cheap",)})
     health = Health(failures_max=1, open_s=1000)
     plain = (load_policy(policy), params or {})
-    router = Router(names, health, timeline.clock, policy=plain, auto=plain, fallback=fallback, calibration=Counted())
+    router = Router(
+        names,
+        health,
+        timeline.clock,
+        policy=plain,
+        auto=plain,
+        fallback=fallback,
+        calibration=Counted(),
+        signals=Signals(warmth=Warmth()),
+    )
     standing, budgets = Standing(timeline, health, router.outputs), Budgets(limits, timeline)
     return Deciding(router, standing, budgets, timeline, refuse_unpriced=True)
 
@@ -373,6 +385,19 @@ def test_what_callers_said_counts_from_then_on():
     chances = learning.predict(request_of(one), both)
     assert chances["p/cheap"] < 0.1
     assert chances["p/dear"] > 0.9
+
+
+def test_a_sticky_policy_knows_where_conversations_were():
+    """By what stands in the entries alone: the conversation's name, and how long its prompts were."""
+    usage = Usage(input=9000, output=10)
+    entries = [made(at=float(n), session="s", usage=usage, duration_ms=100) for n in range(4)]
+    router = deciding(policy="policies.sticky")
+    fates = [(again.fate, again.name) for again, _ in router.replayed(entries, Estimates())]
+    assert fates == [(Fate.MOVED, "p/cheap")] * 4
+    warmth = router._router._signals.warmth
+    assert warmth.stays("k", "s") == "p/cheap"
+    assert warmth.outlook("p/cheap", prefix_of(entries[0]), 9000, 10.0).warm_tokens > 8000
+    assert prefix_of(made()) == NOTHING
 
 
 def test_other_dialects_are_carried():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,11 +24,14 @@ from gateway.journey.replay.budgets import Budgets
 from gateway.journey.replay.recalled import Recalled
 from gateway.journey.replay.standing import Standing
 from gateway.journey.replay.timeline import Timeline
+from gateway.journey.replay.warm import prefix_of
 from gateway.journey.routing import Router
 from gateway.journey.shape import request_of
+from gateway.journey.visit import Visit
 from gateway.limits.holds import Hold, Refused
 from gateway.planning.elsewhere import Estimates, Worth
 from gateway.planning.fates import Again, Fate, deployment
+from gateway.prompt_cache.warmth import NOTHING
 from gateway.tokens.calibration import Calibration
 from gateway.tokens.size import Size
 from gateway.translate.edge import Edge
@@ -105,26 +109,26 @@ class Deciding:
         """Every entry, oldest first, with what would have become of it and what it would have come to."""
         for entry in entries:
             self._timeline.go_to(entry.at)
-            again, hold = self._again(entry)
+            again, went = self._again(entry)
             worth = estimates.of(again)
-            self._book(again, worth, hold)
+            self._book(again, worth, went)
             self._standing.see(entry)
             yield again, worth
 
-    def _again(self, entry: Entry) -> tuple[Again, Hold | None]:
+    def _again(self, entry: Entry) -> tuple[Again, _Went | None]:
         if entry.outcome in NOT_DECIDED:
             return Again(entry, Fate.LEFT, why=NOT_DECIDED[entry.outcome]), None
         before = self._lately.pop(entry.request_id, None)
         if before is not None:
-            again, hold = _next(before, entry), None
+            again, went = _next(before, entry), None
         elif why := self._left(entry):
-            again, hold = Again(entry, Fate.LEFT, why=why), None
+            again, went = Again(entry, Fate.LEFT, why=why), None
         else:
-            again, hold = self._decided(entry)
+            again, went = self._decided(entry)
         self._lately[entry.request_id] = again
         if len(self._lately) > CALLS_KEPT_MAX:
             del self._lately[next(iter(self._lately))]
-        return again, hold
+        return again, went
 
     def _left(self, entry: Entry) -> str:
         """Why it is not decided on again; empty where it is."""
@@ -132,7 +136,7 @@ class Deciding:
             return "of another team"
         return "" if entry.shape.dialect in DIALECTS else "its shape is not in the ledger"
 
-    def _decided(self, entry: Entry) -> tuple[Again, Hold | None]:
+    def _decided(self, entry: Entry) -> tuple[Again, _Went | None]:
         question = self._question(entry)
         self._recalled.see(entry)
         try:
@@ -145,13 +149,14 @@ class Deciding:
             return Again(entry, Fate.REFUSED, why=_limit(refused), way=Then.REFUSE), None
         except GatewayError as error:
             return Again(entry, Fate.UNSERVED, why=str(error)), None
-        return _gone(entry, went), went.hold
+        return _gone(entry, went), went
 
     def _question(self, entry: Entry) -> Question:
         request, shape = request_of(entry), entry.shape
         size = Size(entry.usage.input_total or shape.input_max, shape.turns)
+        prefix = prefix_of(entry) if Signal.WARMTH in self._router.reads(request.facts) else NOTHING
         mode = HoldMode.STRICT if self._budgets.strict(entry.caller) else HoldMode.PROGRESSIVE
-        return Question(request, DIALECTS[shape.dialect], _NOTHING, {}, mode, size, self._carrier)
+        return Question(request, DIALECTS[shape.dialect], _NOTHING, {}, mode, size, self._carrier, prefix=prefix)
 
     def _hold(self, entry: Entry, question: Question, options: tuple[Option, ...]) -> _Went:
         """As the pipeline does: for the first of the plan that no limit on places keeps out. Raises Refused."""
@@ -163,6 +168,7 @@ class Deciding:
             self._budgets.remaining(caller),
             needs_price=needs_price,
             burn=self._budgets.burn(caller) if Signal.BURN in self._router.reads(question.request.facts) else None,
+            prefix=question.prefix,
         )
         for option in chosen.plan:
             try:
@@ -192,19 +198,28 @@ class Deciding:
 
     def _anyhow(self, question: Question, why: str, way: Then) -> _Went:
         options = self._router.options(question.request, question.size, self._carrier)
-        chosen = self._router.choose(question.request, options, None, needs_price=False)
+        chosen = self._router.choose(question.request, options, None, needs_price=False, prefix=question.prefix)
         return _Went(chosen.plan[0], Hold(()), why, way)
 
-    def _book(self, again: Again, worth: Worth, hold: Hold | None) -> None:
+    def _book(self, again: Again, worth: Worth, went: _Went | None) -> None:
         entry = again.entry
         if again.fate in (Fate.REFUSED, Fate.UNSERVED) or entry.outcome is Outcome.CACHED:
             return
-        spent = _fare(worth)
-        if hold is not None and hold.accounts:
-            self._budgets.settle(hold, entry.at + entry.duration_ms / 1000, spent)
+        ends, spent = entry.at + entry.duration_ms / 1000, _fare(worth)
+        if went is not None and went.hold.accounts:
+            self._budgets.settle(went.hold, ends, spent)
         else:
             place = again.place or Place(entry.provider, entry.tier, entry.model)
             self._budgets.spend(entry.caller, place, spent)
+        if went is not None and went.option.expected is not None:
+            visit = Visit(went.option.expected, self._timeline.clock)
+            self._timeline.at(ends, partial(_ended, visit, replace(entry, usage=worth.usage)))
+
+
+def _ended(visit: Visit, entry: Entry) -> None:
+    """What is warm there is known from now on."""
+    visit.settled(entry)
+    visit.ended()
 
 
 def _limit(refused: Refused) -> str:
