@@ -105,6 +105,15 @@ def test_another_policy_moves_calls(way):
     assert any("as many tokens" in note for note in told["notes"])
 
 
+def test_the_fastest_instead_of_the_cheapest(way):
+    """Whoever that is: what was measured tells, and the sums hold."""
+    told = replayed(way, "--policy=policies.fastest")
+    assert told["decided_again"] == 48
+    moved = sum(Decimal(row["change_usd"]) for row in told["rows"])
+    assert moved == Decimal(told["change_usd"]) == Decimal(told["after_usd"]) - Decimal(told["before_usd"])
+    assert sum(row["calls_after"] for row in told["deployments"]) == 48
+
+
 def test_one_team_alone(way):
     told = replayed(way, *DEAR, "--team=red")
     assert (told["decided_again"], told["moved"]) == (24, 12)
