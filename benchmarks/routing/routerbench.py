@@ -8,6 +8,8 @@ the part itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from itertools import combinations
 from statistics import fmean
 
@@ -15,8 +17,9 @@ from routing.answers import FOLDER, PARTS, Row, parts, routerbench
 from routing.arms import CASCADE, Forecast, Table, table
 from routing.measures import Point, aiq, hull, quality_at
 
+PROCESSES = 2
 PENALTIES = (10.0, 30.0, 100.0)
-WORTHS = [0.0, *[1e-4 * 1.12**step for step in range(110)], 1e6]  # Dollars for a good answer.
+WORTHS = [0.0, *[5e-4 * 1.066**step for step in range(112)], 1e6]  # Dollars for a good answer.
 MARGINS = [step / 100 for step in range(101)]
 AIQ_MIN = 0.855
 SINGLE, WITH_CASCADE = (
@@ -69,30 +72,38 @@ def figures() -> dict[str, object]:
     }
 
 
-def _inner(rows: list[Row], dealt: list[int]) -> dict[tuple[int, int, float], Table]:
-    """By part left out, part told, and penalty: what is expected of the part told."""
-    told = {}
-    for left, right in combinations(range(PARTS), 2):
-        taught = [row for row, part in zip(rows, dealt, strict=True) if part not in (left, right)]
-        forecast = Forecast(taught, PENALTIES)
-        for out, seen in ((left, right), (right, left)):
-            asked = [row for row, part in zip(rows, dealt, strict=True) if part == seen]
-            told |= {(out, seen, penalty): forecast.of(asked, penalty) for penalty in PENALTIES}
+Told = dict[tuple[int, int, float], Table]
+"""By part left out, part told, and penalty: what is expected of the part told."""
+
+
+def _inner(rows: list[Row], dealt: list[int]) -> Told:
+    told: Told = {}
+    with ProcessPoolExecutor(PROCESSES) as processes:
+        for part in processes.map(partial(_of_two, rows, dealt), combinations(range(PARTS), 2)):
+            told |= part
+    return told
+
+
+def _of_two(rows: list[Row], dealt: list[int], two: tuple[int, int]) -> Told:
+    told: Told = {}
+    taught = [row for row, part in zip(rows, dealt, strict=True) if part not in two]
+    forecast = Forecast(taught, PENALTIES)
+    for out, seen in (two, two[::-1]):
+        asked = [row for row, part in zip(rows, dealt, strict=True) if part == seen]
+        told |= {(out, seen, penalty): forecast.of(asked, penalty) for penalty in PENALTIES}
     return told
 
 
 class _Fold:
     """One part, decided on by what the others teach."""
 
-    def __init__(
-        self, rows: list[Row], dealt: list[int], part: int, inner: dict[tuple[int, int, float], Table]
-    ) -> None:
+    def __init__(self, rows: list[Row], dealt: list[int], part: int, inner: Told) -> None:
         taught = [row for row, own in zip(rows, dealt, strict=True) if own != part]
         asked = [row for row, own in zip(rows, dealt, strict=True) if own == part]
         others = [other for other in range(PARTS) if other != part]
         known = [row for other in others for row, own in zip(rows, dealt, strict=True) if own == other]
         before = {p: _joined([inner[part, other, p] for other in others]) for p in PENALTIES}
-        self.penalty = min(PENALTIES, key=lambda p: _error(before[p], known))
+        self.penalty = max(PENALTIES, key=lambda p: _inner_aiq(before[p], known))
         forecast = Forecast(taught, [self.penalty])
         self._expected, self._true = forecast.of(asked, self.penalty), table(asked, forecast.pair)
         self._before, self._known = before[self.penalty], table(known, forecast.pair)
@@ -139,13 +150,12 @@ def _joined(tables: Sequence[Table]) -> Table:
     return Table([s for t in tables for s in t.scores], [c for t in tables for c in t.costs])
 
 
-def _error(expected: Table, rows: Sequence[Row]) -> float:
-    """Of how much better each model is than the prompt's average."""
-    total = 0.0
-    for told, row in zip(expected.scores, rows, strict=True):
-        off = [told[model] - score for model, score in row.scores.items()]
-        total += sum((x - fmean(off)) ** 2 for x in off)
-    return total
+def _inner_aiq(expected: Table, rows: Sequence[Row]) -> float:
+    """What the penalty is chosen for: decisions, not scores."""
+    arms, true = list(rows[0].scores), Table([row.scores for row in rows], [row.costs for row in rows])
+    swept = [_together([_outcomes(true, _picks(expected, arms, worth))]) for worth in WORTHS[::4]]
+    means = [fmean([row.costs[arm] for row in rows]) for arm in arms]
+    return aiq(swept, min(means), max(means))
 
 
 def _oracle(row: Row) -> Point:
