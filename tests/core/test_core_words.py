@@ -29,6 +29,7 @@ from gateway.core.errors import (
     UpstreamTimeout,
 )
 from gateway.core.limit import Fare, Limit, Span, Unit, amount_text, short_window_before
+from gateway.core.request import PROMPT_PART_CHARACTERS, excerpt
 from gateway.core.route import Candidate, Context, Decision
 from gateway.core.tenant import Change, Rule, Tenant
 from gateway.core.usage import Extras, Usage, summed
@@ -255,3 +256,17 @@ def test_outcomes_read_as_plain_words():
     """They are stored and shown as they are."""
     assert f"{Outcome.HUNG_UP}" == "hung_up"
     assert Outcome("unresolved") is Outcome.UNRESOLVED
+
+
+@given(st.text(max_size=3 * PROMPT_PART_CHARACTERS))
+def test_an_excerpt_has_both_ends_of_a_text_and_is_its_own_excerpt(text):
+    short = excerpt(text)
+    assert len(short) <= 2 * PROMPT_PART_CHARACTERS + 1
+    assert short[:PROMPT_PART_CHARACTERS] == text[:PROMPT_PART_CHARACTERS]
+    assert short[-PROMPT_PART_CHARACTERS:] == text[-PROMPT_PART_CHARACTERS:]
+    assert excerpt(short) == short
+
+
+def test_of_a_long_text_the_middle_is_left_out():
+    assert excerpt("a" * 5000 + "z" * 5000) == "a" * 1000 + "\n" + "z" * 1000
+    assert excerpt("a" * 2000) == "a" * 2000
