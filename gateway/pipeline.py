@@ -8,57 +8,44 @@ The whole life of a call is inside `serve`, so that leaving it, however that hap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.cache.flights import Flight
 from gateway.core.caller import Key
 from gateway.core.entry import Entry, Outcome
-from gateway.core.errors import Forbidden, LimitReached
+from gateway.core.errors import LimitReached
 from gateway.core.limit import Mode, Unit
 from gateway.core.money import ZERO
-from gateway.core.request import Asked, Request
+from gateway.core.request import Request
 from gateway.core.route import Signal
-from gateway.dialects.base import Dialect
 from gateway.journey.again import Asker
 from gateway.journey.answered import Answered
 from gateway.journey.booking import Booking, Books, Trip
-from gateway.journey.carriage import Carrier, lossy
 from gateway.journey.cascade.climbing import Climb
 from gateway.journey.counting import HEADERS, counted_here
 from gateway.journey.detour import Detour
 from gateway.journey.hedging import Hedging
 from gateway.journey.option import Chosen
 from gateway.journey.passage import Client, Passage
-from gateway.journey.question import Question, ceiling_of, hold_mode, proven
+from gateway.journey.question import Question
 from gateway.journey.reached import Detours, Stuck, counted, fit_allowed
 from gateway.journey.receipt import Receipt
 from gateway.journey.relay import pass_on
 from gateway.journey.routing import Router
-from gateway.journey.session import session_of
 from gateway.journey.shape import shape_of
+from gateway.journey.understanding import Call, understood
 from gateway.limits.accounts import Account
 from gateway.limits.holds import may_come_back
 from gateway.telemetry.metrics import Metrics
 from gateway.tenants import Tenants, tagged
-from gateway.tokens import Tokens, measure
+from gateway.tokens import Tokens
 from gateway.tokens.calibration import Calibration
 from gateway.upstream.answer import Answer
-from gateway.upstream.headers import for_caller, for_provider
-
-
-class Call(Struct, frozen=True):
-    """What arrived, before we understand it."""
-
-    id: str
-    dialect: Dialect
-    headers: Mapping[str, str]
-    asked: Asked
-    arrived: float  # On the monotonic clock, in seconds.
+from gateway.upstream.headers import for_caller
 
 
 @dataclass(slots=True)
@@ -154,26 +141,8 @@ class Pipeline:
         self._learn(leg.question, leg.booking.entry)
 
     def _understand(self, call: Call, key: Key) -> Question:
-        facts = call.dialect.read(call.asked)
-        if (session := session_of(call.headers, facts.session)) != facts.session:
-            facts = replace(facts, session=session)
-        if call.asked.provider:
-            facts = replace(facts, provider=call.asked.provider)
-        if not all(key.may_use(model) for model in (facts.model, *facts.also)):
-            raise Forbidden("This key may not use that model.")
-        size = measure(call.asked.body, facts)
-        mode = hold_mode(call.headers, self.books.limits.chain(key.caller).hold_mode)
-        ceiling = ceiling_of(call.headers)
-        bound = self.router.bound(facts, size, proven=proven(facts, mode, ceiling))
-        request = Request(call.id, key.id, call.dialect.name, facts, input_tokens=bound)
-        carrier = Carrier(call.asked, lossy=lossy(call.headers))
-        if facts.unseen and not self.router.stays_unseen(request, size, carrier):
-            facts = replace(facts, unseen=False)
-            bound = self.router.bound(facts, size, proven=proven(facts, mode, ceiling))
-            request = replace(request, facts=facts, input_tokens=bound)
-        travelling = for_provider(call.headers.items())
-        prefix = self.router.prefix(request, call.asked)
-        return Question(request, call.dialect, call.asked, travelling, mode, size, carrier, ceiling, prefix=prefix)
+        mode = self.books.limits.chain(key.caller).hold_mode
+        return understood(call, key, self.router, mode)
 
     async def _set_aside(
         self, booking: Booking, key: Key, question: Question, call: Call, client: Client

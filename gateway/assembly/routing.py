@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from gateway.catalog.catalog import Catalog
@@ -16,7 +17,7 @@ from gateway.journey.asking import Asking
 from gateway.journey.hedging import Hedging
 from gateway.journey.learning import Learning
 from gateway.journey.routing import Router
-from gateway.journey.signals import Signals
+from gateway.journey.signals import Signals, Stated
 from gateway.plugins import Plugin, load_policy
 from gateway.prices.book import PriceBook
 from gateway.prices.current import Pricing
@@ -50,9 +51,10 @@ def router(
     calibration: Calibration | None = None,
     *,
     learning: Learning | None = None,
+    stated: Stated = MappingProxyType({}),
 ) -> Router:
     """The router with the policies that these settings name. `learning`: what was learned until now; without it, what
-    the settings tell."""
+    the settings tell. `stated`: see `Signals`."""
     routing, learning = settings.routing, learning or learning_of(settings, clock)
     return Router(
         names,
@@ -69,6 +71,7 @@ def router(
             cluster=learning.cluster,
             guard=learning.ruled,
             slow=lambda name, stream: health.seen(name).waits(stream=stream).p95,
+            stated=stated,
         ),
     )
 

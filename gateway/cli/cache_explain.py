@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.cli.books import reading
+from gateway.cli.request import guessed
 from gateway.cli.settings import Unusable, settings
 from gateway.config.settings import Settings
 from gateway.core.entry import Entry
@@ -68,26 +69,6 @@ def _of_bodies(found: Settings, before: Path, after: Path, parsed: argparse.Name
         "lost_tokens": f"about {lost:,}",
     }
     return told | ({"costs": _cost(found, parsed.model, lost)} if parsed.model else {})
-
-
-def guessed(body: bytes) -> str:
-    """The dialect of a body with a prompt, by its keys. Raises Unusable."""
-    try:
-        said = json.loads(body)
-    except ValueError as error:
-        raise Unusable(f"a body is no JSON: {error}") from None
-    keys = said.keys() if isinstance(said, dict) else set()
-    signs = {
-        "gemini": {"contents"},
-        "openai-responses": {"input"},
-        "bedrock-converse": {"inferenceConfig", "toolConfig"},
-        "anthropic-messages": {"system", "anthropic_version", "thinking"},
-        "openai-chat": {"messages"},
-    }
-    found = next((dialect for dialect, names in signs.items() if keys & names), None)
-    if found is None:
-        raise Unusable("the bodies do not show which dialect they are in: say --dialect", 2)
-    return found
 
 
 def _cost(found: Settings, name: str, tokens: int) -> str:

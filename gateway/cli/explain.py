@@ -3,109 +3,98 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import sys
 import time
-from pathlib import Path
+from collections.abc import Collection
+from functools import partial
 from typing import Any
 
-from gateway.assembly.routing import catalog, router
 from gateway.assembly.simulated import with_simulator
+from gateway.cli.books import reading
+from gateway.cli.explained import Desk, Explained
+from gateway.cli.moments import moment
+from gateway.cli.params import add_params, with_policy
+from gateway.cli.request import add_request, read_request
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import print_rows
+from gateway.cli.told import document, shown
+from gateway.cli.whose import key_and_limits, load
 from gateway.config.settings import Settings
 from gateway.core.errors import GatewayError
-from gateway.core.limit import HoldMode
-from gateway.core.money import Money
-from gateway.core.request import Asked, Request
-from gateway.dialects.base import Dialect
-from gateway.dialects.spoken import DIALECTS
-from gateway.journey.carriage import Carrier
-from gateway.journey.option import Chosen, Option
-from gateway.journey.question import Question
-from gateway.prices.stored import book_in_use
-from gateway.tokens import Tokens, measure
-from gateway.upstream.health import Health
+from gateway.journey.signals import Stated
+from gateway.limits.accounts import Account
+from gateway.tenants import tagged
 
-_COLUMNS = ("rank", "candidate", "tier", "likely_usd", "worst_usd", "held_usd", "price")
+_NUMBERS: dict[str, type[int | float]] = {
+    "success": float,
+    "warm_tokens": int,
+    "wait_ms": float,
+    "first_token_ms": float,
+    "first_token_p95_ms": float,
+    "error_rate": float,
+    "in_flight": int,
+}
+"""Fields of a candidate that nobody knows without a running gateway."""
 
 
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     """Declare the command."""
-    parser = commands.add_parser("explain", parents=[common], help="candidates, costs and the decision for a request")
-    parser.add_argument("request", type=Path, metavar="REQUEST.json", help="a request body; - for standard input")
+    text = "candidates, costs, limits and the decision for a request, without asking anybody"
+    parser = commands.add_parser("explain", parents=[common], help=text, description=text)
+    add_request(parser)
+    parser.add_argument("--key", default="", metavar="ID", help="whose call it is; its limits, and what is left")
+    parser.add_argument("--policy", default="", metavar="policies.x", help="in the place of the configured one")
+    add_params(parser)
+    since = "take latency, errors and lengths of answers from the ledger's calls since then"
+    parser.add_argument("--since", default="", metavar="1h", help=since)
+    given = f"a number of a candidate that is not known here: {', '.join(_NUMBERS)}"
+    parser.add_argument("--given", action="append", default=[], metavar="CANDIDATE:NUMBER=VALUE", help=given)
     parser.add_argument("--format", choices=("table", "json"), default="table")
     parser.set_defaults(run=_explain)
 
 
 def _explain(parsed: argparse.Namespace) -> int:
+    found = with_policy(with_simulator(settings(parsed), ""), parsed.policy, parsed.params)
     try:
-        body = sys.stdin.buffer.read() if str(parsed.request) == "-" else parsed.request.read_bytes()
-    except OSError as error:
-        raise Unusable(f"cannot read the request: {error}") from None
-    try:
-        told = asyncio.run(explained(settings(parsed), body))
+        told = explained(found, parsed)
     except GatewayError as error:
         raise Unusable(f"the call would be refused with status {error.status}: {error}") from None
     if parsed.format == "json":
-        print(json.dumps(told, indent=2))
+        print(json.dumps(document(told), indent=2))
         return 0
-    print(f"model asked for   {told['model']}")
-    print(f"input tokens      {told['input_tokens']} counted, {told['input_tokens_bound']} at most")
-    print(f"decision          {told['reason']}")
-    print(f"hold              {told['hold']}\n")
-    print_rows(told["candidates"], _COLUMNS, "table")
+    for lines, (rows, columns) in shown(told):
+        print("\n".join(lines))
+        if rows:
+            print_rows(rows, columns, "table")
     return 0
 
 
-async def explained(found: Settings, body: bytes) -> dict[str, Any]:
-    """Everything that the pipeline would decide on. Raises the GatewayError that it would answer with."""
-    found = with_simulator(found, "")
-    book = book_in_use(found.home, found.prices.overrides, time.time())
-    dialect, asked = _dialect(body), Asked(body)
-    facts = dialect.read(asked)
-    health = Health(failures_max=1, open_s=0)
-    way = router(found, catalog(found, lambda: book, time.time), health, time.time)
-    size = measure(body, facts)
-    bound, tokens = way.bound(facts, size, proven=True), Tokens()
-    exact = min(bound, max([await tokens.count(dialect.countable(asked), model) for model in way.models(facts)]))
-    tokens.close()
-    request = Request("explain", "explain", dialect.name, facts, input_tokens=bound)
-    carrier = Carrier(asked, lossy=False)
-    options = way.options(request, size, carrier)
-    chosen = way.choose(request, options, None, needs_price=False)
-    question = Question(request, dialect, asked, {}, _hold_mode(found), size, carrier)
-    return {
-        "model": facts.model,
-        "input_tokens": exact,
-        "input_tokens_bound": bound,
-        "reason": chosen.reason,
-        "hold": f"{question.hold_mode if facts.stream else 'strict'}, by the bound of the input",
-        "candidates": [_row(option, chosen, question) for option in options],
-    }
+def explained(found: Settings, parsed: argparse.Namespace) -> Explained:
+    """Everything that the pipeline would decide on. Raises the GatewayError that it would answer with, or Unusable."""
+    dialect, asked, headers = read_request(parsed, found.providers)
+    key, limits = key_and_limits(found, parsed.key)
+    desk = Desk(found, limits, partial(load, found) if parsed.key else _untouched, _given(parsed.given))
+    if parsed.since:
+        now = time.time()
+        with reading(found) as ledger:
+            desk.see(ledger.entries(moment(parsed.since, now), now))
+    return desk.explain(dialect, asked, headers, tagged(key, headers))
 
 
-def _row(option: Option, chosen: Chosen, question: Question) -> dict[str, object]:
-    candidate = option.candidate
-    fare, worst = question.fare(option)
-    plan = [o.candidate.name for o in chosen.plan]
-    return {
-        "rank": plan.index(candidate.name) + 1 if candidate.name in plan else None,
-        "candidate": candidate.name,
-        "tier": candidate.tier,
-        "likely_usd": candidate.cost_likely.decimal if candidate.cost_likely is not None else None,
-        "worst_usd": candidate.cost_worst.decimal if candidate.cost_worst is not None else None,
-        "held_usd": Money.of_nanos(fare.nanos).decimal if worst.total is not None else None,
-        "price": option.price.id if option.price else "unpriced",
-    }
+def _untouched(accounts: Collection[Account]) -> None:
+    """Nobody's: nothing is spent."""
+    del accounts
 
 
-def _dialect(body: bytes) -> Dialect:
-    embeds = b'"input"' in body and b'"messages"' not in body
-    return DIALECTS["openai-embeddings" if embeds else "openai-chat"]
-
-
-def _hold_mode(found: Settings) -> HoldMode:
-    strict = any(limit.hold is HoldMode.STRICT for limit in found.limits)
-    return HoldMode.STRICT if strict else HoldMode.PROGRESSIVE
+def _given(texts: list[str]) -> Stated:
+    found: dict[str, dict[str, object]] = {}
+    for text in texts:
+        named, equals, value = text.partition("=")
+        name, _, number = named.rpartition(":")
+        if not equals or not name or number not in _NUMBERS:
+            raise Unusable(f"--given: {text!r} is not as in openai/gpt-4o-mini:warm_tokens=2000", 2)
+        try:
+            found.setdefault(name, {})[number] = _NUMBERS[number](value)
+        except ValueError:
+            raise Unusable(f"--given: {value!r} is not a number", 2) from None
+    return found

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from gateway.cli.settings import Unusable
-from gateway.config.policies import known_policy
+from gateway.config.policies import known_policy, read_params
 from gateway.config.settings import PolicyChoice, Settings
 from gateway.config.units import UnreadableError
 
@@ -29,10 +29,14 @@ def with_policy(found: Settings, dotted: str, params: Sequence[str]) -> Settings
             raise Unusable("--params needs --policy", 2)
         return found
     try:
-        choice = PolicyChoice(known_policy(dotted), dict(map(_param, params)))
+        read, misread = read_params(known_policy(dotted), dict(map(_param, params)))
     except UnreadableError as error:
-        raise Unusable(f"--policy: {error}", 2) from None
-    return replace(found, routing=replace(found.routing, choice=choice, auto=choice))
+        raise Unusable(f"--policy: {error}{f' ({error.hint})' if error.hint else ''}", 2) from None
+    if misread:
+        wrong = misread[0]
+        raise Unusable(f"--params: {wrong.name}: {wrong.message}{f' ({wrong.hint})' if wrong.hint else ''}", 2)
+    choice = PolicyChoice(dotted, read)
+    return replace(found, routing=replace(found.routing, choice=choice, auto=choice, named={}))
 
 
 def _param(text: str) -> tuple[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,17 @@ from gateway.cli.settings import Unusable, settings
 from gateway.config.load import load
 from gateway.config.problems import ConfigError
 from gateway.config.settings import Settings
+from gateway.core.rating import Rating
+from gateway.core.route import Signal
 from gateway.journey.replay.budgets import Budgets
 from gateway.journey.replay.deciding import Counted, Deciding
+from gateway.journey.replay.recalled import Recalled, heard
 from gateway.journey.replay.standing import Standing
 from gateway.journey.replay.timeline import Timeline
 from gateway.ledger.reader import Reader
 from gateway.planning.elsewhere import Estimates
 from gateway.planning.replay import Tally
+from gateway.plugins import load_policy
 from gateway.prices.stored import book_in_use
 from gateway.upstream.health import Health
 
@@ -60,26 +64,36 @@ def _replay(parsed: argparse.Namespace) -> int:
         tally = replayed(new, ledger, since, until, team=parsed.team)
     if not tally.fates:
         raise Unusable("there were no calls in that time", 3)
-    return show(sheet(tally, new), parsed)
+    return show(sheet(tally, new, _reads(new)), parsed)
 
 
 def replayed(new: Settings, ledger: Reader, since: float, until: float, *, team: str = "") -> Tally:
     """What these settings would have made of the calls of that time."""
-    deciding, tally = _deciding(new, team), Tally()
+    said = [rating for rating in ledger.ratings(since) if rating.at < until]
+    deciding, tally = _deciding(new, team, since, said), Tally()
     for again, worth in deciding.replayed(ledger.entries(since, until), Estimates()):
         tally.add(again, worth)
     return tally
 
 
-def _deciding(new: Settings, team: str) -> Deciding:
-    timeline, routing = Timeline(), new.routing
+def _deciding(new: Settings, team: str, since: float, said: Iterable[Rating]) -> Deciding:
+    timeline, recalled, routing = Timeline(), Recalled(), new.routing
+    timeline.go_to(since)
     book = book_in_use(new.home, new.prices.overrides, time.time())
     health = Health(failures_max=routing.breaker_failures, open_s=routing.breaker_open_s)
     names = catalog(new, lambda: book, timeline.clock)
-    way = router(new, names, health, timeline.clock, Counted())
+    learning = heard(recalled, said, timeline)
+    way = router(new, names, health, timeline.clock, Counted(), learning=learning)
     standing, budgets = Standing(timeline, health, way.outputs), Budgets(new.limits, timeline)
     strict = new.prices.unknown == "refuse"
-    return Deciding(way, standing, budgets, timeline, refuse_unpriced=strict, team=team)
+    return Deciding(way, standing, budgets, timeline, refuse_unpriced=strict, recalled=recalled, team=team)
+
+
+def _reads(new: Settings) -> frozenset[Signal]:
+    """What any of the policies does."""
+    routing = new.routing
+    choices = (routing.choice, routing.auto, *routing.named.values())
+    return frozenset(signal for choice in choices for signal in load_policy(choice.policy).reads)
 
 
 def _new(found: Settings, parsed: argparse.Namespace) -> Settings:
@@ -97,5 +111,3 @@ def _read(path: Path, environ: Mapping[str, str]) -> Settings:
         return load(path, environ)
     except ConfigError as error:
         raise Unusable(str(error)) from None
-    except OSError as error:
-        raise Unusable(f"cannot read {path}: {error}") from None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from fractions import Fraction
 
 from gateway.cli.plan.sheet import Row, Sheet, Value
 from gateway.config.settings import Settings
 from gateway.core.money import ZERO, Money
-from gateway.planning.again import Fate
+from gateway.core.route import Signal
 from gateway.planning.elsewhere import LENGTHS_MIN
+from gateway.planning.fates import Fate
 from gateway.planning.replay import Sums, Tally, shifts
 from gateway.planning.resampled import FEWEST
 from gateway.planning.reused import REUSES_MIN
@@ -19,14 +20,14 @@ _SHARES = (0.5, 0.95)
 _REASONS_MAX = 5
 
 
-def sheet(tally: Tally, new: Settings) -> Sheet:
-    """All of it."""
+def sheet(tally: Tally, new: Settings, reads: Collection[Signal] = ()) -> Sheet:
+    """All of it. `reads`: what the policies do."""
     return Sheet(
         figures=_figures(tally, new),
         rows=_moves(tally),
         more=_hits(tally),
         tables={"latency": _latency(tally), "deployments": _deployments(tally), "teams": _teams(tally)},
-        notes=list(_notes(tally)),
+        notes=list(_notes(tally, reads)),
     )
 
 
@@ -120,20 +121,20 @@ def _of(what: str, spread: Spread) -> Iterable[Row]:
             }
 
 
-def _notes(tally: Tally) -> Iterable[str]:
+def _notes(tally: Tally, reads: Collection[Signal]) -> Iterable[str]:
     yield "Of the calls decided on again, as booked and at the prices of their day. What is assumed, and not known:"
     yield "- Prompts are not kept: a policy that reads them decides as if they were empty; all can be carried."
+    if Signal.SUCCESS in reads:
+        yield "- How good an answer would be is known from callers' feedback up to then alone, by kind of prompt."
+    if Signal.WARMTH in reads:
+        yield "- What is warm where: prompts begin with those before of their conversation, and with nobody else's."
     yield "- Deployments are as busy, as quick and as often down as they were; limits begin with nothing spent."
     if tally.fates[Fate.MOVED]:
         yield "- Elsewhere a prompt has as many tokens; another tokenizer may count it differently."
-        yield (
-            f"- Answers are as long as they were, but {tally.scaled:,} that are scaled by how long those of the two "
-            f"deployments are on average ({LENGTHS_MIN} of each)."
-        )
-        yield (
-            f"- {tally.whole.unknown:,} answers would have come from where fewer than {KNOWN_MIN} are known: "
-            "they take as long as they did."
-        )
+        scaled = f"{tally.scaled:,} that are longer or shorter as answers there are on average ({LENGTHS_MIN} of both)"
+        yield f"- Answers are as long as they were, but {scaled}."
+        if unknown := tally.whole.unknown:
+            yield f"- {unknown:,} answers move to where fewer than {KNOWN_MIN} are known: as quick as they were."
     if tally.lost != ZERO or tally.won != ZERO:
         yield (
             "- A conversation that stays keeps what was read of its prompts from a cache, one that is switched loses "
@@ -146,6 +147,8 @@ def _notes(tally: Tally) -> Iterable[str]:
 
 
 def _counted(tally: Tally) -> Iterable[str]:
+    for what in sorted(tally.more):
+        yield f"- {tally.more[what]:,} decisions are a {what}: only the first call of each is counted, as one without."
     if tally.uncounted:
         yield f"- {tally.uncounted:,} calls whose usage nobody knows cost what they were booked at."
     if tally.unpriced:

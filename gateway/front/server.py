@@ -14,7 +14,6 @@ from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import Provider
 from gateway.core.caller import Key
 from gateway.core.errors import GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
-from gateway.core.request import Asked
 from gateway.front import feedback
 from gateway.front.batch_routes import route_of
 from gateway.front.batches import BatchPages
@@ -29,15 +28,16 @@ from gateway.front.refusal import refusal
 from gateway.front.surfaces import (
     EXACT,
     Surface,
-    asked_tier,
+    asked_at,
     shown_headers,
     shows_key_in_query,
 )
 from gateway.front.together import Together
 from gateway.journey.receipt import request_document
 from gateway.journey.refused import ProviderRefused
+from gateway.journey.understanding import Call
 from gateway.journey.untouched import PassThrough
-from gateway.pipeline import Call, Pipeline
+from gateway.pipeline import Pipeline
 from gateway.telemetry.live import TooManyWatchers
 from gateway.upstream.headers import for_caller
 
@@ -113,16 +113,7 @@ class Front:
         if may_continue(surface, body):
             maker = await self.passing.continues_at(body, exchange)
             only = only or maker
-        asked = Asked(
-            body,
-            surface.model,
-            surface.verb,
-            exchange.query,
-            headers.get("content-type", ""),
-            headers.get("anthropic-beta", ""),
-            asked_tier(headers),
-            only,
-        )
+        asked = asked_at(surface, headers, body, exchange.query, only)
         call = Call(call_id, surface.dialect, headers, asked, arrived)
         try:
             await self.pipeline.serve(call, exchange)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qs, unquote
 
 from gateway.core.errors import BadRequest
+from gateway.core.request import Asked
 from gateway.dialects.base import Dialect
 from gateway.dialects.spoken import DIALECTS
 
@@ -71,6 +72,20 @@ def surface_of(path: str) -> Surface | None:
             groups = found.groupdict()
             return Surface(DIALECTS[name], unquote(groups["model"]), groups.get("verb") or "")
     return None
+
+
+def asked_at(surface: Surface, headers: Mapping[str, str], body: bytes, query: str, only: str = "") -> Asked:
+    """What is asked there. `only`: the one provider that it may go to."""
+    return Asked(
+        body,
+        surface.model,
+        surface.verb,
+        query,
+        headers.get("content-type", ""),
+        headers.get("anthropic-beta", ""),
+        asked_tier(headers),
+        only,
+    )
 
 
 def shown_headers(headers: dict[str, str], query: str) -> dict[str, str]:

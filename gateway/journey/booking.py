@@ -128,7 +128,7 @@ class Booking:
         assert self._hold is None, "one hold at a time"
         self._hold, self._draft, other._hold, other._draft = other._hold, other._draft, None, None
         self._fare, self._left, self.entry, self.tried = other._fare, other._left, other.entry, other.tried
-        self.entries += other.entries
+        self.entries, other.entries = self.entries + other.entries, []
 
     async def room(self) -> Room:
         """What the limits, and the call's own ceiling, leave to it. Raises Unavailable."""

@@ -12,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 from msgspec.structs import replace
 
 from gateway.core.entry import Outcome
-from gateway.core.errors import GatewayError, LimitReached, Unavailable
+from gateway.core.errors import BadRequest, GatewayError, LimitReached, Unavailable
 from gateway.journey.asking import Asking, Attempt, Failures
 from gateway.journey.booking import Booking
 from gateway.journey.option import Chosen, Option
@@ -90,6 +91,7 @@ class Hedging:
             return None
         if winner.booking is not own:
             winner.booking.tried[:0] = own.tried
+            booking.entries = list(own.entries)
         booking.take(winner.booking)
         return winner.attempt
 
@@ -131,10 +133,12 @@ class Hedging:
         option, late = first.untried.pop(0), f"nothing came in {chosen.hedge_after_ms:.0f} ms"
         chosen = replace(chosen, reason=f"hedge to {option.candidate.name}: {late}; {chosen.reason}")
         booking = first.booking.beside()
-        fare, worst = question.fare(option)
         try:
-            await booking.begin(option, chosen.reason, fare, worst, patient=False)
-        except (LimitReached, Unavailable) as refused:
+            with ExitStack() as unused:
+                unused.enter_context(booking)
+                await booking.begin(option, chosen.reason, *question.fare(option), patient=False)
+                unused.pop_all()
+        except (BadRequest, LimitReached, Unavailable) as refused:
             first.untried.insert(0, option)
             first.booking.tried.append(f"{late}, and there is no room for a second call: {refused}")
             return None
@@ -152,8 +156,8 @@ class Hedging:
         with lane.booking:
             try:
                 await self._settle(lane, question, chosen, outcome)
-            except GatewayError as error:
-                log.info("what came too late broke off: %s", error)
+            except (GatewayError, TimeoutError) as error:
+                log.info("what came too late did not come to its end: %s", error)
             except Exception:
                 log.exception("unhandled error in what came too late")
             finally:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from gateway.core.entry import Entry, Outcome
 from gateway.core.money import Money
 from gateway.core.price import Cost, CostStatus, Price
+from gateway.core.prompt_note import PromptNote
 from gateway.core.rating import NO_CLUSTER
 from gateway.journey.provenance import provenance
 
@@ -101,6 +102,7 @@ def document(entry: Entry) -> dict[str, Any]:
         "first_token_ms": entry.first_token_ms,
         "duration_ms": entry.duration_ms,
         "attempts": list(entry.attempts),
+        "prompt": None if entry.prompt is None else _of_prompt(entry.prompt),
         "policy": entry.policy or None,
         "cluster": entry.cluster if entry.cluster != NO_CLUSTER else None,
         "arm": entry.arm or None,
@@ -128,4 +130,17 @@ def request_document(entries: Sequence[Entry], prices: Mapping[str, Price]) -> d
         "id": entries[0].request_id,
         "cost_usd": cost,
         "entries": [document(entry) | provenance(entry, prices) for entry in entries],
+    }
+
+
+def _of_prompt(note: PromptNote) -> dict[str, Any]:
+    """At the provider's cache."""
+    return {
+        "marks": note.marks or None,
+        "saved_usd": Money.of_nanos(note.saved_nanos).decimal,
+        "expected_tokens": note.expected,
+        "unread_tokens": note.unread,
+        "broken": note.broken or None,
+        "dropped_tokens": note.dropped,
+        "lost_usd": Money.of_nanos(note.lost_nanos).decimal,
     }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -24,6 +25,9 @@ out."""
 Guarding = Callable[[Request, Sequence[Candidate], Decision, Money | None], tuple[Decision, Arm]]
 """The last word on a decision that rests on predictions, with what is left to spend. See `Guard.ruled`."""
 
+Stated = Mapping[str, Mapping[str, Any]]
+"""Numbers of candidates, by the candidate's name and the number's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Signals:
@@ -34,6 +38,7 @@ class Signals:
     cluster: Callable[[Request], int] | None = None  # Which kind of prompt it is.
     guard: Guarding | None = None
     warmth: Warmth | None = None
+    stated: Stated = field(default_factory=dict)  # What somebody says, for trying.
 
     def added(
         self, reads: frozenset[Signal], request: Request, options: tuple[Option, ...], prefix: Prefix, now: float
@@ -50,6 +55,8 @@ class Signals:
             options = tuple(
                 [_warm(o, request, self.warmth, prefix, now, given=guesses[o.deployment.model]) for o in options]
             )
+        if self.stated:
+            options = stated(options, self.stated)
         return options
 
     def stays(self, reads: frozenset[Signal], request: Request) -> str:
@@ -73,6 +80,15 @@ class Signals:
         if self.cluster is not None and Signal.SUCCESS in plugin.reads:
             cluster = self.cluster(request)
         return decision, Decided(plugin.name, cluster, arm)
+
+
+def stated(options: tuple[Option, ...], numbers: Stated) -> tuple[Option, ...]:
+    """The same options, with what somebody says of them, whatever else is known."""
+    return tuple([_with(option, numbers.get(option.candidate.name, {})) for option in options])
+
+
+def _with(option: Option, numbers: Mapping[str, Any]) -> Option:
+    return replace(option, candidate=replace(option.candidate, **numbers))
 
 
 def _timed(option: Option, p95_ms: float | None) -> Option:

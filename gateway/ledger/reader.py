@@ -101,6 +101,15 @@ class Reader:
         for row in self._select(f"{RATINGS} WHERE at >= :since ORDER BY at, request_id", {"since": since}):
             yield rating(row)
 
+    def balances(self, accounts: Sequence[str]) -> dict[str, int]:
+        """What was spent on these accounts, by all replicas; one on which nothing was is missing."""
+        if not accounts:
+            return {}
+        named: dict[str, object] = {f"account{number}": account for number, account in enumerate(accounts)}
+        among = ", ".join(f":{name}" for name in named)
+        query = f"SELECT account, sum(spent) FROM balances WHERE account IN ({among}) GROUP BY account"  # noqa: S608
+        return {account: int(spent) for account, spent in self._select(query, named)}
+
     def called(self, since: float) -> list[tuple[str, str]]:
         """Every (provider, model) that was called since then."""
         query = "SELECT DISTINCT provider, model FROM entries WHERE at >= :since"

@@ -11,8 +11,10 @@ from gateway.core.entry import Entry, Outcome
 from gateway.core.money import ZERO, Money
 from gateway.core.price import Price
 from gateway.core.usage import Usage
-from gateway.planning.again import Again, Fate, deployment
+from gateway.planning.fates import Again, Fate, deployment
 from gateway.planning.reused import Prompts, with_read
+
+NOTHING_USED = Usage(requests=0)
 
 LENGTHS_MIN = 20
 """Answers of a deployment before their average length is known."""
@@ -71,7 +73,7 @@ class Estimates:
         if entry.uncounted or again.fate not in (Fate.STAYED, Fate.MOVED) or entry.outcome is Outcome.ADJUSTED:
             return Worth(booked, booked, entry.usage)
         read = self._prompts.read(entry, again.name)
-        if again.name == again.was:
+        if again.name == again.was and not again.answered:
             return self._stayed(again, booked, read)
         return self._moved(again, booked, read)
 
@@ -86,6 +88,8 @@ class Estimates:
 
     def _moved(self, again: Again, booked: Money | None, read: int) -> Worth:
         entry, price = again.entry, again.price
+        if again.answered or entry.outcome is Outcome.OUTRUN:  # Elsewhere one answer is enough.
+            return Worth(booked, ZERO, NOTHING_USED)
         ratio = self._lengths.ratio(again.was, again.name)
         usage = _scaled(entry.usage, ratio, _cap(entry)) if ratio is not None else entry.usage
         if price is None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from gateway.core.entry import Entry, Outcome
 from gateway.core.money import ZERO, Money
-from gateway.planning.again import Again, Fate, conversation
 from gateway.planning.elsewhere import Worth
+from gateway.planning.fates import Again, Fate, conversation
 from gateway.planning.resampled import Groups, draws, interval
 from gateway.planning.spread import Spread, milliseconds, quantile, together
 
@@ -70,6 +70,7 @@ class Tally:
     unpriced: int = 0
     scaled: int = 0
     uncounted: int = 0
+    more: Counter[str] = field(default_factory=Counter)  # Decisions that ask for more than one answer.
     whole: Spread = field(default_factory=Spread)  # How long answers took,
     first: Spread = field(default_factory=Spread)  # and streams to their first token.
     groups: Groups = field(default_factory=Groups)
@@ -90,6 +91,8 @@ class Tally:
         self.fates[again.fate] += counts
         if again.why and counts:
             self.whys[again.fate, again.why] += 1
+        if again.more and counts:
+            self.more[again.more] += 1
         if again.way:
             self._hit(again, worth)
         if again.fate in (Fate.STAYED, Fate.MOVED):
@@ -109,14 +112,14 @@ class Tally:
         self.lost += worth.lost
         self.won += worth.won
         self._book(again, worth, group, counts=counts)
-        if entry.outcome is Outcome.OK:
+        if entry.outcome is Outcome.OK and not again.answered:
             self.whole.add(group, again.was, again.name, entry.duration_ms)
             if entry.first_token_ms is not None:
                 self.first.add(group, again.was, again.name, entry.first_token_ms)
 
     def _book(self, again: Again, worth: Worth, group: int, *, counts: bool) -> None:
         ways = [self.total, self.teams[again.entry.caller.team]]
-        if again.name != again.was:
+        if again.name != again.was and not again.answered:
             ways.append(self.moves[again.was, again.name])
         for sums in ways:
             sums.add(worth, counts=counts)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from gateway.core.entry import Entry
 from gateway.core.usage import Usage
-from gateway.planning.again import conversation, deployment
+from gateway.planning.fates import conversation, deployment
 from gateway.planning.savings import CACHE_S, CACHE_TOKENS_MIN
 
 REUSES_MIN = 20

@@ -18,7 +18,7 @@ from gateway.core.entry import Entry, Outcome
 from gateway.core.money import Money
 from gateway.core.price import Price
 from gateway.core.route import TIERS
-from gateway.planning.again import deployment
+from gateway.planning.fates import deployment
 from gateway.planning.resampled import Groups, draws, interval
 from gateway.planning.reused import Prompts, with_read
 

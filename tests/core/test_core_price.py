@@ -103,6 +103,14 @@ def test_what_is_free_costs_nothing_whatever_it_used(counted, most):
     assert FREE.worst(most, most) == FREE.likely(most, most) == Money(0)
 
 
+@given(rates, st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6))
+def test_what_is_likely_is_what_that_usage_would_cost(one, cold, warm, made):
+    """What is read from the cache at its own rate, and in the band of the whole prompt."""
+    price = Price("p", Schedule(one, ((1000, flat(7)),)))
+    assert price.likely(cold + warm, made, warm) == price.of(Usage(input=cold, cache_read=warm, output=made)).total
+    assert price.likely(cold, made) == price.likely(cold, made, 0)
+
+
 @given(st.dictionaries(st.sampled_from(Extras.__struct_fields__), st.integers(0, 100)), st.integers(0, 9))
 def test_extras_cost_their_rate_each_and_without_one_the_cost_is_uncertain(counted, known):
     each = {name: index + 1 for index, name in enumerate(Extras.__struct_fields__[:known])}

@@ -73,6 +73,9 @@ def test_a_break_is_told(way):
     else:
         assert prompt["broken"] == "system, bytes 0 to 2,047"
         assert prompt["dropped"] > 1000
+        told = found.document(ids[0])["entries"][0]["prompt"]
+        assert (told["broken"], told["dropped_tokens"]) == (prompt["broken"], prompt["dropped"])
+        assert float(told["lost_usd"]) == prompt["lost_nanos"] / 1e9 > 0
         said = found.command("cache", "explain", "--config", "fareway.yaml", ids[0])
         assert "the prompt does not go on from the last one" in said
         assert "system, bytes 0 to 2,047" in said

@@ -55,6 +55,13 @@ async def test_by_everything_that_there_is(kept, ledger):
     ]
 
 
+async def test_balances_are_those_of_all_replicas(kept, ledger):
+    await ledger.record([entry(f"{name}.1", ("x@1", 3), ("y@1", 1), replica=name) for name in ("a", "b")])
+    with kept.reading() as reader:
+        assert reader.balances(["x@1", "z@1"]) == {"x@1": 6}
+        assert reader.balances([]) == {}
+
+
 async def test_a_period_is_read_in_order_and_by_what_is_asked_for(kept, ledger):
     await ledger.record(
         [

@@ -16,8 +16,8 @@ from gateway.core.money import ZERO, Money
 from gateway.core.node import Place
 from gateway.core.price import UNPRICED, Price, Rates, Schedule
 from gateway.core.usage import Usage
-from gateway.planning.again import Again, Fate
 from gateway.planning.elsewhere import LENGTHS_MIN, Estimates, Lengths, Worth
+from gateway.planning.fates import Again, Fate
 from gateway.planning.replay import Tally, shifts
 from gateway.planning.resampled import FEWEST, GROUPS, Groups, draws, interval
 from gateway.planning.reused import REUSES_MIN, Prompts, with_read

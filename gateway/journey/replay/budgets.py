@@ -50,7 +50,8 @@ class Budgets:
             self._series[node, limit.counts] = found
         return found
 
-    def _accounts(self, caller: Caller, place: Place | None = None) -> tuple[Account, ...]:
+    def accounts(self, caller: Caller, place: Place | None = None) -> tuple[Account, ...]:
+        """The accounts of the windows that run now, all of which is leased."""
         accounts = self.chain(caller, place if self._rules.any_placed else None).at(self._timeline.now)
         for account in accounts:
             if isinstance(account, RollingAccount):
@@ -68,11 +69,16 @@ class Budgets:
 
     def remaining(self, caller: Caller) -> Money | None:
         """What is left on the tightest hard budget in dollars; None if there is none."""
-        return remaining(self._accounts(caller))
+        return remaining(self.accounts(caller))
+
+    def burn(self, caller: Caller) -> float | None:
+        """See `Chain.burn`."""
+        self.accounts(caller)
+        return self.chain(caller).burn(self._timeline.now)
 
     def hold(self, caller: Caller, place: Place, fare: Fare) -> Hold:
         """Set this fare aside. Raises Refused."""
-        hold = Hold(self._accounts(caller, place))
+        hold = Hold(self.accounts(caller, place))
         hold.raise_to(fare, self._timeline.now)
         return hold
 
@@ -82,7 +88,7 @@ class Budgets:
 
     def spend(self, caller: Caller, place: Place, spent: Fare) -> None:
         """A call that nobody decides on has cost so much."""
-        for account in self._accounts(caller, place):
+        for account in self.accounts(caller, place):
             account.hold(0)
             account.settle(0, account.part(spent))
 

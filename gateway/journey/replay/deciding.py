@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,19 +14,24 @@ from gateway.core.errors import BadRequest, GatewayError
 from gateway.core.limit import Fare, HoldMode, Then
 from gateway.core.node import Place
 from gateway.core.request import Asked, Facts
+from gateway.core.route import Signal
 from gateway.dialects.framing import SSE
 from gateway.dialects.spoken import DIALECTS
 from gateway.journey.carriage import Carried, Carrier
-from gateway.journey.option import Option
+from gateway.journey.option import Chosen, Option
 from gateway.journey.question import Question
 from gateway.journey.replay.budgets import Budgets
+from gateway.journey.replay.recalled import Recalled
 from gateway.journey.replay.standing import Standing
 from gateway.journey.replay.timeline import Timeline
+from gateway.journey.replay.warm import prefix_of
 from gateway.journey.routing import Router
 from gateway.journey.shape import request_of
+from gateway.journey.visit import Visit
 from gateway.limits.holds import Hold, Refused
-from gateway.planning.again import Again, Fate, deployment
 from gateway.planning.elsewhere import Estimates, Worth
+from gateway.planning.fates import Again, Fate, deployment
+from gateway.prompt_cache.warmth import NOTHING
 from gateway.tokens.calibration import Calibration
 from gateway.tokens.size import Size
 from gateway.translate.edge import Edge
@@ -36,8 +42,10 @@ NOT_DECIDED = {
     Outcome.ADJUSTED: "an adjustment",
 }
 
-UNFINISHED_MAX = 10_000
-"""Failed attempts that are remembered: the next one of the same call follows within minutes, or never."""
+CALLS_KEPT_MAX = 10_000
+"""Calls that are remembered: a further attempt follows within minutes, or never."""
+
+_NO_ANSWER = (Outcome.FAILED, Outcome.OUTRUN)
 
 _NOTHING = Asked(b"")
 
@@ -70,6 +78,7 @@ class _Went(Struct, frozen=True):
     hold: Hold
     why: str = ""
     way: str = ""
+    more: str = ""
 
 
 class Deciding:
@@ -83,6 +92,7 @@ class Deciding:
         timeline: Timeline,
         *,
         refuse_unpriced: bool,
+        recalled: Recalled | None = None,
         team: str = "",
     ) -> None:
         self._router = router
@@ -90,44 +100,45 @@ class Deciding:
         self._budgets = budgets
         self._timeline = timeline
         self._refuse_unpriced = refuse_unpriced
+        self._recalled = recalled or Recalled()
         self._team = team
         self._carrier = Unseen()
-        self._unfinished: dict[str, Again] = {}  # Calls whose first attempt failed, and may have been charged.
+        self._lately: dict[str, Again] = {}  # By request; others may follow: repeats, steps of a cascade, a hedge.
 
     def replayed(self, entries: Iterable[Entry], estimates: Estimates) -> Iterator[tuple[Again, Worth]]:
         """Every entry, oldest first, with what would have become of it and what it would have come to."""
         for entry in entries:
             self._timeline.go_to(entry.at)
-            again, hold = self._again(entry)
+            again, went = self._again(entry)
             worth = estimates.of(again)
-            self._book(again, worth, hold)
+            self._book(again, worth, went)
             self._standing.see(entry)
             yield again, worth
 
-    def _again(self, entry: Entry) -> tuple[Again, Hold | None]:
-        first = self._unfinished.pop(entry.request_id, None)
-        if first is not None:
-            again, hold = _next(first, entry), None
+    def _again(self, entry: Entry) -> tuple[Again, _Went | None]:
+        if entry.outcome in NOT_DECIDED:
+            return Again(entry, Fate.LEFT, why=NOT_DECIDED[entry.outcome]), None
+        before = self._lately.pop(entry.request_id, None)
+        if before is not None:
+            again, went = _next(before, entry), None
         elif why := self._left(entry):
-            again, hold = Again(entry, Fate.LEFT, why=why), None
+            again, went = Again(entry, Fate.LEFT, why=why), None
         else:
-            again, hold = self._decided(entry)
-        if entry.outcome is Outcome.FAILED:
-            self._unfinished[entry.request_id] = again
-            if len(self._unfinished) > UNFINISHED_MAX:
-                del self._unfinished[next(iter(self._unfinished))]
-        return again, hold
+            again, went = self._decided(entry)
+        self._lately[entry.request_id] = again
+        if len(self._lately) > CALLS_KEPT_MAX:
+            del self._lately[next(iter(self._lately))]
+        return again, went
 
     def _left(self, entry: Entry) -> str:
         """Why it is not decided on again; empty where it is."""
-        if entry.outcome in NOT_DECIDED:
-            return NOT_DECIDED[entry.outcome]
         if self._team and entry.caller.team != self._team:
             return "of another team"
         return "" if entry.shape.dialect in DIALECTS else "its shape is not in the ledger"
 
-    def _decided(self, entry: Entry) -> tuple[Again, Hold | None]:
+    def _decided(self, entry: Entry) -> tuple[Again, _Went | None]:
         question = self._question(entry)
+        self._recalled.see(entry)
         try:
             options = self._router.options(question.request, question.size, self._carrier)
             try:
@@ -135,25 +146,30 @@ class Deciding:
             except Refused as refused:
                 went = self._around(entry, question, refused)
         except Refused as refused:
-            limit = refused.account.limit
-            way = limit.on_reached.then
-            return Again(entry, Fate.REFUSED, why=f"{refused.account.node}: {limit.counts}", way=way), None
+            return Again(entry, Fate.REFUSED, why=_limit(refused), way=Then.REFUSE), None
         except GatewayError as error:
             return Again(entry, Fate.UNSERVED, why=str(error)), None
-        return _gone(entry, went), went.hold
+        return _gone(entry, went), went
 
     def _question(self, entry: Entry) -> Question:
         request, shape = request_of(entry), entry.shape
         size = Size(entry.usage.input_total or shape.input_max, shape.turns)
+        prefix = prefix_of(entry) if Signal.WARMTH in self._router.reads(request.facts) else NOTHING
         mode = HoldMode.STRICT if self._budgets.strict(entry.caller) else HoldMode.PROGRESSIVE
-        return Question(request, DIALECTS[shape.dialect], _NOTHING, {}, mode, size, self._carrier)
+        return Question(request, DIALECTS[shape.dialect], _NOTHING, {}, mode, size, self._carrier, prefix=prefix)
 
     def _hold(self, entry: Entry, question: Question, options: tuple[Option, ...]) -> _Went:
         """As the pipeline does: for the first of the plan that no limit on places keeps out. Raises Refused."""
         caller = entry.caller
         needs_price = self._refuse_unpriced and self._budgets.guarded(caller)
-        remaining = self._budgets.remaining(caller)
-        chosen = self._router.choose(question.request, options, remaining, needs_price=needs_price)
+        chosen = self._router.choose(
+            question.request,
+            options,
+            self._budgets.remaining(caller),
+            needs_price=needs_price,
+            burn=self._budgets.burn(caller) if Signal.BURN in self._router.reads(question.request.facts) else None,
+            prefix=question.prefix,
+        )
         for option in chosen.plan:
             try:
                 hold = self._budgets.hold(caller, option.candidate.place, question.fare(option)[0])
@@ -161,14 +177,13 @@ class Deciding:
                 if not refused.refusal.elsewhere or option is chosen.plan[-1]:
                     raise
             else:
-                return _Went(option, hold)
+                return _Went(option, hold, more=_more(chosen))
         raise AssertionError("a plan is never empty")
 
     def _around(self, entry: Entry, question: Question, refused: Refused) -> _Went:
         """The other way that the limit knows. What a queue or a shorter answer would have come to nobody knows: such
         calls are made as they were. Raises Refused where there is none."""
-        account = refused.account
-        way, why = account.limit.on_reached, f"{account.node}: {account.limit.counts}"
+        way, why = refused.account.limit.on_reached, _limit(refused)
         if way.then is Then.REFUSE:
             raise refused
         if way.then is not Then.DOWNGRADE:
@@ -183,19 +198,32 @@ class Deciding:
 
     def _anyhow(self, question: Question, why: str, way: Then) -> _Went:
         options = self._router.options(question.request, question.size, self._carrier)
-        chosen = self._router.choose(question.request, options, None, needs_price=False)
+        chosen = self._router.choose(question.request, options, None, needs_price=False, prefix=question.prefix)
         return _Went(chosen.plan[0], Hold(()), why, way)
 
-    def _book(self, again: Again, worth: Worth, hold: Hold | None) -> None:
+    def _book(self, again: Again, worth: Worth, went: _Went | None) -> None:
         entry = again.entry
         if again.fate in (Fate.REFUSED, Fate.UNSERVED) or entry.outcome is Outcome.CACHED:
             return
-        spent = _fare(worth)
-        if hold is not None and hold.accounts:
-            self._budgets.settle(hold, entry.at + entry.duration_ms / 1000, spent)
+        ends, spent = entry.at + entry.duration_ms / 1000, _fare(worth)
+        if went is not None and went.hold.accounts:
+            self._budgets.settle(went.hold, ends, spent)
         else:
             place = again.place or Place(entry.provider, entry.tier, entry.model)
             self._budgets.spend(entry.caller, place, spent)
+        if went is not None and went.option.expected is not None:
+            visit = Visit(went.option.expected, self._timeline.clock)
+            self._timeline.at(ends, partial(_ended, visit, replace(entry, usage=worth.usage)))
+
+
+def _ended(visit: Visit, entry: Entry) -> None:
+    """What is warm there is known from now on."""
+    visit.settled(entry)
+    visit.ended()
+
+
+def _limit(refused: Refused) -> str:
+    return f"{refused.account.node}: {refused.account.limit.counts}"
 
 
 def _gone(entry: Entry, went: _Went) -> Again:
@@ -203,13 +231,19 @@ def _gone(entry: Entry, went: _Went) -> Again:
     tried = entry.attempts[0].partition(": ")[0] if entry.attempts else was
     if candidate.name in (tried, was):
         price = went.option.price if candidate.name == was else None
-        return Again(entry, Fate.STAYED, None, price, went.why, went.way)
-    return Again(entry, Fate.MOVED, candidate.place, went.option.price, went.why, went.way)
+        return Again(entry, Fate.STAYED, None, price, went.why, went.way, more=went.more)
+    return Again(entry, Fate.MOVED, candidate.place, went.option.price, went.why, went.way, more=went.more)
 
 
-def _next(first: Again, entry: Entry) -> Again:
+def _more(chosen: Chosen) -> str:
+    return "cascade" if chosen.cascade is not None else "hedge" if chosen.hedge_after_ms is not None else ""
+
+
+def _next(before: Again, entry: Entry) -> Again:
     """A further attempt of the same call. What went elsewhere did so with its first; what stayed is as it was."""
-    return replace(first, entry=entry, goes_on=True, price=None if first.place is None else first.price)
+    price = None if before.place is None else before.price
+    answered = before.answered or (before.fate is Fate.MOVED and before.entry.outcome not in _NO_ANSWER)
+    return replace(before, entry=entry, goes_on=True, answered=answered, price=price)
 
 
 def _fare(worth: Worth) -> Fare:

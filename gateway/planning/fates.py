@@ -31,6 +31,8 @@ class Again(Struct, frozen=True):
     why: str = ""  # The limit that refused it, or the reason why it was left or not served.
     way: str = ""  # What the limit did instead of refusing, as `on_reached` calls it.
     goes_on: bool = False  # A further attempt of a call whose first one is in the ledger, too.
+    answered: bool = False  # An attempt before it has counted as the answer.
+    more: str = ""  # What the decision asks for beside a plan: "cascade" or "hedge".
 
     @property
     def was(self) -> str:
