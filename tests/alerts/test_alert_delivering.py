@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 import trustme
@@ -221,6 +221,8 @@ class MailServer:
                     break
             await writer.drain()
             writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
             done.set()
 
         server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=self._context)
@@ -229,6 +231,7 @@ class MailServer:
         async with asyncio.timeout(60):
             await done.wait()
         server.close()
+        await server.wait_closed()
 
 
 def mail_to(server, **more):

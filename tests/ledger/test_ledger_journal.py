@@ -535,7 +535,7 @@ from gateway.ledger.journal import SYNC_NEVER, Journal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 async def main():
     journal = Journal(Path({str(tmp_path)!r}), SYNC_NEVER)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8000, resource.RLIM_INFINITY))
     begun = 0
     try:
         while True:
