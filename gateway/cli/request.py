@@ -102,7 +102,7 @@ def guessed(body: bytes) -> str:
         return _of_input(said)
     if isinstance(said.get("prompt"), str | list):
         return "openai-images" if said.keys() & {"size", "quality"} else "openai-completions"
-    raise Unusable("the body does not show which dialect it is in: say --path, such as /v1/chat/completions", 2)
+    raise Unusable("the body does not show which dialect it is in: say --dialect, such as openai-chat", 2)
 
 
 def _of_messages(said: Mapping[str, Any]) -> str:
@@ -137,4 +137,4 @@ def _of_input(said: Mapping[str, Any]) -> str:
     embeds = "embed" in str(said.get("model")) or said.keys() & {"dimensions", "encoding_format"}
     if embeds or isinstance(given, list):
         return "openai-embeddings"
-    raise Unusable("this may be for /v1/responses or /v1/embeddings: say --path", 2)
+    raise Unusable("this may be for /v1/responses or /v1/embeddings: say --dialect", 2)

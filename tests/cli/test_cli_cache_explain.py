@@ -49,7 +49,7 @@ def test_what_goes_on(capsys):
     ("body", "dialect"),
     [
         ({"contents": []}, "gemini"),
-        ({"input": "x"}, "openai-responses"),
+        ({"input": "x", "instructions": "s"}, "openai-responses"),
         ({"messages": [], "inferenceConfig": {}}, "bedrock-converse"),
         ({"messages": [], "system": "s"}, "anthropic-messages"),
     ],
@@ -61,7 +61,7 @@ def test_the_dialect_shows(capsys, body, dialect):
 @pytest.mark.parametrize(
     ("bodies", "options", "status", "why"),
     [
-        (("{", "{"), (), 1, "no JSON"),
+        (("{", "{"), (), 1, "not JSON"),
         (({"x": 1}, {"x": 1}), (), 2, "say --dialect"),
         (({"x": 1}, {"x": 1}), ("--dialect", "openai-speech"), 1, "nobody caches"),
         ((CHAT, CHAT, CHAT), (), 2, "two files"),
