@@ -113,7 +113,12 @@ def test_a_dialect_is_guessed_where_it_is_clear(dialect, body):
 
 @pytest.mark.parametrize(
     ("body", "said"),
-    [(b"{", "not JSON"), (b"[]", "no JSON object"), (b"{}", "--path"), (b'{"model": "m", "input": "x"}', "--path")],
+    [
+        (b"{", "not JSON"),
+        (b"[]", "no JSON object"),
+        (b"{}", "--dialect"),
+        (b'{"model": "m", "input": "x"}', "--dialect"),
+    ],
 )
 def test_what_is_not_clear_is_asked_for(body, said):
     with pytest.raises(Unusable, match=said):

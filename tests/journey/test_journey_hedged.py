@@ -167,6 +167,7 @@ async def test_a_caller_that_leaves_ends_both(way):
         await asyncio.to_thread(eventually, lambda: way.metric("fareway_inflight_requests") == 2)
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
+    await asyncio.to_thread(eventually, lambda: len(way.entries()) >= before + 2)  # Nobody waits for either.
     await asyncio.to_thread(way.rest)
     lines = way.entries()[before:]
     assert sorted((line["provider"], line["outcome"]) for line in lines) == [
