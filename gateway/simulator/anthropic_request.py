@@ -12,7 +12,18 @@ import msgspec
 from msgspec import Meta, Struct
 
 from gateway.core.request import Countable
-from gateway.simulator.asked import NEVER, NO_THINKING, Asked, Caching, Form, Thinking, Tool, texts_of, thinking
+from gateway.simulator.asked import (
+    NEVER,
+    NO_THINKING,
+    Asked,
+    Caching,
+    Form,
+    Thinking,
+    Tool,
+    own_texts_of,
+    texts_of,
+    thinking,
+)
 from gateway.simulator.bodies import Positive, read
 from gateway.simulator.errors import RefusedError
 from gateway.simulator.seals import genuine
@@ -94,7 +105,7 @@ def question(body: Body) -> Asked:
         prompt=tuple(_unmarked(part) for part in parts),
         countable=body.countable,
         orders=next(filter(None, (_said(message) for message in reversed(body.messages))), ""),
-        cue="".join(texts_of(last.blocks)[-1:]) if last.role == "user" else "",
+        cue="".join(own_texts_of(last.blocks)[-1:]) if last.role == "user" else "",
         results=tuple(_result(block) for block in results),
         stream=bool(body.stream),
         cap=body.max_tokens,
@@ -144,7 +155,7 @@ def _caching(parts: list[Block], whole: Block | None) -> Caching:
 
 
 def _said(message: Message) -> str:
-    return "".join(texts_of(message.blocks)) if message.role == "user" else ""
+    return "".join(own_texts_of(message.blocks)) if message.role == "user" else ""
 
 
 def _result(block: Block) -> str:

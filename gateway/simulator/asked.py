@@ -84,3 +84,8 @@ def thinking(effort: str | None, *, most: int | None = None, shown: bool = False
 def texts_of(parts: Iterable[Any]) -> tuple[str, ...]:
     """The texts of parts of a message, whatever else they hold."""
     return tuple(part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str))
+
+
+def own_texts_of(parts: Iterable[Any]) -> tuple[str, ...]:
+    """Those that are the user's own word: a system's, which may stand in a user's turn, says who speaks."""
+    return tuple(text for text in texts_of(parts) if not text.startswith("<system>"))

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from gateway.core.request import Countable
 from gateway.simulator import anthropic_request
 from gateway.simulator.anthropic_request import SEAL, thinking_of
-from gateway.simulator.asked import NEVER, Asked, Caching, Form, Tool, texts_of
+from gateway.simulator.asked import NEVER, Asked, Caching, Form, Tool, own_texts_of, texts_of
 from gateway.simulator.bodies import Positive, read
 from gateway.simulator.errors import RefusedError
 from gateway.simulator.seals import genuine
@@ -58,14 +58,16 @@ def asked(body: bytes, beside: Mapping[str, str]) -> Asked:
     _check(given.messages)
     choice, last = given.tool_config.get("toolChoice") or {}, given.messages[-1]
     fields = given.additional_model_request_fields
-    users = (message for message in reversed(given.messages) if message.role == "user" and message.inside("text"))
+    users = (
+        message for message in reversed(given.messages) if message.role == "user" and own_texts_of(message.content)
+    )
     parts = list(_parts(given))
     return Asked(
         model=beside["model"],
         prompt=tuple(part for part in parts if "cachePoint" not in part),
         countable=_countable(given),
-        orders=next(("".join(texts_of(message.content)) for message in users), ""),
-        cue="".join(texts_of(last.content)[-1:]) if last.role == "user" else "",
+        orders=next(("".join(own_texts_of(message.content)) for message in users), ""),
+        cue="".join(own_texts_of(last.content)[-1:]) if last.role == "user" else "",
         results=tuple(_result(result) for result in last.inside("toolResult")),
         stream=beside["verb"] == "converse-stream",
         cap=given.inference_config.max_tokens,

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from gateway.core.request import Countable
-from gateway.simulator.asked import NO_THINKING, Asked, Form, Thinking, Tool, texts_of, thinking
+from gateway.simulator.asked import NO_THINKING, Asked, Form, Thinking, Tool, own_texts_of, texts_of, thinking
 from gateway.simulator.bodies import read
 from gateway.simulator.errors import RefusedError
 from gateway.simulator.seals import genuine
@@ -125,13 +125,13 @@ def asked(body: bytes, beside: Mapping[str, str]) -> Asked:
     calling = (given.tool_config or {}).get("functionCallingConfig") or {}
     allowed = calling.get("allowedFunctionNames") or []
     must = calling.get("mode") == "ANY"
-    users = (turn for turn in reversed(given.contents) if turn.role == "user" and texts_of(turn.parts))
+    users = (turn for turn in reversed(given.contents) if turn.role == "user" and own_texts_of(turn.parts))
     return Asked(
         model=beside["model"],
         prompt=(*(given.tools or ()), given.system_instruction, *given.contents),
         countable=given.countable,
-        orders=next(("".join(texts_of(turn.parts)) for turn in users), ""),
-        cue="".join(texts_of(last.parts)[-1:]) if last.role == "user" else "",
+        orders=next(("".join(own_texts_of(turn.parts)) for turn in users), ""),
+        cue="".join(own_texts_of(last.parts)[-1:]) if last.role == "user" else "",
         results=tuple(_result(part["functionResponse"]) for part in last.parts if "functionResponse" in part),
         stream=beside["verb"] == STREAMS,
         array=beside.get("alt") != "sse",
