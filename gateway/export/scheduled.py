@@ -80,37 +80,41 @@ class Schedule:
             await asyncio.sleep(LOOK_EVERY_S)
 
     def catch_up(self) -> None:
-        """Write every file that is missing; for a thread."""
+        """Write every file that is missing, from the day of the first call on; for a thread."""
         for export in self._exports:
             try:
-                for day in days_over(self._clock()):
-                    self._write(export, day)
+                with self._read() as books:
+                    began = books.began()
+                    days = [
+                        day for day in days_over(self._clock()) if began is not None and began < _since(day) + DAY_S
+                    ]
+                    for day in days:
+                        self._write(export, day, books)
             except Unavailable as error:
                 self._told("failed")
                 log.warning("the export to %s failed, and is tried again: %s", export.name, error)
 
-    def _write(self, export: Export, day: date) -> None:
-        """A day without any call has a file as well: that it is missing then means that something is wrong. Days
-        before the first call have none."""
+    def _write(self, export: Export, day: date, books: Books) -> None:
+        """A day without any call has a file as well: that it is missing then means that something is wrong."""
         name = file_name(export.form, day)
         if (export.name, name) in self._done:
             return
-        if not export.to.has(name) and not self._put(export, day, name):
-            return
+        if not export.to.has(name):
+            self._put(export, day, name, books)
         self._done.add((export.name, name))
 
-    def _put(self, export: Export, day: date, name: str) -> bool:
-        since = datetime.combine(day, time(), UTC).timestamp()
-        with self._read() as books:
-            began = books.began()
-            if began is None or began >= since + DAY_S:
-                return False
+    def _put(self, export: Export, day: date, name: str, books: Books) -> None:
+        since = _since(day)
 
-            def fill(file: IO[bytes]) -> None:
-                unpriced = write_table(export.form, books.entries(since, since + DAY_S), books.prices(), file)
-                if unpriced:
-                    log.warning("%s: %d calls without a price are in no charge", name, unpriced)
+        def fill(file: IO[bytes]) -> None:
+            unpriced = write_table(export.form, books.entries(since, since + DAY_S), books.prices(), file)
+            if unpriced:
+                log.warning("%s: %d calls without a price are in no charge", name, unpriced)
 
-            export.to.put(name, fill)
+        export.to.put(name, fill)
         self._told("written")
-        return True
+
+
+def _since(day: date) -> float:
+    """When it began, in Unix seconds."""
+    return datetime.combine(day, time(), UTC).timestamp()

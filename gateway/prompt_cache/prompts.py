@@ -14,6 +14,7 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gateway.core.money import PICOS_PER_NANO
 from gateway.core.price import Price
 from gateway.core.prompt_note import PromptNote
 from gateway.core.usage import Usage
@@ -204,4 +205,4 @@ def place_in(prompt: Prompt, offset: int) -> tuple[str, int]:
 
 def _nanos(picos: int) -> int:
     """The nearest whole nano-dollars: a figure to tell, which nobody is charged."""
-    return round(picos / 1000)
+    return (picos + PICOS_PER_NANO // 2) // PICOS_PER_NANO
