@@ -14,6 +14,7 @@ from gateway.alerts.shapes import Shape, chat, mail, webhook
 from gateway.core.alert import Alert
 
 LOOK_EVERY_S = 1.0
+OPEN_EVERY_S = 30.0
 AT_ONCE = 100
 """Of one target, each time that it is looked at."""
 
@@ -55,8 +56,7 @@ class Alerts:
         """For ever. `deliver`: one process of a home sends what all of them have to tell."""
         if not self._targets:
             return
-        outbox = await asyncio.to_thread(Outbox, self._path)
-        swept = -SWEEP_EVERY_S
+        outbox, swept = await self._opened(), -SWEEP_EVERY_S
         try:
             while True:
                 try:
@@ -70,6 +70,15 @@ class Alerts:
         finally:
             await self._write_down(outbox)
             outbox.close()
+
+    async def _opened(self) -> Outbox:
+        """The outbox, once it can be opened: calls go on while it cannot."""
+        while True:
+            try:
+                return await asyncio.to_thread(Outbox, self._path)
+            except (sqlite3.Error, OSError) as error:
+                log.warning("alerts cannot be written down, and wait: %s", error)
+                await asyncio.sleep(OPEN_EVERY_S)
 
     async def turn(self, outbox: Outbox, *, deliver: bool) -> None:
         """Write down what is new, and send what is due. Raises sqlite3.Error."""

@@ -93,6 +93,9 @@ class Schedule:
             except Unavailable as error:
                 self._told("failed")
                 log.warning("the export to %s failed, and is tried again: %s", export.name, error)
+            except Exception:  # Whatever it is: calls go on.
+                self._told("failed")
+                log.exception("the export to %s failed, and is tried again", export.name)
 
     def _write(self, export: Export, day: date, books: Books) -> None:
         """A day without any call has a file as well: that it is missing then means that something is wrong."""

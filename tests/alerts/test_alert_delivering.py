@@ -10,7 +10,7 @@ import pytest
 import trustme
 from hook import Hook
 
-from gateway.alerts import sending
+from gateway.alerts import delivering, sending
 from gateway.alerts.delivering import WAITING_MAX, Alerts
 from gateway.alerts.outbox import FIRST_WAIT_S, Outbox
 from gateway.alerts.sending import NotSentError, PublicOnly, Target, is_public, post
@@ -133,6 +133,27 @@ def test_it_runs_until_it_is_stopped_and_writes_down_what_is_left(tmp_path, hook
     asyncio.run(run())
     with closing(Outbox(tmp_path / "alerts.db")) as outbox:
         assert {one.alert.id for one in outbox.history(9)} == {"first", "last"}
+
+
+def test_an_outbox_that_cannot_be_opened_is_waited_for(tmp_path, hook, monkeypatch, caplog):
+    """A full disk, say: what there is to tell is told later, and nothing else stops."""
+    monkeypatch.setattr(delivering, "OPEN_EVERY_S", 0.01)
+    (tmp_path / "alerts.db").mkdir()
+
+    async def run():
+        world = World(tmp_path, to(hook))
+        task = asyncio.create_task(world.alerts.run(deliver=True))
+        world.alerts.tell(alert())
+        async with asyncio.timeout(30):
+            while "cannot be written down" not in caplog.text:  # noqa: ASYNC110 - told in another task
+                await asyncio.sleep(0.01)
+            (tmp_path / "alerts.db").rmdir()
+            while not hook.got:  # noqa: ASYNC110 - it comes in another thread
+                await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,20 @@ def test_what_failed_is_tried_again(tmp_path):
     assert names(tmp_path / "out") == ["fareway-calls-1970-02-09.csv"]
 
 
+def test_whatever_goes_wrong_with_an_export_stops_nothing(tmp_path, caplog):
+    """A package that is missing, say; the other exports are written."""
+
+    class Broken(Folder):
+        def put(self, name, fill):
+            raise ValueError("a bug")
+
+    told = []
+    exports = [Export(CALLS, place, "there") for place in (Broken(tmp_path / "x"), Folder(tmp_path / "out"))]
+    Schedule(exports, Books(39).read, lambda: DAY_40 + SETTLED_S, told.append).catch_up()
+    assert told == ["failed", "written"]
+    assert "a bug" in caplog.text
+
+
 def test_charges_say_what_they_leave_out(tmp_path, caplog):
     books = Books(39)
     books.calls.append(call(at=39 * DAY_S + 6, usd=None))
