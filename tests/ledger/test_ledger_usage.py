@@ -62,6 +62,14 @@ async def test_balances_are_those_of_all_replicas(kept, ledger):
         assert reader.balances([]) == {}
 
 
+async def test_a_ledger_says_when_it_began(kept, ledger):
+    with kept.reading() as reader:
+        assert reader.began() is None
+    await ledger.record([entry("b.1", at=NOON), entry("a.1", at=NOON - 1)])
+    with kept.reading() as reader:
+        assert reader.began() == NOON - 1
+
+
 async def test_a_period_is_read_in_order_and_by_what_is_asked_for(kept, ledger):
     await ledger.record(
         [
