@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from functools import partial
 
 from gateway.admin.site import Site
+from gateway.assembly.ledgers import ledger_reader
 from gateway.assembly.stores import pepper, registry
-from gateway.bookkeeping import ledger_reader
 from gateway.config.settings import Settings
 from gateway.directory.audited import Audited
 from gateway.directory.directory import Directory

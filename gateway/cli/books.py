@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from gateway.assembly.home import replica_name
-from gateway.bookkeeping import ledger_reader, open_ledger, recover_workers
+from gateway.assembly.ledgers import ledger_reader, open_ledger, recover_workers
 from gateway.cli.settings import Unusable
 from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable

@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
+from gateway.assembly.ledgers import open_ledger
 from gateway.assembly.stores import claim_store, shared_leases
-from gateway.bookkeeping import open_ledger
 from gateway.cli import rules
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows

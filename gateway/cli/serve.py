@@ -96,7 +96,7 @@ async def _gateway(found: Settings, file: Path | None) -> int:
         book, seconds = gateway.pricing.book, time.perf_counter() - begun
         prices = f"{book.id} of {book.date}"
         greet(
-            Started(found, file, gateway.port, gateway.admin_port, prices, gateway.recovered, seconds),
+            Started(found, file, gateway.port, gateway.admin_port, prices, gateway.money.recovered, seconds),
             first_keys(found),
         )
 

@@ -6,8 +6,8 @@ import asyncio
 import time
 from collections.abc import Collection, Sequence
 
+from gateway.assembly.ledgers import ledger_reader
 from gateway.assembly.stores import directory, shared_leases
-from gateway.bookkeeping import ledger_reader
 from gateway.cli.settings import Unusable
 from gateway.config.settings import Settings
 from gateway.core.caller import Key

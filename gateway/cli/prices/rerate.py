@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from gateway.bookkeeping import open_ledger, unwritten_ledger
+from gateway.assembly.ledgers import open_ledger, unwritten_ledger
 from gateway.catalog.providers import KNOWN, Provider
 from gateway.cli.books import open_books, reading
 from gateway.cli.moments import moment
