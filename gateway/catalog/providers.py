@@ -68,6 +68,7 @@ class Provider:
     cache_tokens: int = 3_000_000  # Of prompts, that an engine of our own keeps. Nobody tells of a provider's.
     batches: str = ""  # Whose batches it takes: "openai" (with files) or "anthropic"; empty for nobody's.
     backends: tuple[str, ...] = ()  # The base URLs of engines of ours that are watched, each with a machine of its own.
+    engine: str = ""  # What kind its backends are: see gateway/fleet/engines. Empty: they are asked as OpenAI is.
     backend: str = ""  # Which of them this is, by host and port: "10.0.0.5:8000". Empty where it is all, or none.
 
     @property

@@ -7,6 +7,9 @@ from msgspec import Struct
 from gateway.fleet.rate import Rate
 from gateway.planning.gpus import Tier
 
+PREFILL, DECODE = 2000, 20
+"""Slower than any GPU of the last years with a model that fits it: what is held for a call is rather too much."""
+
 
 class Machine(Struct, frozen=True):
     """The machine below one engine."""
@@ -18,3 +21,6 @@ class Machine(Struct, frozen=True):
     region: str = ""
     power_w: int = 0  # All of them at full load; 0: nobody knows.
     notice: str = ""  # The URL that says when it is taken back; empty for none.
+    priced: str = ""  # Where its price is from: "configuration", or "catalogue of 2026-01".
+    prefill: int = PREFILL  # Tokens a second that it reads for one call alone, at the slowest that is held for,
+    decode: int = DECODE  # and that it writes.
