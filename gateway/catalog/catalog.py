@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from typing import Protocol
 
 from gateway.catalog.providers import Deployment, Provider
-from gateway.core.errors import UnknownModel
+from gateway.core.errors import Unavailable, UnknownModel
 from gateway.core.route import TIERS
 from gateway.prices.book import PriceBook
 
@@ -18,9 +19,20 @@ PREMIUM_FROM = 8 * 10**6  # Pico-dollars per output token: $8 a million.
 STANDARD_FROM = 15 * 10**5  # $1.50 a million.
 
 
+class Engines(Protocol):
+    """What is known of the backends of providers that have some. Who changes what it says tells `Catalog.forget`."""
+
+    def open(self, provider: str, model: str) -> frozenset[str]: ...  # noqa: D102 - backends that take its calls now
+
+    def models(self, provider: str) -> frozenset[str]: ...  # noqa: D102 - what they say that they serve
+
+    def may_serve(self, provider: str, model: str) -> bool: ...  # noqa: D102 - whether it is not known that none does
+
+
 @dataclass(frozen=True)
 class Catalog:
-    """Which names exist. Configured ones first; then every priced model of an enabled provider, by its own name."""
+    """Which names exist. Configured ones first; then every priced model of an enabled provider, and what its backends
+    serve, by its own name."""
 
     providers: Mapping[str, Provider]
     book: Callable[[], PriceBook]
@@ -28,16 +40,17 @@ class Catalog:
     models: Mapping[str, tuple[Deployment, ...]] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     tiers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    engines: Engines | None = None  # None: all backends are taken to serve everything.
     _found: dict[str, tuple[Deployment, ...]] = field(default_factory=dict, repr=False)
 
     def find(self, name: str, provider: str = "") -> tuple[Deployment, ...]:
         """The deployments behind a name, each with its tier; where a `provider` is named, those at that one alone.
-        Raises UnknownModel, with names that are like it."""
+        Raises UnknownModel, with names that are like it; or Unavailable where none of its backends takes calls."""
         if provider:
             return self._find_at(name, provider)
         known = self._found.get(name)
         if known is None:
-            known = self._find(name)
+            known = self._open(self._find(name))
             if not known:
                 raise UnknownModel(self._unknown(name))
             if len(self._found) >= NAMES_REMEMBERED_MAX:
@@ -51,7 +64,7 @@ class Catalog:
 
     def listed(self) -> dict[str, frozenset[str]]:
         """The same, each with the providers that it may lead to."""
-        priced = [(p.name, model) for p in self.providers.values() for model in self.book().models(p.priced_as)]
+        priced = [(p.name, model) for p in self.providers.values() for model in self._models(p)]
         bare: dict[str, frozenset[str]] = {}
         for provider, model in priced:
             bare[model] = bare.get(model, frozenset()) | {provider}
@@ -69,7 +82,7 @@ class Catalog:
         """The tier whose list names it or a model of it; without one, by its price for output."""
         for tier, members in self.tiers.items():
             for member in members:
-                if member == deployment.name or deployment.name in {d.name for d in self.models.get(member, ())}:
+                if member == deployment.group or deployment.group in {d.group for d in self.models.get(member, ())}:
                     return tier
         price = self.book().price(deployment.provider.priced_as, deployment.model, self.clock())
         if price is None:
@@ -97,6 +110,30 @@ class Catalog:
         found = {d.name: d for member in members for d in self._one(self.aliases.get(member, member))}
         return tuple(replace(d, tier=self.tier_of(d)) for d in found.values())
 
+    def _open(self, found: tuple[Deployment, ...]) -> tuple[Deployment, ...]:
+        """The same, with a deployment at each backend that takes calls where a provider has backends. Raises
+        Unavailable if that leaves none, unless nobody is known to serve the name."""
+        if not any(d.provider.backends for d in found):
+            return found
+        served = [d for d in found if not d.provider.backends or self._may_serve(d)]
+        taken = [one for d in served for one in (self._at_backends(d) if d.provider.backends else (d,))]
+        if served and not taken:
+            raise Unavailable(f"None of the backends that serve {served[0].group} takes calls now.")
+        return tuple(taken)
+
+    def _may_serve(self, deployment: Deployment) -> bool:
+        return self.engines is None or self.engines.may_serve(deployment.provider.name, deployment.model)
+
+    def _at_backends(self, deployment: Deployment) -> list[Deployment]:
+        provider, engines = deployment.provider, self.engines
+        taking = None if engines is None else engines.open(provider.name, deployment.model)
+        return [replace(deployment, provider=p) for p in provider.engines if taking is None or p.backend in taking]
+
+    def _models(self, provider: Provider) -> frozenset[str]:
+        """What it has by its own names: what is priced, and what its backends serve."""
+        served = self.engines.models(provider.name) if self.engines and provider.backends else frozenset()
+        return served.union(self.book().models(provider.priced_as))
+
     def _one(self, name: str) -> tuple[Deployment, ...]:
         if name in self.models:
             return self.models[name]
@@ -104,7 +141,7 @@ class Catalog:
         if slash and model and provider in self.providers:
             return (Deployment(self.providers[provider], model),)
         providers = tuple(self.providers.values())
-        listed = [p for p in providers if name in self.book().models(p.priced_as)]
+        listed = [p for p in providers if name in self._models(p)]
         priced = [p for p in providers if self.book().price(p.priced_as, name, self.clock())]  # A dated variant, say.
         return tuple(Deployment(p, name) for p in listed or priced)
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -66,11 +67,19 @@ class Provider:
     free: tuple[str, ...] = ()  # Paths, as in its documentation, that may be posted to and are not charged for.
     cache_tokens: int = 3_000_000  # Of prompts, that an engine of our own keeps. Nobody tells of a provider's.
     batches: str = ""  # Whose batches it takes: "openai" (with files) or "anthropic"; empty for nobody's.
+    backends: tuple[str, ...] = ()  # The base URLs of engines of ours that are watched, each with a machine of its own.
+    engine: str = ""  # What kind its backends are: see gateway/fleet/engines. Empty: they are asked as OpenAI is.
+    backend: str = ""  # Which of them this is, by host and port: "10.0.0.5:8000". Empty where it is all, or none.
 
     @property
     def priced_as(self) -> str:
         """Its name in the price book."""
         return self.prices or self.name
+
+    @cached_property
+    def engines(self) -> tuple[Provider, ...]:
+        """Itself at each of its backends."""
+        return tuple(replace(self, base_url=url, backends=(), backend=urlsplit(url).netloc) for url in self.backends)
 
     @cached_property
     def access(self) -> Mapping[str, Access]:
@@ -107,11 +116,16 @@ class Deployment:
     tier: str = TIERS[1]
     weight: int = 1
     output_tokens_max: int | None = None  # The most it generates in one answer; None: ask the price book.
-    name: str = field(init=False)  # Unique: "openai/gpt-4o".
+    name: str = field(init=False)  # Unique: "openai/gpt-4o", "local@10.0.0.5:8000/llama-70b".
+    group: str = field(init=False)  # The same without the backend: "local/llama-70b" answers alike wherever it runs.
 
     def __post_init__(self) -> None:
         """Worked out once: every call asks."""
-        object.__setattr__(self, "name", f"{self.provider.name}/{self.model}")
+        provider = self.provider
+        group = f"{provider.name}/{self.model}"
+        object.__setattr__(self, "group", group)
+        name = f"{provider.name}@{provider.backend}/{self.model}" if provider.backend else group
+        object.__setattr__(self, "name", name)
 
 
 def _known() -> dict[str, Provider]:

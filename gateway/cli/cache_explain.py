@@ -99,7 +99,7 @@ def _of_request(ledger: Reader, name: str) -> dict[str, object]:
     told: dict[str, object] = {
         "request": name,
         "at": datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="seconds"),
-        "deployment": f"{entry.provider}/{entry.model}",
+        "deployment": entry.deployment,
         "session": entry.session or "none said: calls cannot be told to go on from one another",
         "input_tokens": usage.input_total,
         "read_from_cache": usage.cache_read,
@@ -131,8 +131,8 @@ def _before(ledger: Reader, entry: Entry) -> Entry | None:
 def _verdict(entry: Entry, before: Entry | None) -> str:
     if before is None:
         return "nothing to go on from: no call of this session in the hour before"
-    if (before.provider, before.model) != (entry.provider, entry.model):
-        return f"the session moved: its last call went to {before.provider}/{before.model}, whose cache is another"
+    if before.deployment != entry.deployment:
+        return f"the session moved: its last call went to {before.deployment}, whose cache is another"
     if entry.prompt is not None and entry.prompt.broken:
         return "the prompt does not go on from the last one"
     gap = round(entry.at - before.at)

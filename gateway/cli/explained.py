@@ -133,7 +133,7 @@ class Desk:
 
     def _why_not(self, deployment: Deployment, question: Question) -> str:
         """What it would answer if it was asked for alone."""
-        alone = replace(question.request, facts=replace(question.request.facts, model=deployment.name))
+        alone = replace(question.request, facts=replace(question.request.facts, model=deployment.group))
         try:
             self.router.options(alone, question.size, question.carrier)
         except GatewayError as error:

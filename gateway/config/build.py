@@ -11,6 +11,7 @@ from gateway.config import names, rules
 from gateway.config.alerts import targets
 from gateway.config.fields import has_password
 from gateway.config.findings import Findings
+from gateway.config.machines import machines
 from gateway.config.policies import read_params
 from gateway.config.references import Source
 from gateway.config.schema import FarewayFile
@@ -74,6 +75,7 @@ def build(shaped: Shaped, providers: dict[str, Provider], known: names.Names, fo
         journal_sync_s=file.journal.sync,
         server=_server(file),
         providers=providers,
+        machines=machines(file.providers, findings),
         models=names.models(file, known),
         aliases=names.aliases(file, known),
         tiers=names.tiers(file, known),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from gateway.catalog.providers import KNOWN, SIGNED, Provider
 from gateway.config.fields import secret
@@ -93,11 +94,37 @@ def _configured(name: str, section: ProviderSection, environ: Mapping[str, str],
     )
     key = section.key.get_secret_value() if section.key else environ.get(base.key_env, "").strip() or base.key
     headers = Headers({header: value.get_secret_value() for header, value in section.headers.items()})
+    changes |= _backends(section, base, path, findings)
     if base.native is not None and section.base_url is not None:
         changes["native"] = replace(base.native, base_url=section.base_url.removesuffix(COMPATIBLE))
     provider = _placed(replace(base, key=key, headers=headers, **changes), environ)
     _check_complete(provider, section, path, findings)
     return provider
+
+
+def _backends(section: ProviderSection, base: Provider, path: KeyPath, findings: Findings) -> dict[str, Any]:
+    """What follows from engines of one's own behind the name: several addresses, or one whose machine is known."""
+    if section.base_urls and section.base_url is not None:
+        findings.add((*path, "base_url"), "must not stand beside base_urls", "write it as one of them", at_key=True)
+    one = (section.base_url or base.base_url,) if section.gpu is not None else ()
+    urls = tuple(_versioned(url) if base.engine else url for url in section.base_urls or one)
+    if not urls or not urls[0]:
+        return {}
+    places = [urlsplit(url).netloc for url in urls]
+    for index, place in enumerate(places):
+        if place in places[:index]:
+            findings.add(
+                (*path, "base_urls", index), "must have a host and port of its own, as another one has the same"
+            )
+    if base.base_url and not base.selfhosted:
+        findings.add(path, "is nobody's own engine, so it has neither base_urls nor a gpu", at_key=True)
+    selfhosted = True if section.selfhosted is None else section.selfhosted
+    return {"base_url": urls[0], "backends": urls, "selfhosted": selfhosted}
+
+
+def _versioned(url: str) -> str:
+    """Engines serve OpenAI's dialects under /v1, which people leave out."""
+    return url if urlsplit(url).path else f"{url}/v1"
 
 
 def _base(name: str, kind: str | None, path: KeyPath, findings: Findings) -> Provider:
@@ -141,7 +168,13 @@ def _check_complete(provider: Provider, section: ProviderSection, path: KeyPath,
         hint = "" if known else did_you_mean(provider.name, KNOWN)
         stranger = "" if known else ", being none that the gateway knows"
         findings.add(path, f"needs a base_url, such as https://api.example.com/v1{stranger}", hint, at_key=True)
-    elif known and not provider.key and section.base_url is None and provider.auth not in SIGNED:
+    elif (
+        known
+        and not provider.key
+        and section.base_url is None
+        and not provider.backends
+        and provider.auth not in SIGNED
+    ):
         message = f"has no key: set {provider.key_env}, or write key: ${{NAME}}"
         findings.add(path, message, f"write {provider.name}: off if it is not wanted", at_key=True)
     _check_placed(provider, path, findings)

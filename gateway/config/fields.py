@@ -6,17 +6,19 @@ import re
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, WithJsonSchema
 
-from gateway.config import units, windows
+from gateway.config import hours, units, windows
 from gateway.config.embeddings import known_embedding
+from gateway.config.moments import exact_moment
 from gateway.config.policies import known_policy
 from gateway.config.problems import did_you_mean
 from gateway.config.units import Amount, UnreadableError
 from gateway.core import limit
+from gateway.core.money import Money
 from gateway.core.node import KINDS, kind_of
+from gateway.fleet.rate import Week
 from gateway.ledger.journal import SYNC_ALWAYS, SYNC_NEVER
 from gateway.prices.overrides import OTHERS
 from gateway.prices.spelled import RATES, pattern
@@ -46,16 +48,6 @@ def node(value: str) -> str:
         f"must be all, or one of {one_of}, where x may be *, or several of different kinds: team:research model:gpt-5",
         hint,
     )
-
-
-def timezone(value: str) -> str:
-    """A name from the IANA's list. Raises UnreadableError."""
-    try:
-        ZoneInfo(value)
-    except (OSError, LookupError, ValueError):
-        hint = did_you_mean(value, available_timezones())
-        raise UnreadableError("must be a time zone by its IANA name, such as Europe/Zurich", hint) from None
-    return value
 
 
 def sqlite(value: str) -> str:
@@ -227,7 +219,7 @@ OnReached = Annotated[
 Sync = Annotated[float, PlainValidator(sync), _pattern(f"{units.DURATION}|^(os|always)$", "50ms", "os", "always")]
 Feed = Annotated[str | None, PlainValidator(feed), _pattern("^(off|https?://.+)$", "off")]
 Node = Annotated[str, AfterValidator(node), _pattern(_NODE, "all", "team:research", "key:*", "key:* model:gpt-5")]
-Timezone = Annotated[str, AfterValidator(timezone), Field(examples=["UTC", "Europe/Zurich"])]
+Timezone = Annotated[str, AfterValidator(hours.timezone), Field(examples=["UTC", "Europe/Zurich"])]
 State = Annotated[
     str,
     AfterValidator(state),
@@ -245,6 +237,7 @@ Ledger = Annotated[
     ),
 ]
 BaseUrl = Annotated[str, AfterValidator(base_url), _pattern("^https?://[^?#@]+$", "http://10.0.0.5:8000/v1")]
+Url = Annotated[str, AfterValidator(url), _pattern("^https?://[^@]+$", "http://10.0.0.5:8081/spot")]
 Network = Annotated[str, AfterValidator(network), Field(examples=["10.0.0.0/8", "192.0.2.7"])]
 AdminPort = Annotated[
     int | Literal["off"],
@@ -279,6 +272,13 @@ DialectName = Literal[
 ]
 PolicyName = Annotated[str, AfterValidator(known_policy), Field(examples=["policies.cheapest", "policies.tiered"])]
 EmbeddingName = Annotated[str, AfterValidator(known_embedding), Field(examples=["acme.embedding"])]
+HourlyPrice = Annotated[
+    Money, PlainValidator(units.hourly_price), _pattern(units.HOURLY_PRICE, "2.47/h", "$2.47/h", "2.47 usd/h")
+]
+TokenRate = Annotated[int, PlainValidator(units.token_rate), _pattern(units.PER_SECOND, "2000/s")]
+Watts = Annotated[int, PlainValidator(units.watts), _pattern(units.WATTS, "350W", "0.7kW")]
+Moment = Annotated[float, PlainValidator(exact_moment), Field(examples=["2026-12-01", "2026-12-01T00:00Z"])]
+WeekHours = Annotated[Week, PlainValidator(hours.week), Field(examples=[hours.EXAMPLE])]
 Price = Annotated[dict[str, Any], WithJsonSchema(_price_schema())]
 Window = Annotated[
     str,

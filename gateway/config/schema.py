@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from gateway.config import fields as f
 from gateway.config.schema_caching import CacheSection
+from gateway.config.schema_fleet import GpuSection
 from gateway.config.schema_routing import AutoSection, ModelSection, RoutingSection
 from gateway.config.schema_telling import AlertSection, ExportSection
 from gateway.config.section import Section
@@ -83,6 +84,11 @@ class ProviderSection(Section):
         default=None, description="By reference only. Known providers: left out, from their variable."
     )
     base_url: f.BaseUrl | None = Field(default=None, description="Paths such as /chat/completions are appended to it.")
+    base_urls: list[f.BaseUrl] = Field(
+        default_factory=list,
+        description="Several engines of your own with the same models behind this one name, instead of base_url.",
+    )
+    gpu: GpuSection | None = Field(default=None, description="The machine below each of them.")
     auth: f.HeaderName | None = Field(
         default=None, description="bearer, or the name of the header that carries the bare key."
     )

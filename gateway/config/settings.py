@@ -13,6 +13,7 @@ from gateway.cache.scope import Scope
 from gateway.catalog.providers import Provider
 from gateway.core.limit import Limit
 from gateway.difficulty.guard import Terms
+from gateway.fleet.machine import Machine
 from gateway.prices.overrides import Override
 
 
@@ -139,6 +140,7 @@ class Settings:
     journal_sync_s: float = 0.05  # gateway.ledger.journal.SYNC_ALWAYS and SYNC_NEVER are special.
     server: Server = Server()
     providers: Mapping[str, Provider] = field(default_factory=dict)  # Only those enabled, by name.
+    machines: Mapping[str, Machine] = field(default_factory=dict)  # Below each backend of a provider, by its name.
     models: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     tiers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # Tier -> names of models or deployments.

@@ -27,6 +27,9 @@ PERCENTAGE = rf"^({_NUMBER}) ?%$"
 PERCENT = r"^([0-9]{1,4}) ?%$"
 DOLLARS = rf"^(?:\$ ?({_NUMBER})|({_NUMBER}) ?usd)$"
 FACTOR = r"^([0-9]{1,6})x$"
+HOURLY_PRICE = rf"^(?:\$ ?)?({_NUMBER})(?: ?usd)? ?/ ?h$"
+PER_SECOND = r"^([0-9]{1,9}) ?/ ?s$"
+WATTS = rf"^({_NUMBER}) ?(W|kW)$"
 AMOUNT = (
     rf"^(?:\$ ?({_NUMBER})|({_NUMBER}) ?usd|([0-9]{{1,18}}) (?:((?:input |output )?token|request)s?|(concurrent)))$"
 )
@@ -145,6 +148,26 @@ def amount(value: object) -> Amount:
     if int(count) > COUNT_MAX:
         raise UnreadableError(f"must be {COUNT_MAX} at most, such as 60000 tokens")
     return Amount(_UNITS["".join(unit or "" for unit in units)], int(count))
+
+
+def hourly_price(value: object) -> Money:
+    """Dollars for an hour, from '2.47/h', '$2.47/h' or '2.47 usd/h'. Raises UnreadableError."""
+    (dollars,) = _parts(HOURLY_PRICE, value, "must be dollars an hour, such as 2.47/h")
+    return Money.usd(dollars)
+
+
+def token_rate(value: object) -> int:
+    """Tokens a second from '2000/s', one at least. Raises UnreadableError."""
+    (number,) = _parts(PER_SECOND, value, "must be tokens a second, such as 2000/s")
+    if int(number) < 1:
+        raise UnreadableError("must be 1/s or more, such as 2000/s")
+    return int(number)
+
+
+def watts(value: object) -> int:
+    """Watts from '350W' or '0.7kW', rounded to whole ones. Raises UnreadableError."""
+    number, unit = _parts(WATTS, value, "must be a power with its unit, such as 350W or 0.7kW")
+    return round(Decimal(number) * (1000 if unit == "kW" else 1))
 
 
 def outage(value: object) -> Amount | None:

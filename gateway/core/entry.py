@@ -96,6 +96,17 @@ class Entry(Struct, frozen=True):
     cluster: int = NO_CLUSTER  # Which kind of prompt it was, for a policy that predicts success.
     arm: str = ""  # On which side of the guard's comparison it was: see Arm.
     prompt: PromptNote | None = None  # Of its prompt at the provider's cache, where that was watched.
+    backend: str = ""  # Which engine of ours it was, by host and port; empty for all others.
+
+    @property
+    def deployment(self) -> str:
+        """The name of the deployment that it went to: "openai/gpt-4o", "local@10.0.0.5:8000/llama-70b"."""
+        return f"{self.provider}@{self.backend}/{self.model}" if self.backend else self.group
+
+    @property
+    def group(self) -> str:
+        """The same without the engine: "local/llama-70b"."""
+        return f"{self.provider}/{self.model}"
 
     @property
     def price_ids(self) -> frozenset[str]:

@@ -48,6 +48,12 @@ class Candidate(Struct, frozen=True):
     cost_warm: Money | None = None  # The likely cost with all of its prompt in its cache there; None: nobody knows.
     prefill_ms: float | None = None  # To read what is not warm, at the pace of late. None: no engine of ours.
     tokens_lately: int = 0  # That this engine was given to read in the last minutes.
+    backend: str = ""  # Which engine of ours it is, by host and port; empty for all others.
+
+    @property
+    def group(self) -> str:
+        """Its name without the engine: "local/llama-70b" is one model wherever it runs."""
+        return f"{self.provider}/{self.model}"
 
     @property
     def place(self) -> Place:

@@ -112,7 +112,7 @@ class Guard:
         return Decision(plan, f"{why}: {fixed.name}; {self.state}"), Arm.HELD_BACK
 
     def _fixed_of(self, candidates: Sequence[Candidate], remaining: Money | None) -> Candidate | None:
-        named = [c for c in candidates if self.fixed in (c.model, c.name)] if self.fixed else _of_best_tier(candidates)
+        named = [c for c in candidates if self.fixed in (c.model, c.group)] if self.fixed else _of_best_tier(candidates)
         able = [c for c in named if c.working and (remaining is None or _affordable(c, remaining))]
         return min(able, key=_by_cost) if able else None
 

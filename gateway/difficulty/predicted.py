@@ -48,7 +48,7 @@ class Predicted:
     def _row(self, candidate: Candidate) -> str | None:
         key = candidate.name, candidate.tier
         if key not in self._found:
-            names = (candidate.name, candidate.model, _plain(candidate.model), TIER + candidate.tier)
+            names = (candidate.group, candidate.model, _plain(candidate.model), TIER + candidate.tier)
             self._found[key] = next((self._rows[name] for name in names if name in self._rows), None)
         return self._found[key]
 

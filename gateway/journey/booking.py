@@ -209,7 +209,7 @@ class Booking:
     @property
     def destination(self) -> str:
         """The name of the deployment that the attempt under way goes to; empty where there is none."""
-        return "" if self._draft is None else f"{self._draft.provider}/{self._draft.model}"
+        return "" if self._draft is None else self._draft.deployment
 
     @property
     def under_way(self) -> bool:
@@ -289,6 +289,7 @@ class Booking:
             policy=self.decided.policy,
             cluster=self.decided.cluster,
             arm=self.decided.arm,
+            backend=candidate.backend,
         )
 
 

@@ -54,7 +54,7 @@ class Carrier:
     def carried(self, edge: Edge, deployment: Deployment, output_tokens_max: int) -> Carried:
         """The call as this deployment takes it. `output_tokens_max`: for one choice, should the caller have given no
         cap. Raises BadRequest for what cannot be carried."""
-        name = (edge.outbound, deployment.name, output_tokens_max)
+        name = (edge.outbound, deployment.group, output_tokens_max)
         made = self._made.get(name)
         if made is None:
             try:

@@ -44,7 +44,7 @@ class Option(Struct, frozen=True):
 
     def output_expected(self, key_id: str) -> int:
         """Output tokens that hardly an answer to this key passes, within the most that the call may generate."""
-        most = self.outputs.most(key_id, self.candidate.name)
+        most = self.outputs.most(key_id, self.deployment.group)
         expected = OUTPUT_TOKENS_GUESS if most is None else max(OUTPUT_TOKENS_HELD_MIN, most)
         return min(self.output_max, expected)
 

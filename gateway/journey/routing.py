@@ -85,7 +85,7 @@ class Router:
 
     def _learned(self, facts: Facts, size: Size) -> int | None:
         """A bound from what all deployments behind this name have billed; None while one of them is not known well."""
-        bounds = [self._calibration.most(size, d.name) for d in self._catalog.find(facts.model, facts.provider)]
+        bounds = [self._calibration.most(size, d.group) for d in self._catalog.find(facts.model, facts.provider)]
         known = [bound for bound in bounds if bound is not None]
         return max(known) if len(known) == len(bounds) else None
 
@@ -96,7 +96,7 @@ class Router:
     def members(self, tier: str, allowed: Callable[[tuple[str, ...]], bool]) -> frozenset[str]:
         """The deployments of a tier that are allowed, by any of the names that each goes by. Raises UnknownModel."""
         found = ((member, d) for member in self._catalog.tiers.get(tier, ()) for d in self._catalog.find(member))
-        return frozenset(d.name for member, d in found if allowed((member, d.name, d.model)))
+        return frozenset(d.name for member, d in found if allowed((member, d.group, d.model)))
 
     def options(self, request: Request, size: Size, carrier: Carrier) -> tuple[Option, ...]:
         """Everywhere the request could go. Raises UnknownModel, or BadRequest if it can go nowhere: nobody there speaks
@@ -187,7 +187,7 @@ class Router:
         vitals = self._health.seen(deployment.name)
         most = _output_max(deployment, book, request)
         guess = min(most, round(vitals.output_tokens or OUTPUT_TOKENS_GUESS))
-        given = min(request.input_tokens, self._calibration.likely(size, deployment.name))
+        given = min(request.input_tokens, self._calibration.likely(size, deployment.group))
         likely = price.likely(given, guess) if price else None
         candidate = _candidate(request, deployment, price, likely, most, vitals=vitals, now=now)
         reasons = request.facts.reasons or vitals.reasons
@@ -222,6 +222,7 @@ def _candidate(
         first_token_ms=vitals.waits(stream=request.facts.stream).average,
         in_flight=vitals.in_flight,
         working=vitals.working(now),
+        backend=deployment.provider.backend,
     )
 
 

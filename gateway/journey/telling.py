@@ -52,7 +52,7 @@ class Telling:
 
 def learned(health: Health, entry: Entry, now: float) -> None:
     """What an entry says of its deployment to the next decision."""
-    name = f"{entry.provider}/{entry.model}"
+    name = entry.deployment
     vitals = health.of(name)
     if entry.outcome is Outcome.OK:
         vitals.succeeded()

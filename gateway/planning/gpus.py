@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,9 +45,10 @@ class Catalogue:
     hardware: tuple[Hardware, ...]
 
     def named(self, name: str) -> Hardware:
-        """The one of that name, in any case and with or without its hyphen. Raises ValueError."""
+        """The one of that name, in any case, with or without its hyphen, its maker and its memory: "h100_80gb" is an
+        H100. Raises ValueError."""
         for one in self.hardware:
-            if _plain(one.name) == _plain(name):
+            if _plain(name) in (_plain(one.name), f"{_plain(one.name)}{one.memory_gb}"):
                 return one
         raise ValueError(f"{name!r} is none of {', '.join(one.name for one in self.hardware)}")
 
@@ -79,4 +81,4 @@ def _read(row: Mapping[str, str | int], off: Mapping[int, Fraction]) -> Hardware
 
 
 def _plain(name: str) -> str:
-    return name.lower().replace("-", "").replace(" ", "").removesuffix("gb")
+    return re.sub(r"[^a-z0-9]", "", name.lower()).removeprefix("nvidia").removesuffix("gb")

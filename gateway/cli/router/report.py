@@ -63,10 +63,10 @@ def _asked(found: Settings, names: Catalog, called: set[str]) -> Callable[[str],
             deployments = names.find(name)
         except UnknownModel:
             return None
-        tiers = {deployment.name: deployment.tier for deployment in deployments}
+        tiers = {deployment.group: deployment.tier for deployment in deployments}
         if len(tiers) < 2:
             return None
-        first = deployments[0].name
+        first = deployments[0].group
         if name == AUTO:
             first = baseline if baseline in tiers else min(tiers, key=lambda one: TIERS.index(tiers[one]))
         return Asked(first, {one: tier for one, tier in tiers.items() if one in called or one == first})

@@ -30,7 +30,7 @@ from gateway.journey.shape import request_of
 from gateway.journey.visit import Visit
 from gateway.limits.holds import Hold, Refused
 from gateway.planning.elsewhere import Estimates, Worth
-from gateway.planning.fates import Again, Fate, deployment
+from gateway.planning.fates import Again, Fate
 from gateway.prompt_cache.warmth import NOTHING
 from gateway.tokens.calibration import Calibration
 from gateway.tokens.size import Size
@@ -227,7 +227,7 @@ def _limit(refused: Refused) -> str:
 
 
 def _gone(entry: Entry, went: _Went) -> Again:
-    candidate, was = went.option.candidate, deployment(entry)
+    candidate, was = went.option.candidate, entry.deployment
     tried = entry.attempts[0].partition(": ")[0] if entry.attempts else was
     if candidate.name in (tried, was):
         price = went.option.price if candidate.name == was else None

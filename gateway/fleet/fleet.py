@@ -1,0 +1,36 @@
+"""All engines of ours, and which of them take calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gateway.fleet.backend import Backend, State
+
+
+class Fleet:
+    """Looked up by the names of providers and deployments. Without backends it costs a call nothing."""
+
+    def __init__(self, backends: Iterable[Backend] = ()) -> None:
+        self.backends = tuple(backends)
+        self._by_id = {backend.id: backend for backend in self.backends}
+        self._by_provider: dict[str, list[Backend]] = {}
+        for backend in self.backends:
+            self._by_provider.setdefault(backend.provider, []).append(backend)
+
+    def of(self, deployment: str) -> Backend | None:
+        """The backend of a deployment, by its whole name: "local@10.0.0.5:8000/llama-70b"; None for any other."""
+        return self._by_id.get(deployment.partition("/")[0])
+
+    def open(self, provider: str, model: str) -> frozenset[str]:
+        """The names of the provider's backends that take calls for the model now."""
+        known = self._by_provider.get(provider, ())
+        return frozenset(b.name for b in known if b.state is State.READY and b.serves(model))
+
+    def models(self, provider: str) -> frozenset[str]:
+        """The models that the provider's backends said they serve, those included that take no calls now."""
+        known = self._by_provider.get(provider, ())
+        return frozenset().union(*(backend.models or () for backend in known))
+
+    def may_serve(self, provider: str, model: str) -> bool:
+        """Whether one of them serves the model, or has not said yet what it serves."""
+        return any(backend.serves(model) for backend in self._by_provider.get(provider, ()))
