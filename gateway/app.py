@@ -29,7 +29,7 @@ from gateway.front.peers import Worker
 from gateway.front.server import Front
 from gateway.front.together import Together
 from gateway.journey.answered import Answered
-from gateway.journey.reached import Detours
+from gateway.journey.setting_aside import SettingAside
 from gateway.journey.untouched import PassThrough
 from gateway.pipeline import Pipeline
 from gateway.stores.clock import StoreClock
@@ -122,6 +122,7 @@ class Gateway:
         self._stack.callback(tokens.close)
         asking = hedging(settings, self.wire, told.health, self._clock, signing=signing, tokens=tokens)
         self._stack.push_async_callback(asking.close)
+        refuse_unpriced = settings.prices.unknown == "refuse"
         kept_in = looked_in(settings, money.answers, told.metrics)
         pipeline = Pipeline(
             tenants=money.keyring.tenants,
@@ -130,10 +131,9 @@ class Gateway:
             calibration=self.calibration,
             answered=Answered(kept_in, money.idempotency, money.books, told.metrics),
             books=money.books,
+            setting_aside=SettingAside(money.limits, self.router, tokens, told.metrics, refuse_unpriced),
             asking=asking,
-            detours=Detours(money.limits, self.router, tokens),
             metrics=told.metrics,
-            refuse_unpriced=settings.prices.unknown == "refuse",
             clock=self._clock,
             monotonic=time.perf_counter,
         )
@@ -144,7 +144,7 @@ class Gateway:
             pipeline,
             self.catalog,
             self.together,
-            PassThrough(money.books, self.wire, signing, pipeline.refuse_unpriced, time.perf_counter),
+            PassThrough(money.books, self.wire, signing, refuse_unpriced, time.perf_counter),
             self.batches,
             Ratings(self.together.find, money.ledger.rate, hear, told.metrics, self._clock),
             lambda: self.serving,

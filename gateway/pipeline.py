@@ -12,34 +12,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from msgspec.structs import replace
-
 from gateway.cache.flights import Flight
 from gateway.core.caller import Key
 from gateway.core.entry import Entry, Outcome
-from gateway.core.errors import LimitReached
-from gateway.core.limit import Mode, Unit
-from gateway.core.money import ZERO
+from gateway.core.limit import Mode
 from gateway.core.request import Request
-from gateway.core.route import Signal
 from gateway.journey.again import Asker
 from gateway.journey.answered import Answered
-from gateway.journey.booking import Booking, Books, Trip
+from gateway.journey.booking import Booking, Books
 from gateway.journey.cascade.climbing import Climb
 from gateway.journey.counting import HEADERS, counted_here
 from gateway.journey.detour import Detour
+from gateway.journey.draft import Trip
 from gateway.journey.hedging import Hedging
 from gateway.journey.option import Chosen
 from gateway.journey.passage import Client, Passage
 from gateway.journey.question import Question
-from gateway.journey.reached import Detours, Stuck, counted, fit_allowed
 from gateway.journey.receipt import Receipt
 from gateway.journey.relay import pass_on
 from gateway.journey.routing import Router
+from gateway.journey.setting_aside import SettingAside
 from gateway.journey.shape import shape_of
 from gateway.journey.understanding import Call, understood
 from gateway.limits.accounts import Account
-from gateway.limits.holds import may_come_back
 from gateway.telemetry.metrics import Metrics
 from gateway.tenants import Tenants, tagged
 from gateway.tokens import Tokens
@@ -71,10 +66,9 @@ class Pipeline:
     calibration: Calibration
     answered: Answered
     books: Books
+    setting_aside: SettingAside
     asking: Hedging
-    detours: Detours
     metrics: Metrics
-    refuse_unpriced: bool  # Whether a hard budget refuses a model without a price.
     clock: Callable[[], float]  # Unix seconds.
     monotonic: Callable[[], float]  # For durations.
 
@@ -96,7 +90,7 @@ class Pipeline:
 
             with Booking(self.books, _trip(call, key, question.request), _ceiling(question), flight) as booking:
                 # 5. Where could it go?  6. Which is best?  7. Set its fare aside.
-                question, chosen = await self._set_aside(booking, key, question, call, client)
+                question, chosen = await self.setting_aside.find(booking, key, question, call.headers, client)
                 detour = question.detour
                 left = self.monotonic() - (0.0 if detour is None else detour.waited_s)
                 around = _around(detour, booking.passed) if detour is not None or booking.passed else {}
@@ -143,73 +137,6 @@ class Pipeline:
     def _understand(self, call: Call, key: Key) -> Question:
         mode = self.books.limits.chain(key.caller).hold_mode
         return understood(call, key, self.router, mode)
-
-    async def _set_aside(
-        self, booking: Booking, key: Key, question: Question, call: Call, client: Client
-    ) -> tuple[Question, Chosen]:
-        """Decide and hold. If that is refused, decide once more, with the input counted where the rough bound was too
-        much, and wait for what other replicas may give back; then go the other way that the limit may know."""
-        try:
-            return question, await self._decide_and_hold(booking, key, question, patient=False)
-        except LimitReached as error:
-            refused = error
-        countable = await self._may_fit_if_counted(refused.refusal.unit, key, question)
-        if countable:
-            question = await counted(question, self.tokens, self.router)
-        if countable or may_come_back(refused):
-            try:
-                return question, await self._decide_and_hold(booking, key, question)
-            except LimitReached as error:
-                refused = error
-        stuck = Stuck(question, key, booking, client, fit_allowed(call.headers))
-        return await self.detours.find(refused, stuck, partial(self._decide_and_hold, booking, key))
-
-    async def _may_fit_if_counted(self, unit: str, key: Key, question: Question) -> bool:
-        """Whether an exact count of the input could help: not where what may come out costs too much already."""
-        if question.request.facts.unseen:
-            return False
-        left = question.affordable(await self.books.limits.attainable(key.caller))
-        if unit not in (Unit.USD, Unit.TOKENS, Unit.INPUT_TOKENS) or left == ZERO:
-            return False
-        if unit != Unit.USD or left is None:
-            return True
-        nothing_in = replace(question, request=replace(question.request, input_tokens=0))
-        options = self.router.options(nothing_in.request, question.size, question.carrier)
-        return any(nothing_in.fare(option)[1].known <= left for option in options)
-
-    async def _decide_and_hold(self, booking: Booking, key: Key, question: Question, *, patient: bool = True) -> Chosen:
-        limits = self.books.limits
-        remaining = question.affordable(await limits.remaining(key.caller))
-        options, detour = self.router.options(question.request, question.size, question.carrier), question.detour
-        if detour is not None:
-            options = detour.open_to(options)
-        guarded = limits.chain(key.caller).guards_money or question.ceiling is not None
-        needs_price = self.refuse_unpriced and guarded
-        reads = self.router.reads(question.request.facts)
-        burn = limits.burn(key.caller) if reads and Signal.BURN in reads else None
-        chosen = self.router.choose(
-            question.request, options, remaining, needs_price=needs_price, burn=burn, prefix=question.prefix
-        )
-        booking.decided = chosen.decided
-        if detour is not None:
-            chosen = detour.told(chosen)
-        chosen = await self._hold_for_first(booking, question, chosen, patient=patient)
-        for account in booking.passed:
-            self.metrics.count("fareway_limit_passed", account.limit.id, account.limit.mode)
-        return chosen
-
-    async def _hold_for_first(self, booking: Booking, question: Question, chosen: Chosen, *, patient: bool) -> Chosen:
-        """Hold for the first of the plan that no limit on places keeps out: those before it are left out."""
-        for number, option in enumerate(chosen.plan):
-            fare, worst = question.fare(option)
-            try:
-                await booking.begin(option, chosen.reason, fare, worst, patient=patient)
-            except LimitReached as refused:
-                if not refused.refusal.elsewhere or option is chosen.plan[-1]:
-                    raise
-            else:
-                return chosen if number == 0 else chosen.without_first(number)
-        raise AssertionError("a plan is never empty")
 
     def _learn(self, question: Question, entry: Entry | None) -> None:
         """What the provider counted tells what the next call like this may come to."""

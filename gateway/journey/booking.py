@@ -15,21 +15,19 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from itertools import count
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.cache.flights import Flight
-from gateway.core.caller import Caller
-from gateway.core.entry import Entry, Outcome, Part, Shape
+from gateway.core.entry import Entry, Outcome, Part
 from gateway.core.errors import GatewayError
 from gateway.core.limit import Fare
 from gateway.core.price import Cost, Price
 from gateway.core.prompt_note import PromptNote
 from gateway.core.rating import NOT_DECIDED
-from gateway.core.route import Candidate
 from gateway.core.usage import Report, Usage
+from gateway.journey.draft import Destination, Trip, stored, unresolved
 from gateway.ledger.journal import Journal
 from gateway.limits.accounts import Account
 from gateway.limits.chain import Limits, Room
@@ -46,33 +44,6 @@ class Books:
     clock: Callable[[], float]
     booked: Callable[[Entry], None]
     replica: str = ""
-
-
-UNKNOWN = Usage(final=False)
-
-RAW_BYTES_MAX = 16 << 10
-"""Of a usage as the provider wrote it. Real ones have a few hundred; a longer one is not kept."""
-
-
-class Trip(Struct, frozen=True):
-    """What all entries of one request have in common."""
-
-    request_id: str
-    caller: Caller
-    asked_model: str
-    stream: bool
-    session: str = ""
-    shape: Shape = Shape()
-
-
-class Destination(Protocol):
-    """Where an attempt goes, as far as its books care."""
-
-    @property
-    def candidate(self) -> Candidate: ...  # noqa: D102 - of a routing decision, or the only one there is
-
-    @property
-    def price(self) -> Price | None: ...  # noqa: D102 - None where it is not known
 
 
 class Booking:
@@ -263,36 +234,15 @@ class Booking:
 
     def _unresolved(self, option: Destination, reason: str, worst: Cost) -> Entry:
         assert self._hold is not None
-        candidate, trip = option.candidate, self._trip
-        return Entry(
-            id=f"{trip.request_id}.{next(self._numbers)}",
-            request_id=trip.request_id,
+        return unresolved(
+            self._trip,
+            option.candidate,
+            reason,
+            worst,
+            self.decided,
+            entry_id=f"{self._trip.request_id}.{next(self._numbers)}",
             at=self._books.clock(),
-            caller=trip.caller,
-            asked_model=trip.asked_model,
-            provider=candidate.provider,
-            model=candidate.model,
-            served_model=candidate.model,
-            tier=candidate.tier,
-            selfhosted=candidate.selfhosted,
-            reason=reason,
-            usage=UNKNOWN,
-            cost=worst,
             held_nanos=self._fare.nanos,
-            outcome=Outcome.UNRESOLVED,
-            status=0,
-            stream=trip.stream,
-            session=trip.session,
             charges=self._hold.charges_for(self._fare),
             replica=self._books.replica,
-            shape=trip.shape,
-            policy=self.decided.policy,
-            cluster=self.decided.cluster,
-            arm=self.decided.arm,
-            backend=candidate.backend,
         )
-
-
-def stored(raw: bytes) -> str:
-    """A usage object as text for the ledger. Providers may send what is not UTF-8, or far too much."""
-    return raw.decode(errors="replace") if len(raw) <= RAW_BYTES_MAX else ""

@@ -16,6 +16,7 @@ from gateway.dialects.base import Dialect
 from gateway.journey.carriage import Carrier
 from gateway.journey.detour import Detour
 from gateway.journey.option import Chosen, Option
+from gateway.journey.routing import Router
 from gateway.limits.accounts import CEILING
 from gateway.prompt_cache.warmth import NOTHING, Prefix
 from gateway.tokens.size import Size
@@ -51,6 +52,11 @@ class Question(Struct, frozen=True):
     ceiling: Money | None = None  # What the caller lets this call cost at most.
     detour: Detour | None = None  # Around a limit that would have refused it.
     prefix: Prefix = NOTHING  # Its prompt in blocks, where the policy reads what is warm.
+
+    def options(self, router: Router) -> tuple[Option, ...]:
+        """Everywhere that it may go, on its detour if it has one. Raises what `Router.options` raises."""
+        options = router.options(self.request, self.size, self.carrier)
+        return options if self.detour is None else self.detour.open_to(options)
 
     def affordable(self, left: Money | None) -> Money | None:
         """What it may cost: what is left on the caller's budgets, within its own ceiling. None: anything."""

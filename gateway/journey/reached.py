@@ -20,7 +20,7 @@ from gateway.dialects.caps import capped
 from gateway.journey.booking import Booking
 from gateway.journey.detour import Detour
 from gateway.journey.fit import output_that_fits
-from gateway.journey.option import Chosen, Option
+from gateway.journey.option import Chosen
 from gateway.journey.passage import Client
 from gateway.journey.question import Question, proven
 from gateway.journey.routing import Router
@@ -132,7 +132,7 @@ class Detours:
             question = await counted(question, self._tokens, self._router)
         room, reach = await stuck.booking.room(), REACHES[stuck.fits]
         stuck.fits += 1
-        cap = output_that_fits(question, self._options(question), lambda fare: room.covers(fare, reach))
+        cap = output_that_fits(question, question.options(self._router), lambda fare: room.covers(fare, reach))
         if cap is None:
             return None
         fitted = f"cut down to {cap} tokens of output, for which {refusal.node} has enough left"
@@ -141,10 +141,6 @@ class Detours:
         detour = replace(question.detour or Detour(), fitted=cap, reason=reason)
         facts = replace(question.request.facts, output_tokens_max=cap)
         return replace(question, request=replace(question.request, facts=facts), detour=detour)
-
-    def _options(self, question: Question) -> tuple[Option, ...]:
-        options = self._router.options(question.request, question.size, question.carrier)
-        return options if question.detour is None else question.detour.open_to(options)
 
     async def _room_may_come(self, refused: Refused, stuck: Stuck) -> bool:
         """Wait in the line of this limit until there may be room. False where waiting does not help, or no longer."""

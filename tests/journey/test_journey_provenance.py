@@ -13,7 +13,7 @@ from gateway.core.entry import Outcome
 from gateway.core.money import Money
 from gateway.core.price import UNPRICED, Cost, CostStatus, Price, Schedule
 from gateway.core.usage import Usage
-from gateway.journey.booking import RAW_BYTES_MAX, stored
+from gateway.journey.draft import RAW_BYTES_MAX, stored
 from gateway.journey.receipt import request_document
 
 TIERS = st.sampled_from(["", "flex", "unheard of"])

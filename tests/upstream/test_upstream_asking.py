@@ -23,8 +23,9 @@ from gateway.core.usage import Report, Usage
 from gateway.dialects.openai_chat import OpenAIChat
 from gateway.journey import asking as module
 from gateway.journey.asking import Asking, Question
-from gateway.journey.booking import Booking, Books, Trip
+from gateway.journey.booking import Booking, Books
 from gateway.journey.carriage import Carrier
+from gateway.journey.draft import Trip
 from gateway.journey.option import Chosen
 from gateway.journey.refused import ProviderRefused
 from gateway.ledger.journal import SYNC_NEVER, Journal
