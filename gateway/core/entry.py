@@ -54,7 +54,7 @@ class Shape(Struct, frozen=True, gc=False, omit_defaults=True):
     provider: str = ""  # The only one that it might go to, where the path named it.
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, omit_defaults=True):
     """One immutable ledger line. `id` is unique for ever: recording it twice changes nothing.
 
     What it says is enough to price it again: the counters, the parts, the served conditions and the moment.

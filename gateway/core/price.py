@@ -22,7 +22,7 @@ class CostStatus(StrEnum):
     UNPRICED = "unpriced"  # No price is known. Never zero, never charged.
 
 
-class Cost(Struct, frozen=True, gc=False):
+class Cost(Struct, frozen=True, gc=False, omit_defaults=True):
     """What one call cost. `total` is None exactly when `status` is unpriced."""
 
     total: Money | None

@@ -30,7 +30,7 @@ class Extras(Struct, frozen=True, omit_defaults=True):
         return {name: count for name, count in zip(self.__struct_fields__, astuple(self), strict=True) if count}
 
 
-class Usage(Struct, frozen=True, gc=False):
+class Usage(Struct, frozen=True, gc=False, omit_defaults=True):
     """Disjoint counters of one call.
 
     Providers disagree on what contains what (OpenAI counts cached tokens inside `prompt_tokens`,
