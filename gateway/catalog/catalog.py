@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Protocol
@@ -129,10 +129,10 @@ class Catalog:
         taking = None if engines is None else engines.open(provider.name, deployment.model)
         return [replace(deployment, provider=p) for p in provider.engines if taking is None or p.backend in taking]
 
-    def _models(self, provider: Provider) -> frozenset[str]:
-        """What it has by its own names: what is priced, and what its backends serve."""
+    def _models(self, provider: Provider) -> Collection[str]:
+        """What it has by its own names: what its backends say that they serve, or else what is priced."""
         served = self.engines.models(provider.name) if self.engines and provider.backends else frozenset()
-        return served.union(self.book().models(provider.priced_as))
+        return sorted(served) or self.book().models(provider.priced_as)
 
     def _one(self, name: str) -> tuple[Deployment, ...]:
         if name in self.models:

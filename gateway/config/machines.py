@@ -48,6 +48,8 @@ def _machine(gpu: GpuSection, path: KeyPath, findings: Findings) -> Machine | No
         priced="configuration" if gpu.price is not None or price is None else f"catalogue of {catalogue().date}",
         prefill=gpu.prefill,
         decode=gpu.decode,
+        patience_ms=round(gpu.patience * 1000),
+        electricity=gpu.electricity.picos if gpu.electricity is not None else 0,
     )
 
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from gateway.config import fields as f
 from gateway.config.section import Section
-from gateway.fleet.machine import DECODE, PREFILL
+from gateway.fleet.machine import DECODE, PATIENCE_MS, PREFILL
 from gateway.planning.gpus import Tier
 
 
@@ -35,9 +35,17 @@ class GpuSection(Section):
     )
     region: str | None = Field(default=None, min_length=1, description="Where it stands.")
     power: f.Watts | None = Field(default=None, description="Of one device at full load: 350W.")
+    electricity: f.EnergyPrice | None = Field(
+        default=None, description="Dollars a kilowatt-hour: 0.12/kWh. Left out where the price has it in it."
+    )
     notice: f.Url | None = Field(
         default=None,
         description="Asked every few seconds whether the machine is taken back, as metadata services of clouds say.",
+    )
+    patience: f.Duration = Field(
+        default=f"{PATIENCE_MS}ms",
+        validate_default=True,
+        description="The wait at which one more call there costs what it would elsewhere.",
     )
     prefill: f.TokenRate = Field(
         default=f"{PREFILL}/s",

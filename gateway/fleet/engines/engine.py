@@ -26,7 +26,7 @@ class Engine(Struct, frozen=True):
 
 class _Model(Struct):
     id: str
-    aliases: tuple[str, ...] = ()
+    aliases: tuple[str, ...] | None = None  # Of llama.cpp.
 
 
 class _Models(Struct):
@@ -38,4 +38,4 @@ _models = msgspec.json.Decoder(_Models)
 
 def listed(page: bytes) -> frozenset[str]:
     """The models of OpenAI's GET /v1/models. Raises msgspec.MsgspecError."""
-    return frozenset(name for model in _models.decode(page).data for name in (model.id, *model.aliases))
+    return frozenset(name for model in _models.decode(page).data for name in (model.id, *(model.aliases or ())))

@@ -1,5 +1,7 @@
 """Ollama: GET /api/tags names its models, which it loads when they are asked for. It has no metrics.
-https://github.com/ollama/ollama/blob/main/docs/api.md"""
+
+https://github.com/ollama/ollama/blob/main/docs/api.md
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 
 class Names(Struct, frozen=True):
-    """What an engine calls its figures, of each the newest name first. Of histograms the name without _sum or _count."""
+    """What an engine calls its figures, of each the newest name first; of histograms without _sum or _count."""
 
     running: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
@@ -22,8 +22,8 @@ class Names(Struct, frozen=True):
     looked_up: tuple[str, ...] = ()
     prompt_tokens: tuple[str, ...] = ()
     generated_tokens: tuple[str, ...] = ()
-    first_token: str = ""
-    request: str = ""
+    first_token: tuple[str, ...] = ()
+    request: tuple[str, ...] = ()
 
 
 class Times(Struct, frozen=True, gc=False):
@@ -72,7 +72,7 @@ def read(page: bytes, names: Names) -> Said:
 def _wanted(names: Names) -> frozenset[str]:
     plain = (*names.running, *names.waiting, *names.cache_used, *names.hit_rate, *names.hits, *names.looked_up)
     tokens = (*names.prompt_tokens, *names.generated_tokens)
-    times = (f"{name}_{part}" for name in (names.first_token, names.request) if name for part in ("sum", "count"))
+    times = (f"{name}_{part}" for name in (*names.first_token, *names.request) for part in ("sum", "count"))
     return frozenset((*plain, *tokens, *times))
 
 
@@ -106,6 +106,7 @@ def _largest(series: Mapping[str, list[float]], names: Collection[str]) -> float
     return min(1.0, max(_first(series, names), default=-1.0)) if _first(series, names) else None
 
 
-def _times(series: Mapping[str, list[float]], name: str) -> Times | None:
-    count, seconds = _sum(series, (f"{name}_count",)), _sum(series, (f"{name}_sum",))
+def _times(series: Mapping[str, list[float]], names: Collection[str]) -> Times | None:
+    count = _sum(series, [f"{name}_count" for name in names])
+    seconds = _sum(series, [f"{name}_sum" for name in names])
     return None if count is None or seconds is None else Times(count, seconds)

@@ -1,4 +1,7 @@
-"""SGLang, started with --enable-metrics. Names: https://docs.sglang.io/references/production_metrics.html"""
+"""SGLang, started with --enable-metrics.
+
+Names: https://docs.sglang.io/references/production_metrics.html
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ ENGINE = Engine(
         hit_rate=("sglang:cache_hit_rate",),
         prompt_tokens=("sglang:prompt_tokens_total",),
         generated_tokens=("sglang:generation_tokens_total",),
-        first_token="sglang:time_to_first_token_seconds",
-        request="sglang:e2e_request_latency_seconds",
+        first_token=("sglang:time_to_first_token_seconds",),
+        request=("sglang:e2e_request_latency_seconds",),
     ),
 )

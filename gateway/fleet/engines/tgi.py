@@ -32,6 +32,6 @@ ENGINE = Engine(
         waiting=("tgi_queue_size",),
         prompt_tokens=("tgi_request_input_length_sum",),
         generated_tokens=("tgi_request_generated_tokens_sum",),
-        request="tgi_request_duration",
+        request=("tgi_request_duration",),
     ),
 )

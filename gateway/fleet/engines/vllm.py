@@ -20,7 +20,7 @@ ENGINE = Engine(
         looked_up=("vllm:prefix_cache_queries_total", "vllm:gpu_prefix_cache_queries_total"),
         prompt_tokens=("vllm:prompt_tokens_total",),
         generated_tokens=("vllm:generation_tokens_total",),
-        first_token="vllm:time_to_first_token_seconds",
-        request="vllm:e2e_request_latency_seconds",
+        first_token=("vllm:time_to_first_token_seconds",),
+        request=("vllm:e2e_request_latency_seconds",),
     ),
 )
