@@ -20,8 +20,14 @@ class PriceStepSection(Section):
 class GpuSection(Section):
     """The machine below an engine of your own, and what an hour of it costs. Each of several base_urls has one."""
 
-    type: str = Field(
-        min_length=1, description="As in fareway plan gpus: h100, a100-80, cpu-12; with a price, anything."
+    type: str | None = Field(
+        default=None,
+        min_length=1,
+        description="As in fareway plan gpus: h100, a100-80, cpu-12; with a price, anything.",
+    )
+    offer: f.OfferName | None = Field(
+        default=None,
+        description="A machine of the approved list (fareway prices approve --gpus), instead of a type.",
     )
     count: f.Whole = Field(default=1, ge=1, le=1024, description="Devices in the machine.")
     price: f.HourlyPrice | None = Field(

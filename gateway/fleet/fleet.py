@@ -32,10 +32,10 @@ class Fleet:
             drain = drains.get(backend.id)
             backend.drained = "" if drain is None else f"drained by {drain.by}"
 
-    def open(self, provider: str, model: str) -> frozenset[str]:
-        """The names of the provider's backends that take calls for the model now."""
+    def open(self, provider: str, model: str | None) -> frozenset[str]:
+        """The names of the provider's backends that take calls for the model now; None for any model."""
         known = self._by_provider.get(provider, ())
-        return frozenset(b.name for b in known if b.state is State.READY and b.serves(model))
+        return frozenset(b.name for b in known if b.state is State.READY and (model is None or b.serves(model)))
 
     def models(self, provider: str) -> frozenset[str]:
         """The models that the provider's backends said they serve, those included that take no calls now."""
