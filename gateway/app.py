@@ -16,6 +16,7 @@ from gateway.assembly.answers import each, looked_in
 from gateway.assembly.exports import exports
 from gateway.assembly.figures import add_gauges
 from gateway.assembly.finances import Finances
+from gateway.assembly.fleet import add_fleet_gauges, fleet_of, watch
 from gateway.assembly.home import replica_name
 from gateway.assembly.ledgers import ledger_reader
 from gateway.assembly.routing import catalog, hedging, learning_of, pricing, router, signers, wire
@@ -86,6 +87,7 @@ class Gateway:
         finances = Finances(settings, self.told, shared, self._stack, replica=self.replica, number=self._number)
         self.money = await finances.open()
         self._join_routing()
+        await self.watch.round()
         front = self._join_front()
         self._run_in_background()
         if (answering := await self.together.listen()) is not None:
@@ -100,7 +102,10 @@ class Gateway:
         self._learned_path = kept.learned_path(settings.home, self._number)
         self.wire = wire(settings)
         self._stack.push_async_callback(self.wire.close)
-        self.catalog = catalog(settings, lambda: self.pricing.book, self._clock)
+        self.fleet = fleet_of(settings)
+        self.catalog = catalog(settings, lambda: self.pricing.book, self._clock, self.fleet)
+        self.watch = watch(settings, self.fleet, self.wire, self._clock, self.catalog.forget)
+        self.money.keyring.drain_by(self.watch.drain)
         self.pricing = pricing(settings, self.wire, self._clock, self.catalog.forget)
         self.calibration = kept.calibration(self._learned_path)
         self.learning = learning_of(settings, self._clock)
@@ -118,6 +123,7 @@ class Gateway:
             learning=self.learning,
             breakers=lambda: told.health.states(self._clock()),
         )
+        add_fleet_gauges(told.metrics.gauges, self.fleet, self._clock)
         tokens, signing = Tokens(), signers(settings)
         self._stack.callback(tokens.close)
         asking = hedging(settings, self.wire, told.health, self._clock, signing=signing, tokens=tokens)
@@ -175,6 +181,7 @@ class Gateway:
             pricing=self.pricing,
             store=self.money.store,
             learning=self.learning,
+            fleet=self.fleet,
             stack=self._stack,
             clock=self._clock,
         )
@@ -198,6 +205,7 @@ class Gateway:
             money.mover.run(),
             money.leases.run(self._clock),
             self.pricing.run(),
+            self.watch.run(),
             self.learning.run(money.ledger.ratings),
             money.keyring.watch(),
             money.idempotency.run(),

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 from gateway.core.caller import Key
 from gateway.core.clearing import Clearing
 from gateway.core.errors import Unavailable
 from gateway.core.limit import Limit
-from gateway.core.tenant import Rule
-from gateway.stores.registry import Kind, Registry, Write, clearings_of, encoded, key_of, keys_of, rules_of
+from gateway.core.tenant import Drain, Rule
+from gateway.stores.registry import Kind, Registry, Write, clearings_of, drains_of, encoded, key_of, keys_of, rules_of
 from gateway.tenants import Tenants
 
 CHECKED_EVERY_S = 0.4
@@ -22,7 +22,7 @@ ASKED_EVERY_S = 0.05
 """How often a store on another machine is asked about a key that is not known yet: the event loop waits for it, and
 callers may invent any number of names."""
 
-Seen = tuple[int, dict[str, Key], dict[str, Rule], list[Clearing]]
+Seen = tuple[int, dict[str, Key], dict[str, Rule], list[Clearing], dict[str, Drain]]
 
 
 class Keyring:
@@ -44,10 +44,17 @@ class Keyring:
         self._local = local
         self._ask_from = 0.0  # On the monotonic clock.
         self._seen = 0  # The version.
-        self._seen, keys, self._rules, clearings = self._all()
+        self._drain: Callable[[Mapping[str, Drain]], None] = lambda _: None
+        self._drains: dict[str, Drain] = {}
+        self._seen, keys, self._rules, clearings, self._drains = self._all()
         self.tenants = Tenants(pepper, keys, self._find)
         rule(stored.limit for stored in self._rules.values())
         clear(clearings)
+
+    def drain_by(self, drain: Callable[[Mapping[str, Drain]], None]) -> None:
+        """Who is to hear which backends get no new calls: at once, and whenever that changes."""
+        self._drain = drain
+        drain(self._drains)
 
     async def watch(self) -> None:
         """Follow the store for ever. What is known stays good while it does not answer."""
@@ -61,12 +68,15 @@ class Keyring:
         changed = self._changes() if self._local else await asyncio.to_thread(self._changes)
         if changed is None:
             return
-        self._seen, keys, rules, clearings = changed
+        self._seen, keys, rules, clearings, drains = changed
         self._clear(clearings)
         self.tenants.replace_all(keys)
         if rules != self._rules:
             self._rules = rules
             self._rule(rule.limit for rule in rules.values())
+        if drains != self._drains:
+            self._drains = drains
+            self._drain(drains)
 
     def _changes(self) -> Seen | None:
         return None if self._registry.version == self._seen else self._all()
@@ -74,12 +84,14 @@ class Keyring:
     def _all(self) -> Seen:
         """The version first: what changes meanwhile is read once more."""
         version = self._registry.version
-        keys, rules = keys_of(self._registry), rules_of(self._registry)
+        keys, rules, drains = keys_of(self._registry), rules_of(self._registry), drains_of(self._registry)
         if version < self._seen:
-            keys, rules = self._told_anew(keys, rules)
-        return version, keys, rules, clearings_of(self._registry)
+            keys, rules, drains = self._told_anew(keys, rules, drains)
+        return version, keys, rules, clearings_of(self._registry), drains
 
-    def _told_anew(self, keys: dict[str, Key], rules: dict[str, Rule]) -> tuple[dict[str, Key], dict[str, Rule]]:
+    def _told_anew(
+        self, keys: dict[str, Key], rules: dict[str, Rule], drains: dict[str, Drain]
+    ) -> tuple[dict[str, Key], dict[str, Rule], dict[str, Drain]]:
         """The store has lost its newest records, or all: it gets those back that we know. Revoked keys stay revoked."""
         lost = {
             name: key
@@ -87,11 +99,12 @@ class Keyring:
             if name not in keys or (key.revoked and not keys[name].revoked)
         }
         missing = {name: rule for name, rule in self._rules.items() if name not in rules}
-        for kind, records in ((Kind.KEYS, lost), (Kind.RULES, missing)):
+        ended = {name: drain for name, drain in self._drains.items() if name not in drains}
+        for kind, records in ((Kind.KEYS, lost), (Kind.RULES, missing), (Kind.DRAINS, ended)):
             for name, record in records.items():
                 write = Write(kind, name, self._registry.find(kind, name), encoded(record))
                 self._registry.write([write], ())
-        return keys | lost, rules | missing
+        return keys | lost, rules | missing, drains | ended
 
     def _find(self, name: str) -> Key | None:
         """One that is not known yet, or not with that secret."""

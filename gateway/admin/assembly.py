@@ -14,6 +14,7 @@ from gateway.assembly.stores import pepper, registry
 from gateway.config.settings import Settings
 from gateway.directory.audited import Audited
 from gateway.directory.directory import Directory
+from gateway.fleet.fleet import Fleet
 from gateway.front.together import Replica, Together
 from gateway.journey.learning import Learning
 from gateway.keyring import Keyring
@@ -34,6 +35,7 @@ def admin_site(
     pricing: Pricing,
     store: LeaseStore,
     learning: Learning,
+    fleet: Fleet,
     stack: AsyncExitStack,
     clock: Callable[[], float],
 ) -> Site:
@@ -57,6 +59,7 @@ def admin_site(
         workers=settings.server.workers,
         others=others,
         guard=lambda: learning.guard,
+        fleet=fleet,
         clock=clock,
         trusted_proxies=settings.server.trusted_proxies,
     )

@@ -16,6 +16,7 @@ from gateway.difficulty.guard import Guard
 from gateway.directory.actor import Actor
 from gateway.directory.audited import Audited
 from gateway.directory.directory import Directory
+from gateway.fleet.fleet import Fleet
 from gateway.front.together import Together
 from gateway.keyring import Keyring
 from gateway.ledger.reader import Reader
@@ -46,6 +47,7 @@ class Site:
     workers: int
     others: Callable[[], Awaitable[dict[str, float]]]  # Who shares the limits, and how long ago each was heard of.
     guard: Callable[[], Guard | None]  # None: nothing is held back.
+    fleet: Fleet
     clock: Callable[[], float]
     trusted_proxies: tuple[str, ...] = ()
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -1,10 +1,17 @@
-"""The engines of one's own that settings name."""
+"""The engines of one's own that settings name, and what looks at them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gateway.config.settings import Settings
-from gateway.fleet.backend import Backend
+from gateway.core.money import PICOS_PER_DOLLAR
+from gateway.fleet.backend import Backend, State
 from gateway.fleet.fleet import Fleet
+from gateway.fleet.rate import SECOND_NS
+from gateway.fleet.watch import Watch
+from gateway.telemetry.metrics import Gauges
+from gateway.upstream.wire import Wire
 
 
 def fleet_of(settings: Settings) -> Fleet:
@@ -20,3 +27,41 @@ def fleet_of(settings: Settings) -> Fleet:
         for name, provider in settings.providers.items()
         for engine in provider.engines
     )
+
+
+def watch(
+    settings: Settings, fleet: Fleet, network: Wire, clock: Callable[[], float], changed: Callable[[], None]
+) -> Watch:
+    """What looks at them. `changed` hears when names lead elsewhere than before."""
+    providers = settings.providers
+    headers = {b.provider: providers[b.provider].engines[0].addresses[0].headers for b in fleet.backends}
+    return Watch(fleet, network.get, clock, changed, headers)
+
+
+def add_fleet_gauges(gauges: Gauges, fleet: Fleet, clock: Callable[[], float]) -> None:
+    """What is known of each backend, for /metrics. Without any there is nothing to tell."""
+    if not fleet.backends:
+        return
+
+    def add(name: str, told: str, figure: Callable[[Backend], float | None]) -> None:
+        def read() -> dict[tuple[str, ...], float]:
+            figures = ((backend.id, figure(backend)) for backend in fleet.backends)
+            return {(name,): value for name, value in figures if value is not None}
+
+        gauges.add(f"fareway_fleet_backend_{name}", told, ("backend",), read)
+
+    def states() -> dict[tuple[str, ...], float]:
+        return {(b.id, state): float(b.state is state) for b in fleet.backends for state in State}
+
+    def hourly(backend: Backend) -> float | None:
+        machine = backend.machine
+        return None if machine is None else machine.rate.at(round(clock() * SECOND_NS))[0] / PICOS_PER_DOLLAR
+
+    gauges.add("fareway_fleet_backend_state", "1: it is in that state.", ("backend", "state"), states)
+    add("dollars_per_hour", "What its machine costs now.", hourly)
+    add("running", "Calls that it works on, whoever they are from.", lambda b: b.load.running)
+    add("waiting", "Calls that wait for room in it.", lambda b: b.load.waiting)
+    add("cache_used_ratio", "The share of its KV cache in use.", lambda b: b.load.cache_used)
+    add("cache_hit_ratio", "Of prompt tokens lately, the share found in its cache.", lambda b: b.load.hit_rate)
+    add("prompt_tokens_per_second", "Read when it last worked.", lambda b: b.speed.prompt)
+    add("generated_tokens_per_second", "Written when it last worked.", lambda b: b.speed.generated)

@@ -13,6 +13,7 @@ from gateway.config.settings import PolicyChoice, Settings, Target
 from gateway.core.route import Signal
 from gateway.difficulty.model import Difficulty
 from gateway.difficulty.predicted import Predicted
+from gateway.fleet.fleet import Fleet
 from gateway.journey.asking import Asking
 from gateway.journey.hedging import Hedging
 from gateway.journey.learning import Learning
@@ -34,13 +35,15 @@ from gateway.upstream.signing import Signer
 from gateway.upstream.wire import Wire
 
 
-def catalog(settings: Settings, book: Callable[[], PriceBook], clock: Callable[[], float]) -> Catalog:
-    """The names that these settings give to deployments."""
+def catalog(
+    settings: Settings, book: Callable[[], PriceBook], clock: Callable[[], float], fleet: Fleet | None = None
+) -> Catalog:
+    """The names that these settings give to deployments. `fleet`: what is known of their backends, if anything is."""
     models = {
         name: tuple(_deployment(target, settings.providers) for target in targets)
         for name, targets in settings.models.items()
     }
-    return Catalog(settings.providers, book, clock, models, settings.aliases, settings.tiers)
+    return Catalog(settings.providers, book, clock, models, settings.aliases, settings.tiers, fleet)
 
 
 def router(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Protocol
@@ -22,7 +22,7 @@ STANDARD_FROM = 15 * 10**5  # $1.50 a million.
 class Engines(Protocol):
     """What is known of the backends of providers that have some. Who changes what it says tells `Catalog.forget`."""
 
-    def open(self, provider: str, model: str) -> frozenset[str]: ...  # noqa: D102 - backends that take its calls now
+    def open(self, provider: str, model: str | None) -> frozenset[str]: ...  # noqa: D102 - who takes calls for it now
 
     def models(self, provider: str) -> frozenset[str]: ...  # noqa: D102 - what they say that they serve
 
@@ -57,6 +57,15 @@ class Catalog:
                 self._found.clear()
             self._found[name] = known
         return known
+
+    def reached(self, provider: Provider) -> Provider:
+        """Where a call goes that names no model: of a provider's backends the first that takes calls. Raises
+        Unavailable if none does."""
+        taking = self.engines.open(provider.name, None) if self.engines and provider.backends else None
+        reached = next((p for p in provider.engines if taking is None or p.backend in taking), provider)
+        if reached is provider and provider.backends:
+            raise Unavailable(f"None of the backends of {provider.name} takes calls now.")
+        return reached
 
     def names(self) -> tuple[str, ...]:
         """Every name that a caller may ask for, those of single deployments included."""
@@ -112,27 +121,25 @@ class Catalog:
 
     def _open(self, found: tuple[Deployment, ...]) -> tuple[Deployment, ...]:
         """The same, with a deployment at each backend that takes calls where a provider has backends. Raises
-        Unavailable if that leaves none, unless nobody is known to serve the name."""
+        Unavailable if that leaves none, or UnknownModel if none of them serves the model."""
         if not any(d.provider.backends for d in found):
             return found
-        served = [d for d in found if not d.provider.backends or self._may_serve(d)]
-        taken = [one for d in served for one in (self._at_backends(d) if d.provider.backends else (d,))]
-        if served and not taken:
-            raise Unavailable(f"None of the backends that serve {served[0].group} takes calls now.")
-        return tuple(taken)
-
-    def _may_serve(self, deployment: Deployment) -> bool:
-        return self.engines is None or self.engines.may_serve(deployment.provider.name, deployment.model)
+        taken = tuple(one for d in found for one in (self._at_backends(d) if d.provider.backends else (d,)))
+        if taken:
+            return taken
+        if any(self.engines is None or self.engines.may_serve(d.provider.name, d.model) for d in found):
+            raise Unavailable(f"None of the backends that serve {found[0].group} takes calls now.")
+        raise UnknownModel(f"No backend serves {found[0].group}. GET /v1/models lists what there is.")
 
     def _at_backends(self, deployment: Deployment) -> list[Deployment]:
         provider, engines = deployment.provider, self.engines
         taking = None if engines is None else engines.open(provider.name, deployment.model)
         return [replace(deployment, provider=p) for p in provider.engines if taking is None or p.backend in taking]
 
-    def _models(self, provider: Provider) -> frozenset[str]:
-        """What it has by its own names: what is priced, and what its backends serve."""
+    def _models(self, provider: Provider) -> Collection[str]:
+        """What it has by its own names: what its backends say that they serve, or else what is priced."""
         served = self.engines.models(provider.name) if self.engines and provider.backends else frozenset()
-        return served.union(self.book().models(provider.priced_as))
+        return sorted(served) or self.book().models(provider.priced_as)
 
     def _one(self, name: str) -> tuple[Deployment, ...]:
         if name in self.models:

@@ -8,7 +8,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway import __version__
-from gateway.cli import alerts, cache, check, doctor, explain, keys, limits, reconcile, replay, serve, tenants, usage
+from gateway.cli import (
+    alerts,
+    cache,
+    check,
+    doctor,
+    explain,
+    fleet,
+    keys,
+    limits,
+    reconcile,
+    replay,
+    serve,
+    tenants,
+    usage,
+)
 from gateway.cli.plan import command as plan
 from gateway.cli.prices import command as prices
 from gateway.cli.router import command as routing
@@ -47,6 +61,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     money = (usage, prices, reconcile, plan)
-    for module in (serve, keys, tenants, limits, alerts, check, doctor, explain, routing, replay, cache, *money):
+    for module in (serve, keys, tenants, limits, alerts, check, doctor, explain, routing, replay, cache, fleet, *money):
         module.add_to(commands, common)
     return parser

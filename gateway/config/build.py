@@ -75,7 +75,7 @@ def build(shaped: Shaped, providers: dict[str, Provider], known: names.Names, fo
         journal_sync_s=file.journal.sync,
         server=_server(file),
         providers=providers,
-        machines=machines(file.providers, findings),
+        machines=machines(file.providers, home, findings),
         models=names.models(file, known),
         aliases=names.aliases(file, known),
         tiers=names.tiers(file, known),

@@ -275,8 +275,10 @@ EmbeddingName = Annotated[str, AfterValidator(known_embedding), Field(examples=[
 HourlyPrice = Annotated[
     Money, PlainValidator(units.hourly_price), _pattern(units.HOURLY_PRICE, "2.47/h", "$2.47/h", "2.47 usd/h")
 ]
+EnergyPrice = Annotated[Money, PlainValidator(units.energy_price), _pattern(units.ENERGY_PRICE, "0.12/kWh")]
 TokenRate = Annotated[int, PlainValidator(units.token_rate), _pattern(units.PER_SECOND, "2000/s")]
 Watts = Annotated[int, PlainValidator(units.watts), _pattern(units.WATTS, "350W", "0.7kW")]
+OfferName = Annotated[str, _pattern(r"^[^/\s]+/[^/\s]+/[^/\s]+$", "aws/p5.48xlarge/us-east-1")]
 Moment = Annotated[float, PlainValidator(exact_moment), Field(examples=["2026-12-01", "2026-12-01T00:00Z"])]
 WeekHours = Annotated[Week, PlainValidator(hours.week), Field(examples=[hours.EXAMPLE])]
 Price = Annotated[dict[str, Any], WithJsonSchema(_price_schema())]

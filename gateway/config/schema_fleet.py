@@ -6,7 +6,7 @@ from pydantic import Field
 
 from gateway.config import fields as f
 from gateway.config.section import Section
-from gateway.fleet.machine import DECODE, PREFILL
+from gateway.fleet.machine import DECODE, PATIENCE_MS, PREFILL
 from gateway.planning.gpus import Tier
 
 
@@ -20,8 +20,14 @@ class PriceStepSection(Section):
 class GpuSection(Section):
     """The machine below an engine of your own, and what an hour of it costs. Each of several base_urls has one."""
 
-    type: str = Field(
-        min_length=1, description="As in fareway plan gpus: h100, a100-80, cpu-12; with a price, anything."
+    type: str | None = Field(
+        default=None,
+        min_length=1,
+        description="As in fareway plan gpus: h100, a100-80, cpu-12; with a price, anything.",
+    )
+    offer: f.OfferName | None = Field(
+        default=None,
+        description="A machine of the approved list (fareway prices approve --gpus), instead of a type.",
     )
     count: f.Whole = Field(default=1, ge=1, le=1024, description="Devices in the machine.")
     price: f.HourlyPrice | None = Field(
@@ -35,9 +41,17 @@ class GpuSection(Section):
     )
     region: str | None = Field(default=None, min_length=1, description="Where it stands.")
     power: f.Watts | None = Field(default=None, description="Of one device at full load: 350W.")
+    electricity: f.EnergyPrice | None = Field(
+        default=None, description="Dollars a kilowatt-hour: 0.12/kWh. Left out where the price has it in it."
+    )
     notice: f.Url | None = Field(
         default=None,
         description="Asked every few seconds whether the machine is taken back, as metadata services of clouds say.",
+    )
+    patience: f.Duration = Field(
+        default=f"{PATIENCE_MS}ms",
+        validate_default=True,
+        description="The wait at which one more call there costs what it would elsewhere.",
     )
     prefill: f.TokenRate = Field(
         default=f"{PREFILL}/s",

@@ -29,6 +29,7 @@ DOLLARS = rf"^(?:\$ ?({_NUMBER})|({_NUMBER}) ?usd)$"
 FACTOR = r"^([0-9]{1,6})x$"
 HOURLY_PRICE = rf"^(?:\$ ?)?({_NUMBER})(?: ?usd)? ?/ ?h$"
 PER_SECOND = r"^([0-9]{1,9}) ?/ ?s$"
+ENERGY_PRICE = rf"^(?:\$ ?)?({_NUMBER})(?: ?usd)? ?/ ?kWh$"
 WATTS = rf"^({_NUMBER}) ?(W|kW)$"
 AMOUNT = (
     rf"^(?:\$ ?({_NUMBER})|({_NUMBER}) ?usd|([0-9]{{1,18}}) (?:((?:input |output )?token|request)s?|(concurrent)))$"
@@ -153,6 +154,12 @@ def amount(value: object) -> Amount:
 def hourly_price(value: object) -> Money:
     """Dollars for an hour, from '2.47/h', '$2.47/h' or '2.47 usd/h'. Raises UnreadableError."""
     (dollars,) = _parts(HOURLY_PRICE, value, "must be dollars an hour, such as 2.47/h")
+    return Money.usd(dollars)
+
+
+def energy_price(value: object) -> Money:
+    """Dollars for a kilowatt-hour, from '0.12/kWh'. Raises UnreadableError."""
+    (dollars,) = _parts(ENERGY_PRICE, value, "must be dollars a kilowatt-hour, such as 0.12/kWh")
     return Money.usd(dollars)
 
 

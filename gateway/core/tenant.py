@@ -29,6 +29,13 @@ class Rule(Struct, frozen=True, omit_defaults=True):
     by: Role = Role.ADMIN  # The role of who set it: what an admin has set, a team's admin may not change.
 
 
+class Drain(Struct, frozen=True):
+    """A backend that gets no new calls, whoever runs there."""
+
+    at: float  # Unix seconds since when.
+    by: str  # The key, or the user of the machine, that said so.
+
+
 class Change(Struct, frozen=True, omit_defaults=True):
     """One line of the audit log: who did what to what, and when. Never a secret, nor what is kept of one."""
 

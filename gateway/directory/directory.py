@@ -14,7 +14,7 @@ from gateway.core.clearing import Clearing
 from gateway.core.errors import BadRequest, Conflict, Forbidden, NotFound
 from gateway.core.limit import Limit
 from gateway.core.node import kind_of, parts
-from gateway.core.tenant import Rule, Tenant
+from gateway.core.tenant import Drain, Rule, Tenant
 from gateway.directory.actor import Actor
 from gateway.directory.audited import Audited
 from gateway.directory.rules import beneath
@@ -22,6 +22,8 @@ from gateway.stores.registry import (
     Kind,
     Registry,
     clearing_of,
+    drain_of,
+    drains_of,
     key_of,
     keys_of,
     rule_of,
@@ -218,6 +220,25 @@ class Directory:
     def clear_answers(self, actor: Actor, clearing: Clearing) -> None:
         """No process gives an answer any more that this covers. A later one for the same takes its place."""
         self._audited.change(actor, "clear", Kind.CACHE, clearing.id, decode=clearing_of, step=lambda _: clearing)
+
+    # Backends.
+
+    def drains(self) -> dict[str, Drain]:
+        """Every backend that gets no new calls, by its id."""
+        return drains_of(self._registry)
+
+    def drain(self, actor: Actor, backend: str) -> Drain:
+        """This backend gets no new calls, until it is resumed. Saying so again changes nothing."""
+        drain = Drain(self._clock(), actor.alias or actor.id)
+
+        def step(old: Drain | None) -> Drain:
+            return old or drain
+
+        return self._audited.change(actor, "drain", Kind.DRAINS, backend, decode=drain_of, step=step) or drain
+
+    def resume(self, actor: Actor, backend: str) -> None:
+        """It gets calls again."""
+        self._audited.change(actor, "resume", Kind.DRAINS, backend, decode=drain_of, step=lambda _: None)
 
     def reads_node(self, actor: Actor, node: str) -> bool:
         """Whether this actor may see the limits of that node."""

@@ -21,7 +21,7 @@ class State(StrEnum):
 
 
 class Load(Struct, frozen=True, gc=False):
-    """What an engine said of its work, at a moment. None: it does not say."""
+    """What an engine said of its work. None: it does not say."""
 
     at: float = 0.0  # Unix seconds; 0 before it has said anything.
     running: int | None = None  # Calls that it works on, whoever they are from,
@@ -33,10 +33,12 @@ class Load(Struct, frozen=True, gc=False):
 
 
 class Speed(Struct, frozen=True, gc=False):
-    """Tokens a second that an engine came to between the last two looks, all calls together. None: it does not say."""
+    """How fast an engine was when it last worked, between two looks. None: it does not say."""
 
-    prompt: float | None = None
-    generated: float | None = None
+    prompt: float | None = None  # Tokens a second that it read, all calls together,
+    generated: float | None = None  # and that it wrote.
+    first_token_s: float | None = None  # How long a call waited for its first token, on average,
+    request_s: float | None = None  # and how long it took.
 
 
 @dataclass(slots=True)
@@ -49,7 +51,9 @@ class Backend:
     kind: str = ""  # Which engine: vllm, sglang, llamacpp, tgi or ollama; empty for any that speaks OpenAI's dialects.
     machine: Machine | None = None
     seen: State = State.STARTING  # All but draining.
-    leaving: str = ""  # Why it gets no new calls; empty where it does.
+    why: str = ""  # Why it is not ready.
+    drained: str = ""  # Who has said that it gets no new calls; empty for nobody.
+    noticed: str = ""  # What its cloud says of taking the machine back; empty while it does not.
     models: frozenset[str] | None = None  # That it serves; None: it does not say, so it may be any.
     load: Load = field(default_factory=Load)
     speed: Speed = field(default_factory=Speed)
@@ -57,7 +61,12 @@ class Backend:
     @property
     def state(self) -> State:
         """Whether calls go there."""
-        return State.DRAINING if self.leaving and self.seen is not State.DOWN else self.seen
+        return State.DRAINING if (self.drained or self.noticed) and self.seen is not State.DOWN else self.seen
+
+    @property
+    def told(self) -> str:
+        """Why it takes no calls; empty where it does."""
+        return self.why or self.drained or self.noticed
 
     @property
     def id(self) -> str:

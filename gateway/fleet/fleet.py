@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from gateway.core.tenant import Drain
 from gateway.fleet.backend import Backend, State
 
 
@@ -21,10 +22,20 @@ class Fleet:
         """The backend of a deployment, by its whole name: "local@10.0.0.5:8000/llama-70b"; None for any other."""
         return self._by_id.get(deployment.partition("/")[0])
 
-    def open(self, provider: str, model: str) -> frozenset[str]:
-        """The names of the provider's backends that take calls for the model now."""
+    def named(self, name: str) -> Backend | None:
+        """The backend with this id: "local@10.0.0.5:8000"; None if there is none."""
+        return self._by_id.get(name)
+
+    def drain(self, drains: Mapping[str, Drain]) -> None:
+        """These get no new calls, by their ids; all others do again."""
+        for backend in self.backends:
+            drain = drains.get(backend.id)
+            backend.drained = "" if drain is None else f"drained by {drain.by}"
+
+    def open(self, provider: str, model: str | None) -> frozenset[str]:
+        """The names of the provider's backends that take calls for the model now; None for any model."""
         known = self._by_provider.get(provider, ())
-        return frozenset(b.name for b in known if b.state is State.READY and b.serves(model))
+        return frozenset(b.name for b in known if b.state is State.READY and (model is None or b.serves(model)))
 
     def models(self, provider: str) -> frozenset[str]:
         """The models that the provider's backends said they serve, those included that take no calls now."""

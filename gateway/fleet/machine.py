@@ -11,6 +11,9 @@ PREFILL, DECODE = 2000, 20
 """Slower than any GPU of the last years with a model that fits it: what is held for a call is rather too much."""
 
 
+PATIENCE_MS = 500
+
+
 class Machine(Struct, frozen=True):
     """The machine below one engine."""
 
@@ -24,3 +27,5 @@ class Machine(Struct, frozen=True):
     priced: str = ""  # Where its price is from: "configuration", or "catalogue of 2026-01".
     prefill: int = PREFILL  # Tokens a second that it reads for one call alone, at the slowest that is held for,
     decode: int = DECODE  # and that it writes.
+    patience_ms: int = PATIENCE_MS  # The wait at which one more call costs what it would elsewhere.
+    electricity: int = 0  # Pico-dollars a kWh; 0: its price has it in it.

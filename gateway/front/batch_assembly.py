@@ -35,7 +35,9 @@ def batch_pages(
         return alone or replica == books.replica
 
     settling = Settling(books, desk, kept, mover, catalog, ours=ours, accounts_here=accounts_here)
-    making = Making(books, pipeline.router, desk, kept, settling, refuse_unpriced=pipeline.setting_aside.refuse_unpriced)
+    making = Making(
+        books, pipeline.router, desk, kept, settling, refuse_unpriced=pipeline.setting_aside.refuse_unpriced
+    )
     files = FilePages(desk, kept, settling, pipeline.clock, server.body_bytes_max, server.body_timeout_s)
     return BatchPages(pipeline.tenants, books.limits, desk, kept, making, settling, files)
 

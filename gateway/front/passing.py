@@ -69,6 +69,7 @@ class Passing:
         if not may_pass(key):
             raise Forbidden("This key may use only some models, and nobody here reads which one this call is for.")
         free = _is_free(exchange.method, exchange.query) or way.path in provider.free
+        provider = self.catalog.reached(provider)
         await self._pass(exchange, call_id, key, provider, located(provider, way.rest), free=free)
 
     async def response(self, exchange: Exchange, call_id: str, way: Way) -> None:

@@ -15,7 +15,7 @@ import msgspec
 
 from gateway.core.caller import Key, Role
 from gateway.core.clearing import Clearing
-from gateway.core.tenant import Change, Rule, Tenant
+from gateway.core.tenant import Change, Drain, Rule, Tenant
 
 
 class Kind(StrEnum):
@@ -29,6 +29,7 @@ class Kind(StrEnum):
     FILES = "files"  # At providers, and whose they are.
     BATCHES = "batches"
     CACHE = "cache"  # What was cleared of it.
+    DRAINS = "drains"  # Backends that get no new calls.
 
 
 FOLLOWED = frozenset(Kind) - {Kind.FILES, Kind.BATCHES}
@@ -85,6 +86,7 @@ _earlier = msgspec.json.Decoder(_Earlier)
 _tenant = msgspec.json.Decoder(Tenant)
 _rule = msgspec.json.Decoder(Rule)
 _clearing = msgspec.json.Decoder(Clearing)
+_drain = msgspec.json.Decoder(Drain)
 _change = msgspec.json.Decoder(Change)
 encoded = msgspec.json.encode
 
@@ -108,6 +110,16 @@ def rules_of(registry: Registry) -> dict[str, Rule]:
 def clearings_of(registry: Registry) -> list[Clearing]:
     """What kept answers are not to be given any more. Raises Unavailable."""
     return [clearing_of(record) for record in registry.all(Kind.CACHE).values()]
+
+
+def drains_of(registry: Registry) -> dict[str, Drain]:
+    """Every backend that gets no new calls, by its id. Raises Unavailable."""
+    return {name: drain_of(record) for name, record in registry.all(Kind.DRAINS).items()}
+
+
+def drain_of(record: bytes) -> Drain:
+    """One of these."""
+    return _drain.decode(record)
 
 
 def clearing_of(record: bytes) -> Clearing:

@@ -20,6 +20,8 @@ LARGEST_COUNTS = frozenset(
         "fareway_router_on",
     }
 )
+SAME_EVERYWHERE = "fareway_fleet_backend_"
+"""How the figures begin that every process has seen at the same engine."""
 
 
 class Family(Struct, frozen=True):
@@ -70,7 +72,7 @@ class _Summed(Collector):
             for name, labels, figure in family.samples:
                 series = name, tuple(labels.items())
                 known = figures.get(series, 0.0)
-                largest = family.name in LARGEST_COUNTS
+                largest = family.name in LARGEST_COUNTS or family.name.startswith(SAME_EVERYWHERE)
                 figures[series] = max(known, figure) if largest else known + figure
         for family in first.values():
             metric = Metric(family.name, family.help_text, family.kind)

@@ -1,0 +1,166 @@
+"""Looks at every backend once a second: what it serves, how it does, whether its machine is taken back. Calls wait for
+none of this: they read what was seen last."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.core.errors import UpstreamError
+from gateway.core.tenant import Drain
+from gateway.fleet.backend import Backend, State
+from gateway.fleet.engines import ENGINES
+from gateway.fleet.engines.said import NOTHING, Said
+from gateway.fleet.fleet import Fleet
+from gateway.fleet.notice import HEADERS, notice
+from gateway.fleet.progress import load_of, speed_of
+from gateway.upstream.errors import Unreached
+
+EVERY_S = 1.0
+LOOK_S_MAX = 3.0
+"""For one look: an engine that works hard may be slow to say so."""
+
+SILENT_MAX = 3
+"""So many looks in a row without an answer are an engine that is down. One that takes no connection is so at once."""
+
+PAGE_BYTES_MAX = 4 << 20
+_OK, _MISSING, _BROKEN = 200, (404, 405), 500
+
+Get = Callable[[str, Mapping[str, str], int], Awaitable[tuple[int, Mapping[str, str], bytes]]]
+"""Fetch a document of at most so many bytes: status, headers, body. Raises UpstreamError."""
+
+log = logging.getLogger("fareway.fleet")
+
+
+class Sight(NamedTuple):
+    """What one look at an engine has found. `why`: what is wrong with it."""
+
+    answers: bool
+    loading: bool = False  # It answers that it cannot yet.
+    refused: bool = False  # It took no connection.
+    why: str = ""
+    models: frozenset[str] | None = None
+    said: Said = NOTHING
+
+
+class Watch:
+    """See the module. `changed` hears when other backends take calls than before, or for other models; `headers` has
+    what shows each provider's engines that the calls are ours."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        get: Get,
+        clock: Callable[[], float],
+        changed: Callable[[], None],
+        headers: Mapping[str, Mapping[str, str]],
+    ) -> None:
+        self._fleet = fleet
+        self._get = get
+        self._clock = clock
+        self._changed = changed
+        self._headers = headers
+        self._said: dict[str, Said] = {}
+        self._silent: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """For ever."""
+        while self._fleet.backends:
+            await asyncio.sleep(EVERY_S)
+            await self.round()
+
+    async def round(self) -> None:
+        """One look at each, all at the same time."""
+        await asyncio.gather(*(self._one(backend) for backend in self._fleet.backends))
+
+    def drain(self, drains: Mapping[str, Drain]) -> None:
+        """These get no new calls, by their ids; all others do again."""
+        self._fleet.drain(drains)
+        self._changed()
+
+    async def _one(self, backend: Backend) -> None:
+        before = backend.state, backend.models
+        sight, noticed = await asyncio.gather(self._look(backend), self._noticed(backend))
+        self._saw(backend, sight)
+        backend.noticed = noticed
+        if (backend.state, backend.models) != before:
+            log.log(
+                logging.INFO if backend.state is State.READY else logging.WARNING,
+                "%s is %s%s",
+                *(backend.id, backend.state.value, f": {backend.told}" if backend.told else ""),
+            )
+            self._changed()
+
+    def _saw(self, backend: Backend, sight: Sight) -> None:
+        silent = self._silent[backend.id] = 0 if sight.answers else self._silent.get(backend.id, 0) + 1
+        backend.seen, backend.why = next_state(backend.seen, sight, silent), sight.why
+        if backend.seen is not State.READY:
+            self._said.pop(backend.id, None)
+            return
+        if not sight.answers:
+            return
+        before, at = self._said.get(backend.id, NOTHING), self._clock()
+        backend.speed = speed_of(sight.said, before, backend.speed, at - backend.load.at)
+        backend.load = load_of(sight.said, before, backend.load, at)
+        backend.models, self._said[backend.id] = sight.models, sight.said
+
+    async def _look(self, backend: Backend) -> Sight:
+        try:
+            async with asyncio.timeout(LOOK_S_MAX):
+                return await look(backend, self._get, self._headers.get(backend.provider, {}))
+        except Unreached as error:
+            return Sight(answers=False, refused=True, why=str(error))
+        except UpstreamError as error:
+            return Sight(answers=False, why=str(error))
+        except TimeoutError:
+            return Sight(answers=False, why=f"no answer within {LOOK_S_MAX:g} s")
+
+    async def _noticed(self, backend: Backend) -> str:
+        url = backend.machine.notice if backend.machine is not None else ""
+        if not url:
+            return ""
+        try:
+            async with asyncio.timeout(LOOK_S_MAX):
+                status, _, body = await self._get(url, HEADERS, PAGE_BYTES_MAX)
+        except (UpstreamError, TimeoutError):
+            return backend.noticed  # A machine that ends says nothing more.
+        return notice(status, body)
+
+
+def next_state(seen: State, sight: Sight, silent: int) -> State:
+    """What an engine is after one more look, the `silent`th in a row without an answer. Pure."""
+    if sight.answers and not sight.why:
+        return State.READY
+    if sight.loading:
+        return State.DOWN if seen is State.READY else State.WARMING
+    if seen is State.STARTING:
+        return seen
+    return State.DOWN if sight.answers or sight.refused or silent >= SILENT_MAX else seen
+
+
+async def look(backend: Backend, get: Get, headers: Mapping[str, str]) -> Sight:
+    """Ask one engine for its pages. Raises UpstreamError."""
+    engine = ENGINES[backend.kind]
+
+    async def page(path: str) -> tuple[int, bytes]:
+        url = path.format(base=backend.base_url, root=backend.base_url.removesuffix("/v1"))
+        status, _, body = await get(url, headers, PAGE_BYTES_MAX)
+        return status, body
+
+    if engine.health:
+        status, _ = await page(engine.health)
+        if status >= _BROKEN:
+            return Sight(answers=True, loading=True, why=f"its health page says {status}")
+    status, body = await page(engine.models)
+    if status != _OK and status not in _MISSING:
+        return Sight(answers=True, loading=status >= _BROKEN, why=f"its list of models says {status}")
+    try:
+        models = engine.listed(body) if status == _OK else None
+    except msgspec.MsgspecError:
+        models = None
+    status, body = await page(engine.metrics) if engine.metrics else (0, b"")
+    return Sight(answers=True, models=models, said=engine.said(body) if status == _OK else NOTHING)
