@@ -7,6 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from gateway.core.caller import Caller
+from gateway.core.occupied import Occupied
 from gateway.core.price import Cost
 from gateway.core.prompt_note import PromptNote
 from gateway.core.rating import NO_CLUSTER
@@ -26,6 +27,11 @@ class Outcome(StrEnum):
     UNRESOLVED = "unresolved"  # We died during the call: charged at its full hold.
     PENDING = "pending"  # A batch that runs: charged at the most that it can cost, until it ends.
     ADJUSTED = "adjusted"  # No call: an earlier entry, priced anew. Its amount is the difference, and may be negative.
+    IDLE = "idle"  # No call: what was paid for a machine of ours and nobody used, in one hour.
+
+
+NO_CALLS = frozenset({Outcome.ADJUSTED, Outcome.IDLE})
+"""What entries that stand for no call say."""
 
 
 class Part(Struct, frozen=True, omit_defaults=True):
@@ -97,6 +103,7 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     arm: str = ""  # On which side of the guard's comparison it was: see Arm.
     prompt: PromptNote | None = None  # Of its prompt at the provider's cache, where that was watched.
     backend: str = ""  # Which engine of ours it was, by host and port; empty for all others.
+    occupied: Occupied | None = None  # How it used the machine below that, where its time is paid for.
 
     @property
     def deployment(self) -> str:

@@ -81,6 +81,10 @@ class Rate(Struct, frozen=True):
             now = until
         return sum_
 
+    def listed(self, moment_ns: int) -> int:
+        """Pico-dollars an hour at a moment where the machine is paid for, whatever the hour."""
+        return self._step(moment_ns)[0].picos
+
     def since(self, moment_ns: int) -> str:
         """The date of the step that is in force, in UTC: "2026-01-15"; empty where there never was another."""
         step, _ = self._step(moment_ns)
