@@ -148,7 +148,9 @@ class Incoming:
         )
 
     def _price(self, report: Report) -> Money | None:
-        return self.option.cost(report.usage, report, self.booking.draft.at).total if report.usage else None
+        if report.usage is None or (share := self.booking.share) is None:
+            return self.option.cost(report.usage, report, self.booking.draft.at).total if report.usage else None
+        return share
 
     @property
     def _told(self) -> Told:
