@@ -60,6 +60,7 @@ class Job:
     prompt_tokens: int
     output_tokens: int  # That it will make.
     names: Sequence[Hashable] = ()
+    capped: bool = False  # It ends because it may not make more.
     arrived: float = 0.0
     began: float | None = None  # When it was first taken in.
     first_token: float | None = None
