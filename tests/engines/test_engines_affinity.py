@@ -5,7 +5,7 @@ import random
 import pytest
 from engine_bench import fleet, llama, vllm
 
-TALKS, TURNS = 4, 4
+TALKS, TURNS = 4, 3
 CONFIG = """
 providers:
   local: {kind: KIND, base_urls: ENGINES}
@@ -16,9 +16,9 @@ KINDS = {"llamacpp": (llama, "tiny"), "vllm": (lambda home: vllm(home, "--speed"
 
 
 def turn(talk, number):
-    """Some 3 KB that no other turn has, and each time the same."""
+    """Some 2.5 KB that no other turn has, and each time the same."""
     chance = random.Random(f"{talk} {number}")
-    return "".join(chance.choices("abcdefgh ", k=3000)) + "[[sim: tokens=20]]"
+    return "".join(chance.choices("abcdefgh ", k=2500)) + "[[sim: tokens=20]]"
 
 
 def hold(running):
