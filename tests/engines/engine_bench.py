@@ -72,12 +72,9 @@ def read(url: str) -> str:
 
 def _counted(page: str) -> dict[str, int]:
     if "llamacpp:" in page:
-        names = {"read": "prompt_tokens_total", "found": "prompt_tokens_cached_total", "written": "tokens_predicted_total"}
-        return {name: int(metric(page, f"llamacpp:{counter}")) for name, counter in names.items()}
-    labels = {"engine": "0", "model_name": "sim-8b"}
-    found = int(metric(page, "vllm:prompt_tokens_cached_total", **labels))
-    return {
-        "read": int(metric(page, "vllm:prompt_tokens_total", **labels)) - found,
-        "found": found,
-        "written": int(metric(page, "vllm:generation_tokens_total", **labels)),
-    }
+        names = ("prompt_tokens_total", "prompt_tokens_cached_total", "tokens_predicted_total")
+        given, found, written = (int(metric(page, f"llamacpp:{name}")) for name in names)
+        return {"read": given, "found": found, "written": written}
+    names = ("prompt_tokens_total", "prompt_tokens_cached_total", "generation_tokens_total")
+    given, found, written = (int(metric(page, f"vllm:{name}", engine="0", model_name="sim-8b")) for name in names)
+    return {"read": given - found, "found": found, "written": written}
