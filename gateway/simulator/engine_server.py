@@ -18,7 +18,7 @@ from gateway.simulator.engine_loop import EngineDead, EngineLoop
 from gateway.simulator.engine_metrics import CONTENT_TYPE, EngineMetrics
 from gateway.simulator.errors import RefusedError
 from gateway.simulator.said import EVENTS
-from gateway.simulator.server import BODY_BYTES_MAX, SHUTDOWN_S, Running
+from gateway.simulator.server import BODY_BYTES_MAX, Running, listen
 
 VERSION = "0.32.0"  # Of vLLM, that it is like.
 NOTICE_PATH = "/latest/meta-data/spot/instance-action"
@@ -151,15 +151,7 @@ def build_engine(settings: EngineServerSettings) -> web.Application:
 
 async def start_engine(settings: EngineServerSettings, host: str = "127.0.0.1", port: int = 0) -> Running:
     """Listen, on a free port if `port` is 0. Raises OSError if that cannot be."""
-    app = build_engine(settings)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=SHUTDOWN_S, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except BaseException:
-        await runner.cleanup()
-        raise
-    return Running(f"http://{host}:{runner.addresses[0][1]}", runner)
+    return await listen(build_engine(settings), host, port)
 
 
 @web.middleware
