@@ -20,7 +20,7 @@ measurements). What is in the engine's cache is not computed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, pow, sqrt
+from math import ceil, exp, log, sqrt
 
 from msgspec import Struct
 
@@ -63,7 +63,7 @@ def queueing(load: float, places: int) -> float:
     """How many calls stand before a new one where so many are served at a time, each for as long as chance wills, and
     a share `load` of the places is taken on average. Sakasegawa, "An approximation formula L_q ≈ αρ^β/(1-ρ)", Annals of
     the Institute of Statistical Mathematics 29 (1977)."""
-    return pow(load, sqrt(2 * (places + 1)) - 1) / (1.0 - load)
+    return exp(log(load) * (sqrt(2 * (places + 1)) - 1)) / (1.0 - load) if load > 0 else 0.0
 
 
 @dataclass(slots=True)
