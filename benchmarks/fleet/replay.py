@@ -86,8 +86,8 @@ class Blind:
 class Ours:
     """The gateway's: it sees bodies, first tokens, ends, and every second the engines' metrics."""
 
-    def __init__(self, engines: int, *, policy: str = "policies.cheapest", patience_s: float = PATIENCE_MS / 1000) -> None:
-        self._gate = Gate(engines, policy, patience_s)
+    def __init__(self, engines: int, *, patience_s: float = PATIENCE_MS / 1000) -> None:
+        self._gate = Gate(engines, "policies.cheapest", patience_s)
         self._sent: dict[str, Sent] = {}
         self._looked = 0.0
 

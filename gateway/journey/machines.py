@@ -31,7 +31,7 @@ class Machines:
     def priced(self, options: tuple[Option, ...], request: Request, now: float) -> tuple[Option, ...]:
         """The same options, those at machines of ours with what they add to the bill."""
         groups = {o.candidate.group: o for o in options if o.candidate.backend}
-        if not groups:
+        if not groups or request.facts.free:
             return options
         costs = [o.candidate.cost_likely for o in options if not o.candidate.backend]
         least = min([cost for cost in costs if cost is not None], default=None)
@@ -41,7 +41,10 @@ class Machines:
         return tuple([self._priced(o, request, now) if o.candidate.backend else o for o in options])
 
     def _kind(self, group: str) -> Elsewhere:
-        return self._elsewhere.setdefault(group, Elsewhere())
+        kind = self._elsewhere.get(group)
+        if kind is None:
+            kind = self._elsewhere[group] = Elsewhere()
+        return kind
 
     def _priced(self, option: Option, request: Request, now: float) -> Option:
         backend = self._fleet.of(option.candidate.name)
