@@ -109,7 +109,9 @@ class Gateway:
         self.pricing = pricing(settings, self.wire, self._clock, self.catalog.forget)
         self.calibration = kept.calibration(self._learned_path)
         self.learning = learning_of(settings, self._clock)
-        self.router = router(settings, self.catalog, health, self._clock, self.calibration, learning=self.learning)
+        self.router = router(
+            settings, self.catalog, health, self._clock, self.calibration, learning=self.learning, fleet=self.fleet
+        )
 
     def _join_front(self) -> Front:
         settings, told, money = self.settings, self.told, self.money

@@ -154,7 +154,7 @@ class Router:
         if needs_price and not by_name:
             raise NoPrice("A hard budget guards this key, and no price is known for the model.")
         plugin, params = self._plugin(request.facts)
-        if plugin.reads:
+        if plugin.reads or (self._signals.machines is not None and any(o.candidate.backend for o in options)):
             told = self._signals.added(plugin.reads, request, tuple(by_name.values()), prefix, self._clock())
             by_name = {o.candidate.name: o for o in told}
         candidates = tuple([o.candidate for o in by_name.values()])
