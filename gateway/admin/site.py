@@ -81,13 +81,14 @@ class Route:
 
     method: str
     path: str  # Below /admin/v1; `{name}` is one part of it, `{name:.+}` one or more.
-    handle: Callable[[Call], Awaitable[Struct | None]]
+    handle: Callable[[Call], Awaitable[Struct | dict[str, Any] | None]]
     summary: str
     roles: frozenset[Role]
-    answer: type[Struct] | None  # None: nothing, with 204.
+    answer: Any  # Its type; None: nothing, with 204.
     body: Any = None  # Its type, if there is one.
     query: type[Struct] | None = None
     status: int = 200
+    may_be_empty: bool = False  # There may be nothing to tell: then it is 404.
 
 
 def page(rows: Sequence[R], name: Callable[[R], str], cursor: str, limit: int) -> tuple[list[R], str | None]:

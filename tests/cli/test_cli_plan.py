@@ -14,12 +14,12 @@ from charges import entry, flat
 from harness import ROOT
 
 from gateway.cli.main import main
-from gateway.cli.plan.svg import round_up
 from gateway.core.caller import Caller
 from gateway.core.money import Money
 from gateway.core.price import Cost, CostStatus, Price, Schedule
 from gateway.core.usage import Usage
 from gateway.ledger.sqlite import SqliteLedger
+from gateway.plans.svg import round_up
 
 DAY = 86_400
 NOW = 1_794_398_400.0  # Noon of 2026-11-11.
@@ -166,7 +166,7 @@ def test_the_catalogue_and_the_orientation(plan):
         (["gpus", "--from-ledger"], 2, "--params"),
         (["forecast", "--price", "big"], 2, "model and a change"),
         (["forecast", "--switch", "big="], 2, "two models"),
-        (["forecast", "--until", "2026-11-01"], 2, "no --until"),
+        (["forecast", "--until", "2026-11-01"], 2, "--until: a forecast is from now on"),
         (["forecast"], 1, "no ledger"),
         (["chargeback"], 1, "no ledger"),
         (["decide", "--plot", "x.svg"], 2, "--plot"),
@@ -244,6 +244,12 @@ def test_training_against_real_inference(plan, ledger, tmp_path):
     told = plan("allocation", "--initial", "1000", "--from-ledger", "--model", "big", "--json").told
     assert told["training_usd"] == "1000.00"
     assert 28 * 12 * 10 <= float(told["inference_usd"]) <= 30 * 12 * 10
+
+
+def test_a_call_in_many_days_is_one_a_month(plan, tmp_path):
+    write_down(tmp_path, [call("once", "red", "big", 89)])
+    told = plan("allocation", "--initial", "1000", "--from-ledger", "--since", "90d", "--json").told
+    assert told["inference_usd"] == "120.00"
 
 
 def test_inference_without_a_price_is_not_taken_for_free(plan, tmp_path):
