@@ -22,6 +22,7 @@ from gateway.keyring import Keyring
 from gateway.ledger.reader import Reader
 from gateway.limits.chain import Limits
 from gateway.prices.current import Pricing
+from gateway.training.desk import Desk
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,6 +46,7 @@ class Site:
     pricing: Pricing
     reading: Callable[[], AbstractContextManager[Reader]]  # The ledger, for sums.
     workers: int
+    training: Desk
     others: Callable[[], Awaitable[dict[str, float]]]  # Who shares the limits, and how long ago each was heard of.
     guard: Callable[[], Guard | None]  # None: nothing is held back.
     fleet: Fleet

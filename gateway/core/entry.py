@@ -35,6 +35,10 @@ NO_CALLS = frozenset({Outcome.ADJUSTED, Outcome.IDLE})
 """What entries that stand for no call say."""
 
 
+TRAINING = "training"
+"""What stands for the provider and the tier in entries of training jobs, and in limits on them."""
+
+
 class Part(Struct, frozen=True, omit_defaults=True):
     """A part of a call that was priced on its own: one sampling turn, at the model that it ran on."""
 

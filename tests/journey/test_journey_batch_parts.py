@@ -16,7 +16,7 @@ from gateway.core.errors import BadRequest, NotFound, Unavailable, UpstreamError
 from gateway.core.money import Money
 from gateway.core.price import UNPRICED, Cost, CostStatus, Price, Schedule
 from gateway.dialects.spoken import DIALECTS
-from gateway.front.batch_assembly import settles
+from gateway.assembly.home import settles
 from gateway.front.batch_routes import Page, Route, route_of
 from gateway.journey.batches import settling as settling_module
 from gateway.journey.batches.desk import ANTHROPIC, OPENAI, Desk
