@@ -110,6 +110,7 @@ def ask(url: str, key: str, said: dict[str, Any] | None = None) -> dict[str, Any
 
 def _reason(read: Callable[[], bytes]) -> str:
     try:
-        return str(json.loads(read())["error"]["message"])
+        error = json.loads(read())["error"]
+        return f"{error['param']}: {error['message']}" if error["param"] else str(error["message"])
     except (OSError, ValueError, KeyError, TypeError):
         return "The gateway refuses, and does not say why."
