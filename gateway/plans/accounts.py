@@ -70,7 +70,7 @@ def chargeback(parsed: Namespace, source: Source) -> Sheet:
         f"What is shared is divided by {parsed.rule}; the rows add up to the last pico-dollar.",
         "Training jobs are in what each has caused.",
     ]
-    return Sheet(figures, rows, notes, title=f"Chargeback by {parsed.by}")
+    return Sheet(figures, rows, notes, title=f"Chargeback by {parsed.by}", about=told.about)
 
 
 def carbon(parsed: Namespace, source: Source) -> Sheet:

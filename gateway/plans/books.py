@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -72,6 +73,7 @@ class Books(NamedTuple):
     entries: Entries
     prices: Mapping[str, Price]
     days: Fraction  # From the first call on, one at least.
+    about: str  # The same for people.
 
 
 def add_period(takes: Takes, since: str = "30d", *, always: bool = False) -> None:
@@ -98,9 +100,13 @@ def books(parsed: Namespace, source: Source) -> Iterator[Books]:
             first = next(read, None)
         if first is None:
             raise NotFound("there were no calls in that time")
-        yield Books(
-            entries, ledger.prices(), max(Fraction(1), Fraction(min(asked.until, source.now) - first.at) / DAY_S)
-        )
+        until = min(asked.until, source.now)
+        about = f"From {_minute(asked.since)} until {_minute(until)}, UTC, as the ledger has it."
+        yield Books(entries, ledger.prices(), max(Fraction(1), Fraction(until - first.at) / DAY_S), about)
+
+
+def _minute(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}"
 
 
 def routes(told: Books, model: str | None) -> Sequence[Profile]:

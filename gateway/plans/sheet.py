@@ -23,19 +23,21 @@ class Sheet:
     plot: str = ""  # As SVG.
     more: Sequence[Row] = ()  # A second table, `limits` in JSON.
     tables: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # Further ones, each under its name.
-    title: str = ""  # Of a page.
+    title: str = ""  # Of a page,
+    about: str = ""  # and what time it is of.
 
 
 def document(sheet: Sheet) -> dict[str, object]:
     """As JSON tells it: money as text, to the pico-dollar."""
-    told: dict[str, object] = {name: _plain(value) for name, value in sheet.figures.items()}
+    told: dict[str, object] = {name: plain(value) for name, value in sheet.figures.items()}
     for name, rows in (("rows", sheet.rows), ("limits", sheet.more), *sheet.tables.items()):
         if rows:
-            told[name] = [{column: _plain(value) for column, value in row.items()} for row in rows]
+            told[name] = [{column: plain(value) for column, value in row.items()} for row in rows]
     return told | ({"notes": list(sheet.notes)} if sheet.notes else {})
 
 
-def _plain(value: Value) -> object:
+def plain(value: Value) -> object:
+    """A value as programs read it."""
     match value:
         case Money():
             return value.decimal

@@ -77,8 +77,8 @@ def _axes(scale: _Scale, across: str) -> str:
     parts = [f'<path class="axis" fill="none" d="M{LEFT},{TOP} V{floor} H{right}"/>']
     for tick in range(TICKS + 1):
         value, picos = scale.most_x * tick // TICKS, scale.most_picos * tick // TICKS
-        parts.append(f'<text x="{scale.x(value)}" y="{floor + 16}" text-anchor="middle">{_short(value)}</text>')
-        money = _short(picos // PICOS_PER_DOLLAR) if scale.most_picos >= 100 * PICOS_PER_DOLLAR else _cents(picos)
+        parts.append(f'<text x="{scale.x(value)}" y="{floor + 16}" text-anchor="middle">{short(value)}</text>')
+        money = short(picos // PICOS_PER_DOLLAR) if scale.most_picos >= 100 * PICOS_PER_DOLLAR else _cents(picos)
         parts.append(f'<text x="{LEFT - 6}" y="{scale.y(picos) + 4}" text-anchor="end">${money}</text>')
     parts.append(f'<text x="{(LEFT + right) // 2}" y="{HEIGHT - 6}" text-anchor="middle">{escape(across)}</text>')
     return "".join(parts)
@@ -88,8 +88,12 @@ def _cents(picos: int) -> str:
     return f"{picos // 10**10 // 100}.{picos // 10**10 % 100:02d}"
 
 
-def _short(number: int) -> str:
+def short(number: int) -> str:
+    """As it stands on an axis: 750, 2.5K, 10M."""
     for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "K")):
+        tenths, rest = divmod(10 * number, size)
+        if number >= size and not rest:
+            return f"{tenths // 10}{f'.{tenths % 10}' if tenths % 10 else ''}{letter}"
         if number >= 10 * size:
             return f"{number // size}{letter}"
     return f"{number:,}"

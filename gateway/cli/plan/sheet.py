@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from gateway.cli.plan.picture import png
 from gateway.cli.settings import Unusable
 from gateway.cli.table import print_rows
 from gateway.core.money import Money
-from gateway.plans.sheet import Row, Sheet, document, shown
+from gateway.plans.page import page
+from gateway.plans.sheet import Row, Sheet, document, plain, shown
 
 
 def add_format(parser: argparse.ArgumentParser, *, plot: bool = False, page: bool = False) -> None:
@@ -29,10 +31,14 @@ def show(sheet: Sheet, parsed: argparse.Namespace) -> int:
     """Print it, and write its plot where that is asked for. Raises Unusable."""
     if parsed.format == "json":
         print(json.dumps(document(sheet), indent=2, ensure_ascii=False))
+    elif parsed.format == "csv":
+        _print_csv(sheet.rows)
     else:
         _print(sheet)
     if getattr(parsed, "plot", None) is not None:
-        _write(sheet.plot, parsed.plot)
+        _write_plot(sheet.plot, parsed.plot)
+    if getattr(parsed, "html", None) is not None:
+        _write(page(sheet).encode(), parsed.html)
     return 0
 
 
@@ -66,10 +72,20 @@ def _print_table(rows: Sequence[Row]) -> None:
     print_rows([dict(zip(heads, line.values(), strict=True)) for line in cells], heads, "table")
 
 
-def _write(plot: str, where: Path) -> None:
+def _print_csv(rows: Sequence[Row]) -> None:
+    """The rows alone, with amounts to the pico-dollar: they add up."""
+    exact = [{name: plain(value) for name, value in row.items()} for row in rows]
+    print_rows(exact, list(exact[0]), "csv")
+
+
+def _write_plot(plot: str, where: Path) -> None:
     if not plot:
         raise Unusable("there is nothing to plot")
+    _write(png(plot) if where.suffix == ".png" else plot.encode(), where)
+
+
+def _write(data: bytes, where: Path) -> None:
     try:
-        where.write_text(plot)
+        where.write_bytes(data)
     except OSError as error:
-        raise Unusable(f"cannot write the plot: {error}") from None
+        raise Unusable(f"cannot write {where}: {error}") from None
