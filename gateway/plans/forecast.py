@@ -141,13 +141,15 @@ def _plot(course: Course, now: float, month: Window) -> str:
     first, today = int(month.start // DAY_S), int(now // DAY_S)
     known = range(first, today + 1)
     so_far = list(accumulate((course.by_day.get(day, ZERO) for day in known), initial=ZERO))[1:]
-    drawn = [Line("spent", [(day - first + 1, money) for day, money in zip(known, so_far, strict=True)])]
+    moment = Fraction(now - month.start) / DAY_S  # Today is not over.
+    ends = [min(Fraction(day - first + 1), moment) for day in known]
+    drawn = [Line("spent", [(Fraction(0), ZERO), *zip(ends, so_far, strict=True)])]
     if course.fit is not None:
         days = horizon(now, month.end)
         told = [course.fit.sum(()), *(one.scaled(course.factor) for one in course.fit.running(days))]
-        at = [today - first + 1, *(day - first + 1 for day, _ in days)]
+        at = [moment, *(Fraction(day - first + 1) for day, _ in days)]
 
-        def line(parts: Iterable[Money | None]) -> list[tuple[int, Money]]:
+        def line(parts: Iterable[Money | None]) -> list[tuple[Fraction, Money]]:
             return [(x, so_far[-1] + part) for x, part in zip(at, parts, strict=True) if part is not None]
 
         expected, low, high = ([getattr(one, edge) for one in told] for edge in ("expected", "low", "high"))

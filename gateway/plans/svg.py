@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from html import escape
 
 from gateway.core.money import PICOS_PER_DOLLAR, Money
+from gateway.planning.amounts import up
 
-Points = Sequence[tuple[int, Money]]
+Points = Sequence[tuple[int | Fraction, Money]]
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 320, 80, 32, 40, 40
 TICKS = 4
@@ -32,7 +34,7 @@ class Line:
 def lines(title: str, across: str, drawn: Sequence[Line]) -> str:
     """A plot of dollars over whole numbers, both from nothing on."""
     points = [point for line in drawn for part in (line.points, line.low, line.high) for point in part]
-    scale = _Scale(max([1, *(x for x, _ in points)]), round_up(max([1, *(money.picos for _, money in points)])))
+    scale = _Scale(max([1, *(up(x) for x, _ in points)]), round_up(max([1, *(money.picos for _, money in points)])))
     parts = [_axes(scale, across)]
     for number, line in enumerate(drawn):
         colour = COLOURS[number % len(COLOURS)]
@@ -62,8 +64,8 @@ class _Scale:
     most_x: int
     most_picos: int
 
-    def x(self, value: int) -> float:
-        return round(LEFT + (WIDTH - LEFT - RIGHT) * value / self.most_x, 1)
+    def x(self, value: int | Fraction) -> float:
+        return float(round(LEFT + (WIDTH - LEFT - RIGHT) * Fraction(value, self.most_x), 1))
 
     def y(self, picos: int) -> float:
         return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * picos / self.most_picos, 1)
