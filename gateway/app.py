@@ -22,6 +22,7 @@ from gateway.assembly.ledgers import ledger_reader
 from gateway.assembly.routing import catalog, hedging, learning_of, pricing, router, signers, wire
 from gateway.assembly.simulated import needs_simulator, started_simulator, with_simulator
 from gateway.assembly.told import Told
+from gateway.assembly.training import training_desk
 from gateway.config.settings import Settings
 from gateway.front.batch_assembly import batch_pages
 from gateway.front.feedback import Ratings
@@ -86,6 +87,7 @@ class Gateway:
         self.told = Told(settings, self._clock, self.live, self.replica)
         finances = Finances(settings, self.told, shared, self._stack, replica=self.replica, number=self._number)
         self.money = await finances.open()
+        self.training = training_desk(settings, self.told, self.money, self._stack)
         self._join_routing()
         await self.watch.round()
         front = self._join_front()
@@ -124,6 +126,7 @@ class Gateway:
             calibration=self.calibration,
             learning=self.learning,
             breakers=lambda: told.health.states(self._clock()),
+            in_flight=lambda: money.journal.open_count - self.training.metering.held_count,
         )
         add_fleet_gauges(told.metrics.gauges, self.fleet, self._clock)
         tokens, signing = Tokens(), signers(settings)
@@ -184,6 +187,7 @@ class Gateway:
             store=self.money.store,
             learning=self.learning,
             fleet=self.fleet,
+            training=self.training,
             stack=self._stack,
             clock=self._clock,
         )
@@ -212,6 +216,7 @@ class Gateway:
             money.keyring.watch(),
             money.idempotency.run(),
             self.batches.settling.run(),
+            self.training.metering.run(),
             exports(settings, reading, self._clock, told.metrics, self._number).run(),
             kept.keep(self._learned_path, self.calibration),
             background.audit(money.mover, money.leases, money.claims, self._clock, money.ledger, money.store),

@@ -23,6 +23,7 @@ from gateway.ledger.mover import Mover
 from gateway.limits.chain import Limits
 from gateway.prices.current import Pricing
 from gateway.stores.base import LeaseStore
+from gateway.training.desk import Desk
 from gateway.upstream.health import Health
 
 
@@ -36,6 +37,7 @@ def admin_site(
     store: LeaseStore,
     learning: Learning,
     fleet: Fleet,
+    training: Desk,
     stack: AsyncExitStack,
     clock: Callable[[], float],
 ) -> Site:
@@ -57,6 +59,7 @@ def admin_site(
         pricing=pricing,
         reading=partial(ledger_reader, settings),
         workers=settings.server.workers,
+        training=training,
         others=others,
         guard=lambda: learning.guard,
         fleet=fleet,

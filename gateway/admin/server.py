@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from gateway.admin import cache, fleet, keys, limits, openapi, prices, reports, tenants
+from gateway.admin import cache, fleet, keys, limits, openapi, plans, prices, reports, tenants, training
 from gateway.admin import documents as d
 from gateway.admin.site import READING, Call, Route, Site
 from gateway.core.caller import Key, Role
@@ -36,6 +36,8 @@ ROUTES: tuple[Route, ...] = (
     *prices.ROUTES,
     *cache.ROUTES,
     *fleet.ROUTES,
+    *plans.ROUTES,
+    *training.ROUTES,
 )
 
 _CODES = {"unknown field": "unknown_field", "malformed": "invalid_json", "missing": "missing_field"}

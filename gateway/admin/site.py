@@ -22,6 +22,7 @@ from gateway.keyring import Keyring
 from gateway.ledger.reader import Reader
 from gateway.limits.chain import Limits
 from gateway.prices.current import Pricing
+from gateway.training.desk import Desk
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,6 +46,7 @@ class Site:
     pricing: Pricing
     reading: Callable[[], AbstractContextManager[Reader]]  # The ledger, for sums.
     workers: int
+    training: Desk
     others: Callable[[], Awaitable[dict[str, float]]]  # Who shares the limits, and how long ago each was heard of.
     guard: Callable[[], Guard | None]  # None: nothing is held back.
     fleet: Fleet
@@ -81,13 +83,14 @@ class Route:
 
     method: str
     path: str  # Below /admin/v1; `{name}` is one part of it, `{name:.+}` one or more.
-    handle: Callable[[Call], Awaitable[Struct | None]]
+    handle: Callable[[Call], Awaitable[Struct | dict[str, Any] | None]]
     summary: str
     roles: frozenset[Role]
-    answer: type[Struct] | None  # None: nothing, with 204.
+    answer: Any  # Its type; None: nothing, with 204.
     body: Any = None  # Its type, if there is one.
     query: type[Struct] | None = None
     status: int = 200
+    may_be_empty: bool = False  # There may be nothing to tell: then it is 404.
 
 
 def page(rows: Sequence[R], name: Callable[[R], str], cursor: str, limit: int) -> tuple[list[R], str | None]:

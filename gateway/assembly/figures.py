@@ -25,12 +25,13 @@ def add_gauges(
     calibration: Calibration,
     learning: Learning,
     breakers: Callable[[], Mapping[str, int]],
+    in_flight: Callable[[], int],
 ) -> None:
     """The figures that parts keep by themselves, for /metrics."""
     add = gauges.add
     add("fareway_drift_units", "What the books disagree by.", (), lambda: {(): mover.drift})
     add("fareway_journal_entries", "Settled, on their way.", (), lambda: {(): len(journal.settled)})
-    add("fareway_inflight_requests", "Calls that have left.", (), lambda: {(): journal.open_count})
+    add("fareway_inflight_requests", "Calls that have left.", (), lambda: {(): in_flight()})
     add("fareway_price_age_seconds", "Age of the prices.", (), lambda: {(): prices.age_s()})
     add("fareway_price_quarantined", "1: a feed waits for a yes.", (), lambda: {(): int(bool(prices.quarantined))})
     add("fareway_price_pinned", "1: no feed is asked.", (), lambda: {(): int(prices.pinned)})

@@ -26,6 +26,7 @@ from gateway.config.settings import (
     Server,
     Settings,
     Timeouts,
+    Training,
 )
 from gateway.config.shape import Shaped
 from gateway.config.yaml_file import KeyPath
@@ -83,6 +84,7 @@ def build(shaped: Shaped, providers: dict[str, Provider], known: names.Names, fo
         timeouts=_timeouts(file),
         alerts=targets(file, findings),
         exports=_exports(file, folders),
+        training=Training(file.training.approve_above, file.training.interval, file.training.silent_after),
         cache=_cache(file),
         prices=_prices(file, findings),
         limits=rules.limits(shaped.limits, findings, tiers=file.tiers or (() if providers else TIERS)),

@@ -11,6 +11,7 @@ from gateway.config.schema_caching import CacheSection
 from gateway.config.schema_fleet import GpuSection
 from gateway.config.schema_routing import AutoSection, ModelSection, RoutingSection
 from gateway.config.schema_telling import AlertSection, ExportSection
+from gateway.config.schema_training import TrainingSection
 from gateway.config.section import Section
 from gateway.core.limit import HoldMode, Mode
 from gateway.dialects.base import Quirk
@@ -217,4 +218,5 @@ class FarewayFile(Section):
     prices: PricesSection = Field(default_factory=PricesSection)
     alerts: list[AlertSection] = Field(default_factory=list, description="Who is told what happens.")
     exports: list[ExportSection] = Field(default_factory=list, description="Files of every day, for other programs.")
+    training: TrainingSection = Field(default_factory=TrainingSection)
     limits: list[LimitSection] = Field(default_factory=list, description="Budgets and rate limits alike.")

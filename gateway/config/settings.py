@@ -12,6 +12,7 @@ from gateway.cache.embedding import LEXICAL
 from gateway.cache.scope import Scope
 from gateway.catalog.providers import Provider
 from gateway.core.limit import Limit
+from gateway.core.money import Money
 from gateway.difficulty.guard import Terms
 from gateway.fleet.machine import Machine
 from gateway.prices.overrides import Override
@@ -130,6 +131,15 @@ class ExportTo:
 
 
 @dataclass(frozen=True, slots=True)
+class Training:
+    """How training jobs are metered."""
+
+    approve_above: Money | None = None  # None: none waits for a yes.
+    interval_s: float = 300.0
+    silent_after_s: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything."""
 
@@ -151,6 +161,7 @@ class Settings:
     limits: tuple[Limit, ...] = ()
     alerts: tuple[AlertTarget, ...] = ()
     exports: tuple[ExportTo, ...] = ()
+    training: Training = Training()
     shared: str | None = field(default=None, repr=False)  # The address of a Redis with the keys and leases of several.
     ledger_url: str | None = field(default=None, repr=False)  # The address of a PostgreSQL that has the ledger.
     pepper: bytes | None = field(default=None, repr=False)  # What keys are hashed with; None: a file in the home.

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gateway.core.entry import Entry, Outcome
+from gateway.core.entry import TRAINING, Entry, Outcome
 from gateway.core.money import PICOS_PER_DOLLAR
 
 NANOS_PER_DOLLAR = 10**9
@@ -96,6 +96,8 @@ class Metrics(Collector):
 
     def booked(self, entry: Entry) -> None:
         """Everything that a ledger entry says."""
+        if entry.tier == TRAINING:  # Jobs have figures of their own.
+            return
         model = self._label(entry.model)
         where = "selfhosted" if entry.selfhosted else "api"
         counts = self._counts

@@ -18,6 +18,7 @@ LARGEST_COUNTS = frozenset(
         "fareway_clock_offset_seconds",
         "fareway_store_down",
         "fareway_router_on",
+        "ml_training_mfu",
     }
 )
 SAME_EVERYWHERE = "fareway_fleet_backend_"

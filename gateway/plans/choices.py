@@ -1,17 +1,12 @@
-"""`fareway plan breakeven | allocation | optimizations | decide`: which way is cheaper."""
+"""The plans `breakeven`, `allocation`, `optimizations` and `decide`: which way is cheaper."""
 
 from __future__ import annotations
 
-import argparse
+from argparse import Namespace
 from collections.abc import Sequence
 from fractions import Fraction
 
-from gateway.cli.plan.arguments import count, dollars, not_negative, positive
-from gateway.cli.plan.hardware import Verb, add_device, device
-from gateway.cli.plan.period import add_period, books, routes
-from gateway.cli.plan.sheet import Row, Sheet, add_format, show
-from gateway.cli.plan.svg import Line, lines, round_up
-from gateway.cli.settings import Unusable
+from gateway.core.errors import BadRequest, NotFound
 from gateway.core.money import Money
 from gateway.planning.allocation import year
 from gateway.planning.amounts import DAYS_PER_MONTH, over, summed
@@ -29,6 +24,12 @@ from gateway.planning.decide import Case, Data, decided, volume_band
 from gateway.planning.gpus import Tier
 from gateway.planning.optimizations import INFERENCE, TRAINING, Effort, advised
 from gateway.planning.savings import savings
+from gateway.plans.arguments import count, dollars, not_negative, positive
+from gateway.plans.books import Source, add_period, books, routes
+from gateway.plans.hardware import add_device, device
+from gateway.plans.parameters import Takes
+from gateway.plans.sheet import Row, Sheet
+from gateway.plans.svg import Line, lines, round_up
 
 _EFFORTS = [effort.name.lower() for effort in Effort]
 _FLAGS = {
@@ -40,63 +41,52 @@ _FLAGS = {
 }
 
 
-def add_breakeven(verb: Verb) -> None:
-    """Declare `plan breakeven`."""
-    parser = verb("breakeven", _breakeven, "an API against hardware of your own")
-    parser.add_argument("--price", type=dollars, metavar="USD", help="of the API, for 1,000 tokens")
-    parser.add_argument("--tokens", type=count, default=700, help="of a request, input and output (default: 700)")
-    add_device(parser, "A10G", Tier.ON_DEMAND)
-    parser.add_argument(
-        "--requests-per-hour", type=positive, default=Fraction(5000), metavar="N", help="of one machine"
-    )
+def breakeven_parameters(takes: Takes) -> None:
+    """Declare them."""
+    takes.add_argument("--price", type=dollars, metavar="USD", help="of the API, for 1,000 tokens")
+    takes.add_argument("--tokens", type=count, default=700, help="of a request, input and output (default: 700)")
+    add_device(takes, "A10G", Tier.ON_DEMAND)
+    takes.add_argument("--requests-per-hour", type=positive, default=Fraction(5000), metavar="N", help="of one machine")
     fixed = Hosting(Money(1), Fraction(1))
-    parser.add_argument("--infrastructure", type=dollars, default=fixed.infrastructure, metavar="USD", help="a month")
-    parser.add_argument("--engineering-hours", type=not_negative, default=fixed.engineering_hours, help="a month")
-    parser.add_argument(
+    takes.add_argument("--infrastructure", type=dollars, default=fixed.infrastructure, metavar="USD", help="a month")
+    takes.add_argument("--engineering-hours", type=not_negative, default=fixed.engineering_hours, help="a month")
+    takes.add_argument(
         "--engineering-rate", type=dollars, default=fixed.engineering_rate, metavar="USD", help="an hour"
     )
-    parser.add_argument("--model", help="with --from-ledger: only this one")
-    parser.add_argument("--by-hour", action="store_true", help="with --from-ledger: the hours of the day, UTC")
-    add_period(parser)
-    add_format(parser, plot=True)
+    takes.add_argument("--model", help="with --from-ledger: only this one")
+    takes.add_argument("--by-hour", action="store_true", help="with --from-ledger: the hours of the day, UTC")
+    add_period(takes)
 
 
-def add_allocation(verb: Verb) -> None:
-    """Declare `plan allocation`."""
-    parser = verb("allocation", _allocation, "training against inference over a year")
-    parser.add_argument("--initial", type=dollars, required=True, metavar="USD", help="the first training")
-    parser.add_argument("--retraining", type=dollars, default=Money(0), metavar="USD", help="each further one")
-    parser.add_argument("--every", type=positive, default=Fraction(12), metavar="MONTHS", help="between trainings")
-    parser.add_argument("--requests", type=count, metavar="N", help="a month")
-    parser.add_argument("--request-cost", type=dollars, metavar="USD")
-    parser.add_argument("--model", help="with --from-ledger: only this one")
-    add_period(parser)
-    add_format(parser)
+def allocation_parameters(takes: Takes) -> None:
+    """Declare them."""
+    takes.add_argument("--initial", type=dollars, required=True, metavar="USD", help="the first training")
+    takes.add_argument("--retraining", type=dollars, default=Money(0), metavar="USD", help="each further one")
+    takes.add_argument("--every", type=positive, default=Fraction(12), metavar="MONTHS", help="between trainings")
+    takes.add_argument("--requests", type=count, metavar="N", help="a month")
+    takes.add_argument("--request-cost", type=dollars, metavar="USD")
+    takes.add_argument("--model", help="with --from-ledger: only this one")
+    add_period(takes)
 
 
-def add_optimizations(verb: Verb) -> None:
-    """Declare `plan optimizations`."""
-    parser = verb(
-        "optimizations", _optimizations, "what makes training or inference cheaper; from the ledger, by how much"
-    )
-    parser.add_argument("--current", type=dollars, metavar="USD", help="what a training costs")
-    parser.add_argument("--target", type=dollars, metavar="USD", help="what it may cost")
-    parser.add_argument("--ceiling", choices=_EFFORTS, default=_EFFORTS[1], help="of effort (default: medium)")
-    add_period(parser)
-    add_format(parser)
+def optimizations_parameters(takes: Takes) -> None:
+    """Declare them."""
+    takes.add_argument("--current", type=dollars, metavar="USD", help="what a training costs")
+    takes.add_argument("--target", type=dollars, metavar="USD", help="what it may cost")
+    takes.add_argument("--ceiling", choices=_EFFORTS, default=_EFFORTS[1], help="of effort (default: medium)")
+    add_period(takes)
 
 
-def add_decide(verb: Verb) -> None:
-    """Declare `plan decide`."""
-    parser = verb("decide", _decide, "train, fine-tune, retrieve, host, or call an API")
-    parser.add_argument("--data", choices=[str(data) for data in Data], default=str(Data.NONE), help="of your own")
+def decide_parameters(takes: Takes) -> None:
+    """Declare them."""
+    takes.add_argument("--data", choices=[str(data) for data in Data], default=str(Data.NONE), help="of your own")
     for flag, text in _FLAGS.items():
-        parser.add_argument(f"--{flag.replace('_', '-')}", action="store_true", help=text)
-    parser.add_argument("--requests", type=count, metavar="N", help="a month")
-    add_format(parser)
+        takes.add_argument(f"--{flag.replace('_', '-')}", action="store_true", help=text)
+    takes.add_argument("--requests", type=count, metavar="N", help="a month")
 
 
-def _breakeven(parsed: argparse.Namespace) -> int:
+def breakeven(parsed: Namespace, source: Source) -> Sheet:
+    """Raises BadRequest, NotFound or Unavailable."""
     hosting = Hosting(
         hourly=device(parsed)[1],
         requests_per_hour=parsed.requests_per_hour,
@@ -105,9 +95,9 @@ def _breakeven(parsed: argparse.Namespace) -> int:
         engineering_rate=parsed.engineering_rate,
     )
     if parsed.from_ledger:
-        return show(_measured(parsed, hosting), parsed)
+        return _measured(parsed, source, hosting)
     if parsed.price is None:
-        raise Unusable("say what the API costs with --price, or take it --from-ledger", 2)
+        raise BadRequest("say what the API costs, or take it from the ledger", "price")
     found = break_even(parsed.price, parsed.tokens, hosting)
     meets = found.monthly_requests
     figures: Row = {
@@ -121,7 +111,7 @@ def _breakeven(parsed: argparse.Namespace) -> int:
     volumes = [10_000, 100_000, 1_000_000, 10_000_000]
     rows = [_at(found, volume) for volume in volumes]
     notes = [f"Own hardware is advised where the two meet below {WORTH_IT:,} requests a month."]
-    return show(Sheet(figures, rows, notes, _plot(found)), parsed)
+    return Sheet(figures, rows, notes, _plot(found))
 
 
 def _at(found: BreakEven, volume: int) -> Row:
@@ -136,12 +126,12 @@ def _plot(found: BreakEven) -> str:
     return lines("What a month costs, by volume", "requests a month", [Line("API", api), Line("own hardware", own)])
 
 
-def _measured(parsed: argparse.Namespace, hosting: Hosting) -> Sheet:
-    told = books(parsed)
-    found = [one for one in routes(told, parsed.model) if not one.selfhosted]
+def _measured(parsed: Namespace, source: Source, hosting: Hosting) -> Sheet:
+    with books(parsed, source) as told:
+        found = [one for one in routes(told, parsed.model) if not one.selfhosted]
     if parsed.by_hour:
         if len(found) != 1:
-            raise Unusable(f"--by-hour needs --model: {len(found)} routes were called", 2)
+            raise BadRequest(f"one model at a time: {len(found)} routes were called", "model")
         return _hours(by_hour(found[0], told.days, hosting))
     return Sheet(
         rows=[
@@ -185,10 +175,11 @@ def _hours(hours: Sequence[Hour]) -> Sheet:
     return Sheet(rows=rows, notes=["Own: the machines of that hour alone, without fixed costs."], plot=plot)
 
 
-def _allocation(parsed: argparse.Namespace) -> int:
-    requests, each = _served(parsed) if parsed.from_ledger else (parsed.requests, parsed.request_cost)
+def allocation(parsed: Namespace, source: Source) -> Sheet:
+    """Raises BadRequest, NotFound or Unavailable."""
+    requests, each = _served(parsed, source) if parsed.from_ledger else (parsed.requests, parsed.request_cost)
     if requests is None or each is None:
-        raise Unusable("say --requests a month and --request-cost, or take them --from-ledger", 2)
+        raise BadRequest("say how many a month and their request cost, or take both from the ledger", "requests")
     told = year(parsed.initial, parsed.retraining, parsed.every, requests, each)
     figures: Row = {
         "training_usd": told.training,
@@ -199,25 +190,26 @@ def _allocation(parsed: argparse.Namespace) -> int:
         "per_request_usd": told.per_request,
     }
     notes = ["In production inference is often 80 % of what is spent, and 5 to 10 times training over a model's life."]
-    return show(Sheet(figures, notes=notes), parsed)
+    return Sheet(figures, notes=notes)
 
 
-def _served(parsed: argparse.Namespace) -> tuple[int, Money]:
+def _served(parsed: Namespace, source: Source) -> tuple[int, Money]:
     """Real requests a month, and what one costs on average where that is known."""
-    told = books(parsed)
-    found = routes(told, parsed.model)
+    with books(parsed, source) as told:
+        found = routes(told, parsed.model)
     priced = sum(one.priced_calls for one in found)
     if not priced:
-        raise Unusable("no call in that time has a price", 3)
-    monthly = round(sum(one.calls for one in found) * DAYS_PER_MONTH / told.days)
+        raise NotFound("no call in that time has a price")
+    monthly = max(1, round(sum(one.calls for one in found) * DAYS_PER_MONTH / told.days))
     return monthly, over(summed(one.cost for one in found), priced)
 
 
-def _optimizations(parsed: argparse.Namespace) -> int:
+def optimizations(parsed: Namespace, source: Source) -> Sheet:
+    """Raises BadRequest, NotFound or Unavailable."""
     if parsed.from_ledger:
-        return show(_real_savings(parsed), parsed)
+        return _real_savings(parsed, source)
     if parsed.current is None or parsed.target is None:
-        return show(_orientation(), parsed)
+        return _orientation()
     steps = advised(parsed.current, parsed.target, Effort[parsed.ceiling.upper()])
     left = steps[-1].left if steps else parsed.current
     figures: Row = {
@@ -236,7 +228,7 @@ def _optimizations(parsed: argparse.Namespace) -> int:
         }
         for step in steps
     ]
-    return show(Sheet(figures, rows), parsed)
+    return Sheet(figures, rows)
 
 
 def _orientation() -> Sheet:
@@ -255,9 +247,9 @@ def _span(least: int, most: int) -> str:
     return f"{least} %" if least == most else f"{least}–{most} %"
 
 
-def _real_savings(parsed: argparse.Namespace) -> Sheet:
-    told = books(parsed)
-    found = savings(told.entries, told.prices)
+def _real_savings(parsed: Namespace, source: Source) -> Sheet:
+    with books(parsed, source) as told:
+        found = savings(told.entries, told.prices)
     rows: list[Row] = [
         {
             "what": one.what,
@@ -274,8 +266,9 @@ def _real_savings(parsed: argparse.Namespace) -> Sheet:
     return Sheet(rows=rows, notes=notes if rows else ["Nothing is found that would have saved money."])
 
 
-def _decide(parsed: argparse.Namespace) -> int:
+def decide(parsed: Namespace, _: Source) -> Sheet:
+    """What to train and where to serve it."""
     flags = {flag: getattr(parsed, flag) for flag in _FLAGS}
     told = decided(Case(data=Data(parsed.data), monthly_requests=parsed.requests, **flags))
     figures: Row = {"model": told.model, "serving": told.serving}
-    return show(Sheet(figures, [{"reason": reason} for reason in told.reasons]), parsed)
+    return Sheet(figures, [{"reason": reason} for reason in told.reasons])

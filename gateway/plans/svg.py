@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from html import escape
 
 from gateway.core.money import PICOS_PER_DOLLAR, Money
+from gateway.planning.amounts import up
 
-Points = Sequence[tuple[int, Money]]
+Points = Sequence[tuple[int | Fraction, Money]]
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 320, 80, 32, 40, 40
 TICKS = 4
@@ -32,7 +34,7 @@ class Line:
 def lines(title: str, across: str, drawn: Sequence[Line]) -> str:
     """A plot of dollars over whole numbers, both from nothing on."""
     points = [point for line in drawn for part in (line.points, line.low, line.high) for point in part]
-    scale = _Scale(max([1, *(x for x, _ in points)]), round_up(max([1, *(money.picos for _, money in points)])))
+    scale = _Scale(max([1, *(up(x) for x, _ in points)]), round_up(max([1, *(money.picos for _, money in points)])))
     parts = [_axes(scale, across)]
     for number, line in enumerate(drawn):
         colour = COLOURS[number % len(COLOURS)]
@@ -62,8 +64,8 @@ class _Scale:
     most_x: int
     most_picos: int
 
-    def x(self, value: int) -> float:
-        return round(LEFT + (WIDTH - LEFT - RIGHT) * value / self.most_x, 1)
+    def x(self, value: int | Fraction) -> float:
+        return float(round(LEFT + (WIDTH - LEFT - RIGHT) * Fraction(value, self.most_x), 1))
 
     def y(self, picos: int) -> float:
         return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * picos / self.most_picos, 1)
@@ -77,8 +79,8 @@ def _axes(scale: _Scale, across: str) -> str:
     parts = [f'<path class="axis" fill="none" d="M{LEFT},{TOP} V{floor} H{right}"/>']
     for tick in range(TICKS + 1):
         value, picos = scale.most_x * tick // TICKS, scale.most_picos * tick // TICKS
-        parts.append(f'<text x="{scale.x(value)}" y="{floor + 16}" text-anchor="middle">{_short(value)}</text>')
-        money = _short(picos // PICOS_PER_DOLLAR) if scale.most_picos >= 100 * PICOS_PER_DOLLAR else _cents(picos)
+        parts.append(f'<text x="{scale.x(value)}" y="{floor + 16}" text-anchor="middle">{short(value)}</text>')
+        money = short(picos // PICOS_PER_DOLLAR) if scale.most_picos >= 100 * PICOS_PER_DOLLAR else _cents(picos)
         parts.append(f'<text x="{LEFT - 6}" y="{scale.y(picos) + 4}" text-anchor="end">${money}</text>')
     parts.append(f'<text x="{(LEFT + right) // 2}" y="{HEIGHT - 6}" text-anchor="middle">{escape(across)}</text>')
     return "".join(parts)
@@ -88,8 +90,12 @@ def _cents(picos: int) -> str:
     return f"{picos // 10**10 // 100}.{picos // 10**10 % 100:02d}"
 
 
-def _short(number: int) -> str:
+def short(number: int) -> str:
+    """As it stands on an axis: 750, 2.5K, 10M."""
     for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "K")):
+        tenths, rest = divmod(10 * number, size)
+        if number >= size and not rest:
+            return f"{tenths // 10}{f'.{tenths % 10}' if tenths % 10 else ''}{letter}"
         if number >= 10 * size:
             return f"{number // size}{letter}"
     return f"{number:,}"

@@ -1,32 +1,26 @@
-"""`fareway plan forecast`: what the month will come to, and when limits are reached."""
+"""The plan `forecast`: what the month will come to, and when limits are reached."""
 
 from __future__ import annotations
 
-import argparse
-import time
+from argparse import Namespace
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import accumulate
 
-from gateway.assembly.stores import directory
-from gateway.cli.books import reading
-from gateway.cli.moments import moment
-from gateway.cli.plan.arguments import change, share, switch
-from gateway.cli.plan.hardware import Verb
-from gateway.cli.plan.outlook import Course, Kinds, Node, Outlook
-from gateway.cli.plan.period import add_period
-from gateway.cli.plan.sheet import Row, Sheet, add_format, show
-from gateway.cli.plan.svg import Line, lines
-from gateway.cli.settings import Unusable, settings
-from gateway.config.settings import Settings
+from gateway.core.errors import BadRequest, NotFound
 from gateway.core.limit import Limit, Span, Unit
 from gateway.core.money import ZERO, Money
 from gateway.core.node import breadth, covers, kind_of, parts
-from gateway.directory.rules import in_force
 from gateway.limits.windows import Window, window_at
 from gateway.planning.forecast import DAY_S, horizon, reached
 from gateway.planning.scenarios import Scenario
+from gateway.plans.arguments import change, share, switch
+from gateway.plans.books import Source, add_period
+from gateway.plans.outlook import Course, Kinds, Node, Outlook
+from gateway.plans.parameters import Takes
+from gateway.plans.sheet import Row, Sheet
+from gateway.plans.svg import Line, lines
 
 ALL = "all"
 _KINDS = (ALL, "org", "team", "user", "key", "model", "provider", "tier")
@@ -35,44 +29,39 @@ _FAR_S = 366 * DAY_S
 """How far ahead a limit for a lifetime is looked at."""
 
 
-def add_forecast(verb: Verb) -> None:
-    """Declare `plan forecast`."""
-    parser = verb("forecast", _forecast, "what the month will come to, and when limits are reached")
-    parser.add_argument("--by", choices=_KINDS, default=ALL)
-    parser.add_argument(
-        "--growth", type=share, default=Fraction(0), metavar="20%", help="what if: so much more traffic"
-    )
-    parser.add_argument(
+def forecast_parameters(takes: Takes) -> None:
+    """Declare them."""
+    takes.add_argument("--by", choices=_KINDS, default=ALL)
+    takes.add_argument("--growth", type=share, default=Fraction(0), metavar="20%", help="what if: so much more traffic")
+    takes.add_argument(
         "--price", type=change, action="append", default=[], metavar="MODEL=-30%", help="what if: a price that changes"
     )
-    parser.add_argument(
+    takes.add_argument(
         "--switch", type=switch, action="append", default=[], metavar="A=B", help="what if: calls to A went to B"
     )
-    add_period(parser, "56d", always=True)
-    add_format(parser, plot=True)
+    add_period(takes, "56d", always=True)
 
 
-def _forecast(parsed: argparse.Namespace) -> int:
-    found, now = settings(parsed), time.time()
+def forecast(parsed: Namespace, source: Source) -> Sheet:
+    """Raises BadRequest, NotFound or Unavailable."""
     if parsed.until is not None:
-        raise Unusable("a forecast is from now on: it has no --until", 2)
-    since = moment(parsed.since, now)
+        raise BadRequest("a forecast is from now on, and ends with the month", "until")
+    now, since = source.now, source.moment(parsed.since, "since")
     scenario = Scenario(parsed.growth, dict(parsed.price), dict(parsed.switch))
-    limits = _limits(found)
-    with reading(found) as ledger:
-        outlook = Outlook(ledger, min(since - since % DAY_S, _month(now).start), now, scenario)
+    limits = [limit for limit in source.limits() if _foreseen(limit)]
+    with source.reading() as ledger:
+        outlook = Outlook(ledger, min(since - since % DAY_S, _month(now).start), now, scenario, source.given_up)
         try:
-            sheet = _sheet(outlook, [] if parsed.by == ALL else [parsed.by], limits)
+            return _sheet(outlook, [] if parsed.by == ALL else [parsed.by], limits)
         except KeyError as error:
-            raise Unusable(f"--switch: no call to {error} in that time, so its price is not known", 2) from None
-    return show(sheet, parsed)
+            raise BadRequest(f"no call to {error} in that time, so its price is not known", "switch") from None
 
 
 def _sheet(outlook: Outlook, kinds: Kinds, limits: Iterable[Limit]) -> Sheet:
     month = _month(outlook.now)
     courses, spent = outlook.courses(kinds), outlook.spent(kinds, month.start)
     if not courses:
-        raise Unusable("there were no calls in that time", 3)
+        raise NotFound("there were no calls in that time")
     names, head = sorted(courses, key=lambda node: -spent[node].picos), kinds[0] if kinds else "node"
     notes = ["Bounds: nine of ten months end between them, if days go on to scatter as they did. UTC."]
     if any(course.days < 14 for course in courses.values()):
@@ -98,11 +87,8 @@ def _row(outlook: Outlook, course: Course, spent: Money, month: Window) -> Row:
     }
 
 
-def _limits(found: Settings) -> list[Limit]:
-    with directory(found) as kept:
-        stored = kept.rules()
-    known = in_force(found.limits, (rule.limit for rule in stored.values()))
-    return [limit for limit in known if limit.unit is Unit.USD and limit.span in _SPANS and "tag:" not in limit.node]
+def _foreseen(limit: Limit) -> bool:
+    return limit.unit is Unit.USD and limit.span in _SPANS and "tag:" not in limit.node
 
 
 def _budget_rows(outlook: Outlook, limits: Iterable[Limit]) -> list[Row]:
@@ -155,13 +141,15 @@ def _plot(course: Course, now: float, month: Window) -> str:
     first, today = int(month.start // DAY_S), int(now // DAY_S)
     known = range(first, today + 1)
     so_far = list(accumulate((course.by_day.get(day, ZERO) for day in known), initial=ZERO))[1:]
-    drawn = [Line("spent", [(day - first + 1, money) for day, money in zip(known, so_far, strict=True)])]
+    moment = Fraction(now - month.start) / DAY_S  # Today is not over.
+    ends = [min(Fraction(day - first + 1), moment) for day in known]
+    drawn = [Line("spent", [(Fraction(0), ZERO), *zip(ends, so_far, strict=True)])]
     if course.fit is not None:
         days = horizon(now, month.end)
         told = [course.fit.sum(()), *(one.scaled(course.factor) for one in course.fit.running(days))]
-        at = [today - first + 1, *(day - first + 1 for day, _ in days)]
+        at = [moment, *(Fraction(day - first + 1) for day, _ in days)]
 
-        def line(parts: Iterable[Money | None]) -> list[tuple[int, Money]]:
+        def line(parts: Iterable[Money | None]) -> list[tuple[Fraction, Money]]:
             return [(x, so_far[-1] + part) for x, part in zip(at, parts, strict=True) if part is not None]
 
         expected, low, high = ([getattr(one, edge) for one in told] for edge in ("expected", "low", "high"))

@@ -12,8 +12,9 @@ from gateway.core.money import ZERO, Money
 from gateway.core.node import Place, names_of
 from gateway.ledger.reader import Reader
 from gateway.planning.forecast import DAY_S, Fit, fit, series
-from gateway.planning.scenarios import Scenario, factor, latest_prices
-from gateway.planning.traffic import Call, calls, grouped
+from gateway.planning.scenarios import Scenario, factors, latest_prices
+from gateway.planning.traffic import Call, calls
+from gateway.plans.books import Entries, Period
 
 EPOCH = date(1970, 1, 1).toordinal()
 
@@ -41,6 +42,7 @@ class Outlook:
     since: float
     now: float
     scenario: Scenario
+    given_up: Callable[[], bool] = lambda: False
 
     def courses(self, kinds: Kinds) -> dict[Node, Course]:
         """Every node of these kinds that has spent, the dearest first."""
@@ -70,10 +72,9 @@ class Outlook:
     def _factors(self, kinds: Kinds) -> Callable[[Node], Fraction]:
         if not self.scenario.prices and not self.scenario.switches:  # Then no call need be looked at.
             return lambda _: 1 + self.scenario.growth
-        made = calls(self.ledger.entries(self.since, self.now + 1))
-        prices = latest_prices(made, self.ledger.prices())
-        groups = grouped(made, lambda call: _named(call, kinds))
-        return lambda node: factor(groups.get(node, ()), self.scenario, prices)
+        entries = Entries(self.ledger, Period(self.since, self.now + 1), self.given_up)
+        prices = latest_prices(calls(entries), self.ledger.prices())
+        return factors(calls(entries, training=True), self.scenario, prices, lambda call: _named(call, kinds))
 
 
 def _node(row: Mapping[str, object], kinds: Kinds) -> Node:
