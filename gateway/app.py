@@ -13,6 +13,7 @@ from gateway import background
 from gateway.admin import server as admin
 from gateway.admin.assembly import admin_site, replica_teller
 from gateway.assembly.answers import each, looked_in
+from gateway.assembly.deferred import Deferred
 from gateway.assembly.exports import exports
 from gateway.assembly.figures import add_gauges
 from gateway.assembly.finances import Finances
@@ -25,6 +26,7 @@ from gateway.assembly.told import Told
 from gateway.assembly.training import training_desk
 from gateway.config.settings import Settings
 from gateway.front.batch_assembly import batch_pages
+from gateway.front.deferred import later_pages
 from gateway.front.feedback import Ratings
 from gateway.front.listener import Listener
 from gateway.front.peers import Worker
@@ -135,15 +137,18 @@ class Gateway:
         self._stack.push_async_callback(asking.close)
         refuse_unpriced = settings.prices.unknown == "refuse"
         kept_in = looked_in(settings, money.answers, told.metrics)
-        pipeline = Pipeline(
+        setting_aside = SettingAside(money.limits, self.router, tokens, told.metrics, refuse_unpriced)
+        self.deferred = Deferred(settings, setting_aside, self.catalog, told, replica=self.replica, stack=self._stack)
+        self._pipeline = pipeline = Pipeline(
             tenants=money.keyring.tenants,
             router=self.router,
             tokens=tokens,
             calibration=self.calibration,
             answered=Answered(kept_in, money.idempotency, money.books, told.metrics),
             books=money.books,
-            setting_aside=SettingAside(money.limits, self.router, tokens, told.metrics, refuse_unpriced),
+            setting_aside=setting_aside,
             asking=asking,
+            taking=self.deferred.taking,
             metrics=told.metrics,
             clock=self._clock,
             monotonic=time.perf_counter,
@@ -158,6 +163,7 @@ class Gateway:
             PassThrough(money.books, self.wire, signing, refuse_unpriced, time.perf_counter),
             self.batches,
             Ratings(self.together.find, money.ledger.rate, hear, told.metrics, self._clock),
+            later_pages(self.deferred, self.together, self._clock),
             lambda: self.serving,
             *(settings.server.body_bytes_max, settings.server.body_timeout_s),
         )
@@ -222,4 +228,5 @@ class Gateway:
             background.audit(money.mover, money.leases, money.claims, self._clock, money.ledger, money.store),
         )
         alarms = told.alarms.works(self._number, self.pricing, money.keyring, lambda: money.mover.drift, told.health)
-        background.run((*works, *alarms), self._stack, self.failed)
+        later = self.deferred.works(self._pipeline.answer, money, self.wire, worker=self._number)
+        background.run((*works, *alarms, *later), self._stack, self.failed)

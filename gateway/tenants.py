@@ -107,6 +107,14 @@ class Tenants:
         """All keys that are known at this moment, by id."""
         return dict(self._keys)
 
+    def key(self, name: str, now: float) -> Key:
+        """The key of that id, for a call that was taken when it was shown. Raises Unauthorized once it is not good any
+        more."""
+        key = self._keys.get(name) or self._learn(name)
+        if key is None or not key.good(now):
+            raise Unauthorized(_UNKNOWN)
+        return key
+
     def replace_all(self, keys: Mapping[str, Key]) -> None:
         """The store has changed: forget what was known."""
         self._keys = dict(keys)

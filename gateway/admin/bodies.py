@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from gateway.admin.documents import RoleName
-from gateway.admin.names import Above, Id, Metadata, Models, Moment, Networks, Tags, Text
+from gateway.admin.names import Above, Deadline, Id, Metadata, Models, Moment, Networks, Tags, Text, Url
 
 PAGE_MAX = 200
 
@@ -57,6 +57,8 @@ class NewKey(Given, frozen=True, kw_only=True):
     metadata: Metadata = {}
     cache: bool = False
     expires: Moment | None = None
+    deadline: Deadline | None = None
+    webhook: Url = ""
 
 
 class KeyChanges(Given, frozen=True, kw_only=True):
@@ -70,6 +72,8 @@ class KeyChanges(Given, frozen=True, kw_only=True):
     metadata: Metadata | UnsetType = UNSET
     cache: bool | UnsetType = UNSET
     expires: Moment | UnsetType | None = UNSET
+    deadline: Deadline | UnsetType | None = UNSET
+    webhook: Url | UnsetType = UNSET
 
 
 class Rotation(Given, frozen=True, kw_only=True):

@@ -61,6 +61,8 @@ class Key(Shown, frozen=True, kw_only=True):
     created: str
     expires: str | None
     former_secret_until: str | None  # Null where only one secret is good.
+    deadline_s: float | None  # By when its calls want their answers where they do not say; null: at once.
+    webhook: str
     state: Literal["good", "expired", "revoked"]
 
 

@@ -140,6 +140,18 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True)
+class Deferred:
+    """Calls whose answers may come later."""
+
+    waiting: int = 1000  # Of one key.
+    batch_s: float = 900.0  # The least that a batch is given.
+    collect_s: float = 20.0  # For which a call waits for others to share a batch with.
+    margin_s: float = 10.0  # Before the deadline, beside what a call takes.
+    keep_s: float = 7 * 86_400.0  # For an answer that nobody fetches.
+    private_webhooks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything."""
 
@@ -162,6 +174,7 @@ class Settings:
     alerts: tuple[AlertTarget, ...] = ()
     exports: tuple[ExportTo, ...] = ()
     training: Training = Training()
+    deferred: Deferred = Deferred()
     shared: str | None = field(default=None, repr=False)  # The address of a Redis with the keys and leases of several.
     ledger_url: str | None = field(default=None, repr=False)  # The address of a PostgreSQL that has the ledger.
     pepper: bytes | None = field(default=None, repr=False)  # What keys are hashed with; None: a file in the home.

@@ -88,7 +88,8 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     outcome: Outcome
     status: int  # The HTTP status that the caller saw.
     service_tier: str = ""
-    saved_nanos: int = 0  # Against the answer bought again, for one from the cache.
+    saved_nanos: int = 0  # Against the answer bought again, for one from the cache; against answering at once, for
+    # one with a deadline.
     first_token_ms: int | None = None
     duration_ms: int = 0
     attempts: tuple[str, ...] = ()  # What was tried before, in words.

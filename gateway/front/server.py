@@ -14,10 +14,12 @@ from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import Provider
 from gateway.core.caller import Key
 from gateway.core.errors import GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
+from gateway.deferred.record import PREFIX
 from gateway.front import feedback
 from gateway.front.batch_routes import route_of
 from gateway.front.batches import BatchPages
 from gateway.front.call_ids import next_id
+from gateway.front.deferred import LaterPages
 from gateway.front.exchange import Exchange
 from gateway.front.lists import Lists
 from gateway.front.models import Shape, fits, one, page, shape_of
@@ -63,6 +65,7 @@ class Front:
     untouched: PassThrough
     batches: BatchPages
     ratings: feedback.Ratings
+    later: LaterPages
     ready: Callable[[], bool]
     body_bytes_max: int
     body_stall_s: float
@@ -144,6 +147,8 @@ class Front:
         elif (shown := self._pages.get(way.path)) is not None:
             _only(exchange, "GET", "HEAD")
             await shown(exchange)
+        elif way.path.startswith(_REQUESTS + PREFIX):
+            await self.later.serve(exchange, way.path.removeprefix(_REQUESTS), self._key(exchange))
         elif way.path.startswith(_REQUESTS):
             _only(exchange, "GET", "HEAD")
             await self._one_request(exchange, way.path.removeprefix(_REQUESTS))
@@ -183,7 +188,8 @@ class Front:
     async def _own_key(self, exchange: Exchange) -> None:
         """What a key is good for, and what is left of its limits."""
         key = self._key(exchange)
-        await _json(exchange, key_document(key, await self.pipeline.books.limits.accounts(key.caller)))
+        accounts = await self.pipeline.books.limits.accounts(key.caller)
+        await _json(exchange, key_document(key, accounts, self.later.secret(key.id)))
 
     async def _models(self, exchange: Exchange, way: Way) -> None:
         shape = shape_of(exchange.path, exchange.headers, exchange.query)

@@ -164,6 +164,7 @@ class Booking:
         first_token_ms: int | None,
         parts: tuple[Part, ...] = (),
         prompt: PromptNote | None = None,
+        saved_nanos: int = 0,
     ) -> Entry:
         """The attempt is over and this is what it came to."""
         return self._book(
@@ -180,6 +181,7 @@ class Booking:
             clamped=report.clamped,
             answer_id=report.answer_id,
             prompt=prompt,
+            saved_nanos=saved_nanos,
         )
 
     def settle_in_full(self, outcome: Outcome, status: int) -> Entry:

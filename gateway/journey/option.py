@@ -79,6 +79,15 @@ class Option(Struct, frozen=True):
         """See `costing.settled`."""
         return costing.settled(usage, report, self.deployment.model, self.price, lambda m: self._price_of(m, at))
 
+    def saved(self, usage: Usage, report: Report, cost: Cost, since: float) -> int:
+        """Nano-dollars that a call with time saved: against the standard tier at the moment when it came."""
+        plain = replace(report, service_tier=None, cost=None)
+        own = self._price_of(self.deployment.model, since)
+        usual = costing.settled(usage, plain, self.deployment.model, own, lambda m: self._price_of(m, since))[0]
+        if usual.total is None or cost.total is None:
+            return 0
+        return max(0, usual.total.nanos_up - cost.total.nanos_up)
+
     def prices(self, report: Report, at: float) -> list[Price]:
         """Every price that the cost may be made of."""
         turns = [self._price_of(turn.model, at) for turn in report.turns if turn.model is not None]

@@ -110,6 +110,8 @@ class Metrics(Collector):
         if entry.outcome is Outcome.CACHED:
             self._saved["cache",] += entry.saved_nanos
             return
+        if entry.saved_nanos:
+            self._saved["deadline",] += entry.saved_nanos
         counts["ml_inference_tokens"][model, "input"] += entry.usage.input_total
         counts["ml_inference_tokens"][model, "output"] += entry.usage.output_total
         if entry.cost.total is None:
@@ -169,6 +171,7 @@ _COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "fareway_alerts": ("What people were told of.", ("kind", "outcome")),
     "fareway_exports": ("Files for other programs.", ("outcome",)),
+    "fareway_deferred": ("Calls with a deadline that have ended.", ("way", "state")),
     "fareway_usage_mended": ("Answers whose usage contradicted itself and was mended.", ("provider",)),
 }
 
