@@ -27,6 +27,7 @@ from gateway.front.batch_assembly import batch_pages
 from gateway.front.feedback import Ratings
 from gateway.front.listener import Listener
 from gateway.front.peers import Worker
+from gateway.front.self_service import self_service
 from gateway.front.server import Front
 from gateway.front.together import Together
 from gateway.journey.answered import Answered
@@ -153,6 +154,7 @@ class Gateway:
             PassThrough(money.books, self.wire, signing, refuse_unpriced, time.perf_counter),
             self.batches,
             Ratings(self.together.find, money.ledger.rate, hear, told.metrics, self._clock),
+            self_service(settings, money.keyring.tenants, self._clock),
             lambda: self.serving,
             *(settings.server.body_bytes_max, settings.server.body_timeout_s),
         )
@@ -182,6 +184,7 @@ class Gateway:
             store=self.money.store,
             learning=self.learning,
             fleet=self.fleet,
+            catalog=self.catalog,
             stack=self._stack,
             clock=self._clock,
         )
