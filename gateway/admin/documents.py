@@ -96,13 +96,23 @@ class Limit(Shown, frozen=True, kw_only=True):
 # Reports.
 
 
+class Elsewhere(Shown, frozen=True, kw_only=True):
+    """A deployment that the name in a call leads to."""
+
+    deployment: str
+    tier: str
+    cost_usd: str | None  # What the same tokens cost there now; null where no price is known.
+    chosen: bool
+
+
 class Story(Shown, frozen=True, kw_only=True):
-    """All entries of one request, as GET /v1/requests/{id} tells them."""
+    """All entries of one request, as GET /v1/requests/{id} tells them, and where else it could have gone."""
 
     object: str
     id: str
     cost_usd: str | None  # Null where one of them has no price.
     entries: list[dict[str, Any]]
+    elsewhere: list[Elsewhere]
 
 
 class Budget(Shown, frozen=True, kw_only=True):

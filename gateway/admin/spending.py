@@ -15,8 +15,9 @@ from msgspec import Struct
 from gateway.admin import documents as d
 from gateway.admin.site import READING, WATCHING, Call, Route, Site
 from gateway.catalog.catalog import AUTO
-from gateway.catalog.providers import KNOWN
+from gateway.catalog.providers import KNOWN, Deployment
 from gateway.core.caller import Caller
+from gateway.core.entry import Entry
 from gateway.core.errors import NotFound, UnknownModel
 from gateway.core.money import Money
 from gateway.core.node import parts, placed
@@ -32,6 +33,9 @@ from gateway.planning.baseline import Cause, Sum, saved
 
 BUDGETS_MAX = 500
 """Of limits for a whole kind there may be any number of accounts: those that are nearest to their end are told."""
+
+ELSEWHERE_MAX = 20
+"""Of deployments that a name leads to."""
 
 _SUMMED = ["asked_model", "provider", "model", "deployment", "outcome"]
 
@@ -50,7 +54,27 @@ async def _request(call: Call) -> Struct:
     if not seen:
         raise NotFound("No such request, or it is not settled yet.")
     entries = [entry for entry in seen if entry.request_id == seen[-1].request_id]
-    return d.Story(**request_document(entries, await together.prices(entries)))
+    told = request_document(entries, await together.prices(entries))
+    return d.Story(**told, elsewhere=_elsewhere(call.site, entries[-1]))
+
+
+def _elsewhere(site: Site, entry: Entry) -> list[d.Elsewhere]:
+    """What the tokens of this call cost now wherever the name in it leads to, cheapest first."""
+    try:
+        found = site.catalog.find(entry.asked_model)[:ELSEWHERE_MAX]
+    except UnknownModel:
+        return []
+    book, now = site.pricing.book, site.clock()
+    provider = f"{entry.provider}@{entry.backend}" if entry.backend else entry.provider
+
+    def told(one: Deployment) -> d.Elsewhere:
+        price = book.price(one.provider.priced_as, one.model, now)
+        cost = None if price is None else price.of(entry.usage).total
+        chosen = one.name == f"{provider}/{entry.model}"
+        usd = None if cost is None else cost.decimal
+        return d.Elsewhere(deployment=one.name, tier=one.tier, cost_usd=usd, chosen=chosen)
+
+    return sorted(map(told, found), key=lambda one: (one.cost_usd is None, Money.usd(one.cost_usd or 0)))
 
 
 async def _budgets(call: Call) -> Struct:
@@ -201,9 +225,7 @@ async def _alerts(call: Call) -> Struct:
 ROUTES = [
     Route("GET", "/requests", _requests, "Calls, newest first", READING, CallList, query=CallsPage),
     Route("GET", "/requests/{id}", _request, "The whole story of one call", READING, d.Story),
-    Route(
-        "GET", "/budgets", _budgets, "Limits with a running window, nearest to their end first", READING, d.BudgetList
-    ),
+    Route("GET", "/budgets", _budgets, "Limits in their running windows, the fullest first", READING, d.BudgetList),
     Route("GET", "/savings", _savings, "What was saved, by cause", READING, d.Savings, query=Span),
     Route("GET", "/deployments", _deployments, "How deployments do", WATCHING, d.DeploymentList),
     Route("GET", "/alerts", _alerts, "What people were told of, newest first", WATCHING, d.AlertList, query=d.Newest),

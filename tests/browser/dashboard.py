@@ -89,7 +89,7 @@ def look(browser: Browser, url: str, **options) -> Looked:
     context.add_init_script(LISTENING)
     page = context.new_page()
     looked = Looked(page, url)
-    host = url.split("/dashboard")[0]
+    host = url.split("/dashboard", maxsplit=1)[0]
 
     def asked(request) -> None:
         if not request.url.startswith((host, "data:")):

@@ -4,6 +4,7 @@ import { get, logOut, may, onLoggedOut, ownOnly, resume, who } from "./api.js";
 import { find, h, say } from "./dom.js";
 import { connect, disconnect } from "./live.js";
 import { login } from "./login.js";
+import { learnNames } from "./names.js";
 
 const PAGES = [
   ["overview", "Overview", () => true],
@@ -46,12 +47,12 @@ function enter() {
   find("logout").hidden = false;
   find("who").textContent = `${who().alias || who().id} (${who().role})`;
   connect();
-  probe().finally(show);
+  Promise.allSettled([probe(), learnNames()]).then(show);
 }
 
 /** Whether there are engines of ours to be shown. */
 async function probe() {
-  fleet = false;
+  fleet = may("admin", "viewer") && !ownOnly() && (await get("/fleet")).data.length > 0;
 }
 
 function outside() {

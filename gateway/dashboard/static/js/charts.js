@@ -53,7 +53,7 @@ export function stacked(labels, series, title) {
       s("line", { x1: 0, x2: "100%", y1: 0.5, y2: 0.5, "stroke-dasharray": "2 4" }),
       columns, names,
       s("text", { x: "100%", y: 13, "text-anchor": "end" }, top ? usd(top) : "")),
-    legend(shown.map((one) => [one.name || "none", usd(sum(one.amounts))])));
+    legend(shown.map((one) => [one.name, usd(sum(one.amounts))])));
 }
 
 /** The next round amount above: 1, 2 or 5 of some power of ten. */

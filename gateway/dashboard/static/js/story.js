@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { show } from "./dialogs.js";
 import { h } from "./dom.js";
 import { picos } from "./money.js";
+import { keyName } from "./names.js";
 import { money, outcomeTag, table, tag } from "./tables.js";
 import { count, millis, moment } from "./words.js";
 
@@ -16,6 +17,12 @@ const LINES = [
 const BOOKS = [
   { head: "Account", cell: ([account]) => h("code", {}, account) },
   { head: "Booked", kind: "n", cell: ([account, amount]) => (account.includes("/usd/") ? money(BigInt(amount) * 1000n) : count(amount)) },
+];
+
+const ELSEWHERE = [
+  { head: "Could have answered", cell: (one) => [one.deployment, " ", one.chosen ? tag("answered", "good") : null] },
+  { head: "Tier", kind: "wide", cell: (one) => one.tier },
+  { head: "These tokens there, now", kind: "n", cell: (one) => money(picos(one.cost_usd)) },
 ];
 
 const facts = (pairs) => h("dl", {}, pairs.filter(([, value]) => value !== null && value !== "" && value !== undefined)
@@ -45,9 +52,10 @@ function whole(told) {
     h("h3", {}, "Why it went there"),
     h("p", {}, last.route_reason || "–"),
     last.attempts.length ? h("ol", {}, last.attempts.map((text) => h("li", { class: "warn" }, text))) : null,
+    told.elsewhere?.length ? table("What the same tokens cost elsewhere", ELSEWHERE, told.elsewhere) : null,
     facts([["Policy", last.policy], ["Comparison", last.arm], ["Session", last.session]]),
     h("h3", {}, "Who asked"),
-    facts([["Key", last.key_id], ["Org", last.org], ["Team", last.team], ["User", last.user], ["Tags", last.tags.join(", ")]]),
+    facts([["Key", `${keyName(last.key_id)}, ${last.key_id}`], ["Org", last.org], ["Team", last.team], ["User", last.user], ["Tags", last.tags.join(", ")]]),
     entries.map((entry, at) => chapter(entry, at + 1, entries.length)));
 }
 

@@ -5,6 +5,7 @@ import { meter } from "../charts.js";
 import { h } from "../dom.js";
 import { watch } from "../live.js";
 import { amountOf, share, shownAmount } from "../money.js";
+import { nodeName } from "../names.js";
 import { tag } from "../tables.js";
 import { moment, percent, times, until } from "../words.js";
 
@@ -46,7 +47,7 @@ function gauge({ state, burn, runs_out }) {
     state.resets_at ? `resets in ${until(state.resets_at)}` : null,
   ].filter(Boolean).join(" · ");
   return h("div", { class: "gauge" },
-    h("div", { class: "line" }, h("b", {}, state.node), h("span", {}, `${say(spent)} of ${say(amount)}${unit} a ${state.window}`, " ", state.mode === "hard" ? null : tag(state.mode))),
+    h("div", { class: "line" }, h("b", {}, nodeName(state.node)), h("span", {}, `${say(spent)} of ${say(amount)}${unit} a ${state.window}`, " ", state.mode === "hard" ? null : tag(state.mode))),
     meter(used, share(held, amount), look, `${state.node}: ${percent(used)} spent`),
     h("div", { class: "line" }, h("span", {}, `${say(left)} left, ${say(held)} held`), h("span", { class: look }, ends)));
 }

@@ -1,12 +1,12 @@
 // What is spent now, today and this month; by whom and at what; and what was saved.
 
 import { get, ownOnly } from "../api.js";
-import { spark, stacked } from "../charts.js";
+import { meter, spark, stacked } from "../charts.js";
 import { card, h, tabs } from "../dom.js";
 import { before, lately, pace, watch } from "../live.js";
 import { exact, picos, share, sum, usd } from "../money.js";
+import { keyName } from "../names.js";
 import { story } from "../story.js";
-import { meter } from "../charts.js";
 import { money, outcomeTag, table, tr } from "../tables.js";
 import { DIMENSIONS, PERIODS, compact, count, moment } from "../words.js";
 import { saved } from "./saved.js";
@@ -132,13 +132,15 @@ function over(usage, hourly, by) {
   const series = new Map();
   for (const row of usage.data) {
     const name = row.by[by];
-    if (!series.has(name)) series.set(name, { name, amounts: labels.map(() => 0n) });
+    if (!series.has(name)) series.set(name, { name: shownAs(by, name), amounts: labels.map(() => 0n) });
     const at = labels.indexOf(row.by[hourly].slice(0, hourly === "hour" ? 13 : 10));
     if (at >= 0) series.get(name).amounts[at] += picos(row.cost_usd) ?? 0n;
   }
   const short = labels.map((label) => (hourly === "hour" ? `${label.slice(11)}:00` : label.slice(5)));
   return card(hourly === "hour" ? "Spend by hour (UTC)" : "Spend by day (UTC)", null, stacked(short, [...series.values()], "Spend over time"));
 }
+
+const shownAs = (dimension, name) => (dimension === "key" ? keyName(name) : name) || "none";
 
 function by(rows, dimension) {
   const groups = new Map();
@@ -154,8 +156,9 @@ function by(rows, dimension) {
   const sorted = [...groups.values()].sort((a, b) => (b.cost > a.cost ? 1 : -1)).slice(0, 100);
   const whole = sum(sorted.map((group) => group.cost));
   const leads = ["tier", "deployment"].includes(dimension) || ownOnly() ? null : (group) => { location.hash = `#/requests?${new URLSearchParams({ [dimension]: group.name })}`; };
+  const title = DIMENSIONS.find(([name]) => name === dimension)[1];
   return card(`By ${dimension}`, null, table(`Spend by ${dimension}`, [
-    { head: dimension, cell: (group) => group.name || "none" },
+    { head: title, cell: (group) => shownAs(dimension, group.name) },
     { head: "", kind: "share", cell: (group) => meter(share(group.cost, whole), 0, "", `${group.name}: its share`) },
     { head: "Calls", kind: "n", cell: (group) => compact(group.calls) },
     { head: "Tokens", kind: "n wide", cell: (group) => compact(group.tokens) },

@@ -3,6 +3,7 @@
 import { get, ownOnly } from "../api.js";
 import { h } from "../dom.js";
 import { watch } from "../live.js";
+import { keyName } from "../names.js";
 import { story } from "../story.js";
 import { table } from "../tables.js";
 import { PERIODS, millis } from "../words.js";
@@ -11,7 +12,7 @@ import { CALLS } from "./overview.js";
 const FILTERS = ["team", "key", "model", "provider", "outcome"];
 const COLUMNS = [
   ...CALLS.slice(0, 1),
-  { head: "Key", kind: "wide", cell: (call) => h("code", {}, call.key_id) },
+  { head: "Key", kind: "wide", cell: (call) => h("div", { class: "cut" }, keyName(call.key_id)) },
   ...CALLS.slice(1, -1),
   { head: "Took", kind: "n wide", cell: (call) => millis(call.duration_ms) },
   ...CALLS.slice(-1),
@@ -45,13 +46,12 @@ export async function open(page, query) {
     wanted[name] = event.target.value;
     first();
   };
-  const select = (name) => h("label", {}, name, h("select", { name, onchange: changed(name) }, option("", "all", !wanted[name]), values[name].map((value) => option(value, value, value === wanted[name]))));
+  const select = (name) => h("label", {}, name, h("select", { name, onchange: changed(name) }, option("", "all", !wanted[name]), values[name].map((value) => option(value, name === "key" ? keyName(value) : value, value === wanted[name]))));
   await first();
   page.append(h("div", { class: "top" }, h("h1", {}, "Requests"), arrived),
     h("div", { class: "filters card" }, filters.map(select),
       h("label", {}, "since", h("select", { name: "since", onchange: changed("since") }, PERIODS.map(([value, text]) => option(value, text, value === wanted.since))))),
     place);
-  page.addEventListener("keydown", () => {});
   const keys = (event) => enterTable(event, place);
   addEventListener("keydown", keys);
   const stop = watch(() => {
