@@ -73,8 +73,7 @@ class Looked:
     def open(self, name: str) -> None:
         """One of the pages, once it is there."""
         self.page.goto(f"{self.url}#/{name}")
-        self.page.locator(f'nav a[aria-current][href="#/{name}"]').wait_for(state="attached")
-        self.page.locator("main h1").wait_for()
+        self.page.locator(f'main[data-page="{name}"] h1').wait_for()
 
     @property
     def violations(self) -> list[str]:

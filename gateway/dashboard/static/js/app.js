@@ -40,14 +40,27 @@ async function show() {
   } catch (error) {
     here.replaceChildren(h("p", { class: "bad", role: "alert" }, error.message));
   }
-  if (who()) main.replaceChildren(here);
+  if (!who()) return;
+  main.replaceChildren(here);
+  main.dataset.page = page;
 }
 
 function enter() {
   find("logout").hidden = false;
   find("who").textContent = `${who().alias || who().id} (${who().role})`;
-  connect();
+  connect(again);
   Promise.allSettled([probe(), learnNames()]).then(show);
+}
+
+/** Live events have ended: whoever is still logged in hears of them again. */
+async function again() {
+  if (!who()) return;
+  try {
+    if (await resume()) connect(again);
+    else outside();
+  } catch {
+    setTimeout(again, 2000); // The gateway is away.
+  }
 }
 
 /** Whether there are engines of ours to be shown. */
@@ -90,6 +103,10 @@ find("logout").addEventListener("click", () => logOut().catch((error) => say(err
 find("menu").addEventListener("click", () => {
   const open = document.querySelector("header").classList.toggle("open");
   find("menu").setAttribute("aria-expanded", String(open));
+});
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // The address says which page is shown.
+  find("main").focus();
 });
 addEventListener("hashchange", () => { if (who()) show(); });
 addEventListener("keydown", keys);

@@ -4,6 +4,7 @@ import { find } from "./dom.js";
 import { picos, sum } from "./money.js";
 
 const WINDOW_S = 60;
+const AGAIN_MS = 2000;
 
 let source = null;
 const watchers = new Set();
@@ -21,18 +22,21 @@ function shows(on) {
   place.textContent = on ? "Live" : "Reconnecting…";
 }
 
-export function connect() {
+/** `lost`: called where the gateway does not want us any more, or is not there. */
+export function connect(lost) {
   disconnect();
   source = new EventSource("/dashboard/api/live");
   source.addEventListener("settled", (event) => heard(JSON.parse(event.data)));
   source.onopen = () => shows(true);
-  source.onerror = () => shows(false);
+  source.onerror = () => {
+    shows(false);
+    if (source.readyState === EventSource.CLOSED) setTimeout(lost, AGAIN_MS);
+  };
 }
 
 export function disconnect() {
   source?.close();
   source = null;
-  spent = [];
   find("live").textContent = "";
 }
 
