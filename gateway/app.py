@@ -30,6 +30,7 @@ from gateway.front.deferred import later_pages
 from gateway.front.feedback import Ratings
 from gateway.front.listener import Listener
 from gateway.front.peers import Worker
+from gateway.front.self_service import self_service
 from gateway.front.server import Front
 from gateway.front.together import Together
 from gateway.journey.answered import Answered
@@ -164,6 +165,7 @@ class Gateway:
             self.batches,
             Ratings(self.together.find, money.ledger.rate, hear, told.metrics, self._clock),
             later_pages(self.deferred, self.together, self._clock),
+            self_service(settings, money.keyring.tenants, self._clock),
             lambda: self.serving,
             *(settings.server.body_bytes_max, settings.server.body_timeout_s),
         )
@@ -194,6 +196,7 @@ class Gateway:
             learning=self.learning,
             fleet=self.fleet,
             training=self.training,
+            catalog=self.catalog,
             stack=self._stack,
             clock=self._clock,
         )

@@ -10,8 +10,11 @@ from typing import Any, ParamSpec, TypeVar
 
 from msgspec import Struct
 
+from gateway.alerts.outbox import Delivery
+from gateway.catalog.catalog import Catalog
 from gateway.core.caller import Role
 from gateway.core.limit import Limit
+from gateway.dashboard.door import Door
 from gateway.difficulty.guard import Guard
 from gateway.directory.actor import Actor
 from gateway.directory.audited import Audited
@@ -51,6 +54,10 @@ class Site:
     guard: Callable[[], Guard | None]  # None: nothing is held back.
     fleet: Fleet
     clock: Callable[[], float]
+    catalog: Catalog
+    baseline: str  # The deployment that savings are told against where a call leaves the choice to us.
+    told: Callable[[int], list[Delivery]]  # So many of the newest alerts. May raise sqlite3.Error.
+    door: Door
     trusted_proxies: tuple[str, ...] = ()
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
