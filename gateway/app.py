@@ -122,6 +122,8 @@ class Gateway:
             calibration=self.calibration,
             learning=self.learning,
             breakers=lambda: told.health.states(self._clock()),
+            home=settings.home,
+            clock=self._clock,
         )
         add_fleet_gauges(told.metrics.gauges, self.fleet, self._clock)
         tokens, signing = Tokens(), signers(settings)
