@@ -40,6 +40,7 @@ def add_gauges(
     add("fareway_journal_entries", "Settled, on their way.", (), lambda: {(): len(journal.settled)})
     add("fareway_inflight_requests", "Calls that have left.", (), lambda: {(): journal.open_count})
     add("fareway_price_age_seconds", "Age of the prices.", (), lambda: {(): prices.age_s()})
+    add("fareway_price_feed", "1: a feed keeps prices up to date.", (), lambda: {(): int(prices.fed)})
     add("fareway_price_quarantined", "1: a feed waits for a yes.", (), lambda: {(): int(bool(prices.quarantined))})
     add("fareway_price_pinned", "1: no feed is asked.", (), lambda: {(): int(prices.pinned)})
     in_unit = "in the limit's unit (usd: nano-dollars)."

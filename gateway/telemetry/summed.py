@@ -15,6 +15,8 @@ from prometheus_client.samples import Exemplar
 LARGEST_COUNTS = frozenset(
     {
         "fareway_price_age_seconds",
+        "fareway_price_feed",
+        "fareway_price_pinned",
         "fareway_price_quarantined",
         "fareway_breaker_open",
         "fareway_clock_offset_seconds",
