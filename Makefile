@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-clients test-fleets test-engines chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-fleet bench-limits bench-limits-short clean
+.PHONY: help run test test-clients test-fleets test-engines test-prometheus chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-fleet bench-limits bench-limits-short clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -19,7 +19,7 @@ test: $(VENV)/.dev ## set up what the tests need, and run them
 	@scripts/setup-tests.sh
 	@PYTHON=$(PYTHON) scripts/setup-clients.sh python
 	@PYTHON=$(PYTHON) scripts/setup-focus.sh
-	@scripts/run-tests.sh -n 2 --dist loadfile --cov --cov-report= --ignore=tests/engines $(addprefix --ignore=,$(FLEETS))
+	@scripts/run-tests.sh -n 2 --dist loadfile --cov --cov-report= $(addprefix --ignore=,$(FLEETS) tests/engines tests/prometheus)
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='gateway/core/*,gateway/dialects/*,gateway/translate/*,gateway/limits/*,policies/*'
 
 test-clients: $(VENV)/.dev ## install the real clients, agents included, and run all of them; build/bench/clients.json and docs/clients.md
@@ -38,7 +38,11 @@ test-engines: $(VENV)/.dev ## the gateway in front of llama.cpp, which is instal
 	@PYTHON=$(PYTHON) scripts/setup-engine.sh
 	@ENGINE_REQUIRED=1 scripts/run-tests.sh tests/engines
 
-check: lint types contracts test test-fleets test-engines ## everything that must hold before a change lands
+test-prometheus: $(VENV)/.dev ## rules, alerts and dashboards against a real Prometheus that has seen a simulated day
+	@scripts/setup-prometheus.sh
+	@timeout 300 scripts/run-tests.sh tests/prometheus
+
+check: lint types contracts test test-fleets test-engines test-prometheus ## everything that must hold before a change lands
 
 lint: $(VENV)/.dev ## ruff, every rule on
 	$(BIN)/ruff check .

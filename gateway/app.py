@@ -130,6 +130,8 @@ class Gateway:
             learning=self.learning,
             breakers=lambda: told.health.states(self._clock()),
             in_flight=lambda: money.journal.open_count - self.training.metering.held_count,
+            home=settings.home,
+            clock=self._clock,
         )
         add_fleet_gauges(told.metrics.gauges, self.fleet, self._clock)
         tokens, signing = Tokens(), signers(settings)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+from gateway import __version__
+from gateway.assembly.budgets import Budgets
 from gateway.journey.learning import Learning
 from gateway.ledger.journal import Journal
 from gateway.ledger.mover import Mover
@@ -26,18 +30,24 @@ def add_gauges(
     learning: Learning,
     breakers: Callable[[], Mapping[str, int]],
     in_flight: Callable[[], int],
+    home: Path,
+    clock: Callable[[], float],
 ) -> None:
     """The figures that parts keep by themselves, for /metrics."""
     add = gauges.add
+    add("fareway_build_info", "1: it runs, in this version.", ("version",), lambda: {(__version__,): 1})
+    add("fareway_home_free_bytes", "Left on the disk of the home.", (), lambda: {(): _free_bytes(home)})
     add("fareway_drift_units", "What the books disagree by.", (), lambda: {(): mover.drift})
     add("fareway_journal_entries", "Settled, on their way.", (), lambda: {(): len(journal.settled)})
     add("fareway_inflight_requests", "Calls that have left.", (), lambda: {(): in_flight()})
     add("fareway_price_age_seconds", "Age of the prices.", (), lambda: {(): prices.age_s()})
+    add("fareway_price_feed", "1: a feed keeps prices up to date.", (), lambda: {(): int(prices.fed)})
     add("fareway_price_quarantined", "1: a feed waits for a yes.", (), lambda: {(): int(bool(prices.quarantined))})
     add("fareway_price_pinned", "1: no feed is asked.", (), lambda: {(): int(prices.pinned)})
     in_unit = "in the limit's unit (usd: nano-dollars)."
     add("fareway_limit_held", f"Held, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.held))
     add("fareway_limit_spent", f"Spent, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.spent))
+    Budgets(leases, clock).add_to(gauges)
     add("fareway_token_estimate_error_ratio", "Of likely input.", ("model", "kind"), calibration.errors)
 
     def router_on() -> dict[tuple[str, ...], float]:
@@ -59,6 +69,11 @@ def add_store_figures(metrics: Metrics, store: Any, clock: StoreClock, leases: L
     count("fareway_store_calls", "Sent to the store of limits.", ("operation",), lambda: _labelled(store.link.calls))
     lent = "Held without the store's word, in the limit's unit (usd: nano-dollars)."
     count("fareway_store_outage_allowed", lent, ("limit",), lambda: _labelled(leases.lent))
+
+
+def _free_bytes(home: Path) -> int:
+    disk = os.statvfs(home)
+    return disk.f_bavail * disk.f_frsize
 
 
 def _labelled(figures: Mapping[str, int]) -> dict[tuple[str, ...], float]:

@@ -91,7 +91,8 @@ class Finances:
         if settings.shared is not None:
             add_store_figures(told.metrics, self.store, self._store_clock, self.leases)
         self.limits = Limits(settings.limits, self.leases, self._clock)
-        self.books = Books(self.limits, self.journal, self._clock, told.telling.booked, self.replica)
+        hears = told.telling
+        self.books = Books(self.limits, self.journal, self._clock, hears.booked, self.replica, hears.voided)
         kept_keys = registry(settings)
         self._stack.callback(kept_keys.close)
         self.answers = kept_answers(settings, self._clock, self._stack)

@@ -31,7 +31,7 @@ class Outcome(StrEnum):
     IDLE = "idle"  # No call: what was paid for a machine of ours and nobody used, in one hour.
 
 
-NO_CALLS = frozenset({Outcome.ADJUSTED, Outcome.IDLE})
+NO_CALLS = frozenset({Outcome.ADJUSTED, Outcome.IDLE, Outcome.TRAINED})
 """What entries that stand for no call say."""
 
 

@@ -243,8 +243,8 @@ class Front:
             await exchange.respond(503, _TEXT, b"not ready\n")
 
     async def _metrics(self, exchange: Exchange) -> None:
-        exposition = await self.together.exposition()
-        await exchange.respond(200, {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}, exposition)
+        page, content_type = await self.together.exposition(exchange.headers.get("accept", ""))
+        await exchange.respond(200, {"Content-Type": content_type}, page)
 
     def _key(self, exchange: Exchange) -> Key:
         return self.pipeline.tenants.identify(exchange.headers, self.pipeline.clock(), exchange.origin)

@@ -13,7 +13,7 @@ from gateway.core.price import Price
 from gateway.front.peers import Worker, ask, follow, listen
 from gateway.telemetry.live import Live, TooManyWatchers
 from gateway.telemetry.metrics import Metrics
-from gateway.telemetry.summed import Family, exposition, heard, told
+from gateway.telemetry.summed import Family, Sample, exposition, heard, told
 
 
 class Doing(msgspec.Struct, frozen=True):
@@ -76,12 +76,12 @@ class Together:
         """Answer the other workers, where there are any. Raises OSError."""
         return await listen(self._worker.path, self._respond) if self._worker is not None else None
 
-    async def exposition(self) -> bytes:
-        """The text for /metrics, added up over all workers that answer."""
+    async def exposition(self, accept: str) -> tuple[bytes, str]:
+        """The page of /metrics, added up over all workers that answer, and its content type."""
         processes = [heard(told(self._metrics)), *(heard(text) for text in await self._ask("metrics"))]
         count = Family("fareway_workers", "gauge", "Workers that these figures are of.", [])
-        count.samples.append((count.name, {}, len(processes)))
-        return exposition([*processes, [count]])
+        count.samples.append(Sample(count.name, {}, len(processes)))
+        return exposition([*processes, [count]], accept)
 
     async def find(self, name: str) -> list[Entry]:
         """All entries of one request, or with an answer that the provider calls so, those on their way in any worker

@@ -35,17 +35,20 @@ from gateway.limits.accounts import Account
 from gateway.limits.chain import Limits, Room
 from gateway.limits.holds import NOTHING, Hold
 from gateway.limits.line import Spot
+from gateway.telemetry.metrics import NOT_SENT
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Where a booking writes. `booked` hears of every entry."""
+    """Where a booking writes. `booked` hears of every entry, `voided` of every attempt that nobody charges
+    for, and why."""
 
     limits: Limits
     journal: Journal
     clock: Callable[[], float]
     booked: Callable[[Entry], None]
     replica: str = ""
+    voided: Callable[[Entry, str], None] | None = None
 
 
 class Booking:
@@ -150,6 +153,8 @@ class Booking:
         """The attempt came to nothing and no provider has charged. The hold stays for the next one."""
         assert self._draft is not None
         self._books.journal.void(self._draft)
+        if self._books.voided is not None:
+            self._books.voided(self._draft, why)
         self._draft = self._occupancy = None
         self.tried.append(why)
 
@@ -226,7 +231,7 @@ class Booking:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._draft is not None and not self._left:
-            self.void("given up before it left")
+            self.void(NOT_SENT)
         elif self._draft is not None:
             hung_up = isinstance(error, asyncio.CancelledError)
             status = 499 if hung_up else error.status if isinstance(error, GatewayError) else 500

@@ -41,6 +41,10 @@ class Telling:
             self.metrics.count("fareway_usage_mended", entry.provider)
         learned(self.health, entry, self.clock())
 
+    def voided(self, draft: Entry, why: str) -> None:
+        """An attempt came to nothing, and nobody charges for it."""
+        self.metrics.voided(draft, why)
+
     def passed(self, event: Passed) -> None:
         """So much of a limit is spent. Only admins watch it."""
         self.metrics.count("fareway_limit_thresholds", event.limit, f"{event.percent}%")

@@ -87,6 +87,11 @@ class Pricing:
         """Whether the feed in use stays until somebody says otherwise, or its time is over."""
         return self._pin is not None
 
+    @property
+    def fed(self) -> bool:
+        """Whether a feed is asked, unless they are pinned."""
+        return self._refresh is not None and self._pin is None
+
     def approve(self) -> bool:
         """Somebody says yes to the feed in quarantine. False if none waits there, or prices are pinned."""
         if self._waiting is None or self._shelf.pin(self._clock()) is not None:
