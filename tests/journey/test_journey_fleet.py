@@ -35,7 +35,7 @@ class Fleet:
         """The backend that has answered it."""
         with self.road.client() as client:
             answer = client.chat.completions.with_raw_response.create(model=model, messages=said("Hello!"), **options)
-        told = self.road.document(answer.headers["x-fareway-request-id"])
+        told = self.road.document(answer.headers["x-fareway-request-id"])["entries"][-1]
         assert told["backend"] == answer.headers["x-fareway-backend"]
         return told["backend"]
 
