@@ -92,6 +92,7 @@ class Gateway:
         self.money = await finances.open()
         self.training = training_desk(settings, self.told, self.money, self._stack)
         self._join_routing()
+        self._tell_figures()
         await self.watch.round()
         front = self._join_front()
         self._run_in_background()
@@ -118,8 +119,8 @@ class Gateway:
             settings, self.catalog, health, self._clock, self.calibration, learning=self.learning, fleet=self.fleet
         )
 
-    def _join_front(self) -> Front:
-        settings, told, money = self.settings, self.told, self.money
+    def _tell_figures(self) -> None:
+        told, money = self.told, self.money
         add_gauges(
             told.metrics.gauges,
             mover=money.mover,
@@ -130,10 +131,13 @@ class Gateway:
             learning=self.learning,
             breakers=lambda: told.health.states(self._clock()),
             in_flight=lambda: money.journal.open_count - self.training.metering.held_count,
-            home=settings.home,
+            home=self.settings.home,
             clock=self._clock,
         )
         add_fleet_gauges(told.metrics.gauges, self.fleet, self._clock)
+
+    def _join_front(self) -> Front:
+        settings, told, money = self.settings, self.told, self.money
         tokens, signing = Tokens(), signers(settings)
         self._stack.callback(tokens.close)
         asking = hedging(settings, self.wire, told.health, self._clock, signing=signing, tokens=tokens)

@@ -17,7 +17,7 @@ from gateway.fleet.backend import Backend, State
 from gateway.fleet.engines import ENGINES
 from gateway.fleet.engines.said import NOTHING, Said
 from gateway.fleet.fleet import Fleet
-from gateway.fleet.notice import HEADERS, HOST, notice
+from gateway.fleet.notice import HEADERS, notice
 from gateway.fleet.progress import load_of, speed_of
 from gateway.upstream.errors import Unreached
 
@@ -128,7 +128,7 @@ class Watch:
     async def _noticed(self, backend: Backend) -> str:
         if backend.machine is None or not backend.machine.notice:
             return ""
-        url = backend.machine.notice.replace(HOST, urlsplit(backend.base_url).hostname or "")
+        url = placed(backend.machine.notice, backend)
         try:
             async with asyncio.timeout(LOOK_S_MAX):
                 status, _, body = await self._get(url, HEADERS, PAGE_BYTES_MAX)
@@ -137,12 +137,17 @@ class Watch:
         return notice(status, body)
 
 
+def placed(url: str, backend: Backend) -> str:
+    """An address with the backend's own host, or host and port, where it holds a place for them."""
+    return url.replace("{host}", urlsplit(backend.base_url).hostname or "").replace("{backend}", backend.name)
+
+
 def next_state(seen: State, sight: Sight, silent: int) -> State:
     """What an engine is after one more look, the `silent`th in a row without an answer. Pure."""
     if sight.answers and not sight.why:
         return State.READY
-    if sight.loading:
-        return State.DOWN if seen is State.READY else State.WARMING
+    if sight.loading and seen in (State.STARTING, State.WARMING):
+        return State.WARMING
     if seen is State.STARTING:
         return seen
     return State.DOWN if sight.answers or sight.refused or silent >= SILENT_MAX else seen
