@@ -223,7 +223,7 @@ class Gateway:
             money.leases.run(self._clock),
             self.pricing.run(),
             self.watch.run(),
-            *([] if self._number else [hours(settings, self.fleet, money, reading, self._clock).run()]),
+            *([hours(settings, self.fleet, money, reading, self._clock).run()] if self._number in (None, 1) else []),
             self.learning.run(money.ledger.ratings),
             money.keyring.watch(),
             money.idempotency.run(),

@@ -58,7 +58,7 @@ def hours(
         money.books.journal.settle(entry)
         money.books.booked(entry)
 
-    return Hours(fleet.backends, read, money.mover.find, add, clock, settings.timeouts.total_s)
+    return Hours(fleet.backends, read, money.mover.find, add, clock, reach_s=settings.timeouts.total_s)
 
 
 def watch(

@@ -60,6 +60,7 @@ class Hours:
         find: Callable[[str], Awaitable[list[Entry]]],
         add: Callable[[Entry], None],
         clock: Callable[[], float],
+        *,
         reach_s: float,
     ) -> None:
         self._backends = [backend for backend in backends if backend.machine is not None]
