@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from gateway.core.caller import Caller
 from gateway.core.entry import Entry, Outcome
 from gateway.core.money import Money
-from gateway.core.occupied import Occupied
+from gateway.core.occupied import IDLE_ID, Occupied
 from gateway.core.price import Cost, CostStatus
 from gateway.core.usage import Usage
 from gateway.fleet.ceiling import price_id
@@ -35,6 +35,11 @@ TOLERANCE_PICOS = 1000
 """A nano-dollar: calls whose share differs by less are left as they are booked, and the hour's idle time takes it."""
 
 NOTHING_USED = Usage(requests=0)
+
+
+def idle_request(backend: str, hour: int) -> str:
+    """What the ledger calls an hour of a machine. `backend`: its id; `hour`: since 1970."""
+    return f"{IDLE_ID}{backend}:{hour}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Books:
     @property
     def idle_id(self) -> str:
         """Of the entry of what nobody used."""
-        return f"idle:{self.provider}@{self.backend}:{self.hour}.1"
+        return f"{idle_request(f'{self.provider}@{self.backend}', self.hour)}.1"
 
     @property
     def price_id(self) -> str:

@@ -14,7 +14,7 @@ from gateway.core.entry import Entry
 from gateway.core.errors import Unavailable
 from gateway.core.money import Money
 from gateway.fleet.backend import Backend
-from gateway.fleet.closing import Books, closed, last_touched, opened
+from gateway.fleet.closing import Books, closed, idle_request, last_touched, opened
 from gateway.fleet.rate import HOUR_NS, SECOND_NS
 
 HOUR_S = 3600
@@ -109,7 +109,7 @@ class Hours:
         """The hour, or the first of those right before it that some machine's books are not closed for."""
         for backend in self._backends:
             opened_in = int(self._opened[backend.id] // HOUR_S)
-            while hour > opened_in and not await self._find(_idle_request(backend, hour - 1)):
+            while hour > opened_in and not await self._find(idle_request(backend.id, hour - 1)):
                 hour -= 1
         return hour
 
@@ -147,10 +147,6 @@ class Hours:
             added += closed(books, own, self._clock())
             until = max(until, last_touched(own, books.rate))
         return added, until
-
-
-def _idle_request(backend: Backend, hour: Hour) -> str:
-    return f"idle:{backend.id}:{hour}"
 
 
 def _booked(ledger: Reading, first: Hour, last: Hour) -> defaultdict[tuple[str, Hour], int]:
