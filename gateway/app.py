@@ -17,7 +17,7 @@ from gateway.assembly.deferred import Deferred
 from gateway.assembly.exports import exports
 from gateway.assembly.figures import add_gauges
 from gateway.assembly.finances import Finances
-from gateway.assembly.fleet import add_fleet_gauges, fleet_of, watch
+from gateway.assembly.fleet import add_fleet_gauges, fleet_of, hours, metered, watch
 from gateway.assembly.home import replica_name
 from gateway.assembly.ledgers import ledger_reader
 from gateway.assembly.routing import catalog, hedging, learning_of, pricing, router, signers, wire
@@ -108,7 +108,7 @@ class Gateway:
         self._learned_path = kept.learned_path(settings.home, self._number)
         self.wire = wire(settings)
         self._stack.push_async_callback(self.wire.close)
-        self.fleet = fleet_of(settings)
+        self.fleet = metered(fleet_of(settings), self._clock())
         self.catalog = catalog(settings, lambda: self.pricing.book, self._clock, self.fleet)
         self.watch = watch(settings, self.fleet, self.wire, self._clock, self.catalog.forget)
         self.money.keyring.drain_by(self.watch.drain)
@@ -227,6 +227,7 @@ class Gateway:
             money.leases.run(self._clock),
             self.pricing.run(),
             self.watch.run(),
+            *([hours(settings, self.fleet, money, reading, self._clock).run()] if self._number in (None, 1) else []),
             self.learning.run(money.ledger.ratings),
             money.keyring.watch(),
             money.idempotency.run(),

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
+from gateway.assembly.finances import Finances
 from gateway.config.settings import Settings
+from gateway.core.entry import Entry
 from gateway.core.money import PICOS_PER_DOLLAR
 from gateway.fleet.backend import Backend, State
 from gateway.fleet.fleet import Fleet
+from gateway.fleet.hours import Hours
+from gateway.fleet.meter import Meter
 from gateway.fleet.rate import SECOND_NS
 from gateway.fleet.watch import Watch
+from gateway.ledger.reader import Reader
 from gateway.telemetry.metrics import Gauges
 from gateway.upstream.wire import Wire
 
@@ -27,6 +33,32 @@ def fleet_of(settings: Settings) -> Fleet:
         for name, provider in settings.providers.items()
         for engine in provider.engines
     )
+
+
+def metered(fleet: Fleet, now: float) -> Fleet:
+    """The same, with a meter at each machine that costs by the hour, from now on."""
+    for backend in fleet.backends:
+        machine = backend.machine
+        if machine is not None:
+            now_ns = int(now * SECOND_NS)
+            backend.meter = Meter(backend.id, machine.rate, machine.prefill, machine.decode, now_ns)
+    return fleet
+
+
+def hours(
+    settings: Settings,
+    fleet: Fleet,
+    money: Finances,
+    read: Callable[[], AbstractContextManager[Reader]],
+    clock: Callable[[], float],
+) -> Hours:
+    """What closes the hours of machines."""
+
+    def add(entry: Entry) -> None:
+        money.books.journal.settle(entry)
+        money.books.booked(entry)
+
+    return Hours(fleet.backends, read, money.mover.find, add, clock, reach_s=settings.timeouts.total_s)
 
 
 def watch(

@@ -19,6 +19,7 @@ from gateway.fleet.engines.said import NOTHING, Said
 from gateway.fleet.fleet import Fleet
 from gateway.fleet.notice import HEADERS, notice
 from gateway.fleet.progress import load_of, speed_of
+from gateway.fleet.rate import SECOND_NS
 from gateway.upstream.errors import Unreached
 
 EVERY_S = 1.0
@@ -113,6 +114,8 @@ class Watch:
         backend.speed = speed_of(sight.said, before, backend.speed, at - backend.load.at)
         backend.load = load_of(sight.said, before, backend.load, at)
         backend.models, self._said[backend.id] = sight.models, sight.said
+        if backend.meter is not None and backend.load.running is not None:
+            backend.meter.saw(backend.load.running + (backend.load.waiting or 0), int(at * SECOND_NS))
 
     async def _look(self, backend: Backend) -> Sight:
         try:
