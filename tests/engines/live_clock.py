@@ -19,7 +19,7 @@ PRICE_USD = 3600  # An hour: a dollar a second.
 CALLERS, CALLS, TOKENS = 8, 6, 100
 CONFIG = f"""
 providers:
-  local: {{kind: llamacpp, base_urls: ENGINES, gpu: {{type: cpu-12, price: {PRICE_USD}/h, prefill: 100/s, decode: 1/s}}}}
+  local: {{kind: llamacpp, base_urls: ENGINES, gpu: {{type: own, price: {PRICE_USD}/h, prefill: 100/s, decode: 1/s}}}}
 """
 Span = tuple[float, float]
 
