@@ -1,13 +1,14 @@
 """How many machines the traffic is worth, and what one more or one less would do to the bill. Pure.
 
-So many equal engines take calls as one queue with so many servers: a call is in an engine's hands for
-`usual tokens / pace` seconds of its work, and the mean wait at a load ρ of k of them is that time times ρ^(√(2(k+1))-1) /
-(k(1-ρ)) (Sakasegawa 1977, see `marginal.queueing`). They carry what can come without that wait growing beyond patience;
-the rest is spilled, and costs what it does elsewhere:
+So many equal engines take calls as one queue with so many servers: a call is `usual tokens / pace` seconds of an
+engine's work, and the mean wait at a load ρ of k of them is that time, times ρ^(√(2(k+1))-1) / (k(1-ρ)) (Sakasegawa
+1977, see `marginal.queueing`). They carry what can come without that wait growing beyond patience; the rest is spilled,
+and costs what it does elsewhere:
 
     bill(k) = k × price of a machine + (asked - carried(k)) × price of a token elsewhere
 
-The number desired is the one with the lowest bill. Where nobody knows what calls cost elsewhere, nothing may be spilled.
+The number desired is the one with the lowest bill. Where nobody knows what calls cost elsewhere, nothing may be
+spilled.
 """
 
 from __future__ import annotations

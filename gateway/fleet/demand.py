@@ -1,5 +1,5 @@
-"""What was lately asked of a provider's engines, and what of it was answered elsewhere for money: fading sums. Time is an
-argument, in Unix seconds."""
+"""What was lately asked of a provider's engines, and what of it was answered elsewhere for money: fading sums. Time is
+an argument, in Unix seconds."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ class Demand:
 
     def traffic(self, now: float) -> Traffic:
         """What all processes are asked."""
-        tokens_per_s = self._tokens / self._seconds(now) / self._share
-        return Traffic(tokens_per_s, self.elsewhere.usual, self.elsewhere.per_token)
+        self._fade(now)
+        return Traffic(self._per_second(self._tokens), self.elsewhere.usual, self.elsewhere.per_token)
 
     def spilled_per_hour(self, now: float) -> Money:
-        """What went elsewhere from this process costs so much an hour."""
-        return Money(round(self._spilled / self._seconds(now) * HOUR_S))
-
-    def _seconds(self, now: float) -> float:
-        """That the sums are of, faded as they are."""
+        """What goes elsewhere from all processes costs so much an hour."""
         self._fade(now)
-        began = now if self._since is None else self._since
-        return max(1.0, LATELY_S * (1 - exp((began - self._at) / LATELY_S)))
+        return Money(round(self._per_second(self._spilled) * HOUR_S))
+
+    def _per_second(self, faded: float) -> float:
+        began = self._at if self._since is None else self._since
+        seconds = LATELY_S * (1 - exp((began - self._at) / LATELY_S))  # That the sum is of, faded as it is.
+        return faded / max(1.0, seconds) / self._share
 
     def _fade(self, now: float) -> None:
         if self._since is None:

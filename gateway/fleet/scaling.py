@@ -1,4 +1,4 @@
-"""What is to be said about the number of a provider's machines, from what is known of them and of what they are asked."""
+"""What is to be said of the number of a provider's machines, from what is known of them and of what they are asked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Scaling(NamedTuple):
     replicas: int  # That serve, or are about to.
     tokens_per_s: float  # Asked of them by all processes,
     carried_per_s: float  # and what they take before calls wait for longer than patience.
-    spilled: Money  # An hour, from this process.
+    spilled: Money  # An hour, for calls that went elsewhere.
     advice: Advice
 
 
