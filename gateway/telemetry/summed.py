@@ -31,8 +31,8 @@ LARGEST_COUNTS = frozenset(
         "fareway_build_info",
     }
 )
-SAME_EVERYWHERE = "fareway_fleet_backend_"
-"""How the figures begin that every process has seen at the same engine."""
+SAME_EVERYWHERE = "fareway_fleet_"
+"""How the figures begin that every process has seen at the same engine, or works out for all processes."""
 
 
 Series = tuple[str, tuple[tuple[str, str], ...]]  # A sample's name and labels.
