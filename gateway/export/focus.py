@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from gateway.core.entry import Entry, Outcome
+from gateway.core.entry import NO_CALLS, Entry, Outcome
 from gateway.core.lines import Line, of_entry
 from gateway.core.money import ZERO, Money
 from gateway.core.price import Price
@@ -124,7 +124,7 @@ class Charges:
         if found is None:
             self.unpriced += 1
             return
-        saved, calls = Money.of_nanos(entry.saved_nanos), int(entry.outcome not in (Outcome.ADJUSTED, Outcome.TRAINED))
+        saved, calls = Money.of_nanos(entry.saved_nanos), int(entry.outcome not in NO_CALLS)
         for line in found:
             sums.setdefault(_meter(entry, line), Sum()).add(line, saved, calls)
             saved, calls = ZERO, 0  # Once a call.
