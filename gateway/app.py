@@ -93,6 +93,7 @@ class Gateway:
         self.training = training_desk(settings, self.told, self.money, self._stack)
         self._join_routing()
         await self.watch.round()
+        self._add_figures()
         front = self._join_front()
         self._run_in_background()
         if (answering := await self.together.listen()) is not None:
@@ -118,7 +119,7 @@ class Gateway:
             settings, self.catalog, health, self._clock, self.calibration, learning=self.learning, fleet=self.fleet
         )
 
-    def _join_front(self) -> Front:
+    def _add_figures(self) -> None:
         settings, told, money = self.settings, self.told, self.money
         add_gauges(
             told.metrics.gauges,
@@ -134,6 +135,9 @@ class Gateway:
             clock=self._clock,
         )
         add_fleet_gauges(told.metrics.gauges, self.fleet, self._clock)
+
+    def _join_front(self) -> Front:
+        settings, told, money = self.settings, self.told, self.money
         tokens, signing = Tokens(), signers(settings)
         self._stack.callback(tokens.close)
         asking = hedging(settings, self.wire, told.health, self._clock, signing=signing, tokens=tokens)
