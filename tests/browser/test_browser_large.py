@@ -129,8 +129,8 @@ def _sum(page):
 
 
 def _painted(browser, looked, url):
-    """Milliseconds until the overview shows something, in a browser with an empty cache that is logged in; and what came
-    over the wire until all of it is there."""
+    """Milliseconds until the overview shows something, in a browser with an empty cache that is logged in; what came
+    over the wire until all of it is there, in kilobytes; and by how many requests."""
     fresh = look(browser, url, storage_state=looked.page.context.storage_state())
     fresh.page.goto(url)
     painted = fresh.page.evaluate(PAINTED)

@@ -77,7 +77,9 @@ def test_a_cookie_opens_what_is_below_the_dashboard_and_nothing_else(places, por
     host, token = places[port]
     said, cookie, _ = log_in(places[port])
     assert said.status == 200
-    assert re.fullmatch(r"fareway_session=\S+; Path=/dashboard; Max-Age=\d+; HttpOnly; SameSite=Strict", said.headers["set-cookie"])
+    assert re.fullmatch(
+        r"fareway_session=\S+; Path=/dashboard; Max-Age=\d+; HttpOnly; SameSite=Strict", said.headers["set-cookie"]
+    )
     assert token not in said.headers["set-cookie"]
     assert ask(host, "GET", "/dashboard/api/requests", Cookie=cookie).status == 200
     assert ask(host, "GET", "/dashboard/api/usage?by=model", Cookie=cookie).status == 200
@@ -95,7 +97,9 @@ def test_a_page_that_came_encrypted_has_a_cookie_for_such_alone(places):
 
 
 @pytest.mark.parametrize("port", PORTS)
-@pytest.mark.parametrize("origin", ["https://elsewhere.example", "null", "", "http://127.0.0.1:1", "http://{host}.evil.example"])
+@pytest.mark.parametrize(
+    "origin", ["https://elsewhere.example", "null", "", "http://127.0.0.1:1", "http://{host}.evil.example"]
+)
 def test_nobody_is_logged_in_from_another_site(places, port, origin):
     said, cookie, _ = log_in(places[port], Origin=origin)
     assert said.status == 403
@@ -177,7 +181,7 @@ def test_the_port_of_calls_tells_what_the_key_did_alone(places, way):
 
 @pytest.mark.parametrize("port", PORTS)
 def test_live_events_come_by_a_session(places, way, port):
-    host, token = places[port]
+    host, _ = places[port]
     _, cookie, _ = log_in(places[port])
     line = http.client.HTTPConnection(host, timeout=PATIENCE_S)
     line.request("GET", "/dashboard/api/live", headers={"Cookie": cookie})
@@ -205,8 +209,8 @@ def test_every_file_is_found_and_every_module_is_asked_for_at_once():
         seen.add(name)
         assert f'"/dashboard/{name}"' in index, f"{name} is not preloaded"
         folder = (FOLDER / name).parent
-        for found in re.findall(r'^import .* from "(\.[^"]+)"', (FOLDER / name).read_text(), re.MULTILINE):
-            needed.append((folder / found).resolve().relative_to(FOLDER.resolve()).as_posix())
+        imported = re.findall(r'^import .* from "(\.[^"]+)"', (FOLDER / name).read_text(), re.MULTILINE)
+        needed += [(folder / one).resolve().relative_to(FOLDER.resolve()).as_posix() for one in imported]
 
 
 def test_nothing_in_the_pages_is_markup_from_words_or_an_address_elsewhere():

@@ -46,7 +46,9 @@ def test_a_session_is_of_the_key_that_was_shown():
     assert sessions.csrf(session) != sessions.csrf(sessions.begin(session.key))
 
 
-@pytest.mark.parametrize("cookie", ["", "theme=dark", f"{COOKIE}=", f"{COOKIE}=a.b.c.d", f"{COOKIE}=....", "\x00=;", "[=]"])
+@pytest.mark.parametrize(
+    "cookie", ["", "theme=dark", f"{COOKIE}=", f"{COOKIE}=a.b.c.d", f"{COOKIE}=....", "\x00=;", "[=]"]
+)
 def test_what_is_no_session_opens_nothing(cookie):
     with pytest.raises(Unauthorized):
         begun()[0].of(cookie, here)
