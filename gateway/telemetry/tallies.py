@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from gateway.core.entry import Entry, Outcome
+from gateway.core.entry import NO_CALLS, Entry, Outcome
 from gateway.core.money import PICOS_PER_DOLLAR
 from gateway.core.usage import Usage
 from gateway.telemetry.places import MODELS_MAX, OTHER, TALLIES_MAX, TEAMS_MAX, UNPRICED_MODELS_MAX, Places
@@ -104,7 +104,7 @@ class Tallies:
     def booked(self, entry: Entry) -> None:
         """Everything that an entry says of tokens and money."""
         tally, outcome = self._of(entry), entry.outcome
-        if outcome is not Outcome.ADJUSTED:
+        if outcome is Outcome.OK or outcome not in NO_CALLS:
             tally.calls += 1
         if outcome is Outcome.CACHED:
             self._saved["cache"] += entry.saved_nanos * PICOS_PER_NANO
