@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-clients test-fleets test-prometheus chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-limits bench-limits-short clean
+.PHONY: help run test test-clients test-fleets test-engines test-prometheus chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-fleet bench-limits bench-limits-short clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -19,7 +19,7 @@ test: $(VENV)/.dev ## set up what the tests need, and run them
 	@scripts/setup-tests.sh
 	@PYTHON=$(PYTHON) scripts/setup-clients.sh python
 	@PYTHON=$(PYTHON) scripts/setup-focus.sh
-	@scripts/run-tests.sh -n 2 --dist loadfile --cov --cov-report= $(addprefix --ignore=,$(FLEETS) tests/prometheus)
+	@scripts/run-tests.sh -n 2 --dist loadfile --cov --cov-report= --ignore=tests/engines --ignore=tests/prometheus $(addprefix --ignore=,$(FLEETS))
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='gateway/core/*,gateway/dialects/*,gateway/translate/*,gateway/limits/*,policies/*'
 
 test-clients: $(VENV)/.dev ## install the real clients, agents included, and run all of them; build/bench/clients.json and docs/clients.md
@@ -38,7 +38,11 @@ test-prometheus: $(VENV)/.dev ## rules, alerts and dashboards against a real Pro
 	@scripts/setup-prometheus.sh
 	@timeout 300 scripts/run-tests.sh tests/prometheus
 
-check: lint types contracts test test-fleets test-prometheus ## everything that must hold before a change lands
+test-engines: $(VENV)/.dev ## the gateway in front of llama.cpp, which is installed for it, and of simulated engines
+	@PYTHON=$(PYTHON) scripts/setup-engine.sh
+	@ENGINE_REQUIRED=1 scripts/run-tests.sh tests/engines
+
+check: lint types contracts test test-fleets test-engines test-prometheus ## everything that must hold before a change lands
 
 lint: $(VENV)/.dev ## ruff, every rule on
 	$(BIN)/ruff check .
@@ -78,6 +82,9 @@ bench-caching: $(VENV)/.dev ## what prompt caches and response caches save on re
 
 bench-routing: $(VENV)/.dev ## what routing by the prompt is worth on public answers, and how long a decision takes, into build/bench/routing.json
 	$(BIN)/python benchmarks/routing/run.py $(BENCH)
+
+bench-fleet: $(VENV)/.dev ## what own GPUs and an API cost together on a public trace, and whether the books of machines add up, into build/bench/fleet.json
+	$(BIN)/python benchmarks/fleet/run.py $(BENCH)
 
 bench-limits: $(VENV)/.dev ## can a budget be overspent? beside a peer, with faults, in about 12 minutes, into build/bench/limits.json
 	@scripts/setup-tests.sh

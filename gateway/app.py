@@ -13,6 +13,7 @@ from gateway import background
 from gateway.admin import server as admin
 from gateway.admin.assembly import admin_site, replica_teller
 from gateway.assembly.answers import each, looked_in
+from gateway.assembly.deferred import Deferred
 from gateway.assembly.exports import exports
 from gateway.assembly.figures import add_gauges
 from gateway.assembly.finances import Finances
@@ -22,11 +23,14 @@ from gateway.assembly.ledgers import ledger_reader
 from gateway.assembly.routing import catalog, hedging, learning_of, pricing, router, signers, wire
 from gateway.assembly.simulated import needs_simulator, started_simulator, with_simulator
 from gateway.assembly.told import Told
+from gateway.assembly.training import training_desk
 from gateway.config.settings import Settings
 from gateway.front.batch_assembly import batch_pages
+from gateway.front.deferred import later_pages
 from gateway.front.feedback import Ratings
 from gateway.front.listener import Listener
 from gateway.front.peers import Worker
+from gateway.front.self_service import self_service
 from gateway.front.server import Front
 from gateway.front.together import Together
 from gateway.journey.answered import Answered
@@ -86,6 +90,7 @@ class Gateway:
         self.told = Told(settings, self._clock, self.live, self.replica)
         finances = Finances(settings, self.told, shared, self._stack, replica=self.replica, number=self._number)
         self.money = await finances.open()
+        self.training = training_desk(settings, self.told, self.money, self._stack)
         self._join_routing()
         await self.watch.round()
         front = self._join_front()
@@ -109,7 +114,9 @@ class Gateway:
         self.pricing = pricing(settings, self.wire, self._clock, self.catalog.forget)
         self.calibration = kept.calibration(self._learned_path)
         self.learning = learning_of(settings, self._clock)
-        self.router = router(settings, self.catalog, health, self._clock, self.calibration, learning=self.learning)
+        self.router = router(
+            settings, self.catalog, health, self._clock, self.calibration, learning=self.learning, fleet=self.fleet
+        )
 
     def _join_front(self) -> Front:
         settings, told, money = self.settings, self.told, self.money
@@ -124,6 +131,7 @@ class Gateway:
             breakers=lambda: told.health.states(self._clock()),
             home=settings.home,
             clock=self._clock,
+            in_flight=lambda: money.journal.open_count - self.training.metering.held_count,
         )
         add_fleet_gauges(told.metrics.gauges, self.fleet, self._clock)
         tokens, signing = Tokens(), signers(settings)
@@ -132,15 +140,18 @@ class Gateway:
         self._stack.push_async_callback(asking.close)
         refuse_unpriced = settings.prices.unknown == "refuse"
         kept_in = looked_in(settings, money.answers, told.metrics)
-        pipeline = Pipeline(
+        setting_aside = SettingAside(money.limits, self.router, tokens, told.metrics, refuse_unpriced)
+        self.deferred = Deferred(settings, setting_aside, self.catalog, told, replica=self.replica, stack=self._stack)
+        self._pipeline = pipeline = Pipeline(
             tenants=money.keyring.tenants,
             router=self.router,
             tokens=tokens,
             calibration=self.calibration,
             answered=Answered(kept_in, money.idempotency, money.books, told.metrics),
             books=money.books,
-            setting_aside=SettingAside(money.limits, self.router, tokens, told.metrics, refuse_unpriced),
+            setting_aside=setting_aside,
             asking=asking,
+            taking=self.deferred.taking,
             metrics=told.metrics,
             clock=self._clock,
             monotonic=time.perf_counter,
@@ -155,6 +166,8 @@ class Gateway:
             PassThrough(money.books, self.wire, signing, refuse_unpriced, time.perf_counter),
             self.batches,
             Ratings(self.together.find, money.ledger.rate, hear, told.metrics, self._clock),
+            later_pages(self.deferred, self.together, self._clock),
+            self_service(settings, money.keyring.tenants, self._clock),
             lambda: self.serving,
             *(settings.server.body_bytes_max, settings.server.body_timeout_s),
         )
@@ -184,6 +197,8 @@ class Gateway:
             store=self.money.store,
             learning=self.learning,
             fleet=self.fleet,
+            training=self.training,
+            catalog=self.catalog,
             stack=self._stack,
             clock=self._clock,
         )
@@ -212,9 +227,11 @@ class Gateway:
             money.keyring.watch(),
             money.idempotency.run(),
             self.batches.settling.run(),
+            self.training.metering.run(),
             exports(settings, reading, self._clock, told.metrics, self._number).run(),
             kept.keep(self._learned_path, self.calibration),
             background.audit(money.mover, money.leases, money.claims, self._clock, money.ledger, money.store),
         )
         alarms = told.alarms.works(self._number, self.pricing, money.keyring, lambda: money.mover.drift, told.health)
-        background.run((*works, *alarms), self._stack, self.failed)
+        later = self.deferred.works(self._pipeline.answer, money, self.wire, worker=self._number)
+        background.run((*works, *alarms, *later), self._stack, self.failed)

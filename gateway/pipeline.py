@@ -17,6 +17,8 @@ from gateway.core.caller import Key
 from gateway.core.entry import Entry, Outcome
 from gateway.core.limit import Mode
 from gateway.core.request import Request
+from gateway.deferred.deadline import DEADLINE
+from gateway.deferred.taking import Taking
 from gateway.journey.again import Asker
 from gateway.journey.answered import Answered
 from gateway.journey.booking import Booking, Books
@@ -68,6 +70,7 @@ class Pipeline:
     books: Books
     setting_aside: SettingAside
     asking: Hedging
+    taking: Taking  # Calls whose answers may come later.
     metrics: Metrics
     clock: Callable[[], float]  # Unix seconds.
     monotonic: Callable[[], float]  # For durations.
@@ -76,6 +79,12 @@ class Pipeline:
         """Answer the call. Raises GatewayError for what the caller must be told instead of an answer."""
         # 1. Who asks?  2. What is asked?  3. How big is it, at most?
         key = tagged(self.tenants.identify(call.headers, self.clock(), client.origin), call.headers)
+        if (DEADLINE in call.headers or key.deadline_s is not None) and await self.taking.take(call, key, client):
+            return
+        await self.answer(call, key, client)
+
+    async def answer(self, call: Call, key: Key, client: Client) -> None:
+        """The same for a key that was identified, now."""
         question = self._understand(call, key)
         if question.request.facts.free and not self.router.speaks(question.request):
             told = HEADERS | {"x-fareway-request-id": call.id}

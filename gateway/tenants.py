@@ -107,6 +107,14 @@ class Tenants:
         """All keys that are known at this moment, by id."""
         return dict(self._keys)
 
+    def key(self, name: str, now: float) -> Key:
+        """The key of that id, for a call that was taken when it was shown. Raises Unauthorized once it is not good any
+        more."""
+        key = self._keys.get(name) or self._learn(name)
+        if key is None or not key.good(now):
+            raise Unauthorized(_UNKNOWN)
+        return key
+
     def replace_all(self, keys: Mapping[str, Key]) -> None:
         """The store has changed: forget what was known."""
         self._keys = dict(keys)
@@ -121,13 +129,14 @@ class Tenants:
         token = presented(headers)
         mark = hashlib.blake2b(token.encode(errors="replace"), key=self._pepper, digest_size=16).digest()
         key = self._verified.get(mark) or self._verify(token, now)
-        if key is None or not key.good(now):
-            raise Unauthorized(_UNKNOWN)
-        if key.networks and not (origin is not None and within(key.networks, origin())):
-            raise Forbidden("This key may not be used from your address.")
+        key = _usable(key, now, origin)
         if len(self._verified) < VERIFIED_MAX:
             self._verified[mark] = key
         return key
+
+    def holder(self, name: str, now: float, origin: Callable[[], str]) -> Key:
+        """The key of this id, for somebody who has shown its token before. Raises as `identify` does."""
+        return _usable(self._keys.get(name) or self._learn(name), now, origin)
 
     def _verify(self, token: str, now: float) -> Key | None:
         match = _TOKEN.fullmatch(token)
@@ -146,6 +155,15 @@ class Tenants:
         if key is not None:
             self._keys[name] = key
         return key
+
+
+def _usable(key: Key | None, now: float, origin: Callable[[], str] | None) -> Key:
+    """The key, if it is good now and there. Raises Unauthorized or Forbidden."""
+    if key is None or not key.good(now):
+        raise Unauthorized(_UNKNOWN)
+    if key.networks and not (origin is not None and within(key.networks, origin())):
+        raise Forbidden("This key may not be used from your address.")
+    return key
 
 
 def _opened(key: Key | None, shown: bytes, now: float) -> Key | None:

@@ -32,8 +32,9 @@ STEP_TOKENS = 512
 
 def choose(request: Request, candidates: tuple[Candidate, ...], context: Context) -> Decision:
     """Own engines by the wait, what runs there and three times what is to be read, and where that is the same, by what
-    is warm and by how little they were given to read lately. Others behind them, or before them where all are crowded,
-    by cost, what is warm there included. `params: {reading: 3, running: 50ms, patience: 5s}`."""
+    is warm and by how little they were given to read lately. Others behind them, by cost, what is warm there included;
+    before them where all are crowded: where even the best lets a call wait for longer than patience, or takes so much
+    from those who wait that it costs more. `params: {reading: 3, running: 50ms, patience: 5s}`."""
     reading = context.params.get("reading", READING_WEIGHT)
     within = usable(candidates, context.remaining)
     running = context.params.get("running", RUNNING_MS)
@@ -50,9 +51,15 @@ def choose(request: Request, candidates: tuple[Candidate, ...], context: Context
     same_ms = min(times.values(), default=0.0) * (1 + SAME) + SAME_MS
     own = sorted([c for c in within if c.name in times], key=place)
     others = sorted([c for c in within if c.name not in times], key=lambda c: (cost(c), toss(request, c), c.name))
-    crowded = bool(own) and own[0].wait_ms > context.params.get("patience", PATIENCE_MS)
+    patience = context.params.get("patience", PATIENCE_MS)
+    crowded = bool(own and others) and (own[0].wait_ms > patience or _dearer(own[0], others[0]))
     plan = (*others, *own) if crowded else (*own, *others)
     return Decision(plan, f"affinity of {len(candidates)}: {_told(plan[0])}")
+
+
+def _dearer(own: Candidate, other: Candidate) -> bool:
+    """Whether the other is cheaper than what a call adds to the bill of our machine; without a machine nobody knows."""
+    return own.cost_loaded is not None and cost(own) > cost(other)
 
 
 def _told(first: Candidate) -> str:

@@ -8,14 +8,18 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
 
-from gateway.admin.site import Site
+from gateway.admin.site import READING, Site
+from gateway.alerts.outbox import history
 from gateway.assembly.ledgers import ledger_reader
 from gateway.assembly.stores import pepper, registry
+from gateway.catalog.catalog import Catalog
 from gateway.config.settings import Settings
+from gateway.dashboard.door import Door
+from gateway.dashboard.sessions import Sessions
 from gateway.directory.audited import Audited
 from gateway.directory.directory import Directory
 from gateway.fleet.fleet import Fleet
-from gateway.front.together import Replica, Together
+from gateway.front.together import Doing, Replica, Together
 from gateway.journey.learning import Learning
 from gateway.keyring import Keyring
 from gateway.ledger.journal import Journal
@@ -23,7 +27,8 @@ from gateway.ledger.mover import Mover
 from gateway.limits.chain import Limits
 from gateway.prices.current import Pricing
 from gateway.stores.base import LeaseStore
-from gateway.upstream.health import Health
+from gateway.training.desk import Desk
+from gateway.upstream.health import Health, Vitals
 
 
 def admin_site(
@@ -36,6 +41,8 @@ def admin_site(
     store: LeaseStore,
     learning: Learning,
     fleet: Fleet,
+    training: Desk,
+    catalog: Catalog,
     stack: AsyncExitStack,
     clock: Callable[[], float],
 ) -> Site:
@@ -57,10 +64,15 @@ def admin_site(
         pricing=pricing,
         reading=partial(ledger_reader, settings),
         workers=settings.server.workers,
+        training=training,
         others=others,
         guard=lambda: learning.guard,
         fleet=fleet,
         clock=clock,
+        catalog=catalog,
+        baseline=settings.routing.baseline,
+        told=partial(history, settings.home / "alerts.db"),
+        door=Door(Sessions(pepper(settings), keyring.tenants, clock), keyring.tenants, clock, READING),
         trusted_proxies=settings.server.trusted_proxies,
     )
 
@@ -73,6 +85,14 @@ def replica_teller(
 
     def tell() -> Replica:
         left_alone = sorted(one for one, state in health.states(clock()).items() if state)
-        return Replica(name, os.getpid(), started, journal.open_count, len(journal.settled), mover.drift, left_alone)
+        doing = [_doing(one, vitals, clock()) for one, vitals in sorted(health.known.items())]
+        in_flight, waiting = journal.open_count, len(journal.settled)
+        return Replica(name, os.getpid(), started, in_flight, waiting, mover.drift, left_alone, doing)
 
     return tell
+
+
+def _doing(name: str, vitals: Vitals, now: float) -> Doing:
+    streams, answers = vitals.streams, vitals.answers
+    waits = (streams.average, streams.p95, answers.average, answers.p95)
+    return Doing(name, vitals.working(now), vitals.in_flight, vitals.error_rate, *waits)

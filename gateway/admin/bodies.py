@@ -7,9 +7,8 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from gateway.admin.documents import RoleName
-from gateway.admin.names import Above, Id, Metadata, Models, Moment, Networks, Tags, Text
-
-PAGE_MAX = 200
+from gateway.admin.names import Above, Deadline, Id, Metadata, Models, Moment, Networks, Tags, Text, Url
+from gateway.front.reports import PAGE_MAX
 
 
 class Given(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,6 +56,8 @@ class NewKey(Given, frozen=True, kw_only=True):
     metadata: Metadata = {}
     cache: bool = False
     expires: Moment | None = None
+    deadline: Deadline | None = None
+    webhook: Url = ""
 
 
 class KeyChanges(Given, frozen=True, kw_only=True):
@@ -70,6 +71,8 @@ class KeyChanges(Given, frozen=True, kw_only=True):
     metadata: Metadata | UnsetType = UNSET
     cache: bool | UnsetType = UNSET
     expires: Moment | UnsetType | None = UNSET
+    deadline: Deadline | UnsetType | None = UNSET
+    webhook: Url | UnsetType = UNSET
 
 
 class Rotation(Given, frozen=True, kw_only=True):
@@ -91,11 +94,3 @@ class KeysPage(Page, frozen=True, kw_only=True):
     org: Above = ""
     team: Above = ""
     user: Above = ""
-
-
-class Period(Given, frozen=True, kw_only=True):
-    """What to sum up."""
-
-    by: Annotated[str, Meta(max_length=200, description="Dimensions with commas between: team,model,day.")] = "model"
-    since: Annotated[str, Meta(max_length=40, description="30d, or a day such as 2026-11-01.")] = "30d"
-    until: Annotated[str, Meta(max_length=40, description="Up to, not including; now if left out.")] = ""

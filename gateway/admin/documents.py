@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct, defstruct
+from msgspec import Meta, Struct, defstruct
 
 from gateway.core.limit import Start
 from gateway.front.own_key import LimitState
-from gateway.front.together import Replica
+from gateway.front.together import Doing, Replica
 
 RoleName = Literal["caller", "viewer", "team-admin", "admin"]
 
@@ -61,6 +61,8 @@ class Key(Shown, frozen=True, kw_only=True):
     created: str
     expires: str | None
     former_secret_until: str | None  # Null where only one secret is good.
+    deadline_s: float | None  # By when its calls want their answers where they do not say; null: at once.
+    webhook: str
     state: Literal["good", "expired", "revoked"]
 
 
@@ -96,25 +98,83 @@ class Limit(Shown, frozen=True, kw_only=True):
 # Reports.
 
 
-class UsageRow(Shown, frozen=True, kw_only=True):
-    """Sums over the entries of a period that agree in all dimensions."""
+class Elsewhere(Shown, frozen=True, kw_only=True):
+    """A deployment that the name in a call leads to."""
 
-    by: dict[str, str]
-    calls: int
-    input_tokens: int
-    cached_tokens: int
-    output_tokens: int
-    cost_usd: str | None  # Null where no price is known for any of them.
-    unpriced_calls: int
-    saved_usd: str
+    deployment: str
+    tier: str
+    cost_usd: str | None  # What the same tokens cost there now; null where no price is known.
+    chosen: bool
 
 
-class Usage(Shown, frozen=True, kw_only=True):
-    """What was spent in a period, dearest first."""
+class Story(Shown, frozen=True, kw_only=True):
+    """All entries of one request, as GET /v1/requests/{id} tells them, and where else it could have gone."""
+
+    object: str
+    id: str
+    cost_usd: str | None  # Null where one of them has no price.
+    entries: list[dict[str, Any]]
+    elsewhere: list[Elsewhere]
+
+
+class Budget(Shown, frozen=True, kw_only=True):
+    """A limit in the window that runs, and how fast it is used up."""
+
+    limit: str  # Its id.
+    state: LimitState
+    alert: tuple[int, ...]  # Percentages that are told once they are spent.
+    burn: float | None  # At 1 it lasts just to the end of its window; null where that has none.
+    runs_out: str | None  # When nothing will be left at the pace of late; null where it lasts.
+
+
+class BudgetList(Shown, frozen=True, kw_only=True):
+    """Budgets of whoever has called since this process began, and all that stand for one node."""
+
+    data: list[Budget]
+    more: bool  # There are others, further from their end.
+
+
+class Savings(Shown, frozen=True, kw_only=True):
+    """What was paid, and what the models that were asked for would have cost: the list price of now, uncached."""
 
     since: str
     until: str
-    data: list[UsageRow]
+    paid_usd: str
+    baseline_usd: str
+    uncompared_usd: str  # Of what was paid: for names that nothing is known to compare with.
+    saved_usd: dict[Literal["cache", "routing", "prompt_cache", "own_gpus"], str]  # Negative where it cost more.
+
+
+class DeploymentList(Shown, frozen=True, kw_only=True):
+    """All deployments that were asked since the gateway began: the worst that any worker has seen of late."""
+
+    data: list[Doing]
+
+
+class Newest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many of them."""
+
+    limit: Annotated[int, Meta(ge=1, le=200, description="How many at most.")] = 50
+
+
+class AlertLine(Shown, frozen=True, kw_only=True):
+    """An alert, and what became of it at one target."""
+
+    id: str
+    kind: str
+    at: str
+    sentence: str
+    target: str
+    attempts: int
+    delivered: str | None
+    again_at: str | None  # When it is tried next.
+    problem: str
+
+
+class AlertList(Shown, frozen=True, kw_only=True):
+    """The newest alerts."""
+
+    data: list[AlertLine]
 
 
 class AuditLine(Shown, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from gateway.config import fields
 from gateway.config.units import duration_or_zero
 from gateway.core.caller import Caller, Key, Role
 from gateway.core.errors import BadRequest, NotFound
+from gateway.deferred.deadline import checked_url, seconds
 from gateway.front.own_key import moment_text
 
 GRACE_S_MAX = 30 * 86400.0
@@ -100,6 +101,8 @@ def document(key: Key, now: float) -> d.Key:
         created=moment_text(key.created) or "",
         expires=moment_text(key.expires),
         former_secret_until=moment_text(key.former_until) if key.former_until > now else None,
+        deadline_s=key.deadline_s,
+        webhook=key.webhook,
         state="revoked" if key.revoked else "good" if key.good(now) else "expired",
     )
 
@@ -112,6 +115,11 @@ def _kept(said: dict[str, Any]) -> dict[str, Any]:
         said["expires"] = said["expires"].timestamp()
     if "networks" in said:
         said["networks"] = tuple(_network(text, at) for at, text in enumerate(said["networks"]))
+    if "deadline" in said:
+        wanted = said.pop("deadline")
+        said["deadline_s"] = None if wanted is None else seconds(wanted)
+    if said.get("webhook"):
+        checked_url(said["webhook"], private=True)
     return said
 
 

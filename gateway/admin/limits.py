@@ -9,12 +9,12 @@ from msgspec import Struct
 from gateway.admin import bodies as b
 from gateway.admin import documents as d
 from gateway.admin.site import CHANGING, READING, Call, Route, Site, page
+from gateway.admin.spending import caller_at
 from gateway.config.limit import WHERE, limit_of
 from gateway.config.problems import ConfigError
-from gateway.core.caller import Caller
 from gateway.core.errors import BadRequest, Conflict, NotFound
 from gateway.core.limit import Limit
-from gateway.core.node import parts, placed
+from gateway.core.node import placed
 from gateway.core.tenant import Rule
 from gateway.directory.rules import in_force
 from gateway.front.own_key import LimitState, figure, state
@@ -99,16 +99,7 @@ async def _state(site: Site, limit: Limit) -> LimitState | None:
     then."""
     if "*" in limit.node or placed(limit.node):
         return None
-    said = [part.partition(":")[::2] for part in parts(limit.node)]
-    one = dict(said)
-    caller = Caller(
-        key_id=one.get("key", ""),
-        org=one.get("org", ""),
-        team=one.get("team", ""),
-        user=one.get("user", ""),
-        tags=tuple(name for kind, name in said if kind == "tag"),
-    )
-    for account in await site.limits.accounts(caller):
+    for account in await site.limits.accounts(caller_at(limit.node)):
         if account.node == limit.node and account.limit.id == limit.id:
             return state(account)
     return None

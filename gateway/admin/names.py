@@ -35,3 +35,5 @@ Networks = Annotated[
 Tags = Annotated[tuple[Tag, ...], Meta(max_length=8, description="What limits and reports may group its calls by.")]
 Metadata = Annotated[dict[Word, Text], Meta(max_length=32, description="Your own words; up to 32.")]
 Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339, with an offset.")]
+Deadline = Annotated[str, Meta(max_length=20, description="By when its calls want their answers: 2h, 1d.")]
+Url = Annotated[str, Meta(max_length=2000, description="https://…; empty for none.")]

@@ -51,7 +51,9 @@ def plain(path: str) -> str:
 def _operation(route: Route, named: dict[Any, Any]) -> dict[str, Any]:
     names = re.findall(r"\{(\w+)", route.path)
     parameters = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
-    refusals = _REFUSALS | (_OF_ONE if names else {}) | (_OF_CHANGES if route.method != "GET" else {})
+    refusals = (
+        _REFUSALS | (_OF_ONE if names or route.may_be_empty else {}) | (_OF_CHANGES if route.method != "GET" else {})
+    )
     answer = {"description": route.summary}
     if route.answer is not None:
         answer |= _json(named[route.answer])
@@ -79,8 +81,12 @@ def _query(route: Route) -> list[dict[str, Any]]:
     if route.query is None:
         return []
     _, components = msgjson.schema_components([route.query], ref_template=_REF)
-    properties = components[route.query.__name__]["properties"]
-    return [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in properties.items()]
+    described = components[route.query.__name__]
+    required = described.get("required", ())
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": schema}
+        for name, schema in described["properties"].items()
+    ]
 
 
 def _json(schema: Any) -> dict[str, Any]:

@@ -2,50 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
-
 from msgspec import Struct
 
 from gateway import __version__
 from gateway.admin import bodies as b
 from gateway.admin import documents as d
 from gateway.admin.site import READING, WATCHING, Call, Route
-from gateway.config.moments import moment
 from gateway.core.errors import BadRequest
 from gateway.difficulty.guard import Guard, Terms
 from gateway.front.own_key import moment_text
-from gateway.ledger.reader import DIMENSIONS
+from gateway.front.reports import Period, Usage, usage
 
 AuditList = d.page_of(d.AuditLine)
 
 
 async def _usage(call: Call) -> Struct:
-    names, now = call.query.by.split(","), call.site.clock()
-    if unknown := [name for name in names if name not in DIMENSIONS]:
-        raise BadRequest(f"{unknown[0]!r} is none of {', '.join(DIMENSIONS)}.", "by")
-    since, until = _moment(call, "since", now), _moment(call, "until", now + 1)
     team = call.actor.team if call.actor.bound else ""
-    rows = await asyncio.to_thread(_sums, call, names, since, until, team)  # Beside the store: it may take long.
-    return d.Usage(since=moment_text(since) or "", until=moment_text(until) or "", data=rows)
-
-
-def _moment(call: Call, name: str, otherwise: float) -> float:
-    text = getattr(call.query, name)
-    try:
-        return moment(text, call.site.clock()) if text else otherwise
-    except ValueError as error:
-        raise BadRequest(str(error), name) from None
-
-
-def _sums(call: Call, names: list[str], since: float, until: float, team: str) -> list[d.UsageRow]:
-    with call.site.reading() as ledger:
-        return [_row(names, row) for row in ledger.usage(names, since, until, team)]
-
-
-def _row(names: list[str], row: dict[str, Any]) -> d.UsageRow:
-    figures = {name: value for name, value in row.items() if name not in names}
-    return d.UsageRow(by={name: str(row[name]) for name in names}, **figures)
+    return await usage(call.site.reading, call.query, call.site.clock(), team=team)
 
 
 async def _audit(call: Call) -> Struct:
@@ -113,7 +86,7 @@ async def _router(call: Call) -> Struct:
 
 
 ROUTES = [
-    Route("GET", "/usage", _usage, "Sums over a period", READING, d.Usage, query=b.Period),
+    Route("GET", "/usage", _usage, "Sums over a period", READING, Usage, query=Period),
     Route("GET", "/audit", _audit, "Every change, newest first", WATCHING, AuditList, query=b.Page),
     Route("GET", "/replicas", _replicas, "Who carries calls", WATCHING, d.Replicas),
     Route("GET", "/router", _router, "Whether routing pays", WATCHING, d.Router),

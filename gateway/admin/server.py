@@ -12,14 +12,27 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from gateway.admin import cache, fleet, keys, limits, openapi, prices, reports, tenants
+from gateway.admin import (
+    cache,
+    dashboard,
+    fleet,
+    keys,
+    limits,
+    openapi,
+    plans,
+    prices,
+    reports,
+    spending,
+    tenants,
+    training,
+)
 from gateway.admin import documents as d
 from gateway.admin.site import READING, Call, Route, Site
 from gateway.core.caller import Key, Role
 from gateway.core.errors import BadRequest, BodyTooLarge, Forbidden, GatewayError, MethodNotAllowed, NotFound
+from gateway.dashboard.door import API
 from gateway.directory.actor import Actor
 from gateway.front.call_ids import next_id
-from gateway.front.forwarded import origin
 from gateway.stores.registry import Kind
 
 BASE = "/admin/v1"
@@ -32,10 +45,13 @@ ROUTES: tuple[Route, ...] = (
     *(route for kind in (Kind.ORGS, Kind.TEAMS, Kind.USERS) for route in tenants.routes(kind)),
     *keys.ROUTES,
     *limits.ROUTES,
+    *spending.ROUTES,
     *reports.ROUTES,
     *prices.ROUTES,
     *cache.ROUTES,
     *fleet.ROUTES,
+    *plans.ROUTES,
+    *training.ROUTES,
 )
 
 _CODES = {"unknown field": "unknown_field", "malformed": "invalid_json", "missing": "missing_field"}
@@ -74,22 +90,24 @@ def application(site: Site) -> web.Application:
     """All routes, behind one door."""
     app = web.Application(middlewares=[_answered], client_max_size=BODY_BYTES_MAX)
     for route in ROUTES:
-        app.router.add_route(route.method, BASE + route.path, _handler(site, route))
+        app.router.add_route(route.method, BASE + route.path, _handler(site, route, _holder))
+        app.router.add_route(route.method, API + route.path, _handler(site, route, dashboard.holder))
+    dashboard.add_to(app, site)
     described = msgspec.json.encode(openapi.document(ROUTES, BASE))
 
     async def describe(request: web.Request) -> web.Response:
-        _actor(site, request, READING)
+        _actor(_holder(site, request), READING)
         return _json(200, described)
 
     app.router.add_route("GET", f"{BASE}/openapi.json", describe)
     return app
 
 
-def _handler(site: Site, route: Route) -> Handler:
+def _handler(site: Site, route: Route, holder: dashboard.Holder) -> Handler:
     body_of = msgspec.json.Decoder(route.body) if route.body is not None else None
 
     async def handle(request: web.Request) -> web.Response:
-        actor = _actor(site, request, route.roles)
+        actor = _actor(holder(site, request), route.roles)
         query = _query(request, route)
         body = _decoded(body_of, await request.read()) if body_of is not None else None
         done = await route.handle(Call(site, actor, dict(request.match_info), body, query))
@@ -98,17 +116,17 @@ def _handler(site: Site, route: Route) -> Handler:
     return handle
 
 
-def _actor(site: Site, request: web.Request, roles: frozenset[Role]) -> Actor:
-    """Who asks, if that one may. Raises Unauthorized, Forbidden or BadRequest."""
+def _holder(site: Site, request: web.Request) -> Key:
+    """Who asks by a token. Raises Unauthorized, Forbidden or BadRequest."""
     shown = request.headers.getall("Authorization", [])
     if len(shown) > 1:
         raise BadRequest("Two Authorization headers were sent.")
+    headers = dict.fromkeys(("authorization",), "".join(shown))
+    return site.keyring.tenants.identify(headers, site.clock(), lambda: dashboard.address(site, request))
 
-    def address() -> str:
-        forwarded = ", ".join(request.headers.getall("X-Forwarded-For", []))
-        return origin(request.remote or "", forwarded, site.trusted_proxies)
 
-    key: Key = site.keyring.tenants.identify(dict.fromkeys(("authorization",), "".join(shown)), site.clock(), address)
+def _actor(key: Key, roles: frozenset[Role]) -> Actor:
+    """The same, if that one may. Raises Forbidden."""
     if key.role not in roles:
         raise Forbidden(f"This takes a key whose role is {' or '.join(sorted(role.value for role in roles))}.")
     if key.role is Role.TEAM_ADMIN and not key.caller.team:
@@ -160,7 +178,7 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
     """Whatever happens ends in an answer of ours, which no one keeps."""
     call_id = next_id()
     try:
-        async with asyncio.timeout(REQUEST_S_MAX):
+        async with asyncio.timeout(REQUEST_S_MAX if request.path != dashboard.LIVE else None):
             response = await handler(request)
     except GatewayError as error:
         response = _error(error, call_id)
@@ -171,7 +189,8 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
     except Exception:
         log.exception("unhandled error in admin request %s", call_id)
         response = _error(GatewayError("Something went wrong in the gateway."), call_id)
-    response.headers.update({"Cache-Control": "no-store", "X-Request-Id": call_id, "Server": "fareway"})
+    response.headers.update({"X-Request-Id": call_id, "Server": "fareway"})
+    response.headers.setdefault("Cache-Control", "no-store")
     return response
 
 

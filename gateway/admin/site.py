@@ -10,8 +10,11 @@ from typing import Any, ParamSpec, TypeVar
 
 from msgspec import Struct
 
+from gateway.alerts.outbox import Delivery
+from gateway.catalog.catalog import Catalog
 from gateway.core.caller import Role
 from gateway.core.limit import Limit
+from gateway.dashboard.door import Door
 from gateway.difficulty.guard import Guard
 from gateway.directory.actor import Actor
 from gateway.directory.audited import Audited
@@ -22,6 +25,7 @@ from gateway.keyring import Keyring
 from gateway.ledger.reader import Reader
 from gateway.limits.chain import Limits
 from gateway.prices.current import Pricing
+from gateway.training.desk import Desk
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,10 +49,15 @@ class Site:
     pricing: Pricing
     reading: Callable[[], AbstractContextManager[Reader]]  # The ledger, for sums.
     workers: int
+    training: Desk
     others: Callable[[], Awaitable[dict[str, float]]]  # Who shares the limits, and how long ago each was heard of.
     guard: Callable[[], Guard | None]  # None: nothing is held back.
     fleet: Fleet
     clock: Callable[[], float]
+    catalog: Catalog
+    baseline: str  # The deployment that savings are told against where a call leaves the choice to us.
+    told: Callable[[int], list[Delivery]]  # So many of the newest alerts. May raise sqlite3.Error.
+    door: Door
     trusted_proxies: tuple[str, ...] = ()
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -81,13 +90,14 @@ class Route:
 
     method: str
     path: str  # Below /admin/v1; `{name}` is one part of it, `{name:.+}` one or more.
-    handle: Callable[[Call], Awaitable[Struct | None]]
+    handle: Callable[[Call], Awaitable[Struct | dict[str, Any] | None]]
     summary: str
     roles: frozenset[Role]
-    answer: type[Struct] | None  # None: nothing, with 204.
+    answer: Any  # Its type; None: nothing, with 204.
     body: Any = None  # Its type, if there is one.
     query: type[Struct] | None = None
     status: int = 200
+    may_be_empty: bool = False  # There may be nothing to tell: then it is 404.
 
 
 def page(rows: Sequence[R], name: Callable[[R], str], cursor: str, limit: int) -> tuple[list[R], str | None]:

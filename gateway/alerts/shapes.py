@@ -47,11 +47,15 @@ class Post(Struct, frozen=True):
 def webhook(alert: Alert, secret: str, now: float) -> Post:
     """For a program, signed where there is a secret."""
     told = {"type": alert.kind, "timestamp": _moment(alert.at), "data": {"sentence": alert.sentence, **alert.data}}
-    body, moment = msgspec.json.encode(told), str(int(now))
-    headers = {"Content-Type": "application/json", "webhook-id": alert.id, "webhook-timestamp": moment}
+    return signed(alert.id, msgspec.json.encode(told), secret, now)
+
+
+def signed(name: str, body: bytes, secret: str, now: float) -> Post:
+    """A webhook with this body. The same `name` is the same message, however often it comes."""
+    moment = str(int(now))
+    headers = {"Content-Type": "application/json", "webhook-id": name, "webhook-timestamp": moment}
     if secret:
-        signed = b".".join((alert.id.encode(), moment.encode(), body))
-        digest = hmac.digest(_key(secret), signed, "sha256")
+        digest = hmac.digest(_key(secret), b".".join((name.encode(), moment.encode(), body)), "sha256")
         headers["webhook-signature"] = f"v1,{base64.b64encode(digest).decode()}"
     return Post(body, headers)
 

@@ -31,6 +31,7 @@ def add_gauges(
     breakers: Callable[[], Mapping[str, int]],
     home: Path,
     clock: Callable[[], float],
+    in_flight: Callable[[], int],
 ) -> None:
     """The figures that parts keep by themselves, for /metrics."""
     add = gauges.add
@@ -38,7 +39,7 @@ def add_gauges(
     add("fareway_home_free_bytes", "Left on the disk of the home.", (), lambda: {(): _free_bytes(home)})
     add("fareway_drift_units", "What the books disagree by.", (), lambda: {(): mover.drift})
     add("fareway_journal_entries", "Settled, on their way.", (), lambda: {(): len(journal.settled)})
-    add("fareway_inflight_requests", "Calls that have left.", (), lambda: {(): journal.open_count})
+    add("fareway_inflight_requests", "Calls that have left.", (), lambda: {(): in_flight()})
     add("fareway_price_age_seconds", "Age of the prices.", (), lambda: {(): prices.age_s()})
     add("fareway_price_feed", "1: a feed keeps prices up to date.", (), lambda: {(): int(prices.fed)})
     add("fareway_price_quarantined", "1: a feed waits for a yes.", (), lambda: {(): int(bool(prices.quarantined))})

@@ -36,3 +36,17 @@ def next_life(settings: Settings, worker: int | None) -> int:
 def journal_of(settings: Settings, worker: int | None) -> Path:
     """The journal's directory: each process has one of its own."""
     return settings.journal if worker is None else settings.journal / f"worker-{worker}"
+
+
+def settles(own: str, workers: int, replica: str) -> bool:
+    """Whether the batches and training jobs of a replica are for this one of so many: its own; and those that earlier
+    processes of its home have left, of which there were more or fewer, for the first worker or the only process."""
+    if own.partition(".")[0] != replica.partition(".")[0]:
+        return False
+    number, theirs = worker_number(own), worker_number(replica)
+    return number in (0, theirs) or (number == 1 and not 1 <= theirs <= workers)
+
+
+def worker_number(replica: str) -> int:
+    """Of a worker, from 1; 0 for a home's only process."""
+    return int(replica.partition(".")[2] or 0)

@@ -17,6 +17,7 @@ from gateway.fleet.fleet import Fleet
 from gateway.journey.asking import Asking
 from gateway.journey.hedging import Hedging
 from gateway.journey.learning import Learning
+from gateway.journey.machines import Machines
 from gateway.journey.routing import Router
 from gateway.journey.signals import Signals, Stated
 from gateway.plugins import Plugin, load_policy
@@ -55,10 +56,11 @@ def router(
     *,
     learning: Learning | None = None,
     stated: Stated = MappingProxyType({}),
+    fleet: Fleet | None = None,
 ) -> Router:
     """The router with the policies that these settings name. `learning`: what was learned until now; without it, what
-    the settings tell. `stated`: see `Signals`."""
-    routing, learning = settings.routing, learning or learning_of(settings, clock)
+    the settings tell. `stated`: see `Signals`. `fleet`: engines of ours."""
+    routing, learning, warmth = settings.routing, learning or learning_of(settings, clock), Warmth()
     return Router(
         names,
         health,
@@ -69,7 +71,8 @@ def router(
         fallback=routing.fallback,
         calibration=calibration,
         signals=Signals(
-            warmth=Warmth(),
+            warmth=warmth,
+            machines=Machines(fleet, warmth) if fleet is not None and fleet.backends else None,
             predict=learning.predict,
             cluster=learning.cluster,
             guard=learning.ruled,

@@ -16,6 +16,8 @@ from gateway.config import fields
 from gateway.config.settings import Settings
 from gateway.config.units import duration
 from gateway.core.caller import Caller, Key, Role
+from gateway.core.errors import BadRequest
+from gateway.deferred.deadline import checked_url, seconds
 from gateway.directory.actor import Actor
 
 _COLUMNS = ("id", "alias", "org", "team", "user", "tags", "models", "role", "cache", "created", "expires", "state")
@@ -34,6 +36,8 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     create.add_argument("--expires", metavar="90d", help="how long it lasts")
     create.add_argument("--cache", action="store_true", help="keep its answers and give them again")
     create.add_argument("--networks", default="", metavar="A,B", help="where it may be used from, such as 10.0.0.0/8")
+    create.add_argument("--deadline", metavar="2h", help="by when its calls want their answers, at the lowest price")
+    create.add_argument("--webhook", default="", metavar="URL", help="what hears of those that were answered later")
     create.add_argument("--role", choices=[*Role], default=Role.CALLER, help="what its holder may see and change")
     create.add_argument("--admin", dest="role", action="store_const", const=Role.ADMIN, help="the same as --role admin")
     create.set_defaults(run=_create)
@@ -65,6 +69,7 @@ def _create(parsed: argparse.Namespace) -> int:
         models=_names(parsed.models),
         networks=_networks(parsed.networks),
         cache=parsed.cache,
+        **_later(parsed),
     )
     found = settings(parsed)
     with directory(found) as kept:
@@ -92,6 +97,16 @@ def _networks(text: str) -> tuple[str, ...]:
         raise Unusable(f"--networks: {error}") from None
 
 
+def _later(parsed: argparse.Namespace) -> dict[str, Any]:
+    """What calls say that have time, where they say nothing."""
+    try:
+        deadline_s = seconds(parsed.deadline) if parsed.deadline else None
+        webhook = checked_url(parsed.webhook, private=True) if parsed.webhook else ""
+    except BadRequest as error:
+        raise Unusable(str(error)) from None
+    return {"deadline_s": deadline_s, "webhook": webhook}
+
+
 def _after(text: str | None, option: str) -> float:
     """A duration in seconds; 0 where none is given."""
     try:
@@ -110,7 +125,12 @@ def _list(parsed: argparse.Namespace) -> int:
 def _show(parsed: argparse.Namespace) -> int:
     with directory(settings(parsed)) as kept:
         key = kept.key(parsed.id)
-    more = {"networks": list(key.networks), "metadata": dict(key.metadata)}
+    more = {
+        "networks": list(key.networks),
+        "metadata": dict(key.metadata),
+        "deadline_s": key.deadline_s,
+        "webhook": key.webhook or None,
+    }
     print(json.dumps(_row(key, time.time()) | more, indent=2))
     return 0
 

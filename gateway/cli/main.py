@@ -20,6 +20,7 @@ from gateway.cli import (
     reconcile,
     replay,
     serve,
+    sim,
     tenants,
     usage,
 )
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     money = (usage, prices, reconcile, plan)
-    for module in (serve, keys, tenants, limits, alerts, check, doctor, explain, routing, replay, cache, fleet, *money):
+    keyed = (keys, tenants, limits, alerts)
+    for module in (serve, sim, *keyed, check, doctor, explain, routing, replay, cache, fleet, *money):
         module.add_to(commands, common)
     return parser

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from fractions import Fraction
 
-from gateway.cli.plan.sheet import Row, Sheet, Value
 from gateway.config.settings import Settings
 from gateway.core.money import ZERO, Money
 from gateway.core.route import Signal
@@ -15,6 +14,7 @@ from gateway.planning.replay import Sums, Tally, shifts
 from gateway.planning.resampled import FEWEST
 from gateway.planning.reused import REUSES_MIN
 from gateway.planning.spread import KNOWN_MIN, Spread
+from gateway.plans.sheet import Row, Sheet, Value
 
 _SHARES = (0.5, 0.95)
 _REASONS_MAX = 5

@@ -1,9 +1,8 @@
-"""`fareway serve`, `demo` and `sim`: the commands that run until they are told to stop."""
+"""`fareway serve` and `demo`: the gateway, until it is told to stop."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
 import time
 from dataclasses import replace
@@ -13,14 +12,12 @@ from typing import Any
 
 from gateway.app import Gateway
 from gateway.cli.greeting import Started, first_keys, greet
-from gateway.cli.running import allow_many_sockets, carry_calls, run, say, until_told
+from gateway.cli.running import allow_many_sockets, carry_calls, run
 from gateway.cli.settings import Unusable, config_path, settings
 from gateway.cli.supervisor import supervise
 from gateway.config.fields import PORT_MAX, admin_port
 from gateway.config.schema import WORKERS_MAX
 from gateway.config.settings import Settings
-from gateway.simulator import Settings as SimulatorSettings
-from gateway.simulator import start as start_simulator
 
 
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -29,7 +26,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     demo = commands.add_parser("demo", help="run it with the simulator alone, and forget at the end")
     for parser in (serve, demo):
         parser.add_argument("--host", help="address to listen on (default 127.0.0.1)")
-        parser.add_argument("--port", type=_port, help="port to listen on (default 4000; 0 for any free one)")
+        parser.add_argument("--port", type=port, help="port to listen on (default 4000; 0 for any free one)")
         parser.add_argument(
             "--admin-port", metavar="PORT", help="port of the admin API, or off (default: the next one)"
         )
@@ -39,18 +36,6 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     serve.set_defaults(run=_serve)
     demo.set_defaults(run=_demo)
-    sim = commands.add_parser("sim", help="run the simulated provider by itself")
-    sim.add_argument("--host", default="127.0.0.1")
-    sim.add_argument("--port", type=_port, default=4100)
-    sim.add_argument("--bill", type=Path, metavar="FILE", help="append what each call costs to this file")
-    sim.add_argument("--recorded", type=Path, metavar="DIR", help="recorded answers to replay under /recorded/<file>")
-    sim.add_argument("--tokens-per-second", type=float, default=80, help="0 for as fast as possible (default 80)")
-    sim.add_argument("--first-token-ms", type=float, default=200)
-    sim.add_argument("--output-tokens", type=int, default=60, help="mean length of an answer (default 60)")
-    sim.add_argument("--jitter", type=float, default=0.1, help="share by which each interval varies (default 0.1)")
-    sim.add_argument("--seed", type=int, default=0)
-    sim.add_argument("--fail-rate", type=float, default=0.0, help="share of calls that fail with 503")
-    sim.set_defaults(run=_sim)
 
 
 def _serve(parsed: argparse.Namespace) -> int:
@@ -73,20 +58,6 @@ def _start(found: Settings, file: Path | None) -> int:
     return run(lambda: _gateway(found, file))
 
 
-def _sim(parsed: argparse.Namespace) -> int:
-    names = ("bill", "recorded", "tokens_per_second", "first_token_ms", "output_tokens", "jitter", "seed", "fail_rate")
-    chosen = SimulatorSettings(**{name: getattr(parsed, name) for name in names})
-
-    async def work(stop: asyncio.Event) -> int:
-        running = await start_simulator(chosen, parsed.host, parsed.port)
-        say(f"The simulated provider is at {running.url}/v1; any bearer token will do.")
-        await stop.wait()
-        await running.stop()
-        return 0
-
-    return run(lambda: until_told(work))
-
-
 async def _gateway(found: Settings, file: Path | None) -> int:
     begun = time.perf_counter()
     allow_many_sockets()
@@ -106,9 +77,9 @@ async def _gateway(found: Settings, file: Path | None) -> int:
 def _listening(parsed: argparse.Namespace, found: Settings) -> Settings:
     server = found.server
     host = parsed.host if parsed.host is not None else server.host
-    port = parsed.port if parsed.port is not None else server.port
+    at = parsed.port if parsed.port is not None else server.port
     workers = parsed.workers if parsed.workers is not None else server.workers
-    server = replace(server, host=host, port=port, workers=workers)
+    server = replace(server, host=host, port=at, workers=workers)
     if parsed.admin_port is not None:
         server = replace(server, **_admin(parsed.admin_port))
     return replace(found, server=server)
@@ -116,13 +87,14 @@ def _listening(parsed: argparse.Namespace, found: Settings) -> Settings:
 
 def _admin(text: str) -> dict[str, Any]:
     try:
-        port = admin_port(text)
+        at = admin_port(text)
     except ValueError as error:
         raise Unusable(f"--admin-port {error}") from None
-    return {"admin": False} if port == "off" else {"admin": True, "admin_port": port}
+    return {"admin": False} if at == "off" else {"admin": True, "admin_port": at}
 
 
-def _port(text: str) -> int:
+def port(text: str) -> int:
+    """A port of the command line. Raises ArgumentTypeError."""
     if not text.isdecimal() or not 0 <= int(text) <= PORT_MAX:
         raise argparse.ArgumentTypeError(f"a number between 0 and {PORT_MAX}")
     return int(text)

@@ -18,6 +18,7 @@ from gateway.config.schema import FarewayFile
 from gateway.config.schema_routing import AutoSection, GuardSection, ModelSection, RoutingSection
 from gateway.config.settings import (
     Cache,
+    Deferred,
     ExportTo,
     PolicyChoice,
     Prices,
@@ -26,6 +27,7 @@ from gateway.config.settings import (
     Server,
     Settings,
     Timeouts,
+    Training,
 )
 from gateway.config.shape import Shaped
 from gateway.config.yaml_file import KeyPath
@@ -83,6 +85,8 @@ def build(shaped: Shaped, providers: dict[str, Provider], known: names.Names, fo
         timeouts=_timeouts(file),
         alerts=targets(file, findings),
         exports=_exports(file, folders),
+        training=Training(file.training.approve_above, file.training.interval, file.training.silent_after),
+        deferred=_deferred(file),
         cache=_cache(file),
         prices=_prices(file, findings),
         limits=rules.limits(shaped.limits, findings, tiers=file.tiers or (() if providers else TIERS)),
@@ -201,3 +205,8 @@ def _exports(file: FarewayFile, folders: Folders) -> tuple[ExportTo, ...]:
         return to if "://" in to else str(folders.path(to))
 
     return tuple(ExportTo(at(export.to), export.format, export.focus_version) for export in file.exports)
+
+
+def _deferred(file: FarewayFile) -> Deferred:
+    said = file.deferred
+    return Deferred(said.waiting, said.batch, said.collect, said.margin, said.keep, said.private_webhooks)

@@ -106,9 +106,10 @@ def _backends(section: ProviderSection, base: Provider, path: KeyPath, findings:
     """What follows from engines of one's own behind the name: several addresses, or one whose machine is known."""
     if section.base_urls and section.base_url is not None:
         findings.add((*path, "base_url"), "must not stand beside base_urls", "write it as one of them", at_key=True)
-    one = (section.base_url or base.base_url,) if section.gpu is not None else ()
-    urls = tuple(_versioned(url) if base.engine else url for url in section.base_urls or one)
-    if not urls or not urls[0]:
+    one = section.base_url or base.base_url
+    several = section.base_urls or ([one] if section.gpu is not None and one else [])
+    urls = tuple(_versioned(url) if base.engine else url for url in several)
+    if not urls:
         return {}
     places = [urlsplit(url).netloc for url in urls]
     for index, place in enumerate(places):

@@ -272,6 +272,8 @@ DialectName = Literal[
 ]
 PolicyName = Annotated[str, AfterValidator(known_policy), Field(examples=["policies.cheapest", "policies.tiered"])]
 EmbeddingName = Annotated[str, AfterValidator(known_embedding), Field(examples=["acme.embedding"])]
+DollarAmount = Annotated[Money, PlainValidator(units.dollar_amount), _pattern(units.DOLLARS, "500 usd", "$500")]
+Interval = Annotated[float, PlainValidator(units.interval), _pattern(units.DURATION, "5m", "30s")]
 HourlyPrice = Annotated[
     Money, PlainValidator(units.hourly_price), _pattern(units.HOURLY_PRICE, "2.47/h", "$2.47/h", "2.47 usd/h")
 ]

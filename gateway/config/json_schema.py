@@ -26,7 +26,7 @@ def _referable(node: Any) -> Any:
         return [_referable(part) for part in node]
     if not isinstance(node, dict):
         return node
-    narrow = node.get("type") in {"integer", "boolean"} or (
+    narrow = node.get("type") in ("integer", "boolean") or (
         node.get("type") == "string" and {"pattern", "enum"} & set(node)
     )
     if not narrow or node.get("pattern") == REFERENCE:

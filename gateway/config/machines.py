@@ -79,7 +79,7 @@ def _of_type(gpu: GpuSection, path: KeyPath, findings: Findings) -> _Known:
     try:
         found = catalogue().named(name)
     except ValueError:
-        if gpu.price is None and not gpu.prices:
+        if name and gpu.price is None and not gpu.prices:
             names = [one.name for one in catalogue().hardware]
             hint = did_you_mean(name, names, otherwise=f"the catalogue has {', '.join(names)}")
             message = f"there is no price for {findings.named((*path, 'type'), name)} in the catalogue"

@@ -46,7 +46,8 @@ class GpuSection(Section):
     )
     notice: f.Url | None = Field(
         default=None,
-        description="Asked every few seconds whether the machine is taken back, as metadata services of clouds say.",
+        description="Asked every second whether the machine is taken back, as metadata services of clouds say; "
+        "{host} is the backend's.",
     )
     patience: f.Duration = Field(
         default=f"{PATIENCE_MS}ms",

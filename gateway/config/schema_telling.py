@@ -1,4 +1,4 @@
-"""The shape of what tells others: alerts and exports."""
+"""The shape of what comes later, and of what tells others: calls with deadlines, alerts and exports."""
 
 from __future__ import annotations
 
@@ -57,3 +57,28 @@ class ExportSection(Section):
         default="csv", description="One row for each call; or FOCUS charges, as CSV."
     )
     focus_version: Literal["1.2", "1.4"] = Field(default="1.2", description="Of focus: 1.2 or 1.4.")
+
+
+class DeferredSection(Section):
+    """Calls with a deadline (x-fareway-deadline), which are kept on disk until they are answered."""
+
+    waiting: f.Whole = Field(
+        default=1000, ge=0, le=1_000_000, description="Of one key, at most; 0: none is taken, and nothing kept on disk."
+    )
+    batch: f.Duration = Field(
+        default="15m", validate_default=True, description="The least time for which a provider's batch is tried."
+    )
+    collect: f.DurationOrZero = Field(
+        default="20s", validate_default=True, description="How long a call waits for others to share a batch with."
+    )
+    margin: f.DurationOrZero = Field(
+        default="10s",
+        validate_default=True,
+        description="How long before its deadline, beside what such calls take, a call is asked at once.",
+    )
+    keep: f.Duration = Field(
+        default="7d", validate_default=True, description="How long an answer is kept that nobody fetches."
+    )
+    private_webhooks: bool = Field(
+        default=False, description="Whether callers' webhooks may be at addresses that are not public, or without TLS."
+    )

@@ -12,6 +12,7 @@ from gateway.cache.embedding import LEXICAL
 from gateway.cache.scope import Scope
 from gateway.catalog.providers import Provider
 from gateway.core.limit import Limit
+from gateway.core.money import Money
 from gateway.difficulty.guard import Terms
 from gateway.fleet.machine import Machine
 from gateway.prices.overrides import Override
@@ -130,6 +131,27 @@ class ExportTo:
 
 
 @dataclass(frozen=True, slots=True)
+class Training:
+    """How training jobs are metered."""
+
+    approve_above: Money | None = None  # None: none waits for a yes.
+    interval_s: float = 300.0
+    silent_after_s: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Calls whose answers may come later."""
+
+    waiting: int = 1000  # Of one key.
+    batch_s: float = 900.0  # The least that a batch is given.
+    collect_s: float = 20.0  # For which a call waits for others to share a batch with.
+    margin_s: float = 10.0  # Before the deadline, beside what a call takes.
+    keep_s: float = 7 * 86_400.0  # For an answer that nobody fetches.
+    private_webhooks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything."""
 
@@ -151,6 +173,8 @@ class Settings:
     limits: tuple[Limit, ...] = ()
     alerts: tuple[AlertTarget, ...] = ()
     exports: tuple[ExportTo, ...] = ()
+    training: Training = Training()
+    deferred: Deferred = Deferred()
     shared: str | None = field(default=None, repr=False)  # The address of a Redis with the keys and leases of several.
     ledger_url: str | None = field(default=None, repr=False)  # The address of a PostgreSQL that has the ledger.
     pepper: bytes | None = field(default=None, repr=False)  # What keys are hashed with; None: a file in the home.

@@ -41,6 +41,7 @@ COUNT_MAX = 2**53 - 1
 """Shared stores count in doubles."""
 QUEUE_S_MAX = 300.0
 """Five minutes. Callers and what stands between give up sooner."""
+INTERVAL_S_MAX = 3600
 DURATION_MAX = Decimal(86400 * 3660)
 """Ten years; more is a slip."""
 
@@ -111,6 +112,20 @@ def dollars(value: object) -> float:
     """Dollars from '0.01 usd' or '$0.01', for what is weighed and never booked. Raises UnreadableError."""
     parts = _parts(DOLLARS, value, "must be an amount of dollars, such as 0.01 usd")
     return float(next(part for part in parts if part))
+
+
+def dollar_amount(value: object) -> Money:
+    """Dollars, exactly, from '500 usd' or '$500'. Raises UnreadableError."""
+    parts = _parts(DOLLARS, value, "must be an amount of dollars, such as 500 usd")
+    return Money.usd(next(part for part in parts if part))
+
+
+def interval(value: object) -> float:
+    """Seconds, from one to an hour, from '5m'. Raises UnreadableError."""
+    found = duration(value)
+    if not 1 <= found <= INTERVAL_S_MAX:
+        raise UnreadableError("must be from 1s to 1h, such as 5m")
+    return found
 
 
 def share(value: object) -> float:

@@ -47,6 +47,8 @@ class Key:
     metadata: Mapping[str, str] = field(default_factory=dict)
     former_digest: bytes = b""  # Of the secret before this one,
     former_until: float = 0.0  # which is good until then.
+    deadline_s: float | None = None  # By when its calls want their answers where they do not say; None: now.
+    webhook: str = ""  # That hears of those which were answered later.
 
     def may_use(self, model: str) -> bool:
         """Whether this key may ask for a model of that name."""

@@ -26,12 +26,17 @@ class Outcome(StrEnum):
     FAILED = "failed"  # The provider took the call and gave no answer: it may have charged.
     UNRESOLVED = "unresolved"  # We died during the call: charged at its full hold.
     PENDING = "pending"  # A batch that runs: charged at the most that it can cost, until it ends.
+    TRAINED = "trained"  # No call: what a training job has used in one interval.
     ADJUSTED = "adjusted"  # No call: an earlier entry, priced anew. Its amount is the difference, and may be negative.
     IDLE = "idle"  # No call: what was paid for a machine of ours and nobody used, in one hour.
 
 
 NO_CALLS = frozenset({Outcome.ADJUSTED, Outcome.IDLE})
 """What entries that stand for no call say."""
+
+
+TRAINING = "training"
+"""What stands for the provider and the tier in entries of training jobs, and in limits on them."""
 
 
 class Part(Struct, frozen=True, omit_defaults=True):
@@ -83,7 +88,8 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     outcome: Outcome
     status: int  # The HTTP status that the caller saw.
     service_tier: str = ""
-    saved_nanos: int = 0  # Against the answer bought again, for one from the cache.
+    saved_nanos: int = 0  # Against the answer bought again, for one from the cache; against answering at once, for
+    # one with a deadline.
     first_token_ms: int | None = None
     duration_ms: int = 0
     attempts: tuple[str, ...] = ()  # What was tried before, in words.

@@ -91,6 +91,8 @@ def _why(entry: Entry) -> str:
         return "adjustment"
     if entry.cost.status is CostStatus.REPORTED:
         return "reported_difference"
+    if entry.outcome is Outcome.TRAINED:
+        return "training"
     return "held" if entry.uncounted else "other"
 
 

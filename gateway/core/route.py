@@ -48,7 +48,11 @@ class Candidate(Struct, frozen=True):
     cost_warm: Money | None = None  # The likely cost with all of its prompt in its cache there; None: nobody knows.
     prefill_ms: float | None = None  # To read what is not warm, at the pace of late. None: no engine of ours.
     tokens_lately: int = 0  # That this engine was given to read in the last minutes.
-    backend: str = ""  # Which engine of ours it is, by host and port; empty for all others.
+    backend: str = ""  # Which engine of ours it is, by host and port; empty for all others. With a machine, cost_likely
+    # is what the call adds to the bill (gateway/fleet/marginal.py), and wait_ms is known under every policy.
+    cost_loaded: Money | None = None  # Its likely share of what the machine costs. None: no machine of ours.
+    waiting: int = 0  # Calls that have no place there yet, as the engine says.
+    cache_used: float | None = None  # The share of its KV cache in use, 0 to 1. None: it does not say.
 
     @property
     def group(self) -> str:

@@ -24,9 +24,11 @@ class Result(NamedTuple):
 
     custom_id: str  # The caller's own name for the call.
     report: Report
+    answer: bytes = b""  # As an ordinary call would have got it; empty for one that was not answered well.
 
 
 class _Response(msgspec.Struct):
+    status_code: int = 200
     body: msgspec.Raw = msgspec.Raw()
 
 
@@ -53,12 +55,17 @@ def read_results(lines: Iterable[bytes], dialect: Dialect, quirks: frozenset[Qui
             said = _lines.decode(line)
         except UNREADABLE:
             continue
-        yield Result(said.custom_id if isinstance(said.custom_id, str) else "", _report(said, dialect, quirks))
+        message = _message(said)
+        report = _report(said, message, dialect, quirks)
+        good = not report.failed and (said.response is None or said.response.status_code < 300)
+        yield Result(said.custom_id if isinstance(said.custom_id, str) else "", report, message if good else b"")
 
 
-def _report(said: _Line, dialect: Dialect, quirks: frozenset[Quirk]) -> Report:
-    answer = said.response.body if said.response is not None else said.result.message if said.result else b""
-    message = bytes(answer)
+def _message(said: _Line) -> bytes:
+    return bytes(said.response.body if said.response is not None else said.result.message if said.result else b"")
+
+
+def _report(said: _Line, message: bytes, dialect: Dialect, quirks: frozenset[Quirk]) -> Report:
     if not message:
         return Report(failed=True)
     report = dialect.report(message, quirks)

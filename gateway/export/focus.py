@@ -124,7 +124,7 @@ class Charges:
         if found is None:
             self.unpriced += 1
             return
-        saved, calls = Money.of_nanos(entry.saved_nanos), int(entry.outcome is not Outcome.ADJUSTED)
+        saved, calls = Money.of_nanos(entry.saved_nanos), int(entry.outcome not in (Outcome.ADJUSTED, Outcome.TRAINED))
         for line in found:
             sums.setdefault(_meter(entry, line), Sum()).add(line, saved, calls)
             saved, calls = ZERO, 0  # Once a call.

@@ -8,6 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from gateway.fleet.machine import Machine
+from gateway.fleet.meter import Meter
 
 
 class State(StrEnum):
@@ -57,6 +58,7 @@ class Backend:
     models: frozenset[str] | None = None  # That it serves; None: it does not say, so it may be any.
     load: Load = field(default_factory=Load)
     speed: Speed = field(default_factory=Speed)
+    meter: Meter | None = None  # What calls owe to its machine, where that has a price.
 
     @property
     def state(self) -> State:

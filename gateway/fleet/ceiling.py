@@ -5,10 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 
 from gateway.core.price import Price, Rates, Schedule
-from gateway.fleet.meter import price_id
 from gateway.fleet.rate import Rate
 
 HOUR_S = 3600
+
+
+def price_id(backend: str, rate: Rate, moment_ns: int) -> str:
+    """What a machine's time is booked at: "gpu:local@10.0.0.5:8000:2026-01-15". `backend`: its id."""
+    return f"gpu:{backend}:{rate.since(moment_ns) or 'start'}"
 
 
 def ceiling(backend: str, rate: Rate, prefill: int, decode: int, now_ns: int) -> Price:

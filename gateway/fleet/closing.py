@@ -24,8 +24,8 @@ from gateway.core.money import Money
 from gateway.core.occupied import Occupied
 from gateway.core.price import Cost, CostStatus
 from gateway.core.usage import Usage
+from gateway.fleet.ceiling import price_id
 from gateway.fleet.clock import CostClock, Owed, Share
-from gateway.fleet.meter import price_id
 from gateway.fleet.rate import HOUR_NS, PER_PICO, SECOND_NS, Rate
 
 IDLE = "idle"

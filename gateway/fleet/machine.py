@@ -10,8 +10,8 @@ from gateway.planning.gpus import Tier
 PREFILL, DECODE = 2000, 20
 """Slower than any GPU of the last years with a model that fits it: what is held for a call is rather too much."""
 
-
-PATIENCE_MS = 500
+PATIENCE_MS = 300
+"""Chosen on the first part of a public trace (benchmarks/fleet/mixed.py)."""
 
 
 class Machine(Struct, frozen=True):

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from gateway.core.money import Money
 from gateway.core.occupied import Occupied
-from gateway.core.price import Cost, CostStatus
+from gateway.core.price import Cost, CostStatus, Price
 from gateway.core.usage import Usage
+from gateway.fleet.ceiling import ceiling, price_id
 from gateway.fleet.clock import CostClock, Owed, Share
 from gateway.fleet.pace import Pace
 from gateway.fleet.rate import PER_PICO, Rate
+
+NOTHING = Owed(0, 0)
 
 CONTEXT_USUAL = 1024
 """Tokens that a call is taken to have in mind of which nothing is known."""
 
 
-def price_id(backend: str, rate: Rate, moment_ns: int) -> str:
-    """What the machine's time is booked at: "gpu:local@10.0.0.5:8000:2026-01-15"."""
-    return f"gpu:{backend}:{rate.since(moment_ns) or 'start'}"
-
-
 class Meter:
-    """See the module. `backend`: its id, "local@10.0.0.5:8000"."""
+    """See the module. `backend`: its id, "local@10.0.0.5:8000". `prefill`, `decode`: tokens a second that it reads and
+    writes for one call alone, at the slowest that is held for."""
 
-    def __init__(self, backend: str, rate: Rate, pace: Pace, now_ns: int) -> None:
+    def __init__(self, backend: str, rate: Rate, prefill: int, decode: int, now_ns: int) -> None:
         self.backend = backend
         self.rate = rate
-        self.pace = pace
+        self.pace = Pace(prefill, decode)
+        self._slowest = prefill, decode
         self.clock = CostClock(rate, now_ns)
         self._beyond = 0  # Calls that the engine had beside ours when it was last looked at.
+
+    def price(self, now_ns: int) -> Price:
+        """What is held for a token."""
+        return ceiling(self.backend, self.rate, *self._slowest, now_ns)
 
     def saw(self, calls: int, now_ns: int) -> None:
         """The engine has so many calls, ours among them. What is there beside ours twice in a row is somebody else's:
@@ -89,9 +93,8 @@ class Occupancy:
 
     def settled(self, usage: Usage, held: Money, now_ns: int) -> tuple[Cost, Occupied]:
         """It is over. What it owes, no more than is held for it: what is more is booked once the hour is closed."""
-        assert self._share is not None, "it never left"
-        owed = self._meter.clock.leave(self._share, now_ns)
-        self._share = None
+        share, self._share = self._share, None
+        owed = NOTHING if share is None else self._meter.clock.leave(share, now_ns)
         now_ns = max(now_ns, self._began)
         self._learn(owed, usage, now_ns)
         picos = min(owed.picos, held.picos)

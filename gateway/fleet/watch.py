@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -16,7 +17,7 @@ from gateway.fleet.backend import Backend, State
 from gateway.fleet.engines import ENGINES
 from gateway.fleet.engines.said import NOTHING, Said
 from gateway.fleet.fleet import Fleet
-from gateway.fleet.notice import HEADERS, notice
+from gateway.fleet.notice import HEADERS, HOST, notice
 from gateway.fleet.progress import load_of, speed_of
 from gateway.upstream.errors import Unreached
 
@@ -66,6 +67,7 @@ class Watch:
         self._headers = headers
         self._said: dict[str, Said] = {}
         self._silent: dict[str, int] = {}
+        self._told = {backend.id: (State.STARTING, backend.models) for backend in fleet.backends}
 
     async def run(self) -> None:
         """For ever."""
@@ -80,20 +82,24 @@ class Watch:
     def drain(self, drains: Mapping[str, Drain]) -> None:
         """These get no new calls, by their ids; all others do again."""
         self._fleet.drain(drains)
-        self._changed()
+        for backend in self._fleet.backends:
+            self._tell(backend)
 
     async def _one(self, backend: Backend) -> None:
-        before = backend.state, backend.models
         sight, noticed = await asyncio.gather(self._look(backend), self._noticed(backend))
         self._saw(backend, sight)
         backend.noticed = noticed
-        if (backend.state, backend.models) != before:
-            log.log(
-                logging.INFO if backend.state is State.READY else logging.WARNING,
-                "%s is %s%s",
-                *(backend.id, backend.state.value, f": {backend.told}" if backend.told else ""),
-            )
-            self._changed()
+        self._tell(backend)
+
+    def _tell(self, backend: Backend) -> None:
+        """That it is not as it was when something was told of it last."""
+        now = backend.state, backend.models
+        if self._told.get(backend.id) == now:
+            return
+        self._told[backend.id] = now
+        level = logging.INFO if backend.state is State.READY else logging.WARNING
+        log.log(level, "%s is %s%s", backend.id, backend.state.value, f": {backend.told}" if backend.told else "")
+        self._changed()
 
     def _saw(self, backend: Backend, sight: Sight) -> None:
         silent = self._silent[backend.id] = 0 if sight.answers else self._silent.get(backend.id, 0) + 1
@@ -120,9 +126,9 @@ class Watch:
             return Sight(answers=False, why=f"no answer within {LOOK_S_MAX:g} s")
 
     async def _noticed(self, backend: Backend) -> str:
-        url = backend.machine.notice if backend.machine is not None else ""
-        if not url:
+        if backend.machine is None or not backend.machine.notice:
             return ""
+        url = backend.machine.notice.replace(HOST, urlsplit(backend.base_url).hostname or "")
         try:
             async with asyncio.timeout(LOOK_S_MAX):
                 status, _, body = await self._get(url, HEADERS, PAGE_BYTES_MAX)

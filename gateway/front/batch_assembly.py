@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
+from gateway.assembly.home import settles, worker_number
 from gateway.assembly.stores import registry
 from gateway.catalog.catalog import Catalog
 from gateway.config.settings import Settings
@@ -26,7 +27,7 @@ def batch_pages(
     books, server = pipeline.books, settings.server
     desk, kept = Desk(wire, settings.providers.values()), Kept(registry(settings))
     stack.callback(kept.close)
-    alone = not _number(books.replica) and settings.shared is None
+    alone = not worker_number(books.replica) and settings.shared is None
 
     def ours(replica: str) -> bool:
         return settles(books.replica, server.workers, replica)
@@ -40,17 +41,3 @@ def batch_pages(
     )
     files = FilePages(desk, kept, settling, pipeline.clock, server.body_bytes_max, server.body_timeout_s)
     return BatchPages(pipeline.tenants, books.limits, desk, kept, making, settling, files)
-
-
-def settles(own: str, workers: int, replica: str) -> bool:
-    """Whether the batches of a replica are for this one of so many: its own; and those that earlier processes of its
-    home have left, of which there were more or fewer, for the first worker or the only process."""
-    if own.partition(".")[0] != replica.partition(".")[0]:
-        return False
-    number, theirs = _number(own), _number(replica)
-    return number in (0, theirs) or (number == 1 and not 1 <= theirs <= workers)
-
-
-def _number(replica: str) -> int:
-    """Of a worker, from 1; 0 for a home's only process."""
-    return int(replica.partition(".")[2] or 0)

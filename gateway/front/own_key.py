@@ -42,16 +42,20 @@ class OwnKey(Struct, frozen=True):
     networks: tuple[str, ...]  # Empty for anywhere.
     expires: str | None
     limits: list[LimitState]
+    deadline_s: float | None  # By when its calls want their answers where they do not say; null: at once.
+    webhook: str  # That hears of those which were answered later.
+    webhook_secret: str  # What webhooks are signed with.
     object: str = "key"
 
 
-def key_document(key: Key, accounts: Iterable[Account]) -> OwnKey:
+def key_document(key: Key, accounts: Iterable[Account], webhook_secret: str) -> OwnKey:
     """The answer to GET /v1/key."""
     caller = key.caller
     return OwnKey(
         *(key.id, key.alias, caller.org, caller.team, caller.user, key.role),
         *(caller.tags, key.models, key.networks, moment_text(key.expires)),
         [state(account) for account in accounts],
+        *(key.deadline_s, key.webhook, webhook_secret),
     )
 
 

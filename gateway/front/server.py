@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,10 +13,13 @@ from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import Provider
 from gateway.core.caller import Key
 from gateway.core.errors import GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
+from gateway.deferred.record import PREFIX
 from gateway.front import feedback
 from gateway.front.batch_routes import route_of
 from gateway.front.batches import BatchPages
 from gateway.front.call_ids import next_id
+from gateway.front.deferred import LaterPages
+from gateway.front.events import next_event
 from gateway.front.exchange import Exchange
 from gateway.front.lists import Lists
 from gateway.front.models import Shape, fits, one, page, shape_of
@@ -25,6 +27,7 @@ from gateway.front.own_key import key_document
 from gateway.front.passing import RESPONSES, Passing, may_continue
 from gateway.front.paths import MODELS, Way, Ways, nothing_at
 from gateway.front.refusal import refusal
+from gateway.front.self_service import SelfService, asked_of_api, is_ours
 from gateway.front.surfaces import (
     EXACT,
     Surface,
@@ -40,9 +43,6 @@ from gateway.journey.untouched import PassThrough
 from gateway.pipeline import Pipeline
 from gateway.telemetry.live import TooManyWatchers
 from gateway.upstream.headers import for_caller
-
-HEARTBEAT_S = 15.0
-"""A comment on an idle stream of live events, so that proxies between keep it open."""
 
 _TEXT = {"Content-Type": "text/plain; charset=utf-8"}
 _REQUESTS = "/v1/requests/"
@@ -63,6 +63,8 @@ class Front:
     untouched: PassThrough
     batches: BatchPages
     ratings: feedback.Ratings
+    later: LaterPages
+    dashboard: SelfService
     ready: Callable[[], bool]
     body_bytes_max: int
     body_stall_s: float
@@ -144,15 +146,20 @@ class Front:
         elif (shown := self._pages.get(way.path)) is not None:
             _only(exchange, "GET", "HEAD")
             await shown(exchange)
+        elif way.path.startswith(_REQUESTS + PREFIX):
+            await self.later.serve(exchange, way.path.removeprefix(_REQUESTS), self._key(exchange))
         elif way.path.startswith(_REQUESTS):
             _only(exchange, "GET", "HEAD")
-            await self._one_request(exchange, way.path.removeprefix(_REQUESTS))
+            await self._one_request(exchange, way.path.removeprefix(_REQUESTS), self._key(exchange))
         elif way.path == feedback.PATH:
             _only(exchange, "POST")
             await self._feedback(exchange)
         elif way.path == _LIVE:
             _only(exchange, "GET")
-            await self._live(exchange)
+            key = self._key(exchange)
+            await self._live(exchange, key.id, everything=key.sees_all)
+        elif is_ours(way.path):
+            await self._dashboard(exchange)
         else:
             raise NotFound(nothing_at(way.path))
 
@@ -165,9 +172,25 @@ class Front:
             "/v1/key": self._own_key,
         }
 
-    async def _one_request(self, exchange: Exchange, wanted: str) -> None:
+    async def _dashboard(self, exchange: Exchange) -> None:
+        """What a browser is told. Where it asks for what there is elsewhere, too, it shows its session for a token."""
+        asked = asked_of_api(exchange.path)
+        if asked is None:
+            await self.dashboard.serve(exchange)
+            return
+        _only(exchange, "GET", "HEAD")
+        key = self.dashboard.key(exchange)
+        if asked == "key":
+            await self._own_key(exchange, key)
+        elif asked == "live":
+            await self._live(exchange, key.id, everything=False)
+        elif asked.startswith("requests/"):
+            await self._one_request(exchange, asked.removeprefix("requests/"), key)
+        else:
+            await self.dashboard.report(exchange, asked, key)
+
+    async def _one_request(self, exchange: Exchange, wanted: str, key: Key) -> None:
         """By our id, or by the provider's id of the answer: then the newest that has it."""
-        key = self._key(exchange)
         seen = [e for e in await self.together.find(wanted) if key.sees(e.caller)]
         if not seen:
             raise NotFound("No such request, or it is not settled yet.")
@@ -180,10 +203,11 @@ class Front:
         body = await exchange.body(bytes_max=feedback.BYTES_MAX, stall_s=self.body_stall_s)
         await _json(exchange, await self.ratings.take(body, key))
 
-    async def _own_key(self, exchange: Exchange) -> None:
+    async def _own_key(self, exchange: Exchange, key: Key | None = None) -> None:
         """What a key is good for, and what is left of its limits."""
-        key = self._key(exchange)
-        await _json(exchange, key_document(key, await self.pipeline.books.limits.accounts(key.caller)))
+        key = key or self._key(exchange)
+        accounts = await self.pipeline.books.limits.accounts(key.caller)
+        await _json(exchange, key_document(key, accounts, self.later.secret(key.id)))
 
     async def _models(self, exchange: Exchange, way: Way) -> None:
         shape = shape_of(exchange.path, exchange.headers, exchange.query)
@@ -196,15 +220,14 @@ class Front:
             found = [model for model in lists.all(key, provider) if fits(model, shape)]
             await _json(exchange, page(found, shape, exchange.query))
 
-    async def _live(self, exchange: Exchange) -> None:
-        """Server-sent events: one for each settled call that the key may see."""
-        key = self._key(exchange)
+    async def _live(self, exchange: Exchange, key_id: str, *, everything: bool) -> None:
+        """Server-sent events: one for each settled call of this key, or of all."""
         exchange.may_leave()  # Else whoever has left would take a place until the next heartbeat.
         try:
-            async with self.together.watch(key.id, everything=key.sees_all) as events:
+            async with self.together.watch(key_id, everything=everything) as events:
                 await exchange.start(200, {"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
                 await exchange.write(b": watching\n\n")
-                while (event := await _next_event(events)) is not None:
+                while (event := await next_event(events)) is not None:
                     await exchange.write(event)
         except TooManyWatchers:
             raise Unavailable("Too many are watching.") from None
@@ -225,15 +248,6 @@ class Front:
 
     def _key(self, exchange: Exchange) -> Key:
         return self.pipeline.tenants.identify(exchange.headers, self.pipeline.clock(), exchange.origin)
-
-
-async def _next_event(events: asyncio.Queue[bytes | None]) -> bytes | None:
-    """What comes next, or a heartbeat; None once the gateway stops."""
-    try:
-        async with asyncio.timeout(HEARTBEAT_S):
-            return await events.get()
-    except TimeoutError:
-        return b": still here\n\n"
 
 
 def _only(exchange: Exchange, *methods: str) -> None:

@@ -16,6 +16,19 @@ from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.summed import Family, Sample, exposition, heard, told
 
 
+class Doing(msgspec.Struct, frozen=True):
+    """How a deployment has been doing of late, as one process sees it."""
+
+    name: str
+    working: bool  # False while it is left alone.
+    in_flight: int
+    error_rate: float  # 0 to 1.
+    first_token_ms: float | None  # Of streams: the average of late,
+    first_token_p95_ms: float | None  # and what nineteen of twenty stayed below; null before there were a few.
+    answer_ms: float | None  # The same for whole answers.
+    answer_p95_ms: float | None
+
+
 class Replica(msgspec.Struct, frozen=True):
     """One process that carries calls."""
 
@@ -26,6 +39,7 @@ class Replica(msgspec.Struct, frozen=True):
     on_their_way: int  # Settled entries that the ledger does not have yet.
     drift_units: int  # What its books disagree by.
     left_alone: list[str]  # Deployments whose breaker is open.
+    doing: list[Doing]  # Every deployment that was asked.
 
 
 Events = asyncio.Queue[bytes | None]

@@ -23,11 +23,13 @@ from gateway.cache.flights import Flight
 from gateway.core.entry import Entry, Outcome, Part
 from gateway.core.errors import GatewayError
 from gateway.core.limit import Fare
+from gateway.core.money import Money
 from gateway.core.price import Cost, Price
 from gateway.core.prompt_note import PromptNote
 from gateway.core.rating import NOT_DECIDED
 from gateway.core.usage import Report, Usage
-from gateway.journey.draft import Destination, Trip, stored, unresolved
+from gateway.fleet.meter import Occupancy
+from gateway.journey.draft import UNKNOWN, Destination, Trip, stored, unresolved
 from gateway.ledger.journal import Journal
 from gateway.limits.accounts import Account
 from gateway.limits.chain import Limits, Room
@@ -62,6 +64,7 @@ class Booking:
         self._fare = NOTHING  # Of the attempt under way. The hold may be larger, from an attempt before it.
         self._numbers = count(1)  # Of attempts.
         self._left = False  # The attempt under way has, and was not refused.
+        self._occupancy: Occupancy | None = None  # Of the machine that the attempt under way goes to.
         self.decided = NOT_DECIDED  # What its entries say of the decision.
         self.spot: Spot | None = None  # In a line, while it waits for room.
         self.passed: tuple[Account, ...] = ()  # Limits that would have refused it, and refuse nothing.
@@ -80,6 +83,7 @@ class Booking:
         else:
             await limits.move(self._hold, caller, place, fare)
         self._fare, self._left, self.entry = fare, False, None
+        self._occupancy = option.occupancy(stream=self._trip.stream)
         draft = self._draft = self._unresolved(option, reason, worst)
         if option.price is not None:
             self.note(option.price)
@@ -103,6 +107,7 @@ class Booking:
         self._hold, self._draft, other._hold, other._draft = other._hold, other._draft, None, None
         self._fare, self._left, self.entry, self.tried = other._fare, other._left, other.entry, other.tried
         self.entries, other.entries = self.entries + other.entries, []
+        self._occupancy, other._occupancy = other._occupancy, None
 
     async def room(self) -> Room:
         """What the limits, and the call's own ceiling, leave to it. Raises Unavailable."""
@@ -125,10 +130,19 @@ class Booking:
     def leaving(self) -> None:
         """Its first byte goes out now."""
         self._left = True
+        if self._occupancy is not None:
+            self._occupancy.leaves(self._now_ns)
+
+    def writing(self) -> None:
+        """The first piece of its stream has come."""
+        if self._occupancy is not None:
+            self._occupancy.writes(self._now_ns)
 
     def refused(self) -> None:
         """The provider answered with an error, which it never charges for."""
         self._left = False
+        if self._occupancy is not None:
+            self._occupancy.dropped(self._now_ns)
 
     def wait_for_room(self, fare: Fare) -> Coroutine[Any, Any, None] | None:
         """Something to wait for, after which `extend` may come to this fare; None where that would not help."""
@@ -141,7 +155,7 @@ class Booking:
         self._books.journal.void(self._draft)
         if self._books.voided is not None:
             self._books.voided(self._draft, why)
-        self._draft = None
+        self._draft = self._occupancy = None
         self.tried.append(why)
 
     def settle(
@@ -155,6 +169,7 @@ class Booking:
         first_token_ms: int | None,
         parts: tuple[Part, ...] = (),
         prompt: PromptNote | None = None,
+        saved_nanos: int = 0,
     ) -> Entry:
         """The attempt is over and this is what it came to."""
         return self._book(
@@ -171,11 +186,17 @@ class Booking:
             clamped=report.clamped,
             answer_id=report.answer_id,
             prompt=prompt,
+            saved_nanos=saved_nanos,
         )
 
     def settle_in_full(self, outcome: Outcome, status: int) -> Entry:
         """The attempt is over and nobody knows what it came to: book all that is held."""
         return self._book(replace(self._fare, concurrent=0), outcome=outcome, status=status)
+
+    @property
+    def share(self) -> Money | None:
+        """What the attempt under way owes for its time at a machine, until now; None where tokens are charged."""
+        return None if self._occupancy is None else self._occupancy.owes(self._now_ns)
 
     @property
     def has_left(self) -> bool:
@@ -221,8 +242,10 @@ class Booking:
     def _book(self, fare: Fare, **outcome: Any) -> Entry:
         assert self._hold is not None
         draft = self.draft
+        if self._occupancy is not None:
+            fare, outcome = self._shared(self._occupancy, fare, outcome)
         charges = self._hold.settle(fare)
-        self._hold = self._draft = None
+        self._hold = self._draft = self._occupancy = None
         entry = replace(
             draft, charges=charges, duration_ms=self._elapsed_ms(draft), attempts=tuple(self.tried), **outcome
         )
@@ -234,11 +257,22 @@ class Booking:
         self._books.booked(entry)
         return entry
 
+    def _shared(self, occupancy: Occupancy, fare: Fare, outcome: dict[str, Any]) -> tuple[Fare, dict[str, Any]]:
+        """It owes for its time at the machine, however it ended and whatever its tokens would have cost."""
+        held = Money.of_nanos(self._fare.nanos)
+        cost, occupied = occupancy.settled(outcome.get("usage", UNKNOWN), held, self._now_ns)
+        return replace(fare, nanos=cost.known.nanos_up), outcome | {"cost": cost, "parts": (), "occupied": occupied}
+
+    @property
+    def _now_ns(self) -> int:
+        return int(self._books.clock() * 1e9)
+
     def _elapsed_ms(self, draft: Entry) -> int:
         return round((self._books.clock() - draft.at) * 1000)
 
     def _unresolved(self, option: Destination, reason: str, worst: Cost) -> Entry:
         assert self._hold is not None
+        at = self._books.clock()
         return unresolved(
             self._trip,
             option.candidate,
@@ -246,8 +280,9 @@ class Booking:
             worst,
             self.decided,
             entry_id=f"{self._trip.request_id}.{next(self._numbers)}",
-            at=self._books.clock(),
+            at=at,
             held_nanos=self._fare.nanos,
             charges=self._hold.charges_for(self._fare),
             replica=self._books.replica,
+            occupied=None if self._occupancy is None else self._occupancy.told(int(at * 1e9)),
         )

@@ -8,10 +8,12 @@ from msgspec import Struct
 
 from gateway.core.caller import Caller
 from gateway.core.entry import Entry, Outcome, Shape
+from gateway.core.occupied import Occupied
 from gateway.core.price import Cost, Price
 from gateway.core.rating import Decided
 from gateway.core.route import Candidate
 from gateway.core.usage import Usage
+from gateway.fleet.meter import Occupancy
 
 UNKNOWN = Usage(final=False)
 
@@ -39,6 +41,8 @@ class Destination(Protocol):
     @property
     def price(self) -> Price | None: ...  # noqa: D102 - None where it is not known
 
+    def occupancy(self, *, stream: bool) -> Occupancy | None: ...  # noqa: D102 - of a machine that is paid by the hour
+
 
 def unresolved(
     trip: Trip,
@@ -52,6 +56,7 @@ def unresolved(
     held_nanos: int,
     charges: tuple[tuple[str, int], ...],
     replica: str,
+    occupied: Occupied | None = None,
 ) -> Entry:
     """An attempt that begins: charged at its full hold, for nobody knows what it will come to."""
     return Entry(
@@ -80,6 +85,7 @@ def unresolved(
         cluster=decided.cluster,
         arm=decided.arm,
         backend=candidate.backend,
+        occupied=occupied,
     )
 
 

@@ -15,6 +15,7 @@ from gateway.core.rating import NOT_DECIDED, Decided
 from gateway.core.request import Request
 from gateway.core.route import Candidate, Cascade
 from gateway.core.usage import Report, Usage
+from gateway.fleet.meter import Meter, Occupancy
 from gateway.journey.carriage import Carried
 from gateway.journey.visit import Expected
 from gateway.prices.book import PriceBook
@@ -41,6 +42,7 @@ class Option(Struct, frozen=True):
     carried: Carried | None = None  # The call as it goes there, where the caller's dialect is not spoken.
     input_guess: int = 0  # Tokens of the prompt, as likely more as less.
     expected: Expected | None = None  # Of what is warm there, where the policy reads it.
+    meter: Meter | None = None  # Of the machine there, where its time is what costs.
 
     def output_expected(self, key_id: str) -> int:
         """Output tokens that hardly an answer to this key passes, within the most that the call may generate."""
@@ -56,6 +58,19 @@ class Option(Struct, frozen=True):
         cost = known or worst_cost(self.price, request, for_money)
         return Fare(cost.nanos_up, request.input_tokens, for_count), Cost(cost, CostStatus.UNCERTAIN, self.price.id)
 
+    def occupancy(self, *, stream: bool) -> Occupancy | None:
+        """A call that is about to leave for the machine there."""
+        if self.meter is None:
+            return None
+        candidate, given, made = self.candidate, self.input_guess, self.output_guess
+        return self.meter.occupancy(
+            uncached=given - candidate.warm_tokens,
+            context=given + made // 2,  # On average, while it is answered.
+            output=made,
+            stream=stream,
+            marginal=candidate.cost_likely,
+        )
+
     def cost(self, usage: Usage, report: Report, at: float) -> Cost:
         """What the call cost."""
         return self.settled(usage, report, at)[0]
@@ -63,6 +78,15 @@ class Option(Struct, frozen=True):
     def settled(self, usage: Usage, report: Report, at: float) -> tuple[Cost, tuple[Part, ...]]:
         """See `costing.settled`."""
         return costing.settled(usage, report, self.deployment.model, self.price, lambda m: self._price_of(m, at))
+
+    def saved(self, usage: Usage, report: Report, cost: Cost, since: float) -> int:
+        """Nano-dollars that a call with time saved: against the standard tier at the moment when it came."""
+        plain = replace(report, service_tier=None, cost=None)
+        own = self._price_of(self.deployment.model, since)
+        usual = costing.settled(usage, plain, self.deployment.model, own, lambda m: self._price_of(m, since))[0]
+        if usual.total is None or cost.total is None:
+            return 0
+        return max(0, usual.total.nanos_up - cost.total.nanos_up)
 
     def prices(self, report: Report, at: float) -> list[Price]:
         """Every price that the cost may be made of."""

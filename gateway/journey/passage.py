@@ -148,7 +148,9 @@ class Incoming:
         )
 
     def _price(self, report: Report) -> Money | None:
-        return self.option.cost(report.usage, report, self.booking.draft.at).total if report.usage else None
+        if report.usage is None or (share := self.booking.share) is None:
+            return self.option.cost(report.usage, report, self.booking.draft.at).total if report.usage else None
+        return share
 
     @property
     def _told(self) -> Told:
@@ -164,6 +166,7 @@ class Incoming:
         """Book what the answer came to. A whole one is of use to whoever asks the same."""
         at = self.booking.draft.at
         cost, parts = self.option.settled(usage, report, at)
+        since = self.question.baseline_at
         if self.option.price is None or cost.price_id != self.option.price.id:
             for price in self.option.prices(report, at):
                 self.booking.note(price)
@@ -176,6 +179,7 @@ class Incoming:
             first_token_ms=self.first_token_ms,
             parts=parts,
             prompt=None if self.prompt is None else self.prompt.told(usage, report.service_tier),
+            saved_nanos=0 if since is None else self.option.saved(usage, report, cost, since),
         )
         return self._settled(entry)
 

@@ -52,6 +52,7 @@ class Question(Struct, frozen=True):
     ceiling: Money | None = None  # What the caller lets this call cost at most.
     detour: Detour | None = None  # Around a limit that would have refused it.
     prefix: Prefix = NOTHING  # Its prompt in blocks, where the policy reads what is warm.
+    baseline_at: float | None = None  # It had time: what it saves is told, against the standard price of that moment.
 
     def options(self, router: Router) -> tuple[Option, ...]:
         """Everywhere that it may go, on its detour if it has one. Raises what `Router.options` raises."""

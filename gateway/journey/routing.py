@@ -16,6 +16,8 @@ from gateway.core.price import FREE, Price
 from gateway.core.rating import Decided
 from gateway.core.request import Asked, Facts, Request
 from gateway.core.route import Candidate, Context, Signal
+from gateway.fleet.fleet import Fleet
+from gateway.fleet.meter import Meter
 from gateway.journey.carriage import Carrier
 from gateway.journey.cascade.reading import READABLE
 from gateway.journey.option import OUTPUT_TOKENS_GUESS, Chosen, Option, worst_cost
@@ -54,6 +56,7 @@ class Router:
         named: Mapping[str, tuple[Plugin, Mapping[str, Any]]] | None = None,
         calibration: Calibration | None = None,
         signals: Signals | None = None,
+        fleet: Fleet | None = None,
     ) -> None:
         self._catalog = catalog
         self._health = health
@@ -65,6 +68,7 @@ class Router:
         self._fallback = fallback
         self._calibration = calibration or Calibration()
         self._signals = signals or Signals()
+        self._fleet = fleet or Fleet()
         self._decided = {plugin.name: Decided(plugin.name) for plugin, _ in (policy, *self._named.values())}
         self.outputs = Outputs()  # Taught by the pipeline.
 
@@ -150,7 +154,7 @@ class Router:
         if needs_price and not by_name:
             raise NoPrice("A hard budget guards this key, and no price is known for the model.")
         plugin, params = self._plugin(request.facts)
-        if plugin.reads:
+        if plugin.reads or (self._signals.machines is not None and any(o.candidate.backend for o in options)):
             told = self._signals.added(plugin.reads, request, tuple(by_name.values()), prefix, self._clock())
             by_name = {o.candidate.name: o for o in told}
         candidates = tuple([o.candidate for o in by_name.values()])
@@ -183,7 +187,13 @@ class Router:
 
     def _option(self, deployment: Deployment, request: Request, size: Size, now: float) -> Option:
         book, provider = self._catalog.book(), deployment.provider
-        price = FREE if request.facts.free else book.price(provider.priced_as, deployment.model, now, provider.region)
+        meter = self._meter(deployment) if provider.backend and not request.facts.free else None
+        if meter is not None:  # Its machine is paid by the hour, whatever anybody says of tokens.
+            price: Price | None = meter.price(int(now * 1e9))
+        elif request.facts.free:
+            price = FREE
+        else:
+            price = book.price(provider.priced_as, deployment.model, now, provider.region)
         vitals = self._health.seen(deployment.name)
         most = _output_max(deployment, book, request)
         guess = min(most, round(vitals.output_tokens or OUTPUT_TOKENS_GUESS))
@@ -191,7 +201,13 @@ class Router:
         likely = price.likely(given, guess) if price else None
         candidate = _candidate(request, deployment, price, likely, most, vitals=vitals, now=now)
         reasons = request.facts.reasons or vitals.reasons
-        return Option(deployment, price, candidate, book, most, guess, self.outputs, reasons, input_guess=given)
+        return Option(
+            deployment, price, candidate, book, most, guess, self.outputs, reasons, input_guess=given, meter=meter
+        )
+
+    def _meter(self, deployment: Deployment) -> Meter | None:
+        backend = self._fleet.of(deployment.name)
+        return None if backend is None else backend.meter
 
 
 def _over(edge: Edge, option: Option, carrier: Carrier, choices: int) -> Option:

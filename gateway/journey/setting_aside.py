@@ -77,7 +77,7 @@ class SettingAside:
         return any(nothing_in.fare(option)[1].known <= left for option in nothing_in.options(self.router))
 
     async def _decide_and_hold(self, booking: Booking, key: Key, question: Question, *, patient: bool = True) -> Chosen:
-        chosen = await self._decide(key, question)
+        chosen = await self.decide(key, question)
         booking.decided = chosen.decided
         if question.detour is not None:
             chosen = question.detour.told(chosen)
@@ -86,7 +86,8 @@ class SettingAside:
             self.metrics.count("fareway_limit_passed", account.limit.id, account.limit.mode)
         return chosen
 
-    async def _decide(self, key: Key, question: Question) -> Chosen:
+    async def decide(self, key: Key, question: Question) -> Chosen:
+        """The policy's plan; nothing is held for it. Raises GatewayError where there is none."""
         limits = self.limits
         remaining = question.affordable(await limits.remaining(key.caller))
         guarded = limits.chain(key.caller).guards_money or question.ceiling is not None

@@ -12,8 +12,9 @@ from gateway.core.money import Money
 from gateway.core.rating import NO_CLUSTER, Arm, Decided
 from gateway.core.request import Request
 from gateway.core.route import Candidate, Decision, Signal
+from gateway.journey.machines import Machines
 from gateway.journey.option import Option
-from gateway.journey.visit import Expected
+from gateway.journey.warmed import warmed
 from gateway.plugins import Plugin
 from gateway.prompt_cache.warmth import Prefix, Warmth
 
@@ -38,12 +39,14 @@ class Signals:
     cluster: Callable[[Request], int] | None = None  # Which kind of prompt it is.
     guard: Guarding | None = None
     warmth: Warmth | None = None
+    machines: Machines | None = None  # Read whatever the policy is.
     stated: Stated = field(default_factory=dict)  # What somebody says, for trying.
 
     def added(
         self, reads: frozenset[Signal], request: Request, options: tuple[Option, ...], prefix: Prefix, now: float
     ) -> tuple[Option, ...]:
-        """The same options, with what the policy reads. `prefix`: the request's prompt, where it reads warmth."""
+        """The same options, with what the policy reads, and with what calls add to the bill of machines of ours.
+        `prefix`: the request's prompt, where it reads warmth."""
         if Signal.SUCCESS in reads and self.predict is not None:
             chances = self.predict(request, [option.candidate for option in options])
             options = tuple([_likely(option, chances.get(option.candidate.name)) for option in options])
@@ -53,8 +56,10 @@ class Signals:
         if Signal.WARMTH in reads and self.warmth is not None:
             guesses = {option.deployment.model: option.input_guess for option in options}
             options = tuple(
-                [_warm(o, request, self.warmth, prefix, now, given=guesses[o.deployment.model]) for o in options]
+                [warmed(o, request, self.warmth, prefix, now, given=guesses[o.deployment.model]) for o in options]
             )
+        if self.machines is not None:
+            options = self.machines.priced(options, request, now)
         if self.stated:
             options = stated(options, self.stated)
         return options
@@ -97,22 +102,3 @@ def _timed(option: Option, p95_ms: float | None) -> Option:
 
 def _likely(option: Option, success: float | None) -> Option:
     return replace(option, candidate=replace(option.candidate, success=success))
-
-
-def _warm(option: Option, request: Request, warmth: Warmth, prefix: Prefix, now: float, *, given: int) -> Option:
-    """The option with what is warm there, what that saves, and how long a call waits. `given`: tokens of the prompt,
-    the same for all that count alike, so that what is learned of each does not decide between them."""
-    provider, price = option.deployment.provider, option.price
-    cache_tokens = provider.cache_tokens if provider.selfhosted else None
-    outlook = warmth.outlook(option.candidate.name, prefix, given, now, cache_tokens=cache_tokens)
-    candidate = replace(
-        option.candidate,
-        cost_likely=price.likely(given, option.output_guess, outlook.warm_tokens) if price else None,
-        cost_warm=price.likely(given, option.output_guess, given) if price else None,
-        warm_tokens=outlook.warm_tokens,
-        wait_ms=outlook.wait_ms,
-        prefill_ms=outlook.prefill_ms,
-        tokens_lately=outlook.tokens_lately,
-    )
-    expected = Expected(warmth, outlook, request.key_id, request.facts.session, cache_tokens)
-    return replace(option, candidate=candidate, expected=expected)

@@ -68,6 +68,7 @@ async def _pass_on(passage: Passage, watch: Watch, growth: Growth) -> GatewayErr
         nonlocal last
         if passage.first_token_ms is None:
             passage.first_token_ms = passage.booking.elapsed_ms
+            passage.booking.writing()
             if passage.visit is not None:
                 passage.visit.began()
         out = watch.feed(chunk)

@@ -28,6 +28,7 @@ class Call(Struct, frozen=True):
     headers: Mapping[str, str]
     asked: Asked
     arrived: float  # On the monotonic clock, in seconds.
+    baseline_at: float | None = None  # Unix seconds when it could have been asked at the ordinary price: it had time.
 
 
 def understood(call: Call, key: Key, router: Router, mode: HoldMode) -> Question:
@@ -53,4 +54,7 @@ def understood(call: Call, key: Key, router: Router, mode: HoldMode) -> Question
         request = replace(request, facts=facts, input_tokens=bound)
     travelling = for_provider(headers.items())
     prefix = router.prefix(request, asked)
-    return Question(request, call.dialect, asked, travelling, mode, size, carrier, ceiling, prefix=prefix)
+    since = call.baseline_at
+    return Question(
+        request, call.dialect, asked, travelling, mode, size, carrier, ceiling, prefix=prefix, baseline_at=since
+    )

@@ -66,6 +66,9 @@ class Destination(NamedTuple):
     candidate: Candidate
     price: Price | None
 
+    def occupancy(self, *, stream: bool) -> None:
+        """It owes nothing for a machine's time."""
+
 
 class _Named(Struct):
     model: Any = None

@@ -38,11 +38,11 @@ _HALF = 10**6
 """Pico-dollars are summed in two halves: together they may pass the 64 bits that SQLite sums with."""
 
 _USAGE = """
-SELECT {dimensions}, count(*) FILTER (WHERE outcome <> 'adjusted'), sum(input_tokens), sum(cached_tokens),
-    sum(output_tokens), sum(cost_picos / {half}),
+SELECT {dimensions}, count(*) FILTER (WHERE outcome NOT IN ('adjusted', 'trained')), sum(input_tokens),
+    sum(cached_tokens), sum(output_tokens), sum(cost_picos / {half}),
     count(*) FILTER (WHERE cost_picos IS NULL AND id NOT IN ({adjusted})), sum(saved_nanos),
     sum(cost_picos - cost_picos / {half} * {half})
-FROM entries WHERE at >= :since AND at < :until AND :team IN ('', team)
+FROM entries WHERE at >= :since AND at < :until AND :team IN ('', team) AND :key IN ('', key_id)
 GROUP BY {positions} ORDER BY sum(cost_picos / {half}) DESC NULLS LAST, {positions}
 """
 _ADJUSTED = "SELECT {adjusts} FROM entries WHERE outcome = 'adjusted' AND at >= :since AND at < :until"
@@ -115,13 +115,26 @@ class Reader:
         query = "SELECT DISTINCT provider, model FROM entries WHERE at >= :since"
         return [(provider, model) for provider, model in self._select(query, {"since": since})]
 
-    def usage(self, names: Sequence[str], since: float, until: float, team: str = "") -> list[dict[str, object]]:
-        """One row for each combination of these DIMENSIONS, dearest first; of one team alone, if any is named."""
+    def newest(self, wanted: Mapping[str, str], since: float, before: tuple[float, str], count: int) -> Iterator[Entry]:
+        """Entries since then, adjustments included, newest first, from the one after `before` on: a moment and an id.
+        `wanted`: only those that have this value in each of these DIMENSIONS."""
+        query = "SELECT entry FROM entries WHERE at >= :since AND (at, id) < (:before, :id)"
+        values: dict[str, object] = {"since": since, "before": before[0], "id": before[1], "count": count}
+        for name, value in wanted.items():
+            query += f" AND {DIMENSIONS[name]} = :of_{name}"
+            values[f"of_{name}"] = value
+        for (text,) in self._select(f"{query} ORDER BY at DESC, id DESC LIMIT :count", values):
+            yield _entry.decode(text)
+
+    def usage(
+        self, names: Sequence[str], since: float, until: float, team: str = "", key: str = ""
+    ) -> list[dict[str, object]]:
+        """One row for each combination of these DIMENSIONS, dearest first; of one team or key alone, if named."""
         words = self._words
         dimensions = ", ".join(DIMENSIONS[name].format(day=words.day, hour=words.hour) for name in names)
         positions = ", ".join(str(number) for number in range(1, len(names) + 1))
         adjusted = _ADJUSTED.format(adjusts=words.adjusts)
-        values = {"since": since, "until": until, "team": team}
+        values = {"since": since, "until": until, "team": team, "key": key}
         query = _USAGE.format(dimensions=dimensions, positions=positions, half=_HALF, adjusted=adjusted)
         return [_row(names, values) for values in self._select(query, values)]
 

@@ -8,9 +8,11 @@ Small models stay near 0.12, large ones that reason reach 6: every figure for an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeVar
 
 from gateway.planning.traffic import Call
 
@@ -41,6 +43,15 @@ class Footprint:
     wh: Fraction
     wh_most: Fraction
 
+    def __add__(self, other: Footprint) -> Footprint:
+        """Both together."""
+        return Footprint(
+            self.calls + other.calls,
+            self.wh_least + other.wh_least,
+            self.wh + other.wh,
+            self.wh_most + other.wh_most,
+        )
+
     @property
     def kwh(self) -> Fraction:
         """The estimate in kWh."""
@@ -51,18 +62,32 @@ class Footprint:
         return self.kwh * per_kwh
 
 
-def footprint(made: Iterable[Call], draw: Draw | None) -> Footprint:
-    """Of all these calls. Self-hosted ones count by their time where it is known what the hardware draws."""
-    count, least, usual, most = 0, Fraction(0), Fraction(0), Fraction(0)
+Key = TypeVar("Key")
+
+
+@dataclass(slots=True)
+class _Sum:
+    calls: int = 0
+    output: int = 0  # Tokens of calls whose energy is estimated.
+    ms: int = 0  # Of those whose energy is measured.
+
+    def footprint(self, draw: Draw | None) -> Footprint:
+        own = Fraction(0)
+        if draw is not None:
+            own = Fraction(draw.watts * self.ms, draw.together * MS_PER_HOUR) * draw.pue
+        least, usual, most = (own + per_thousand * self.output / 1000 for per_thousand in API_WH)
+        return Footprint(self.calls, least, usual, most)
+
+
+def footprints(made: Iterable[Call], draw: Draw | None, by: Callable[[Call], Key]) -> dict[Key, Footprint]:
+    """Of calls by what they have in common. Self-hosted ones count by their time where it is known what the hardware
+    draws."""
+    sums: defaultdict[Key, _Sum] = defaultdict(_Sum)
     for call in made:
-        low, middle, high = _wh(call, draw)
-        count, least, usual, most = count + 1, least + low, usual + middle, most + high
-    return Footprint(count, least, usual, most)
-
-
-def _wh(call: Call, draw: Draw | None) -> tuple[Fraction, Fraction, Fraction]:
-    if call.selfhosted and draw is not None:
-        measured = Fraction(draw.watts * call.duration_ms, draw.together * MS_PER_HOUR) * draw.pue
-        return measured, measured, measured
-    low, middle, high = (per_thousand * call.usage.output_total / 1000 for per_thousand in API_WH)
-    return low, middle, high
+        one = sums[by(call)]
+        one.calls += 1
+        if call.selfhosted and draw is not None:
+            one.ms += call.duration_ms
+        else:
+            one.output += call.usage.output_total
+    return {key: one.footprint(draw) for key, one in sums.items()}

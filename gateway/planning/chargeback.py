@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.core.entry import Entry
+from gateway.core.entry import Entry, Outcome
 from gateway.core.money import ZERO, Money
 from gateway.planning.amounts import split, summed
 from gateway.planning.traffic import calls
@@ -44,7 +44,8 @@ class Bill:
     payer: str
     calls: int
     unpriced: int  # Calls whose cost nobody knows: they are not in `direct`.
-    direct: Money  # What its own calls cost.
+    direct: Money  # What its own calls and training jobs cost;
+    training: Money  # of that, the jobs.
     shared: Money  # Its part of what all have in common.
 
     @property
@@ -58,6 +59,7 @@ class _Sum:
     calls: int = 0
     unpriced: int = 0
     picos: int = 0
+    training: int = 0
     tokens: int = 0
     gpu_ms: int = 0
 
@@ -65,11 +67,12 @@ class _Sum:
 def bills(entries: Iterable[Entry], payer: Payer, shared: Money = ZERO, rule: Rule = Rule.SPEND) -> list[Bill]:
     """One for each payer, dearest first. They add up to all calls and `shared`, to the last pico-dollar."""
     sums: defaultdict[str, _Sum] = defaultdict(_Sum)
-    for call in calls(entries):
+    for call in calls(entries, training=True):
         own = names(call, payer)
         for name, part in zip(own, split(call.cost.known, [1] * len(own)), strict=True):
             one = sums[name]
-            one.calls += 1
+            one.calls += call.outcome is not Outcome.TRAINED
+            one.training += part.picos if call.outcome is Outcome.TRAINED else 0
             one.unpriced += call.cost.total is None
             one.picos += part.picos
             one.tokens += call.usage.tokens
@@ -78,7 +81,7 @@ def bills(entries: Iterable[Entry], payer: Payer, shared: Money = ZERO, rule: Ru
         sums[NOBODY] = _Sum()
     parts = split(shared, [_WEIGHTS[rule](one) for one in sums.values()]) if sums else []
     found = [
-        Bill(name, one.calls, one.unpriced, Money(one.picos), part)
+        Bill(name, one.calls, one.unpriced, Money(one.picos), Money(one.training), part)
         for (name, one), part in zip(sums.items(), parts, strict=True)
     ]
     return sorted(found, key=lambda bill: (-bill.total.picos, bill.payer))

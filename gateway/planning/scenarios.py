@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import TypeVar
 
+from gateway.core.entry import Outcome
 from gateway.core.price import SEPARATOR, Price
-from gateway.planning.amounts import summed, times
+from gateway.planning.amounts import times
 from gateway.planning.traffic import Call
 
 
@@ -20,29 +23,44 @@ class Scenario:
     switches: Mapping[str, str] = field(default_factory=dict)  # From one model to another.
 
 
-def factor(made: Iterable[Call], scenario: Scenario, prices: Mapping[str, Price]) -> Fraction:
-    """How many times what these calls cost they would have cost. `prices`: of the models that are switched to.
+Key = TypeVar("Key")
+
+
+def factors(
+    made: Iterable[Call], scenario: Scenario, prices: Mapping[str, Price], by: Callable[[Call], Key]
+) -> Callable[[Key], Fraction]:
+    """How many times what these calls cost they would have cost, by what they have in common. `prices`: of the models
+    that are switched to.
 
     A call without a price counts for neither. Raises KeyError for a switch to a model that has none in `prices`.
     """
-    old, new = [], []
+    before: defaultdict[Key, int] = defaultdict(int)
+    after: defaultdict[Key, int] = defaultdict(int)
     for call in made:
         if call.cost.total is None:
             continue
-        old.append(call.cost.total)
+        key = by(call)
+        before[key] += call.cost.total.picos
         cost, model = call.cost.total, call.model
+        if call.outcome is Outcome.TRAINED:
+            after[key] += cost.picos
+            continue
         if model in scenario.switches:
             model = scenario.switches[model]
             cost = prices[model].of(call.usage).known
-        new.append(times(cost, 1 + scenario.prices.get(model, Fraction(0))))
-    before, after = summed(old), summed(new)
-    return (Fraction(after.picos, before.picos) if before else Fraction(1)) * (1 + scenario.growth)
+        after[key] += times(cost, 1 + scenario.prices.get(model, Fraction(0))).picos
+
+    def factor(key: Key) -> Fraction:
+        share = Fraction(after[key], before[key]) if before.get(key) else Fraction(1)
+        return share * (1 + scenario.growth)
+
+    return factor
 
 
 def latest_prices(made: Iterable[Call], prices: Mapping[str, Price]) -> dict[str, Price]:
-    """The price that each model was booked at last."""
+    """The price that each model was booked at last, of calls that come oldest first."""
     found: dict[str, Price] = {}
-    for call in sorted(made, key=lambda one: one.at):
+    for call in made:
         name = call.cost.price_id
         if name is not None and SEPARATOR not in name and name in prices:
             found[call.model] = prices[name]

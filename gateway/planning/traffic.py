@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import TypeVar
+from itertools import groupby
+from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -18,8 +19,6 @@ from gateway.planning.amounts import summed
 HOURS = 24
 HIGH = 95
 """The percentile that hardware must cope with."""
-
-Key = TypeVar("Key")
 
 Call = Entry
 """An entry that a provider was asked for, at what it costs after all adjustments."""
@@ -46,16 +45,21 @@ class Profile:
     selfhosted: bool
 
 
-def calls(entries: Iterable[Entry]) -> list[Call]:
-    """The calls among entries, each with the adjustments of it that are there too; nothing from a cache."""
-    adjusted: defaultdict[str, list[Money]] = defaultdict(list)
-    made: list[Entry] = []
-    for entry in entries:
-        if entry.outcome is Outcome.ADJUSTED:
-            adjusted[entry.adjusts].append(entry.cost.known)
-        elif entry.outcome is not Outcome.CACHED:
-            made.append(entry)
-    return [_with(entry, adjusted[entry.id]) if entry.id in adjusted else entry for entry in made]
+def calls(entries: Iterable[Entry], *, training: bool = False) -> Iterator[Call]:
+    """The calls among entries that come oldest first, each with the adjustments of it that are there too; nothing from
+    a cache. `training`: what training jobs have used, too. An adjustment has the moment of what it adjusts: so only
+    entries of one moment are kept in memory."""
+    left_out = {Outcome.CACHED} if training else {Outcome.CACHED, Outcome.TRAINED}
+    for _, moment in groupby(entries, attrgetter("at")):
+        adjusted: defaultdict[str, list[Money]] = defaultdict(list)
+        made: list[Entry] = []
+        for entry in moment:
+            if entry.outcome is Outcome.ADJUSTED:
+                adjusted[entry.adjusts].append(entry.cost.known)
+            elif entry.outcome not in left_out:
+                made.append(entry)
+        for entry in made:
+            yield _with(entry, adjusted[entry.id]) if entry.id in adjusted else entry
 
 
 def _with(entry: Entry, differences: Sequence[Money]) -> Entry:
@@ -64,44 +68,65 @@ def _with(entry: Entry, differences: Sequence[Money]) -> Entry:
 
 
 def profiles(made: Iterable[Call]) -> list[Profile]:
-    """One for each provider and model, dearest first."""
-    found = [profile(group) for group in grouped(made, lambda call: (call.provider, call.model)).values()]
+    """One for each provider and model, dearest first, of calls that come oldest first."""
+    routes: defaultdict[tuple[str, str], _Route] = defaultdict(_Route)
+    for call in made:
+        routes[call.provider, call.model].add(call)
+    found = [route.profile(*name) for name, route in routes.items()]
     return sorted(found, key=lambda one: (-one.cost.picos, one.provider, one.model))
 
 
-def grouped(made: Iterable[Call], by: Callable[[Call], Key]) -> dict[Key, list[Call]]:
-    """Calls by what they have in common."""
-    groups: defaultdict[Key, list[Call]] = defaultdict(list)
-    for call in made:
-        groups[by(call)].append(call)
-    return groups
+class _Route:
+    """Adds up the calls to one route. What is kept grows with how many values there are, and not with the calls."""
 
+    def __init__(self) -> None:
+        self.tokens = self.duration_ms = 0
+        self.priced = 0
+        self.selfhosted = True
+        self.inputs: Counter[int] = Counter()  # How many calls had so many tokens, and so on.
+        self.outputs: Counter[int] = Counter()
+        self.durations: Counter[int] = Counter()
+        self.together: Counter[int] = Counter()
+        self.by_hour, self.picos_by_hour = [0] * HOURS, [0] * HOURS
+        self._ends: list[float] = []  # Of calls in flight.
 
-def profile(made: Sequence[Call]) -> Profile:
-    """Of calls to one route, one at least."""
-    together = sorted(_together(made))
-    durations = sorted(call.duration_ms for call in made)
-    by_hour, costs = [0] * HOURS, [Money(0)] * HOURS
-    for call in made:
-        by_hour[hour_of(call)] += 1
-        costs[hour_of(call)] += call.cost.known
-    return Profile(
-        provider=made[0].provider,
-        model=made[0].model,
-        calls=len(made),
-        priced_calls=sum(call.cost.total is not None for call in made),
-        cost=summed(call.cost.known for call in made),
-        tokens=sum(call.usage.tokens for call in made),
-        input_tokens=percentile(sorted(call.usage.input_total for call in made), HIGH),
-        output_tokens=percentile(sorted(call.usage.output_total for call in made), HIGH),
-        concurrency=percentile(together, HIGH),
-        usual_concurrency=percentile(together, 50),
-        duration_ms=percentile(durations, HIGH),
-        mean_duration_ms=sum(durations) // len(durations),
-        by_hour=tuple(by_hour),
-        cost_by_hour=tuple(costs),
-        selfhosted=all(call.selfhosted for call in made),
-    )
+    def add(self, call: Call) -> None:
+        """One more, later than those before."""
+        hour = hour_of(call)
+        self.by_hour[hour] += 1
+        self.picos_by_hour[hour] += call.cost.known.picos
+        self.priced += call.cost.total is not None
+        self.selfhosted = self.selfhosted and call.selfhosted
+        self.tokens += call.usage.tokens
+        self.duration_ms += call.duration_ms
+        self.inputs[call.usage.input_total] += 1
+        self.outputs[call.usage.output_total] += 1
+        self.durations[call.duration_ms] += 1
+        while self._ends and self._ends[0] <= call.at:
+            heappop(self._ends)
+        heappush(self._ends, call.at + call.duration_ms / 1000)
+        self.together[len(self._ends)] += 1
+
+    def profile(self, provider: str, model: str) -> Profile:
+        """Of one call at least."""
+        count = sum(self.by_hour)
+        return Profile(
+            provider=provider,
+            model=model,
+            calls=count,
+            priced_calls=self.priced,
+            cost=Money(sum(self.picos_by_hour)),
+            tokens=self.tokens,
+            input_tokens=percentile(self.inputs, HIGH),
+            output_tokens=percentile(self.outputs, HIGH),
+            concurrency=percentile(self.together, HIGH),
+            usual_concurrency=percentile(self.together, 50),
+            duration_ms=percentile(self.durations, HIGH),
+            mean_duration_ms=self.duration_ms // count,
+            by_hour=tuple(self.by_hour),
+            cost_by_hour=tuple(map(Money, self.picos_by_hour)),
+            selfhosted=self.selfhosted,
+        )
 
 
 def hour_of(call: Call) -> int:
@@ -109,18 +134,11 @@ def hour_of(call: Call) -> int:
     return int(call.at // 3600 % HOURS)
 
 
-def percentile(ascending: Sequence[int], share: int) -> int:
-    """The smallest value that so many per cent of the values are not above."""
-    return ascending[max(0, -(-len(ascending) * share // 100) - 1)]
-
-
-def _together(made: Iterable[Call]) -> list[int]:
-    """For each call, how many are in flight when it leaves, itself included."""
-    found: list[int] = []
-    ends: list[float] = []
-    for call in sorted(made, key=lambda one: one.at):
-        while ends and ends[0] <= call.at:
-            heappop(ends)
-        heappush(ends, call.at + call.duration_ms / 1000)
-        found.append(len(ends))
-    return found
+def percentile(counted: Mapping[int, int], share: int) -> int:
+    """The smallest value that so many per cent of the values are not above. `counted`: how many there are of each."""
+    left = max(1, -(-sum(counted.values()) * share // 100))
+    for value in sorted(counted):
+        left -= counted[value]
+        if left <= 0:
+            return value
+    raise ValueError("there is no percentile of nothing")

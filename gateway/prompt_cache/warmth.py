@@ -10,7 +10,7 @@ from collections import OrderedDict
 
 from msgspec import Struct
 
-from gateway.prompt_cache.backlog import Backlog
+from gateway.prompt_cache.backlog import RATE_GUESS, Backlog
 from gateway.prompt_cache.blocks import BLOCK_BYTES, Prompt, chain
 from gateway.prompt_cache.held import ByRoom, ByTime, Held
 
@@ -57,6 +57,7 @@ class Outlook(Struct, frozen=True):
     wait_ms: float = 0.0
     prefill_ms: float | None = None  # To read the rest. None: no engine of ours.
     tokens_lately: int = 0
+    pace: float = RATE_GUESS  # Tokens a second that it reads.
 
 
 class _Place:
@@ -103,6 +104,7 @@ class Warmth:
             wait_ms=backlog.ahead(now) / backlog.rate * 1000,
             prefill_ms=(tokens - warm) / backlog.rate * 1000,
             tokens_lately=int(backlog.lately(now)),
+            pace=backlog.rate,
         )
 
     def leaves(self, outlook: Outlook, now: float, *, cache_tokens: int | None = None) -> float:

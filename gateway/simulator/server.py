@@ -89,7 +89,12 @@ def _add_responses(router: web.UrlDispatcher) -> None:
 
 async def start(settings: Settings, host: str = "127.0.0.1", port: int = 0) -> Running:
     """Listen, on a free port if `port` is 0. Raises OSError if that cannot be."""
-    runner = web.AppRunner(build(settings), handler_cancellation=True, shutdown_timeout=SHUTDOWN_S, access_log=None)
+    return await listen(build(settings), host, port)
+
+
+async def listen(app: web.Application, host: str, port: int) -> Running:
+    """The same for any application."""
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=SHUTDOWN_S, access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()

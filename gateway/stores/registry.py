@@ -28,11 +28,13 @@ class Kind(StrEnum):
     RULES = "rules"
     FILES = "files"  # At providers, and whose they are.
     BATCHES = "batches"
+    JOBS = "jobs"  # Training jobs whose books are open,
+    ENDED_JOBS = "ended_jobs"  # and those that are over.
     CACHE = "cache"  # What was cleared of it.
     DRAINS = "drains"  # Backends that get no new calls.
 
 
-FOLLOWED = frozenset(Kind) - {Kind.FILES, Kind.BATCHES}
+FOLLOWED = frozenset(Kind) - {Kind.FILES, Kind.BATCHES, Kind.JOBS, Kind.ENDED_JOBS}
 """Of what every process keeps a copy, which it reads anew when the version says so."""
 
 

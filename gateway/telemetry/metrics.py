@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gateway.core.entry import NO_CALLS, Entry, Outcome
+from gateway.core.entry import NO_CALLS, TRAINING, Entry, Outcome
 from gateway.telemetry.histogram import OVERHEAD_BUCKETS_S, SECONDS_BUCKETS, Histogram
 from gateway.telemetry.tallies import Tallies
 
@@ -66,6 +66,8 @@ class Metrics(Collector):
 
     def booked(self, entry: Entry) -> None:
         """Everything that a ledger entry says."""
+        if entry.tier == TRAINING:  # Jobs have figures of their own.
+            return
         counts, outcome = self._counts, entry.outcome
         self._tallies.booked(entry)
         counts["fareway_entries"][outcome, entry.cost.status] += 1
@@ -120,5 +122,6 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "fareway_alerts": ("What people were told of.", ("kind", "outcome")),
     "fareway_exports": ("Files for other programs.", ("outcome",)),
+    "fareway_deferred": ("Calls with a deadline that have ended.", ("way", "state")),
     "fareway_usage_mended": ("Answers whose usage contradicted itself and was mended.", ("provider",)),
 }

@@ -28,6 +28,7 @@ LARGEST_COUNTS = frozenset(
         "fareway_budget_reset_timestamp_seconds",
         "fareway_home_free_bytes",
         "fareway_build_info",
+        "ml_training_mfu",
     }
 )
 SAME_EVERYWHERE = "fareway_fleet_backend_"

@@ -109,6 +109,8 @@ class Tallies:
         if outcome is Outcome.CACHED:
             self._saved["cache"] += entry.saved_nanos * PICOS_PER_NANO
             return
+        if entry.saved_nanos:
+            self._saved["deadline"] += entry.saved_nanos * PICOS_PER_NANO
         tally.add(entry)
         if entry.cost.cache.picos and outcome is not Outcome.ADJUSTED and not entry.parts:
             self._add_cached(entry.usage, entry.cost.input.picos, entry.cost.cache.picos)

@@ -128,6 +128,11 @@ class Health:
         """Note a failure under the configured breaker."""
         self.of(deployment).failed(now, failures_max=self._failures_max, open_s=self._open_s)
 
+    @property
+    def known(self) -> dict[str, Vitals]:
+        """All that were asked, by name."""
+        return dict(self._vitals)
+
     def states(self, now: float) -> dict[str, int]:
         """For a gauge: 1 where the breaker keeps calls away, else 0. Of those that were ever left alone."""
         known = {name: vitals for name, vitals in self._vitals.items() if vitals.open_until or vitals.error_rate}

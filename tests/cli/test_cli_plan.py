@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import json
 import re
 import time
@@ -14,12 +15,13 @@ from charges import entry, flat
 from harness import ROOT
 
 from gateway.cli.main import main
-from gateway.cli.plan.svg import round_up
+from gateway.cli.plan import picture
 from gateway.core.caller import Caller
 from gateway.core.money import Money
 from gateway.core.price import Cost, CostStatus, Price, Schedule
 from gateway.core.usage import Usage
 from gateway.ledger.sqlite import SqliteLedger
+from gateway.plans.svg import round_up, short
 
 DAY = 86_400
 NOW = 1_794_398_400.0  # Noon of 2026-11-11.
@@ -166,7 +168,7 @@ def test_the_catalogue_and_the_orientation(plan):
         (["gpus", "--from-ledger"], 2, "--params"),
         (["forecast", "--price", "big"], 2, "model and a change"),
         (["forecast", "--switch", "big="], 2, "two models"),
-        (["forecast", "--until", "2026-11-01"], 2, "no --until"),
+        (["forecast", "--until", "2026-11-01"], 2, "--until: a forecast is from now on"),
         (["forecast"], 1, "no ledger"),
         (["chargeback"], 1, "no ledger"),
         (["decide", "--plot", "x.svg"], 2, "--plot"),
@@ -196,6 +198,26 @@ def test_plots_are_svg(plan, tmp_path, arguments):
     assert len(root.findall("{http://www.w3.org/2000/svg}polyline")) == 2
 
 
+def test_plots_are_png(plan, tmp_path):
+    assert plan("breakeven", "--price", "0.01", "--plot", tmp_path / "plot.png").status == 0
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("missing", "said"), [("find_spec", "fareway[plot]"), ("FAMILIES", "needs a font")])
+def test_a_png_that_cannot_be_drawn_is_told(plan, tmp_path, monkeypatch, missing, said):
+    monkeypatch.setattr(picture, missing, (lambda _: None) if missing == "find_spec" else ("No Such Font",))
+    done = plan("breakeven", "--price", "0.01", "--plot", tmp_path / "plot.png")
+    assert (done.status, said in done.err) == (1, True)
+    assert not (tmp_path / "plot.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0"), (750, "750"), (5000, "5K"), (2500, "2.5K"), (1234, "1,234"), (10**6, "1M")]
+)
+def test_numbers_on_axes_are_short(number, text):
+    assert short(number) == text
+
+
 @pytest.mark.parametrize(
     ("most", "end"), [(1, 4), (4, 4), (5, 8), (9, 20), (101, 200), (390, 400), (410, 800), (10**6, 10**6)]
 )
@@ -205,7 +227,7 @@ def test_axes_end_at_round_numbers(most, end):
 
 def test_a_plot_that_cannot_be_written_or_drawn_is_told(plan, ledger, tmp_path):
     done = plan("breakeven", "--price", "0.01", "--plot", tmp_path / "nowhere" / "plot.svg")
-    assert (done.status, "cannot write the plot" in done.err) == (1, True)
+    assert (done.status, "cannot write" in done.err) == (1, True)
     done = plan("breakeven", "--from-ledger", "--plot", tmp_path / "plot.svg")
     assert (done.status, "nothing to plot" in done.err) == (1, True)
 
@@ -246,6 +268,12 @@ def test_training_against_real_inference(plan, ledger, tmp_path):
     assert 28 * 12 * 10 <= float(told["inference_usd"]) <= 30 * 12 * 10
 
 
+def test_a_call_in_many_days_is_one_a_month(plan, tmp_path):
+    write_down(tmp_path, [call("once", "red", "big", 89)])
+    told = plan("allocation", "--initial", "1000", "--from-ledger", "--since", "90d", "--json").told
+    assert told["inference_usd"] == "120.00"
+
+
 def test_inference_without_a_price_is_not_taken_for_free(plan, tmp_path):
     write_down(tmp_path, [call("dark", "red", "big", 1, cost=Cost(None, CostStatus.UNPRICED))])
     told = plan("allocation", "--initial", "1000", "--from-ledger")
@@ -275,6 +303,34 @@ def test_who_pays(plan, ledger):
     assert rows["(none)"]["unpriced_calls"] == 1
     too_little = plan("chargeback", "--paid", "0.1")
     assert (too_little.status, "$0.40 more" in too_little.err) == (1, True)
+
+
+def test_who_pays_as_a_page(plan, tmp_path):
+    """One file that fetches and runs nothing, whatever teams are called."""
+    evil = "<script>alert(1)</script>"
+    write_down(tmp_path, [call("1", evil, "big", 1), call("2", "=1+1", "small", 1)])
+    assert plan("chargeback", "--shared", "9.5", "--html", tmp_path / "bill.html").status == 0
+    text = (tmp_path / "bill.html").read_text()
+    assert "<script" not in text
+    assert "http" not in text.replace("http-equiv", "")
+    assert html.escape(evil) in text
+    assert "default-src 'none'" in text
+    assert "$20.50" in text
+    root = ET.fromstring(
+        text.partition("\n")[2]
+        .replace('charset="utf-8">', 'charset="utf-8"/>')
+        .replace("unsafe-inline'\">", "unsafe-inline'\"/>")
+        .replace('device-width">', 'device-width"/>')
+    )
+    assert len(root.findall(".//tbody/tr")) == 2
+    assert plan("chargeback", "--html", tmp_path / "no" / "bill.html").status == 1
+
+
+def test_who_pays_as_a_table_for_spreadsheets(plan, tmp_path):
+    write_down(tmp_path, [call("1", "=1+1", "big", 1)])
+    lines = plan("chargeback", "--format", "csv").out.splitlines()
+    assert lines[0] == "team,calls,unpriced_calls,direct_usd,training_usd,shared_usd,total_usd"
+    assert lines[1] == "'=1+1,1,0,10.00,0.00,0.00,10.00"
 
 
 def test_energy(plan, ledger):

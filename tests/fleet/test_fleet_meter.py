@@ -17,7 +17,7 @@ USED = Usage(input=1000, output=100)
 
 
 def meter(rate=None, now=0):
-    return Meter("local@gpu:8000", rate or constant(3600 * DOLLARS), Pace(2000, 20), now)
+    return Meter("local@gpu:8000", rate or constant(3600 * DOLLARS), 2000, 20, now)
 
 
 def streamed(one, *, uncached=1000, context=1000, output=100, marginal=None):

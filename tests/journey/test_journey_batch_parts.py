@@ -9,6 +9,7 @@ from charges import entry, flat
 from msgspec.structs import replace
 from stores.redis_server import RedisServer
 
+from gateway.assembly.home import settles
 from gateway.catalog.providers import KNOWN
 from gateway.core.caller import Caller, Key, Role
 from gateway.core.entry import Outcome
@@ -16,7 +17,6 @@ from gateway.core.errors import BadRequest, NotFound, Unavailable, UpstreamError
 from gateway.core.money import Money
 from gateway.core.price import UNPRICED, Cost, CostStatus, Price, Schedule
 from gateway.dialects.spoken import DIALECTS
-from gateway.front.batch_assembly import settles
 from gateway.front.batch_routes import Page, Route, route_of
 from gateway.journey.batches import settling as settling_module
 from gateway.journey.batches.desk import ANTHROPIC, OPENAI, Desk

@@ -45,6 +45,10 @@ def fields(draw):
             wait_ms=draw(st.floats(0, 60_000)),
             first_token_p95_ms=draw(st.none() | st.floats(0, 60_000)),
             cost_warm=draw(costs),
+            cost_loaded=draw(costs),
+            prefill_ms=draw(st.none() | st.floats(0, 60_000)),
+            waiting=draw(st.integers(0, 99)),
+            cache_used=draw(st.none() | st.floats(0, 1)),
         )
         for i in range(draw(st.integers(1, 6)))
     )

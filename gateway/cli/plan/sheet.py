@@ -1,75 +1,50 @@
-"""What a plan prints: figures under each other, a table, and notes; or all of it as JSON."""
+"""How what comes of a plan is printed: as tables for people, as JSON, as CSV; and its plot and page."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from gateway.cli.plan.picture import png
 from gateway.cli.settings import Unusable
 from gateway.cli.table import print_rows
 from gateway.core.money import Money
-from gateway.planning.amounts import decimals, fine, percent
-
-Value = Money | Fraction | int | str | None
-Row = Mapping[str, Value]
+from gateway.plans.page import page
+from gateway.plans.sheet import Row, Sheet, document, plain, shown
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """Names end in `_usd` for money and in `_share` for shares."""
-
-    figures: Row = field(default_factory=dict)
-    rows: Sequence[Row] = ()
-    notes: Sequence[str] = ()
-    plot: str = ""  # As SVG.
-    more: Sequence[Row] = ()  # A second table, `limits` in JSON.
-    tables: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # Further ones, each under its name.
-
-
-def add_format(parser: argparse.ArgumentParser, *, plot: bool = False) -> None:
+def add_format(parser: argparse.ArgumentParser, *, plot: bool = False, page: bool = False) -> None:
     """Declare how it is printed."""
-    parser.add_argument("--format", choices=("table", "json"), default="table")
+    formats = ("table", "json", "csv") if page else ("table", "json")
+    parser.add_argument("--format", choices=formats, default="table")
     parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
     if plot:
-        parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="write a plot, too")
+        parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="write a plot, too: .svg, or .png")
+    if page:
+        parser.add_argument("--html", type=Path, metavar="FILE.html", help="write a page to be printed, too")
 
 
 def show(sheet: Sheet, parsed: argparse.Namespace) -> int:
     """Print it, and write its plot where that is asked for. Raises Unusable."""
     if parsed.format == "json":
-        print(json.dumps(_document(sheet), indent=2, ensure_ascii=False))
+        print(json.dumps(document(sheet), indent=2, ensure_ascii=False))
+    elif parsed.format == "csv":
+        _print_csv(sheet.rows)
     else:
         _print(sheet)
     if getattr(parsed, "plot", None) is not None:
-        _write(sheet.plot, parsed.plot)
+        _write_plot(sheet.plot, parsed.plot)
+    if getattr(parsed, "html", None) is not None:
+        _write(page(sheet).encode(), parsed.html)
     return 0
-
-
-def _document(sheet: Sheet) -> dict[str, object]:
-    told: dict[str, object] = {name: _plain(value) for name, value in sheet.figures.items()}
-    for name, rows in (("rows", sheet.rows), ("limits", sheet.more), *sheet.tables.items()):
-        if rows:
-            told[name] = [{column: _plain(value) for column, value in row.items()} for row in rows]
-    return told | ({"notes": list(sheet.notes)} if sheet.notes else {})
-
-
-def _plain(value: Value) -> object:
-    match value:
-        case Money():
-            return value.decimal
-        case Fraction():
-            return float(round(value, 9))
-        case _:
-            return value
 
 
 def _print(sheet: Sheet) -> None:
     if sheet.figures:
-        told = [{"": name, " ": _text(name, value)} for name, value in sheet.figures.items()]
+        told = [{"": name, " ": shown(name, value)} for name, value in sheet.figures.items()]
         width = max(len(row[""]) for row in told)
         for row in told:
             print(f"{row['']:{width}}  {row[' ']}")
@@ -87,7 +62,7 @@ def _print(sheet: Sheet) -> None:
 
 def _print_table(rows: Sequence[Row]) -> None:
     columns = list(rows[0])
-    cells = [{name: _text(name, row[name]) for name in columns} for row in rows]
+    cells = [{name: shown(name, row[name]) for name in columns} for row in rows]
     for name in columns:
         if any(isinstance(row[name], Money | Fraction | int) for row in rows):
             width = max(len(name), *(len(line[name]) for line in cells))
@@ -97,29 +72,20 @@ def _print_table(rows: Sequence[Row]) -> None:
     print_rows([dict(zip(heads, line.values(), strict=True)) for line in cells], heads, "table")
 
 
-def _text(name: str, value: Value) -> str:
-    match value:
-        case None:
-            return "-"
-        case Money():
-            return _grouped(fine(value))
-        case Fraction():
-            return percent(value) if name.endswith("_share") else _grouped(decimals(value))
-        case int():
-            return f"{value:,}"
-        case _:
-            return value
+def _print_csv(rows: Sequence[Row]) -> None:
+    """The rows alone, with amounts to the pico-dollar: they add up."""
+    exact = [{name: plain(value) for name, value in row.items()} for row in rows]
+    print_rows(exact, list(exact[0]), "csv")
 
 
-def _grouped(number: str) -> str:
-    whole, point, rest = number.partition(".")
-    return f"{int(whole):,}{point}{rest}" if whole != "-0" else number
-
-
-def _write(plot: str, where: Path) -> None:
+def _write_plot(plot: str, where: Path) -> None:
     if not plot:
         raise Unusable("there is nothing to plot")
+    _write(png(plot) if where.suffix == ".png" else plot.encode(), where)
+
+
+def _write(data: bytes, where: Path) -> None:
     try:
-        where.write_text(plot)
+        where.write_bytes(data)
     except OSError as error:
-        raise Unusable(f"cannot write the plot: {error}") from None
+        raise Unusable(f"cannot write {where}: {error}") from None

@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import time
+from collections.abc import Sequence
+from functools import partial
 
-from gateway.cli.plan import accounts, choices, forecast, hardware
+from gateway.assembly.stores import directory
+from gateway.cli.books import reading
+from gateway.cli.plan.sheet import add_format, show
+from gateway.cli.settings import Unusable, settings
+from gateway.core.errors import BadRequest, NotFound
+from gateway.core.limit import Limit
+from gateway.directory.rules import in_force
+from gateway.plans.books import Source
+from gateway.plans.table import PLANS, Plan
 
 
 def declare(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
     """Declare all of them."""
     verbs = parser.add_subparsers(title="plans", required=True, metavar="PLAN", parser_class=argparse.ArgumentParser)
+    for plan in PLANS:
+        one = verbs.add_parser(plan.name, parents=[common], help=plan.text, description=plan.text)
+        plan.declare(one)
+        add_format(one, plot=plan.plots, page=plan.pages)
+        one.set_defaults(run=partial(_run, plan))
 
-    def verb(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-        one: argparse.ArgumentParser = verbs.add_parser(name, parents=[common], help=text, description=text)
-        one.set_defaults(run=run)
-        return one
 
-    hardware.add_gpus(verb)
-    hardware.add_training(verb)
-    hardware.add_scaling(verb)
-    hardware.add_request(verb)
-    choices.add_breakeven(verb)
-    choices.add_allocation(verb)
-    choices.add_optimizations(verb)
-    choices.add_decide(verb)
-    forecast.add_forecast(verb)
-    accounts.add_chargeback(verb)
-    accounts.add_carbon(verb)
+def _run(plan: Plan, parsed: argparse.Namespace) -> int:
+    source = Source(lambda: reading(settings(parsed)), partial(_limits, parsed), time.time())
+    try:
+        sheet = plan.make(parsed, source)
+    except BadRequest as error:
+        flag = f"--{error.param.replace('_', '-')}: " if error.param else ""
+        raise Unusable(f"{flag}{error}", 2) from None
+    except NotFound as error:
+        raise Unusable(str(error), 3) from None
+    return show(sheet, parsed)
+
+
+def _limits(parsed: argparse.Namespace) -> Sequence[Limit]:
+    found = settings(parsed)
+    with directory(found) as kept:
+        stored = kept.rules()
+    return in_force(found.limits, (rule.limit for rule in stored.values()))

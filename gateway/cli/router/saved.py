@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import reduce
 
-from gateway.cli.plan.sheet import Row, Sheet
 from gateway.core.money import ZERO, Money
 from gateway.core.rating import Rating
 from gateway.difficulty.guard import Guard
 from gateway.planning.resampled import FEWEST
 from gateway.planning.routed import Named, Routed, Saving, beside_lot, beside_single
+from gateway.plans.sheet import Row, Sheet
 
 ASKED, FIXED, LOT = "asked-for", "best fixed", "same shares by lot"
 

@@ -12,7 +12,7 @@ from gateway.tokens.outputs import Outputs
 from gateway.upstream.health import Health
 from gateway.upstream.retry import says_unwell
 
-NO_CALLS = frozenset({Outcome.CACHED, Outcome.ADJUSTED, Outcome.PENDING})
+NO_CALLS = frozenset({Outcome.CACHED, Outcome.ADJUSTED, Outcome.PENDING, Outcome.TRAINED})
 """Entries that say nothing about how soon a deployment answers."""
 
 _TRIED = re.compile(r"(?P<name>\S+): (?:status (?P<status>\d+)|not reached|redirected)")

@@ -1,0 +1,44 @@
+"""Joins the parts that training jobs need."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from gateway.assembly.finances import Finances
+from gateway.assembly.home import settles, worker_number
+from gateway.assembly.stores import registry
+from gateway.assembly.told import Told
+from gateway.config.settings import Settings
+from gateway.core.entry import Entry
+from gateway.training.desk import Desk
+from gateway.training.figures import Figures
+from gateway.training.job import Job
+from gateway.training.kept import Jobs
+from gateway.training.metering import Metering
+
+
+def training_desk(settings: Settings, told: Told, money: Finances, stack: AsyncExitStack) -> Desk:
+    """Everything about training jobs; its `metering` is to be run. It has a connection to the store of its own."""
+    jobs, figures, terms = Jobs(registry(settings), told.clock), Figures(told.metrics), settings.training
+    stack.callback(jobs.close)
+    alone = not worker_number(money.replica) and settings.shared is None
+
+    def hear(job: Job, entry: Entry) -> None:
+        figures.told(job, entry)
+        money.books.booked(entry)
+
+    metering = Metering(
+        limits=money.limits,
+        journal=money.journal,
+        mover=money.mover,
+        jobs=jobs,
+        clock=told.clock,
+        replica=money.replica,
+        silent_ms=int(terms.silent_after_s * 1000),
+        since=int(told.clock() * 1000),
+        ours=lambda replica: settles(money.replica, settings.server.workers, replica),
+        accounts_here=lambda replica: alone or replica == money.replica,
+        told=hear,
+    )
+    stack.push_async_callback(metering.close)
+    return Desk(jobs, metering, terms.approve_above, int(terms.interval_s * 1000))

@@ -1,0 +1,196 @@
+"""Which calls go into one batch, and looking after it until its cost is in the books.
+
+Those share a batch that go to one deployment, speak one dialect, are of one team, say the same in their headers, and
+have about as much time: so that giving it up for the first of them takes little from the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import msgspec
+from msgspec.structs import replace
+
+from gateway.core.errors import GatewayError, Unavailable
+from gateway.deferred.asking import Asking
+from gateway.deferred.choosing import Offer
+from gateway.deferred.offers import Offered, Offering
+from gateway.deferred.record import Later, Place, State
+from gateway.deferred.sending import Member, Sending
+from gateway.deferred.settling import Found, Settling
+from gateway.deferred.shelf import Shelf
+
+CALLS_MAX, BYTES_MAX = 5_000, 64 << 20
+"""Of one batch. OpenAI takes 50,000 calls and 200 MB, Anthropic 100,000 and 256 MB."""
+
+FIRST_POLL_S, POLL_S_MAX = 1.0, 60.0
+"""The provider is asked after a second, then after twice as long each time."""
+
+KEEP_AGAIN_S = 1.0
+
+GIVEN_UP_S = 35 * 86_400.0
+"""Results are kept for a month at most: later a call stays charged at its bound."""
+
+log = logging.getLogger("fareway.deferred")
+
+
+@dataclass(slots=True)
+class Poll:
+    """When a batch is asked about next."""
+
+    one: Later  # Of its calls.
+    at: float
+    wait_s: float = FIRST_POLL_S
+
+
+class Lanes:
+    """See the module."""
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        asking: Asking,
+        offering: Offering,
+        sending: Sending,
+        settling: Settling,
+        *,
+        clock: Callable[[], float],
+        collect_s: float,
+    ) -> None:
+        self._shelf = shelf
+        self._asking = asking
+        self._offering = offering
+        self._outgoing = sending
+        self._settling = settling
+        self._clock = clock
+        self._collect_s = collect_s  # For which a call waits for others.
+        self._polls: dict[str, Poll] = {}
+        self._sending: set[str] = set()
+        self.turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # Of each batch.
+
+    async def resume(self) -> None:
+        """The batches of an earlier process."""
+        for later in await self._shelf.batches():
+            assert later.place is not None
+            self._polls[later.place.batch] = Poll(later, self._clock())
+
+    async def gather(self, later: Later, offered: Offered, offer: Offer) -> bool:
+        """Let it wait for others. Whether it has done so long enough, and the lane is to be sent."""
+        lane, now = _lane(later, offered, offer), self._clock()
+        if lane in self._sending:
+            return False
+        since = later.laned if later.lane == lane else now
+        if since + self._collect_s <= now and later.lane == lane:
+            self._sending.add(lane)
+            return True
+        waiting, due = replace(later, lane=lane, laned=since), since + self._collect_s
+        await self._shelf.put(waiting, before=State.WAITING, due=min(due, later.switch_at))
+        return False
+
+    async def send(self, lane: str) -> list[tuple[Later, GatewayError]]:
+        """Send what waits there as one batch. Returns what did not leave, and why."""
+        try:
+            members, failed = await self._claimed(lane)
+        finally:
+            self._sending.discard(lane)
+        if not members:
+            return failed
+        try:
+            refused = await self._outgoing.send(members, self._keep)
+        except GatewayError as error:
+            return failed + [(member.later, error) for member in members]
+        except Exception:
+            log.exception("unhandled error in a batch of calls for later")
+            return failed + [(m.later, GatewayError("Something went wrong in the gateway.")) for m in members]
+        return failed + [(member.later, refused[member.later.id]) for member in members if member.later.id in refused]
+
+    async def _claimed(self, lane: str) -> tuple[list[Member], list[tuple[Later, GatewayError]]]:
+        members: list[Member] = []
+        failed: list[tuple[Later, GatewayError]] = []
+        room = BYTES_MAX
+        for later in await self._shelf.of_lane(lane, CALLS_MAX):
+            running = replace(later, state=State.RUNNING, runs=later.runs + 1, lane="")
+            try:
+                body = await self._shelf.body(later.id)
+                room -= len(body)
+                if room < 0 and members:
+                    break
+                if not await self._shelf.put(running, before=State.WAITING):
+                    continue  # It was cancelled.
+            except Unavailable:  # What was taken out leaves; the others wait for the disk.
+                break
+            try:
+                call = self._asking.call(running, body)
+                offered = await self._offering.of(call, self._asking.key(running))
+                members.append(Member(running, offered, offered.option(lane.partition(" ")[0]), running.reason))
+            except GatewayError as error:
+                failed.append((running, error))
+        return members, failed
+
+    async def _keep(self, calls: list[tuple[Later, Place]]) -> None:
+        for later, place in calls:
+            await self._kept(replace(later, place=place), place)
+        later, place = calls[0]
+        self._polls[place.batch] = Poll(replace(later, place=place), self._clock() + FIRST_POLL_S)
+
+    async def _kept(self, later: Later, place: Place) -> None:
+        """The batch runs: there is no way back."""
+        while True:
+            try:
+                await self._shelf.put(later, before=State.RUNNING, due=later.switch_at, batch=place.batch)
+            except Unavailable as error:
+                log.warning("call %s could not be written down, and is tried again: %s", later.id, error)
+                await asyncio.sleep(KEEP_AGAIN_S)
+            else:
+                return
+
+    def due(self, now: float) -> list[str]:
+        """Batches to be asked about."""
+        return [name for name, poll in self._polls.items() if poll.at <= now and not self.turns[name].locked()]
+
+    async def collect(self, batch: str) -> list[Found]:
+        """What a batch has come to, once it has ended: the books know it then. It is in its own turn."""
+        poll = self._polls.get(batch)
+        if poll is None:
+            return []
+        poll.at, poll.wait_s = self._clock() + poll.wait_s, min(POLL_S_MAX, 2 * poll.wait_s)
+        assert poll.one.place is not None
+        try:
+            status = await self._settling.status(poll.one.place, poll.one.dialect)
+            if status is None or not status.ended:
+                found = []
+            else:
+                found = await self._settling.collect(await self._shelf.in_batch(batch), status)
+        except GatewayError as error:
+            log.warning("batch %s cannot be settled yet: %s", batch, error)
+            found = []
+        if self._clock() - poll.one.accepted > GIVEN_UP_S:
+            log.error("batch %s is given up: its calls stay charged at the most that they can have cost", batch)
+            return [Found(later, None) for later in await self._shelf.in_batch(batch)]
+        return found
+
+    async def settled(self, batch: str) -> None:
+        """What was found is written down: nothing is left to ask, unless something was not found."""
+        if not await self._shelf.in_batch(batch):
+            self._polls.pop(batch, None)
+            self.turns.pop(batch, None)
+
+    async def cancel(self, later: Later) -> None:
+        """Its batch is not waited for any more."""
+        assert later.place is not None
+        with suppress(GatewayError):  # It may have ended meanwhile; else it is charged for all that it does.
+            await self._settling.cancel(later.place, later.dialect)
+
+
+def _lane(later: Later, offered: Offered, offer: Offer) -> str:
+    """Begins with the deployment. Calls without a team go with those of their own key."""
+    caller, time_s = later.caller, later.deadline - later.accepted
+    group = (later.dialect, caller.org, caller.team or caller.key_id, int(time_s).bit_length())
+    said = msgspec.json.encode((group, offered.question.headers), order="sorted")
+    return f"{offer.name} {hashlib.sha256(said).hexdigest()[:24]}"

@@ -1,0 +1,295 @@
+"""Sending calls that have time. One process of a home does it for all: no call is made twice by two of them.
+
+    waiting ─ chosen ─▶ running ─▶ done | failed
+       ▲                   │
+       └── given up, refused for now, or this process died: chosen anew, with what is left of the time
+
+A call that was under way when the process died may have been charged: the books say so, and it is asked once more. If
+that ends in the same way, it has failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import Any, ParamSpec
+
+from msgspec.structs import replace
+
+from gateway.core.errors import GatewayError, LimitReached, Unavailable, Unresolved
+from gateway.deferred.again import again_at
+from gateway.deferred.asking import Answer, Asking, worded
+from gateway.deferred.choosing import Choice, Offer, Way, choose
+from gateway.deferred.lanes import Lanes
+from gateway.deferred.offers import Offered, Offering
+from gateway.deferred.record import Later, State
+from gateway.deferred.shelf import Shelf
+
+LOOK_EVERY_S = 1.0
+AT_ONCE = 64
+"""Calls under way in the ordinary journey."""
+
+CRASHES_MAX = 1
+"""Times that a call is asked again after the process died during it."""
+
+DRAIN_S = 30.0
+"""How long calls under way may run on when the gateway stops."""
+
+SWEEP_EVERY_S = 600.0
+
+P = ParamSpec("P")
+
+_AT_ONCE = Offer(Way.SYNC, "", "", None)
+_BUG = "Something went wrong in the gateway."
+
+log = logging.getLogger("fareway.deferred")
+
+
+class Running:
+    """See the module. `ended` hears of each: the way and the state."""
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        asking: Asking,
+        offering: Offering,
+        lanes: Lanes,
+        wake: asyncio.Event,
+        *,
+        clock: Callable[[], float],
+        ended: Callable[[str, str], None],
+        margin_s: float,
+        keep_s: float,
+    ) -> None:
+        self._shelf = shelf
+        self._asking = asking
+        self._offering = offering
+        self._lanes = lanes
+        self._clock = clock
+        self._ended = ended
+        self._margin_s = margin_s  # Before the deadline, beside what a call takes.
+        self._keep_s = keep_s  # For an answer that nobody fetches.
+        self._wake = wake  # Set when a call was taken.
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._resumed = False
+        self._swept = clock()
+
+    async def run(self) -> None:
+        """For ever."""
+        try:
+            while True:
+                self._wake.clear()
+                if self._shelf.used:
+                    try:
+                        await self._turn()
+                    except Unavailable as error:
+                        log.warning("calls for later are not looked after now: %s", error)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_EVERY_S):
+                        await self._wake.wait()
+        finally:
+            await self._drain()
+
+    async def _drain(self) -> None:
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=DRAIN_S)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _turn(self) -> None:
+        if not self._resumed:
+            await self._resume()
+            self._resumed = True
+        room = AT_ONCE - len(self._tasks)
+        for later in await self._shelf.due(self._clock(), room) if room > 0 else ():
+            await self._step(later)
+        for batch in self._lanes.due(self._clock()):
+            self._begin(self._collect(batch))
+        if self._clock() - self._swept > SWEEP_EVERY_S:
+            self._swept = self._clock()
+            await self._shelf.sweep(self._swept)
+
+    async def _resume(self) -> None:
+        """What an earlier process has left under way."""
+        await self._lanes.resume()
+        for later in await self._shelf.running():
+            if later.place is not None and not later.switched:
+                await self._shelf.put(later, before=State.RUNNING, due=later.switch_at)
+            elif later.crashes >= CRASHES_MAX:
+                await self._end(replace(later, crashes=later.crashes + 1), worded(Unresolved(later.id), later))
+            else:
+                waiting = replace(later, state=State.WAITING, crashes=later.crashes + 1)
+                await self._shelf.put(waiting, before=State.RUNNING, due=self._clock())
+
+    async def _step(self, later: Later) -> None:
+        """One call that is due."""
+        if later.state is State.RUNNING:
+            await self._shelf.put(later, before=State.RUNNING)
+            self._begin(self._switch(later))
+            return
+        try:
+            body = await self._shelf.body(later.id)
+            call = self._asking.call(later, body)
+            offered = await self._offering.of(call, self._asking.key(later))
+            switch_at = later.deadline - self._margin_s - offered.duration_s
+            offers = [offer for offer in offered.offers if offer.way not in later.given_up]
+            choice = choose(offers, self._clock(), switch_at)
+            chosen = replace(later, way=choice.offer.way, reason=choice.reason, switch_at=switch_at)
+            await self._go(chosen, body, offered, choice)
+        except Unavailable:
+            raise
+        except GatewayError as error:
+            await self._not_now(later, error)
+
+    async def _go(self, later: Later, body: bytes, offered: Offered, choice: Choice) -> None:
+        now = self._clock()
+        if choice.at > now:
+            due = min(choice.at, max(now, later.switch_at))
+            await self._shelf.put(replace(later, lane=""), before=State.WAITING, due=due)
+        elif choice.offer.way is Way.BATCH:
+            if await self._lanes.gather(later, offered, choice.offer):
+                self._begin(self._send(later.lane))
+        else:
+            running = _again(later, lane="")
+            if await self._shelf.put(running, before=State.WAITING):
+                self._begin(self._answer(running, body, choice.offer))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        self._leave(asyncio.create_task(_guarded(work)))
+
+    def _leave(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # Whoever still waited for it has heard of it.
+
+    # The ordinary journey.
+
+    async def _answer(self, later: Later, body: bytes, offer: Offer) -> None:
+        """Ask it that way. It is running."""
+        ours = self._offering.ours
+        ours[offer.name] += offer.way is Way.IDLE
+        try:
+            later, answer = await self._asked(later, body, offer)
+        except GatewayError as error:
+            await _surely(self._not_now, later, error)
+        except Exception:
+            log.exception("unhandled error in call %s", later.id)
+            await _surely(self._end, later, worded(GatewayError(_BUG), later))
+        else:
+            await _surely(self._end, later, answer)
+        finally:
+            ours[offer.name] -= offer.way is Way.IDLE
+
+    async def _asked(self, later: Later, body: bytes, offer: Offer) -> tuple[Later, Answer]:
+        """That way; and at once beside it when that is due, where it takes longer. What comes too late runs to its end
+        and is booked."""
+        if offer.way is Way.SYNC:
+            return later, await self._asking.answer(later, body, offer)
+        first = asyncio.create_task(self._asking.answer(later, body, offer))
+        self._leave(first)
+        await asyncio.wait({first}, timeout=max(0.0, later.switch_at - self._clock()))
+        if first.done():
+            return later, first.result()
+        beside = _again(later, way=Way.SYNC, reason=f"{offer.way} took too long")
+        await self._shelf.put(beside, before=State.RUNNING)
+        second = asyncio.create_task(self._asking.answer(beside, body, _AT_ONCE))
+        self._leave(second)
+        pending = {first, second}
+        while pending:
+            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if task.exception() is None:
+                    return beside, task.result()
+        return beside, second.result()
+
+    # Batches.
+
+    async def _send(self, lane: str) -> None:
+        for later, error in await self._lanes.send(lane):
+            await _surely(self._not_now, later, error)
+
+    async def _collect(self, batch: str) -> None:
+        """Give the answers of a batch to those that still wait for them."""
+        async with self._lanes.turns[batch]:
+            found = await self._lanes.collect(batch)
+            for later, answer in found:
+                if later.state is not State.RUNNING or later.switched:
+                    await self._shelf.settled(later.id)
+                elif answer is not None:
+                    await self._end(later, answer, batch="")
+                else:
+                    given_up = (*later.given_up, Way.BATCH)
+                    waiting = replace(later, state=State.WAITING, given_up=given_up)
+                    await self._shelf.put(waiting, before=State.RUNNING, due=self._clock(), batch="")
+            if found:
+                await self._lanes.settled(batch)
+
+    async def _switch(self, later: Later) -> None:
+        """Its batch has had its time: its answer is taken if there is one, else it is asked at once."""
+        assert later.place is not None
+        await self._collect(later.place.batch)
+        async with self._lanes.turns[later.place.batch]:
+            kept = await self._shelf.find(later.id)
+            if kept is None or kept.later.state is not State.RUNNING or kept.later.switched:
+                return
+            switched = _again(kept.later, way=Way.SYNC, reason="the batch had not ended in time", switched=True)
+            body = await self._shelf.body(later.id)
+            if not await self._shelf.put(switched, before=State.RUNNING):
+                return
+        await self._lanes.cancel(switched)
+        await self._answer(switched, body, _AT_ONCE)
+
+    # The end.
+
+    async def _not_now(self, later: Later, error: GatewayError) -> None:
+        """It was refused, or failed: another way, or later, or never."""
+        now = self._clock()
+        at = again_at(error, later.runs, now, later.deadline)
+        if later.state is State.RUNNING and later.way != Way.SYNC and not isinstance(error, LimitReached):
+            log.info("call %s: %s was given up: %s", later.id, later.way, error)
+            later, at = replace(later, given_up=(*later.given_up, later.way)), now
+        if at is None:
+            await self._end(later, worded(error, later))
+        else:
+            await self._shelf.put(replace(later, state=State.WAITING, lane=""), before=later.state, due=at)
+
+    async def _end(self, later: Later, answer: Answer, batch: str | None = None) -> None:
+        now = self._clock()
+        state = State.DONE if answer.status < 400 else State.FAILED
+        ended = replace(
+            later, state=state, status=answer.status, answer_headers=dict(answer.headers), ended=now, lane=""
+        )
+        until = now + self._keep_s
+        if await self._shelf.put(ended, before=later.state, answer=answer.body, until=until, batch=batch):
+            self._ended(later.way, state)
+
+
+def _again(later: Later, **changes: Any) -> Later:
+    """It is asked once more: under another name in the books."""
+    return replace(later, state=State.RUNNING, runs=later.runs + 1, **changes)
+
+
+async def _guarded(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except Unavailable as error:
+        log.warning("calls for later are not looked after now: %s", error)
+    except Exception:
+        log.exception("unhandled error in a call for later")
+
+
+async def _surely(step: Callable[P, Awaitable[None]], *args: P.args, **named: P.kwargs) -> None:
+    """What is known of a call must not be lost: until it can be written down."""
+    while True:
+        try:
+            return await step(*args, **named)
+        except Unavailable as error:
+            log.warning("an answer for later cannot be written down, and waits: %s", error)
+            await asyncio.sleep(LOOK_EVERY_S)

@@ -1,0 +1,145 @@
+"""What a batch of calls with time has come to: each of them gets its answer, and its entry is corrected to its cost.
+
+A correction's id follows from the entry's, so that it is booked once, whoever finds the results and however often.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from gateway.catalog.providers import Provider
+from gateway.core import costing
+from gateway.core.entry import Entry
+from gateway.core.money import ZERO
+from gateway.core.price import Cost, CostStatus, Price
+from gateway.core.usage import Report, Usage
+from gateway.deferred.asking import Answer
+from gateway.deferred.offers import STYLES
+from gateway.deferred.record import Later, Place
+from gateway.dialects.batch_requests import Lines
+from gateway.dialects.batch_status import Status, read_status
+from gateway.dialects.batches import BATCH, Result, read_results
+from gateway.dialects.spoken import DIALECTS
+from gateway.journey.batches.desk import ANTHROPIC, BATCHES, OPENAI, Desk, good
+from gateway.journey.booking import Books
+from gateway.journey.receipt import Receipt
+from gateway.ledger.correction import corrected
+from gateway.ledger.mover import Mover
+from gateway.prices.book import PriceBook
+
+log = logging.getLogger("fareway.deferred")
+
+
+class Found(NamedTuple):
+    """What a batch that has ended came to for one call. No answer: it was not answered well, and costs nothing."""
+
+    later: Later
+    answer: Answer | None
+
+
+@dataclass(frozen=True)
+class Settling:
+    """See the module. `accounts_here`: whether a replica's accounts are in memory here."""
+
+    books: Books
+    desk: Desk
+    mover: Mover
+    book: Callable[[], PriceBook]
+    accounts_here: Callable[[str], bool]
+
+    async def status(self, place: Place, dialect: str) -> Status | None:
+        """How the batch stands; None where the provider's answer is none. Raises GatewayError."""
+        provider = self.desk.provider(STYLES[dialect], place.provider)
+        return read_status(await self.desk.get(provider, f"{BATCHES[provider.batches]}/{place.batch}"))
+
+    async def cancel(self, place: Place, dialect: str) -> None:
+        """What is done by now is charged. Raises GatewayError."""
+        provider = self.desk.provider(STYLES[dialect], place.provider)
+        path = f"{BATCHES[provider.batches]}/{place.batch}/cancel"
+        async with await self.desk.ask(provider, "POST", path) as answer:
+            await good(answer)
+            await answer.read()
+
+    async def collect(self, calls: Sequence[Later], status: Status) -> list[Found]:
+        """Read the results of a batch that has ended, and correct the books for these calls of it. Raises
+        GatewayError; then it may be done again."""
+        first = calls[0]
+        assert first.place is not None
+        provider = self.desk.provider(STYLES[first.dialect], first.place.provider)
+        results = {result.custom_id: result for result in await self._results(provider, first, status)}
+        lacking = status.done > sum(bool(result.answer) for result in results.values())
+        return [found for later in calls if (found := await self._found(later, provider, results, lacking))]
+
+    async def _results(self, provider: Provider, first: Later, status: Status) -> list[Result]:
+        paths = [f"/files/{file}/content" for file in status.files]
+        if provider.batches != OPENAI:
+            paths = [f"{BATCHES[ANTHROPIC]}/{status.id}/results"]
+        results: list[Result] = []
+        for path in paths if status.files or provider.batches != OPENAI else ():
+            async with await self.desk.ask(provider, "GET", path) as answer:
+                await good(answer)
+                lines = Lines()
+                while chunk := await answer.next_chunk():
+                    results += read_results(lines.feed(chunk), DIALECTS[first.dialect], provider.quirks)
+                    await asyncio.sleep(0)  # Calls have their turn, too.
+                results += read_results([lines.rest()], DIALECTS[first.dialect], provider.quirks)
+        return results
+
+    async def _found(
+        self, later: Later, provider: Provider, results: Mapping[str, Result], lacking: bool
+    ) -> Found | None:
+        """None while its entry is not in the books."""
+        assert later.place is not None
+        entries = await self.mover.find(later.place.request_id)
+        entry = next((entry for entry in entries if entry.id == later.place.entry_id), None)
+        if entry is None:
+            return None
+        result = results.get(later.place.request_id)
+        done = any(other.adjusts == entry.id for other in entries)
+        if result is None and lacking:
+            log.error("call %s stays charged at its bound: its batch has fewer results than answers", later.id)
+            return Found(later, None)
+        if result is None or not result.answer:
+            if not done:
+                self._correct(entry, Usage(requests=0), Cost(ZERO, CostStatus.EXACT), 0)
+            return Found(later, None)
+        usage = result.report.usage
+        if usage is None:
+            log.error("call %s stays charged at its bound: its result tells no usage", later.id)
+            return Found(later, self._answer(entry, entry.cost, entry.usage, 0, result))
+        cost = self._cost(entry, provider, result.report, usage, entry.at)
+        usual = self._cost(entry, provider, replace(result.report, service_tier=None, cost=None), usage, later.accepted)
+        saved = max(0, usual.known.nanos_up - cost.known.nanos_up) if usual.total is not None else 0
+        if not done:
+            self._correct(entry, usage, cost, saved)
+        return Found(later, self._answer(entry, cost, usage, saved, result))
+
+    def _cost(self, entry: Entry, provider: Provider, report: Report, usage: Usage, at: float) -> Cost:
+        def price_of(model: str) -> Price | None:
+            price = self.book().price(provider.priced_as, model, at, provider.region)
+            if price is not None:
+                self.books.journal.note(price)
+            return price
+
+        return costing.settled(usage, report, entry.model, price_of(entry.model), price_of)[0]
+
+    def _correct(self, entry: Entry, usage: Usage, cost: Cost, saved: int) -> None:
+        correction = replace(
+            corrected(entry, usage, cost, BATCH, now=self.books.clock()), saved_nanos=saved, answer_id=""
+        )
+        self.books.journal.settle(correction)
+        if self.accounts_here(entry.replica):
+            self.books.limits.correct(correction.charges)
+        self.books.booked(correction)
+
+    def _answer(self, entry: Entry, cost: Cost, usage: Usage, saved: int, result: Result) -> Answer:
+        """As the ordinary journey gives it, its receipt included."""
+        whole = replace(entry, cost=cost, usage=usage, saved_nanos=saved, service_tier=BATCH)
+        receipt = Receipt(whole, "off", 0.0, self.books.limits.remaining_now(entry.caller))
+        return Answer(200, {"content-type": "application/json"} | receipt.headers(), result.answer)

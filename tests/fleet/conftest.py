@@ -1,0 +1,7 @@
+"""The helpers of the journeys can be imported."""
+
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "journey")]
