@@ -16,9 +16,7 @@ from scripts.make_dashboards import written
 
 DOCS = (ROOT / "docs/observability.md").read_text()
 ALERTS = [
-    rule
-    for group in yaml.safe_load((PROMETHEUS / "alerts.rules.yml").read_text())["groups"]
-    for rule in group["rules"]
+    rule for group in yaml.safe_load((PROMETHEUS / "alerts.rules.yml").read_text())["groups"] for rule in group["rules"]
 ]
 COMPOSE = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())
 
