@@ -77,7 +77,9 @@ class BatchProvider:
             return self._json(_message({"custom_id": "", "params": asked}, self.usage)["result"]["message"])
         given, made = self.usage["given"], self.usage["made"]
         usage = {"prompt_tokens": given, "completion_tokens": made, "total_tokens": given + made}
-        return self._json({"id": "chatcmpl-1", "model": asked["model"], "service_tier": tier, "usage": usage} | _CHOICES)
+        return self._json(
+            {"id": "chatcmpl-1", "model": asked["model"], "service_tier": tier, "usage": usage} | _CHOICES
+        )
 
     def _of_files(self, method: str, parts: list[str], content_type: str, body: bytes) -> tuple | None:
         match (method, *parts):

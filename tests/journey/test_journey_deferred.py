@@ -13,8 +13,8 @@ from later import later_road
 from road import eventually
 
 MINI = (Decimal("0.15") / 10**6, Decimal("0.60") / 10**6)  # Dollars a token at once: input, output.
-SONNET = (Decimal("3") / 10**6, Decimal("15") / 10**6)
-FLEXIBLE = (Decimal("0.25") / 10**6, Decimal("2") / 10**6)
+SONNET = (Decimal(3) / 10**6, Decimal(15) / 10**6)
+FLEXIBLE = (Decimal("0.25") / 10**6, Decimal(2) / 10**6)
 HALF = Decimal("0.5")  # Of that, in a batch and in the flex tier.
 GIVEN, MADE = 11, 7  # Tokens of every answer.
 
