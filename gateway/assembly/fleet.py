@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
 from gateway.assembly.finances import Finances
@@ -72,7 +72,9 @@ def watch(
     return Watch(fleet, network.get, clock, changed, headers)
 
 
-def add_fleet_gauges(gauges: Gauges, fleet: Fleet, clock: Callable[[], float]) -> None:
+def add_fleet_gauges(
+    gauges: Gauges, fleet: Fleet, in_flight: Callable[[], Mapping[str, int]], clock: Callable[[], float]
+) -> None:
     """What is known of each backend, for /metrics. Without any there is nothing to tell."""
     if not fleet.backends:
         return
@@ -91,6 +93,14 @@ def add_fleet_gauges(gauges: Gauges, fleet: Fleet, clock: Callable[[], float]) -
         machine = backend.machine
         return None if machine is None else machine.rate.at(round(clock() * SECOND_NS))[0] / PICOS_PER_DOLLAR
 
+    def ours() -> dict[tuple[str, ...], float]:
+        calls = dict.fromkeys((backend.id for backend in fleet.backends), 0)
+        for name, count in in_flight().items():
+            if (backend := fleet.of(name)) is not None:
+                calls[backend.id] += count
+        return {(name,): count for name, count in calls.items()}
+
+    gauges.add("fareway_backend_inflight_requests", "Calls of this gateway that are there.", ("backend",), ours)
     gauges.add("fareway_fleet_backend_state", "1: it is in that state.", ("backend", "state"), states)
     add("dollars_per_hour", "What its machine costs now.", hourly)
     add("running", "Calls that it works on, whoever they are from.", lambda b: b.load.running)
