@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 
 from gateway.assembly.finances import Finances
 from gateway.config.settings import Settings
@@ -69,7 +70,7 @@ def watch(
     """What looks at them. `changed` hears when names lead elsewhere than before."""
     providers = settings.providers
     headers = {b.provider: providers[b.provider].engines[0].addresses[0].headers for b in fleet.backends}
-    return Watch(fleet, network.get, clock, changed, headers)
+    return Watch(fleet, partial(network.get, follow=False), clock, changed, headers)
 
 
 def add_fleet_gauges(

@@ -1,7 +1,9 @@
 """Engines of one's own: their addresses, their machines, and what an hour costs."""
 
 import json
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -117,6 +119,12 @@ def test_the_price_of_an_approved_list(configured, tmp_path):
     (tmp_path / "prices" / "gpus.json").write_text(json.dumps({}))
     with pytest.raises(Exception, match="cannot be read"):
         configured(text)
+
+
+def test_the_example_of_the_documentation(configured):
+    text = (Path(__file__).parents[2] / "docs" / "fleet.md").read_text()
+    found = configured(re.search(r"```yaml\n(providers:.*?)```", text, re.DOTALL)[1], TOGETHER_API_KEY="k")
+    assert [backend.name for backend in fleet_of(found).backends] == ["10.0.0.5:8000", "10.0.0.6:8000"]
 
 
 HOURS = [

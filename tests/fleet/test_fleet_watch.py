@@ -116,6 +116,7 @@ def test_one_that_is_silent_is_down_after_a_while():
     assert engine.look() is State.READY
     engine.failure = UpstreamError("it said nothing")
     assert engine.look() is State.READY
+    assert engine.backend.told == ""
 
 
 def test_one_that_takes_no_connection_is_down_at_once():
