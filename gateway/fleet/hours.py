@@ -93,7 +93,7 @@ class Hours:
         last = int((self._clock() - GRACE_S) // HOUR_S) - 1
         if last == self._last:
             return
-        first = last - AGAIN if self._last is not None else await self._unclosed(last - AGAIN_FIRST)
+        first = await self._unclosed(last - AGAIN_FIRST) if self._last is None else self._last + 1 - AGAIN
         for entry in await asyncio.to_thread(self._due, first, last):
             self._add(entry)
         self._last = last
