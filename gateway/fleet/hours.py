@@ -24,6 +24,9 @@ GRACE_S = 120
 
 LOOK_EVERY_S = 5.0
 
+AT_ONCE = 50
+"""Entries that are written in one turn."""
+
 AGAIN = 3
 """So many hours before the one that has ended are looked at again: calls that were in flight then are booked by now.
 Longer than any call may take."""
@@ -94,8 +97,10 @@ class Hours:
         if last == self._last:
             return
         first = await self._unclosed(last - AGAIN_FIRST) if self._last is None else self._last + 1 - AGAIN
-        for entry in await asyncio.to_thread(self._due, first, last):
+        for number, entry in enumerate(await asyncio.to_thread(self._due, first, last)):
             self._add(entry)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)  # Calls have their turn, too. What is not written now is found again.
         self._last = last
 
     async def _open(self, backend: Backend) -> float:
