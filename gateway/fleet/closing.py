@@ -34,6 +34,9 @@ IDLE = "idle"
 TOLERANCE_PICOS = 1000
 """A nano-dollar: calls whose share differs by less are left as they are booked, and the hour's idle time takes it."""
 
+DIED_NS_MAX = 600 * SECOND_NS
+"""So long at most a call counts of which nobody knows when it ended: engines stop once nobody listens."""
+
 NOTHING_USED = Usage(requests=0)
 
 
@@ -110,7 +113,7 @@ def stay(call: Entry, rate: Rate) -> Occupied | None:
         return use
     picos = rate.at(use.began_ns)[0]
     lasted = call.held_nanos * 1000 * HOUR_NS // picos if picos else 0
-    return replace(use, ended_ns=use.began_ns + lasted)
+    return replace(use, ended_ns=use.began_ns + min(lasted, DIED_NS_MAX))
 
 
 def last_touched(entries: Iterable[Entry], rate: Rate) -> int:

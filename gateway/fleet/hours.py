@@ -146,9 +146,13 @@ class Hours:
         touch."""
         added: list[Entry] = []
         until = 0
+        by_backend: defaultdict[str, list[Entry]] = defaultdict(list)
+        for books in several[:1]:  # The same hour of the same provider, all of them.
+            begins = books.hour * HOUR_S
+            for entry in ledger.entries(begins - self._reach_s, begins + HOUR_S, (books.provider,)):
+                by_backend[entry.backend].append(entry)
         for books in several:
-            since, end = books.at - self._reach_s, books.until_ns / SECOND_NS
-            own = [each for each in ledger.entries(since, end, (books.provider,)) if each.backend == books.backend]
+            own = by_backend[books.backend]
             added += closed(books, own, self._clock())
             until = max(until, last_touched(own, books.rate))
         return added, until
