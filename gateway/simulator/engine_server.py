@@ -19,6 +19,8 @@ from gateway.simulator.engine_metrics import CONTENT_TYPE, EngineMetrics
 from gateway.simulator.errors import RefusedError
 from gateway.simulator.said import EVENTS
 from gateway.simulator.server import BODY_BYTES_MAX, Running, listen
+from gateway.tokens import bpe
+from gateway.tokens.families import O200K
 
 VERSION = "0.32.0"  # Of vLLM, that it is like.
 NOTICE_PATH = "/latest/meta-data/spot/instance-action"
@@ -139,6 +141,7 @@ def build_engine(settings: EngineServerSettings) -> web.Application:
 
     async def running(app: web.Application) -> AsyncIterator[None]:
         del app
+        await asyncio.to_thread(bpe.encoding, O200K)  # Or the first call would wait for it.
         work = asyncio.create_task(server.loop.run())
         yield
         work.cancel()
