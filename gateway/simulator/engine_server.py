@@ -125,8 +125,11 @@ class _Server:
 
     async def fault(self, request: web.Request) -> web.Response:
         """`?slow=5` takes five times as long, `?stall` says nothing more, `?oom` fails; without any it is mended."""
+        slow = request.query.get("slow", "1")
+        if not slow.replace(".", "", 1).isdecimal():
+            raise RefusedError(400, "slow is a number: steps take so many times as long.", param="slow")
         self.loop.mend()
-        self.loop.engine.slowdown = float(request.query.get("slow", 1.0))
+        self.loop.engine.slowdown = float(slow)
         self.loop.stalled = "stall" in request.query
         if "oom" in request.query:
             self.loop.die("CUDA out of memory.")
