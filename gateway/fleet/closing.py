@@ -91,9 +91,10 @@ def closed(books: Books, entries: Iterable[Entry], now: float) -> list[Entry]:
     """What is to be added to the books. `entries`: all of the machine that touch the hour, adjustments included."""
     calls, uses, told = {}, {}, defaultdict[str, list[Entry]](list)
     for entry in entries:
-        if (use := stay(entry, books.rate)) is not None:
+        use, here = stay(entry, books.rate), books.has(entry)
+        if use is not None and (here or (use.began_ns < books.until_ns and books.since_ns < use.ended_ns)):
             calls[entry.id], uses[entry.id] = entry, use
-        if books.has(entry):
+        if here:
             told[entry.adjusts or entry.id].append(entry)
     owed = divided(books, uses)
     added = list(_adjusted(books, calls, told, owed, now))
