@@ -59,7 +59,7 @@ def test_a_crowd_is_shared_with_an_api_and_one_caller_alone_is_not(policy, tmp_p
         for engine in running.engines:
             slow(engine)
         with ThreadPoolExecutor(CALLERS) as pool:
-            list(pool.map(lambda _: ask(client, LONG), range(CALLERS)))
+            list(pool.map(lambda caller: ask(client, f"{caller}. {LONG}"), range(CALLERS)))
         lines, page, (told,) = answered(running), running.metrics(), capacity(running)
 
     assert alone["entry"]["provider"] == "local"
@@ -68,7 +68,6 @@ def test_a_crowd_is_shared_with_an_api_and_one_caller_alone_is_not(policy, tmp_p
     assert len(lines) == 1 + CALLERS
     assert told["replicas"] == 2
     assert float(told["usd_per_hour_spilled"]) > 0
-    assert float(told["usd_per_hour_one_more"]) == -float(told["usd_per_hour_one_less"]) or told["desired"] != 2
     labels = {"provider": "local"}
     assert metric(page, "fareway_fleet_replicas", **labels) == 2
     assert metric(page, "fareway_fleet_spilled_dollars_per_hour", **labels) > 0
