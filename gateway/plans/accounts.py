@@ -48,6 +48,7 @@ def chargeback(parsed: Namespace, source: Source) -> Sheet:
         if parsed.paid is not None and unused < ZERO:
             raise Conflict(f"paid: self-hosted calls were charged {ZERO - unused} more than that")
         found = bills(told.entries, payer, parsed.shared + unused, Rule(parsed.rule))
+        unused += booked_idle(told.entries)
     rows: list[Row] = [
         {
             parsed.by: bill.payer,
