@@ -94,7 +94,6 @@ class Gateway:
         self._join_routing()
         self._tell_figures()
         await self.watch.round()
-        self._add_figures()
         front = self._join_front()
         self._run_in_background()
         if (answering := await self.together.listen()) is not None:
@@ -122,8 +121,6 @@ class Gateway:
 
     def _tell_figures(self) -> None:
         told, money = self.told, self.money
-    def _add_figures(self) -> None:
-        settings, told, money = self.settings, self.told, self.money
         add_gauges(
             told.metrics.gauges,
             mover=money.mover,

@@ -10,7 +10,7 @@ from enum import StrEnum
 from gateway.core.entry import NO_CALLS, TRAINING, Entry, Outcome
 from gateway.core.money import ZERO, Money
 from gateway.planning.amounts import split, summed
-from gateway.planning.traffic import Call, calls, is_idle
+from gateway.planning.traffic import Call, calls
 
 NOBODY = "(none)"
 """Who pays for calls without a name of that kind."""
@@ -102,14 +102,9 @@ class _Unused:
 
     def seen(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         for entry in entries:
-            if is_idle(entry):
+            if entry.of_nobody:
                 self.total += entry.cost.known
             yield entry
-
-
-def booked_idle(entries: Iterable[Entry]) -> Money:
-    """What the ledger has that nobody used of machines of ours."""
-    return summed(entry.cost.known for entry in entries if is_idle(entry))
 
 
 def idle(paid: Money, entries: Iterable[Entry]) -> Money:

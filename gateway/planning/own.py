@@ -10,7 +10,6 @@ from fractions import Fraction
 from gateway.core.entry import Entry, Outcome
 from gateway.core.money import Money
 from gateway.core.price import SEPARATOR, Price
-from gateway.planning.traffic import is_idle
 
 Route = tuple[str, str]
 """A provider and a model."""
@@ -64,7 +63,7 @@ def own_machines(entries: Iterable[Entry], prices: Mapping[str, Price]) -> list[
         if not entry.selfhosted or entry.outcome is Outcome.CACHED:
             continue
         one = sums[entry.provider]
-        if is_idle(entry):
+        if entry.of_nobody:
             one.idle += entry.cost.known.picos
             continue
         one.busy += entry.cost.known.picos

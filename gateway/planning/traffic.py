@@ -17,8 +17,6 @@ from gateway.core.price import Cost
 from gateway.planning.amounts import summed
 
 HOURS = 24
-IDLE = "idle:"
-"""How ids begin of what nobody used."""
 HIGH = 95
 """The percentile that hardware must cope with."""
 
@@ -65,12 +63,7 @@ def calls(entries: Iterable[Entry], *, training: bool = False) -> Iterator[Call]
         for entry in made:
             yield _with(entry, adjusted.pop(entry.id)) if entry.id in adjusted else entry
         for later in adjusted.values():
-            yield from (one for one in later if not is_idle(one) and (training or one.tier != TRAINING))
-
-
-def is_idle(entry: Entry) -> bool:
-    """Whether it is what nobody used of a machine of ours, or a correction of that."""
-    return entry.outcome is Outcome.IDLE or (entry.outcome is Outcome.ADJUSTED and entry.adjusts.startswith(IDLE))
+            yield from (one for one in later if not one.of_nobody and (training or one.tier != TRAINING))
 
 
 def _with(entry: Entry, differences: Iterable[Entry]) -> Entry:
