@@ -33,6 +33,7 @@ from gateway.front.peers import Worker
 from gateway.front.self_service import self_service
 from gateway.front.server import Front
 from gateway.front.together import Together
+from gateway.front.traced import traced
 from gateway.journey.answered import Answered
 from gateway.journey.setting_aside import SettingAside
 from gateway.journey.untouched import PassThrough
@@ -87,7 +88,7 @@ class Gateway:
         shared = StoreClock(self._clock)
         if settings.shared is not None:
             self._clock = shared
-        self.told = Told(settings, self._clock, self.live, self.replica)
+        self.told = Told(settings, self._clock, self.live, self.replica, self._stack)
         finances = Finances(settings, self.told, shared, self._stack, replica=self.replica, number=self._number)
         self.money = await finances.open()
         self.training = training_desk(settings, self.told, self.money, self._stack)
@@ -140,7 +141,9 @@ class Gateway:
         settings, told, money = self.settings, self.told, self.money
         tokens, signing = Tokens(), signers(settings)
         self._stack.callback(tokens.close)
-        asking = hedging(settings, self.wire, told.health, self._clock, signing=signing, tokens=tokens)
+        asking = hedging(
+            settings, self.wire, told.health, self._clock, signing=signing, tokens=tokens, tracing=told.tracing
+        )
         self._stack.push_async_callback(asking.close)
         refuse_unpriced = settings.prices.unknown == "refuse"
         kept_in = looked_in(settings, money.answers, told.metrics)
@@ -174,6 +177,7 @@ class Gateway:
             self_service(settings, money.keyring.tenants, self._clock),
             lambda: self.serving,
             *(settings.server.body_bytes_max, settings.server.body_timeout_s),
+            traced(settings, pipeline, told.tracing),
         )
 
     def _join_together(self) -> None:

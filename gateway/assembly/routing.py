@@ -26,6 +26,7 @@ from gateway.prices.current import Pricing
 from gateway.prices.stored import Shelf
 from gateway.prompt_cache.prompts import Prompts
 from gateway.prompt_cache.warmth import Warmth
+from gateway.telemetry.otel.tracing import Tracing
 from gateway.tokens import Tokens
 from gateway.tokens.calibration import Calibration
 from gateway.upstream.aws import AwsSigner
@@ -127,11 +128,21 @@ def hedging(
     *,
     signing: Mapping[str, Signer],
     tokens: Tokens,
+    tracing: Tracing | None = None,
 ) -> Hedging:
     """Who asks providers."""
     retries = RetryBudget(settings.routing.retry_budget)
     rounds = settings.routing.retry_rounds
-    asking = Asking(network, health, retries, rounds=rounds, clock=clock, signers=signing, prompts=prompts(settings))
+    asking = Asking(
+        network,
+        health,
+        retries,
+        rounds=rounds,
+        clock=clock,
+        signers=signing,
+        prompts=prompts(settings),
+        leaving=None if tracing is None else tracing.leaving,
+    )
     return Hedging(asking, retries, tokens, time.perf_counter)
 
 

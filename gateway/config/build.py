@@ -20,6 +20,7 @@ from gateway.config.settings import (
     Cache,
     Deferred,
     ExportTo,
+    Otel,
     PolicyChoice,
     Prices,
     Routing,
@@ -85,6 +86,7 @@ def build(shaped: Shaped, providers: dict[str, Provider], known: names.Names, fo
         timeouts=_timeouts(file),
         alerts=targets(file, findings),
         exports=_exports(file, folders),
+        otel=_otel(file),
         training=Training(file.training.approve_above, file.training.interval, file.training.silent_after),
         deferred=_deferred(file),
         cache=_cache(file),
@@ -198,6 +200,14 @@ def _prices(file: FarewayFile, findings: Findings) -> Prices:
         unknown=file.prices.unknown,
         overrides=rules.overrides(file.prices.overrides, findings),
     )
+
+
+def _otel(file: FarewayFile) -> Otel | None:
+    otel = file.telemetry.otel
+    if otel is None:
+        return None
+    headers = {name: value.get_secret_value() for name, value in otel.headers.items()}
+    return Otel(otel.endpoint, headers, otel.sample, otel.content, otel.conventions)
 
 
 def _exports(file: FarewayFile, folders: Folders) -> tuple[ExportTo, ...]:

@@ -10,7 +10,7 @@ from gateway.config import fields as f
 from gateway.config.schema_caching import CacheSection
 from gateway.config.schema_fleet import GpuSection
 from gateway.config.schema_routing import AutoSection, ModelSection, RoutingSection
-from gateway.config.schema_telling import AlertSection, DeferredSection, ExportSection
+from gateway.config.schema_telling import AlertSection, DeferredSection, ExportSection, TelemetrySection
 from gateway.config.schema_training import TrainingSection
 from gateway.config.section import Section
 from gateway.core.limit import HoldMode, Mode
@@ -217,6 +217,7 @@ class FarewayFile(Section):
     cache: CacheSection = Field(default_factory=CacheSection)
     prices: PricesSection = Field(default_factory=PricesSection)
     deferred: DeferredSection = Field(default_factory=DeferredSection)
+    telemetry: TelemetrySection = Field(default_factory=TelemetrySection)
     alerts: list[AlertSection] = Field(default_factory=list, description="Who is told what happens.")
     exports: list[ExportSection] = Field(default_factory=list, description="Files of every day, for other programs.")
     training: TrainingSection = Field(default_factory=TrainingSection)

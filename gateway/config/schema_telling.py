@@ -31,6 +31,31 @@ AlertEvent = Literal[
 ]
 
 
+class OtelSection(Section):
+    """Traces and metrics for an OpenTelemetry collector (with pip install 'fareway[otel]')."""
+
+    endpoint: f.BaseUrl = Field(description="The collector's, for OTLP over HTTP: http://127.0.0.1:4318.")
+    headers: dict[f.HeaderName, f.HeaderValue] = Field(
+        default_factory=dict, description="Sent with everything; secrets by reference only."
+    )
+    sample: f.Percentage = Field(
+        default="100%",
+        validate_default=True,
+        description="The share of traces kept that begin here; of others their callers decide.",
+    )
+    content: bool = Field(default=False, description="Whether what is asked and answered is told, too.")
+    conventions: Literal["v1.36", "latest"] | None = Field(
+        default=None,
+        description="Of GenAI; left out, what OTEL_SEMCONV_STABILITY_OPT_IN says, or else v1.36.",
+    )
+
+
+class TelemetrySection(Section):
+    """Who is told of every call, beside /metrics."""
+
+    otel: OtelSection | None = Field(default=None, description="An OpenTelemetry collector.")
+
+
 class AlertSection(Section):
     """Somebody who is told what happens."""
 

@@ -122,6 +122,17 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
+class Otel:
+    """An OpenTelemetry collector."""
+
+    endpoint: str  # The base URL of OTLP over HTTP.
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    sample: float = 1.0  # The share of traces kept that begin here.
+    content: bool = False  # Whether what is asked and answered is told, too.
+    conventions: str | None = None  # v1.36 | latest; None: what the environment says.
+
+
+@dataclass(frozen=True, slots=True)
 class ExportTo:
     """Where a file of every day goes, and what is in it."""
 
@@ -173,6 +184,7 @@ class Settings:
     limits: tuple[Limit, ...] = ()
     alerts: tuple[AlertTarget, ...] = ()
     exports: tuple[ExportTo, ...] = ()
+    otel: Otel | None = None  # None: nothing is traced.
     training: Training = Training()
     deferred: Deferred = Deferred()
     shared: str | None = field(default=None, repr=False)  # The address of a Redis with the keys and leases of several.

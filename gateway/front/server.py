@@ -36,6 +36,7 @@ from gateway.front.surfaces import (
     shows_key_in_query,
 )
 from gateway.front.together import Together
+from gateway.front.traced import Traced
 from gateway.journey.receipt import request_document
 from gateway.journey.refused import ProviderRefused
 from gateway.journey.understanding import Call
@@ -68,6 +69,7 @@ class Front:
     ready: Callable[[], bool]
     body_bytes_max: int
     body_stall_s: float
+    traced: Traced | None = None  # None: calls go straight to the pipeline.
 
     @cached_property
     def passing(self) -> Passing:
@@ -118,7 +120,10 @@ class Front:
         asked = asked_at(surface, headers, body, exchange.query, only)
         call = Call(call_id, surface.dialect, headers, asked, arrived)
         try:
-            await self.pipeline.serve(call, exchange)
+            if self.traced is None:
+                await self.pipeline.serve(call, exchange)
+            else:
+                await self.traced.serve(call, exchange)
         except ProviderRefused as refused:
             if refused.carried:
                 raise

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
-from gateway.core.entry import Outcome
+from gateway.core.entry import Entry, Outcome
 from gateway.core.errors import BadRequest, GatewayError, LimitReached, Unavailable, UpstreamError
 from gateway.journey.booking import Booking
 from gateway.journey.option import Chosen, Option
@@ -133,9 +133,11 @@ class Asking:
         clock: Callable[[], float],
         signers: Mapping[str, Signer],
         prompts: Prompts | None = None,
+        leaving: Callable[[Mapping[str, str], Entry], Mapping[str, str]] | None = None,
     ) -> None:
         self._wire = wire
         self._prompts = prompts  # Where they are watched.
+        self._leaving = leaving  # The headers of an attempt with its trace, where there is one.
         self._health = health
         self._retries = retries
         self._rounds = rounds
@@ -223,6 +225,8 @@ class Asking:
             body, prompt = aimed.body, None
             if self._prompts is not None:
                 body, prompt = self._prompts.leaving(_leaving(question, option, said, body), self._clock())
+            if self._leaving is not None:
+                headers = self._leaving(headers, booking.draft)
             if access.signed:
                 headers = await self._signers[option.candidate.provider].signed(url, headers, body)
             answer = await self._wire.post(url, headers, body, streams=streams, leaving=booking.leaving)

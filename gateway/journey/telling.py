@@ -14,6 +14,7 @@ from gateway.core.threshold import Passed
 from gateway.journey.receipt import document
 from gateway.telemetry.live import NOBODY, Live
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.otel.tracing import Tracing
 from gateway.upstream.health import Health, Vitals
 
 log = logging.getLogger("fareway.limits")
@@ -28,10 +29,13 @@ class Telling:
     health: Health
     clock: Callable[[], float]
     alarm: Callable[[Passed], None]  # Beside the log and the watchers.
+    tracing: Tracing | None = None
 
     def booked(self, entry: Entry) -> None:
         """An entry is settled."""
         self.metrics.booked(entry)
+        if self.tracing is not None:
+            self.tracing.booked(entry)
         if self.live.watched:
             event = b"event: settled\ndata: %b\n\n" % msgspec.json.encode(document(entry))
             self.live.publish(entry.caller.key_id, event)
@@ -44,6 +48,8 @@ class Telling:
     def voided(self, draft: Entry, why: str) -> None:
         """An attempt came to nothing, and nobody charges for it."""
         self.metrics.voided(draft, why)
+        if self.tracing is not None:
+            self.tracing.voided(draft, why)
 
     def passed(self, event: Passed) -> None:
         """So much of a limit is spent. Only admins watch it."""

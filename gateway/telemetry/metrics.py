@@ -74,10 +74,11 @@ class Metrics(Collector):
         # Attempts before one that gave no answer are told again by the one that did.
         if entry.attempts and outcome not in (Outcome.FAILED, Outcome.OUTRUN):
             counts["fareway_fallbacks"][()] += len(entry.attempts)
-        if outcome is Outcome.CACHED or outcome in NO_CALLS:
-            return
-        if outcome is not Outcome.OK and (lost := _LOST.get(outcome)) is not None:
-            counts["fareway_upstream_errors"][entry.provider, lost] += 1
+        if outcome is not Outcome.OK:
+            if outcome is Outcome.CACHED or outcome in NO_CALLS:
+                return
+            if (lost := _LOST.get(outcome)) is not None:
+                counts["fareway_upstream_errors"][entry.provider, lost] += 1
         trace_id = None if self.trace_of is None else self.trace_of(entry.request_id)
         self.duration.observe(entry.duration_ms / 1000, entry.provider, trace_id=trace_id)
         if entry.first_token_ms is not None:

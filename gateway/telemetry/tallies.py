@@ -104,14 +104,14 @@ class Tallies:
     def booked(self, entry: Entry) -> None:
         """Everything that an entry says of tokens and money."""
         tally, outcome = self._of(entry), entry.outcome
-        if outcome not in NO_CALLS:
+        if outcome is Outcome.OK or outcome not in NO_CALLS:
             tally.calls += 1
         if outcome is Outcome.CACHED:
             self._saved["cache"] += entry.saved_nanos * PICOS_PER_NANO
             return
-        tally.add(entry)
         if entry.saved_nanos:
             self._saved["deadline"] += entry.saved_nanos * PICOS_PER_NANO
+        tally.add(entry)
         if entry.cost.cache.picos and outcome not in NO_CALLS and not entry.parts:
             self._add_cached(entry.usage, entry.cost.input.picos, entry.cost.cache.picos)
 
