@@ -30,10 +30,6 @@ from gateway.plans.parameters import Takes
 from gateway.plans.sheet import Row, Sheet
 from gateway.plans.svg import Line, lines, round_up
 
-_OWN_NOTES = (
-    "Own machines as they were used; the API is the one in use that would have taken least for these tokens.",
-)
-
 
 def breakeven_parameters(takes: Takes) -> None:
     """Declare them."""
@@ -102,12 +98,12 @@ def _measured(parsed: Namespace, source: Source, hosting: Hosting) -> Sheet:
             raise BadRequest(f"one model at a time: {len(found)} routes were called", "model")
         return _hours(by_hour(found[0], told.days, hosting))
     known = [one for route in found if (one := route_break_even(route, told.days, hosting)) is not None]
+    notes = ["Machines for the busiest hour, paid around the clock. Above flips_at own hardware is cheaper."]
+    if machines:
+        notes.append("Own machines as they were used, beside the API in use that would have taken least for the same.")
     return Sheet(
         rows=[_route(one) for one in known],
-        notes=[
-            "Machines for the busiest hour, paid around the clock. Above flips_at own hardware is cheaper.",
-            *_OWN_NOTES[: bool(machines)],
-        ],
+        notes=notes,
         tables={"own_machines": [_own(one) for one in machines]},
         plot=_by_utilisation(known[0], hosting) if known else "",
     )
