@@ -24,15 +24,13 @@ from gateway.deferred.offers import Offered, Offering
 from gateway.deferred.record import Later, Place, State
 from gateway.deferred.sending import Member, Sending
 from gateway.deferred.settling import Found, Settling
-from gateway.deferred.shelf import Shelf
+from gateway.deferred.shelf import Shelf, surely
 
 CALLS_MAX, BYTES_MAX = 5_000, 64 << 20
 """Of one batch. OpenAI takes 50,000 calls and 200 MB, Anthropic 100,000 and 256 MB."""
 
 FIRST_POLL_S, POLL_S_MAX = 1.0, 60.0
 """The provider is asked after a second, then after twice as long each time."""
-
-KEEP_AGAIN_S = 1.0
 
 GIVEN_UP_S = 35 * 86_400.0
 """Results are kept for a month at most: later a call stays charged at its bound."""
@@ -134,21 +132,12 @@ class Lanes:
         return members, failed
 
     async def _keep(self, calls: list[tuple[Later, Place]]) -> None:
+        """The batch runs: there is no way back."""
         for later, place in calls:
-            await self._kept(replace(later, place=place), place)
+            kept = replace(later, place=place)
+            await surely(self._shelf.put, kept, before=State.RUNNING, due=later.switch_at, batch=place.batch)
         later, place = calls[0]
         self._polls[place.batch] = Poll(replace(later, place=place), self._clock() + FIRST_POLL_S)
-
-    async def _kept(self, later: Later, place: Place) -> None:
-        """The batch runs: there is no way back."""
-        while True:
-            try:
-                await self._shelf.put(later, before=State.RUNNING, due=later.switch_at, batch=place.batch)
-            except Unavailable as error:
-                log.warning("call %s could not be written down, and is tried again: %s", later.id, error)
-                await asyncio.sleep(KEEP_AGAIN_S)
-            else:
-                return
 
     def due(self, now: float) -> list[str]:
         """Batches to be asked about."""

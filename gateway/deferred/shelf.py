@@ -6,9 +6,10 @@ Nothing is told to a caller before it stands here for good. What is deleted is o
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -24,6 +25,10 @@ R = TypeVar("R")
 
 PATIENCE_S = 2.0
 """How long the file may be another process's."""
+
+AGAIN_S = 1.0
+
+log = logging.getLogger("fareway.deferred")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS calls (
@@ -230,6 +235,16 @@ class Shelf:
 
     def _sweep(self, now: float) -> None:
         self._opened().execute("DELETE FROM calls WHERE until <= ? AND batch = ''", (now,))
+
+
+async def surely(step: Callable[P, Awaitable[R]], *args: P.args, **named: P.kwargs) -> R:
+    """What is known of a call must not be lost: again and again, until it can be written down."""
+    while True:
+        try:
+            return await step(*args, **named)
+        except Unavailable as error:
+            log.warning("an answer for later cannot be written down, and waits: %s", error)
+            await asyncio.sleep(AGAIN_S)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

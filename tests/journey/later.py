@@ -1,4 +1,4 @@
-"""A gateway that takes calls with deadlines, in front of a provider that answers at once, in a flex tier and in batches."""
+"""A gateway that takes calls with deadlines, before a provider that answers at once, in a flex tier and in batches."""
 
 from __future__ import annotations
 
