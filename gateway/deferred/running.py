@@ -18,14 +18,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from gateway.core.errors import GatewayError, LimitReached, Unavailable
+from gateway.core.errors import GatewayError, LimitReached
 from gateway.deferred.again import BrokeDown, again_at
 from gateway.deferred.asking import Answer, Asking, worded
 from gateway.deferred.choosing import Choice, Offer, Way, choose
 from gateway.deferred.lanes import Lanes
 from gateway.deferred.offers import Offered, Offering
 from gateway.deferred.record import Later, State
-from gateway.deferred.shelf import Shelf, surely
+from gateway.deferred.shelf import NotKept, Shelf, surely
 
 LOOK_EVERY_S, LOOK_S_MIN = 1.0, 0.02
 AT_ONCE = 64
@@ -83,7 +83,7 @@ class Running:
                 if self._shelf.used:
                     try:
                         wait_s = await self._turn()
-                    except Unavailable as error:
+                    except NotKept as error:
                         log.warning("calls for later are not looked after now: %s", error)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):
@@ -141,10 +141,13 @@ class Running:
             choice = choose(offers, self._clock(), switch_at)
             chosen = replace(later, way=choice.offer.way, reason=choice.reason, switch_at=switch_at)
             await self._go(chosen, body, offered, choice)
-        except Unavailable:
+        except NotKept:
             raise
         except GatewayError as error:
             await self._not_now(later, error)
+        except Exception:
+            log.exception("unhandled error in call %s", later.id)
+            await self._end(later, worded(GatewayError(_BUG), later))
 
     async def _go(self, later: Later, body: bytes, offered: Offered, choice: Choice) -> None:
         now = self._clock()
@@ -200,7 +203,7 @@ class Running:
         if first.done():
             return later, first.result()
         beside = _again(later, way=Way.SYNC, reason=f"{offer.way} took too long")
-        await self._shelf.put(beside, before=State.RUNNING)
+        await surely(self._shelf.put, beside, before=State.RUNNING)
         second = asyncio.create_task(self._asking.answer(beside, body, _AT_ONCE))
         self._leave(second)
         pending = {first, second}
@@ -208,7 +211,7 @@ class Running:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 if task.exception() is None:
-                    return beside, task.result()
+                    return replace(beside, way=offer.way if task is first else Way.SYNC), task.result()
         return beside, second.result()
 
     # Batches.
@@ -245,7 +248,7 @@ class Running:
             body = await self._shelf.body(later.id)
             if not await self._shelf.put(switched, before=State.RUNNING):
                 return
-        await self._lanes.cancel(switched)
+        self._begin(self._lanes.cancel(switched))
         await self._answer(switched, body, _AT_ONCE)
 
     # The end.
@@ -281,7 +284,7 @@ def _again(later: Later, **changes: Any) -> Later:
 async def _guarded(work: Coroutine[Any, Any, None]) -> None:
     try:
         await work
-    except Unavailable as error:
+    except NotKept as error:
         log.warning("calls for later are not looked after now: %s", error)
     except Exception:
         log.exception("unhandled error in a call for later")

@@ -48,6 +48,10 @@ _encode = msgspec.json.Encoder().encode
 OPEN = (State.WAITING, State.RUNNING)
 
 
+class NotKept(Unavailable):
+    """The file cannot be read or written now."""
+
+
 class Full(Exception):
     """So many calls of one key wait already."""
 
@@ -60,7 +64,7 @@ class Kept(NamedTuple):
 
 
 class Shelf:
-    """One thread asks the file, so that no call waits for it. Every method may raise Unavailable, and then nothing was
+    """One thread asks the file, so that no call waits for it. Every method may raise NotKept, and then nothing was
     changed. The file is made with the first call."""
 
     def __init__(self, path: Path) -> None:
@@ -163,7 +167,7 @@ class Shelf:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
         except (sqlite3.Error, OSError) as error:
-            raise Unavailable("Calls for later cannot be kept now.") from error
+            raise NotKept("Calls for later cannot be kept now.") from error
 
     def _opened(self) -> sqlite3.Connection:
         if self._database is None:
@@ -242,7 +246,7 @@ async def surely(step: Callable[P, Awaitable[R]], *args: P.args, **named: P.kwar
     while True:
         try:
             return await step(*args, **named)
-        except Unavailable as error:
+        except NotKept as error:
             log.warning("an answer for later cannot be written down, and waits: %s", error)
             await asyncio.sleep(AGAIN_S)
 

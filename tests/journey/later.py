@@ -18,7 +18,9 @@ providers:
   openai: {base_url: "URL", key: SECRET}
   anthropic: {base_url: "URL", key: SECRET}
   plain: {base_url: "URL", key: SECRET, prices: openai}
+  own: {base_url: "URL", key: SECRET, prices: openai, selfhosted: true}
 models:
+  own: {deployments: [own/gpt-4o-mini]}
   plain: {deployments: [plain/gpt-4o-mini]}
   mini: {deployments: [openai/gpt-4o-mini]}
   flexible: {deployments: [openai/gpt-5-mini]}
