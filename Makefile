@@ -13,13 +13,13 @@ run: $(VENV)/.installed ## install what is missing and start the gateway on 127.
 
 FLEETS := tests/replicas tests/workers tests/telemetry/test_telemetry_otel.py tests/money/test_regressions_of_limits.py $(addprefix tests/journey/test_journey_, $(addsuffix .py, \
 	refusals idempotency idempotency_lives trace crash calibration windows cuts rush live_prices \
-	replay hedged cascade feedback prefixes cache_kept cache_semantic alerts exports commands))
+	replay hedged cascade feedback prefixes cache_kept cache_semantic alerts exports commands fleet))
 
 test: $(VENV)/.dev ## set up what the tests need, and run them
 	@scripts/setup-tests.sh
 	@PYTHON=$(PYTHON) scripts/setup-clients.sh python
 	@PYTHON=$(PYTHON) scripts/setup-focus.sh
-	@scripts/run-tests.sh -n 2 --dist loadfile --cov --cov-report= --ignore=tests/engines --ignore=tests/prometheus $(addprefix --ignore=,$(FLEETS))
+	@scripts/run-tests.sh -n 2 --dist loadfile --cov --cov-report= $(addprefix --ignore=,$(FLEETS) tests/engines tests/prometheus)
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='gateway/core/*,gateway/dialects/*,gateway/translate/*,gateway/limits/*,policies/*'
 
 test-clients: $(VENV)/.dev ## install the real clients, agents included, and run all of them; build/bench/clients.json and docs/clients.md
@@ -34,13 +34,13 @@ test-fleets: $(VENV)/.dev ## what starts many gateways or waits for clients' pat
 	@scripts/setup-tests.sh
 	@scripts/run-tests.sh -n 2 --dist loadfile $(FLEETS)
 
-test-prometheus: $(VENV)/.dev ## rules, alerts and dashboards against a real Prometheus that has seen a simulated day
-	@scripts/setup-prometheus.sh
-	@timeout 300 scripts/run-tests.sh tests/prometheus
-
 test-engines: $(VENV)/.dev ## the gateway in front of llama.cpp, which is installed for it, and of simulated engines
 	@PYTHON=$(PYTHON) scripts/setup-engine.sh
 	@ENGINE_REQUIRED=1 scripts/run-tests.sh tests/engines
+
+test-prometheus: $(VENV)/.dev ## rules, alerts and dashboards against a real Prometheus that has seen a simulated day
+	@scripts/setup-prometheus.sh
+	@timeout 300 scripts/run-tests.sh tests/prometheus
 
 check: lint types contracts test test-fleets test-engines test-prometheus ## everything that must hold before a change lands
 

@@ -17,7 +17,7 @@ from gateway.assembly.deferred import Deferred
 from gateway.assembly.exports import exports
 from gateway.assembly.figures import add_gauges
 from gateway.assembly.finances import Finances
-from gateway.assembly.fleet import add_fleet_gauges, fleet_of, watch
+from gateway.assembly.fleet import add_fleet_gauges, fleet_of, hours, metered, watch
 from gateway.assembly.home import replica_name
 from gateway.assembly.ledgers import ledger_reader
 from gateway.assembly.routing import catalog, hedging, learning_of, pricing, router, signers, wire
@@ -93,6 +93,7 @@ class Gateway:
         self.money = await finances.open()
         self.training = training_desk(settings, self.told, self.money, self._stack)
         self._join_routing()
+        self._tell_figures()
         await self.watch.round()
         front = self._join_front()
         self._run_in_background()
@@ -108,7 +109,7 @@ class Gateway:
         self._learned_path = kept.learned_path(settings.home, self._number)
         self.wire = wire(settings)
         self._stack.push_async_callback(self.wire.close)
-        self.fleet = fleet_of(settings)
+        self.fleet = metered(fleet_of(settings), self._clock())
         self.catalog = catalog(settings, lambda: self.pricing.book, self._clock, self.fleet)
         self.watch = watch(settings, self.fleet, self.wire, self._clock, self.catalog.forget)
         self.money.keyring.drain_by(self.watch.drain)
@@ -119,8 +120,8 @@ class Gateway:
             settings, self.catalog, health, self._clock, self.calibration, learning=self.learning, fleet=self.fleet
         )
 
-    def _join_front(self) -> Front:
-        settings, told, money = self.settings, self.told, self.money
+    def _tell_figures(self) -> None:
+        told, money = self.told, self.money
         add_gauges(
             told.metrics.gauges,
             mover=money.mover,
@@ -130,11 +131,14 @@ class Gateway:
             calibration=self.calibration,
             learning=self.learning,
             breakers=lambda: told.health.states(self._clock()),
-            home=settings.home,
-            clock=self._clock,
             in_flight=lambda: money.journal.open_count - self.training.metering.held_count,
+            home=self.settings.home,
+            clock=self._clock,
         )
         add_fleet_gauges(told.metrics.gauges, self.fleet, self._clock)
+
+    def _join_front(self) -> Front:
+        settings, told, money = self.settings, self.told, self.money
         tokens, signing = Tokens(), signers(settings)
         self._stack.callback(tokens.close)
         asking = hedging(
@@ -227,6 +231,7 @@ class Gateway:
             money.leases.run(self._clock),
             self.pricing.run(),
             self.watch.run(),
+            *([hours(settings, self.fleet, money, reading, self._clock).run()] if self._number in (None, 1) else []),
             self.learning.run(money.ledger.ratings),
             money.keyring.watch(),
             money.idempotency.run(),

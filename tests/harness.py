@@ -12,7 +12,13 @@ import time
 import urllib.request
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import Enum
 from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gateway.core.entry import Entry
 
 ROOT = Path(__file__).parent.parent
 START_S_MAX = 30
@@ -129,3 +135,18 @@ def bill(home: Path) -> list[dict]:
 def billed(home: Path) -> Decimal:
     """What it charged in all, in dollars."""
     return sum((Decimal(line["cost_usd"]) for line in bill(home)), Decimal(0))
+
+
+def ledger_line(text: str) -> dict[str, Any]:
+    """An entry as the ledger has it, with what it leaves out because it is as usual."""
+    whole = _plain(msgspec.json.decode(text, type=Entry))
+    assert isinstance(whole, dict)
+    return whole
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, msgspec.Struct):
+        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, tuple | list | frozenset):
+        return [_plain(one) for one in value]
+    return value.value if isinstance(value, Enum) else value

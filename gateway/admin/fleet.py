@@ -10,12 +10,14 @@ from gateway.admin.site import ADMIN, WATCHING, Call, Route
 from gateway.core.errors import NotFound
 from gateway.directory.actor import Actor
 from gateway.fleet.backend import Backend
-from gateway.fleet.report import BackendReport, FleetReport, report
+from gateway.fleet.report import BackendReport, FleetReport, capacity, report
+from gateway.fleet.scaling import scaling
 
 
 async def _list(call: Call) -> Struct:
-    now = call.site.clock()
-    return FleetReport(data=[report(backend, now) for backend in call.site.fleet.backends])
+    now, fleet = call.site.clock(), call.site.fleet
+    told = [capacity(one) for one in scaling(fleet, now)]
+    return FleetReport(data=[report(backend, now) for backend in fleet.backends], capacity=told)
 
 
 async def _drain(call: Call) -> Struct:

@@ -29,9 +29,9 @@ def add_gauges(
     calibration: Calibration,
     learning: Learning,
     breakers: Callable[[], Mapping[str, int]],
+    in_flight: Callable[[], int],
     home: Path,
     clock: Callable[[], float],
-    in_flight: Callable[[], int],
 ) -> None:
     """The figures that parts keep by themselves, for /metrics."""
     add = gauges.add

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
+from gateway.assembly.finances import Finances
 from gateway.config.settings import Settings
-from gateway.core.money import PICOS_PER_DOLLAR
+from gateway.core.entry import Entry
+from gateway.core.money import PICOS_PER_DOLLAR, Money
 from gateway.fleet.backend import Backend, State
 from gateway.fleet.fleet import Fleet
+from gateway.fleet.hours import Hours
+from gateway.fleet.meter import Meter
 from gateway.fleet.rate import SECOND_NS
+from gateway.fleet.scaling import Scaling, scaling
 from gateway.fleet.watch import Watch
+from gateway.ledger.reader import Reader
 from gateway.telemetry.metrics import Gauges
 from gateway.upstream.wire import Wire
 
 
 def fleet_of(settings: Settings) -> Fleet:
     """All backends, none of which has been asked anything yet."""
-    return Fleet(
+    backends = [
         Backend(
             provider=name,
             name=engine.backend,
@@ -26,7 +33,34 @@ def fleet_of(settings: Settings) -> Fleet:
         )
         for name, provider in settings.providers.items()
         for engine in provider.engines
-    )
+    ]
+    return Fleet(backends, share=1 / settings.server.workers)
+
+
+def metered(fleet: Fleet, now: float) -> Fleet:
+    """The same, with a meter at each machine that costs by the hour, from now on."""
+    for backend in fleet.backends:
+        machine = backend.machine
+        if machine is not None:
+            now_ns = int(now * SECOND_NS)
+            backend.meter = Meter(backend.id, machine.rate, machine.prefill, machine.decode, now_ns)
+    return fleet
+
+
+def hours(
+    settings: Settings,
+    fleet: Fleet,
+    money: Finances,
+    read: Callable[[], AbstractContextManager[Reader]],
+    clock: Callable[[], float],
+) -> Hours:
+    """What closes the hours of machines."""
+
+    def add(entry: Entry) -> None:
+        money.books.journal.settle(entry)
+        money.books.booked(entry)
+
+    return Hours(fleet.backends, read, money.mover.find, add, clock, reach_s=settings.timeouts.total_s)
 
 
 def watch(
@@ -65,3 +99,25 @@ def add_fleet_gauges(gauges: Gauges, fleet: Fleet, clock: Callable[[], float]) -
     add("cache_hit_ratio", "Of prompt tokens lately, the share found in its cache.", lambda b: b.load.hit_rate)
     add("prompt_tokens_per_second", "Read when it last worked.", lambda b: b.speed.prompt)
     add("generated_tokens_per_second", "Written when it last worked.", lambda b: b.speed.generated)
+    _add_scaling(gauges, fleet, clock)
+
+
+def _add_scaling(gauges: Gauges, fleet: Fleet, clock: Callable[[], float]) -> None:
+    def add(name: str, told: str, figure: Callable[[Scaling], float | None]) -> None:
+        def read() -> dict[tuple[str, ...], float]:
+            figures = ((one.provider, figure(one)) for one in scaling(fleet, clock()))
+            return {(provider,): value for provider, value in figures if value is not None}
+
+        gauges.add(f"fareway_fleet_{name}", told, ("provider",), read)
+
+    def dollars(money: Money | None) -> float | None:
+        return None if money is None else money.picos / PICOS_PER_DOLLAR
+
+    add("replicas", "Machines that serve, or are about to.", lambda one: one.replicas)
+    add("replicas_desired", "Machines with which the bill would be lowest.", lambda one: one.advice.desired)
+    more, less = "What one more machine adds to the hourly bill.", "What one less does."
+    add("one_more_dollars_per_hour", more, lambda one: dollars(one.advice.one_more))
+    add("one_less_dollars_per_hour", less, lambda one: dollars(one.advice.one_less))
+    add("asked_tokens_per_second", "Of calls that could go there.", lambda one: one.tokens_per_s)
+    add("carried_tokens_per_second", "That they take without long waits.", lambda one: one.carried_per_s)
+    add("spilled_dollars_per_hour", "For calls that went elsewhere.", lambda one: dollars(one.spilled))

@@ -71,6 +71,7 @@ def router(
         named={name: _loaded(choice) for name, choice in routing.named.items()},
         fallback=routing.fallback,
         calibration=calibration,
+        fleet=fleet,
         signals=Signals(
             warmth=warmth,
             machines=Machines(fleet, warmth) if fleet is not None and fleet.backends else None,

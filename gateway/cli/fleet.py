@@ -18,16 +18,8 @@ from gateway.fleet.fleet import Fleet
 from gateway.fleet.report import BackendReport, report
 
 _COLUMNS = (
-    "backend",
-    "state",
-    "engine",
-    "machine",
-    "usd_per_hour",
-    "running",
-    "waiting",
-    "cache_used",
-    "models",
-    "why",
+    *("backend", "state", "engine", "machine", "usd_per_hour", "price"),
+    *("running", "waiting", "cache_used", "models", "why"),
 )
 
 
@@ -73,6 +65,7 @@ def _row(told: BackendReport) -> dict[str, object]:
         "engine": told.engine,
         "machine": f"{machine.count} x {machine.hardware}, {machine.tier}" if machine is not None else None,
         "usd_per_hour": machine.usd_per_hour if machine is not None else None,
+        "price": machine.price if machine is not None else None,
         "running": load.running,
         "waiting": load.waiting,
         "cache_used": load.cache_used,

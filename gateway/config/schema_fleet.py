@@ -47,7 +47,7 @@ class GpuSection(Section):
     notice: f.Url | None = Field(
         default=None,
         description="Asked every second whether the machine is taken back, as metadata services of clouds say; "
-        "{host} is the backend's.",
+        "{host} and {backend}, its host and port, are the backend's.",
     )
     patience: f.Duration = Field(
         default=f"{PATIENCE_MS}ms",

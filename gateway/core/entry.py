@@ -7,7 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from gateway.core.caller import Caller
-from gateway.core.occupied import Occupied
+from gateway.core.occupied import IDLE_ID, MACHINE_PRICE, Occupied
 from gateway.core.price import Cost
 from gateway.core.prompt_note import PromptNote
 from gateway.core.rating import NO_CLUSTER
@@ -31,7 +31,7 @@ class Outcome(StrEnum):
     IDLE = "idle"  # No call: what was paid for a machine of ours and nobody used, in one hour.
 
 
-NO_CALLS = frozenset({Outcome.ADJUSTED, Outcome.IDLE})
+NO_CALLS = frozenset({Outcome.ADJUSTED, Outcome.IDLE, Outcome.TRAINED})
 """What entries that stand for no call say."""
 
 
@@ -120,6 +120,16 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     def group(self) -> str:
         """The same without the engine: "local/llama-70b"."""
         return f"{self.provider}/{self.model}"
+
+    @property
+    def of_machine(self) -> bool:
+        """Whether it is time of a machine of ours that is paid by the hour."""
+        return self.cost.price_id is not None and self.cost.price_id.startswith(MACHINE_PRICE)
+
+    @property
+    def of_nobody(self) -> bool:
+        """Whether it is what nobody used of such a machine, or adjusts that."""
+        return self.id.startswith(IDLE_ID)
 
     @property
     def price_ids(self) -> frozenset[str]:

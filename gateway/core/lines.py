@@ -72,7 +72,7 @@ def of_entry(entry: Entry, prices: Mapping[str, Price]) -> list[Line] | None:
     adjusts = entry.outcome is Outcome.ADJUSTED
     if entry.cost.total is None or not (adjusts or entry.price_ids <= prices.keys()):
         return None
-    found = [] if adjusts else _explained(entry, prices)
+    found = [] if adjusts or entry.of_machine else _explained(entry, prices)
     rest = entry.cost.total - Money(sum(line.amount.picos for line in found))
     return [*found, Line(_why(entry), 1, None, rest)] if rest else found
 
@@ -87,6 +87,8 @@ def _explained(entry: Entry, prices: Mapping[str, Price]) -> list[Line]:
 
 def _why(entry: Entry) -> str:
     """What the rest is that rates and counters do not explain."""
+    if entry.of_machine:
+        return "machine_idle" if entry.of_nobody else "machine_time"
     if entry.outcome is Outcome.ADJUSTED:
         return "adjustment"
     if entry.cost.status is CostStatus.REPORTED:

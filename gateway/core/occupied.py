@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+MACHINE_PRICE = "gpu:"
+"""How the id of a price begins that is a machine's, by the hour."""
+
+IDLE_ID = "idle:"
+"""How the id of an entry begins that stands for a machine's time which nobody used."""
+
 
 class Occupied(Struct, frozen=True, gc=False, omit_defaults=True):
     """Moments are Unix nanoseconds; weights say how much of the machine the call asked for, beside others."""

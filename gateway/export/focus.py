@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from gateway.core.entry import Entry, Outcome
+from gateway.core.entry import NO_CALLS, Entry, Outcome
 from gateway.core.lines import Line, of_entry
 from gateway.core.money import ZERO, Money
 from gateway.core.price import Price
@@ -68,7 +68,7 @@ class Meter:
     kind: str
     rate: Money | None
     of_tokens: bool
-    selfhosted: bool
+    unbilled: bool  # Of our own, at a price that nobody sends a bill for.
     org: str
     team: str
     user: str
@@ -124,7 +124,7 @@ class Charges:
         if found is None:
             self.unpriced += 1
             return
-        saved, calls = Money.of_nanos(entry.saved_nanos), int(entry.outcome not in (Outcome.ADJUSTED, Outcome.TRAINED))
+        saved, calls = Money.of_nanos(entry.saved_nanos), int(entry.outcome not in NO_CALLS)
         for line in found:
             sums.setdefault(_meter(entry, line), Sum()).add(line, saved, calls)
             saved, calls = ZERO, 0  # Once a call.
@@ -153,7 +153,7 @@ def _meter(entry: Entry, line: Line) -> Meter:
         kind=line.kind,
         rate=line.rate,
         of_tokens=line.of_tokens,
-        selfhosted=entry.selfhosted,
+        unbilled=entry.selfhosted and not entry.of_machine,
         org=caller.org,
         team=caller.team,
         user=caller.user,
@@ -169,7 +169,7 @@ def _row(hour: int, meter: Meter, total: Sum) -> dict[str, Value]:
     cost = dollars(total.amount)
     return {
         **_account(hour, meter),
-        "BilledCost": Decimal(0) if meter.selfhosted else cost,
+        "BilledCost": Decimal(0) if meter.unbilled else cost,
         "EffectiveCost": cost,
         "ContractedCost": cost,
         "ListCost": cost,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from gateway.core.occupied import MACHINE_PRICE
 from gateway.core.price import Price, Rates, Schedule
 from gateway.fleet.rate import Rate
 
@@ -12,7 +13,7 @@ HOUR_S = 3600
 
 def price_id(backend: str, rate: Rate, moment_ns: int) -> str:
     """What a machine's time is booked at: "gpu:local@10.0.0.5:8000:2026-01-15". `backend`: its id."""
-    return f"gpu:{backend}:{rate.since(moment_ns) or 'start'}"
+    return f"{MACHINE_PRICE}{backend}:{rate.since(moment_ns) or 'start'}"
 
 
 def ceiling(backend: str, rate: Rate, prefill: int, decode: int, now_ns: int) -> Price:

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from gateway.core.caller import Caller
 from gateway.core.entry import Entry, Outcome
 from gateway.core.money import Money
-from gateway.core.occupied import Occupied
+from gateway.core.occupied import IDLE_ID, Occupied
 from gateway.core.price import Cost, CostStatus
 from gateway.core.usage import Usage
 from gateway.fleet.ceiling import price_id
@@ -35,6 +35,11 @@ TOLERANCE_PICOS = 1000
 """A nano-dollar: calls whose share differs by less are left as they are booked, and the hour's idle time takes it."""
 
 NOTHING_USED = Usage(requests=0)
+
+
+def idle_request(backend: str, hour: int) -> str:
+    """What the ledger calls an hour of a machine. `backend`: its id; `hour`: since 1970."""
+    return f"{IDLE_ID}{backend}:{hour}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Books:
     @property
     def idle_id(self) -> str:
         """Of the entry of what nobody used."""
-        return f"idle:{self.provider}@{self.backend}:{self.hour}.1"
+        return f"{idle_request(f'{self.provider}@{self.backend}', self.hour)}.1"
 
     @property
     def price_id(self) -> str:
@@ -84,13 +89,13 @@ def opened(provider: str, backend: str, at: float) -> Entry:
 
 def closed(books: Books, entries: Iterable[Entry], now: float) -> list[Entry]:
     """What is to be added to the books. `entries`: all of the machine that touch the hour, adjustments included."""
-    calls, told = {}, defaultdict[str, list[Entry]](list)
+    calls, uses, told = {}, {}, defaultdict[str, list[Entry]](list)
     for entry in entries:
-        if entry.occupied is not None and not entry.adjusts:
-            calls[entry.id] = entry
+        if (use := stay(entry, books.rate)) is not None:
+            calls[entry.id], uses[entry.id] = entry, use
         if books.has(entry):
             told[entry.adjusts or entry.id].append(entry)
-    owed = divided(books, {name: use for name, call in calls.items() if (use := stay(call, books.rate))})
+    owed = divided(books, uses)
     added = list(_adjusted(books, calls, told, owed, now))
     left = books.paid - sum(entry.cost.known.picos for each in (added, *told.values()) for entry in each)
     return added + _idle(books, told[books.idle_id], left, now)
@@ -105,6 +110,12 @@ def stay(call: Entry, rate: Rate) -> Occupied | None:
     picos = rate.at(use.began_ns)[0]
     lasted = call.held_nanos * 1000 * HOUR_NS // picos if picos else 0
     return replace(use, ended_ns=use.began_ns + lasted)
+
+
+def last_touched(entries: Iterable[Entry], rate: Rate) -> int:
+    """The last hour since 1970 that any of these calls was in; 0 without any."""
+    uses = (stay(entry, rate) for entry in entries)
+    return max([use.ended_ns // HOUR_NS for use in uses if use is not None], default=0)
 
 
 def divided(books: Books, stays: Mapping[str, Occupied]) -> dict[str, Owed]:

@@ -74,11 +74,13 @@ class Elsewhere:
     _tokens: float = 0.0
     usual: float = TOKENS_GUESS  # Tokens of a call.
 
-    def learn(self, tokens: int, cost: Money) -> None:
-        """A call of so many tokens could have been answered elsewhere for so much."""
-        kept = 1.0 - RECENT
-        self._picos, self._tokens = kept * self._picos + cost.picos, kept * self._tokens + tokens
+    def learn(self, tokens: int, cost: Money | None) -> None:
+        """There was a call of so many tokens. It could have been answered elsewhere for so much; None: nowhere, or
+        nobody knows."""
         self.usual += RECENT * (tokens - self.usual)
+        if cost is not None:
+            kept = 1.0 - RECENT
+            self._picos, self._tokens = kept * self._picos + cost.picos, kept * self._tokens + tokens
 
     @property
     def per_token(self) -> float | None:

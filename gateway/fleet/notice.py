@@ -18,9 +18,6 @@ from msgspec import Struct, field
 HEADERS = {"Metadata-Flavor": "Google", "Metadata": "true"}
 """Without them Google's and Azure's services do not answer."""
 
-HOST = "{host}"
-"""Stands for the backend's own host in the address of its notices: of several machines each has its own."""
-
 WORDS_MAX = 100
 _OK = 200
 _NO = frozenset({"", "FALSE", "NONE"})

@@ -11,6 +11,7 @@ from gateway.core.money import Money
 from gateway.fleet.backend import Backend
 from gateway.fleet.machine import Machine
 from gateway.fleet.rate import SECOND_NS
+from gateway.fleet.scaling import Scaling
 
 StateName = Literal["starting", "warming", "ready", "draining", "down"]
 
@@ -55,10 +56,24 @@ class BackendReport(Struct, frozen=True, kw_only=True):
     load: LoadReport
 
 
+class CapacityReport(Struct, frozen=True, kw_only=True):
+    """Whether a provider's engines are enough for what all processes of this gateway were lately asked."""
+
+    provider: str
+    replicas: int  # Engines that serve, or are about to.
+    desired: int  # With which the bill would be lowest, calls at an API included.
+    usd_per_hour_one_more: str | None  # What the bill would rise by; less than nothing is saved. Null: nobody knows.
+    usd_per_hour_one_less: str | None
+    usd_per_hour_spilled: str  # For calls that went elsewhere.
+    tokens_per_second_asked: float
+    tokens_per_second_carried: float  # That they take before calls wait for longer than patience.
+
+
 class FleetReport(Struct, frozen=True, kw_only=True):
     """All of them."""
 
     data: list[BackendReport]
+    capacity: list[CapacityReport]  # By provider, where machines have a price and were asked anything.
 
 
 def report(backend: Backend, now: float) -> BackendReport:
@@ -101,4 +116,19 @@ def _load(backend: Backend) -> LoadReport:
         generated_tokens_per_second=speed.generated,
         first_token_seconds=speed.first_token_s,
         request_seconds=speed.request_s,
+    )
+
+
+def capacity(told: Scaling) -> CapacityReport:
+    """The number of a provider's machines, as it is told."""
+    more, less = told.advice.one_more, told.advice.one_less
+    return CapacityReport(
+        provider=told.provider,
+        replicas=told.replicas,
+        desired=told.advice.desired,
+        usd_per_hour_one_more=None if more is None else more.decimal,
+        usd_per_hour_one_less=None if less is None else less.decimal,
+        usd_per_hour_spilled=told.spilled.decimal,
+        tokens_per_second_asked=round(told.tokens_per_s, 3),
+        tokens_per_second_carried=round(told.carried_per_s, 3),
     )

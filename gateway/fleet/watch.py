@@ -17,8 +17,9 @@ from gateway.fleet.backend import Backend, State
 from gateway.fleet.engines import ENGINES
 from gateway.fleet.engines.said import NOTHING, Said
 from gateway.fleet.fleet import Fleet
-from gateway.fleet.notice import HEADERS, HOST, notice
+from gateway.fleet.notice import HEADERS, notice
 from gateway.fleet.progress import load_of, speed_of
+from gateway.fleet.rate import SECOND_NS
 from gateway.upstream.errors import Unreached
 
 EVERY_S = 1.0
@@ -113,6 +114,8 @@ class Watch:
         backend.speed = speed_of(sight.said, before, backend.speed, at - backend.load.at)
         backend.load = load_of(sight.said, before, backend.load, at)
         backend.models, self._said[backend.id] = sight.models, sight.said
+        if backend.meter is not None and backend.load.running is not None:
+            backend.meter.saw(backend.load.running + (backend.load.waiting or 0), int(at * SECOND_NS))
 
     async def _look(self, backend: Backend) -> Sight:
         try:
@@ -128,7 +131,7 @@ class Watch:
     async def _noticed(self, backend: Backend) -> str:
         if backend.machine is None or not backend.machine.notice:
             return ""
-        url = backend.machine.notice.replace(HOST, urlsplit(backend.base_url).hostname or "")
+        url = placed(backend.machine.notice, backend)
         try:
             async with asyncio.timeout(LOOK_S_MAX):
                 status, _, body = await self._get(url, HEADERS, PAGE_BYTES_MAX)
@@ -137,12 +140,17 @@ class Watch:
         return notice(status, body)
 
 
+def placed(url: str, backend: Backend) -> str:
+    """An address with the backend's own host, or host and port, where it holds a place for them."""
+    return url.replace("{host}", urlsplit(backend.base_url).hostname or "").replace("{backend}", backend.name)
+
+
 def next_state(seen: State, sight: Sight, silent: int) -> State:
     """What an engine is after one more look, the `silent`th in a row without an answer. Pure."""
     if sight.answers and not sight.why:
         return State.READY
-    if sight.loading:
-        return State.DOWN if seen is State.READY else State.WARMING
+    if sight.loading and seen in (State.STARTING, State.WARMING):
+        return State.WARMING
     if seen is State.STARTING:
         return seen
     return State.DOWN if sight.answers or sight.refused or silent >= SILENT_MAX else seen

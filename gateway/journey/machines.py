@@ -9,9 +9,10 @@ from gateway.core.money import Money
 from gateway.core.request import Request
 from gateway.core.route import Candidate
 from gateway.fleet.backend import Backend
+from gateway.fleet.demand import Demand
 from gateway.fleet.fleet import Fleet
 from gateway.fleet.machine import Machine
-from gateway.fleet.marginal import Crowd, Elsewhere, energy_per_token, marginal, own_per_token
+from gateway.fleet.marginal import Crowd, energy_per_token, marginal, own_per_token
 from gateway.fleet.rate import SECOND_NS
 from gateway.journey.option import Option
 from gateway.journey.warmed import warmed
@@ -26,25 +27,24 @@ class Machines:
     def __init__(self, fleet: Fleet, warmth: Warmth) -> None:
         self._fleet = fleet
         self._warmth = warmth
-        self._elsewhere: dict[str, Elsewhere] = {}  # By the group of deployments, "local/llama-70b".
 
     def priced(self, options: tuple[Option, ...], request: Request, now: float) -> tuple[Option, ...]:
         """The same options, those at machines of ours with what they add to the bill."""
-        groups = {o.candidate.group: o for o in options if o.candidate.backend}
-        if not groups or request.facts.free:
+        own = {option.candidate.provider: option for option in options if option.candidate.backend}
+        if not own or request.facts.free:
             return options
-        costs = [o.candidate.cost_likely for o in options if not o.candidate.backend]
+        costs = [option.candidate.cost_likely for option in options if not option.candidate.backend]
         least = min([cost for cost in costs if cost is not None], default=None)
-        if least is not None:
-            for group, option in groups.items():
-                self._kind(group).learn(option.input_guess + option.output_guess, least)
-        return tuple([self._priced(o, request, now) if o.candidate.backend else o for o in options])
+        for provider, option in own.items():
+            self._fleet.demands[provider].asked(option.input_guess + option.output_guess, least, now)
+        return tuple([self._priced(option, request, now) if option.candidate.backend else option for option in options])
 
-    def _kind(self, group: str) -> Elsewhere:
-        kind = self._elsewhere.get(group)
-        if kind is None:
-            kind = self._elsewhere[group] = Elsewhere()
-        return kind
+    def decided(self, first: Option, options: tuple[Option, ...], now: float) -> None:
+        """Where the call goes first. Elsewhere, it is spilled."""
+        cost = first.candidate.cost_likely
+        if not first.candidate.backend and cost is not None:
+            for provider in {option.candidate.provider for option in options if option.candidate.backend}:
+                self._fleet.demands[provider].spilled(cost, now)
 
     def _priced(self, option: Option, request: Request, now: float) -> Option:
         backend = self._fleet.of(option.candidate.name)
@@ -52,17 +52,17 @@ class Machines:
             return option
         if option.expected is None:
             option = warmed(option, request, self._warmth, NOTHING, now, given=option.input_guess)
-        kind = self._kind(option.candidate.group)
-        return replace(option, candidate=_told(option, backend, backend.machine, kind, now))
+        demand = self._fleet.demands[option.candidate.provider]
+        return replace(option, candidate=_told(option, backend, backend.machine, demand, now))
 
 
-def _told(option: Option, backend: Backend, machine: Machine, kind: Elsewhere, now: float) -> Candidate:
+def _told(option: Option, backend: Backend, machine: Machine, demand: Demand, now: float) -> Candidate:
     candidate, load = option.candidate, backend.load
-    pace = RATE_GUESS if option.expected is None else option.expected.outlook.pace
+    pace = demand.pace = RATE_GUESS if option.expected is None else option.expected.outlook.pace
     running = max(candidate.in_flight, load.running or 0)
     crowd = Crowd(pace, candidate.wait_ms / 1000, running, load.waiting or 0, load.cache_used)
-    wait_s = crowd.wait_s(kind.usual)
-    worth = kind.per_token
+    wait_s = crowd.wait_s(demand.elsewhere.usual)
+    worth = demand.elsewhere.per_token
     if worth is None:
         picos_per_hour, _ = machine.rate.at(int(now * SECOND_NS))
         worth = own_per_token(picos_per_hour, pace)

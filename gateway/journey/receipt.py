@@ -47,6 +47,8 @@ class Receipt(Struct, frozen=True):
             headers["x-fareway-cost-usd"] = cost.total.decimal
         if cost.price_id is not None:
             headers["x-fareway-price-id"] = plain(cost.price_id)
+        if entry.backend:
+            headers["x-fareway-backend"] = entry.backend
         if self.remaining is not None:
             headers["x-fareway-budget-remaining-usd"] = self.remaining.decimal
         return headers
@@ -78,6 +80,7 @@ def document(entry: Entry) -> dict[str, Any]:
         "served_model": entry.served_model,
         "tier": entry.tier,
         "deployment": "selfhosted" if entry.selfhosted else "api",
+        "backend": entry.backend or None,
         "answer_id": entry.answer_id or None,
         "route_reason": entry.reason,
         "outcome": entry.outcome,

@@ -154,7 +154,8 @@ class Router:
         if needs_price and not by_name:
             raise NoPrice("A hard budget guards this key, and no price is known for the model.")
         plugin, params = self._plugin(request.facts)
-        if plugin.reads or (self._signals.machines is not None and any(o.candidate.backend for o in options)):
+        machines = self._signals.machines if any(option.candidate.backend for option in options) else None
+        if plugin.reads or machines is not None:
             told = self._signals.added(plugin.reads, request, tuple(by_name.values()), prefix, self._clock())
             by_name = {o.candidate.name: o for o in told}
         candidates = tuple([o.candidate for o in by_name.values()])
@@ -166,6 +167,8 @@ class Router:
         cascade = decision.cascade if request.dialect in READABLE else None
         steps = 0 if cascade is None else cascade.steps
         plan = tuple([by_name[c.name] for c in decision.plan[: steps + 1 + self._fallback]])
+        if machines is not None:
+            machines.decided(plan[0], options, self._clock())
         if cascade is not None and steps >= len(plan):  # Somebody must be left to answer if none of them will do.
             cascade = replace(cascade, steps=len(plan) - 1) if len(plan) > 1 else None
         return Chosen(plan, decision.reason, decided, decision.hedge_after_ms, cascade)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from gateway.core.entry import Entry, Outcome
+from gateway.core.entry import NO_CALLS, Entry, Outcome
 from gateway.core.price import CostStatus
 from gateway.core.threshold import Passed
 from gateway.journey.receipt import document
@@ -62,6 +62,8 @@ class Telling:
 
 def learned(health: Health, entry: Entry, now: float) -> None:
     """What an entry says of its deployment to the next decision."""
+    if entry.outcome in NO_CALLS:
+        return
     name = entry.deployment
     vitals = health.of(name)
     if entry.outcome is Outcome.OK:

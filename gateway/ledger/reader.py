@@ -38,7 +38,7 @@ _HALF = 10**6
 """Pico-dollars are summed in two halves: together they may pass the 64 bits that SQLite sums with."""
 
 _USAGE = """
-SELECT {dimensions}, count(*) FILTER (WHERE outcome NOT IN ('adjusted', 'trained')), sum(input_tokens),
+SELECT {dimensions}, count(*) FILTER (WHERE outcome NOT IN ('adjusted', 'idle', 'trained')), sum(input_tokens),
     sum(cached_tokens), sum(output_tokens), sum(cost_picos / {half}),
     count(*) FILTER (WHERE cost_picos IS NULL AND id NOT IN ({adjusted})), sum(saved_nanos),
     sum(cost_picos - cost_picos / {half} * {half})
@@ -112,7 +112,7 @@ class Reader:
 
     def called(self, since: float) -> list[tuple[str, str]]:
         """Every (provider, model) that was called since then."""
-        query = "SELECT DISTINCT provider, model FROM entries WHERE at >= :since"
+        query = "SELECT DISTINCT provider, model FROM entries WHERE at >= :since AND outcome <> 'idle'"
         return [(provider, model) for provider, model in self._select(query, {"since": since})]
 
     def newest(self, wanted: Mapping[str, str], since: float, before: tuple[float, str], count: int) -> Iterator[Entry]:

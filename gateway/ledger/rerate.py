@@ -35,6 +35,7 @@ class Kept(StrEnum):
     CACHED = "cached"  # It cost nothing.
     REPORTED = "reported"  # The provider charged that very figure.
     UNCOUNTED = "uncounted"  # Booked at all that was held: there are no counters to price.
+    MACHINE = "machine"  # It is time of a machine of ours, which the closing of its hour puts right.
     NO_PRICE = "no price"  # The new prices do not know the model.
 
 
@@ -70,6 +71,8 @@ def cost_of(entry: Entry, price_of: PriceOf) -> Cost | Kept:
     """What an entry costs by these prices, from its counters, parts and served conditions. Estimates stay estimates."""
     if entry.outcome is Outcome.CACHED:
         return Kept.CACHED
+    if entry.of_machine or entry.outcome is Outcome.IDLE:
+        return Kept.MACHINE
     if entry.cost.status is CostStatus.REPORTED:
         return Kept.REPORTED
     if entry.uncounted:

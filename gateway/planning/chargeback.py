@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.core.entry import Entry, Outcome
+from gateway.core.entry import NO_CALLS, Entry, Outcome
 from gateway.core.money import ZERO, Money
 from gateway.planning.amounts import split, summed
 from gateway.planning.traffic import calls
@@ -71,7 +71,7 @@ def bills(entries: Iterable[Entry], payer: Payer, shared: Money = ZERO, rule: Ru
         own = names(call, payer)
         for name, part in zip(own, split(call.cost.known, [1] * len(own)), strict=True):
             one = sums[name]
-            one.calls += call.outcome is not Outcome.TRAINED
+            one.calls += call.outcome not in NO_CALLS
             one.training += part.picos if call.outcome is Outcome.TRAINED else 0
             one.unpriced += call.cost.total is None
             one.picos += part.picos
@@ -90,6 +90,11 @@ def bills(entries: Iterable[Entry], payer: Payer, shared: Money = ZERO, rule: Ru
 def idle(paid: Money, entries: Iterable[Entry]) -> Money:
     """What was paid for own hardware and no call of it is charged for. Negative where more was charged than paid."""
     return paid - summed(call.cost.known for call in calls(entries) if call.selfhosted)
+
+
+def booked_idle(entries: Iterable[Entry]) -> Money:
+    """What nobody used of machines that are paid by the hour, as their hours were closed."""
+    return summed(entry.cost.known for entry in entries if entry.of_nobody)
 
 
 _WEIGHTS: dict[Rule, Callable[[_Sum], int]] = {

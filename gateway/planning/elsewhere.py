@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from gateway.core.entry import Entry, Outcome
+from gateway.core.entry import NO_CALLS, Entry, Outcome
 from gateway.core.money import ZERO, Money
 from gateway.core.price import Price
 from gateway.core.usage import Usage
@@ -62,7 +62,7 @@ class Estimates:
         the pico-dollar."""
         entry = again.entry
         worth = self._worth(again)
-        if entry.outcome not in (Outcome.CACHED, Outcome.ADJUSTED) and again.fate is not Fate.REFUSED:
+        if entry.outcome is not Outcome.CACHED and entry.outcome not in NO_CALLS and again.fate is not Fate.REFUSED:
             self._prompts.learn(entry, again.name)
         if entry.outcome is Outcome.OK and entry.usage.output_total:
             self._lengths.learn(entry)
@@ -70,7 +70,7 @@ class Estimates:
 
     def _worth(self, again: Again) -> Worth:
         entry, booked = again.entry, again.entry.cost.total
-        if entry.uncounted or again.fate not in (Fate.STAYED, Fate.MOVED) or entry.outcome is Outcome.ADJUSTED:
+        if entry.uncounted or again.fate not in (Fate.STAYED, Fate.MOVED) or entry.outcome in NO_CALLS:
             return Worth(booked, booked, entry.usage)
         read = self._prompts.read(entry, again.name)
         if again.name == again.was and not again.answered:

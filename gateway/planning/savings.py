@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from gateway.core.entry import Entry, Outcome
+from gateway.core.entry import NO_CALLS, Entry, Outcome
 from gateway.core.money import Money
 from gateway.core.price import SEPARATOR, STANDARD_TIERS, Price, Rates
 from gateway.planning.traffic import Call, calls
@@ -82,7 +82,7 @@ class _Found:
     def saw(self, entry: Entry) -> None:
         """An answer, whether from the cache or not."""
         route = entry.provider, entry.model
-        self._asked[route] += entry.outcome is not Outcome.ADJUSTED
+        self._asked[route] += entry.outcome not in NO_CALLS
         if entry.outcome is Outcome.CACHED:
             _add(self._answers[route], entry, Money.of_nanos(entry.saved_nanos))
 

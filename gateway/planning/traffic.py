@@ -47,19 +47,23 @@ class Profile:
 
 def calls(entries: Iterable[Entry], *, training: bool = False) -> Iterator[Call]:
     """The calls among entries that come oldest first, each with the adjustments of it that are there too; nothing from
-    a cache. `training`: what training jobs have used, too. An adjustment has the moment of what it adjusts: so only
-    entries of one moment are kept in memory."""
-    left_out = {Outcome.CACHED} if training else {Outcome.CACHED, Outcome.TRAINED}
+    a cache. `training`: all else that somebody pays for, too: what training jobs have used, and what a call owes to a
+    machine for the hour after the one in which it began. Any other adjustment has the moment of what it adjusts: so
+    only entries of one moment are kept in memory."""
+    left_out = {Outcome.CACHED, Outcome.IDLE} if training else {Outcome.CACHED, Outcome.IDLE, Outcome.TRAINED}
     for _, moment in groupby(entries, attrgetter("at")):
-        adjusted: defaultdict[str, list[Money]] = defaultdict(list)
+        adjusted: defaultdict[str, list[Entry]] = defaultdict(list)
         made: list[Entry] = []
         for entry in moment:
             if entry.outcome is Outcome.ADJUSTED:
-                adjusted[entry.adjusts].append(entry.cost.known)
+                adjusted[entry.adjusts].append(entry)
             elif entry.outcome not in left_out:
                 made.append(entry)
         for entry in made:
-            yield _with(entry, adjusted[entry.id]) if entry.id in adjusted else entry
+            own = adjusted.pop(entry.id, None)
+            yield _with(entry, [each.cost.known for each in own]) if own else entry
+        if training:
+            yield from (each for others in adjusted.values() for each in others if not each.of_nobody)
 
 
 def _with(entry: Entry, differences: Sequence[Money]) -> Entry:

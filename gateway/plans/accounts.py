@@ -9,7 +9,7 @@ from gateway.core.errors import Conflict
 from gateway.core.money import ZERO
 from gateway.planning.amounts import summed
 from gateway.planning.carbon import GRID_G_PER_KWH, PUE, Draw, Footprint, footprints
-from gateway.planning.chargeback import Payer, Rule, bills, idle, names
+from gateway.planning.chargeback import Payer, Rule, bills, booked_idle, idle, names
 from gateway.planning.traffic import calls
 from gateway.plans.arguments import count, dollars, positive
 from gateway.plans.books import Source, add_period, books
@@ -44,8 +44,8 @@ def chargeback(parsed: Namespace, source: Source) -> Sheet:
     """Raises BadRequest, NotFound or Unavailable."""
     payer = Payer(parsed.by)
     with books(parsed, source) as told:
-        unused = idle(parsed.paid, told.entries) if parsed.paid is not None else ZERO
-        if unused < ZERO:
+        unused = booked_idle(told.entries) if parsed.paid is None else idle(parsed.paid, told.entries)
+        if parsed.paid is not None and unused < ZERO:
             raise Conflict(f"paid: self-hosted calls were charged {ZERO - unused} more than that")
         found = bills(told.entries, payer, parsed.shared + unused, Rule(parsed.rule))
     rows: list[Row] = [

@@ -22,17 +22,17 @@ LARGEST_COUNTS = frozenset(
         "fareway_clock_offset_seconds",
         "fareway_store_down",
         "fareway_router_on",
+        "ml_training_mfu",
         "fareway_budget_limit_dollars",
         "fareway_budget_spent_dollars",
         "fareway_budget_held_dollars",
         "fareway_budget_reset_timestamp_seconds",
         "fareway_home_free_bytes",
         "fareway_build_info",
-        "ml_training_mfu",
     }
 )
-SAME_EVERYWHERE = "fareway_fleet_backend_"
-"""How the figures begin that every process has seen at the same engine."""
+SAME_EVERYWHERE = "fareway_fleet_"
+"""How the figures begin that every process has seen at the same engine, or works out for all processes."""
 
 
 Series = tuple[str, tuple[tuple[str, str], ...]]  # A sample's name and labels.

@@ -112,7 +112,7 @@ class Tallies:
         if entry.saved_nanos:
             self._saved["deadline"] += entry.saved_nanos * PICOS_PER_NANO
         tally.add(entry)
-        if entry.cost.cache.picos and outcome is not Outcome.ADJUSTED and not entry.parts:
+        if entry.cost.cache.picos and outcome not in NO_CALLS and not entry.parts:
             self._add_cached(entry.usage, entry.cost.input.picos, entry.cost.cache.picos)
 
     def _of(self, entry: Entry) -> Tally:

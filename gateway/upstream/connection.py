@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import select
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf
 from typing import cast
 
@@ -222,7 +222,14 @@ class Connection(asyncio.Protocol):
         refused_early = self.tls is not None and self._large and answer.status >= 400
         if refused_early or self._transport.get_write_buffer_size():
             self.abort()
-        elif self._surplus or not self._keeps or self._transport.is_closing():
+        elif self._surplus or not self._keeps or self._transport.is_closing() or _ends_unsaid(answer.headers):
             self.close()
         else:
             self._freed(self, self._loop.time(), answer.headers.get("keep-alive"))
+
+
+def _ends_unsaid(headers: Mapping[str, str]) -> bool:
+    """Whether the provider is about to close the connection without a word. llama.cpp's server does after each stream,
+    for its source of chunks says at the end that it has failed (tools/server/server-http.cpp, for cpp-httplib). A call
+    written in that moment would be lost."""
+    return headers.get("server") == "llama.cpp" and "transfer-encoding" in headers

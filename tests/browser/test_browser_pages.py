@@ -1,5 +1,5 @@
-"""Every page, with what a real gateway tells: nothing is refused by the policy, nothing comes from elsewhere, and it fits
-a phone. The screenshots of the documentation are made here: SCREENSHOTS=docs/images."""
+"""Every page, with what a real gateway tells: nothing is refused by the policy, nothing comes from elsewhere, and it
+fits a phone. The screenshots of the documentation are made here: SCREENSHOTS=docs/images."""
 
 import os
 from pathlib import Path

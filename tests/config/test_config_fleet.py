@@ -9,6 +9,7 @@ from gateway.assembly.fleet import fleet_of
 from gateway.config.hours import week
 from gateway.config.units import UnreadableError
 from gateway.core.money import PICOS_PER_DOLLAR
+from gateway.fleet.machine import DECODE, PATIENCE_MS, PREFILL
 from gateway.fleet.rate import SECOND_NS, Week
 from gateway.planning.gpus import Tier
 from gateway.prices.proposals import Catalogue, Offer, Proposals
@@ -87,7 +88,7 @@ def test_what_a_clock_and_a_policy_are_told(configured):
     assert (made.prefill, made.decode, made.patience_ms, made.region) == (900, 9, 1000, "eu")
     assert made.electricity == PICOS_PER_DOLLAR * 12 // 100
     plain = machine(configured, "{type: t4, notice: http://10.0.0.5:8081/spot}")
-    assert (plain.prefill, plain.decode, plain.patience_ms, plain.electricity) == (2000, 20, 500, 0)
+    assert (plain.prefill, plain.decode, plain.patience_ms, plain.electricity) == (PREFILL, DECODE, PATIENCE_MS, 0)
     assert plain.notice == "http://10.0.0.5:8081/spot"
 
 

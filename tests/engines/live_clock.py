@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from engine_bench import fleet, llama
+from engine_bench import PATIENCE_S, Fleet, fleet, llama
 from road import said, spent
 
 PRICE_USD = 3600  # An hour: a dollar a second.
 CALLERS, CALLS, TOKENS = 8, 6, 100
 CONFIG = f"""
 providers:
-  local: {{kind: llamacpp, base_urls: ENGINES, gpu: {{type: cpu, price: {PRICE_USD}/h, prefill: 100/s, decode: 1/s}}}}
+  local: {{kind: llamacpp, base_urls: ENGINES, gpu: {{type: own, price: {PRICE_USD}/h, prefill: 100/s, decode: 1/s}}}}
 """
+Span = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run came to, in dollars. `paid`: for the time from the first call's leaving to the last one's end, as the
-    callers saw it; `booked`: by the ledger's entries of these calls."""
+    """What a run came to, in dollars. `paid`: for the time with a call under way, as the callers saw it; `booked`: by
+    the ledger's entries of these calls."""
 
     calls: int
     paid: Decimal
@@ -36,22 +41,39 @@ class Run:
 
 def run(folder: Path) -> Run:
     """Eight callers at once, half of whom stream, until each has had its answers."""
-    with fleet(folder, llama, CONFIG, count=1) as running, running.client(timeout=120) as client:
-        asked = {"model": "local/tiny", "max_tokens": TOKENS}
-        client.chat.completions.create(**asked, messages=said("The first call opens what there is to open."))
+    with fleet(folder, llama, CONFIG, count=1) as running:
+        _ask(running, "The first call opens what there is to open.", stream=False)
         before = spent(running.entries())
 
-        def call(caller: int) -> None:
-            for number in range(CALLS):
-                messages = said(f"Caller {caller} asks for the {number}th time. " * (1 + caller))
-                if caller % 2:
-                    client.chat.completions.create(**asked, messages=messages)
-                else:
-                    list(client.chat.completions.create(**asked, messages=messages, stream=True))
+        def call(caller: int) -> list[Span]:
+            prompt = f"Caller {caller} asks for the same once more. " * (1 + caller)
+            return [_ask(running, f"{number} {prompt}", stream=caller % 2 == 0) for number in range(CALLS)]
 
         with ThreadPoolExecutor(CALLERS) as pool:
-            began = time.monotonic()
-            list(pool.map(call, range(CALLERS)))
-            took = time.monotonic() - began
+            spans = [span for each in pool.map(call, range(CALLERS)) for span in each]
         booked = spent(running.entries()) - before
-    return Run(CALLERS * CALLS, Decimal(took) * PRICE_USD / 3600, booked)
+    return Run(len(spans), Decimal(covered(spans)) * PRICE_USD / 3600, booked)
+
+
+def covered(spans: Iterable[Span]) -> float:
+    """How much time is in any of them."""
+    total, reached = 0.0, 0.0
+    for began, ended in sorted(spans):
+        total += max(0.0, ended - max(began, reached))
+        reached = max(reached, ended)
+    return total
+
+
+def _ask(running: Fleet, prompt: str, *, stream: bool) -> Span:
+    """One call: when it was written, and when the last of its answer had come, in seconds."""
+    body = {"model": "local/tiny", "max_tokens": TOKENS, "messages": said(prompt), "stream": stream}
+    gate = http.client.HTTPConnection(urlsplit(running.url).netloc, timeout=PATIENCE_S)
+    gate.connect()
+    began = time.monotonic()
+    gate.request("POST", "/v1/chat/completions", json.dumps(body), {"Authorization": f"Bearer {running.first}"})
+    answer = gate.getresponse()
+    told = answer.read()
+    ended = time.monotonic()
+    gate.close()
+    assert answer.status == 200, told
+    return began, ended

@@ -86,7 +86,7 @@ STATES = [
     (State.READY, SILENT, SILENT_MAX - 1, State.READY),
     (State.READY, SILENT, SILENT_MAX, State.DOWN),
     (State.DOWN, SILENT, 1, State.DOWN),
-    (State.DOWN, LOADING, 0, State.WARMING),
+    (State.DOWN, LOADING, 0, State.DOWN),
     (State.DOWN, GOOD, 0, State.READY),
 ]
 

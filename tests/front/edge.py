@@ -92,7 +92,9 @@ class Edge:
         self.at_rest()
         eventually(lambda: not self.metric("fareway_journal_entries"))
         with closing(sqlite3.connect(f"file:{self.gate.home / 'ledger.db'}?mode=ro", uri=True)) as database:
-            return [json.loads(row[0]) for row in database.execute("SELECT entry FROM entries ORDER BY at, id")]
+            return [
+                harness.ledger_line(row[0]) for row in database.execute("SELECT entry FROM entries ORDER BY at, id")
+            ]
 
     def bill(self) -> list[dict]:
         """What the simulator has billed."""

@@ -147,7 +147,9 @@ def entries(home: Path) -> list[dict]:
     with closing(_read(home)) as database:
         database.row_factory = sqlite3.Row
         rows = [dict(row) for row in database.execute("SELECT * FROM entries ORDER BY at, id")]
-    return [row | {"entry": json.loads(row["entry"]), "charges": dict(json.loads(row["charges"]))} for row in rows]
+    return [
+        row | {"entry": harness.ledger_line(row["entry"]), "charges": dict(json.loads(row["charges"]))} for row in rows
+    ]
 
 
 def metric(text: str, name: str, **labels: str) -> float:

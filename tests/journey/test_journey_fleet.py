@@ -35,8 +35,9 @@ class Fleet:
         """The backend that has answered it."""
         with self.road.client() as client:
             answer = client.chat.completions.with_raw_response.create(model=model, messages=said("Hello!"), **options)
-        (line,) = self.road.entries_of(answer.headers["x-fareway-request-id"])
-        return line["entry"].get("backend", "")
+        told = self.road.document(answer.headers["x-fareway-request-id"])["entries"][-1]
+        assert told["backend"] == answer.headers["x-fareway-backend"]
+        return told["backend"]
 
     def admin(self, method, path):
         """What the admin API says."""

@@ -103,7 +103,7 @@ def option(name, nanos=1000):
     fare, worst = Fare(nanos=nanos, output_tokens=50), Cost(Money.of_nanos(nanos), CostStatus.UNCERTAIN, "price")
     return SimpleNamespace(
         deployment=deployment, candidate=candidate, output_max=10, output_guess=10, price=None, carried=None,
-        expected=None,
+        expected=None, occupancy=lambda *, stream: None,
         worst=lambda request, **_: (fare, worst),
     )  # fmt: skip
 

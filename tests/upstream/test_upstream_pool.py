@@ -49,6 +49,16 @@ async def test_a_server_says_how_long_it_keeps_a_connection(wire):
         assert 50 < idle.idle_until - asyncio.get_running_loop().time() <= 59
 
 
+async def test_a_server_that_is_known_to_close_after_streams_is_not_asked_again_there(wire):
+    """llama.cpp's promises to keep the connection, and closes it a moment later: the next call would be lost in it."""
+    stream = b"HTTP/1.1 200 OK\r\nServer: %b\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    for name, connections in ((b"uvicorn", 1), (b"llama.cpp", 2)):
+        async with serving(says(stream % name)) as server:
+            await ask(wire, server)
+            await ask(wire, server)
+            assert server.connections == connections
+
+
 async def test_what_is_idle_too_long_is_closed_by_itself(wire, monkeypatch):
     monkeypatch.setitem(pool.IDLE_S, "http", 0.05)
     monkeypatch.setattr(pool, "SWEPT_EVERY_S", 0.02)

@@ -40,6 +40,7 @@ NOT_DECIDED = {
     Outcome.CACHED: "answered from the cache",
     Outcome.PENDING: "a batch",
     Outcome.ADJUSTED: "an adjustment",
+    Outcome.IDLE: "a machine's idle time",
 }
 
 CALLS_KEPT_MAX = 10_000

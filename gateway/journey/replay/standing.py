@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from gateway.core.entry import Entry, Outcome
+from gateway.core.entry import NO_CALLS, Entry, Outcome
 from gateway.journey.replay.timeline import Timeline
 from gateway.journey.telling import learned
 from gateway.tokens.outputs import Outputs
 from gateway.upstream.health import Health
 from gateway.upstream.retry import says_unwell
 
-NO_CALLS = frozenset({Outcome.CACHED, Outcome.ADJUSTED, Outcome.PENDING, Outcome.TRAINED})
+SILENT = NO_CALLS | {Outcome.CACHED, Outcome.PENDING}
 """Entries that say nothing about how soon a deployment answers."""
 
 _TRIED = re.compile(r"(?P<name>\S+): (?:status (?P<status>\d+)|not reached|redirected)")
@@ -29,7 +29,7 @@ class Standing:
 
     def see(self, entry: Entry) -> None:
         """This attempt leaves now."""
-        if entry.outcome in NO_CALLS:
+        if entry.outcome in SILENT:
             return
         for words in entry.attempts:
             tried = _TRIED.fullmatch(words)
