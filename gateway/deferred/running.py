@@ -27,7 +27,7 @@ from gateway.deferred.offers import Offered, Offering
 from gateway.deferred.record import Later, State
 from gateway.deferred.shelf import Shelf
 
-LOOK_EVERY_S = 1.0
+LOOK_EVERY_S, LOOK_S_MIN = 1.0, 0.02
 AT_ONCE = 64
 """Calls under way in the ordinary journey."""
 
@@ -81,13 +81,14 @@ class Running:
         try:
             while True:
                 self._wake.clear()
+                wait_s = LOOK_EVERY_S
                 if self._shelf.used:
                     try:
-                        await self._turn()
+                        wait_s = await self._turn()
                     except Unavailable as error:
                         log.warning("calls for later are not looked after now: %s", error)
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_EVERY_S):
+                    async with asyncio.timeout(wait_s):
                         await self._wake.wait()
         finally:
             await self._drain()
@@ -99,7 +100,8 @@ class Running:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _turn(self) -> None:
+    async def _turn(self) -> float:
+        """Look at all that is due. Returns for how many seconds nothing is, as far as this process knows."""
         if not self._resumed:
             await self._resume()
             self._resumed = True
@@ -111,6 +113,8 @@ class Running:
         if self._clock() - self._swept > SWEEP_EVERY_S:
             self._swept = self._clock()
             await self._shelf.sweep(self._swept)
+        due = await self._shelf.next_due() if room > 0 else None
+        return LOOK_EVERY_S if due is None else min(LOOK_EVERY_S, max(LOOK_S_MIN, due - self._clock()))
 
     async def _resume(self) -> None:
         """What an earlier process has left under way."""

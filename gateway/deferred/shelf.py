@@ -22,7 +22,7 @@ from gateway.stores.sqlite import transaction
 P = ParamSpec("P")
 R = TypeVar("R")
 
-PATIENCE_S = 10.0
+PATIENCE_S = 2.0
 """How long the file may be another process's."""
 
 _SCHEMA = """
@@ -85,6 +85,10 @@ class Shelf:
         """What is to be looked at by now, the most urgent first."""
         query = "SELECT record FROM calls WHERE due <= ? ORDER BY due LIMIT ?"
         return await self._run(self._all, query, now, count)
+
+    async def next_due(self) -> float | None:
+        """When something is to be looked at."""
+        return await self._run(self._next_due)
 
     async def of_lane(self, lane: str, count: int) -> list[Later]:
         """What waits for others to share a batch."""
@@ -188,6 +192,10 @@ class Shelf:
 
     def _all(self, query: str, *values: object) -> list[Later]:
         return [_later.decode(text) for (text,) in self._opened().execute(query, values)]
+
+    def _next_due(self) -> float | None:
+        due: float | None = self._opened().execute("SELECT min(due) FROM calls WHERE due IS NOT NULL").fetchone()[0]
+        return due
 
     def _put(self, later: Later, before: State | None, beside: tuple[Any, ...]) -> bool:
         due, answer, until, batch = beside

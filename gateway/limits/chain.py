@@ -161,11 +161,8 @@ class Limits:
 
     def running(self, now: float) -> list[Account]:
         """The accounts of windows that run and that a limit speaks of, as far as this process has opened them."""
-
-        def ruled(account: Account) -> bool:
-            return (account.node, account.limit.counts) in self._rules.at(account.node)
-
-        return [a for a in self._leases.accounts if a.window.start <= now < a.window.end and ruled(a)]
+        running = [a for a in self._leases.accounts if a.window.start <= now < a.window.end]
+        return [a for a in running if (a.node, a.limit.counts) in self._rules.at(a.node)]
 
     def _whole(self, caller: Caller, place: Place | None) -> Chain:
         return self.chain(caller, place if self._rules.any_placed else None)

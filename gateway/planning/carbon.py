@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeVar
 
+from gateway.core.entry import Outcome
 from gateway.planning.traffic import Call
 
 API_WH = (Fraction("0.12"), Fraction("0.6"), Fraction(6))
@@ -84,6 +85,8 @@ def footprints(made: Iterable[Call], draw: Draw | None, by: Callable[[Call], Key
     draws."""
     sums: defaultdict[Key, _Sum] = defaultdict(_Sum)
     for call in made:
+        if call.outcome is Outcome.ADJUSTED:
+            continue
         one = sums[by(call)]
         one.calls += 1
         if call.selfhosted and draw is not None:

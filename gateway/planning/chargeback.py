@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.core.entry import NO_CALLS, Entry, Outcome
+from gateway.core.entry import NO_CALLS, TRAINING, Entry, Outcome
 from gateway.core.money import ZERO, Money
 from gateway.planning.amounts import split, summed
-from gateway.planning.traffic import calls
+from gateway.planning.traffic import Call, calls
 
 NOBODY = "(none)"
 """Who pays for calls without a name of that kind."""
@@ -63,20 +63,27 @@ class _Sum:
     tokens: int = 0
     gpu_ms: int = 0
 
+    def add(self, call: Call, part: Money) -> None:
+        """One more entry, of whose amount this part is its own."""
+        counts = call.outcome not in NO_CALLS
+        self.calls += counts
+        self.unpriced += counts and call.cost.total is None
+        self.picos += part.picos
+        self.training += part.picos if call.tier == TRAINING else 0
+        self.tokens += call.usage.tokens
+        self.gpu_ms += call.duration_ms if call.selfhosted else 0
+
 
 def bills(entries: Iterable[Entry], payer: Payer, shared: Money = ZERO, rule: Rule = Rule.SPEND) -> list[Bill]:
-    """One for each payer, dearest first. They add up to all calls and `shared`, to the last pico-dollar."""
+    """One for each payer, dearest first. They add up to all entries and `shared`, to the last pico-dollar: what nobody
+    used of machines of ours is shared, too."""
     sums: defaultdict[str, _Sum] = defaultdict(_Sum)
-    for call in calls(entries, training=True):
+    unused = _Unused()
+    for call in calls(unused.seen(entries), training=True):
         own = names(call, payer)
         for name, part in zip(own, split(call.cost.known, [1] * len(own)), strict=True):
-            one = sums[name]
-            one.calls += call.outcome not in NO_CALLS
-            one.training += part.picos if call.outcome is Outcome.TRAINED else 0
-            one.unpriced += call.cost.total is None
-            one.picos += part.picos
-            one.tokens += call.usage.tokens
-            one.gpu_ms += call.duration_ms if call.selfhosted else 0
+            sums[name].add(call, part)
+    shared += unused.total
     if not sums and shared:
         sums[NOBODY] = _Sum()
     parts = split(shared, [_WEIGHTS[rule](one) for one in sums.values()]) if sums else []
@@ -87,14 +94,27 @@ def bills(entries: Iterable[Entry], payer: Payer, shared: Money = ZERO, rule: Ru
     return sorted(found, key=lambda bill: (-bill.total.picos, bill.payer))
 
 
-def idle(paid: Money, entries: Iterable[Entry]) -> Money:
-    """What was paid for own hardware and no call of it is charged for. Negative where more was charged than paid."""
-    return paid - summed(call.cost.known for call in calls(entries) if call.selfhosted)
+class _Unused:
+    """Adds up what passes by and nobody used."""
+
+    def __init__(self) -> None:
+        self.total = ZERO
+
+    def seen(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        for entry in entries:
+            if entry.of_nobody:
+                self.total += entry.cost.known
+            yield entry
 
 
 def booked_idle(entries: Iterable[Entry]) -> Money:
-    """What nobody used of machines that are paid by the hour, as their hours were closed."""
+    """What the ledger has that nobody used of machines of ours."""
     return summed(entry.cost.known for entry in entries if entry.of_nobody)
+
+
+def idle(paid: Money, entries: Iterable[Entry]) -> Money:
+    """What was paid for own hardware and no entry tells of. Negative where they tell of more."""
+    return paid - summed(one.cost.known for one in entries if one.selfhosted and one.outcome is not Outcome.CACHED)
 
 
 _WEIGHTS: dict[Rule, Callable[[_Sum], int]] = {

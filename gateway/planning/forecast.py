@@ -14,7 +14,7 @@ from fractions import Fraction
 from math import isqrt
 
 from gateway.core.money import ZERO, Money
-from gateway.planning.amounts import times
+from gateway.planning.amounts import summed, times
 
 DAY_S = 86_400
 WEEK = 7
@@ -136,6 +136,32 @@ def reached(found: Fit, days: Days, left: Money, factor: Fraction = Fraction(1))
         if earliest is None and (told.high or told.expected) >= left:
             earliest = day
         if told.expected >= left:
+            return day, earliest
+    return None, earliest
+
+
+@dataclass(frozen=True, slots=True)
+class Rolling:
+    """An amount for so many days that always end now."""
+
+    by_day: Mapping[int, Money]  # What was spent so far, today included.
+    length: int  # Days.
+    amount: Money
+
+
+def reached_rolling(
+    found: Fit, days: Days, limit: Rolling, factor: Fraction = Fraction(1)
+) -> tuple[int | None, int | None]:
+    """The same for an amount that rolls. The first of `days` is what is left of today."""
+    running = [one.scaled(factor) for one in found.running(days)]
+    today, earliest = days[0][0], None
+    for (day, _), one in zip(days, running, strict=True):
+        first = day - limit.length + 1
+        known = summed(limit.by_day.get(number, ZERO) for number in range(first, today + 1))
+        gone = running[first - 1 - today].expected if first > today else ZERO
+        if earliest is None and known + (one.high or one.expected) - gone >= limit.amount:
+            earliest = day
+        if known + one.expected - gone >= limit.amount:
             return day, earliest
     return None, earliest
 

@@ -45,12 +45,12 @@ def savings(entries: Iterable[Entry], prices: Prices) -> list[Saving]:
     latest: dict[Route, Price] = {}
     for call in calls(entries):
         price = _price(call, prices)
-        if price is not None and not call.selfhosted:
+        if price is not None and not call.selfhosted and call.outcome is not Outcome.ADJUSTED:
             latest[call.provider, call.model] = price
     found = _Found()
     ways = (_Remembered(prices), _waited(prices), _smaller(latest, prices), _unread)
     for call in calls(_with_answers_before(entries, found)):
-        for way in ways:
+        for way in ways if call.outcome is not Outcome.ADJUSTED else ():
             for what, how, saved in way(call):
                 found.add(what, how, call, saved)
     return found.savings()

@@ -62,6 +62,6 @@ def latest_prices(made: Iterable[Call], prices: Mapping[str, Price]) -> dict[str
     found: dict[str, Price] = {}
     for call in made:
         name = call.cost.price_id
-        if name is not None and SEPARATOR not in name and name in prices:
+        if call.outcome is not Outcome.ADJUSTED and name is not None and SEPARATOR not in name and name in prices:
             found[call.model] = prices[name]
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import groupby
@@ -11,7 +11,7 @@ from operator import attrgetter
 
 from msgspec.structs import replace
 
-from gateway.core.entry import Entry, Outcome
+from gateway.core.entry import TRAINING, Entry, Outcome
 from gateway.core.money import Money
 from gateway.core.price import Cost
 from gateway.planning.amounts import summed
@@ -46,11 +46,12 @@ class Profile:
 
 
 def calls(entries: Iterable[Entry], *, training: bool = False) -> Iterator[Call]:
-    """The calls among entries that come oldest first, each with the adjustments of it that are there too; nothing from
-    a cache. `training`: all else that somebody pays for, too: what training jobs have used, and what a call owes to a
-    machine for the hour after the one in which it began. Any other adjustment has the moment of what it adjusts: so
-    only entries of one moment are kept in memory."""
-    left_out = {Outcome.CACHED, Outcome.IDLE} if training else {Outcome.CACHED, Outcome.IDLE, Outcome.TRAINED}
+    """The calls among entries that come oldest first, each with the adjustments of it that have its moment; nothing
+    from a cache. `training`: what training jobs have used, too.
+
+    An adjustment that comes later, of a call that crossed an hour on a machine of ours, is given by itself: an entry
+    with the outcome `adjusted`, which has an amount and is no call. So only entries of one moment are in memory."""
+    left_out = {Outcome.CACHED, Outcome.IDLE} | (set() if training else {Outcome.TRAINED})
     for _, moment in groupby(entries, attrgetter("at")):
         adjusted: defaultdict[str, list[Entry]] = defaultdict(list)
         made: list[Entry] = []
@@ -60,14 +61,13 @@ def calls(entries: Iterable[Entry], *, training: bool = False) -> Iterator[Call]
             elif entry.outcome not in left_out:
                 made.append(entry)
         for entry in made:
-            own = adjusted.pop(entry.id, None)
-            yield _with(entry, [each.cost.known for each in own]) if own else entry
-        if training:
-            yield from (each for others in adjusted.values() for each in others if not each.of_nobody)
+            yield _with(entry, adjusted.pop(entry.id)) if entry.id in adjusted else entry
+        for later in adjusted.values():
+            yield from (one for one in later if not one.of_nobody and (training or one.tier != TRAINING))
 
 
-def _with(entry: Entry, differences: Sequence[Money]) -> Entry:
-    cost: Cost = replace(entry.cost, total=entry.cost.known + summed(differences))
+def _with(entry: Entry, differences: Iterable[Entry]) -> Entry:
+    cost: Cost = replace(entry.cost, total=entry.cost.known + summed(one.cost.known for one in differences))
     return replace(entry, cost=cost)
 
 
@@ -76,7 +76,7 @@ def profiles(made: Iterable[Call]) -> list[Profile]:
     routes: defaultdict[tuple[str, str], _Route] = defaultdict(_Route)
     for call in made:
         routes[call.provider, call.model].add(call)
-    found = [route.profile(*name) for name, route in routes.items()]
+    found = [route.profile(*name) for name, route in routes.items() if any(route.by_hour)]
     return sorted(found, key=lambda one: (-one.cost.picos, one.provider, one.model))
 
 
@@ -97,8 +97,10 @@ class _Route:
     def add(self, call: Call) -> None:
         """One more, later than those before."""
         hour = hour_of(call)
-        self.by_hour[hour] += 1
         self.picos_by_hour[hour] += call.cost.known.picos
+        if call.outcome is Outcome.ADJUSTED:
+            return
+        self.by_hour[hour] += 1
         self.priced += call.cost.total is not None
         self.selfhosted = self.selfhosted and call.selfhosted
         self.tokens += call.usage.tokens

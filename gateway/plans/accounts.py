@@ -44,10 +44,11 @@ def chargeback(parsed: Namespace, source: Source) -> Sheet:
     """Raises BadRequest, NotFound or Unavailable."""
     payer = Payer(parsed.by)
     with books(parsed, source) as told:
-        unused = booked_idle(told.entries) if parsed.paid is None else idle(parsed.paid, told.entries)
-        if parsed.paid is not None and unused < ZERO:
+        unused = idle(parsed.paid, told.entries) if parsed.paid is not None else ZERO
+        if unused < ZERO:
             raise Conflict(f"paid: self-hosted calls were charged {ZERO - unused} more than that")
         found = bills(told.entries, payer, parsed.shared + unused, Rule(parsed.rule))
+        unused += booked_idle(told.entries)
     rows: list[Row] = [
         {
             parsed.by: bill.payer,

@@ -7,22 +7,22 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import accumulate
+from math import inf
 
 from gateway.core.errors import BadRequest, NotFound
 from gateway.core.limit import Limit, Span, Unit
 from gateway.core.money import ZERO, Money
-from gateway.core.node import breadth, covers, kind_of, parts
+from gateway.core.node import breadth
 from gateway.limits.windows import Window, window_at
-from gateway.planning.forecast import DAY_S, horizon, reached
+from gateway.planning.forecast import DAY_S, Days, Fit, Rolling, horizon, reached, reached_rolling
 from gateway.planning.scenarios import Scenario
 from gateway.plans.arguments import change, share, switch
 from gateway.plans.books import Source, add_period
-from gateway.plans.outlook import Course, Kinds, Node, Outlook
+from gateway.plans.outlook import ALL, Course, Kinds, Node, Outlook
 from gateway.plans.parameters import Takes
 from gateway.plans.sheet import Row, Sheet
 from gateway.plans.svg import Line, lines
 
-ALL = "all"
 _KINDS = (ALL, "org", "team", "user", "key", "model", "provider", "tier")
 _SPANS = (Span.WEEK, Span.MONTH, Span.QUARTER, Span.LIFETIME)
 _FAR_S = 366 * DAY_S
@@ -88,21 +88,18 @@ def _row(outlook: Outlook, course: Course, spent: Money, month: Window) -> Row:
 
 
 def _foreseen(limit: Limit) -> bool:
-    return limit.unit is Unit.USD and limit.span in _SPANS and "tag:" not in limit.node
+    days_long = limit.span in _SPANS or (limit.span is Span.ROLLING and limit.rolling_s >= DAY_S)
+    return limit.unit is Unit.USD and days_long
 
 
 def _budget_rows(outlook: Outlook, limits: Iterable[Limit]) -> list[Row]:
     """Every limit on every node that has spent; of two that count the same the narrower one."""
     found: dict[tuple[str, str], Row] = {}
     for limit in sorted(limits, key=lambda one: -breadth(one.node)):
-        kinds = [] if limit.node == ALL else [kind_of(part) for part in parts(limit.node)]
-        window = window_at(limit.span, limit.timezone, outlook.now, limit.start)
-        spent = outlook.spent(kinds, window.start)
-        for names, course in outlook.courses(kinds).items():
-            node = " ".join(f"{kind}:{name}" for kind, name in zip(kinds, names, strict=True)) or ALL
-            if all(names) and covers(limit.node, node):
-                dates = _dates(limit, course, spent[names], outlook.now, window.end)
-                found[node, limit.counts] = {"limit": f"{node}/{limit.counts}", **dates}
+        start, end = _window(limit, outlook.now)
+        for node, course, spent in outlook.on(limit, start):
+            dates = _dates(limit, course, spent, outlook.now, end)
+            found[node, limit.counts] = {"limit": f"{node}/{limit.counts}", **dates}
     rows = found.values()
     return sorted(rows, key=lambda row: (row["reached_on"] is None, str(row["reached_on"]), str(row["limit"])))
 
@@ -113,7 +110,7 @@ def _dates(limit: Limit, course: Course, spent: Money, now: float, end: float) -
     when: tuple[str | None, str | None] = ("reached", "reached")
     if left > ZERO:
         days = horizon(now, min(end, now + _FAR_S))
-        found = reached(course.fit, days, left, course.factor) if course.fit is not None else (None, None)
+        found = _reached(limit, course, course.fit, days, left) if course.fit is not None else (None, None)
         when = _date(found[0]), _date(found[1])
     return {
         "amount_usd": Money.of_nanos(limit.amount),
@@ -122,6 +119,21 @@ def _dates(limit: Limit, course: Course, spent: Money, now: float, end: float) -
         "reached_on": when[0],
         "at_the_earliest": when[1],
     }
+
+
+def _reached(limit: Limit, course: Course, going: Fit, days: Days, left: Money) -> tuple[int | None, int | None]:
+    if limit.span is not Span.ROLLING:
+        return reached(going, days, left, course.factor)
+    rolling = Rolling(course.by_day, -(-limit.rolling_s // DAY_S), Money.of_nanos(limit.amount))
+    return reached_rolling(going, days, rolling, course.factor)
+
+
+def _window(limit: Limit, now: float) -> tuple[float, float]:
+    """When it began and when it ends, in Unix seconds."""
+    if limit.span is Span.ROLLING:
+        return now - limit.rolling_s, inf
+    window = window_at(limit.span, limit.timezone, now, limit.start)
+    return window.start, window.end
 
 
 def _month(now: float) -> Window:

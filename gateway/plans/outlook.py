@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from typing import TypeVar
 
+from gateway.core.entry import Entry
+from gateway.core.limit import Limit
 from gateway.core.money import ZERO, Money
-from gateway.core.node import Place, names_of
+from gateway.core.node import Place, covers, kind_of, names_of, nodes, parts
 from gateway.ledger.reader import Reader
 from gateway.planning.forecast import DAY_S, Fit, fit, series
 from gateway.planning.scenarios import Scenario, factors, latest_prices
 from gateway.planning.traffic import Call, calls
 from gateway.plans.books import Entries, Period
 
+ALL = "all"
 EPOCH = date(1970, 1, 1).toordinal()
 
 Kinds = Sequence[str]
 """Of nodes: team, model, and so on; none for everything together."""
+Key = TypeVar("Key")
 Node = tuple[str, ...]
 """One name for each kind."""
 
@@ -47,13 +52,11 @@ class Outlook:
     def courses(self, kinds: Kinds) -> dict[Node, Course]:
         """Every node of these kinds that has spent, the dearest first."""
         factors = self._factors(kinds)
-        today = int(self.now // DAY_S)
-        found: dict[Node, Course] = {}
-        for node, by_day in self._daily(kinds).items():
-            first, amounts = series(by_day, today)
-            going = fit(first, amounts) if amounts else None
-            found[node] = Course(by_day, len(amounts), going, factors(node))
-        return found
+        return {node: self._course(by_day, factors(node)) for node, by_day in self._daily(kinds).items()}
+
+    def _course(self, by_day: Mapping[int, Money], factor: Fraction) -> Course:
+        first, amounts = series(by_day, int(self.now // DAY_S))
+        return Course(by_day, len(amounts), fit(first, amounts) if amounts else None, factor)
 
     def spent(self, kinds: Kinds, since: float) -> dict[Node, Money]:
         """What each node of these kinds has spent since then."""
@@ -61,6 +64,31 @@ class Outlook:
         for row in self.ledger.usage(["day", *kinds], since, self.now + 1):
             found[_node(row, kinds)] += _cost(row)
         return found
+
+    def on(self, limit: Limit, since: float) -> Iterator[tuple[str, Course, Money]]:
+        """Every node that the limit speaks about and that has spent, how it has, and what since then."""
+        if "tag:" in limit.node:
+            yield from self._tagged(limit.node, since)
+            return
+        kinds = [] if limit.node == ALL else [kind_of(part) for part in parts(limit.node)]
+        spent = self.spent(kinds, since)
+        for names, course in self.courses(kinds).items():
+            node = " ".join(f"{kind}:{name}" for kind, name in zip(kinds, names, strict=True)) or ALL
+            if all(names) and covers(limit.node, node):
+                yield node, course, spent[names]
+
+    def _tagged(self, pattern: str, since: float) -> Iterator[tuple[str, Course, Money]]:
+        """The ledger sums nothing up by tags: so every entry is looked at."""
+        by_day: defaultdict[str, defaultdict[int, Money]] = defaultdict(lambda: defaultdict(Money))
+        spent: defaultdict[str, Money] = defaultdict(Money)
+        for entry in self._entries(min(since, self.since)):
+            for node in _nodes(pattern, entry):
+                spent[node] += entry.cost.known if entry.at >= since else ZERO
+                if entry.at >= self.since:
+                    by_day[node][int(entry.at // DAY_S)] += entry.cost.known
+        factors = self._factored(lambda call: next(iter(_nodes(pattern, call)), ""))
+        for node, amounts in by_day.items():
+            yield node, self._course(amounts, factors(node)), spent[node]
 
     def _daily(self, kinds: Kinds) -> dict[Node, dict[int, Money]]:
         found: defaultdict[Node, dict[int, Money]] = defaultdict(dict)
@@ -70,11 +98,21 @@ class Outlook:
         return found
 
     def _factors(self, kinds: Kinds) -> Callable[[Node], Fraction]:
+        return self._factored(lambda call: _named(call, kinds))
+
+    def _factored(self, by: Callable[[Call], Key]) -> Callable[[Key], Fraction]:
         if not self.scenario.prices and not self.scenario.switches:  # Then no call need be looked at.
             return lambda _: 1 + self.scenario.growth
-        entries = Entries(self.ledger, Period(self.since, self.now + 1), self.given_up)
+        entries = self._entries(self.since)
         prices = latest_prices(calls(entries), self.ledger.prices())
-        return factors(calls(entries, training=True), self.scenario, prices, lambda call: _named(call, kinds))
+        return factors(calls(entries, training=True), self.scenario, prices, by)
+
+    def _entries(self, since: float) -> Entries:
+        return Entries(self.ledger, Period(since, self.now + 1), self.given_up)
+
+
+def _nodes(pattern: str, entry: Entry) -> Sequence[str]:
+    return nodes(pattern, names_of(entry.caller, Place(entry.provider, entry.tier, entry.model)))
 
 
 def _node(row: Mapping[str, object], kinds: Kinds) -> Node:

@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 TIMEOUT_S = 30.0
+CONFLICT = 409
 APPROVED_EVERY_S = 10.0
 """How often it is asked whether an admin has said yes."""
 
@@ -73,13 +74,18 @@ class Running:
         try:
             self.told = ask(f"{self._url}/end", self._key, {**self._said, "outcome": outcome})
         except Refused as refused:
-            if refused.status != 409:
+            if refused.status != CONFLICT:
                 raise
 
     def _beat(self) -> None:
         while not self._over.wait(self.told["heartbeat_s"]):
-            with suppress(OSError, Refused):  # The gateway may be starting: the next one will do.
+            try:
                 self.heartbeat()
+            except Refused as refused:
+                if refused.status == CONFLICT:  # Its books are closed: what it uses now, nobody pays for.
+                    self.told = {**self.told, "stop": True, "reason": str(refused)}
+            except OSError:
+                pass  # The gateway may be starting: the next one will do.
 
 
 @contextmanager

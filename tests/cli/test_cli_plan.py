@@ -31,7 +31,9 @@ limits:
   - {node: "team:*", amount: 40 usd, window: lifetime}
   - {node: team:red, amount: 5000 usd, window: lifetime}
   - {node: "team:blue model:big", amount: 200 usd, window: lifetime}
-  - {node: "tag:x", amount: 5 usd, window: month}
+  - {node: "tag:x", amount: 220 usd, window: month}
+  - {node: all, amount: 100 usd, window: rolling 10d}
+  - {node: all, amount: 1 usd, window: rolling 5h}
   - {node: all, amount: 1000 tokens, window: month}
 """
 PRICES = {"big": Price("big@1", Schedule(flat(10**7))), "small": Price("small@1", Schedule(flat(10**6)))}
@@ -356,10 +358,14 @@ def test_the_month_and_the_limits(plan, ledger, tmp_path):
         "all/usd/month",
         "team:red/usd/lifetime",
         "team:blue/usd/lifetime",
+        "tag:x/usd/month",
+        "all/usd/rolling 10d",
     }
     assert limits["all/usd/month"]["reached_on"] is None
     assert limits["team:red/usd/lifetime"]["amount_usd"] == "5000.00"
     assert limits["team:blue/usd/lifetime"]["reached_on"] == "2026-12-01"
+    assert (limits["tag:x/usd/month"]["spent_usd"], limits["tag:x/usd/month"]["reached_on"]) == ("110.50", "2026-11-21")
+    assert limits["all/usd/rolling 10d"]["reached_on"] == "2026-11-11"
     ET.fromstring((tmp_path / "plot.svg").read_text())
 
 

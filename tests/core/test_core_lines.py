@@ -49,6 +49,10 @@ def test_parts_are_explained_by_their_own_prices(one, other, first, second):
         ({"cost": Cost(Money(9), CostStatus.REPORTED, "p"), "usage": Usage(input=2)}, "reported_difference"),
         ({"cost": Cost(Money(9), CostStatus.UNCERTAIN, "p"), "usage": Usage(final=False)}, "held"),
         ({"cost": Cost(Money(9), CostStatus.EXACT, "p"), "usage": Usage(input=2)}, "other"),
+        (
+            {"cost": Cost(Money(9), CostStatus.EXACT), "outcome": Outcome.TRAINED, "usage": Usage(requests=0)},
+            "training",
+        ),
         ({"cost": Cost(Money(-9), CostStatus.EXACT, "gone"), "outcome": Outcome.ADJUSTED}, "adjustment"),
     ],
 )

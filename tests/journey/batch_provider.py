@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 KEY = "key-of-the-provider"
 
+_CHOICES = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "Yes."}, "finish_reason": "stop"}]}
+
 
 def lines(*texts, cap=100, model="gpt-4o-mini", url="/v1/chat/completions", method="POST", **body) -> bytes:
     """A file of chat completions, one for each text."""
@@ -40,6 +42,10 @@ class BatchProvider:
         self.asked: list[str] = []  # Methods and paths.
         self.usage = {"given": 11, "made": 7}
         self.refuses: tuple[int, bytes] | None = None  # What to answer to a new batch.
+        self.calls: list[dict] = []  # Ordinary ones.
+        self.says: dict[str, list[int]] = {}
+        self.answers = threading.Event()  # Cleared, ordinary calls hang.
+        self.answers.set()
         self.loses = False  # Whether it takes a new batch and says nothing.
         self._numbers = itertools.count(1)
 
@@ -55,8 +61,25 @@ class BatchProvider:
         """Status, body and type."""
         self.asked.append(f"{method} {path}")
         parts = path.split("/")[2:]  # Without "" and v1.
+        if parts in (["chat", "completions"], ["messages"]):
+            return self._at_once(parts, json.loads(body))
         answer = (self._of_files if parts[0] == "files" else self._of_batches)(method, parts, content_type, body)
         return answer or (404, b'{"error":{"message":"not there","type":"invalid_request_error"}}', "application/json")
+
+    def _at_once(self, parts: list[str], asked: dict) -> tuple[int, bytes, str]:
+        """An ordinary call. `says`: statuses to answer with first, by the tier that is asked for."""
+        tier = asked.get("service_tier", "default")
+        self.calls.append(asked)
+        self.answers.wait()
+        if waiting := self.says.get(tier):
+            return waiting.pop(0), b'{"error":{"message":"not now","type":"server_error"}}', "application/json"
+        if parts == ["messages"]:
+            return self._json(_message({"custom_id": "", "params": asked}, self.usage)["result"]["message"])
+        given, made = self.usage["given"], self.usage["made"]
+        usage = {"prompt_tokens": given, "completion_tokens": made, "total_tokens": given + made}
+        return self._json(
+            {"id": "chatcmpl-1", "model": asked["model"], "service_tier": tier, "usage": usage} | _CHOICES
+        )
 
     def _of_files(self, method: str, parts: list[str], content_type: str, body: bytes) -> tuple | None:
         match (method, *parts):
@@ -130,7 +153,7 @@ class BatchProvider:
             {
                 "custom_id": call["custom_id"],
                 "error": None,
-                "response": {"status_code": 200, "body": {"model": call["body"]["model"], "usage": usage}},
+                "response": {"status_code": 200, "body": {"model": call["body"]["model"], "usage": usage} | _CHOICES},
             }
             for call in calls[:answered]
         ]

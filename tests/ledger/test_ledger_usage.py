@@ -85,3 +85,36 @@ async def test_a_period_is_read_in_order_and_by_what_is_asked_for(kept, ledger):
         assert [e.id for e in reader.entries(0, 2 * NOON, ["one"], "other")] == ["c.1"]
         assert sorted(reader.called(NOON)) == [("one", "m"), ("two", "m")]
         assert reader.called(3 * NOON) == []
+
+
+async def test_the_newest_come_first_page_by_page(kept, ledger):
+    """Two of one moment, too: where a page ends among them, the next one goes on."""
+    await ledger.record([entry(f"{name}.1", at=at) for name, at in (("a", 1.5), ("b", 2.25), ("c", 2.25), ("d", 0.5))])
+    with kept.reading() as reader:
+        pages, before = [], (10.0, "")
+        while page := list(reader.newest({}, 1.0, before, 2)):
+            pages.append([e.id for e in page])
+            before = (page[-1].at, page[-1].id)
+        assert pages == [["c.1", "b.1"], ["a.1"]]
+
+
+async def test_the_newest_of_somebody_are_of_nobody_else(kept, ledger):
+    mine = Caller("k", "o", "t", "u")
+    await ledger.record(
+        [
+            entry("a.1", caller=mine, provider="one"),
+            entry("b.1", caller=mine, provider="two"),
+            entry("c.1", provider="one"),
+            entry("d.1", caller=mine, provider="one", outcome=Outcome.FAILED),
+        ]
+    )
+    with kept.reading() as reader:
+
+        def found(**wanted):
+            return [e.id for e in reader.newest(wanted, 0, (10.0, ""), 9)]
+
+        assert found(key="k", team="t", user="u", org="o") == ["d.1", "b.1", "a.1"]
+        assert found(key="k", provider="one", outcome="ok", tier="standard", deployment="api") == ["a.1"]
+        assert found(model="none") == []
+        assert [row["calls"] for row in reader.usage(["provider"], 0, 10, key="k")] == [2, 1]
+        assert reader.usage(["provider"], 0, 10, key="nobody") == []

@@ -345,3 +345,17 @@ async def test_what_is_only_held_may_come_back_and_what_is_spent_does_not():
     assert not may_come_back(LimitReached(refused.value.refusal))
     (account,) = await limits.accounts(ANN)
     assert account.booked == {account.id: 60}
+
+
+async def test_the_accounts_that_run_are_those_that_were_opened_and_that_a_limit_speaks_of():
+    """For whoever looks at all budgets: not the window before, nor what no limit counts any more."""
+    clock = Clock()
+    limits = make(usd("all", 9), usd("key:*", 5, Span.HOUR), clock=clock)
+    assert limits.running(clock.now) == []
+    await limits.accounts(ANN)
+    await limits.accounts(BOB)
+    assert sorted(a.node for a in limits.running(clock.now)) == ["all", "key:k1", "key:k2"]
+    clock.now += 3600
+    assert [a.node for a in limits.running(clock.now)] == ["all"]
+    limits.rule([usd("key:*", 5, Span.HOUR)])
+    assert limits.running(clock.now) == []

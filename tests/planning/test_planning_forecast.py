@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.money import ZERO, Money
-from gateway.planning.forecast import DAY_S, fit, horizon, reached, series
+from gateway.planning.forecast import DAY_S, Rolling, fit, horizon, reached, reached_rolling, series
 
 FIRST = 20_000
 
@@ -110,3 +110,12 @@ def test_a_limit_may_be_reached_earlier_than_expected():
 
 def test_one_day_known_gives_a_date_all_the_same():
     assert reached(fit(FIRST, [Money.usd(5)]), ahead(1, 9), Money.usd(10)) == (FIRST + 2, FIRST + 2)
+
+
+@pytest.mark.parametrize(("amount", "day"), [(30, 10), (32, 10), (33, 11), (36, 11), (37, 12), (72, 17), (73, None)])
+def test_an_amount_that_rolls_is_reached_when_its_days_come_to_it(amount, day):
+    """Ten dollars a day, then two more every day: 12, 14, … What leaves the three days counts no longer."""
+    by_day = {FIRST + number: Money.usd(10) for number in range(10)}
+    going = fit(FIRST, amounts(20, lambda day: 10 + 2 * (day - 9)))
+    found = reached_rolling(going, ahead(10, 8), Rolling(by_day, 3, Money.usd(amount)))
+    assert found == (day and FIRST + day, day and FIRST + day)

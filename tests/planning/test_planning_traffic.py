@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from gateway.core.caller import Caller
 from gateway.core.entry import Outcome
 from gateway.core.money import ZERO, Money
 from gateway.core.price import Price, Schedule
@@ -20,7 +21,7 @@ from gateway.core.usage import Usage
 from gateway.planning.amounts import summed
 from gateway.planning.breakeven import Hosting, by_hour, route_break_even
 from gateway.planning.carbon import Draw, footprints
-from gateway.planning.chargeback import NOBODY, Payer, Rule, bills, idle
+from gateway.planning.chargeback import NOBODY, Payer, Rule, bills, booked_idle, idle
 from gateway.planning.gpus import catalogue
 from gateway.planning.savings import savings
 from gateway.planning.scenarios import Scenario, factors, latest_prices
@@ -41,6 +42,47 @@ def test_a_call_without_a_price_that_was_adjusted_has_one():
     one = call(usd=None)
     assert next(calls([one])).cost.total is None
     assert next(calls([one, adjusted(one, "0.005")])).cost.total == Money.usd("0.005")
+
+
+def later(earlier, usd, seconds=3600):
+    """An adjustment with a moment of its own, as the closing of an hour makes one."""
+    return replace(adjusted(earlier, usd), at=earlier.at + seconds)
+
+
+def unused(at=0.0, usd="1"):
+    one = call(at, usd, selfhosted=True, model="idle", outcome=Outcome.IDLE)
+    return replace(one, id=f"idle:{one.id}", caller=Caller())
+
+
+def trained(usd="5", **more):
+    return call(usd=usd, tier="training", outcome=Outcome.TRAINED, **more)
+
+
+def test_a_later_adjustment_is_an_amount_and_no_call():
+    one = call(usd="0.5", team="a", selfhosted=True, usage=Usage(output=500))
+    books = [one, later(one, "0.25")]
+    (found,) = profiles(calls(books))
+    assert (found.calls, found.cost) == (1, Money.usd("0.75"))
+    (bill,) = bills(books, Payer.TEAM)
+    assert (bill.calls, bill.direct) == (1, Money.usd("0.75"))
+    assert footprint(calls(books), None).calls == 1
+    assert profiles(calls(books[1:])) == []
+
+
+def test_what_nobody_used_and_what_was_trained_are_no_calls():
+    idle_hour = unused()
+    books = [call(), idle_hour, adjusted(idle_hour, "0.1"), trained(), later(trained(), "-1")]
+    assert [one.outcome for one in calls(books)] == [Outcome.OK]
+    assert len(list(calls(books, training=True))) == 3
+
+
+def test_what_nobody_used_is_shared_and_training_is_who_trains():
+    idle_hour = unused(usd="4")
+    books = [call(usd="3", team="a"), idle_hour, later(idle_hour, "-1"), trained("1", team="b")]
+    found = {bill.payer: bill for bill in bills(books, Payer.TEAM, Money.usd(1))}
+    assert (found["a"].total, found["b"].total) == (Money.usd(6), Money.usd(2))
+    assert (found["b"].training, found["b"].calls, found["a"].calls) == (Money.usd(1), 0, 1)
+    assert booked_idle(books) == Money.usd(3)
 
 
 def test_what_the_cache_answered_is_no_call():
@@ -117,12 +159,25 @@ AMOUNTS = st.sampled_from(["0", "0.01", "0.000000000007", "3", None])
 CALLERS = st.tuples(st.sampled_from(["", "a", "b"]), st.sampled_from([(), ("x",), ("x", "y", "z")]))
 
 
-@given(st.lists(st.tuples(AMOUNTS, CALLERS)), st.integers(0, 10**13), st.sampled_from(Rule), st.sampled_from(Payer))
+MADE = st.sampled_from(
+    [
+        lambda at, usd, **who: [call(at, usd, **who)],
+        lambda at, usd, **who: [one := call(at, usd, selfhosted=True, **who), later(one, "0.07", 2.5)],
+        lambda at, usd, **who: [trained(usd or "1", at=at, **who)],
+        lambda at, usd, **_: [unused(at, usd or "1")],
+    ]
+)
+
+
+@given(
+    st.lists(st.tuples(MADE, AMOUNTS, CALLERS)), st.integers(0, 10**13), st.sampled_from(Rule), st.sampled_from(Payer)
+)
 @settings(deadline=None)
 def test_bills_add_up_to_all_calls_and_what_is_shared(told, shared, rule, payer):
-    made = [call(usd=usd, team=team, tags=tags) for usd, (team, tags) in told]
-    found = bills(made, payer, Money(shared), rule)
-    assert summed(bill.total for bill in found) == summed(one.cost.known for one in made) + Money(shared)
+    made = [make(number, usd, team=team, tags=tags) for number, (make, usd, (team, tags)) in enumerate(told)]
+    books = sorted([entry for several in made for entry in several], key=lambda entry: entry.at)
+    found = bills(books, payer, Money(shared), rule)
+    assert summed(bill.total for bill in found) == summed(one.cost.known for one in books) + Money(shared)
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,10 @@ def test_the_context_manager(way, admin):
     with pytest.raises(ZeroDivisionError), job(url, way.admin, **SMALL) as broken:
         1 / 0  # noqa: B018
     assert broken.told["state"] == "failed"
+    with job(url, way.admin, **SMALL) as closed:
+        end(admin, closed.told["id"])
+        until(lambda: closed.stop)
+    assert "does not run" in closed.told["reason"]
     with pytest.raises(Refused, match="job_type"), job(url, way.admin, **SMALL | {"job_type": "x"}):
         pass
 

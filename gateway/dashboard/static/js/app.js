@@ -20,8 +20,10 @@ const PAGES = [
 
 let leave = () => {};
 let fleet = false;
+let turn = 0; // Of two pages that are asked for in a row the second is shown.
 
 async function show() {
+  const mine = ++turn;
   leave();
   leave = () => {};
   const [name, query = ""] = location.hash.replace(/^#\//, "").split("?");
@@ -35,12 +37,13 @@ async function show() {
   const here = h("div", {});
   try {
     const { open } = await import(`./pages/${page}.js`);
-    const left = await open(here, new URLSearchParams(query));
-    if (left) leave = left;
+    const left = (await open(here, new URLSearchParams(query))) ?? (() => {});
+    if (mine === turn) leave = left;
+    else left();
   } catch (error) {
     here.replaceChildren(h("p", { class: "bad", role: "alert" }, error.message));
   }
-  if (!who()) return;
+  if (!who() || mine !== turn) return;
   main.replaceChildren(here);
   main.dataset.page = page;
 }

@@ -19,7 +19,11 @@ export function tr(columns, row, open) {
   return h("tr", {
     tabindex: 0,
     onclick: () => open(row),
-    onkeydown: (event) => { if (event.key === "Enter") open(row); },
+    onkeydown: (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault(); // Else it would press the button that has the focus next.
+      open(row);
+    },
   }, cells);
 }
 

@@ -2,7 +2,7 @@
 
 import { get, ownOnly } from "../api.js";
 import { meter, spark, stacked } from "../charts.js";
-import { card, h, tabs } from "../dom.js";
+import { card, h, say, tabs } from "../dom.js";
 import { before, lately, pace, watch } from "../live.js";
 import { exact, picos, share, sum, usd } from "../money.js";
 import { keyName } from "../names.js";
@@ -27,21 +27,23 @@ export const CALLS = [
 
 export async function open(page) {
   const chosen = { since: "24h", by: ownOnly() ? "model" : "team" };
-  const figures = await started();
+  const figures = started();
   const shown = h("div", {});
+  const beside = h("div", {});
   const tail = await latest();
   const dimensions = ownOnly() ? DIMENSIONS.filter(([name]) => !["team", "key"].includes(name)) : DIMENSIONS;
 
   async function fill() {
     const query = { since: chosen.since };
     const hourly = chosen.since === "24h" ? "hour" : "day";
-    const [usage, savings] = await Promise.all([
-      get("/usage", { ...query, by: `${hourly},${chosen.by}` }),
-      ownOnly() ? null : get("/savings", query),
-    ]);
-    shown.replaceChildren(over(usage, hourly, chosen.by), h("div", { class: "two" }, by(usage.data, chosen.by), savings ? saved(savings) : null));
+    shown.setAttribute("aria-busy", "true");
+    if (!ownOnly()) get("/savings", query).then((told) => beside.replaceChildren(saved(told)), failed);
+    const usage = await get("/usage", { ...query, by: `${hourly},${chosen.by}` });
+    if (chosen.since !== query.since) return; // Another period was chosen meanwhile.
+    shown.replaceChildren(over(usage, hourly, chosen.by), h("div", { class: "two" }, by(usage.data, chosen.by), beside));
+    shown.removeAttribute("aria-busy");
   }
-  const choose = (name) => (value) => { chosen[name] = value; fill(); };
+  const choose = (name) => (value) => { chosen[name] = value; fill().catch(failed); };
   await fill();
   page.append(
     h("div", { class: "top" }, h("h1", {}, "Overview")), figures.place,
@@ -57,28 +59,33 @@ export async function open(page) {
   });
   const second = setInterval(figures.tick, 1000);
   const again = setInterval(() => {
-    if (stale && !document.hidden) fill().catch(() => {});
+    if (stale && !document.hidden) fill().catch(failed);
     stale = false;
   }, AGAIN_MS);
   return () => { stop(); clearInterval(second); clearInterval(again); };
 }
 
-/** The figures on top, which move with every call. */
-async function started() {
+const failed = (error) => say(error.message);
+
+/** The figures on top, which move with every call. They are known a little later than the rest: a month may be long. */
+function started() {
   const now = new Date();
-  const [month, recent] = await Promise.all([
-    get("/usage", { by: "day", since: now.toISOString().slice(0, 8) + "01" }),
-    get("/requests", { since: "60s", limit: 200 }),
-  ]);
-  before(recent.data);
+  const all = { today: 0n, month: 0n, calls: 0, known: false };
   const today = now.toISOString().slice(0, 10);
-  const all = { today: 0n, month: 0n, calls: 0 };
-  for (const row of month.data) {
-    const cost = picos(row.cost_usd) ?? 0n;
-    all.month += cost;
-    if (row.by.day === today) Object.assign(all, { today: cost, calls: row.calls });
-  }
-  const value = (id) => h("span", { class: "value", id });
+  get("/requests", { since: "60s", limit: 200 }).then((recent) => { before(recent.data); tick(); }, failed);
+  get("/usage", { by: "day", since: now.toISOString().slice(0, 8) + "01" }).then((month) => {
+    for (const row of month.data) {
+      const cost = picos(row.cost_usd) ?? 0n;
+      all.month += cost;
+      if (row.by.day === today) {
+        all.today += cost;
+        all.calls += row.calls;
+      }
+    }
+    all.known = true;
+    show();
+  }, failed);
+  const value = (id) => h("span", { class: "value", id }, "…");
   const figure = (title, ...rest) => h("section", { class: "card figure" }, h("h2", { class: "quiet" }, title), ...rest);
   const second = value("now");
   const day = value("today");
@@ -90,17 +97,17 @@ async function started() {
   function tick() {
     second.textContent = `${usd(pace())}/s`;
     minute.replaceChildren(spark(lately(), "Spend in each second of the last minute"));
-    forecast.textContent = `${usd(atThisPace(all.month))} by its end, at its pace so far`;
+    if (all.known) forecast.textContent = `${usd(atThisPace(all.month))} by its end, at its pace so far`;
   }
   function show() {
+    tick();
+    if (!all.known) return;
     day.textContent = usd(all.today);
     day.title = exact(all.today);
     whole.textContent = usd(all.month);
     whole.title = exact(all.month);
     calls.textContent = count(all.calls);
-    tick();
   }
-  show();
   return {
     place: h("div", { class: "cards" },
       figure("Now", second, minute), figure("Today (UTC)", day), figure("This month", whole, forecast), figure("Calls today", calls)),
