@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 
@@ -23,6 +24,8 @@ from gateway.core.route import Candidate, Context
 from gateway.plugins import load_policy
 from gateway.simulator.bill import MODELS
 from gateway.simulator.faults import Orders
+from gateway.telemetry.metrics import COUNTERS, Metrics
+from gateway.telemetry.tallies import FAMILIES
 
 README = (ROOT / "README.md").read_text()
 
@@ -71,6 +74,43 @@ def test_every_error_code_is_documented():
     for kind in kinds:
         if kind is not errors.LimitReached:  # Told under the names that OpenAI's clients know.
             assert f"| {kind.status} | `{kind.code}`" in documented, kind
+
+
+METRIC = re.compile(r"(?:fareway|ml)_[a-z0-9]+(?:_[a-z0-9]+)*_?")
+NO_METRICS = {"fareway_session"}  # A cookie.
+METRIC_ROW = re.compile(r"^\| `((?:fareway|ml)_\w+)` \| \w+ \| (.*) \| .* \|$", re.MULTILINE)
+
+
+def metrics_named() -> set[str]:
+    """What the sources name: every text that is a metric's name and nothing else, or its beginning (with "_" at its
+    end)."""
+    found = set()
+    for path in (ROOT / "gateway").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and METRIC.fullmatch(node.value):
+                found.add(node.value)
+    return found - NO_METRICS
+
+
+def test_every_metric_is_documented_and_none_that_is_not_there():
+    """A counter's name gets `_total` when it is shown."""
+    documented = {name for name, _ in METRIC_ROW.findall((ROOT / "docs/observability.md").read_text())}
+    named = metrics_named()
+    whole = {name for name in named if not name.endswith("_")}
+    assert {name for name in whole if not {name, f"{name}_total"} & documented} == set()
+    begun = tuple(name for name in named if name.endswith("_"))
+    plain = {name.removesuffix("_total") for name in documented}
+    assert {name for name in plain if name not in whole and not name.startswith(begun)} == set()
+
+
+def test_every_label_of_a_metric_is_documented():
+    rows = dict(METRIC_ROW.findall((ROOT / "docs/observability.md").read_text()))
+    told = Metrics()
+    histograms = {h.name: h.labels for h in (told.overhead, told.duration, told.first_token)}
+    families = {name: labels for name, (_, labels) in {**FAMILIES, **COUNTERS}.items()} | histograms
+    for name, labels in families.items():
+        row = rows.get(f"{name}_total", rows.get(name))
+        assert re.findall(r"`(\w+)`", row) == list(labels), name
 
 
 def test_every_outcome_and_cost_status_is_documented():

@@ -18,7 +18,7 @@ from gateway.config.schema import FarewayFile, LimitSection
 from gateway.config.units import UnreadableError
 from gateway.config.yaml_file import KeyPath
 
-_ENTRIES = frozenset({"providers", "models", "aliases", "tiers", "limits"})
+_ENTRIES = frozenset({"providers", "models", "aliases", "tiers", "limits", "telemetry"})
 _Context = Mapping[str, Any]
 _WORDS: Mapping[str, Callable[[_Context], str]] = {
     "string_type": lambda _: "must be a text",

@@ -12,7 +12,7 @@ from gateway.config.references import References
 from gateway.config.yaml_file import read
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "fareway.yaml"
-KEYS = {"OPENAI_API_KEY": "k", "GROQ_API_KEY": "k", "ALERT_SECRET": "k", "HOME": "/home/me"}
+KEYS = {"OPENAI_API_KEY": "k", "GROQ_API_KEY": "k", "ALERT_SECRET": "k", "OTEL_TOKEN": "k", "HOME": "/home/me"}
 WRONG = st.sampled_from(
     [None, True, 0, -1, 1.5, 10**17, "", " ", "x", "${K}", "${", "${NO}", [], [1], {}, {"x": 1}, "off"]
 )

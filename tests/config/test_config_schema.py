@@ -15,7 +15,7 @@ from gateway.config.section import Section
 from gateway.config.yaml_file import read
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "fareway.yaml"
-KEYS = {"OPENAI_API_KEY": "k", "GROQ_API_KEY": "k", "MISTRAL_API_KEY": "k", "ALERT_SECRET": "k"}
+KEYS = {"OPENAI_API_KEY": "k", "GROQ_API_KEY": "k", "MISTRAL_API_KEY": "k", "ALERT_SECRET": "k", "OTEL_TOKEN": "k"}
 
 
 @pytest.fixture(scope="module")
