@@ -6,9 +6,10 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gateway.core.caller import Caller, Key, Role
-from gateway.core.entry import Outcome
+from gateway.core.entry import Entry, Outcome
 from gateway.core.errors import (
     RETRY_WORTH_WAITING_S,
     BadRequest,
@@ -29,6 +30,7 @@ from gateway.core.errors import (
     UpstreamTimeout,
 )
 from gateway.core.limit import Fare, Limit, Span, Unit, amount_text, short_window_before
+from gateway.core.price import UNPRICED
 from gateway.core.request import PROMPT_PART_CHARACTERS, excerpt
 from gateway.core.route import Candidate, Context, Decision
 from gateway.core.tenant import Change, Rule, Tenant
@@ -270,3 +272,25 @@ def test_an_excerpt_has_both_ends_of_a_text_and_is_its_own_excerpt(text):
 def test_of_a_long_text_the_middle_is_left_out():
     assert excerpt("a" * 5000 + "z" * 5000) == "a" * 1000 + "\n" + "z" * 1000
     assert excerpt("a" * 2000) == "a" * 2000
+
+
+def test_an_engine_of_ours_has_a_name_of_its_own_and_answers_like_the_others():
+    entry = Entry(
+        *("r.1", "r", 0.0, Caller("k"), "m", "local", "llama", "llama", "standard"),
+        selfhosted=True,
+        reason="",
+        usage=Usage(),
+        cost=UNPRICED,
+        held_nanos=0,
+        outcome=Outcome.OK,
+        status=200,
+    )
+    there = replace(entry, backend="10.0.0.5:8000")
+    assert (entry.deployment, entry.group) == ("local/llama", "local/llama")
+    assert (there.deployment, there.group) == ("local@10.0.0.5:8000/llama", "local/llama")
+    assert (
+        Candidate(
+            "local@a/llama", "local", "llama", "standard", selfhosted=True, cost_likely=None, cost_worst=None
+        ).group
+        == "local/llama"
+    )
