@@ -155,6 +155,8 @@ class Booking:
         self._books.journal.void(self._draft)
         if self._books.voided is not None:
             self._books.voided(self._draft, why)
+        if self._occupancy is not None:  # It may have left in a connection that was closed, and then reached nobody.
+            self._occupancy.dropped(self._now_ns)
         self._draft = self._occupancy = None
         self.tried.append(why)
 

@@ -27,6 +27,9 @@ CONFIG = """
 providers:
   local: {kind: sim, base_urls: [SIM_URL/v1], gpu: {type: mine, price: 36/h, prefill: 1000/s, decode: 10/s}}
 WORKERS
+prices:
+  overrides:  # Nobody looks at it: the machine is paid by the hour.
+    - {provider: local, model: sim-small, input: 1/M, output: 1/M}
 limits:
   - {node: all, amount: 1000 usd, window: month}
 """
