@@ -74,7 +74,7 @@ def _told(option: Option, backend: Backend, machine: Machine, demand: Demand, no
     loaded = candidate.cost_likely
     return replace(
         candidate,
-        cost_likely=adds(option.input_guess - candidate.warm_tokens + option.output_guess),
+        cost_likely=adds(max(0, option.input_guess - candidate.warm_tokens) + option.output_guess),
         cost_warm=adds(option.output_guess),
         cost_loaded=None if loaded is None else Money(loaded.picos // (running + 1)),
         wait_ms=wait_s * 1000,

@@ -154,7 +154,9 @@ class Router:
         if needs_price and not by_name:
             raise NoPrice("A hard budget guards this key, and no price is known for the model.")
         plugin, params = self._plugin(request.facts)
-        machines = self._signals.machines if any(option.candidate.backend for option in options) else None
+        machines = self._signals.machines
+        if machines is not None and not any(option.candidate.backend for option in options):
+            machines = None
         if plugin.reads or machines is not None:
             told = self._signals.added(plugin.reads, request, tuple(by_name.values()), prefix, self._clock())
             by_name = {o.candidate.name: o for o in told}
