@@ -48,12 +48,12 @@ class Telling:
         while True:
             if self._shelf.used:
                 try:
-                    await asyncio.gather(*map(self._tell, await self._shelf.untold(self._clock(), AT_ONCE)))
+                    await asyncio.gather(*map(self.tell, await self._shelf.untold(self._clock(), AT_ONCE)))
                 except Unavailable as error:
                     log.warning("webhooks wait: %s", error)
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def _tell(self, later: Later) -> None:
+    async def tell(self, later: Later) -> None:
         """Until it has arrived, for a day."""
         secret = webhook_secret(self._pepper, later.caller.key_id)
         target = Target(later.id, Shape.WEBHOOK, later.webhook, private=self._private)

@@ -63,6 +63,18 @@ def test_what_is_changed_counts_from_the_next_call_on_and_what_is_not_said_stays
     assert calls(way, token) == GOOD
 
 
+def test_a_key_may_give_its_calls_time(way, admin):
+    key, token = admin.key(deadline="2h", webhook="https://example.com/hook")
+    assert (key["deadline_s"], key["webhook"]) == (7200.0, "https://example.com/hook")
+    own = harness.get(f"{way.url}/v1/key", token)
+    assert (own["deadline_s"], own["webhook"]) == (7200.0, "https://example.com/hook")
+    changed = admin.patch(f"/keys/{key['id']}", {"deadline": None, "webhook": ""})
+    assert (changed["deadline_s"], changed["webhook"]) == (None, "")
+    assert calls(way, token) == GOOD
+    for wrong in ({"deadline": "30d"}, {"deadline": "soon"}, {"webhook": "ftp://x"}):
+        assert admin.ask("PATCH", f"/keys/{key['id']}", wrong).status == 400
+
+
 def test_a_rotated_key_is_the_same_key_with_another_secret(way, admin):
     key, old = admin.key(alias="rotated")
     made = admin.post(f"/keys/{key['id']}/rotate", status=200)

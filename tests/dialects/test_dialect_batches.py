@@ -22,6 +22,7 @@ def test_openais_results_are_read_and_say_that_they_are_a_batchs():
     (result,) = results({"custom_id": "a", "response": {"status_code": 200, "body": CHAT}, "error": None})
     assert (result.custom_id, result.report.usage) == ("a", Usage(input=3, output=4))
     assert (result.report.service_tier, result.report.failed) == ("batch", False)
+    assert json.loads(result.answer) == CHAT
 
 
 def test_anthropics_results_are_read_by_its_own_lens():
@@ -40,11 +41,12 @@ def test_anthropics_results_are_read_by_its_own_lens():
         {"custom_id": "a", "response": None, "error": {"code": "batch_expired"}},
         {"custom_id": "a", "result": {"type": "errored", "error": {"type": "error"}}},
         {"custom_id": "a", "response": {"body": {"error": {"message": "no"}}}},
+        {"custom_id": "a", "response": {"status_code": 400, "body": {"error": {"message": "no"}}}},
     ],
 )
 def test_a_call_that_failed_has_no_usage(line):
     (result,) = results(line)
-    assert (result.report.usage, result.report.failed) == (None, True)
+    assert (result.report.usage, result.report.failed, result.answer) == (None, True, b"")
 
 
 def test_what_is_no_result_is_left_out():

@@ -1,0 +1,116 @@
+"""Calls that wait, in their file; and telling of those that have ended."""
+
+import asyncio
+import stat
+
+import pytest
+from msgspec.structs import replace
+
+from gateway.alerts.outbox import FIRST_WAIT_S
+from gateway.core.caller import Caller
+from gateway.core.errors import Unavailable
+from gateway.core.request import Asked
+from gateway.deferred.record import Later, Place, State
+from gateway.deferred.shelf import Full, Shelf, surely
+from gateway.deferred.telling import Telling, webhook_secret
+
+MOST = 3
+
+
+def later(name="later_a_1", key="k", **more):
+    caller = Caller(key_id=key)
+    return Later(name, caller, "openai-chat", "m", Asked(b""), {}, accepted=100.0, deadline=200.0, **more)
+
+
+@pytest.fixture
+async def shelf(tmp_path):
+    shelf = Shelf(tmp_path / "home" / "deferred.db")
+    yield shelf
+    await shelf.close()
+
+
+async def test_a_call_is_kept_with_its_body_until_it_has_ended(shelf, tmp_path):
+    assert not shelf.used
+    assert await shelf.find("later_a_1") is None
+    call = await shelf.add(later(), b"body", None, MOST)
+    assert stat.S_IMODE((tmp_path / "home" / "deferred.db").stat().st_mode) == 0o600
+    assert (await shelf.find(call.id)).later == call
+    assert await shelf.body(call.id) == b"body"
+    assert await shelf.due(99, 10) == []
+    assert await shelf.due(100, 10) == [call]
+    assert await shelf.next_due() == 100
+    done = replace(call, state=State.DONE, status=200, ended=150.0)
+    assert await shelf.put(done, before=State.WAITING, answer=b"answer", until=300)
+    assert not await shelf.put(done, before=State.WAITING), "somebody was before"
+    kept = await shelf.find(call.id)
+    assert (kept.later.state, kept.answer) == (State.DONE, b"answer")
+    assert await shelf.body(call.id) == b""
+    assert await shelf.next_due() is None
+    await shelf.keep_until(call.id, 250)
+    await shelf.keep_until(call.id, 280)
+    await shelf.sweep(249)
+    assert await shelf.find(call.id)
+    await shelf.sweep(250)
+    assert await shelf.find(call.id) is None
+
+
+async def test_so_many_of_one_key(shelf):
+    for number in range(MOST):
+        await shelf.add(later(f"later_a_{number}"), b"", None, MOST)
+    with pytest.raises(Full):
+        await shelf.add(later("later_a_x"), b"", None, MOST)
+    await shelf.add(later("later_a_y", key="other"), b"", None, MOST)
+    await shelf.put(replace(later("later_a_0"), state=State.FAILED), answer=b"")
+    await shelf.add(later("later_a_x"), b"", None, MOST)
+
+
+async def test_one_idempotency_key_is_one_call(shelf):
+    first = await shelf.add(later(digest="d"), b"", "once", MOST)
+    assert await shelf.add(later("later_a_2", digest="d"), b"", "once", MOST) == first
+    assert (await shelf.add(later("later_a_2", key="other"), b"", "once", MOST)).id == "later_a_2"
+
+
+async def test_what_stands_in_a_batch_stays_until_its_cost_is_known(shelf):
+    call = await shelf.add(later(), b"body", None, MOST)
+    placed = replace(call, state=State.RUNNING, place=Place("openai", "batch_1", "r", "r.1"))
+    await shelf.put(placed, before=State.WAITING, batch="batch_1")
+    await shelf.put(replace(placed, state=State.DONE), before=State.RUNNING, answer=b"secret", until=10)
+    await shelf.sweep(20)
+    await shelf.delete(call.id)
+    assert [one.id for one in await shelf.batches()] == [call.id]
+    assert [one.id for one in await shelf.in_batch("batch_1")] == [call.id]
+    assert (await shelf.find(call.id)).answer is None
+    await shelf.settled(call.id)
+    assert await shelf.batches() == []
+    await shelf.delete(call.id)
+    assert await shelf.find(call.id) is None
+
+
+async def test_a_file_that_cannot_be_written_is_told_and_tried_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("gateway.deferred.shelf.AGAIN_S", 0)
+    folder = tmp_path / "file"
+    folder.write_text("no folder")
+    shelf = Shelf(folder / "deferred.db")
+    with pytest.raises(Unavailable):
+        await shelf.add(later(), b"", None, MOST)
+    adding = asyncio.create_task(surely(shelf.add, later(), b"", None, MOST))
+    await asyncio.sleep(0)
+    folder.unlink()
+    assert await adding == later()
+    await shelf.close()
+
+
+async def test_a_webhook_at_an_address_that_is_not_public_is_not_asked(shelf):
+    call = await shelf.add(later(webhook="https://127.0.0.1:1/"), b"", None, MOST)
+    await shelf.put(replace(call, state=State.DONE, ended=150.0), answer=b"")
+    (untold,) = await shelf.untold(150, 10)
+    telling = Telling(shelf, b"pepper", lambda: 150.0, private=False)
+    await telling.tell(untold)
+    assert await shelf.untold(150 + FIRST_WAIT_S - 1, 10) == []
+    (untold,) = await shelf.untold(150 + FIRST_WAIT_S, 10)
+    assert untold.tells == 1
+
+
+def test_each_key_has_a_secret_of_its_own():
+    assert webhook_secret(b"pepper", "a") == webhook_secret(b"pepper", "a")
+    assert len({webhook_secret(b"pepper", "a"), webhook_secret(b"pepper", "b"), webhook_secret(b"salt", "a")}) == 3
