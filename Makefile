@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-clients test-fleets test-engines test-prometheus chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-fleet bench-limits bench-limits-short clean
+.PHONY: help run test test-clients test-browser test-fleets test-engines test-prometheus chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-fleet bench-limits bench-limits-short clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -11,20 +11,24 @@ help: ## this list
 run: $(VENV)/.installed ## install what is missing and start the gateway on 127.0.0.1:4000
 	@$(BIN)/fareway serve
 
-FLEETS := tests/replicas tests/workers tests/telemetry/test_telemetry_otel.py tests/money/test_regressions_of_limits.py $(addprefix tests/journey/test_journey_, $(addsuffix .py, \
+FLEETS := tests/replicas tests/workers tests/training/test_training_gateway.py tests/telemetry/test_telemetry_otel.py tests/money/test_regressions_of_limits.py $(addprefix tests/journey/test_journey_, $(addsuffix .py, \
 	refusals idempotency idempotency_lives trace crash calibration windows cuts rush live_prices \
-	replay hedged cascade feedback prefixes cache_kept cache_semantic alerts exports commands fleet))
+	replay hedged cascade feedback prefixes cache_kept cache_semantic alerts exports commands fleet machine_hours deferred deferred_lives))
 
 test: $(VENV)/.dev ## set up what the tests need, and run them
 	@scripts/setup-tests.sh
 	@PYTHON=$(PYTHON) scripts/setup-clients.sh python
 	@PYTHON=$(PYTHON) scripts/setup-focus.sh
-	@scripts/run-tests.sh -n 2 --dist loadfile --cov --cov-report= $(addprefix --ignore=,$(FLEETS) tests/engines tests/prometheus)
+	@scripts/run-tests.sh -n 2 --dist loadfile --cov --cov-report= $(addprefix --ignore=,$(FLEETS) tests/browser tests/engines tests/prometheus)
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='gateway/core/*,gateway/dialects/*,gateway/translate/*,gateway/limits/*,policies/*'
 
 test-clients: $(VENV)/.dev ## install the real clients, agents included, and run all of them; build/bench/clients.json and docs/clients.md
 	@PYTHON=$(PYTHON) scripts/setup-clients.sh
 	CLIENTS=all timeout 900 scripts/run-tests.sh tests/clients
+
+test-browser: $(VENV)/.dev ## look at the dashboard with Chromium; build/bench/dashboard.json, and SCREENSHOTS=docs/images for new ones
+	@scripts/setup-browser.sh
+	timeout 300 scripts/run-tests.sh tests/browser
 
 chaos-limits: $(VENV)/.dev ## crashes, failovers, partitions and full disks under load, with the books compared after each
 	@scripts/setup-tests.sh

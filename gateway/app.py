@@ -135,7 +135,7 @@ class Gateway:
             home=self.settings.home,
             clock=self._clock,
         )
-        add_fleet_gauges(told.metrics.gauges, self.fleet, self._clock)
+        add_fleet_gauges(told.metrics.gauges, self.fleet, told.health.in_flight, self._clock)
 
     def _join_front(self) -> Front:
         settings, told, money = self.settings, self.told, self.money

@@ -21,6 +21,8 @@ def test_the_wheel_carries_code_policies_and_data_alone(tmp_path):
         assert f"gateway/prices/{data}" in names
     assert "gateway/tokens/weights.json" in names
     assert "gateway/difficulty/default.json" in names
+    for shown in ("index.html", "style.css", "icon.svg", "js/app.js", "js/pages/overview.js"):
+        assert f"gateway/dashboard/static/{shown}" in names
     assert "gateway/ledger/migrations/versions/r0001_books.py" in names
     vocabularies = [name for name in names if name.startswith("gateway/encodings/") and not name.endswith(".md")]
     assert len(vocabularies) == 2

@@ -16,4 +16,4 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 from sections import run  # noqa: E402
 
 if __name__ == "__main__":
-    run("fleet", "A fleet of own machines, measured.", ("mixed",))
+    run("fleet", "A fleet of own machines, measured.", ("mixed", "conservation", "live"))

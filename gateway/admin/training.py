@@ -114,7 +114,7 @@ async def _start(call: Call) -> Struct:
     budget = _dollars(said.budget_usd, "budget_usd") if said.budget_usd else None
     planned = None
     if said.planned_hours is not None:
-        planned = times(hourly, said.gpus * Fraction(str(said.planned_hours))).picos
+        planned = times(hourly, said.gpus * Fraction(str(said.planned_hours))).nanos_up
     now = desk.metering.now
     job = Job(
         id=new_id(),
@@ -131,7 +131,7 @@ async def _start(call: Call) -> Struct:
         name=said.name,
         params=said.params,
         tflops=tflops,
-        budget=None if budget is None else budget.picos,
+        budget=None if budget is None else budget.nanos_up,
         planned=planned,
     )
     return _document(desk, await desk.start(call.actor, job))
@@ -244,8 +244,8 @@ def _document(desk: Desk, job: Job) -> TrainingJob:
         org=job.caller.org,
         team=job.caller.team,
         project=" ".join(job.caller.brought_tags),
-        budget_usd=None if job.budget is None else Money(job.budget).decimal,
-        planned_usd=None if job.planned is None else Money(job.planned).decimal,
+        budget_usd=None if job.budget is None else Money.of_nanos(job.budget).decimal,
+        planned_usd=None if job.planned is None else Money.of_nanos(job.planned).decimal,
         cost_usd=job.cost.decimal,
         gpu_hours=float(job.gpu_hours),
         steps=job.progress.steps,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 
 from gateway.assembly.finances import Finances
 from gateway.config.settings import Settings
@@ -69,10 +70,12 @@ def watch(
     """What looks at them. `changed` hears when names lead elsewhere than before."""
     providers = settings.providers
     headers = {b.provider: providers[b.provider].engines[0].addresses[0].headers for b in fleet.backends}
-    return Watch(fleet, network.get, clock, changed, headers)
+    return Watch(fleet, partial(network.get, follow=False), clock, changed, headers)
 
 
-def add_fleet_gauges(gauges: Gauges, fleet: Fleet, clock: Callable[[], float]) -> None:
+def add_fleet_gauges(
+    gauges: Gauges, fleet: Fleet, in_flight: Callable[[], Mapping[str, int]], clock: Callable[[], float]
+) -> None:
     """What is known of each backend, for /metrics. Without any there is nothing to tell."""
     if not fleet.backends:
         return
@@ -91,6 +94,14 @@ def add_fleet_gauges(gauges: Gauges, fleet: Fleet, clock: Callable[[], float]) -
         machine = backend.machine
         return None if machine is None else machine.rate.at(round(clock() * SECOND_NS))[0] / PICOS_PER_DOLLAR
 
+    def ours() -> dict[tuple[str, ...], float]:
+        calls = dict.fromkeys((backend.id for backend in fleet.backends), 0)
+        for name, count in in_flight().items():
+            if (backend := fleet.of(name)) is not None:
+                calls[backend.id] += count
+        return {(name,): count for name, count in calls.items()}
+
+    gauges.add("fareway_backend_inflight_requests", "Calls of this gateway that are there.", ("backend",), ours)
     gauges.add("fareway_fleet_backend_state", "1: it is in that state.", ("backend", "state"), states)
     add("dollars_per_hour", "What its machine costs now.", hourly)
     add("running", "Calls that it works on, whoever they are from.", lambda b: b.load.running)

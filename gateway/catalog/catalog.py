@@ -84,7 +84,7 @@ class Catalog:
         }
 
     def forget(self) -> None:
-        """Prices have changed, and with them which names exist."""
+        """Prices have changed, or backends have, and with them which names exist."""
         self._found.clear()
 
     def tier_of(self, deployment: Deployment) -> str:

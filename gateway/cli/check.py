@@ -15,6 +15,8 @@ from gateway.config.json_schema import json_schema
 from gateway.config.settings import Settings
 from gateway.core.limit import Limit, Span, Unit, amount_text
 from gateway.core.money import Money
+from gateway.fleet.machine import Machine
+from gateway.fleet.rate import SECOND_NS
 from gateway.prices.stored import book_in_use
 
 _COLUMNS = ("name", "deployment", "tier", "input_usd", "cached_usd", "output_usd", "price")
@@ -59,7 +61,8 @@ def priced(found: Settings) -> list[dict[str, object]]:
     rows = []
     for name in [*found.models, *found.aliases, *found.tiers]:
         for deployment in names.find(name):
-            price = book.price(deployment.provider.priced_as, deployment.model, now)
+            machine = found.machines.get(deployment.provider.name)
+            price = book.price(deployment.provider.priced_as, deployment.model, now) if machine is None else None
             row: dict[str, object] = {"name": name, "deployment": deployment.name, "tier": deployment.tier}
             if price is not None:
                 rates = price.standard.base
@@ -68,8 +71,16 @@ def priced(found: Settings) -> list[dict[str, object]]:
                     "cached_usd": _million(rates.cache_read),
                     "output_usd": _million(rates.output),
                 }
-            rows.append(row | {"price": price.id if price else "UNPRICED: refused under a hard budget"})
+            rows.append(row | {"price": price.id if price is not None else _otherwise(machine, now)})
     return rows
+
+
+def _otherwise(machine: Machine | None, now: float) -> str:
+    """What a call costs where nobody lists a price a token."""
+    if machine is None:
+        return "UNPRICED: refused under a hard budget"
+    picos, _ = machine.rate.at(round(now * SECOND_NS))
+    return f"its share of {Money(picos)} an hour ({machine.count} x {machine.hardware}, {machine.priced})"
 
 
 def _million(picos: int) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
+from gateway.assembly.fleet import fleet_of, metered
 from gateway.assembly.routing import catalog, router
 from gateway.catalog.providers import Deployment
 from gateway.config.settings import Settings
@@ -74,7 +75,10 @@ class Desk:
         self._health = Health(failures_max=found.routing.breaker_failures, open_s=found.routing.breaker_open_s)
         book = book_in_use(found.home, found.prices.overrides, self._timeline.now)
         self._catalog = catalog(found, lambda: book, self._timeline.clock)
-        self.router: Router = router(found, self._catalog, self._health, self._timeline.clock, stated=self.given)
+        fleet = metered(fleet_of(found), self._timeline.now)
+        self.router: Router = router(
+            found, self._catalog, self._health, self._timeline.clock, stated=self.given, fleet=fleet
+        )
         self.budgets = Budgets(self.limits, self._timeline)
 
     def see(self, entries: Iterable[Entry]) -> None:

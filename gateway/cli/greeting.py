@@ -52,7 +52,9 @@ def _where(started: Started, url: str) -> list[str]:
     several = f"{settings.server.workers} workers, " if settings.server.workers > 1 else ""
     lines = [f"Fareway is at {url}  ({several}started in {started.seconds:.2f} s; {source})"]
     if started.admin_port is not None:
-        lines.append(f"The admin API is at http://{settings.server.admin_host}:{started.admin_port}/admin/v1")
+        admin = f"http://{settings.server.admin_host}:{started.admin_port}"
+        lines.append(f"The admin API is at {admin}/admin/v1")
+        lines.append(f"The dashboard is at {admin}/dashboard, and for holders of keys at {url}/dashboard")
     if settings.providers:
         lines.append(f"Providers: {', '.join(settings.providers)}")
     else:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from gateway.assembly.fleet import fleet_of, metered
 from gateway.assembly.routing import catalog, router
 from gateway.assembly.simulated import with_simulator
 from gateway.cli.books import reading
@@ -83,7 +84,7 @@ def _deciding(new: Settings, team: str, since: float, said: Iterable[Rating]) ->
     health = Health(failures_max=routing.breaker_failures, open_s=routing.breaker_open_s)
     names = catalog(new, lambda: book, timeline.clock)
     learning = heard(recalled, said, timeline)
-    way = router(new, names, health, timeline.clock, Counted(), learning=learning)
+    way = router(new, names, health, timeline.clock, Counted(), learning=learning, fleet=metered(fleet_of(new), 0.0))
     standing, budgets = Standing(timeline, health, way.outputs), Budgets(new.limits, timeline)
     strict = new.prices.unknown == "refuse"
     return Deciding(way, standing, budgets, timeline, refuse_unpriced=strict, recalled=recalled, team=team)

@@ -122,10 +122,11 @@ def dollar_amount(value: object) -> Money:
 
 def interval(value: object) -> float:
     """Seconds, from one to an hour, from '5m'. Raises UnreadableError."""
-    found = duration(value)
-    if not 1 <= found <= INTERVAL_S_MAX:
+    number, unit = _parts(DURATION, value, "must be from 1s to 1h, such as 5m")
+    seconds = Decimal(number) * _SECONDS[unit]
+    if not 1 <= seconds <= INTERVAL_S_MAX:
         raise UnreadableError("must be from 1s to 1h, such as 5m")
-    return found
+    return float(seconds)
 
 
 def share(value: object) -> float:

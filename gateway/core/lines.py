@@ -69,10 +69,10 @@ def lines(usage: Usage, price: Price, service_tier: str | None = None, model: st
 
 def of_entry(entry: Entry, prices: Mapping[str, Price]) -> list[Line] | None:
     """The lines of an entry, by the prices with these ids; None where the cost or a price is not known."""
-    adjusts = entry.outcome is Outcome.ADJUSTED
-    if entry.cost.total is None or not (adjusts or entry.price_ids <= prices.keys()):
+    whole = entry.outcome is Outcome.ADJUSTED or entry.of_machine  # No counter explains it.
+    if entry.cost.total is None or not (whole or entry.price_ids <= prices.keys()):
         return None
-    found = [] if adjusts or entry.of_machine else _explained(entry, prices)
+    found = [] if whole else _explained(entry, prices)
     rest = entry.cost.total - Money(sum(line.amount.picos for line in found))
     return [*found, Line(_why(entry), 1, None, rest)] if rest else found
 

@@ -7,6 +7,16 @@ from gateway.journey.refused import ProviderRefused
 from gateway.upstream.errors import Unreached
 from gateway.upstream.retry import REFUSED_US, says_next
 
+
+class BrokeDown(GatewayError):
+    """The process died during the call, and once more when it was asked again."""
+
+    code = "broke_down"
+
+    def __init__(self) -> None:
+        super().__init__("The gateway broke down twice during this call. It may have been charged: see its entries.")
+
+
 FIRST_WAIT_S, WAIT_S_MAX = 2.0, 60.0
 
 

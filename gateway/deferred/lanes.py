@@ -17,14 +17,16 @@ from dataclasses import dataclass
 import msgspec
 from msgspec.structs import replace
 
-from gateway.core.errors import GatewayError, Unavailable
+from gateway.core.errors import GatewayError, Unavailable, UpstreamTimeout
 from gateway.deferred.asking import Asking
-from gateway.deferred.choosing import Offer
+from gateway.deferred.choosing import Offer, Way
 from gateway.deferred.offers import Offered, Offering
 from gateway.deferred.record import Later, Place, State
 from gateway.deferred.sending import Member, Sending
 from gateway.deferred.settling import Found, Settling
-from gateway.deferred.shelf import Shelf
+from gateway.deferred.shelf import NotKept, Shelf, surely
+from gateway.dialects.batch_status import Status
+from gateway.journey.option import Option
 
 CALLS_MAX, BYTES_MAX = 5_000, 64 << 20
 """Of one batch. OpenAI takes 50,000 calls and 200 MB, Anthropic 100,000 and 256 MB."""
@@ -32,7 +34,7 @@ CALLS_MAX, BYTES_MAX = 5_000, 64 << 20
 FIRST_POLL_S, POLL_S_MAX = 1.0, 60.0
 """The provider is asked after a second, then after twice as long each time."""
 
-KEEP_AGAIN_S = 1.0
+STATUS_S_MAX = 5.0
 
 GIVEN_UP_S = 35 * 86_400.0
 """Results are kept for a month at most: later a call stays charged at its bound."""
@@ -123,32 +125,23 @@ class Lanes:
                     break
                 if not await self._shelf.put(running, before=State.WAITING):
                     continue  # It was cancelled.
-            except Unavailable:  # What was taken out leaves; the others wait for the disk.
+            except NotKept:  # What was taken out leaves; the others wait for the disk.
                 break
             try:
                 call = self._asking.call(running, body)
                 offered = await self._offering.of(call, self._asking.key(running))
-                members.append(Member(running, offered, offered.option(lane.partition(" ")[0]), running.reason))
+                members.append(Member(running, offered, _option(lane, offered), running.reason))
             except GatewayError as error:
                 failed.append((running, error))
         return members, failed
 
     async def _keep(self, calls: list[tuple[Later, Place]]) -> None:
+        """The batch runs: there is no way back."""
         for later, place in calls:
-            await self._kept(replace(later, place=place), place)
+            kept = replace(later, place=place)
+            await surely(self._shelf.put, kept, before=State.RUNNING, due=later.switch_at, batch=place.batch)
         later, place = calls[0]
         self._polls[place.batch] = Poll(replace(later, place=place), self._clock() + FIRST_POLL_S)
-
-    async def _kept(self, later: Later, place: Place) -> None:
-        """The batch runs: there is no way back."""
-        while True:
-            try:
-                await self._shelf.put(later, before=State.RUNNING, due=later.switch_at, batch=place.batch)
-            except Unavailable as error:
-                log.warning("call %s could not be written down, and is tried again: %s", later.id, error)
-                await asyncio.sleep(KEEP_AGAIN_S)
-            else:
-                return
 
     def due(self, now: float) -> list[str]:
         """Batches to be asked about."""
@@ -160,20 +153,26 @@ class Lanes:
         if poll is None:
             return []
         poll.at, poll.wait_s = self._clock() + poll.wait_s, min(POLL_S_MAX, 2 * poll.wait_s)
-        assert poll.one.place is not None
+        found: list[Found] = []
         try:
-            status = await self._settling.status(poll.one.place, poll.one.dialect)
-            if status is None or not status.ended:
-                found = []
-            else:
+            status = await self._status(poll)
+            if status is not None and status.ended:
                 found = await self._settling.collect(await self._shelf.in_batch(batch), status)
         except GatewayError as error:
             log.warning("batch %s cannot be settled yet: %s", batch, error)
-            found = []
         if self._clock() - poll.one.accepted > GIVEN_UP_S:
             log.error("batch %s is given up: its calls stay charged at the most that they can have cost", batch)
             return [Found(later, None) for later in await self._shelf.in_batch(batch)]
         return found
+
+    async def _status(self, poll: Poll) -> Status | None:
+        """In little time: a call may wait for this to be asked at once."""
+        assert poll.one.place is not None
+        try:
+            async with asyncio.timeout(STATUS_S_MAX):
+                return await self._settling.status(poll.one.place, poll.one.dialect)
+        except TimeoutError:
+            raise UpstreamTimeout("The provider does not say how it stands.") from None
 
     async def settled(self, batch: str) -> None:
         """What was found is written down: nothing is left to ask, unless something was not found."""
@@ -186,6 +185,14 @@ class Lanes:
         assert later.place is not None
         with suppress(GatewayError):  # It may have ended meanwhile; else it is charged for all that it does.
             await self._settling.cancel(later.place, later.dialect)
+
+
+def _option(lane: str, offered: Offered) -> Option:
+    """Where the batch goes. Raises Unavailable where the call would not go into it any more."""
+    name = lane.partition(" ")[0]
+    if not any(offer.way is Way.BATCH and offer.name == name for offer in offered.offers):
+        raise Unavailable("The batch is not offered any more.")
+    return offered.option(name)
 
 
 def _lane(later: Later, offered: Offered, offer: Offer) -> str:

@@ -12,20 +12,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, ParamSpec
+from typing import Any
 
 from msgspec.structs import replace
 
-from gateway.core.errors import GatewayError, LimitReached, Unavailable, Unresolved
-from gateway.deferred.again import again_at
+from gateway.core.errors import GatewayError, LimitReached
+from gateway.deferred.again import BrokeDown, again_at
 from gateway.deferred.asking import Answer, Asking, worded
 from gateway.deferred.choosing import Choice, Offer, Way, choose
 from gateway.deferred.lanes import Lanes
 from gateway.deferred.offers import Offered, Offering
 from gateway.deferred.record import Later, State
-from gateway.deferred.shelf import Shelf
+from gateway.deferred.shelf import NotKept, Shelf, surely
 
 LOOK_EVERY_S, LOOK_S_MIN = 1.0, 0.02
 AT_ONCE = 64
@@ -38,8 +38,6 @@ DRAIN_S = 30.0
 """How long calls under way may run on when the gateway stops."""
 
 SWEEP_EVERY_S = 600.0
-
-P = ParamSpec("P")
 
 _AT_ONCE = Offer(Way.SYNC, "", "", None)
 _BUG = "Something went wrong in the gateway."
@@ -85,7 +83,7 @@ class Running:
                 if self._shelf.used:
                     try:
                         wait_s = await self._turn()
-                    except Unavailable as error:
+                    except NotKept as error:
                         log.warning("calls for later are not looked after now: %s", error)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):
@@ -123,7 +121,7 @@ class Running:
             if later.place is not None and not later.switched:
                 await self._shelf.put(later, before=State.RUNNING, due=later.switch_at)
             elif later.crashes >= CRASHES_MAX:
-                await self._end(replace(later, crashes=later.crashes + 1), worded(Unresolved(later.id), later))
+                await self._end(replace(later, crashes=later.crashes + 1), worded(BrokeDown(), later))
             else:
                 waiting = replace(later, state=State.WAITING, crashes=later.crashes + 1)
                 await self._shelf.put(waiting, before=State.RUNNING, due=self._clock())
@@ -143,10 +141,13 @@ class Running:
             choice = choose(offers, self._clock(), switch_at)
             chosen = replace(later, way=choice.offer.way, reason=choice.reason, switch_at=switch_at)
             await self._go(chosen, body, offered, choice)
-        except Unavailable:
+        except NotKept:
             raise
         except GatewayError as error:
             await self._not_now(later, error)
+        except Exception:
+            log.exception("unhandled error in call %s", later.id)
+            await self._end(later, worded(GatewayError(_BUG), later))
 
     async def _go(self, later: Later, body: bytes, offered: Offered, choice: Choice) -> None:
         now = self._clock()
@@ -182,12 +183,12 @@ class Running:
         try:
             later, answer = await self._asked(later, body, offer)
         except GatewayError as error:
-            await _surely(self._not_now, later, error)
+            await surely(self._not_now, later, error)
         except Exception:
             log.exception("unhandled error in call %s", later.id)
-            await _surely(self._end, later, worded(GatewayError(_BUG), later))
+            await surely(self._end, later, worded(GatewayError(_BUG), later))
         else:
-            await _surely(self._end, later, answer)
+            await surely(self._end, later, answer)
         finally:
             ours[offer.name] -= offer.way is Way.IDLE
 
@@ -202,7 +203,7 @@ class Running:
         if first.done():
             return later, first.result()
         beside = _again(later, way=Way.SYNC, reason=f"{offer.way} took too long")
-        await self._shelf.put(beside, before=State.RUNNING)
+        await surely(self._shelf.put, beside, before=State.RUNNING)
         second = asyncio.create_task(self._asking.answer(beside, body, _AT_ONCE))
         self._leave(second)
         pending = {first, second}
@@ -210,14 +211,14 @@ class Running:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 if task.exception() is None:
-                    return beside, task.result()
+                    return replace(beside, way=offer.way if task is first else Way.SYNC), task.result()
         return beside, second.result()
 
     # Batches.
 
     async def _send(self, lane: str) -> None:
         for later, error in await self._lanes.send(lane):
-            await _surely(self._not_now, later, error)
+            await surely(self._not_now, later, error)
 
     async def _collect(self, batch: str) -> None:
         """Give the answers of a batch to those that still wait for them."""
@@ -247,7 +248,7 @@ class Running:
             body = await self._shelf.body(later.id)
             if not await self._shelf.put(switched, before=State.RUNNING):
                 return
-        await self._lanes.cancel(switched)
+        self._begin(self._lanes.cancel(switched))
         await self._answer(switched, body, _AT_ONCE)
 
     # The end.
@@ -283,17 +284,7 @@ def _again(later: Later, **changes: Any) -> Later:
 async def _guarded(work: Coroutine[Any, Any, None]) -> None:
     try:
         await work
-    except Unavailable as error:
+    except NotKept as error:
         log.warning("calls for later are not looked after now: %s", error)
     except Exception:
         log.exception("unhandled error in a call for later")
-
-
-async def _surely(step: Callable[P, Awaitable[None]], *args: P.args, **named: P.kwargs) -> None:
-    """What is known of a call must not be lost: until it can be written down."""
-    while True:
-        try:
-            return await step(*args, **named)
-        except Unavailable as error:
-            log.warning("an answer for later cannot be written down, and waits: %s", error)
-            await asyncio.sleep(LOOK_EVERY_S)

@@ -107,7 +107,7 @@ class Settling:
             return Found(later, None)
         if result is None or not result.answer:
             if not done:
-                self._correct(entry, Usage(requests=0), Cost(ZERO, CostStatus.EXACT), 0)
+                self._correct(entry, Usage(requests=0), Cost(ZERO, CostStatus.EXACT))
             return Found(later, None)
         usage = result.report.usage
         if usage is None:
@@ -117,7 +117,7 @@ class Settling:
         usual = self._cost(entry, provider, replace(result.report, service_tier=None, cost=None), usage, later.accepted)
         saved = max(0, usual.known.nanos_up - cost.known.nanos_up) if usual.total is not None else 0
         if not done:
-            self._correct(entry, usage, cost, saved)
+            self._correct(entry, usage, cost, saved, result.report.answer_id)
         return Found(later, self._answer(entry, cost, usage, saved, result))
 
     def _cost(self, entry: Entry, provider: Provider, report: Report, usage: Usage, at: float) -> Cost:
@@ -129,9 +129,9 @@ class Settling:
 
         return costing.settled(usage, report, entry.model, price_of(entry.model), price_of)[0]
 
-    def _correct(self, entry: Entry, usage: Usage, cost: Cost, saved: int) -> None:
+    def _correct(self, entry: Entry, usage: Usage, cost: Cost, saved: int = 0, answer_id: str = "") -> None:
         correction = replace(
-            corrected(entry, usage, cost, BATCH, now=self.books.clock()), saved_nanos=saved, answer_id=""
+            corrected(entry, usage, cost, BATCH, now=self.books.clock()), saved_nanos=saved, answer_id=answer_id
         )
         self.books.journal.settle(correction)
         if self.accounts_here(entry.replica):

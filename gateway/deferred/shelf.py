@@ -6,9 +6,10 @@ Nothing is told to a caller before it stands here for good. What is deleted is o
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -24,6 +25,10 @@ R = TypeVar("R")
 
 PATIENCE_S = 2.0
 """How long the file may be another process's."""
+
+AGAIN_S = 1.0
+
+log = logging.getLogger("fareway.deferred")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS calls (
@@ -43,6 +48,10 @@ _encode = msgspec.json.Encoder().encode
 OPEN = (State.WAITING, State.RUNNING)
 
 
+class NotKept(Unavailable):
+    """The file cannot be read or written now."""
+
+
 class Full(Exception):
     """So many calls of one key wait already."""
 
@@ -55,7 +64,7 @@ class Kept(NamedTuple):
 
 
 class Shelf:
-    """One thread asks the file, so that no call waits for it. Every method may raise Unavailable, and then nothing was
+    """One thread asks the file, so that no call waits for it. Every method may raise NotKept, and then nothing was
     changed. The file is made with the first call."""
 
     def __init__(self, path: Path) -> None:
@@ -158,7 +167,7 @@ class Shelf:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
         except (sqlite3.Error, OSError) as error:
-            raise Unavailable("Calls for later cannot be kept now.") from error
+            raise NotKept("Calls for later cannot be kept now.") from error
 
     def _opened(self) -> sqlite3.Connection:
         if self._database is None:
@@ -230,6 +239,16 @@ class Shelf:
 
     def _sweep(self, now: float) -> None:
         self._opened().execute("DELETE FROM calls WHERE until <= ? AND batch = ''", (now,))
+
+
+async def surely(step: Callable[P, Awaitable[R]], *args: P.args, **named: P.kwargs) -> R:
+    """What is known of a call must not be lost: again and again, until it can be written down."""
+    while True:
+        try:
+            return await step(*args, **named)
+        except NotKept as error:
+            log.warning("an answer for later cannot be written down, and waits: %s", error)
+            await asyncio.sleep(AGAIN_S)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -34,6 +34,9 @@ IDLE = "idle"
 TOLERANCE_PICOS = 1000
 """A nano-dollar: calls whose share differs by less are left as they are booked, and the hour's idle time takes it."""
 
+DIED_NS_MAX = 600 * SECOND_NS
+"""So long at most a call counts of which nobody knows when it ended: engines stop once nobody listens."""
+
 NOTHING_USED = Usage(requests=0)
 
 
@@ -91,9 +94,10 @@ def closed(books: Books, entries: Iterable[Entry], now: float) -> list[Entry]:
     """What is to be added to the books. `entries`: all of the machine that touch the hour, adjustments included."""
     calls, uses, told = {}, {}, defaultdict[str, list[Entry]](list)
     for entry in entries:
-        if (use := stay(entry, books.rate)) is not None:
+        use, here = stay(entry, books.rate), books.has(entry)
+        if use is not None and (here or (use.began_ns < books.until_ns and books.since_ns < use.ended_ns)):
             calls[entry.id], uses[entry.id] = entry, use
-        if books.has(entry):
+        if here:
             told[entry.adjusts or entry.id].append(entry)
     owed = divided(books, uses)
     added = list(_adjusted(books, calls, told, owed, now))
@@ -109,7 +113,7 @@ def stay(call: Entry, rate: Rate) -> Occupied | None:
         return use
     picos = rate.at(use.began_ns)[0]
     lasted = call.held_nanos * 1000 * HOUR_NS // picos if picos else 0
-    return replace(use, ended_ns=use.began_ns + lasted)
+    return replace(use, ended_ns=use.began_ns + min(lasted, DIED_NS_MAX))
 
 
 def last_touched(entries: Iterable[Entry], rate: Rate) -> int:

@@ -24,6 +24,9 @@ GRACE_S = 120
 
 LOOK_EVERY_S = 5.0
 
+AT_ONCE = 50
+"""Entries that are written in one turn."""
+
 AGAIN = 3
 """So many hours before the one that has ended are looked at again: calls that were in flight then are booked by now.
 Longer than any call may take."""
@@ -93,9 +96,11 @@ class Hours:
         last = int((self._clock() - GRACE_S) // HOUR_S) - 1
         if last == self._last:
             return
-        first = last - AGAIN if self._last is not None else await self._unclosed(last - AGAIN_FIRST)
-        for entry in await asyncio.to_thread(self._due, first, last):
+        first = await self._unclosed(last - AGAIN_FIRST) if self._last is None else self._last + 1 - AGAIN
+        for number, entry in enumerate(await asyncio.to_thread(self._due, first, last)):
             self._add(entry)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)  # Calls have their turn, too. What is not written now is found again.
         self._last = last
 
     async def _open(self, backend: Backend) -> float:
@@ -141,9 +146,13 @@ class Hours:
         touch."""
         added: list[Entry] = []
         until = 0
+        by_backend: defaultdict[str, list[Entry]] = defaultdict(list)
+        for books in several[:1]:  # The same hour of the same provider, all of them.
+            begins = books.hour * HOUR_S
+            for entry in ledger.entries(begins - self._reach_s, begins + HOUR_S, (books.provider,)):
+                by_backend[entry.backend].append(entry)
         for books in several:
-            since, end = books.at - self._reach_s, books.until_ns / SECOND_NS
-            own = [each for each in ledger.entries(since, end, (books.provider,)) if each.backend == books.backend]
+            own = by_backend[books.backend]
             added += closed(books, own, self._clock())
             until = max(until, last_touched(own, books.rate))
         return added, until

@@ -95,6 +95,7 @@ class Occupancy:
         """It is over. What it owes, no more than is held for it: what is more is booked once the hour is closed."""
         share, self._share = self._share, None
         owed = NOTHING if share is None else self._meter.clock.leave(share, now_ns)
+        self._began = self._began or now_ns  # It never left.
         now_ns = max(now_ns, self._began)
         self._learn(owed, usage, now_ns)
         picos = min(owed.picos, held.picos)

@@ -72,9 +72,13 @@ class Watch:
 
     async def run(self) -> None:
         """For ever."""
-        while self._fleet.backends:
+        await asyncio.gather(*(self._follow(backend) for backend in self._fleet.backends))
+
+    async def _follow(self, backend: Backend) -> None:
+        """For ever. One that is slow holds up no other."""
+        while True:
             await asyncio.sleep(EVERY_S)
-            await self.round()
+            await self._one(backend)
 
     async def round(self) -> None:
         """One look at each, all at the same time."""
@@ -104,11 +108,11 @@ class Watch:
 
     def _saw(self, backend: Backend, sight: Sight) -> None:
         silent = self._silent[backend.id] = 0 if sight.answers else self._silent.get(backend.id, 0) + 1
-        backend.seen, backend.why = next_state(backend.seen, sight, silent), sight.why
+        backend.seen = next_state(backend.seen, sight, silent)
+        backend.why = "" if backend.seen is State.READY else sight.why
         if backend.seen is not State.READY:
             self._said.pop(backend.id, None)
-            return
-        if not sight.answers:
+        if backend.seen is not State.READY or not sight.answers:
             return
         before, at = self._said.get(backend.id, NOTHING), self._clock()
         backend.speed = speed_of(sight.said, before, backend.speed, at - backend.load.at)

@@ -148,9 +148,10 @@ class Incoming:
         )
 
     def _price(self, report: Report) -> Money | None:
-        if report.usage is None or (share := self.booking.share) is None:
-            return self.option.cost(report.usage, report, self.booking.draft.at).total if report.usage else None
-        return share
+        if report.usage is None:
+            return None
+        share = self.booking.share
+        return self.option.cost(report.usage, report, self.booking.draft.at).total if share is None else share
 
     @property
     def _told(self) -> Told:

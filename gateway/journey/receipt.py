@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from gateway.core.entry import Entry, Outcome
 from gateway.core.money import Money
+from gateway.core.occupied import Occupied
 from gateway.core.price import Cost, CostStatus, Price
 from gateway.core.prompt_note import PromptNote
 from gateway.core.rating import NO_CLUSTER
@@ -45,6 +46,8 @@ class Receipt(Struct, frozen=True):
         }
         if cost.total is not None:
             headers["x-fareway-cost-usd"] = cost.total.decimal
+        if entry.occupied is not None and entry.occupied.marginal_picos is not None:
+            headers["x-fareway-cost-marginal-usd"] = Money(entry.occupied.marginal_picos).decimal
         if cost.price_id is not None:
             headers["x-fareway-price-id"] = plain(cost.price_id)
         if entry.backend:
@@ -100,6 +103,7 @@ def document(entry: Entry) -> dict[str, Any]:
         "cost_status": cost.status,
         "cost_parts_usd": _parts(cost),
         "price_id": cost.price_id,
+        "machine": None if entry.occupied is None else _machine(entry.occupied),
         "held_usd": Money.of_nanos(entry.held_nanos).decimal,
         "saved_usd": Money.of_nanos(entry.saved_nanos).decimal,
         "first_token_ms": entry.first_token_ms,
@@ -110,6 +114,19 @@ def document(entry: Entry) -> dict[str, Any]:
         "cluster": entry.cluster if entry.cluster != NO_CLUSTER else None,
         "arm": entry.arm or None,
         "charges": dict(entry.charges),
+    }
+
+
+def _machine(used: Occupied) -> dict[str, Any]:
+    """How the call used a machine of ours, and what it was thought to add to the bill."""
+    marginal = used.marginal_picos
+    return {
+        "began_ns": used.began_ns,
+        "first_token_ns": used.first_token_ns or None,
+        "ended_ns": used.ended_ns or None,
+        "weight_prefill": used.prefill,
+        "weight_decode": used.decode,
+        "marginal_cost_usd": None if marginal is None else Money(marginal).decimal,
     }
 
 

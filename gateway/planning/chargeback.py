@@ -107,11 +107,6 @@ class _Unused:
             yield entry
 
 
-def booked_idle(entries: Iterable[Entry]) -> Money:
-    """What the ledger has that nobody used of machines of ours."""
-    return summed(entry.cost.known for entry in entries if entry.of_nobody)
-
-
 def idle(paid: Money, entries: Iterable[Entry]) -> Money:
     """What was paid for own hardware and no entry tells of. Negative where they tell of more."""
     return paid - summed(one.cost.known for one in entries if one.selfhosted and one.outcome is not Outcome.CACHED)

@@ -9,7 +9,7 @@ from gateway.core.errors import Conflict
 from gateway.core.money import ZERO
 from gateway.planning.amounts import summed
 from gateway.planning.carbon import GRID_G_PER_KWH, PUE, Draw, Footprint, footprints
-from gateway.planning.chargeback import Payer, Rule, bills, booked_idle, idle, names
+from gateway.planning.chargeback import Payer, Rule, bills, idle, names
 from gateway.planning.traffic import calls
 from gateway.plans.arguments import count, dollars, positive
 from gateway.plans.books import Source, add_period, books
@@ -44,11 +44,11 @@ def chargeback(parsed: Namespace, source: Source) -> Sheet:
     """Raises BadRequest, NotFound or Unavailable."""
     payer = Payer(parsed.by)
     with books(parsed, source) as told:
-        unused = idle(parsed.paid, told.entries) if parsed.paid is not None else ZERO
-        if unused < ZERO:
-            raise Conflict(f"paid: self-hosted calls were charged {ZERO - unused} more than that")
-        found = bills(told.entries, payer, parsed.shared + unused, Rule(parsed.rule))
-        unused += booked_idle(told.entries)
+        untold = idle(parsed.paid, told.entries) if parsed.paid is not None else ZERO
+        if untold < ZERO:
+            raise Conflict(f"paid: own hardware was charged {ZERO - untold} more than that")
+        found = bills(told.entries, payer, parsed.shared + untold, Rule(parsed.rule))
+    shared = summed(bill.shared for bill in found)
     rows: list[Row] = [
         {
             parsed.by: bill.payer,
@@ -63,8 +63,8 @@ def chargeback(parsed: Namespace, source: Source) -> Sheet:
     ]
     figures: Row = {
         "direct_usd": summed(bill.direct for bill in found),
-        "idle_usd": unused,
-        "shared_usd": parsed.shared + unused,
+        "idle_usd": shared - parsed.shared,
+        "shared_usd": shared,
         "total_usd": summed(bill.total for bill in found),
     }
     notes = [

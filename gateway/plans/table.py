@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.plans import accounts, choices, forecast, hardware
+from gateway.plans import accounts, breakeven, choices, forecast, hardware
 from gateway.plans.books import Source
 from gateway.plans.parameters import Takes
 from gateway.plans.sheet import Sheet
@@ -45,8 +45,8 @@ PLANS = (
     Plan(
         "breakeven",
         "an API against hardware of your own",
-        choices.breakeven_parameters,
-        choices.breakeven,
+        breakeven.breakeven_parameters,
+        breakeven.breakeven,
         plots=True,
     ),
     Plan("allocation", "training against inference over a year", choices.allocation_parameters, choices.allocation),

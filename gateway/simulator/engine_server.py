@@ -19,6 +19,8 @@ from gateway.simulator.engine_metrics import CONTENT_TYPE, EngineMetrics
 from gateway.simulator.errors import RefusedError
 from gateway.simulator.said import EVENTS
 from gateway.simulator.server import BODY_BYTES_MAX, Running, listen
+from gateway.tokens import bpe
+from gateway.tokens.families import O200K
 
 VERSION = "0.32.0"  # Of vLLM, that it is like.
 NOTICE_PATH = "/latest/meta-data/spot/instance-action"
@@ -123,8 +125,11 @@ class _Server:
 
     async def fault(self, request: web.Request) -> web.Response:
         """`?slow=5` takes five times as long, `?stall` says nothing more, `?oom` fails; without any it is mended."""
+        slow = request.query.get("slow", "1")
+        if not slow.replace(".", "", 1).isdecimal():
+            raise RefusedError(400, "slow is a number: steps take so many times as long.", param="slow")
         self.loop.mend()
-        self.loop.engine.slowdown = float(request.query.get("slow", 1.0))
+        self.loop.engine.slowdown = float(slow)
         self.loop.stalled = "stall" in request.query
         if "oom" in request.query:
             self.loop.die("CUDA out of memory.")
@@ -139,6 +144,7 @@ def build_engine(settings: EngineServerSettings) -> web.Application:
 
     async def running(app: web.Application) -> AsyncIterator[None]:
         del app
+        await asyncio.to_thread(bpe.encoding, O200K)  # Or the first call would wait for it.
         work = asyncio.create_task(server.loop.run())
         yield
         work.cancel()

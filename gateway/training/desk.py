@@ -10,10 +10,11 @@ from gateway.core.caller import Role
 from gateway.core.errors import BadRequest, Conflict, Forbidden, NotFound
 from gateway.core.money import Money
 from gateway.directory.actor import Actor
-from gateway.training.job import Job, Progress, State, approved, begun, ended, heard, stopped
+from gateway.training.job import MS_PER_HOUR, Job, Progress, State, approved, begun, ended, heard, stopped
 from gateway.training.kept import Jobs
 from gateway.training.metering import Metering
 
+HOUR_CREDIBLE_MAX, JOB_CREDIBLE_MAX = Money.usd(1_000_000), Money.usd(1_000_000_000)
 BEATS = 4
 """Heartbeats in an interval: so there is time to stop before it is over."""
 
@@ -41,8 +42,10 @@ class Desk:
     async def start(self, actor: Actor, job: Job) -> Job:
         """A new job, which runs from now on unless it waits for a yes. Raises LimitReached where a limit has no room
         for its first interval, and BadRequest where its own budget has none."""
+        if job.lasting(MS_PER_HOUR) > HOUR_CREDIBLE_MAX or (job.most is not None and job.most > JOB_CREDIBLE_MAX):
+            raise BadRequest(f"More than {HOUR_CREDIBLE_MAX} an hour, or {JOB_CREDIBLE_MAX} in all, is a slip.")
         first = job.lasting(job.interval_ms)
-        if job.budget is not None and job.budget < first.picos:
+        if job.budget is not None and job.budget < first.nanos_up:
             raise BadRequest(f"An interval of this job costs {first}: its budget is less.", "$.budget_usd")
         if self._needs_a_yes(job):
             await self.jobs.add(job, actor)

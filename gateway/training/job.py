@@ -66,8 +66,8 @@ class Job(Struct, frozen=True, omit_defaults=True):
     name: str = ""  # For people.
     params: int = 0  # Of the model, where it is told.
     tflops: str = ""  # Of one GPU, as a decimal; empty where nobody knows.
-    budget: int | None = None  # Pico-dollars.
-    planned: int | None = None  # Pico-dollars, by the hours that were planned.
+    budget: int | None = None  # Nano-dollars.
+    planned: int | None = None  # Nano-dollars, by the hours that were planned.
     began: int = 0
     seen: int = 0  # The last heartbeat.
     ended: int = 0
@@ -111,7 +111,7 @@ class Job(Struct, frozen=True, omit_defaults=True):
     def most(self) -> Money | None:
         """What it is planned to cost at most; None where nobody has said."""
         said = self.budget if self.budget is not None else self.planned
-        return None if said is None else Money(said)
+        return None if said is None else Money.of_nanos(said)
 
     @property
     def cost(self) -> Money:

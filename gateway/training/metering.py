@@ -164,7 +164,7 @@ class Metering:
         return job
 
     def _beyond_budget(self, job: Job, number: int) -> str:
-        if job.budget is None or job.owed(job.edge(number + 1)).picos <= job.budget:
+        if job.budget is None or job.owed(job.edge(number + 1)).nanos_up <= job.budget:
             return ""
         return "The job's own budget will be used up."
 

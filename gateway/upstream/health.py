@@ -133,6 +133,10 @@ class Health:
         """All that were asked, by name."""
         return dict(self._vitals)
 
+    def in_flight(self) -> dict[str, int]:
+        """Calls that are at each deployment now, where there are any or were lately."""
+        return {name: vitals.in_flight for name, vitals in self._vitals.items()}
+
     def states(self, now: float) -> dict[str, int]:
         """For a gauge: 1 where the breaker keeps calls away, else 0. Of those that were ever left alone."""
         known = {name: vitals for name, vitals in self._vitals.items() if vitals.open_until or vitals.error_rate}

@@ -71,15 +71,18 @@ class Wire:
         await answer.head()
         return answer
 
-    async def get(self, url: str, headers: Mapping[str, str], bytes_max: int) -> tuple[int, Mapping[str, str], bytes]:
-        """Fetch a document of at most that size: status, headers, body. Raises UpstreamError."""
+    async def get(
+        self, url: str, headers: Mapping[str, str], bytes_max: int, *, follow: bool = True
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Fetch a document of at most that size: status, headers, body. `follow`: also where it has moved, with the
+        same headers; never where they hold a key. Raises UpstreamError."""
         for _ in range(REDIRECTS_MAX + 1):
             origin, head = self._request("GET", url, headers, 0)
             connection = self._pool.idle(origin) or await self._pool.connect(origin)
             async with connection.ask(head, b"", self._whole) as answer:
                 await answer.head()
                 location = answer.headers.get("location")
-                if answer.status in _REDIRECTS and location is not None:
+                if follow and answer.status in _REDIRECTS and location is not None:
                     url = _redirected(url, location)
                     continue
                 body = bytearray()

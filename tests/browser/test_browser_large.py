@@ -34,21 +34,22 @@ PAINTED = """new Promise((resolve) => {
     }).observe({ type: "paint", buffered: true });
 })"""
 
+BLANK = Entry(
+    id="", request_id="", at=0.0, caller=Caller(), asked_model="auto", provider="sim", model="sim-small",
+    served_model="sim-small", tier="economy", selfhosted=False, reason="cheapest of 3", usage=Usage(),
+    cost=Cost(Money(0), CostStatus.EXACT), held_nanos=10**6, outcome=Outcome.OK, status=200, duration_ms=700,
+)  # fmt: skip
+
 
 def entries(count):
     """Calls of twenty teams over weeks, the same every time."""
     dice, now = random.Random(7), time.time()
-    blank = Entry(
-        id="", request_id="", at=0.0, caller=Caller(), asked_model="auto", provider="sim", model="sim-small",
-        served_model="sim-small", tier="economy", selfhosted=False, reason="cheapest of 3", usage=Usage(),
-        cost=Cost(Money(0), CostStatus.EXACT), held_nanos=10**6, outcome=Outcome.OK, status=200, duration_ms=700,
-    )  # fmt: skip
     models = ("sim-small", "sim-medium", "sim-large")
     for number in range(count):
         team, model = f"team-{dice.randrange(20):02}", dice.choice(models)
         used = Usage(input=dice.randrange(3000), output=dice.randrange(800), final=True)
         yield replace(
-            blank,
+            BLANK,
             id=f"req_{number:08}.1",
             request_id=f"req_{number:08}",
             at=now - (count - number) * DAYS * 86_400 / count,

@@ -1,15 +1,11 @@
 """Every page, with what a real gateway tells: nothing is refused by the policy, nothing comes from elsewhere, and it
-fits a phone. The screenshots of the documentation are made here: SCREENSHOTS=docs/images."""
-
-import os
-from pathlib import Path
+fits a phone."""
 
 import pytest
 from dashboard import PAGES, told
 
 PHONE = {"width": 360, "height": 740}
 LOOKS = {"light": {}, "dark": {"color_scheme": "dark"}, "phone": {}}
-SHOTS = os.environ.get("SCREENSHOTS")
 
 CONTENT = {
     "overview": ("checkout", "research", "support", "Routing", "Answered by"),
@@ -36,16 +32,9 @@ def test_every_page_shows_what_the_gateway_knows(looks, url, way, keys, open_as)
         width, shown = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert width <= shown, f"{name} is wider than the screen"
         assert not looked.violations
-        _shot(page, looks, name)
     assert not looked.errors, told(looked.errors)
     assert not looked.foreign, told(looked.foreign)
     assert sum(looked.sizes.values()) < 300_000, told(looked.sizes)
-
-
-def _shot(page, looks, name):
-    if SHOTS and name in ("overview", "budgets"):
-        page.evaluate("document.fonts.ready")
-        page.screenshot(path=Path(SHOTS) / f"dashboard-{name}-{looks}.png")
 
 
 def test_the_whole_story_of_a_call(url, way, keys, open_as):
@@ -60,8 +49,6 @@ def test_the_whole_story_of_a_call(url, way, keys, open_as):
         drawer.get_by_text(text).first.wait_for(state="attached")
     for text in ("team:checkout/usd/month", "correction/sim/sim-small", "policies."):
         drawer.get_by_text(text).first.wait_for()
-    if SHOTS:
-        page.screenshot(path=Path(SHOTS) / "dashboard-story.png")
     assert not looked.violations
     assert not looked.errors
 

@@ -17,6 +17,7 @@ from harness import ROOT
 from gateway.cli.main import main
 from gateway.cli.plan import picture
 from gateway.core.caller import Caller
+from gateway.core.entry import Outcome
 from gateway.core.money import Money
 from gateway.core.price import Cost, CostStatus, Price, Schedule
 from gateway.core.usage import Usage
@@ -230,7 +231,10 @@ def test_axes_end_at_round_numbers(most, end):
 def test_a_plot_that_cannot_be_written_or_drawn_is_told(plan, ledger, tmp_path):
     done = plan("breakeven", "--price", "0.01", "--plot", tmp_path / "nowhere" / "plot.svg")
     assert (done.status, "cannot write" in done.err) == (1, True)
-    done = plan("breakeven", "--from-ledger", "--plot", tmp_path / "plot.svg")
+    done = plan("breakeven", "--from-ledger", "--model", "small", "--since", "4d", "--plot", tmp_path / "plot.svg")
+    assert done.status == 0
+    write_down(tmp_path, [call("x", "red", "big", 1, cost=Cost(None, CostStatus.UNPRICED), provider="dark")])
+    done = plan("breakeven", "--from-ledger", "--model", "dark/big", "--plot", tmp_path / "plot.svg")
     assert (done.status, "nothing to plot" in done.err) == (1, True)
 
 
@@ -261,6 +265,16 @@ def test_break_even_of_real_calls(plan, ledger, tmp_path):
     ET.fromstring((tmp_path / "plot.svg").read_text())
     assert [row["cheaper"] for row in hours] == ["own"] + 23 * ["-"]
     assert plan("breakeven", "--from-ledger", "--by-hour").status == 2
+
+
+def test_own_machines_as_they_were_used(plan, ledger, tmp_path):
+    """One call of half a dollar in a dollar of machine, which the cheaper API would have taken a dollar for."""
+    idle = {"id": "idle:1", "provider": "vllm", "selfhosted": True, "outcome": Outcome.IDLE, "usage": Usage(requests=0)}
+    write_down(tmp_path, [call("idle", "", "small", 3, **idle, cost=Cost(Money.usd("1.5"), CostStatus.EXACT))])
+    (own,) = plan("breakeven", "--from-ledger", "--json").told["own_machines"]
+    assert (own["calls"], own["busy_usd"], own["idle_usd"], own["paid_usd"]) == (1, "0.50", "1.50", "2.00")
+    assert (own["api"], own["api_usd"], own["cheaper"]) == ("p/small", "1.00", "API")
+    assert (own["utilisation_share"], own["flips_at_share"]) == (0.25, 0.5)
 
 
 def test_training_against_real_inference(plan, ledger, tmp_path):

@@ -1,11 +1,14 @@
 """Engines of one's own: their addresses, their machines, and what an hour costs."""
 
 import json
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from gateway.assembly.fleet import fleet_of
+from gateway.cli.check import priced
 from gateway.config.hours import week
 from gateway.config.units import UnreadableError
 from gateway.core.money import PICOS_PER_DOLLAR
@@ -117,6 +120,20 @@ def test_the_price_of_an_approved_list(configured, tmp_path):
     (tmp_path / "prices" / "gpus.json").write_text(json.dumps({}))
     with pytest.raises(Exception, match="cannot be read"):
         configured(text)
+
+
+def test_what_fareway_check_says_of_it(configured):
+    gpu = "gpu: {type: h100, count: 2, tier: spot}"
+    local = f"local: {{kind: vllm, base_urls: [http://a:1, http://b:1], {gpu}}}"
+    rows = priced(configured(f"providers: {{{local}}}\nmodels: {{chat: {{deployments: [local/llama]}}}}"))
+    assert [row["deployment"] for row in rows] == ["local@a:1/llama", "local@b:1/llama"]
+    assert {row["price"] for row in rows} == {"its share of $4.94 an hour (2 x H100, catalogue of 2026-01)"}
+
+
+def test_the_example_of_the_documentation(configured):
+    text = (Path(__file__).parents[2] / "docs" / "fleet.md").read_text()
+    found = configured(re.search(r"```yaml\n(providers:.*?)```", text, re.DOTALL)[1], TOGETHER_API_KEY="k")
+    assert [backend.name for backend in fleet_of(found).backends] == ["10.0.0.5:8000", "10.0.0.6:8000"]
 
 
 HOURS = [

@@ -13,8 +13,9 @@ from gateway.assembly.simulated import needs_simulator, with_simulator
 from gateway.catalog.providers import KNOWN, Provider
 from gateway.config.load import load
 from gateway.config.problems import ConfigError
-from gateway.config.settings import Cache, PolicyChoice, Prices, Server, Settings, Target, Timeouts
+from gateway.config.settings import Cache, PolicyChoice, Prices, Server, Settings, Target, Timeouts, Training
 from gateway.core.limit import HoldMode, Limit, Mode, Span, Unit
+from gateway.core.money import Money
 from gateway.dialects.base import Quirk
 from gateway.difficulty.guard import Terms
 from gateway.ledger.journal import SYNC_ALWAYS, SYNC_NEVER
@@ -93,6 +94,12 @@ def test_the_admin_api_is_at_the_port_after_that_of_calls_unless_it_has_one(conf
 @pytest.mark.parametrize("word", ["off", "false"])
 def test_the_admin_api_may_be_off(configured, word):
     assert not configured(f"server: {{admin_port: {word}}}").server.admin
+
+
+def test_training_jobs(configured):
+    assert configured("{}").training == Training(None, 300.0, 900.0)
+    text = "training: {approve_above: 500 usd, interval: 30s, silent_after: 2m}"
+    assert configured(text).training == Training(Money.usd(500), 30.0, 120.0)
 
 
 def test_breaker(configured):

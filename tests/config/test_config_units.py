@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gateway.config import units
 from gateway.config.units import UnreadableError
 from gateway.core.limit import LIMIT_USD_MAX, Unit, amount_text
+from gateway.core.money import Money
 
 COUNTS = st.integers(1, 10**6)
 
@@ -44,6 +45,10 @@ def test_amounts_are_read_as_they_are_shown(nanos, count):
         (units.factor, "3x", 3),
         (units.dollars, "0.01 usd", 0.01),
         (units.dollars, "$2", 2.0),
+        (units.dollar_amount, "0.000000000001 usd", Money(1)),
+        (units.dollar_amount, "$500", Money.usd(500)),
+        (units.interval, "1s", 1.0),
+        (units.interval, "1h", 3600.0),
         (units.whole, 7, 7),
         (units.whole, "7", 7),
         (units.amount, "500 usd", (Unit.USD, 500 * 10**9)),
@@ -67,6 +72,8 @@ def test_as_written(read, text, value):
         (units.duration, ["30", 30, 30.0, "s", "-1s", "1 week", "1h30m", "0s", "9999d", "٣s", None, True, []]),
         (units.size, ["20", 20, "20mb", "20M", "0B", "0.5B", "-1KB", None]),
         (units.percentage, ["10", 10, 0.1, "101%", "-1%"]),
+        (units.dollar_amount, ["500", 500, "-1 usd"]),
+        (units.interval, ["0.5s", "61m", "5", None]),
         (units.dollars, ["0.01", 0.01, "-1 usd", "1 eur", "5%"]),
         (units.factor, ["3", 3, "1x", "2.5x", "x"]),
         (units.whole, ["5.0", 5.0, True, "-1", "five", None]),

@@ -62,6 +62,21 @@ def test_what_rates_do_not_explain_is_a_line_too(more, why):
     assert (found[-1].kind, found[-1].rate) == (why, None)
 
 
+@pytest.mark.parametrize(
+    ("name", "outcome", "why"),
+    [("r1.1", Outcome.OK, "machine_time"), ("idle:local@a:1.1", Outcome.IDLE, "machine_idle")],
+)
+def test_time_of_a_machine_is_one_line_whatever_was_counted(name, outcome, why):
+    cost = Cost(Money(7), CostStatus.ESTIMATED, "gpu:local@a:start", input=Money(3), output=Money(4))
+    timed = entry(id=name, outcome=outcome, cost=cost, usage=Usage(input=10))
+    (line,) = of_entry(timed, {"gpu:local@a:start": Price("gpu:local@a:start", Schedule(flat(1)))})
+    assert (line.kind, line.rate, line.amount) == (why, None, Money(7))
+    assert timed.of_machine
+    assert timed.of_nobody is (outcome is Outcome.IDLE)
+    assert not entry(cost=UNPRICED).of_machine
+    assert not entry(cost=Cost(Money(7), CostStatus.EXACT, "p")).of_machine
+
+
 def test_what_is_not_known_has_no_lines():
     assert of_entry(entry(cost=UNPRICED), {}) is None
     assert of_entry(entry(cost=Cost(Money(1), CostStatus.EXACT, "gone")), {}) is None

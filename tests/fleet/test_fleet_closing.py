@@ -102,6 +102,8 @@ def test_a_call_that_died_with_its_gateway_counts_for_as_long_as_its_hold_pays()
     one = call("a.1", 100, None, picos=7 * CENT, held_nanos=7 * CENT // 1000)
     _, idle = close(books(), [one])
     assert idle.cost.known.picos == 3593 * CENT
+    much = call("b.1", 100, None, picos=2000 * CENT, held_nanos=2000 * CENT // 1000)
+    assert sum(amounts(close(books(), [much]), "b.1")) == 600 * CENT
 
 
 def test_a_call_that_began_to_write_before_the_hour_only_writes_in_it():

@@ -78,6 +78,8 @@ def test_a_call_that_never_left_owes_nothing():
     call.writes(S)
     call.dropped(S)
     assert call.owes(S) == Money(0)
+    cost, used = streamed(one).settled(USED, MUCH, 9 * S)
+    assert (cost.total, used.began_ns, used.ended_ns) == (Money(0), 9 * S, 9 * S)
     call.leaves(S)
     call.leaves(2 * S)  # A repeated word.
     assert call.told(3).began_ns == 3

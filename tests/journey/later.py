@@ -1,4 +1,4 @@
-"""A gateway that takes calls with deadlines, in front of a provider that answers at once, in a flex tier and in batches."""
+"""A gateway that takes calls with deadlines, before a provider that answers at once, in a flex tier and in batches."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ providers:
   openai: {base_url: "URL", key: SECRET}
   anthropic: {base_url: "URL", key: SECRET}
   plain: {base_url: "URL", key: SECRET, prices: openai}
+  own: {base_url: "URL", key: SECRET, prices: openai, selfhosted: true}
 models:
+  own: {deployments: [own/gpt-4o-mini]}
   plain: {deployments: [plain/gpt-4o-mini]}
   mini: {deployments: [openai/gpt-4o-mini]}
   flexible: {deployments: [openai/gpt-5-mini]}

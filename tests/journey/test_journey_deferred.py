@@ -140,6 +140,11 @@ def test_a_call_of_a_batch_that_failed_goes_another_way(way, provider, key):
     assert ways == ["batch", "sync"]
 
 
+def test_an_idle_machine_of_ones_own(way, key):
+    document = way.over(way.later("own", key=key), key)
+    assert (document["status"], document["way"]) == ("done", "idle")
+
+
 def test_without_time_it_is_asked_at_once(way, provider, key):
     document = way.over(way.later(key=key, deadline="1s"), key)
     assert (document["status"], document["way"]) == ("done", "sync")

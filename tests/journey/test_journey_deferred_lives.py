@@ -92,8 +92,8 @@ def test_a_call_that_dies_twice_has_failed(tmp_path, provider):
             again(way)
         document = way.over(name, key)
         provider.answers.set()
-        assert (document["status"], document["status_code"]) == ("failed", 409)
-        assert "It may have been charged" in document["error"]["error"]["message"]
+        assert (document["status"], document["status_code"]) == ("failed", 500)
+        assert "broke down twice" in document["error"]["error"]["message"]
 
 
 def test_any_worker_takes_and_tells_and_one_asks(tmp_path, provider):

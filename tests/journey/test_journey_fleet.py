@@ -237,6 +237,11 @@ def cloud():
     made.server.server_close()
 
 
+def in_flight(made):
+    """Calls that are still at the first engine."""
+    return made.road.metric("fareway_backend_inflight_requests", backend=made.ids[0])
+
+
 def test_a_machine_that_is_taken_back_loses_no_call(tmp_path, cloud):
     """Under load: a notice, a drain, and the engine stops once its calls have ended."""
     notice = f"http://{{host}}:{cloud.port}/latest/meta-data/spot/instance-action"
@@ -247,9 +252,10 @@ def test_a_machine_that_is_taken_back_loses_no_call(tmp_path, cloud):
 
         async def interruption():
             await callers.go_on(2)
+            await asyncio.to_thread(eventually, lambda: in_flight(made) > 0)
             cloud.taken.add("127.0.0.1")
             await asyncio.to_thread(made.until, "draining", "ready")
-            await callers.go_on(2)  # What was in flight there has ended.
+            await asyncio.to_thread(eventually, lambda: in_flight(made) == 0)
             made.engines[0].kill()
             await asyncio.to_thread(made.until, "down", "ready")
             await callers.go_on(1)

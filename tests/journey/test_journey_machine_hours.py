@@ -104,6 +104,11 @@ def test_a_call_is_booked_at_the_machines_time_and_told_so(tmp_path):
             assert use.prefill > 0
             assert use.marginal_picos is not None
         assert raw.headers["x-fareway-cost-usd"] == str(msgspec.convert(whole["entry"], Entry).cost.known)[1:]
+        assert "x-fareway-cost-marginal-usd" in raw.headers
+        assert (
+            road.document(whole["request_id"])["entries"][0]["machine"]["ended_ns"]
+            == msgspec.convert(whole["entry"], Entry).occupied.ended_ns
+        )
         use = msgspec.convert(stream["entry"], Entry).occupied
         assert use.began_ns < use.first_token_ns < use.ended_ns
         held = [value for name, value in road.balances().items() if "/usd/" in name]

@@ -21,7 +21,7 @@ from gateway.core.usage import Usage
 from gateway.planning.amounts import summed
 from gateway.planning.breakeven import Hosting, by_hour, route_break_even
 from gateway.planning.carbon import Draw, footprints
-from gateway.planning.chargeback import NOBODY, Payer, Rule, bills, booked_idle, idle
+from gateway.planning.chargeback import NOBODY, Payer, Rule, bills, idle
 from gateway.planning.gpus import catalogue
 from gateway.planning.savings import savings
 from gateway.planning.scenarios import Scenario, factors, latest_prices
@@ -82,7 +82,6 @@ def test_what_nobody_used_is_shared_and_training_is_who_trains():
     found = {bill.payer: bill for bill in bills(books, Payer.TEAM, Money.usd(1))}
     assert (found["a"].total, found["b"].total) == (Money.usd(6), Money.usd(2))
     assert (found["b"].training, found["b"].calls, found["a"].calls) == (Money.usd(1), 0, 1)
-    assert booked_idle(books) == Money.usd(3)
 
 
 def test_what_the_cache_answered_is_no_call():

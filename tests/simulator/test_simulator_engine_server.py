@@ -180,6 +180,7 @@ async def test_what_it_cannot_do_is_refused_in_its_own_words(serve):
         status, said_of = await client.ask("Hello", model="another")
         assert (status, said_of["error"]["code"]) == (404, 404)
         assert (await client.status("/v1/nothing"))[0] == 404
+        assert (await client.status("/sim/fault?slow=down", "POST"))[0] == 400
         _, whole = await client.ask("Hello [[sim: tokens=500]]")
         assert (whole["usage"]["total_tokens"], whole["choices"][0]["finish_reason"]) == (64, "length")
 

@@ -11,7 +11,7 @@ from stores.redis_server import KINDS, RedisServer
 from gateway.core.caller import Caller, Key
 from gateway.core.errors import Unavailable
 from gateway.core.limit import Fare, Limit, Span, Unit
-from gateway.core.tenant import Rule
+from gateway.core.tenant import Drain, Rule
 from gateway.keyring import Keyring
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
@@ -20,7 +20,7 @@ from gateway.stores.base import Ask, Standing, Word
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis_leases import RedisStore
 from gateway.stores.redis_registry import RedisRegistry
-from gateway.stores.registry import Kind, Write, encoded, keys_of, rules_of
+from gateway.stores.registry import Kind, Write, drains_of, encoded, keys_of, rules_of
 
 ROLLING = "all/usd/rolling 1h@rolling"
 
@@ -263,13 +263,21 @@ async def test_keys_that_the_store_lost_are_given_back_and_revoked_ones_stay_rev
     save(one, replace(revoked, revoked=True), before=revoked)
     rule, rules = Rule(Limit("team:t", Unit.USD, 5, Span.DAY)), []
     assert one.write([Write(Kind.RULES, rule.limit.id, None, encoded(rule))], ())
+    drain, drains = Drain(1.0, "somebody"), []
+    assert one.write([Write(Kind.DRAINS, "local@gpu", None, encoded(drain))], ())
     ring = Keyring(two, b"p" * 32, lambda limits: rules.append([*limits]), list, local=False)
+    ring.drain_by(drains.append)
     server.say("FLUSHALL")
     save(one, revoked)
     await ring.follow()
     assert keys_of(one) == ring.tenants.known == {"kept": kept, "revoked": replace(revoked, revoked=True)}
     assert rules_of(one) == {rule.limit.id: rule}
     assert rules == [[rule.limit]]
+    assert drains_of(one) == {"local@gpu": drain}
+    assert drains == [{"local@gpu": drain}]
+    assert one.write([Write(Kind.DRAINS, "local@gpu", encoded(drain), None)], ())
+    await ring.follow()
+    assert drains[1:] == [{}]
     one.close()
     two.close()
 

@@ -342,6 +342,8 @@ async def test_a_document_may_have_moved_and_not_in_circles(wire):
         async with serving(says(moved)) as server:
             assert (await wire.get(server.url, {"If-None-Match": "x"}, 100))[2] == BODY
             assert other.requests[0].startswith(b"GET /there HTTP/1.1\r\n")
+            assert (await wire.get(server.url, {}, 100, follow=False))[0] == 302
+            assert len(other.requests) == 1
         async with serving(says(circle)) as server:
             with pytest.raises(UpstreamError, match="somewhere else"):
                 await wire.get(server.url, {}, 100)

@@ -1,11 +1,12 @@
 // Charts of our own, in SVG. Lengths are parts of the whole; the amounts stay whole numbers.
 
 import { h, s } from "./dom.js";
-import { DOLLAR, exact, share, sum, usd } from "./money.js";
+import { exact, share, sum, usd } from "./money.js";
 
 const SERIES_MAX = 6;
 const HEIGHT = 170;
 const FOOT = 18;
+const ROUND = [1n, 2n, 5n, 10n, 12n, 15n, 20n, 25n, 30n, 40n, 50n, 60n, 80n, 100n];
 const part = (value) => `${(value * 100).toFixed(3)}%`;
 
 /** Small columns, one for each amount. */
@@ -56,11 +57,11 @@ export function stacked(labels, series, title) {
     legend(shown.map((one) => [one.name, usd(sum(one.amounts))])));
 }
 
-/** The next round amount above: 1, 2 or 5 of some power of ten. */
+/** The next round amount above, so that the highest column nearly fills the chart. */
 function ceiling(amount) {
   if (amount <= 0n) return 0n;
-  const power = 10n ** BigInt(amount.toString().length - 1);
-  return [1n, 2n, 5n, 10n].map((factor) => factor * power).find((round) => round >= amount) ?? DOLLAR;
+  const tenth = 10n ** BigInt(Math.max(0, amount.toString().length - 2));
+  return ROUND.map((factor) => factor * tenth).find((round) => round >= amount) ?? amount;
 }
 
 export const legend = (entries) =>

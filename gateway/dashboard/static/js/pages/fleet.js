@@ -17,10 +17,12 @@ export async function open(page) {
   const figures = h("div", { class: "cards" });
   const spent = await day();
   async function fill() {
-    const { data } = await get("/fleet");
+    const { data, capacity } = await get("/fleet");
     const hour = sum(data.map((one) => picos(one.machine?.usd_per_hour ?? "0")));
     figures.replaceChildren(figure("Machines, an hour", money(hour)), ...spent.map(([title, value]) => figure(title, value)));
-    place.replaceChildren(card("Backends", null, table("Backends", columns(fill), data)));
+    place.replaceChildren(
+      card("Backends", null, table("Backends", columns(fill), data)),
+      capacity.length ? card("Capacity", h("span", { class: "quiet small" }, "What the bill would change by, an hour"), table("Capacity", CAPACITY, capacity)) : "");
   }
   await fill();
   page.append(h("div", { class: "top" }, h("h1", {}, "GPU fleet")), figures, place);
@@ -55,6 +57,17 @@ const columns = (fill) => [
   { head: "KV cache", kind: "share wide", cell: (one) => or(one.load.cache_used, (used) => meter(used, 0, "", `KV cache: ${percent(used)} used`)) },
   { head: "Tokens/s", kind: "n wide", cell: (one) => or(one.load.generated_tokens_per_second, (rate) => compact(Math.round(rate))) },
   { head: "", kind: "actions", cell: (one) => (may("admin") ? action(one, fill) : null) },
+];
+
+const change = (text) => or(text, (usd) => money(picos(usd)));
+const CAPACITY = [
+  { head: "Provider", cell: (one) => one.provider },
+  { head: "Engines", kind: "n", cell: (one) => `${one.replicas} of ${one.desired} wanted` },
+  { head: "Asked, tokens/s", kind: "n wide", cell: (one) => compact(Math.round(one.tokens_per_second_asked)) },
+  { head: "Carried", kind: "n wide", cell: (one) => compact(Math.round(one.tokens_per_second_carried)) },
+  { head: "One more", kind: "n", cell: (one) => change(one.usd_per_hour_one_more) },
+  { head: "One less", kind: "n", cell: (one) => change(one.usd_per_hour_one_less) },
+  { head: "Spilled to an API", kind: "n", cell: (one) => money(picos(one.usd_per_hour_spilled)) },
 ];
 
 function action(one, fill) {

@@ -1,7 +1,7 @@
 // Every call, newest first: filtered, page by page, and each with its story.
 
 import { get, ownOnly } from "../api.js";
-import { h } from "../dom.js";
+import { h, say } from "../dom.js";
 import { watch } from "../live.js";
 import { keyName } from "../names.js";
 import { story } from "../story.js";
@@ -22,7 +22,6 @@ export async function open(page, query) {
   const wanted = { since: "30d" };
   for (const name of [...FILTERS, "since"]) if (query.get(name)) wanted[name] = query.get(name);
   const filters = FILTERS.filter((name) => !ownOnly() || !["team", "key"].includes(name));
-  const values = await known(filters, wanted.since);
   const place = h("section", { class: "card" });
   const arrived = h("button", { type: "button", hidden: true, onclick: () => first() });
   let pages = [""]; // Cursors of the pages up to this one.
@@ -46,10 +45,13 @@ export async function open(page, query) {
     wanted[name] = event.target.value;
     first();
   };
-  const select = (name) => h("label", {}, name, h("select", { name, onchange: changed(name) }, option("", "all", !wanted[name]), values[name].map((value) => option(value, name === "key" ? keyName(value) : value, value === wanted[name]))));
+  const selects = Object.fromEntries(filters.map((name) => [name, h("select", { name, onchange: changed(name) })]));
+  const choices = (name, values) => selects[name].replaceChildren(option("", "all", !wanted[name]), ...values.map((value) => option(value, name === "key" ? keyName(value) : value, value === wanted[name])));
+  for (const name of filters) choices(name, wanted[name] ? [wanted[name]] : []);
   await first();
+  known(filters).then((values) => filters.forEach((name) => choices(name, values[name])), (error) => say(error.message));
   page.append(h("div", { class: "top" }, h("h1", {}, "Requests"), arrived),
-    h("div", { class: "filters card" }, filters.map(select),
+    h("div", { class: "filters card" }, filters.map((name) => h("label", {}, name, selects[name])),
       h("label", {}, "since", h("select", { name: "since", onchange: changed("since") }, PERIODS.map(([value, text]) => option(value, text, value === wanted.since))))),
     place);
   const keys = (event) => enterTable(event, place);
@@ -64,9 +66,9 @@ export async function open(page, query) {
 
 const option = (value, text, selected) => h("option", { value, selected }, text);
 
-/** What there is to choose from: all that was seen in that time. */
-async function known(names, since) {
-  const { data } = await get("/usage", { by: names.join(","), since });
+/** What there is to choose from: all that was seen in a month, which may take a moment to be found. */
+async function known(names) {
+  const { data } = await get("/usage", { by: names.join(","), since: "30d" });
   return Object.fromEntries(names.map((name) => [name, [...new Set(data.map((row) => row.by[name]))].filter(Boolean).sort()]));
 }
 
