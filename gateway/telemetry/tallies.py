@@ -160,7 +160,8 @@ class Tallies:
 
 def _sum(tally: Tally, sums: dict[str, Counter[Labels]]) -> None:
     _, provider, model, tier = tally.labels
-    sums["ml_inference_requests"][model, tally.where] += tally.calls
+    if tally.calls:
+        sums["ml_inference_requests"][model, tally.where] += tally.calls
     if tally.picos:
         sums["fareway_spend_dollars"][tally.labels] += tally.picos
     if tally.credited:

@@ -15,6 +15,7 @@ from harness import make_key
 
 from gateway.app import Gateway
 from gateway.config.load import load
+from gateway.simulator import EngineServerSettings, start_engine
 
 DAY_S = 86_400
 STEP_S = 300
@@ -25,6 +26,7 @@ CONFIG = """
 server: {port: 0, admin_port: off}
 providers:
   sim: {kind: sim}
+  local: {kind: vllm, base_url: "ENGINE/v1", gpu: {type: h100, price: 2.47/h}}
   own: {kind: sim, selfhosted: true, prices: sim}
   shaky: {kind: sim, prices: sim}
   odd: {kind: sim, prices: nobody}
@@ -32,6 +34,7 @@ prices: {unknown: allow}
 models:
   chat: {deployments: [sim/sim-small]}
   large: {deployments: [sim/sim-caching]}
+  llama: {deployments: [local/sim-8b]}
   mine: {deployments: [own/sim-medium]}
   dark: {deployments: [odd/sim-small]}
   risky: {deployments: [shaky/sim-small, sim/sim-small]}
@@ -40,7 +43,7 @@ routing: {retry: {rounds: 0}}
 limits:
   - {node: "team:*", amount: 5 usd, window: day}
   - {node: all, amount: 90 usd, window: month}
-  - {node: "team:frugal", amount: 4000 requests, window: day}
+  - {node: "team:frugal", amount: 3 requests, window: hour}
 """
 
 TRAINING = """# TYPE ml_training_job_cost_dollars gauge
@@ -70,7 +73,8 @@ class Day:
         """The gateway, once the day is over: its URL. It runs on."""
         config = self.folder / "fareway.yaml"
         self.folder.mkdir(parents=True, exist_ok=True)
-        config.write_text(CONFIG)
+        engine = await start_engine(EngineServerSettings(speed=100))
+        config.write_text(CONFIG.replace("ENGINE", engine.url))
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
         keys = {
@@ -89,6 +93,7 @@ class Day:
                     self.now = None if self.now + step > self.end else self.now + step
                 file.write("# EOF\n")
             yield url
+        await engine.stop()
 
     async def _calls(self, session, url, keys) -> None:
         """More by day than by night. Some are asked twice, some fail first, and some name no model that there is."""
@@ -97,11 +102,12 @@ class Day:
         busy = 1 + round(2 * max(0.0, math.sin((hour - 6) / 24 * 2 * math.pi)))
         calls = [("research", "chat", f"question {number} {n}") for n in range(busy)]
         calls.append(("frugal", "mine", f"again {number // 600}"))
+        calls.append(("research", "llama", "two words"))
         calls.append(("research", "large", "a long context " * 400 + str(number)))
         if number // STEP_S % 5 == 0:
             calls.append(("research", "risky", f"{number} [[sim: fail_first=1 tps=0 ttft=0]]"))
-            calls.append(("frugal", "chat", f"{number} [[sim: fail=500]]"))
-            calls.append(("frugal", "dark", f"{number}"))
+            calls.append(("research", "chat", f"{number} [[sim: fail=500]]"))
+            calls.append(("research", "dark", f"{number}"))
             calls.append(("frugal", "nobody-has-this", "x"))
         for team, model, text in calls:
             await _call(session, url, keys[team], model, text if "sim:" in text else f"{text} [[sim: tps=0 ttft=0]]")

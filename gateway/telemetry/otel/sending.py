@@ -6,6 +6,7 @@ or slow holds up this thread alone: what then finds no room is dropped and count
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from threading import Thread
@@ -24,6 +25,8 @@ from gateway.core.entry import NO_CALLS, Entry, Outcome
 from gateway.telemetry.otel.conventions import SECONDS_BUCKETS, TOKEN_BUCKETS, Conventions, plain
 from gateway.telemetry.otel.spans import Spans
 from gateway.telemetry.otel.tracing import Attempted, Record, Tracing
+
+log = logging.getLogger("fareway.otel")
 
 BATCH = 64
 LOOKS_EVERY_S = 1.0
@@ -72,7 +75,11 @@ class Sender:
             self._tracing.woken.wait(LOOKS_EVERY_S)
             self._tracing.woken.clear()
             while records := self._tracing.take(BATCH):
-                self._send(records)
+                try:
+                    self._send(records)
+                except Exception:
+                    self.undelivered += len(records)
+                    log.exception("some spans could not be made")
 
     def _send(self, records: list[Record]) -> None:
         spans: list[ReadableSpan] = []
