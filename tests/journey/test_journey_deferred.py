@@ -31,7 +31,11 @@ def provider():
 
 @pytest.fixture(scope="module")
 def way(tmp_path_factory, provider):
+    """It has seen how long a call takes."""
     with later_road(tmp_path_factory.mktemp("deferred"), provider) as found:
+        now = {"model": "mini", "messages": [{"role": "user", "content": "Hello"}]}
+        for _ in range(8):
+            assert found.ask("POST", "/v1/chat/completions", now)[0] == 200
         yield found
 
 
@@ -106,9 +110,6 @@ def test_a_flex_tier_without_room_gives_way_to_a_batch(way, provider, key):
 
 
 def test_a_batch_that_never_ends_is_given_up_in_time(way, provider, key):
-    now = {"model": "mini", "messages": [{"role": "user", "content": "Hello"}]}
-    for _ in range(8):  # So that it is known how long such a call takes.
-        assert way.ask("POST", "/v1/chat/completions", now, key)[0] == 200
     before = set(provider.batches)
     name = way.later(key=key, deadline="6s")
     batch = the_batch(provider, before)
