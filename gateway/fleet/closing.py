@@ -23,10 +23,10 @@ from gateway.core.entry import Entry, Outcome
 from gateway.core.money import Money
 from gateway.core.occupied import IDLE_ID, Occupied
 from gateway.core.price import Cost, CostStatus
-from gateway.core.usage import Usage
 from gateway.fleet.ceiling import price_id
 from gateway.fleet.clock import CostClock, Owed, Share
 from gateway.fleet.rate import HOUR_NS, PER_PICO, SECOND_NS, Rate
+from gateway.ledger.correction import NOTHING_USED, correction
 
 IDLE = "idle"
 """What stands in the place of a model where nobody used the machine."""
@@ -36,8 +36,6 @@ TOLERANCE_PICOS = 1000
 
 DIED_NS_MAX = 600 * SECOND_NS
 """So long at most a call counts of which nobody knows when it ended: engines stop once nobody listens."""
-
-NOTHING_USED = Usage(requests=0)
 
 
 def idle_request(backend: str, hour: int) -> str:
@@ -184,33 +182,15 @@ def _split(share: Owed, call: Entry) -> int:
 
 
 def _adjustment(books: Books, entry: Entry, picos: Mapping[str, int], number: int, now: float) -> Entry:
-    return replace(
-        entry,
-        id=f"{entry.id}~{books.hour}.{number}",
-        at=max(entry.at, books.at),
-        reason="the machine's hour was closed",
-        usage=NOTHING_USED,
-        cost=Cost(
-            Money(picos["total"]),
-            CostStatus.EXACT,
-            books.price_id,
-            input=Money(picos["input"]),
-            output=Money(picos["output"]),
-        ),
-        held_nanos=0,
-        outcome=Outcome.ADJUSTED,
-        saved_nanos=0,
-        first_token_ms=None,
-        duration_ms=0,
-        attempts=(),
-        charges=(),
-        usage_raw="",
-        parts=(),
-        clamped=False,
-        adjusts=entry.id,
-        adjusted_at=now,
-        occupied=None,
+    cost = Cost(
+        Money(picos["total"]),
+        CostStatus.EXACT,
+        books.price_id,
+        input=Money(picos["input"]),
+        output=Money(picos["output"]),
     )
+    made = correction(entry, f"{books.hour}.{number}", "the machine's hour was closed", cost, now=now)
+    return replace(made, at=max(entry.at, books.at))
 
 
 def _idle(books: Books, told: list[Entry], left: int, now: float) -> list[Entry]:

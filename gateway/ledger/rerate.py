@@ -20,10 +20,8 @@ from gateway.core.entry import Entry, Outcome
 from gateway.core.limit import Unit, account_unit
 from gateway.core.money import ZERO, Money
 from gateway.core.price import Cost, CostStatus, Price
-from gateway.core.usage import Turn, Usage
-
-NOTHING_USED = Usage(requests=0)
-"""An adjustment is no call: its tokens were counted by the entry that it adjusts."""
+from gateway.core.usage import Turn
+from gateway.ledger.correction import correction
 
 PriceOf = Callable[[Entry, str], Price | None]
 """The price of a model at an entry's provider, at the moment of that entry."""
@@ -117,33 +115,17 @@ def _adjustment(entry: Entry, before: Cost, after: Cost, charged: Counter[str], 
     nanos = after.known.nanos_up
     accounts = [name for name in charged if account_unit(name) == Unit.USD]
     charges = [(name, nanos - charged[name]) for name in accounts if nanos != charged[name]]
-    return replace(
-        entry,
-        id=f"{entry.id}~{number}",
-        reason=f"priced anew by {after.price_id}",
-        usage=NOTHING_USED,
-        cost=Cost(
-            total=after.known - before.known,
-            status=after.status,
-            price_id=after.price_id,
-            input=after.input - before.input,
-            cache=after.cache - before.cache,
-            output=after.output - before.output,
-            fees=after.fees - before.fees,
-        ),
-        held_nanos=0,
-        outcome=Outcome.ADJUSTED,
-        saved_nanos=0,
-        first_token_ms=None,
-        duration_ms=0,
-        attempts=(),
-        charges=tuple(charges),
-        usage_raw="",
-        parts=(),
-        clamped=False,
-        adjusts=entry.id,
-        adjusted_at=now,
+    difference = Cost(
+        total=after.known - before.known,
+        status=after.status,
+        price_id=after.price_id,
+        input=after.input - before.input,
+        cache=after.cache - before.cache,
+        output=after.output - before.output,
+        fees=after.fees - before.fees,
     )
+    reason = f"priced anew by {after.price_id}"
+    return correction(entry, str(number), reason, difference, now=now, charges=charges)
 
 
 def _sum(amounts: Iterable[Money]) -> Money:

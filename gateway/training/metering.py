@@ -26,8 +26,7 @@ from gateway.core.limit import Fare
 from gateway.core.money import Money
 from gateway.core.node import Place
 from gateway.core.price import Cost, CostStatus
-from gateway.core.usage import Usage
-from gateway.ledger.correction import corrected
+from gateway.ledger.correction import NOTHING_USED, corrected
 from gateway.ledger.journal import Journal
 from gateway.ledger.mover import Mover
 from gateway.limits.chain import Limits
@@ -36,7 +35,6 @@ from gateway.training.job import Job, State, begun, silenced, stopped
 from gateway.training.kept import Jobs
 
 LOOK_S = 1.0
-NOTHING_USED = Usage(requests=0)
 
 log = logging.getLogger("fareway.training")
 
