@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-clients test-browser test-fleets test-engines test-prometheus chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-fleet bench-limits bench-limits-short clean
+.PHONY: help run test test-clients test-browser test-fleets test-engines test-prometheus chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-fleet bench-limits bench-limits-short bench-soak clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -97,6 +97,9 @@ bench-limits: $(VENV)/.dev ## can a budget be overspent? beside a peer, with fau
 bench-limits-short: $(VENV)/.dev ## fail if a budget is overspent or a charge is lost or doubled: four scenarios of it, a minute
 	@scripts/setup-tests.sh
 	$(BIN)/python benchmarks/money/suite/run.py --short
+
+bench-soak: $(VENV)/.dev ## ten minutes of fifty tenants, and the same money in every book, into build/bench/soak.json; BENCH=--short: one
+	$(BIN)/python benchmarks/soak/run.py $(BENCH)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Fareway needs Python 3.11 or newer"; exit 1; }
