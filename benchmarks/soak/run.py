@@ -2,9 +2,10 @@
 
     python benchmarks/soak/run.py [--short]
 
-Ten minutes; one with --short, which is not recorded. Prints a table and writes build/bench/soak.json; exits with 1 if a book differs from
-the others by a nano-dollar. The provider cannot be asked what a call cost whose answer broke off or had no usage: such
-calls come in the last third only, are booked by estimate (docs/money.md), and the difference is told by how they ended.
+Ten minutes; one with --short, which is not recorded. Prints a table and writes build/bench/soak.json; exits with 1 if
+a book differs from the others by a nano-dollar. The provider cannot be asked what a call cost whose answer broke off or
+had no usage: such calls come in the last third only, are booked by estimate (docs/money.md), and the difference is told
+by how they ended.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ from gateway.cli.plan import command as plan
 from gateway.cli.prices import command as prices
 from gateway.cli.router import command as routing
 from gateway.cli.settings import Unusable
+from gateway.cli.top import command as top
 from gateway.core.errors import GatewayError
 
 
@@ -63,6 +64,6 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     money = (usage, prices, reconcile, plan)
     keyed = (keys, tenants, limits, alerts)
-    for module in (serve, sim, *keyed, check, doctor, explain, routing, replay, cache, fleet, *money):
+    for module in (serve, sim, *keyed, check, doctor, explain, routing, replay, cache, fleet, top, *money):
         module.add_to(commands, common)
     return parser

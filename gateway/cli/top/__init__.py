@@ -1,0 +1,1 @@
+"""`fareway top`: what is being spent, while it happens, in a terminal."""
