@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from gateway.cli.settings import Unusable
@@ -72,10 +72,11 @@ def _screen() -> Iterator[threading.Event]:
     _write(_ENTER)
     try:
         yield redraw
-    except KeyboardInterrupt:  # The way to end it.
+    except (KeyboardInterrupt, OSError):  # By its user, or the terminal is gone.
         pass
     finally:
-        _write(_LEAVE)
+        with suppress(OSError):
+            _write(_LEAVE)
         for number, handler in before.items():
             signal.signal(number, handler)
 

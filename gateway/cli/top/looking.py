@@ -43,7 +43,7 @@ class Unanswered(Exception):
 
 
 def look(url: str, key: str, now: float) -> Look:
-    """Ask for everything that is shown. `url`: where the admin API is. Raises Unanswered, and Unusable where the key may
+    """Ask for everything that is shown. `url`: of the admin API. Raises Unanswered, and Unusable where this key may
     not see it."""
 
     def data(path: str) -> list[Row]:
