@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-clients test-browser test-fleets test-engines test-prometheus chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-fleet bench-limits bench-limits-short bench-soak clean
+.PHONY: help run test test-clients test-browser test-fleets test-engines test-prometheus chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-fleet bench-limits bench-limits-short bench-soak lock audit sbom clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -100,6 +100,20 @@ bench-limits-short: $(VENV)/.dev ## fail if a budget is overspent or a charge is
 
 bench-soak: $(VENV)/.dev ## ten minutes of fifty tenants, and the same money in every book, into build/bench/soak.json; BENCH=--short: one
 	$(BIN)/python benchmarks/soak/run.py $(BENCH)
+
+lock: ## lock the packages of the image with their digests; LOCK=--upgrade for the newest ones
+	@PYTHON=$(PYTHON) scripts/setup-supply.sh
+	@scripts/lock.sh $(LOCK)
+
+audit: ## ask for known faults of every locked package
+	@PYTHON=$(PYTHON) scripts/setup-supply.sh
+	@build/supply/bin/python scripts/audit.py
+
+sbom: ## install what is locked, and list its parts in CycloneDX: build/sbom.cdx.json
+	@PYTHON=$(PYTHON) scripts/setup-supply.sh
+	@rm -rf build/locked && $(PYTHON) -m venv --without-pip build/locked
+	@build/supply/bin/python -m pip --python build/locked install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@build/supply/bin/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml --output-file build/sbom.cdx.json build/locked
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Fareway needs Python 3.11 or newer"; exit 1; }

@@ -176,7 +176,7 @@ class Gateway:
             later_pages(self.deferred, self.together, self._clock),
             self_service(settings, money.keyring.tenants, self._clock),
             lambda: self.serving,
-            *(settings.server.body_bytes_max, settings.server.body_timeout_s),
+            *(settings.server.body_bytes_max, settings.server.body_timeout_s, settings.server.metrics),
             traced(settings, pipeline, told.tracing),
         )
 

@@ -11,17 +11,20 @@ import smtplib
 import ssl
 from dataclasses import dataclass, field
 from email.message import EmailMessage
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from yarl import URL
 
 from gateway.alerts.shapes import Post, Shape
 
 SEND_S_MAX = 15.0
+
+_TRANSLATED = IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48")
 
 MAIL_PORTS = {"smtp": 587, "smtps": 465}
 
@@ -68,25 +71,41 @@ class PublicOnly(AbstractResolver):
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is anybody's to reach."""
+    """Whether an IP address is anybody's to reach, also where it only wraps another one."""
     found = ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None)
-    return bool((mapped or found).is_global) and not found.is_multicast
+    if isinstance(found, IPv6Address):
+        if (inner := _wrapped(found)) is not None:
+            return is_public(str(inner))
+        if found.is_reserved or found.is_site_local:
+            return False
+    return found.is_global and not found.is_multicast
+
+
+def _wrapped(address: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address behind one that is mapped (RFC 4291, section 2.5.5), 6to4 (RFC 3056) or translated (NAT64, RFC
+    6052 and RFC 8215): where such a gateway is at hand, it leads there."""
+    if any(address in network for network in _TRANSLATED):
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour
 
 
 async def post(target: Target, message: Post) -> None:
     """Raises NotSentError."""
-    url = urlsplit(target.to)
+    try:
+        url = URL(target.to)
+    except ValueError:
+        raise NotSentError("its address is no URL") from None
+    host = url.host or ""  # As it is asked: http://%31%32%37.0.0.1 and http://①27.0.0.1 lead to 127.0.0.1.
     if not target.private and url.scheme != "https":
         raise NotSentError("only https is asked, unless `private` allows it")
-    if not target.private and _is_literal(url.hostname or "") and not is_public(url.hostname or ""):
-        raise NotSentError(f"{url.hostname} is no public address")
+    if not target.private and _is_literal(host) and not is_public(host):
+        raise NotSentError(f"{host} is no public address")
     resolver = None if target.private else PublicOnly()
     timeout = aiohttp.ClientTimeout(total=SEND_S_MAX)
     try:
         async with (
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=resolver), timeout=timeout) as session,
-            session.post(target.to, data=message.body, headers=message.headers, allow_redirects=False) as answer,
+            session.post(url, data=message.body, headers=message.headers, allow_redirects=False) as answer,
         ):
             if not 200 <= answer.status < 300:
                 raise NotSentError(f"answered with status {answer.status}")

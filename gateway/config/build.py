@@ -119,6 +119,7 @@ def _server(file: FarewayFile) -> Server:
         ready_grace_s=file.server.ready_grace,
         drain_s=file.server.drain,
         trusted_proxies=tuple(file.server.trusted_proxies),
+        metrics=file.server.metrics,
         admin=file.server.admin_port != "off",
         admin_host=file.server.admin_host,
         admin_port=None if file.server.admin_port == "off" else file.server.admin_port,

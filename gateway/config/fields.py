@@ -243,6 +243,13 @@ AdminPort = Annotated[
     int | Literal["off"],
     PlainValidator(admin_port, json_schema_input_type=Annotated[int, Field(ge=0, le=PORT_MAX)] | Literal["off", False]),
 ]
+Metrics = Annotated[
+    Literal["open", "key", "off"],
+    BeforeValidator(
+        lambda value: "off" if value is False else value,  # As YAML reads off.
+        json_schema_input_type=Literal["open", "key", "off", False],
+    ),
+]
 ExportPlace = Annotated[str, AfterValidator(export_place), Field(examples=["/var/exports", "s3://finance/fareway"])]
 HeaderName = Annotated[str, AfterValidator(header_name)]
 ProviderName = Annotated[str, AfterValidator(provider_name)]

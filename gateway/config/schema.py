@@ -53,6 +53,9 @@ class ServerSection(Section):
     trusted_proxies: list[f.Network] = Field(
         default_factory=list, description="Networks of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8."
     )
+    metrics: f.Metrics = Field(
+        default="open", description="Who may read /metrics: anybody (open), an admin's key (key), or nobody (off)."
+    )
     admin_host: str = Field(default="127.0.0.1", min_length=1, description="The address of the admin API.")
     admin_port: f.AdminPort | None = Field(
         default=None, description="Its port, or off; left out, the one after port: 4001."

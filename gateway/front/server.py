@@ -12,7 +12,7 @@ import msgspec
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import Provider
 from gateway.core.caller import Key
-from gateway.core.errors import GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
+from gateway.core.errors import Forbidden, GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
 from gateway.deferred.record import PREFIX
 from gateway.front import feedback
 from gateway.front.batch_routes import route_of
@@ -69,6 +69,7 @@ class Front:
     ready: Callable[[], bool]
     body_bytes_max: int
     body_stall_s: float
+    metrics: str  # Who may read /metrics: open | key | off.
     traced: Traced | None = None  # None: calls go straight to the pipeline.
 
     @cached_property
@@ -248,6 +249,10 @@ class Front:
             await exchange.respond(503, _TEXT, b"not ready\n")
 
     async def _metrics(self, exchange: Exchange) -> None:
+        if self.metrics == "off":
+            raise NotFound(nothing_at(exchange.path))
+        if self.metrics == "key" and not self._key(exchange).sees_all:
+            raise Forbidden("This takes an admin's key, or an auditor's.")
         page, content_type = await self.together.exposition(exchange.headers.get("accept", ""))
         await exchange.respond(200, {"Content-Type": content_type}, page)
 

@@ -116,4 +116,6 @@ def _redirected(url: str, location: str) -> str:
         raise UpstreamError("the document was moved to what is no URL") from None
     if target(url).origin.scheme == "https" and target(there).origin.scheme != "https":
         raise UpstreamError("the document was moved to where TLS does not protect it")
+    if target(url).origin.host != target(there).origin.host:  # Or who writes it could have us ask our own network.
+        raise UpstreamError("the document was moved to another host: name that one")
     return there

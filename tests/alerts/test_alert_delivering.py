@@ -159,7 +159,7 @@ def test_an_outbox_that_cannot_be_opened_is_waited_for(tmp_path, hook, monkeypat
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "10.1.2.3", "169.254.169.254", "192.168.0.1", "::1", "fe80::1%eth0", "::ffff:10.0.0.1", "0.0.0.0",
-     "224.0.0.1", "100.64.0.1"],
+     "224.0.0.1", "100.64.0.1", "64:ff9b::7f00:1", "64:ff9b:1::a9fe:a9fe", "2002:a9fe:a9fe::", "::7f00:1", "fec0::1"],
 )  # fmt: skip
 def test_addresses_of_ones_own_are_not_public(address):
     assert not is_public(address)
@@ -174,6 +174,10 @@ def test_addresses_of_ones_own_are_not_public(address):
         ("https://127.0.0.1/", "no public address"),
         ("https://[::1]/", "no public address"),
         ("https://localhost/", "not reached"),
+        ("https://①27.0.0.1/", "no public address"),
+        ("https://%31%32%37.0.0.1/", "no public address|not reached"),
+        ("https://2130706433/", "not reached|no URL"),
+        ("https://[::1", "no URL"),
     ],
 )
 def test_no_address_of_ones_own_is_asked(url, why):

@@ -350,6 +350,17 @@ async def test_a_document_may_have_moved_and_not_in_circles(wire):
             assert len(server.requests) == 6
 
 
+async def test_a_document_is_not_followed_to_another_host(wire):
+    """Whoever writes a feed could have us ask our own network, such as a cloud's metadata."""
+    async with serving(says(GOOD)) as other:
+        there = other.url.replace("127.0.0.1", "localhost")
+        moved = f"HTTP/1.1 302 Found\r\nLocation: {there}/\r\nContent-Length: 0\r\n\r\n".encode()
+        async with serving(says(moved)) as server:
+            with pytest.raises(UpstreamError, match="another host"):
+                await wire.get(server.url, {}, 100)
+        assert other.requests == []
+
+
 @pytest.mark.parametrize(
     "there", [b"http://[bad/", b"http://\xe2\x84\x80.de/", b"/caf\xe9", b"/caf\xc3\xa9", b"ftp://a/"]
 )
