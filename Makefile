@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-clients test-browser test-fleets test-engines test-prometheus chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-fleet bench-limits bench-limits-short clean
+.PHONY: help run test test-clients test-browser test-fleets test-engines test-prometheus test-chart chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-fleet bench-limits bench-limits-short clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -45,6 +45,10 @@ test-engines: $(VENV)/.dev ## the gateway in front of llama.cpp, which is instal
 test-prometheus: $(VENV)/.dev ## rules, alerts and dashboards against a real Prometheus that has seen a simulated day
 	@scripts/setup-prometheus.sh
 	@timeout 300 scripts/run-tests.sh tests/prometheus
+
+test-chart: $(VENV)/.dev ## render the chart with helm, which is built for it where Go is, and check it with Kubernetes' schemas
+	@scripts/setup-helm.sh
+	@scripts/run-tests.sh tests/deploy/test_deploy_chart.py
 
 check: lint types contracts test test-fleets test-engines test-prometheus ## everything that must hold before a change lands
 
