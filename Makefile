@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-clients test-browser test-fleets test-engines test-prometheus chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-fleet bench-limits bench-limits-short bench-soak lock audit sbom clean
+.PHONY: help run test test-clients test-browser test-fleets test-engines test-prometheus test-chart chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-fleet bench-limits bench-limits-short bench-soak lock audit sbom clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -11,7 +11,7 @@ help: ## this list
 run: $(VENV)/.installed ## install what is missing and start the gateway on 127.0.0.1:4000
 	@$(BIN)/fareway serve
 
-FLEETS := tests/replicas tests/workers tests/training/test_training_gateway.py tests/telemetry/test_telemetry_otel.py tests/money/test_regressions_of_limits.py $(addprefix tests/journey/test_journey_, $(addsuffix .py, \
+FLEETS := tests/replicas tests/workers tests/training/test_training_gateway.py tests/telemetry/test_telemetry_otel.py tests/docs/test_docs_commands.py tests/money/test_regressions_of_limits.py $(addprefix tests/journey/test_journey_, $(addsuffix .py, \
 	refusals idempotency idempotency_lives trace crash calibration windows cuts rush live_prices \
 	replay hedged cascade feedback prefixes cache_kept cache_semantic alerts exports commands fleet machine_hours deferred deferred_lives top))
 
@@ -45,6 +45,10 @@ test-engines: $(VENV)/.dev ## the gateway in front of llama.cpp, which is instal
 test-prometheus: $(VENV)/.dev ## rules, alerts and dashboards against a real Prometheus that has seen a simulated day
 	@scripts/setup-prometheus.sh
 	@timeout 300 scripts/run-tests.sh tests/prometheus
+
+test-chart: $(VENV)/.dev ## render the chart with helm, which is built for it where Go is, and check it with Kubernetes' schemas
+	@scripts/setup-helm.sh
+	@scripts/run-tests.sh tests/deploy/test_deploy_chart.py
 
 check: lint types contracts test test-fleets test-engines test-prometheus ## everything that must hold before a change lands
 

@@ -34,7 +34,7 @@ from gateway.core.errors import GatewayError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command."""
-    parsed = _parser().parse_args(arguments)
+    parsed = parser().parse_args(arguments)
     try:
         return int(parsed.run(parsed))
     except Unusable as problem:
@@ -49,11 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """All commands with their options."""
+    whole = argparse.ArgumentParser(
         prog="fareway", description="The LLM gateway that knows the fare before it travels."
     )
-    parser.add_argument("--version", action="version", version=f"fareway {__version__}")
+    whole.add_argument("--version", action="version", version=f"fareway {__version__}")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
         "--config",
@@ -61,9 +62,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="default: $FAREWAY_CONFIG, ./fareway.yaml, or none: providers from the environment",
     )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
     money = (usage, prices, reconcile, plan)
     keyed = (keys, tenants, limits, alerts)
     for module in (serve, sim, *keyed, check, doctor, explain, routing, replay, cache, fleet, top, *money):
         module.add_to(commands, common)
-    return parser
+    return whole

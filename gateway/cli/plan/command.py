@@ -22,5 +22,10 @@ class _Plans(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override] # The stubs overload it by the namespace's type.
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        import_module("gateway.cli.plan.verbs").declare(self, self._parents)
+        self.declared()
         return super().parse_known_args(args, namespace)
+
+    def declared(self) -> argparse.ArgumentParser:
+        """Itself with its verbs, once."""
+        import_module("gateway.cli.plan.verbs").declare(self, self._parents)
+        return self
