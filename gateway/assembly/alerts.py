@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from gateway.core.alert import Alert, AlertKind
 from gateway.core.errors import Unavailable
 from gateway.core.threshold import Passed
 from gateway.ledger.reader import Reader
+from gateway.ledger.thread import stand_back
 from gateway.prices.book import PriceBook
 from gateway.prices.current import Pricing
 from gateway.stores.claims import Claim, State
@@ -131,11 +133,11 @@ class Alarms:
                 return foresight.look(ledger, money.in_force, self._clock()), time.monotonic() - begun
 
         told: set[str] = set()
-        took_s = 0.0
+        took_s, thread = 0.0, ThreadPoolExecutor(max_workers=1, thread_name_prefix="alerts", initializer=stand_back)
         while True:
             await asyncio.sleep(max(FORESEE_EVERY_S, FORESEE_SHARE * took_s))
             try:
-                news, took_s = await asyncio.to_thread(look)
+                news, took_s = await asyncio.get_running_loop().run_in_executor(thread, look)
             except Unavailable as error:
                 log.warning("the ledger is looked at later: %s", error)
                 continue

@@ -29,6 +29,8 @@ DAYS = 56
 QUARTER_DAYS = 93
 DAYS_MIN = 7
 """Whole days; below, there is no trend."""
+DEAREST_TIMES = 3
+"""If the window's rest at so many times the dearest day passes nothing, no forecast is made: that takes longer."""
 
 HOUR_NAMES_MAX, DAY_NAMES_MAX = 100, 1000
 
@@ -101,11 +103,11 @@ class Foresight:
         rules = Rules(limits)
         for limit in limits:
             if limit.unit is Unit.USD and limit.span in _SPANS and "tag:" not in limit.node:
-                for node, alert in self._passing(ledger, limit, now):
+                for node, alert in self._ending_at(ledger, limit, now):
                     if rules.at(node).get((node, limit.counts)) is limit:  # Else a narrower one rules it.
                         yield alert
 
-    def _passing(self, ledger: Reader, limit: Limit, now: float) -> Iterator[tuple[str, Alert]]:
+    def _ending_at(self, ledger: Reader, limit: Limit, now: float) -> Iterator[tuple[str, Alert]]:
         kinds = () if limit.node == "all" else tuple(kind_of(part) for part in parts(limit.node))
         today, pieces = self._days.look(ledger, kinds, now)
         window = window_at(limit.span, limit.timezone, now, limit.start)
@@ -117,19 +119,22 @@ class Foresight:
                 continue
             by_day = {day: of[names] for day, of in pieces.items() if names in of}
             so_far = begun.get(names, 0) + sum(nanos for day, nanos in by_day.items() if day >= whole)
-            low = _at_least(by_day, today, so_far, now, window) if so_far < limit.amount else None
-            if low is not None and low.picos > limit.amount * PICOS_PER_NANO:
-                yield node, _forecast_alert(node, limit, Money.of_nanos(so_far), low, window, now=now)
+            left = Money.of_nanos(limit.amount - so_far)
+            low = _passing(by_day, left, today, now, window.end) if left.picos > 0 else None
+            if low is not None:
+                so_far_usd = Money.of_nanos(so_far)
+                yield node, _forecast_alert(node, limit, so_far_usd, so_far_usd + low, window, now=now)
 
 
-def _at_least(by_day: Mapping[int, int], today: int, so_far: int, now: float, window: Window) -> Money | None:
-    """What the window will have cost, by the lower edge of the forecast."""
+def _passing(by_day: Mapping[int, int], left: Money, today: int, now: float, end: float) -> Money | None:
+    """What is to come until then, by the lower edge of the forecast, where that passes what is left."""
     lately = {day: Money.of_nanos(nanos) for day, nanos in by_day.items() if day >= today - DAYS}
     first, amounts = series(lately, today)
-    if len(amounts) < DAYS_MIN:
+    if len(amounts) < DAYS_MIN or max(amounts).picos * DEAREST_TIMES * (end - now) < left.picos * DAY_S:
         return None
-    low = fit(first, amounts).sum(horizon(now, window.end)).low
-    return None if low is None else Money.of_nanos(so_far) + low
+    time.sleep(0)  # Others have their turn.
+    low = fit(first, amounts).sum(horizon(now, end)).low
+    return low if low is not None and low > left else None
 
 
 def unpriced(ledger: Reader, now: float) -> Iterator[Alert]:
