@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-clients test-browser test-fleets test-engines test-prometheus test-chart chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-fleet bench-limits bench-limits-short bench-soak lock audit sbom clean
+.PHONY: help run test test-clients test-browser test-fleets test-engines test-prometheus test-chart chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-fleet bench-alerts bench-limits bench-limits-short bench-soak lock audit sbom clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -93,6 +93,9 @@ bench-routing: $(VENV)/.dev ## what routing by the prompt is worth on public ans
 
 bench-fleet: $(VENV)/.dev ## what own GPUs and an API cost together on a public trace, and whether the books of machines add up, into build/bench/fleet.json
 	$(BIN)/python benchmarks/fleet/run.py $(BENCH)
+
+bench-alerts: $(VENV)/.dev ## false alarms of odd spending, and what is found, on a public trace, into build/bench/alerts.json
+	$(BIN)/python benchmarks/alerts/run.py
 
 bench-limits: $(VENV)/.dev ## can a budget be overspent? beside a peer, with faults, in about 12 minutes, into build/bench/limits.json
 	@scripts/setup-tests.sh

@@ -241,6 +241,6 @@ class Gateway:
             kept.keep(self._learned_path, self.calibration),
             background.audit(money.mover, money.leases, money.claims, self._clock, money.ledger, money.store),
         )
-        alarms = told.alarms.works(self._number, self.pricing, money.keyring, lambda: money.mover.drift, told.health)
+        alarms = told.alarms.works(self._number, self.pricing, money, told.health, reading)
         later = self.deferred.works(self._pipeline.answer, money, self.wire, worker=self._number)
         background.run((*works, *alarms, *later), self._stack, self.failed)

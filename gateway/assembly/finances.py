@@ -109,7 +109,8 @@ class Finances:
         self._stack.push_async_callback(self.idempotency.tell)
 
     def _rule(self, stored: Iterable[Limit]) -> None:
-        self.limits.rule(in_force(self._settings.limits, stored))
+        self.in_force = in_force(self._settings.limits, stored)
+        self.limits.rule(self.in_force)
 
     async def _booked(self) -> dict[str, int]:
         """What this replica has spent, where others must know of it."""

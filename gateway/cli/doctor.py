@@ -14,6 +14,7 @@ from typing import Any
 from gateway.assembly.stores import shared_leases
 from gateway.cli.books import reading
 from gateway.cli.settings import Unusable, settings
+from gateway.cli.surroundings import Row, State, machine, reached, row
 from gateway.cli.table import FORMATS, print_rows
 from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
@@ -24,40 +25,46 @@ from gateway.tokens.kept import learned_in, load
 
 PRICES_OLD_DAYS = 90
 
-_COLUMNS = ("check", "ok", "found")
+_COLUMNS = ("check", "state", "found", "do")
 
 
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     """Declare the command."""
     parser = commands.add_parser(
-        "doctor", parents=[common], help="look over the configuration, the home and the prices"
+        "doctor",
+        parents=[common],
+        help="look over the configuration, the machine, the books, the prices and whether providers can be reached",
     )
     parser.add_argument("--format", choices=FORMATS, default="table")
+    parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
     parser.set_defaults(run=_doctor)
 
 
 def _doctor(parsed: argparse.Namespace) -> int:
     found = settings(parsed)
-    rows = [*_basics(found, time.time()), *_store(found.shared), *_ledger(found), *_learned(found.home)]
+    own = [*_basics(found, time.time()), *machine(found.home, found.journal), *_store(found.shared), *_ledger(found)]
+    rows = [*own, *reached(found.providers.values()), *_learned(found.home)]
     print_rows(rows, _COLUMNS, parsed.format)
-    return 0 if all(row["ok"] for row in rows) else 1
+    return 1 if any(row["state"] is State.FAIL for row in rows) else 0
 
 
-def _basics(found: Settings, now: float) -> Iterator[dict[str, object]]:
-    yield _row("configuration", ok=True, found=", ".join(found.providers) or "no provider: the simulator will answer")
+def _basics(found: Settings, now: float) -> Iterator[Row]:
+    yield row("configuration", State.OK, ", ".join(found.providers) or "no provider: the simulator will answer")
     home = next(path for path in (found.home, *found.home.parents) if path.exists())
     writable = home.is_dir() and os.access(home, os.W_OK)
-    yield _row("home", ok=writable, found=str(found.home) + ("" if writable else ", which cannot be written to"))
+    told = str(found.home) + ("" if writable else ", which cannot be written to")
+    yield row("home", State.OK if writable else State.FAIL, told, "give it to the user that the gateway runs as")
     days = (datetime.fromtimestamp(now, UTC).date() - date.fromisoformat(header().date)).days
     fed = found.prices.feed_url is not None
-    yield _row(
+    yield row(
         "prices",
-        ok=fed or days <= PRICES_OLD_DAYS,
-        found=f"bundled {days} days ago, {'fed live' if fed else 'no feed'}",
+        State.OK if fed or days <= PRICES_OLD_DAYS else State.WARN,
+        f"bundled {days} days ago, {'fed live' if fed else 'no feed'}",
+        "update fareway, or set prices.feed",
     )
 
 
-def _store(shared: str | None) -> Iterator[dict[str, object]]:
+def _store(shared: str | None) -> Iterator[Row]:
     """Whether the store that gateways share can be used, and how far its clock is from ours."""
     if shared is None:
         return
@@ -65,11 +72,11 @@ def _store(shared: str | None) -> Iterator[dict[str, object]]:
     try:
         ahead = asyncio.run(_clock_ahead(shared))
     except Unavailable as error:
-        yield _row("store", ok=False, found=str(error))
+        yield row("store", State.FAIL, str(error), "look at state in the configuration, and at the server it names")
         return
-    yield _row("store", ok=True, found=f"answers, connecting included, in {time.perf_counter() - begun:.3f} s")
+    yield row("store", State.OK, f"answers, connecting included, in {time.perf_counter() - begun:.3f} s")
     found = f"{abs(ahead):.3f} s {'behind' if ahead > 0 else 'ahead of'} the store's, by which windows go"
-    yield _row("clock", ok=abs(ahead) <= TOLD_FROM_S, found=found)
+    yield row("clock", State.OK if abs(ahead) <= TOLD_FROM_S else State.WARN, found, "let both follow NTP")
 
 
 async def _clock_ahead(shared: str) -> float:
@@ -78,27 +85,24 @@ async def _clock_ahead(shared: str) -> float:
         return store.clock.offset_s
 
 
-def _ledger(found: Settings) -> Iterator[dict[str, object]]:
-    """A line where it is not a file of the home."""
-    if found.ledger_url is None:
+def _ledger(found: Settings) -> Iterator[Row]:
+    """Whether it can be read, in a form that this version knows. A file begins with the first call."""
+    if found.ledger_url is None and not found.ledger.exists():
         return
+    where = "PostgreSQL answers" if found.ledger_url is not None else f"{found.ledger} is read"
     try:
         with reading(found) as ledger:
             ledger.called(time.time())
-        yield _row("ledger", ok=True, found="PostgreSQL answers")
+        yield row("ledger", State.OK, where)
     except Unusable as error:
-        yield _row("ledger", ok=False, found=str(error))
+        yield row("ledger", State.FAIL, str(error), "look at ledger in the configuration")
 
 
-def _learned(home: Path) -> Iterator[dict[str, object]]:
+def _learned(home: Path) -> Iterator[Row]:
     """A line for each process's knowledge of each model. A large error is no fault: only a wide hold."""
     for path in learned_in(home):
         for model, kinds in load(path).items():
             for kind, ratios in kinds.items():
                 bound = "bound in use" if ratios.samples >= BOUND_SAMPLES_MIN else "bound by bytes"
                 said = f"off by {ratios.error:.1%} over {ratios.samples} calls, {bound}"
-                yield _row(f"{path.stem} {model} {kind}", ok=True, found=said)
-
-
-def _row(check: str, *, ok: bool, found: str) -> dict[str, object]:
-    return {"check": check, "ok": ok, "found": found}
+                yield row(f"{path.stem} {model} {kind}", State.OK, said)

@@ -13,6 +13,10 @@ class AlertKind(StrEnum):
 
     BUDGET_THRESHOLD = "budget.threshold"
     BUDGET_EXCEEDED = "budget.exceeded"  # All of it is spent.
+    BUDGET_FORECAST = "budget.forecast"  # Its window will end above it.
+    SPEND_ANOMALY = "spend.anomaly"  # An hour costs far more than such hours do.
+    PRICE_CHANGED = "price.changed"  # Of a model in use.
+    PRICE_UNKNOWN = "price.unknown"  # A model without one was called.
     PRICE_QUARANTINED = "price.quarantined"  # A feed waits for a yes.
     PRICE_STALE = "price.stale"
     PROVIDER_DOWN = "provider.down"  # A deployment is left alone after failing repeatedly.

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import resource
 
 import pytest
+from charges import entry
+from hook import Hook
 from stores.redis_server import BINARY, RedisServer
 
-from gateway.cli import doctor
+from gateway.cli import doctor, surroundings
 from gateway.cli.main import main
 from gateway.core.request import Facts
+from gateway.ledger.records import Kind, line
 from gateway.tokens import kept, measure
 from gateway.tokens.calibration import Calibration
 
@@ -23,7 +27,7 @@ def home(tmp_path, monkeypatch):
 
 
 def told(capsys):
-    status = main(["doctor", "--format", "json"])
+    status = main(["doctor", "--json"])
     return status, {row["check"]: row for row in json.loads(capsys.readouterr().out)}
 
 
@@ -31,15 +35,16 @@ def test_a_fresh_home_is_well(home, capsys, monkeypatch):
     monkeypatch.setattr(doctor, "PRICES_OLD_DAYS", 10**6)
     status, checks = told(capsys)
     assert status == 0
-    assert set(checks) == {"configuration", "home", "prices"}
+    assert set(checks) >= {"configuration", "home", "prices", "open files", "disk", "permissions", "journal"}
     assert str(home) in checks["home"]["found"]
 
 
 def test_old_prices_without_a_feed_are_told(home, capsys, monkeypatch):
     monkeypatch.setattr(doctor, "PRICES_OLD_DAYS", -(10**6))
     status, checks = told(capsys)
-    assert status == 1
-    assert not checks["prices"]["ok"]
+    assert status == 0
+    assert checks["prices"]["state"] == "warn"
+    assert "prices.feed" in checks["prices"]["do"]
     assert "no feed" in checks["prices"]["found"]
 
 
@@ -82,8 +87,8 @@ def shared(home, monkeypatch):
 def test_a_shared_store_is_looked_at(shared, capsys):
     server = shared()
     checks = told(capsys)[1]
-    assert checks["store"]["ok"]
-    assert checks["clock"]["ok"]
+    assert checks["store"]["state"] == "ok"
+    assert checks["clock"]["state"] == "ok"
     assert "the store's, by which windows go" in checks["clock"]["found"]
     server.kill()
     status, checks = told(capsys)
@@ -100,3 +105,67 @@ def test_a_shared_store_that_may_forget_is_told(shared, capsys):
     assert checks["store"]["found"] == (
         "The store of limits may forget (maxmemory-policy volatile-lru): set it to noeviction."
     )
+
+
+@pytest.mark.parametrize(
+    ("found", "state"),
+    [
+        (surroundings.files(1024), "warn"),
+        (surroundings.files(65_536), "ok"),
+        (surroundings.files(resource.RLIM_INFINITY), "ok"),
+        (surroundings.room(50 * 2**20), "fail"),
+        (surroundings.room(500 * 2**20), "warn"),
+        (surroundings.room(50 * 2**30), "ok"),
+    ],
+)
+def test_files_and_room_are_looked_at(found, state):
+    assert found["state"] == state
+    assert bool(found["do"]) == (state != "ok")
+
+
+def test_a_home_that_others_may_look_into_is_told(home, capsys):
+    home.chmod(0o755)
+    (home / "ledger.db").touch(0o644)
+    _, checks = told(capsys)
+    assert checks["permissions"]["state"] == "warn"
+    assert "ledger.db" in checks["permissions"]["found"]
+    (home / "pepper").write_bytes(b"x" * 32)
+    (home / "pepper").chmod(0o644)
+    status, checks = told(capsys)
+    assert status == 1
+    assert checks["permissions"]["do"] == f"chmod 700 {home}"
+    home.chmod(0o700)
+    assert told(capsys)[1]["permissions"]["state"] == "ok"
+
+
+def test_a_journal_is_read_and_its_damage_told(home, capsys):
+    (home / "journal").mkdir()
+    left = home / "journal" / "000000000001.journal"
+    left.write_bytes(line(Kind.OPEN, entry()))
+    assert "1 calls in flight or left, 0 damaged" in told(capsys)[1]["journal"]["found"]
+    left.write_bytes(line(Kind.OPEN, entry()) + b"torn")
+    assert told(capsys)[1]["journal"]["state"] == "warn"
+
+
+def test_a_ledger_that_is_none_is_told(home, capsys):
+    (home / "ledger.db").write_bytes(b"no database, but long enough to be looked at" * 50)
+    status, checks = told(capsys)
+    assert status == 1
+    assert checks["ledger"]["state"] == "fail"
+
+
+def test_providers_are_connected_to_and_asked_nothing(home, capsys, monkeypatch):
+    hook = Hook()
+    file = home / "fareway.yaml"
+    file.write_text(f"""
+providers:
+  here: {{base_url: "{hook.url}"}}
+  gone: {{base_url: "http://127.0.0.1:9/v1"}}
+""")
+    monkeypatch.setenv("FAREWAY_CONFIG", str(file))
+    status, checks = told(capsys)
+    hook.stop()
+    assert status == 0
+    assert checks["provider here"]["state"] == "ok"
+    assert checks["provider gone"]["state"] == "warn"
+    assert hook.got == []
