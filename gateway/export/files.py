@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import msgspec
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for a formula: https://owasp.org/www-community/attacks/CSV_Injection."""
 
 ROWS_AT_ONCE = 10_000

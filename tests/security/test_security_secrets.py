@@ -1,0 +1,182 @@
+"""Neither a secret nor a prompt is told or written down, whatever goes wrong, at the most talkative log level.
+
+Every secret here holds a word of its own, and so does every prompt. They go down every way that fails; afterwards all
+that the gateway has said or written is searched: answers, log, metrics, pages of the admin API, home, exports. The
+gateway is killed in the midst of calls, and what is left of it and what its successor says is searched, too.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import harness
+import pytest
+from api import Api
+from edge import PATH, Edge, eventually, head, post, send
+
+WORD = "canary-{}-5d1f"
+KINDS = ("provider", "virtual", "bearer", "xapikey", "query", "hook", "signing", "prompt", "field", "header", "image")
+SECRETS = {kind: WORD.format(kind) for kind in KINDS} | {"signing": "canarysigning5d1f000"}  # As base64 may be.
+CONFIG = """
+server: {body_max: 1MiB}
+providers:
+  sim: {base_url: SIM_URL/v1, key: "${file:PROVIDER}", bills_after_abort: false}
+  gone: {base_url: "http://127.0.0.1:9/v1", key: "${file:PROVIDER}", dialects: [openai-chat]}
+models:
+  gone: {deployments: [gone/sim-small]}
+prices: {unknown: allow}
+routing: {retry: {rounds: 0}, breaker: {failures: 1000, open: 1s}}
+limits: [{node: "tag:poor", amount: 1 requests, window: month}, {node: all, amount: 90 usd, window: month, alert: [1%]}]
+alerts: [{to: "${HOOK}", secret: "${SIGNING}", private: true}]
+"""
+ENV = {
+    "HOOK": f"http://127.0.0.1:9/{SECRETS['hook']}?token={SECRETS['hook']}",
+    "SIGNING": f"whsec_{SECRETS['signing']}",
+}
+FAULTS = (
+    *("fail=400", "fail=401", "fail=404", "fail=429", "fail=500", "fail=529", "garbage", "cut=2", "eof=2"),
+    *("error_after=1", "badusage=negative", "badusage=strings", "nousage", "filtered", "tokens=3"),
+)
+
+
+def call(text="", **fields):
+    """A call whose prompt holds the word."""
+    said = [{"role": "user", "content": f"{text} {SECRETS['prompt']}"}]
+    return json.dumps({"model": "sim-small", "messages": said, "max_tokens": 9} | fields).encode()
+
+
+@pytest.fixture
+def gate(tmp_path):
+    """A simulator, and a gateway whose every secret is a canary. Its log is searched at the end."""
+    sim = harness.simulator(tmp_path / "sim")
+    (tmp_path / "key").write_text(f"sk-{SECRETS['provider']}")
+    config = CONFIG.replace("SIM_URL", sim.url).replace("PROVIDER", str(tmp_path / "key"))
+    try:
+        gate = harness.gateway(tmp_path / "gate", config, "--log-level", "debug", env=ENV)
+        try:
+            yield Edge(sim, gate)
+        finally:
+            gate.kill()
+    finally:
+        sim.stop()
+
+
+def failing_ways(gate, key):
+    """Answers to calls that go wrong in every way that there is."""
+    bearer = {"Authorization": f"Bearer {key}", "x-note": SECRETS["header"]}
+    wrong = f"fw-{'a' * 12}-{SECRETS['bearer']:x<43}"
+    for stream in (False, True):
+        for fault in FAULTS:
+            yield gate.ask, (call(f"[[sim: {fault}]]", stream=stream), bearer)
+    for path in (PATH, "/v1/messages", "/v1/responses", "/v1/embeddings", "/sim/v1/anything", "/nowhere"):
+        yield gate.ask, (call(), bearer, path)
+        yield gate.ask, (call(unknown=SECRETS["field"], tools=SECRETS["field"]), bearer, path)
+        yield gate.ask, (call()[:-9], bearer, path)
+        for shown in ({"Authorization": f"Bearer {wrong}"}, {"x-api-key": SECRETS["xapikey"]}, {}):
+            yield gate.exchange, (post(call(), shown, f"{path}?key={SECRETS['query']}&api_key={SECRETS['query']}"),)
+    part = {"type": "image_url", "image_url": {"url": f"http://127.0.0.1:9/{SECRETS['image']}"}}
+    yield gate.ask, (call(messages=[{"role": "user", "content": [part]}]), bearer)
+    yield gate.ask, (call(model="gone"), bearer)
+    yield gate.ask, (call(model="sim/nobody-knows"), bearer)
+    for _ in range(2):
+        yield gate.ask, (call(), bearer | {"x-fareway-tags": "poor", "idempotency-key": SECRETS["header"]})
+    yield gate.exchange, (b"POST " + SECRETS["query"].encode() + b" HTTP/9\r\n\r\n",)
+    yield gate.ask, (b"\xff" + SECRETS["prompt"].encode(), bearer)
+    yield gate.ask, (call("x" * (1 << 20)), bearer)
+
+
+def searched(where, text):
+    """No secret stands here. What comes from the caller may be told to the caller alone."""
+    found = [kind for kind, word in SECRETS.items() if word in str(text)]
+    assert not found, (where, found)
+
+
+def files(home):
+    """All that lies below a home but what the test itself wrote there."""
+    return [path for path in home.rglob("*") if path.is_file() and path.name != "fareway.yaml"]
+
+
+def everything(gate, admin, key):
+    """All that the gateway has said or written."""
+    for path in files(gate.gate.home):
+        text = path.read_bytes().decode("latin-1")
+        yield path.name, text
+        assert key.rpartition("-")[2] not in text, path
+    yield "metrics", gate.exchange(head("GET", "/metrics", {})).body
+    routes = ("keys", "limits", "alerts", "requests", "budgets", "savings", "deployments", "usage", "prices", "audit")
+    for route in routes:
+        yield route, admin.ask("GET", f"/{route}").raw
+    environ = os.environ | ENV | {"FAREWAY_HOME": str(gate.gate.home), "PYTHONPATH": str(harness.ROOT)}
+    for command in ("usage export --format csv", "usage export --format json", "check fareway.yaml", "keys list"):
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway", *command.split()],
+            cwd=gate.gate.home, env=environ, capture_output=True, check=False,
+        )  # fmt: skip
+        assert b"Traceback" not in done.stderr
+        yield command, done.stdout + done.stderr
+
+
+def test_no_secret_and_no_prompt_is_told_or_written_down(gate):
+    admin = Api.of(gate, gate.admin)
+    key, calls = admin.key(alias="canary")[1], 0
+    for ask, arguments in failing_ways(gate, key):
+        try:
+            answer = ask(*arguments)
+        except (OSError, ValueError):
+            continue
+        finally:
+            calls += 1
+        if b"chat.completion" not in answer.body:
+            told = {kind for kind in ("provider", "hook", "signing") if SECRETS[kind] in str(answer)}
+            assert not told, answer
+    eventually(lambda: not gate.metric("fareway_inflight_requests") and not gate.metric("fareway_journal_entries"))
+    places = 0
+    for where, text in everything(gate, admin, key):
+        searched(where, text)
+        places += 1
+    print(f"{calls} calls, {places} places searched, {len(SECRETS) + 1} secrets: none found")
+
+
+def test_what_is_left_of_a_killed_gateway_holds_no_secret(gate):
+    bearer = {"Authorization": f"Bearer {gate.first}", "x-note": SECRETS["header"]}
+    lines = [gate.connect() for _ in range(3)]
+    for line in lines:
+        send(line, post(call("[[sim: hang_after=1]]", stream=True), bearer))
+    eventually(lambda: gate.metric("fareway_inflight_requests") == len(lines))
+    gate.gate.kill()
+    for path in files(gate.gate.home):
+        searched(path, path.read_bytes().decode("latin-1"))
+    gate.gate.start()
+    assert gate.ask().status == 200
+    for path in files(gate.gate.home):
+        searched(path, path.read_bytes().decode("latin-1"))
+    for line in lines:
+        line.close()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "state: redis://:canary-redis@127.0.0.1:9/0",
+        "state: redis://127.0.0.1:9/0?password=canary-redis",
+        "ledger: postgresql://u:canary-pg@127.0.0.1:9/x",
+        "providers: {openai: {key: canary-literal}}",
+        "alerts: [{to: 'https://u:canary-hook@x/', secret: canary-signing}]",
+        "prices: {feed: 'https://u:canary-feed@x/'}",
+    ],
+)
+def test_a_configuration_that_is_refused_is_not_repeated(tmp_path, line):
+    """Neither where a password stands in the file nor where it is in a variable and nobody answers."""
+    (tmp_path / "fareway.yaml").write_text(line)
+    (tmp_path / "named.yaml").write_text(re.sub("state: .*", "state: ${ADDRESS}", line))
+    environ = os.environ | {"FAREWAY_HOME": str(tmp_path), "PYTHONPATH": str(harness.ROOT)}
+    environ["ADDRESS"] = line.partition(": ")[2]
+    for name in ("fareway.yaml", *(["named.yaml"] if line.startswith("state") else [])):
+        command = [sys.executable, "-m", "gateway", "serve", "--port", "0", "--log-level", "debug", "--config", name]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode
+        assert "canary" not in done.stdout + done.stderr, done.stderr[-500:]
