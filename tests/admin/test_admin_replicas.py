@@ -10,7 +10,7 @@ from stores.redis_server import BINARY
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "replicas")]
 
-from fleet import fleet  # noqa: E402
+from replica_fleet import fleet  # noqa: E402
 
 pytestmark = pytest.mark.skipif(BINARY is None, reason="neither redis-server nor valkey-server is installed")
 

@@ -48,7 +48,7 @@ def test_a_call_that_could_cost_more_is_refused_before_it_leaves(way, client):
 
 
 def test_a_stream_ends_properly_at_its_ceiling(way, client):
-    raw = ask(client, "0.0003", stream=True, extra_body={"messages": said("Much. [[sim: tokens=3000]]")})
+    raw = ask(client, "0.0003", stream=True, extra_body={"messages": said("Much. [[sim: tokens=3000 tps=2000]]")})
     request_id = raw.headers["x-fareway-request-id"]
     with pytest.raises(openai.APIError, match="max-cost"), raw.parse() as chunks:
         list(chunks)

@@ -21,7 +21,7 @@ NAMES = {
     "ml_inference_cost_dollars": "gauge",
     "ml_inference_requests_total": "counter",
     "ml_inference_tokens_total": "counter",
-    "fareway_cost_saved_dollars": "gauge",
+    "fareway_cost_saved_dollars_total": "counter",
     "fareway_entries_total": "counter",
     "fareway_refusals_total": "counter",
     "fareway_errors_total": "counter",

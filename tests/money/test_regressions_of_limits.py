@@ -22,7 +22,7 @@ from road import NANOS, PROVIDERS, Road, assert_in_order, billed, eventually, me
 sys.path.append(str(Path(__file__).parents[1] / "replicas"))
 sys.path.append(str(Path(__file__).parents[1] / "workers"))
 from crowd import chat, crowd
-from fleet import fleet
+from replica_fleet import fleet
 from stores.redis_server import BINARY
 
 needs_redis = pytest.mark.skipif(BINARY is None, reason="neither redis-server nor valkey-server is installed")

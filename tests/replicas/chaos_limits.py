@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 from crowd import crowd
-from fleet import fleet
 from harness import ROOT
 from outages import BODY, BUDGET, HANGS_S, MONEY, down, drained, everywhere, load, up
 from proxy import Proxy
+from replica_fleet import fleet
 from road import eventually
 from stores.redis_server import BINARY, RedisServer
 

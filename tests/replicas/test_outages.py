@@ -7,8 +7,8 @@ from decimal import Decimal
 import aiohttp
 import pytest
 from crowd import crowd
-from fleet import fleet
 from outages import BODY, BUDGET, HANGS_S, MONEY, down, drained, everywhere, load, up
+from replica_fleet import fleet
 from road import eventually
 from stores.redis_server import BINARY, RedisServer
 

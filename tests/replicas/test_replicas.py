@@ -8,7 +8,7 @@ from urllib.error import HTTPError
 import harness
 import pytest
 from crowd import Answers, chat, crowd
-from fleet import PEPPER, fleet
+from replica_fleet import PEPPER, fleet
 from road import billed, eventually, road, spent
 from stores.redis_server import BINARY
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from admin.api import Api
-from fleet import fleet
+from replica_fleet import fleet
 from road import PATIENCE_S, eventually
 from stores.redis_server import BINARY
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from crowd import PATIENCE, chat
-from fleet import PEPPER, fleet
+from replica_fleet import PEPPER, fleet
 from road import PROVIDERS, billed, eventually, road, spent
 from stores.redis_server import BINARY
 

@@ -12,8 +12,8 @@ import harness
 import psycopg
 import pytest
 from crowd import chat, crowd
-from fleet import PEPPER, fleet
 from ledger.postgres_server import INITDB, PASSWORD, PostgresServer
+from replica_fleet import PEPPER, fleet
 from road import PICOS, billed, eventually, metric
 from stores.redis_server import BINARY
 

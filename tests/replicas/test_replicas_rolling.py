@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 from balancer import balancing
 from crowd import PATIENCE, chat
-from fleet import PEPPER, fleet
 from redis import Redis
+from replica_fleet import PEPPER, fleet
 from road import PROVIDERS, billed, entries, eventually, road, spent
 from stores.redis_server import BINARY
 
