@@ -28,6 +28,7 @@ NOT_RUN = {
     "git clone": "would install all of it a second time: `make bench-first-run` does so",
     "docker ": "no engine is at hand",
     "kubectl ": "no cluster is at hand; what helm makes of the chart is tested in tests/deploy",
+    "FAREWAY_KEY=fw-… fareway top": "looks until it is told to stop: tests/cli/test_cli_top.py does so",
     "make bench": "takes up to 20 minutes",
 }
 # Examples of what the reader has, and what it is called here.
@@ -155,8 +156,8 @@ def named(page):
     """Commands in the middle of a sentence, or shown with what they print or may be given."""
     text = (ROOT / page).read_text()
     inline = re.findall(r"(?<!`)`fareway ([^`\n]+)`(?!`)", FENCE.sub("", text))
-    plain = [block.text for block in blocks(page) if not block.kind]
-    return inline + re.findall(r"^(?:\$ )?fareway ([^#\n]+)", "".join(plain), re.MULTILINE)
+    plain = [block.text for block in blocks(page) if not block.kind or (block.kind in SHELL and block.why_not)]
+    return inline + re.findall(r"^(?:\$ |\w+=\S+ )?fareway ([^#\n]+)", "".join(plain), re.MULTILINE)
 
 
 def deeper(found, word):
