@@ -145,7 +145,7 @@ def _headers() -> str:
     rows = []
     for name in headers():
         where = [page for page, text in texts.items() if re.search(rf"{name}(?![\w-])", text)]
-        links = [f"[{page.stem}]({'../' if page.parent.name == 'docs' else '../../'}{page.name})" for page in where]
+        links = [f"[{page.stem}](../{page.name})" if page.parent.name == "docs" else page.stem for page in where]
         rows.append([f"`{name}`", ", ".join(links)])
     told = [NOTE, "# Headers\n", "Of calls and of answers, and where each is explained.\n"]
     return "\n".join([*told, _table("Header | Explained in", rows)])

@@ -28,6 +28,7 @@ NOT_RUN = {
     "git clone": "would install all of it a second time: `make bench-first-run` does so",
     "docker ": "no engine is at hand",
     "kubectl ": "no cluster is at hand; what helm makes of the chart is tested in tests/deploy",
+    "FAREWAY_KEY=fw-… fareway top": "looks until it is told to stop: tests/cli/test_cli_top.py does so",
     "make bench": "takes up to 20 minutes",
 }
 # Examples of what the reader has, and what it is called here.
@@ -112,8 +113,9 @@ def test_what_a_page_has_one_type_works(page, tmp_path):
     commands.mkdir()
     (commands / "fareway").write_text(f'#!/bin/sh\nexec {sys.executable} -m gateway "$@"\n')
     (commands / "fareway").chmod(0o755)
-    home = tmp_path / "home"
+    home, here = tmp_path / "home", tmp_path / "here"
     home.mkdir()
+    here.mkdir()
     token, spare = make_key(home, "--admin"), make_key(home)
     environ = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
     environ |= {"FAREWAY_HOME": str(home), "PYTHONPATH": str(ROOT), "PATH": f"{commands}:{os.environ['PATH']}"}
@@ -122,12 +124,13 @@ def test_what_a_page_has_one_type_works(page, tmp_path):
     if not serves(page):
         gate = gateway(home, CONFIG, "--port", ports["4000"], "--admin-port", ports["4001"])
         examples[REQUEST_ID] = asked(gate.url, token)
+        environ |= {"FAREWAY_CONFIG": str(home / "fareway.yaml")}
         environ |= {"KEY": token, "KEY_ID": examples[KEY_ID]}  # As the pages before have called them.
         environ |= {"OPENAI_BASE_URL": f"{gate.url}/v1", "OPENAI_API_KEY": token}
     text = script(page, examples)
     try:
         done = subprocess.run(
-            ["bash", "-c", text], cwd=home, env=environ, capture_output=True, text=True, check=False, timeout=TIME_S_MAX
+            ["bash", "-c", text], cwd=here, env=environ, capture_output=True, text=True, check=False, timeout=TIME_S_MAX
         )
         assert done.returncode == 0, f"{text}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     finally:
@@ -153,8 +156,8 @@ def named(page):
     """Commands in the middle of a sentence, or shown with what they print or may be given."""
     text = (ROOT / page).read_text()
     inline = re.findall(r"(?<!`)`fareway ([^`\n]+)`(?!`)", FENCE.sub("", text))
-    plain = [block.text for block in blocks(page) if not block.kind]
-    return inline + re.findall(r"^(?:\$ )?fareway ([^#\n]+)", "".join(plain), re.MULTILINE)
+    plain = [block.text for block in blocks(page) if not block.kind or (block.kind in SHELL and block.why_not)]
+    return inline + re.findall(r"^(?:\$ |\w+=\S+ )?fareway ([^#\n]+)", "".join(plain), re.MULTILINE)
 
 
 def deeper(found, word):
