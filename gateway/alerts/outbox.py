@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 from msgspec import Struct
@@ -42,9 +43,11 @@ class Delivery(Struct, frozen=True):
 
 
 class Outbox:
-    """Blocking: for a thread, one at a time. Every method may raise sqlite3.Error."""
+    """Blocking: for threads, of which one at a time has the file: a gateway that stops closes it while another still
+    looks. Every method may raise sqlite3.Error."""
 
     def __init__(self, path: Path) -> None:
+        self._alone = Lock()
         self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
         path.chmod(0o600)
         self._database.execute("PRAGMA journal_mode = WAL")
@@ -54,12 +57,14 @@ class Outbox:
         """To be told to these targets, unless they have been."""
         rows = [(alert.id, target, alert.at, msgspec.json.encode(alert).decode(), now) for alert, target in alerts]
         insert = "INSERT OR IGNORE INTO alerts (id, target, at, alert, due) VALUES (?, ?, ?, ?, ?)"
-        self._database.executemany(insert, rows)
+        with self._alone:
+            self._database.executemany(insert, rows)
 
     def due(self, target: str, now: float, count: int) -> list[Alert]:
         """What is to be told now, oldest first."""
         query = "SELECT alert FROM alerts WHERE target = ? AND due <= ? ORDER BY at, id LIMIT ?"
-        return [_alert.decode(text) for (text,) in self._database.execute(query, (target, now, count))]
+        with self._alone:
+            return [_alert.decode(text) for (text,) in self._database.execute(query, (target, now, count))]
 
     def arrived(self, target: str, alerts: Sequence[Alert], now: float) -> None:
         """These were told."""
@@ -67,7 +72,8 @@ class Outbox:
             UPDATE alerts SET delivered = ?, due = NULL, attempts = attempts + 1, problem = ''
             WHERE id = ? AND target = ?
         """
-        self._database.executemany(update, [(now, alert.id, target) for alert in alerts])
+        with self._alone:
+            self._database.executemany(update, [(now, alert.id, target) for alert in alerts])
 
     def failed(self, target: str, alerts: Sequence[Alert], now: float, problem: str) -> None:
         """These were not; tried again after a wait that doubles, or given up after so many times."""
@@ -77,21 +83,25 @@ class Outbox:
                 ELSE ? + min({WAIT_S_MAX}, {FIRST_WAIT_S} * (1 << min(attempts, 20))) END
             WHERE id = ? AND target = ?
         """  # noqa: S608 - numbers that stand here
-        self._database.executemany(update, [(problem, now, alert.id, target) for alert in alerts])
+        with self._alone:
+            self._database.executemany(update, [(problem, now, alert.id, target) for alert in alerts])
 
     def history(self, count: int) -> list[Delivery]:
         """The newest first."""
         query = "SELECT alert, target, attempts, delivered, due, problem FROM alerts ORDER BY at DESC, id LIMIT ?"
-        rows = self._database.execute(query, (count,))
+        with self._alone:
+            rows = self._database.execute(query, (count,)).fetchall()
         return [Delivery(_alert.decode(text), *rest) for text, *rest in rows]
 
     def sweep(self, now: float) -> None:
         """Forget what is over for long."""
-        self._database.execute("DELETE FROM alerts WHERE at < ? AND due IS NULL", (now - KEPT_S,))
+        with self._alone:
+            self._database.execute("DELETE FROM alerts WHERE at < ? AND due IS NULL", (now - KEPT_S,))
 
     def close(self) -> None:
         """Close the file."""
-        self._database.close()
+        with self._alone:
+            self._database.close()
 
 
 def history(path: Path, count: int) -> list[Delivery]:

@@ -119,7 +119,8 @@ class Alarms:
         providers = self._settings.providers
         try:
             found = await asyncio.to_thread(called)
-        except Unavailable:
+        except Exception:  # Whatever it is: what is in use here is known.
+            log.exception("which models were called is not known now")
             found = []
         return book.in_use() | {(providers[name].priced_as, model) for name, model in found if name in providers}
 

@@ -76,7 +76,7 @@ def _store(shared: str | None) -> Iterator[Row]:
         return
     yield row("store", State.OK, f"answers, connecting included, in {time.perf_counter() - begun:.3f} s")
     found = f"{abs(ahead):.3f} s {'behind' if ahead > 0 else 'ahead of'} the store's, by which windows go"
-    yield row("clock", State.OK if abs(ahead) <= TOLD_FROM_S else State.WARN, found, "let both follow NTP")
+    yield row("clock", State.OK if abs(ahead) <= TOLD_FROM_S else State.FAIL, found, "let both follow NTP")
 
 
 async def _clock_ahead(shared: str) -> float:

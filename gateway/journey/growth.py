@@ -58,6 +58,8 @@ class Growth:
             self._set_due()
         if self._told is None or self._made_most < self._held - self._margin:
             return None
+        if not self._countable:  # The provider would go on meanwhile.
+            return self._told
         await self._count()
         return self._told if self._counted >= self._held - self._margin else None
 
@@ -65,6 +67,11 @@ class Growth:
         """The stream is over."""
         if self._waiting is not None:
             self._waiting.cancel()
+
+    @property
+    def _countable(self) -> bool:
+        """Whether what has come can be counted at once: a vocabulary takes its time to load."""
+        return self._passage.tokens.ready(self._passage.option.deployment.model)
 
     @property
     def _told(self) -> GatewayError | None:
@@ -94,6 +101,7 @@ class Growth:
                 if self._waits_for_others(fare, refusal):
                     return
                 self._refused, self._scarce, self._step = refusal, True, self._step // 2
+                self._passage.tokens.ready(option.deployment.model)
             else:
                 self._refused, self._held = None, more
                 self._step = self._step if self._scarce else more

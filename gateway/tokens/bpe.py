@@ -24,6 +24,7 @@ VOCABULARIES = Path(__file__).parent.parent / "encodings"
 _CUT_SEARCH_CHARS = 1_000
 _CACHE_VARIABLE = "TIKTOKEN_CACHE_DIR"
 _loading = threading.Lock()
+_loaded: set[str] = set()
 
 
 def encoding(name: str) -> tiktoken.Encoding:
@@ -32,7 +33,14 @@ def encoding(name: str) -> tiktoken.Encoding:
     Raises OSError if the package's own file is unreadable, ValueError for an unknown name.
     """
     with _loading:
-        return _load(name)
+        found = _load(name)
+    _loaded.add(name)
+    return found
+
+
+def loaded(name: str) -> bool:
+    """Whether that vocabulary is at hand at once."""
+    return name in _loaded
 
 
 def count(texts: tuple[str, ...], vocabulary: tiktoken.Encoding) -> int:

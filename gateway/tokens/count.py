@@ -28,6 +28,7 @@ class Tokens:
     def __init__(self, threads: int = 2, timeout_s: float = 2.0) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="tokens")
         self._timeout_s = timeout_s
+        self._loading: set[str] = set()  # Vocabularies that somebody was told are not at hand.
 
     async def count(self, countable: Countable, model: str) -> int:
         """Input tokens at `model`: OpenAI's own formula for its models, never less than the truth for others.
@@ -42,6 +43,16 @@ class Tokens:
         """Tokens of a plain text at `model`, such as an answer, or the part of it that has come."""
         family, most = family_of(model), size(text)
         return min(most, await self._apart(partial(_scaled, (text,), family), otherwise=most))
+
+    def ready(self, model: str) -> bool:
+        """Whether the vocabulary of the model is at hand; if not, it is from soon on."""
+        name = family_of(model).encoding
+        if bpe.loaded(name):
+            return True
+        if name not in self._loading:
+            self._loading.add(name)
+            self._threads.submit(bpe.encoding, name)
+        return False
 
     def close(self) -> None:
         """Take no more work. A thread that is still counting finishes by itself."""

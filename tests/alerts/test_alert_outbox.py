@@ -1,6 +1,8 @@
 """What is on its way: told once over restarts, tried again with growing waits, given up in the end."""
 
-from contextlib import closing
+import sqlite3
+import threading
+from contextlib import closing, suppress
 
 import pytest
 
@@ -64,3 +66,19 @@ def test_without_a_file_nothing_was_told(tmp_path):
 
 def test_nobody_else_may_read_it(tmp_path, outbox):
     assert (tmp_path / "alerts.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_it_is_closed_only_once_nobody_looks(tmp_path):
+    """A gateway that stops, while a thread is still at it."""
+    for _ in range(20):
+        outbox = Outbox(tmp_path / "alerts.db")
+
+        def look(outbox=outbox):
+            with suppress(sqlite3.ProgrammingError):  # It is closed.
+                while True:
+                    outbox.due("t", 1.0, 100)
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        outbox.close()
+        thread.join()
