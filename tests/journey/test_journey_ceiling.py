@@ -6,6 +6,7 @@ import openai
 import pytest
 from road import PROVIDERS, eventually, road, said
 
+PATIENCE = 10
 LIMITS = "limits:\n  - {node: all, amount: 1 usd, window: lifetime}\n"
 
 
@@ -48,15 +49,23 @@ def test_a_call_that_could_cost_more_is_refused_before_it_leaves(way, client):
 
 
 def test_a_stream_ends_properly_at_its_ceiling(way, client):
-    raw = ask(client, "0.0003", stream=True, extra_body={"messages": said("Much. [[sim: tokens=3000 tps=2000]]")})
+    """Also while nobody can count tokens yet: the first one loads the vocabulary."""
+    costs = []
+    while not costs or costs[-1] < Decimal("0.0002"):
+        costs.append(stopped_at_its_ceiling(way, client, "0.0003"))
+        assert len(costs) < PATIENCE, "most of it is used, once tokens can be counted"
+    assert max(costs) <= Decimal("0.0003")
+
+
+def stopped_at_its_ceiling(way, client, ceiling):
+    raw = ask(client, ceiling, stream=True, extra_body={"messages": said("Much. [[sim: tokens=3000 tps=2000]]")})
     request_id = raw.headers["x-fareway-request-id"]
     with pytest.raises(openai.APIError, match="max-cost"), raw.parse() as chunks:
         list(chunks)
     eventually(lambda: way.entries_of(request_id))
     (line,) = way.entries_of(request_id)
     assert line["outcome"] == "stopped"
-    assert Decimal(line["cost_picos"]) / 10**12 <= Decimal("0.0003")
-    assert Decimal(line["cost_picos"]) / 10**12 >= Decimal("0.0002"), "most of it is used"
+    return Decimal(line["cost_picos"]) / 10**12
 
 
 @pytest.mark.parametrize("ceiling", ["", "much", "0", "-1", "1e9", "nan"])

@@ -43,12 +43,17 @@ class Stream:
         self.booking = Booking(allowed)
         option = SimpleNamespace(
             output_max=most,
+            deployment=SimpleNamespace(model="m"),
             worst=lambda request, for_money, for_count: (Fare(nanos=for_money, output_tokens=for_count), None),
         )
+        self.ready = True  # The vocabulary is.
+        tokens = SimpleNamespace(ready=lambda _: self.ready)
         facts = SimpleNamespace(choices=choices)
         question = SimpleNamespace(output_first=lambda _: first, request=SimpleNamespace(facts=facts))
         self.watch = SimpleNamespace(text_bytes=0)
-        passage = SimpleNamespace(option=option, question=question, booking=self.booking, count_made=self.count)
+        passage = SimpleNamespace(
+            option=option, question=question, booking=self.booking, count_made=self.count, tokens=tokens
+        )
         self.growth = Growth(passage, self.watch)
 
     async def count(self, watch):
@@ -116,6 +121,15 @@ async def test_all_that_is_held_is_used_and_not_more(allowed, bytes_per_token):
     assert made == max(1, stream.held - OUTPUT_MARGIN), "a token at a time, so to the token"
     assert allowed - 2 * STEP_MIN < stream.held <= allowed
     assert stream.counts < 60, "counting is for the end"
+
+
+async def test_nobody_waits_for_a_vocabulary_while_the_provider_goes_on():
+    """Then what has come counts as the most that it can be."""
+    stream = Stream(allowed=400, bytes_per_token=4 * OUTPUT_BYTES_PER_TOKEN)
+    stream.ready = False
+    made = await stream.run(1000)
+    assert made * 4 >= stream.held - OUTPUT_MARGIN > (made - 1) * 4
+    assert stream.counts == 0
 
 
 async def test_what_every_choice_has_under_way_is_kept_back():
