@@ -136,7 +136,7 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml
 
 docs: $(VENV)/.dev ## the documentation as a site, into build/site
 	@$(BIN)/python scripts/reference.py
-	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/mkdocs build --strict
 
 clean: ## remove everything that was made here
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
