@@ -19,7 +19,7 @@ test: $(VENV)/.dev ## set up what the tests need, and run them
 	@scripts/setup-tests.sh
 	@PYTHON=$(PYTHON) scripts/setup-clients.sh python
 	@PYTHON=$(PYTHON) scripts/setup-focus.sh
-	@scripts/run-tests.sh -n 2 --dist loadfile --cov --cov-report= $(addprefix --ignore=,$(FLEETS) tests/browser tests/engines tests/prometheus)
+	@scripts/run-tests.sh -n 3 --dist loadfile --cov --cov-report= $(addprefix --ignore=,$(FLEETS) tests/browser tests/engines tests/prometheus)
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='gateway/core/*,gateway/dialects/*,gateway/translate/*,gateway/limits/*,policies/*'
 
 test-clients: $(VENV)/.dev ## install the real clients, agents included, and run all of them; build/bench/clients.json and docs/clients.md
@@ -36,7 +36,7 @@ chaos-limits: $(VENV)/.dev ## crashes, failovers, partitions and full disks unde
 
 test-fleets: $(VENV)/.dev ## what starts many gateways or waits for clients' patience, which takes minutes
 	@scripts/setup-tests.sh
-	@scripts/run-tests.sh -n 2 --dist loadfile $(FLEETS)
+	@scripts/run-tests.sh -n 4 --dist loadfile $(FLEETS)
 
 test-engines: $(VENV)/.dev ## the gateway in front of llama.cpp, which is installed for it, and of simulated engines
 	@PYTHON=$(PYTHON) scripts/setup-engine.sh
