@@ -42,8 +42,13 @@ def greet(started: Started, tokens: tuple[str, str] | None) -> None:
     url = f"http://{started.settings.server.host}:{started.port}"
     lines = _where(started, url)
     if tokens is not None:
-        lines += _first_call(url, "MODEL" if started.settings.providers else "sim-small", tokens)
+        lines += _first_call(url, _some_model(started.settings), tokens)
     say("\n".join(lines))
+
+
+def _some_model(settings: Settings) -> str:
+    """A name that may be asked for; a word that stands for one where only providers are configured."""
+    return next(iter(settings.models), "MODEL") if settings.providers else "sim-small"
 
 
 def _where(started: Started, url: str) -> list[str]:
