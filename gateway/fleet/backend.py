@@ -18,7 +18,7 @@ class State(StrEnum):
     WARMING = "warming"  # It answers, and its model is not loaded yet.
     READY = "ready"
     DRAINING = "draining"  # It gets no new call; those in flight end.
-    DOWN = "down"  # It answered before, and does not now.
+    DOWN = "down"  # It takes no connection, does not answer any more, or with an error.
 
 
 class Load(Struct, frozen=True, gc=False):

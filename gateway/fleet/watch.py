@@ -107,8 +107,10 @@ class Watch:
         self._changed()
 
     def _saw(self, backend: Backend, sight: Sight) -> None:
-        silent = self._silent[backend.id] = 0 if sight.answers else self._silent.get(backend.id, 0) + 1
-        backend.seen = next_state(backend.seen, sight, silent)
+        silence = self._silent.get(backend.id, 0)
+        silent = self._silent[backend.id] = 0 if sight.answers else silence + 1
+        anew = backend.seen is State.DOWN and silence and sight.answers
+        backend.seen = next_state(State.STARTING if anew else backend.seen, sight, silent)
         backend.why = "" if backend.seen is State.READY else sight.why
         if backend.seen is not State.READY:
             self._said.pop(backend.id, None)
@@ -155,8 +157,6 @@ def next_state(seen: State, sight: Sight, silent: int) -> State:
         return State.READY
     if sight.loading and seen in (State.STARTING, State.WARMING):
         return State.WARMING
-    if seen is State.STARTING:
-        return seen
     return State.DOWN if sight.answers or sight.refused or silent >= SILENT_MAX else seen
 
 

@@ -74,8 +74,10 @@ SILENT = Sight(answers=False, why="no answer")
 STATES = [
     (State.STARTING, GOOD, 0, State.READY),
     (State.STARTING, LOADING, 0, State.WARMING),
-    (State.STARTING, REFUSED, 1, State.STARTING),
-    (State.STARTING, SILENT, 99, State.STARTING),
+    (State.STARTING, REFUSED, 1, State.DOWN),
+    (State.STARTING, SILENT, SILENT_MAX - 1, State.STARTING),
+    (State.STARTING, SILENT, SILENT_MAX, State.DOWN),
+    (State.STARTING, WRONG, 0, State.DOWN),
     (State.WARMING, GOOD, 0, State.READY),
     (State.WARMING, LOADING, 0, State.WARMING),
     (State.WARMING, REFUSED, 1, State.DOWN),

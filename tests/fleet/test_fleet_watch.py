@@ -99,7 +99,7 @@ def test_one_that_loads():
 def test_one_that_refuses_our_key():
     engine = Engine()
     engine.answers["/v1/models"] = (401, b"")
-    assert engine.look() is State.STARTING
+    assert engine.look() is State.DOWN
     engine.answers["/v1/models"] = (200, MODELS)
     assert engine.look() is State.READY
     engine.answers["/v1/models"] = (401, b"")
@@ -125,6 +125,16 @@ def test_one_that_takes_no_connection_is_down_at_once():
     engine.failure = Unreached("no")
     assert engine.look() is State.DOWN
     assert engine.changes == 2
+
+
+def test_one_that_is_not_there_yet_is_down_and_warms_up_once_it_is():
+    engine = Engine()
+    engine.failure = Unreached("no")
+    assert [engine.look(), engine.look()] == [State.DOWN, State.DOWN]
+    engine.failure, engine.answers["/health"] = None, (503, b"loading")
+    assert [engine.look(), engine.look()] == [State.WARMING, State.WARMING]
+    engine.answers["/health"] = (200, b"")
+    assert engine.look() is State.READY
 
 
 def test_one_that_answers_too_late(monkeypatch):
