@@ -102,4 +102,6 @@ def carbon(parsed: Namespace, source: Source) -> Sheet:
         "kg_co2e": whole.grams(parsed.grid) / 1000,
     }
     notes = ["Of an API's calls nobody knows more than the bounds; those of own hardware count by time and power."]
+    if draw is None:
+        notes = ["Nobody knows more than the bounds: without --gpu, calls of own hardware are estimated as an API's."]
     return Sheet(figures, rows, notes)

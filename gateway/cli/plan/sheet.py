@@ -22,9 +22,16 @@ def add_format(parser: argparse.ArgumentParser, *, plot: bool = False, page: boo
     parser.add_argument("--format", choices=formats, default="table")
     parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
     if plot:
-        parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="write a plot, too: .svg, or .png")
+        parser.add_argument("--plot", type=_drawn, metavar="FILE.svg", help="write a plot, too: .svg, or .png")
     if page:
         parser.add_argument("--html", type=Path, metavar="FILE.html", help="write a page to be printed, too")
+
+
+def _drawn(text: str) -> Path:
+    where = Path(text)
+    if where.suffix not in (".svg", ".png"):
+        raise argparse.ArgumentTypeError(f"{text!r} ends neither in .svg nor in .png")
+    return where
 
 
 def show(sheet: Sheet, parsed: argparse.Namespace) -> int:
