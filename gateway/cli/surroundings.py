@@ -93,8 +93,11 @@ def journal(directory: Path) -> Row:
 
 
 def reached(providers: Iterable[Provider]) -> list[Row]:
-    """Whether each can be connected to, with TLS where its address says so. Nothing is asked, and nothing spent."""
-    return asyncio.run(_reached([one for each in providers for one in each.engines or (each,)]))
+    """Whether each can be connected to, with TLS where its address says so. Nothing is asked, and nothing spent.
+
+    The built-in simulator has an address only while a gateway runs."""
+    engines = (one for each in providers for one in each.engines or (each,))
+    return asyncio.run(_reached([one for one in engines if one.addresses[0].base_url]))
 
 
 async def _reached(providers: list[Provider]) -> list[Row]:

@@ -161,6 +161,7 @@ def test_providers_are_connected_to_and_asked_nothing(home, capsys, monkeypatch)
 providers:
   here: {{base_url: "{hook.url}"}}
   gone: {{base_url: "http://127.0.0.1:9/v1"}}
+  sim: {{kind: sim}}
 """)
     monkeypatch.setenv("FAREWAY_CONFIG", str(file))
     status, checks = told(capsys)
@@ -168,4 +169,5 @@ providers:
     assert status == 0
     assert checks["provider here"]["state"] == "ok"
     assert checks["provider gone"]["state"] == "warn"
+    assert "provider sim" not in checks  # It is built in, and has no address before the gateway runs.
     assert hook.got == []
