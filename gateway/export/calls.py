@@ -52,6 +52,7 @@ _COLUMNS: Mapping[str, tuple[type, Callable[[Entry], Value]]] = MappingProxyType
         "adjusts": (str, lambda e: e.adjusts),
         "answer_id": (str, lambda e: e.answer_id),
         "replica": (str, lambda e: e.replica),
+        "backend": (str, lambda e: e.backend),
     }
 )
 

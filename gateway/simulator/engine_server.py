@@ -62,6 +62,7 @@ class _Server:
             web.get("/metrics", self.metrics),
             web.get(NOTICE_PATH, self.noticed),
             web.post("/sim/notice", self.give_notice),
+            web.delete("/sim/notice", self.withdraw_notice),
             web.post("/sim/fault", self.fault),
         ]
 
@@ -122,6 +123,12 @@ class _Server:
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + NOTICE_S))
         self.notice = {"action": "terminate", "time": when}
         return web.json_response(self.notice)
+
+    async def withdraw_notice(self, request: web.Request) -> web.Response:
+        """The machine stays, as no cloud has ever said: for trying it again."""
+        del request
+        self.notice = None
+        return web.Response(status=204)
 
     async def fault(self, request: web.Request) -> web.Response:
         """`?slow=5` takes five times as long, `?stall` says nothing more, `?oom` fails; without any it is mended."""

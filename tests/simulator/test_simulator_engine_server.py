@@ -169,6 +169,8 @@ async def test_a_notice_of_interruption_is_there_once_it_was_given(serve):
         await client.status("/sim/notice", "POST")
         status, notice = await client.status("/latest/meta-data/spot/instance-action")
         assert (status, json.loads(notice)["action"]) == (200, "terminate")
+        await client.status("/sim/notice", "DELETE")
+        assert (await client.status("/latest/meta-data/spot/instance-action"))[0] == 404
 
 
 async def test_what_it_cannot_do_is_refused_in_its_own_words(serve):
