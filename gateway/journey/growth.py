@@ -33,6 +33,9 @@ class Growth:
         self._waiting: asyncio.Task[None] | None = None  # For what other replicas may give back,
         self._without: GatewayError | None = None  # and what is to be told if the stream runs dry before.
         self._due_from = 0.0  # Bytes of text. Every chunk asks.
+        self._ceiling = passage.question.ceiling is not None
+        if self._ceiling:
+            passage.tokens.ready(passage.option.deployment.model)  # It loads while the stream begins.
         self._set_due()
 
     @property
@@ -70,8 +73,9 @@ class Growth:
 
     @property
     def _countable(self) -> bool:
-        """Whether what has come can be counted at once: a vocabulary takes its time to load."""
-        return self._passage.tokens.ready(self._passage.option.deployment.model)
+        """Whether to count what has come. Where the caller has said what the call may cost, nobody waits for a
+        vocabulary to load."""
+        return not self._ceiling or self._passage.tokens.ready(self._passage.option.deployment.model)
 
     @property
     def _told(self) -> GatewayError | None:
@@ -101,7 +105,6 @@ class Growth:
                 if self._waits_for_others(fare, refusal):
                     return
                 self._refused, self._scarce, self._step = refusal, True, self._step // 2
-                self._passage.tokens.ready(option.deployment.model)
             else:
                 self._refused, self._held = None, more
                 self._step = self._step if self._scarce else more

@@ -38,7 +38,9 @@ class Booking:
 class Stream:
     """A stream whose text has so many bytes a token, and its hold."""
 
-    def __init__(self, first=100, most=1000, allowed=10**9, bytes_per_token=OUTPUT_BYTES_PER_TOKEN, choices=1):
+    def __init__(
+        self, first=100, most=1000, *, allowed=10**9, bytes_per_token=OUTPUT_BYTES_PER_TOKEN, choices=1, ready=True
+    ):
         self.first, self.bytes_per_token, self.counts = first, bytes_per_token, 0
         self.booking = Booking(allowed)
         option = SimpleNamespace(
@@ -46,10 +48,11 @@ class Stream:
             deployment=SimpleNamespace(model="m"),
             worst=lambda request, for_money, for_count: (Fare(nanos=for_money, output_tokens=for_count), None),
         )
-        self.ready = True  # The vocabulary is.
-        tokens = SimpleNamespace(ready=lambda _: self.ready)
+        tokens = SimpleNamespace(ready=lambda _: ready)
         facts = SimpleNamespace(choices=choices)
-        question = SimpleNamespace(output_first=lambda _: first, request=SimpleNamespace(facts=facts))
+        question = SimpleNamespace(
+            output_first=lambda _: first, request=SimpleNamespace(facts=facts), ceiling=None if ready else 1
+        )
         self.watch = SimpleNamespace(text_bytes=0)
         passage = SimpleNamespace(
             option=option, question=question, booking=self.booking, count_made=self.count, tokens=tokens
@@ -124,9 +127,8 @@ async def test_all_that_is_held_is_used_and_not_more(allowed, bytes_per_token):
 
 
 async def test_nobody_waits_for_a_vocabulary_while_the_provider_goes_on():
-    """Then what has come counts as the most that it can be."""
-    stream = Stream(allowed=400, bytes_per_token=4 * OUTPUT_BYTES_PER_TOKEN)
-    stream.ready = False
+    """Where there is a ceiling: then what has come counts as the most that it can be."""
+    stream = Stream(allowed=400, bytes_per_token=4 * OUTPUT_BYTES_PER_TOKEN, ready=False)
     made = await stream.run(1000)
     assert made * 4 >= stream.held - OUTPUT_MARGIN > (made - 1) * 4
     assert stream.counts == 0

@@ -23,7 +23,7 @@ async def test_metrics_requests_and_approvals_are_those_of_all_workers(tmp_path)
             assert metric(text, "ml_inference_requests_total", model="sim-small", deployment="api") == 60
             cost = metric(text, "ml_inference_cost_dollars", model="sim-small", deployment="api", tier="economy")
             assert round(cost * 10**12) == sum(line["cost_picos"] for line in lines)
-            assert metric(text, "fareway_request_duration_seconds_count") == 60
+            assert metric(text, "fareway_request_duration_seconds_count", provider="sim") == 60
             assert metric(text, "fareway_breaker_open", deployment="sim/sim-small") == 0
         for line in lines[::10]:
             assert way.document(line["request_id"])["id"] == line["request_id"]
