@@ -136,6 +136,8 @@ def _painted(browser, looked, url):
     fresh.page.goto(url)
     painted = fresh.page.evaluate(PAINTED)
     fresh.page.locator('main[data-page="overview"] table').first.wait_for()
+    fresh.page.get_by_text("which the models that were asked for").wait_for()
+    fresh.page.wait_for_load_state("load")
     figures = painted, sum(fresh.sizes.values()) / 1000, len(fresh.sizes)
     fresh.page.context.close()
     return figures
