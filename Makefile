@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-clients test-browser test-fleets test-engines test-prometheus test-chart chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-fleet bench-alerts bench-limits bench-limits-short bench-soak lock audit sbom docs clean
+.PHONY: help run test test-clients test-browser test-fleets test-engines test-prometheus test-chart chaos chaos-short chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-fleet bench-alerts bench-limits bench-limits-short bench-soak lock audit sbom docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -19,7 +19,7 @@ test: $(VENV)/.dev ## set up what the tests need, and run them
 	@scripts/setup-tests.sh
 	@PYTHON=$(PYTHON) scripts/setup-clients.sh python
 	@PYTHON=$(PYTHON) scripts/setup-focus.sh
-	@scripts/run-tests.sh -n 3 --dist loadfile --cov --cov-report= $(addprefix --ignore=,$(FLEETS) tests/browser tests/engines tests/prometheus)
+	@scripts/run-tests.sh -n 3 --dist loadfile --cov --cov-report= $(addprefix --ignore=,$(FLEETS) tests/browser tests/engines tests/prometheus tests/chaos)
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='gateway/core/*,gateway/dialects/*,gateway/translate/*,gateway/limits/*,policies/*'
 
 test-clients: $(VENV)/.dev ## install the real clients, agents included, and run all of them; build/bench/clients.json and docs/clients.md
@@ -29,6 +29,17 @@ test-clients: $(VENV)/.dev ## install the real clients, agents included, and run
 test-browser: $(VENV)/.dev ## look at the dashboard with Chromium; build/bench/dashboard.json, and SCREENSHOTS=docs/images for new ones
 	@scripts/setup-browser.sh
 	timeout 300 scripts/run-tests.sh tests/browser
+
+chaos: $(VENV)/.dev ## every row of docs/reliability.md, shown anew; build/bench/reliability.json. ROWS='-k slow' for some, SEED=17 again
+	@scripts/setup-tests.sh
+	@scripts/setup-chaos.sh
+	@rm -rf build/chaos
+	@CHAOS=full scripts/run-tests.sh tests/chaos $(ROWS); status=$$?; $(BIN)/python scripts/reliability.py && exit $$status
+
+chaos-short: $(VENV)/.dev ## the same in ten minutes; what it shows is not recorded
+	@scripts/setup-tests.sh
+	@scripts/setup-chaos.sh
+	@scripts/run-tests.sh tests/chaos
 
 chaos-limits: $(VENV)/.dev ## crashes, failovers, partitions and full disks under load, with the books compared after each
 	@scripts/setup-tests.sh

@@ -14,10 +14,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from chaos_proxy import NONE, SILENT, ChaosProxy, Toxics
 from crowd import crowd
 from harness import ROOT
 from outages import BODY, BUDGET, HANGS_S, MONEY, down, drained, everywhere, load, up
-from proxy import Proxy
 from replica_fleet import fleet
 from road import eventually
 from stores.redis_server import BINARY, RedisServer
@@ -41,39 +41,39 @@ async def test_a_store_out_of_memory_counts_as_down(tmp_path):
 
 
 async def test_a_slow_store_counts_as_down_and_slows_no_call(tmp_path):
-    with fleet(tmp_path, MONEY, patient=False, behind=Proxy) as made:
+    with fleet(tmp_path, MONEY, patient=False, behind=ChaosProxy) as made:
         await everywhere(made, callers=4, calls=40)
-        made.proxy.delay_s = 0.2
+        made.proxy.both(Toxics(latency_s=0.2))
         eventually(lambda: down(made))
         answers = await everywhere(made, calls=100)
         assert answers.statuses[200], "with what is leased"
         assert max(answers.waits) < HANGS_S
-        made.proxy.delay_s = 0
+        made.proxy.both(NONE)
         eventually(lambda: up(made))
         await drained(made)
 
 
 async def test_one_replica_is_cut_off_and_the_other_goes_on(tmp_path):
     """Nothing says that the line is dead: packets just do not arrive."""
-    with fleet(tmp_path, MONEY, behind=Proxy) as made:
+    with fleet(tmp_path, MONEY, behind=ChaosProxy) as made:
         await everywhere(made, callers=4, calls=40)
-        made.proxy.cut = True
+        made.proxy.both(SILENT)
         answers = await everywhere(made, calls=60)
         assert answers.statuses[200], "with what is leased"
-        made.proxy.cut = False
+        made.proxy.both(NONE)
         eventually(lambda: up(made))
         await drained(made)
 
 
 async def test_a_replica_takes_over_that_lacks_the_last_half_second(tmp_path):
-    with fleet(tmp_path, MONEY, behind=Proxy) as made:
-        between = Proxy(made.redis.port)
+    with fleet(tmp_path, MONEY, behind=ChaosProxy) as made:
+        between = ChaosProxy(made.redis.port)
         second = RedisServer(tmp_path / "second", ("--replicaof", "127.0.0.1", str(between.port))).start()
         try:
             eventually(lambda: b"master_link_status:up" in second.say("INFO", "replication"))
             async with load(made, callers=4) as answers:
                 await asyncio.sleep(0.7)
-                between.cut = True
+                between.both(SILENT)
                 await asyncio.sleep(0.5)
                 made.redis.kill()
                 second.say("REPLICAOF", "NO", "ONE")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import harness
-from proxy import Proxy
+from chaos_proxy import ChaosProxy
 from road import NANOS, Road, assert_in_order, billed, eventually, spent
 from stores.redis_server import RedisServer
 
@@ -30,7 +30,7 @@ class Fleet:
     redis: RedisServer
     gates: list[Road]
     config: str
-    proxy: Proxy | None = None
+    proxy: ChaosProxy | None = None
 
     @property
     def first(self) -> str:
