@@ -4,37 +4,41 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 from gateway import __version__
-from gateway.cli import (
-    alerts,
-    cache,
-    check,
-    doctor,
-    explain,
-    fleet,
-    keys,
-    limits,
-    reconcile,
-    replay,
-    serve,
-    sim,
-    tenants,
-    usage,
-)
-from gateway.cli.plan import command as plan
-from gateway.cli.prices import command as prices
-from gateway.cli.router import command as routing
 from gateway.cli.settings import Unusable
-from gateway.cli.top import command as top
 from gateway.core.errors import GatewayError
+
+COMMANDS = {
+    "serve": ("serve", "demo"),
+    "sim": ("sim",),
+    "keys": ("keys",),
+    "tenants": ("orgs", "teams", "users"),
+    "limits": ("limits",),
+    "alerts": ("alerts",),
+    "check": ("check", "schema"),
+    "doctor": ("doctor",),
+    "explain": ("explain",),
+    "router.command": ("router",),
+    "replay": ("replay",),
+    "cache": ("cache",),
+    "fleet": ("fleet",),
+    "top.command": ("top",),
+    "usage": ("usage",),
+    "prices.command": ("prices",),
+    "reconcile": ("reconcile",),
+    "plan.command": ("plan",),
+}
+"""By module of this package, the commands that it declares. Only what is asked for is imported: all takes a second."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command."""
-    parsed = parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    parsed = parser(words[:1]).parse_args(words)
     try:
         return int(parsed.run(parsed))
     except Unusable as problem:
@@ -49,8 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def parser() -> argparse.ArgumentParser:
-    """All commands with their options."""
+def parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The commands that are `asked` for with their options; all of them, where none of these is one."""
     whole = argparse.ArgumentParser(
         prog="fareway", description="The LLM gateway that knows the fare before it travels."
     )
@@ -63,8 +67,10 @@ def parser() -> argparse.ArgumentParser:
         help="default: $FAREWAY_CONFIG, ./fareway.yaml, or none: providers from the environment",
     )
     commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    money = (usage, prices, reconcile, plan)
-    keyed = (keys, tenants, limits, alerts)
-    for module in (serve, sim, *keyed, check, doctor, explain, routing, replay, cache, fleet, top, *money):
-        module.add_to(commands, common)
+    for module in _declaring(asked) or COMMANDS:
+        import_module(f"gateway.cli.{module}").add_to(commands, common)
     return whole
+
+
+def _declaring(asked: Iterable[str]) -> list[str]:
+    return [module for module, declared in COMMANDS.items() if set(declared) & set(asked)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import gc
@@ -10,13 +11,16 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gateway.app import Gateway
 from gateway.cli.settings import Unusable
+from gateway.config.fields import PORT_MAX
 from gateway.core.errors import Unavailable
 from gateway.ledger.base import LedgerUnfit
 from gateway.ledger.journal import JournalBusy
+
+if TYPE_CHECKING:
+    from gateway.app import Gateway  # Other commands than `serve` need not wait for all of it.
 
 GC_THRESHOLD = 50_000
 """Objects made between two collections. A call makes some two hundred, and hardly any in cycles."""
@@ -97,6 +101,13 @@ def run(work: Callable[[], Any]) -> int:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)  # It is ending: the interpreter's own end is not to be cut short.
+
+
+def port(text: str) -> int:
+    """A port of the command line. Raises ArgumentTypeError."""
+    if not text.isdecimal() or not 0 <= int(text) <= PORT_MAX:
+        raise argparse.ArgumentTypeError(f"a number between 0 and {PORT_MAX}")
+    return int(text)
 
 
 def say(text: str) -> None:

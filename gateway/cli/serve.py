@@ -12,10 +12,10 @@ from typing import Any
 
 from gateway.app import Gateway
 from gateway.cli.greeting import Started, first_keys, greet
-from gateway.cli.running import allow_many_sockets, carry_calls, run
+from gateway.cli.running import allow_many_sockets, carry_calls, port, run
 from gateway.cli.settings import Unusable, config_path, settings
 from gateway.cli.supervisor import supervise
-from gateway.config.fields import PORT_MAX, admin_port
+from gateway.config.fields import admin_port
 from gateway.config.schema import WORKERS_MAX
 from gateway.config.settings import Settings
 
@@ -91,13 +91,6 @@ def _admin(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise Unusable(f"--admin-port {error}") from None
     return {"admin": False} if at == "off" else {"admin": True, "admin_port": at}
-
-
-def port(text: str) -> int:
-    """A port of the command line. Raises ArgumentTypeError."""
-    if not text.isdecimal() or not 0 <= int(text) <= PORT_MAX:
-        raise argparse.ArgumentTypeError(f"a number between 0 and {PORT_MAX}")
-    return int(text)
 
 
 def _count(text: str) -> int:

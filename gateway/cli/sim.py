@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from gateway.cli.running import run, say, until_told
-from gateway.cli.serve import port
+from gateway.cli.running import port, run, say, until_told
 from gateway.cli.settings import Unusable
 from gateway.simulator import (
     EngineServerSettings,
