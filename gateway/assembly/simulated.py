@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.catalog.providers import KNOWN
 from gateway.config.settings import Settings
-from gateway.simulator import Running
-from gateway.simulator import Settings as SimulatorSettings
-from gateway.simulator import start as start_simulator
+
+if TYPE_CHECKING:
+    from gateway.simulator import Running
 
 SIMULATED_TIERS = {"premium": ("sim/sim-large",), "standard": ("sim/sim-medium",), "economy": ("sim/sim-small",)}
 
@@ -21,7 +22,9 @@ def needs_simulator(settings: Settings) -> bool:
 
 async def started_simulator(home: Path, port: int = 0) -> Running:
     """The built-in simulator, on a port of its own."""
-    return await start_simulator(SimulatorSettings(bill=home / "simulator-bill.jsonl"), "127.0.0.1", port)
+    from gateway import simulator  # noqa: PLC0415 - who has providers need not wait for it.
+
+    return await simulator.start(simulator.Settings(bill=home / "simulator-bill.jsonl"), "127.0.0.1", port)
 
 
 def with_simulator(settings: Settings, url: str) -> Settings:
