@@ -175,7 +175,7 @@ class Gateway:
             Ratings(self.together.find, money.ledger.rate, hear, told.metrics, self._clock),
             later_pages(self.deferred, self.together, self._clock),
             self_service(settings, money.keyring.tenants, self._clock),
-            lambda: self.serving,
+            lambda: self.serving and not money.journal.trouble,
             *(settings.server.body_bytes_max, settings.server.body_timeout_s, settings.server.metrics),
             traced(settings, pipeline, told.tracing),
         )

@@ -39,6 +39,8 @@ def add_gauges(
     add("fareway_home_free_bytes", "Left on the disk of the home.", (), lambda: {(): _free_bytes(home)})
     add("fareway_drift_units", "What the books disagree by.", (), lambda: {(): mover.drift})
     add("fareway_journal_entries", "Settled, on their way.", (), lambda: {(): len(journal.settled)})
+    refused = "1: the disk refuses the journal, and so calls are."
+    add("fareway_journal_refused", refused, (), lambda: {(): int(bool(journal.trouble))})
     add("fareway_inflight_requests", "Calls that have left.", (), lambda: {(): in_flight()})
     add("fareway_price_age_seconds", "Age of the prices.", (), lambda: {(): prices.age_s()})
     add("fareway_price_feed", "1: a feed keeps prices up to date.", (), lambda: {(): int(prices.fed)})

@@ -2,6 +2,8 @@
 
 One write(2) a record puts it into the kernel's hands, which a dead process cannot take back. A lost
 machine can: fdatasync runs in groups off the loop, or before every call if `sync` is `always`.
+
+While the disk refuses either, no call may leave, `trouble` says why, and the disk is tried again by itself.
 """
 
 from __future__ import annotations
@@ -13,18 +15,22 @@ import logging
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from gateway.core.entry import Entry
 from gateway.core.errors import Unavailable
 from gateway.core.price import Price
-from gateway.ledger.records import Kind, Recovered, line, price_line, replay
+from gateway.ledger.records import NOTHING, Kind, Recovered, line, price_line, replay
 
 SEGMENT_BYTES = 16 << 20
 """A file is left for the next one at this size, and deleted once the ledger has what it settled."""
 
 SYNC_ALWAYS = 0.0
 SYNC_NEVER = -1.0  # Leave it to the operating system.
+
+TRIED_AGAIN_S = 0.25
+"""Between two attempts to sync on a disk that refused."""
 
 COMPLAINT_S = 60.0
 """Between two lines of the log that say why calls are refused."""
@@ -47,6 +53,10 @@ class Journal:
         self._old = sorted(directory.glob("*.journal"))
         self._number = int(self._old[-1].stem) if self._old else 0
         self._unsynced = False
+        self._unwritable: OSError | None = None  # What the disk said to the last write, if it refused,
+        self._unsyncable: OSError | None = None  # and to the last sync.
+        self._torn = False  # Half a line stands at the end of the file, and cannot be taken away.
+        self._anew = False  # The file was begun because the one before could not be synced; nor was this one yet.
         self._complains_again_at: float = 0
         self._left: list[int] = []  # Handles of files left behind, to be synced once more and closed.
         self._open: dict[str, bytes] = {}
@@ -62,6 +72,12 @@ class Journal:
     def open_count(self) -> int:
         """Attempts that have left and are not over."""
         return len(self._open)
+
+    @property
+    def trouble(self) -> str:
+        """Why no call may leave at the moment, in the disk's words; empty if all is well."""
+        error = self._unwritable or self._unsyncable
+        return "" if error is None else str(error)
 
     def recover(self) -> Recovered:
         """What the files that an earlier process left say. `forget_recovered` deletes them."""
@@ -87,24 +103,27 @@ class Journal:
             try:
                 await asyncio.to_thread(os.fdatasync, self._file)
             except OSError as error:
-                raise Unavailable("The journal cannot be forced to disk, so no call may leave.") from error
+                self._unsyncable = error
+                raise self._refusal(error) from error
 
     def extend(self, entry: Entry) -> None:
         """The same attempt now holds more. Raises Unavailable if the disk refuses."""
+        if self._unsyncable is not None:
+            raise self._refusal(self._unsyncable)
         record = line(Kind.OPEN, entry)
         try:
             self._append(record)
         except OSError as error:
-            self._complain(error)
-            raise Unavailable("The journal cannot be written, so no call may leave or grow.") from error
+            raise self._refusal(error) from error
         self._open[entry.id] = record
 
-    def _complain(self, error: OSError) -> None:
-        """Why calls are refused is for the operator alone, and not for each call anew."""
+    def _refusal(self, error: OSError) -> Unavailable:
+        """What the caller is told. Why is for the operator alone, and not for each call anew."""
         now = time.monotonic()
         if now >= self._complains_again_at:
             self._complains_again_at = now + COMPLAINT_S
             log.error("the journal in %s cannot be written, so calls are refused: %s", self._directory, error)
+        return Unavailable("The journal cannot be written, so no call may leave or grow.")
 
     def settle(self, entry: Entry) -> None:
         """The attempt is over and this is what it came to. Never fails: what the disk refuses is kept and retried."""
@@ -122,32 +141,48 @@ class Journal:
         del self.settled[:count]
         del self.prices[:prices]
         for path in retired:
-            path.unlink(missing_ok=True)
-            self.retired.remove(path)
+            with suppress(OSError):  # On a disk that is read-only now, it goes with later ones.
+                path.unlink(missing_ok=True)
+                self.retired.remove(path)
 
     async def keep_synced(self) -> None:
         """Sync in groups for ever, and retry what the disk refused."""
         while True:
-            await asyncio.sleep(self._sync_s if self._sync_s > 0 else 1)
+            pace = self._sync_s if self._sync_s > 0 else 1
+            await asyncio.sleep(pace if self._unsyncable is None else max(pace, TRIED_AGAIN_S))
             self._pay_owed()
-            left, self._left = self._left, []
-            unsynced, self._unsynced = self._unsynced and self._sync_s > 0, False  # Set anew by what comes meanwhile.
-            try:
-                await asyncio.to_thread(_sync, [*left, self._file] if unsynced else left)
-            except OSError as error:  # Tried again with the next group; only a power cut could lose by it.
-                self._unsynced = True
-                log.warning("the journal could not be synced: %s", error)
-            for handle in left:
-                os.close(handle)
+            if self._unwritable is not None and not self._owed:
+                self._append_or_owe(NOTHING)
+            await self._sync_group()
+
+    async def _sync_group(self) -> None:
+        left, self._left = self._left, []
+        wanted = self._sync_s > 0 or self._unsyncable is not None
+        unsynced, self._unsynced = self._unsynced and wanted, False  # Set anew by what comes meanwhile.
+        try:
+            await asyncio.to_thread(_sync, [*left, self._file] if unsynced else left)
+        except OSError as error:
+            self._unsynced, self._unsyncable = True, error
+            log.warning("the journal could not be synced: %s", error)
+            self._begin_next_segment(anew=True)
+        else:
+            if unsynced:
+                self._unsyncable, self._anew = None, False
+        for handle in left:
+            os.close(handle)
 
     def close(self) -> None:
         """Sync and let go. With nothing open and all moved, the last file goes as well."""
         self._pay_owed()
-        _sync([*self._left, self._file])
+        try:
+            _sync([*self._left, self._file])
+        except OSError as error:
+            log.error("the journal could not be synced at the end: %s", error)  # noqa: TRY400 - nobody's bug
         for handle in [*self._left, self._file]:
             os.close(handle)
         if not (self._open or self.settled or self.prices or self._owed):
-            self._path(self._number).unlink()
+            with suppress(OSError):  # What it says is in the ledger, and is not booked twice.
+                self._path(self._number).unlink()
         os.close(self._lock)
 
     def _path(self, number: int) -> Path:
@@ -159,19 +194,34 @@ class Journal:
     def _append(self, record: bytes) -> None:
         if self._size - self._carried >= SEGMENT_BYTES:  # Before, so that what is open now is carried over.
             self._begin_next_segment()
-        written = os.write(self._file, record)
-        if written != len(record):  # The disk is full: leave no torn line for the next one to follow.
-            os.ftruncate(self._file, self._size)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._size += written
+        try:
+            self._write(b"\n" + record if self._torn else record)
+        except OSError as error:
+            self._unwritable = error
+            raise
         self._unsynced = True
+        if self._unwritable is not None:
+            self._unwritable = None
+            log.warning("the journal in %s can be written again", self._directory)
 
-    def _begin_next_segment(self) -> None:
-        """Carry what is open into a new file, so that the old one only holds what is over.
+    def _write(self, record: bytes) -> None:
+        written = os.write(self._file, record)
+        if written == len(record):
+            self._size, self._torn = os.fstat(self._file).st_size if self._torn else self._size + written, False
+            return
+        self._torn = True  # The disk is full: leave no torn line for the next one to follow.
+        os.ftruncate(self._file, self._size)
+        self._torn = False
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _begin_next_segment(self, *, anew: bool = False) -> None:
+        """Carry what is open into a new file, so that the old one only holds what is over. `anew`: and all else that
+        the ledger has not, because nobody knows what the disk has of a file that it could not sync.
 
         A full disk leaves everything as it was; the next record tries again.
         """
-        carried = b"".join(self._open.values())
+        ended = [*map(price_line, self.prices), *(line(Kind.SETTLED, entry) for entry in self.settled)] if anew else []
+        carried = b"".join([*ended, *self._open.values()])
         number, file = self._number + 1, -1
         try:
             _, file = self._create(number)
@@ -181,12 +231,21 @@ class Journal:
         if not whole:
             if file >= 0:
                 os.close(file)
-                self._path(number).unlink()
+                with suppress(OSError):
+                    self._path(number).unlink()
             return
-        self._left.append(self._file)
-        self.retired.append(self._path(self._number))
+        if anew and self._anew:  # Nothing of it was ever on the disk, and all of it is in the new one.
+            self._path(self._number).unlink(missing_ok=True)
+        else:
+            self.retired.append(self._path(self._number))
+        if anew:  # Never synced again: it might be what the disk refuses.
+            os.close(self._file)
+        else:
+            self._left.append(self._file)
+        self._anew = anew
         self._number, self._file = number, file
         self._size = self._carried = len(carried)
+        self._torn = False
 
     def _append_or_owe(self, record: bytes) -> None:
         if self._owed:

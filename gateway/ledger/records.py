@@ -54,6 +54,10 @@ def _line(text: bytes) -> bytes:
     return b"%08x%b\n" % (crc32(text), text)
 
 
+NOTHING = _line(Kind.VOID.encode() + b'"%4096b"' % b"")
+"""Says nothing of any attempt, and is as long as a line that does: whether the disk takes one again."""
+
+
 def replay(lines: Iterable[bytes]) -> Recovered:
     """The last word on every attempt, in the order in which they were first mentioned."""
     last: dict[str, tuple[Kind, Entry | None]] = {}

@@ -359,12 +359,59 @@ async def test_a_disk_that_cannot_sync_for_a_while_is_asked_again(tmp_path, monk
         patch.setattr(os, "fdatasync", refuse)
         task = asyncio.create_task(journal.keep_synced())
         await journal.open(held("a"))
-        await asyncio.sleep(0.1)
-    await asyncio.sleep(0.1)
+        await until(lambda: journal.trouble)
+        with pytest.raises(Unavailable):
+            await journal.open(held("b"))
+    await until(lambda: not journal.trouble)
     assert len(syncs) == 1
+    await journal.open(held("c"))
     assert not task.done()
     await stop(task)
     journal.close()
+
+
+async def until(true):
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110 - nobody tells us
+            await asyncio.sleep(0.005)
+
+
+class Forgetful:
+    """os.fdatasync of a disk that refuses so many times, and each time forgets what was written since the last."""
+
+    def __init__(self, monkeypatch, refusals):
+        self.left, self.whole, self._real = refusals, {}, os.fdatasync
+        monkeypatch.setattr(os, "fdatasync", self.sync)
+
+    def sync(self, handle):
+        file = str(Path(f"/proc/self/fd/{handle}").readlink())
+        if self.left:
+            self.left -= 1
+            os.truncate(file, self.whole.get(file, 0))
+            refuse(handle)
+        self._real(handle)
+        self.whole[file] = os.fstat(handle).st_size
+
+
+@pytest.mark.parametrize("refusals", [1, 2, 5])
+async def test_what_a_sync_has_lost_is_written_again(tmp_path, monkeypatch, refusals):
+    """A kernel may forget what it could not write, and say so once. See fsync(2)."""
+    monkeypatch.setattr(module, "TRIED_AGAIN_S", 0.01)
+    journal = Journal(tmp_path, 0.01)
+    task = asyncio.create_task(journal.keep_synced())
+    await journal.open(held("early", ("x", 9)))
+    await until(lambda: not journal._unsynced)
+    Forgetful(monkeypatch, refusals).whole[str(files(tmp_path)[0])] = files(tmp_path)[0].stat().st_size
+    journal.settle(entry("early", ("x", 3)))
+    await journal.open(held("late", ("x", 7)))
+    await until(lambda: journal.trouble)
+    await until(lambda: not journal.trouble)
+    assert len(files(tmp_path)) == 2, "a disk that refuses for an hour does not get a file for each refusal"
+    await stop(task)
+    die(journal)
+    found = recovered(tmp_path)
+    assert found.settled == (entry("early", ("x", 3)),)
+    assert found.unresolved == (held("late", ("x", 7)),)
 
 
 def handles():
@@ -445,6 +492,66 @@ async def test_a_full_disk_lets_no_call_leave_and_forgets_no_settled_one(tmp_pat
     assert set(ids(found.settled)) == {"a", "c"}
     assert ids(found.unresolved) == ["d"]
     assert found.damaged == 0
+
+
+async def test_a_full_disk_is_trouble_until_it_takes_a_line_again(tmp_path, monkeypatch, caplog):
+    """Also where nobody calls any more, because readiness says that nobody should."""
+    journal = Journal(tmp_path, 0.01)
+    disk = Disk(monkeypatch, 100)
+    task = asyncio.create_task(journal.keep_synced())
+    with pytest.raises(Unavailable):
+        await journal.open(held("a"))
+    assert "No space left" in journal.trouble
+    disk.left = 100  # Not enough for a line.
+    await asyncio.sleep(0.1)
+    assert journal.trouble
+    disk.left = 1 << 20
+    await until(lambda: not journal.trouble)
+    assert "can be written again" in caplog.text
+    await stop(task)
+    die(journal)
+    found = recovered(tmp_path)
+    assert (found.settled, found.unresolved, found.damaged) == ((), (), 0)
+
+
+async def test_a_torn_line_that_stays_spoils_no_other(tmp_path, monkeypatch):
+    """The disk takes half a line, and does not let it be taken away."""
+    journal = Journal(tmp_path, SYNC_NEVER)
+    disk = Disk(monkeypatch, 50)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "ftruncate", lambda *_: refuse(_))
+        journal.settle(entry("a"))
+    disk.left = 1 << 20
+    journal._pay_owed()
+    journal.settle(entry("b"))
+    disk.left = 10
+    journal.settle(entry("c"))
+    disk.left = 1 << 20
+    journal._pay_owed()
+    die(journal)
+    found = recovered(tmp_path)
+    assert ids(found.settled) == ["a", "b", "c"]
+    assert found.damaged == 1
+
+
+async def test_files_that_may_not_be_deleted_now_go_later(tmp_path, monkeypatch):
+    """The disk was mounted read-only meanwhile."""
+    monkeypatch.setattr(module, "SEGMENT_BYTES", 500)
+    journal = Journal(tmp_path, SYNC_NEVER)
+    for number in range(5):
+        journal.settle(entry(f"{number}"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda *_, **__: refuse(_))
+        journal.moved(5, list(journal.retired))
+        assert journal.retired
+    journal.moved(0, list(journal.retired))
+    assert not journal.retired
+    assert len(files(tmp_path)) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda *_, **__: refuse(_))
+        patch.setattr(os, "fdatasync", refuse)
+        journal.close()
+    assert recovered(tmp_path).damaged == 0
 
 
 async def test_why_calls_are_refused_is_told_once(tmp_path, monkeypatch, caplog):
