@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -40,6 +41,7 @@ def add_gauges(
     add("fareway_drift_units", "What the books disagree by.", (), lambda: {(): mover.drift})
     add("fareway_journal_entries", "Settled, on their way.", (), lambda: {(): len(journal.settled)})
     add("fareway_inflight_requests", "Calls that have left.", (), lambda: {(): in_flight()})
+    add("fareway_tasks", "Of the event loop, not done.", (), lambda: {(): len(asyncio.all_tasks())})
     add("fareway_price_age_seconds", "Age of the prices.", (), lambda: {(): prices.age_s()})
     add("fareway_price_feed", "1: a feed keeps prices up to date.", (), lambda: {(): int(prices.fed)})
     add("fareway_price_quarantined", "1: a feed waits for a yes.", (), lambda: {(): int(bool(prices.quarantined))})
