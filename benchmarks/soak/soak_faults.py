@@ -19,6 +19,9 @@ Work = Callable[[Stage, random.Random, float], Awaitable[None]]
 """Breaks something for about so many seconds, and mends it."""
 
 PROVIDER_FAILS = frozenset({429, 502, 503, 504})
+PROVIDER_AFTER_S = 8.0
+"""Answers that hang are given up (soak_stage.CONFIG), and then breakers open."""
+
 STORE_FAILS = frozenset({503})
 CLOCK_STEPS = ("+300", "-300", "+3600", "-90000")
 LIMIT = {"node": "all", "amount": "100000 usd", "window": "lifetime"}
@@ -31,6 +34,7 @@ class Fault:
     work: Work
     excused: frozenset[int] = frozenset()
     loses: bool = False
+    after_s: float = 3.0  # So long after it calls may still fail by it: a store learns.
     possible: Callable[[Stage], bool] = lambda _: True
 
 
@@ -184,12 +188,12 @@ async def _clock_steps(stage: Stage, dice: random.Random, seconds: float) -> Non
 
 
 FAULTS = {
-    "provider resets": Fault(_provider_resets, PROVIDER_FAILS),
-    "provider cuts": Fault(_provider_cuts, PROVIDER_FAILS),
-    "provider slow": Fault(_provider_slow, PROVIDER_FAILS),
-    "provider silent": Fault(_provider_silent, PROVIDER_FAILS),
-    "provider frozen": Fault(_provider_frozen, PROVIDER_FAILS),
-    "provider fails": Fault(fail_a_wave, PROVIDER_FAILS),
+    "provider resets": Fault(_provider_resets, PROVIDER_FAILS, after_s=PROVIDER_AFTER_S),
+    "provider cuts": Fault(_provider_cuts, PROVIDER_FAILS, after_s=PROVIDER_AFTER_S),
+    "provider slow": Fault(_provider_slow, PROVIDER_FAILS, after_s=PROVIDER_AFTER_S),
+    "provider silent": Fault(_provider_silent, PROVIDER_FAILS, after_s=PROVIDER_AFTER_S),
+    "provider frozen": Fault(_provider_frozen, PROVIDER_FAILS, after_s=PROVIDER_AFTER_S),
+    "provider fails": Fault(fail_a_wave, PROVIDER_FAILS, after_s=PROVIDER_AFTER_S),
     "store killed": Fault(_store_killed, STORE_FAILS),
     "store frozen": Fault(_store_frozen, STORE_FAILS),
     "store flushed": Fault(_store_flushed, STORE_FAILS),

@@ -24,9 +24,6 @@ CAPACITY_S = 10.0
 LOAD = 0.7
 """Of what is carried where callers do not pause."""
 
-AFTERWARDS_S = 3.0
-"""So long after a fault calls may still fail by it: breakers are open, a store learns."""
-
 LAST_S = 10.0
 """Nothing breaks any more so shortly before the end."""
 
@@ -46,7 +43,7 @@ class Weather:
 
     def excused(self, begun: float, status: int | None) -> bool:
         """Whether a call that began then, and ends now, may have failed so."""
-        since = [fault for _, ended, fault in self.spells if begun < ended + AFTERWARDS_S]
+        since = [fault for _, ended, fault in self.spells if begun < ended + fault.after_s]
         met = [*since, *([self.now[1]] if self.now else [])]
         return any(fault.loses if status is None else status in fault.excused for fault in met)
 
