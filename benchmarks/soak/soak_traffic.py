@@ -105,6 +105,7 @@ async def traffic(
                     seen.excused[str(status or "lost")] += 1
                 elif trouble:
                     seen.errors.append(f"{asked_at - begun:.1f} s: {kind}: {trouble}")
+                    print(f"error: {seen.errors[-1]}", flush=True)
                 await asyncio.sleep(max(0.0, asked_at + pause_s - loop.time()))
 
     late = [pause_s * place / len(tenants) for place in range(len(tenants))]
