@@ -71,8 +71,8 @@ def soak(folder: Path, seconds: float, a_second: int = 60, seed: int = 1) -> Soa
         dashboard = api.url.removesuffix("/admin/v1") + "/dashboard"
 
         def part(kinds: dict[str, int], seconds: float) -> Part:
-            seen = asyncio.run(traffic(way.url, tenants, kinds, dice, seconds=seconds, a_second=a_second))
-            return Part(seen, books(way, dashboard), *by_rule(way))
+            seen = asyncio.run(traffic(lambda: way.url, tenants, kinds, dice, seconds=seconds, a_second=a_second))
+            return Part(seen, books(way, dashboard), *by_rule(way.bill(), [way.gate.home]))
 
         part(KNOWN, WARM_UP_S)
         before = _memory_mb(way)

@@ -6,9 +6,13 @@ import csv
 import io
 import json
 import re
+import sqlite3
 import urllib.request
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from road import Road
@@ -21,47 +25,62 @@ Told = dict[str, Any]
 
 def books(way: Road, dashboard: str) -> dict[str, int]:
     """All books, once no call is under way. `dashboard`: its URL."""
+    return {
+        "provider_bill": billed(way.bill()),
+        **kept_books(way, dashboard),
+        "metrics": _counted(way.metrics()),
+    }
+
+
+def billed(bill: list[Told]) -> int:
+    """What the provider charges."""
+    return _picos(line["cost_usd"] for line in bill)
+
+
+def kept_books(way: Road, dashboard: str) -> dict[str, int]:
+    """Those that outlive a gateway, once no call is under way."""
     way.rest()
     return {
-        "provider_bill": _picos(line["cost_usd"] for line in way.bill()),
         "usage": _picos(row["cost_usd"] for row in json.loads(way.command("usage", "--format", "json"))),
         "export_csv": _picos(row["cost_usd"] for row in _rows(way, "csv")),
         "export_focus": _picos(row["EffectiveCost"] for row in _rows(way, "focus")),
-        "metrics": _counted(way.metrics()),
         "dashboard": _picos(row["cost_usd"] for row in _shown(dashboard, way.admin)),
     }
 
 
-def by_rule(way: Road) -> tuple[dict[str, Told], list[str]]:
-    """Calls for which bill and ledger differ: those that may, by how they ended and how sure their price is; and
+def by_rule(bill: list[Told], homes: Iterable[Path]) -> tuple[dict[str, Told], list[str]]:
+    """Calls for which bill and ledgers differ: those that may, by how they ended and how sure their price is; and
     those that may not."""
-    billed: Counter[str] = Counter()
-    for line in way.bill():
-        billed[line["gateway_request_id"]] += _picos([line["cost_usd"]])
+    charged: Counter[str] = Counter()
+    for line in bill:
+        charged[line["gateway_request_id"]] += _picos([line["cost_usd"]])
     booked: Counter[str] = Counter()
     ends: dict[str, set[str]] = defaultdict(set)
-    for line in way.entries():
-        booked[line["request_id"]] += line["cost_picos"] or 0
-        if not _certain(line):
-            ends[line["request_id"]].add(f"{line['outcome']}, {line['cost_status']}")
+    for name, picos, outcome, status in _lines(homes):
+        booked[name] += picos or 0
+        if outcome not in {"ok", "cached"} or status != "exact":  # Else the provider itself said what it was.
+            ends[name].add(f"{outcome}, {status}")
     allowed: dict[str, Told] = {}
     wrong = []
-    for name in billed.keys() | booked.keys():
-        if billed[name] == booked[name]:
+    for name in charged.keys() | booked.keys():
+        if charged[name] == booked[name]:
             continue
         if not (end := " + ".join(sorted(ends[name]))):
-            wrong.append(f"{name}: billed {billed[name]}, booked {booked[name]} pico-dollars")
+            wrong.append(f"{name}: billed {charged[name]}, booked {booked[name]} pico-dollars")
             continue
-        sums = allowed.setdefault(end, {"calls": 0, "billed_picos": 0, "booked_picos": 0})
+        sums = allowed.setdefault(end, dict.fromkeys(("calls", "billed_picos", "booked_picos", "under_picos"), 0))
         sums["calls"] += 1
-        sums["billed_picos"] += billed[name]
+        sums["billed_picos"] += charged[name]
         sums["booked_picos"] += booked[name]
+        sums["under_picos"] += max(0, charged[name] - booked[name])
     return dict(sorted(allowed.items())), wrong
 
 
-def _certain(line: Told) -> bool:
-    """Whether the provider itself said what it was."""
-    return line["outcome"] in {"ok", "cached"} and line["cost_status"] == "exact"
+def _lines(homes: Iterable[Path]) -> Iterator[tuple[str, int | None, str, str]]:
+    """Of all ledgers: the call, its cost in pico-dollars, how it ended, how sure its price is."""
+    for home in homes:
+        with closing(sqlite3.connect(f"file:{home / 'ledger.db'}?mode=ro", uri=True, timeout=60)) as ledger:
+            yield from ledger.execute("SELECT request_id, cost_picos, outcome, cost_status FROM entries")
 
 
 def _picos(dollars: Any) -> int:

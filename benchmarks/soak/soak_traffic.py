@@ -17,6 +17,13 @@ QUESTIONS = 20
 """Of those that are asked again and again, with the response cache on."""
 
 PATIENCE = aiohttp.ClientTimeout(total=60)
+"""Longer than any answer may take. Who waits for so long has met a call that hangs."""
+
+Where = Callable[[], str]
+"""The address of a gateway that takes calls now."""
+
+Excused = Callable[[float, int | None], bool]
+"""Whether a call may fail so: begun then, by the event loop's clock, with this status; None: its connection broke."""
 
 KNOWN = {"plain": 70, "kept": 10, "long": 4, "failing": 1, "again": 2, "refused": 4}
 UNKNOWN = {"left": 4, "cut": 1, "broken": 1, "unsaid": 1, "nonsense": 1}
@@ -53,6 +60,7 @@ class Seen:
     calls: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
+    excused: Counter[str] = field(default_factory=Counter)  # What failed while something was the matter.
     errors: list[str] = field(default_factory=list)  # What should not have been.
 
 
@@ -64,8 +72,21 @@ class Tenant:
     poor: bool = False  # Its limit is soon used up.
 
 
+def nothing_excused(begun: float, status: int | None) -> bool:
+    """Nothing is the matter."""
+    del begun, status
+    return False
+
+
 async def traffic(
-    url: str, tenants: Sequence[Tenant], kinds: dict[str, int], dice: random.Random, *, seconds: float, a_second: int
+    where: Where,
+    tenants: Sequence[Tenant],
+    kinds: dict[str, int],
+    dice: random.Random,
+    *,
+    seconds: float,
+    a_second: float,
+    excused: Excused = nothing_excused,
 ) -> Seen:
     """At most so many calls a second for so long, by one caller for each tenant."""
     seen, loop = Seen(), asyncio.get_running_loop()
@@ -75,11 +96,17 @@ async def traffic(
     async def caller(tenant: Tenant, late_s: float) -> None:
         await asyncio.sleep(late_s)
         connector = aiohttp.TCPConnector(limit=1)
-        async with aiohttp.ClientSession(url, timeout=PATIENCE, connector=connector) as session:
-            while loop.time() < begun + seconds:
-                next_at = loop.time() + pause_s
-                await _call(session, tenant, _drawn(kinds, dice), dice, seen)
-                await asyncio.sleep(max(0.0, next_at - loop.time()))
+        async with aiohttp.ClientSession(timeout=PATIENCE, connector=connector) as session:
+            while (asked_at := loop.time()) < begun + seconds:
+                kind = _drawn(kinds, dice)
+                path, body = _asked(kind, dice)
+                status, trouble = await _call(session, (where() + path, body), tenant, kind, seen)
+                if trouble and excused(asked_at, status):
+                    seen.excused[str(status or "lost")] += 1
+                elif trouble:
+                    seen.errors.append(f"{asked_at - begun:.1f} s: {kind}: {trouble}")
+                    print(f"error: {seen.errors[-1]}", flush=True)
+                await asyncio.sleep(max(0.0, asked_at + pause_s - loop.time()))
 
     late = [pause_s * place / len(tenants) for place in range(len(tenants))]
     await asyncio.gather(*(caller(tenant, late_s) for tenant, late_s in zip(tenants, late, strict=True)))
@@ -93,27 +120,28 @@ def _drawn(kinds: dict[str, int], dice: random.Random) -> Kind:
     return Kind(dialect, what, stream=dialect != "embeddings" and (streams or dice.random() < 0.5))
 
 
-async def _call(session: aiohttp.ClientSession, tenant: Tenant, kind: Kind, dice: random.Random, seen: Seen) -> None:
-    path, body = _asked(kind, dice)
+async def _call(
+    session: aiohttp.ClientSession, asked: tuple[str, Any], tenant: Tenant, kind: Kind, seen: Seen
+) -> tuple[int | None, str]:
+    """The status, None where there was none, and what was wrong; empty where all was as it should be."""
+    url, body = asked
     headers = {"Authorization": f"Bearer {tenant.token}"}
     if kind.what == "kept":
         headers["x-fareway-cache"] = "use"
     seen.calls += 1
     seen.kinds[kind.what] += 1
     try:
-        async with session.post(path, json=body, headers=headers) as answer:
+        async with session.post(url, json=body, headers=headers) as answer:
             seen.statuses[answer.status] += 1
             if kind.what == "left" and answer.status == 200:
                 await answer.content.readany()
                 answer.close()
-                return
+                return answer.status, ""
             said = await answer.read()
     except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
-        if kind.what != "cut":
-            seen.errors.append(f"{kind}: {type(error).__name__}: {error}")
-        return
-    if not _expected(kind, tenant, answer.status):
-        seen.errors.append(f"{kind}: {answer.status}: {said[:300]!r}")
+        return None, "" if kind.what == "cut" else f"{type(error).__name__}: {error}"
+    wrong = not _expected(kind, tenant, answer.status) or b"internal_error" in said
+    return answer.status, f"{answer.status}: {said[:300]!r}" if wrong else ""
 
 
 def _expected(kind: Kind, tenant: Tenant, status: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -42,6 +43,7 @@ def add_gauges(
     refused = "1: the disk refuses the journal, and so calls are."
     add("fareway_journal_refused", refused, (), lambda: {(): int(bool(journal.trouble))})
     add("fareway_inflight_requests", "Calls that have left.", (), lambda: {(): in_flight()})
+    add("fareway_tasks", "Of the event loop, not done.", (), lambda: {(): len(asyncio.all_tasks())})
     add("fareway_price_age_seconds", "Age of the prices.", (), lambda: {(): prices.age_s()})
     add("fareway_price_feed", "1: a feed keeps prices up to date.", (), lambda: {(): int(prices.fed)})
     add("fareway_price_quarantined", "1: a feed waits for a yes.", (), lambda: {(): int(bool(prices.quarantined))})

@@ -91,17 +91,17 @@ class RedisStore:
 
     async def wanted(self, replica: str) -> set[str]:
         """See `LeaseStore.wanted`. Asked also while calls leave the store alone: so it is noticed when it is back."""
-        keys, told, asked = [META, _WANTED], [replica, _shorts(""), _record("")], self.clock.own()
+        keys, told, asked = [META, _WANTED], [replica, _shorts(""), _record("")], self.clock.steady()
         said = await self.link.ask("look", lambda client: _LOOK.run(client, keys, told), anyhow=True)
         seconds, micros, self.epoch, *names = said
-        self.clock.learn(asked, _unix(seconds, micros), self.clock.own())
+        self.clock.learn(asked, _unix(seconds, micros), self.clock.steady())
         return {name.decode() for name in names}
 
     async def learn_time(self) -> None:
         """See `LeaseStore.learn_time`."""
-        asked = self.clock.own()
+        asked = self.clock.steady()
         said = await self.link.ask("time", lambda client: _NOW.run(client, [META], []), patient=True)
-        self.clock.learn(asked, _unix(*said), self.clock.own())
+        self.clock.learn(asked, _unix(*said), self.clock.steady())
 
     async def records(self, replica: str) -> list[str]:
         """See `LeaseStore.records`."""
