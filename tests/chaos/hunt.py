@@ -30,14 +30,19 @@ class Hunt:
         self.places = 0
         self.hits: set[tuple[str, str]] = set()
         kinds = {kind: word.encode() if isinstance(word, str) else word for kind, word in words.items()}
-        self._kinds = {form: kind for kind, word in kinds.items() for form in disguises(word)}
-        self._any = re.compile(b"|".join(re.escape(form) for form in sorted(self._kinds)))
+        forms = [(form, kind) for kind, word in kinds.items() for form in disguises(word)]
+        self._size = min(8, *(len(form) for form, _ in forms))
+        self._forms: dict[bytes, list[tuple[bytes, str]]] = {}  # By how they begin.
+        for form, kind in forms:
+            self._forms.setdefault(form[: self._size], []).append((form, kind))
 
     def look(self, where: str, said: bytes | str) -> None:
         """Here, and in what is packed here."""
         self.places += 1
         for content in _unpacked(said.encode("utf-8", "surrogateescape") if isinstance(said, str) else said):
-            self.hits |= {(where, self._kinds[found]) for found in self._any.findall(content)}
+            parts = (content[at : at + self._size] for at in range(len(content) - self._size + 1))
+            for beginning in set(self._forms).intersection(parts):
+                self.hits |= {(where, kind) for form, kind in self._forms[beginning] if form in content}
 
     def look_below(self, folder: Path, besides: Iterable[str] = ()) -> None:
         """In every file, but those that the test itself wrote there."""

@@ -155,11 +155,11 @@ REFUSED = (
 )
 
 
-def test_a_configuration_that_is_refused_is_not_repeated(tmp_path, shown):
+def test_a_configuration_that_is_refused_is_not_repeated(tmp_path, shown, full):
     """Neither where a password stands in the file nor where it is in a variable and nobody answers."""
     hunt = Hunt({"a password": "canary"})
     environ = os.environ | {"FAREWAY_HOME": str(tmp_path), "PYTHONPATH": str(harness.ROOT)}
-    for line in REFUSED:
+    for line in REFUSED if full else REFUSED[1:3]:
         (tmp_path / "fareway.yaml").write_text(line)
         (tmp_path / "named.yaml").write_text(re.sub("state: .*", "state: ${ADDRESS}", line))
         environ["ADDRESS"] = line.partition(": ")[2]
