@@ -61,7 +61,7 @@ def lives(gate, count, dice, config):
             admin.post(f"/keys/{key['id']}/revoke", status=200)
             assert gate.exchange(post(CALL, WAYS[0](mine[-1]), PATH)).status in (200, 401)
         tokens += mine
-    tokens += [harness.make_key(gate.gate.home, "--team", "cli", config=config) for _ in range(2)]
+    tokens += [harness.make_key(gate.gate.home, "--team", "cli", config=config) for _ in range(count // 8)]
     admin.get("/keys?limit=200")
     admin.get("/audit?limit=200")
     return tokens, cookies, wrong
@@ -106,7 +106,7 @@ def told(shown, how, hunt, tokens, unpeppered):
 def test_a_copy_of_the_home_opens_nothing(tmp_path, shown, full, dice):
     """The pepper is a file of the home, apart from all others; without it the rest is of no use."""
     with edge(tmp_path, CONFIG) as gate:
-        tokens, cookies, wrong = lives(gate, 150 if full else 15, dice, gate.gate.home / "fareway.yaml")
+        tokens, cookies, wrong = lives(gate, 150 if full else 8, dice, gate.gate.home / "fareway.yaml")
         gate.entries()  # All of them are there.
         pepper = (gate.gate.home / "pepper").read_bytes()
         hunt = Hunt(words_of(tokens, cookies, wrong, pepper))
@@ -137,7 +137,7 @@ def test_copies_of_shared_stores_open_nothing(tmp_path, shown, full, dice, monke
         shared = SHARED.replace("REDIS", shared_redis.patient_url)
         monkeypatch.setenv("DATABASE_URL", postgres.url(database))
         with gateway(tmp_path, CONFIG + shared) as gate:
-            tokens, cookies, wrong = lives(gate, 60 if full else 10, dice, gate.gate.home / "fareway.yaml")
+            tokens, cookies, wrong = lives(gate, 60 if full else 8, dice, gate.gate.home / "fareway.yaml")
             gate.at_rest()
             eventually(lambda: not gate.metric("fareway_journal_entries"))
             hunt = Hunt(words_of(tokens, cookies, wrong, pepper))
