@@ -11,7 +11,7 @@ help: ## this list
 run: $(VENV)/.installed ## install what is missing and start the gateway on 127.0.0.1:4000
 	@$(BIN)/fareway serve
 
-FLEETS := tests/replicas tests/workers tests/security tests/training/test_training_gateway.py tests/telemetry/test_telemetry_otel.py tests/docs/test_docs_commands.py tests/money/test_regressions_of_limits.py $(addprefix tests/journey/test_journey_, $(addsuffix .py, \
+FLEETS := tests/replicas tests/workers tests/training/test_training_gateway.py tests/telemetry/test_telemetry_otel.py tests/docs/test_docs_commands.py tests/money/test_regressions_of_limits.py $(addprefix tests/journey/test_journey_, $(addsuffix .py, \
 	refusals idempotency idempotency_lives trace crash calibration windows cuts rush live_prices \
 	replay hedged cascade feedback prefixes cache_kept cache_semantic alerts exports commands fleet machine_hours deferred deferred_lives top))
 

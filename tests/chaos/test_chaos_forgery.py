@@ -1,4 +1,4 @@
-"""The gateway asks nobody whom a caller names: what its operator wrote down is asked, and nothing else.
+"""S4: the gateway asks nobody whom a caller names: what its operator wrote down is asked, and nothing else.
 
 Server-side request forgery: https://owasp.org/www-community/attacks/Server_Side_Request_Forgery.
 """
@@ -25,6 +25,12 @@ DISGUISED = (
 )
 
 
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory):
+    with edge(tmp_path_factory.mktemp("forgery")) as running:
+        yield running
+
+
 @pytest.fixture
 def inside():
     """A server in the gateway's own network that nobody should ask: its address, and who came."""
@@ -49,28 +55,33 @@ def call(**fields):
     return json.dumps(said | fields).encode()
 
 
-def test_addresses_in_a_prompt_are_passed_on_and_never_fetched(gate, inside):
+def told(shown, how, asked, came):
+    """A row's figure: how many came to the server inside."""
+    shown("S4", how, f"{len(came)} connections in {asked} calls", target="0 connections", met=not came, asked=asked)
+
+
+def test_addresses_in_a_prompt_are_passed_on_and_never_fetched(gate, inside, shown):
     address, came = inside
     parts = json.loads(json.dumps([IMAGE, FILE, {"type": "text", "text": f"{address}/text"}]).replace("URL", address))
     assert gate.ask(call(messages=[{"role": "user", "content": parts}])).status == 200
     block = {"type": "image", "source": {"type": "url", "url": f"{address}/image"}}
     said = call(messages=[{"role": "user", "content": [block, {"type": "text", "text": "Hi"}]}])
     assert gate.ask(said, path="/v1/messages").status == 200
-    assert not came
+    told(shown, "addresses of images and files in prompts", 2, came)
 
 
-@pytest.mark.parametrize("name", NAMED)
-def test_no_field_of_a_call_says_whom_to_ask(gate, inside, name):
+def test_no_field_of_a_call_says_whom_to_ask(gate, inside, shown):
     """Whatever the provider thinks of a field that it does not know: it was the configured one who was asked."""
     address, came = inside
-    billed = len(gate.bill())
-    found = gate.ask(call(**{name: address}), {f"x-{name}": address, "x-forwarded-host": address.split("/")[-1]})
-    assert found.status in (200, 400)
-    assert len(gate.bill()) == billed + (found.status == 200)
-    assert not came
+    for name in NAMED:
+        billed = len(gate.bill())
+        found = gate.ask(call(**{name: address}), {f"x-{name}": address, "x-forwarded-host": address.split("/")[-1]})
+        assert found.status in (200, 400), name
+        assert len(gate.bill()) == billed + (found.status == 200), name
+    told(shown, "fields and headers such as base_url", len(NAMED), came)
 
 
-def test_a_caller_s_webhook_leads_to_no_address_of_ones_own(tmp_path, inside):
+def test_a_caller_s_webhook_leads_to_no_address_of_ones_own(tmp_path, inside, shown):
     """It is refused when it is named, or found to be none of the public ones when it is asked."""
     address, came = inside
     with edge(tmp_path, CONFIG) as gate:
@@ -82,7 +93,7 @@ def test_a_caller_s_webhook_leads_to_no_address_of_ones_own(tmp_path, inside):
             taken += found.status == 202
         assert taken > len(DISGUISED) // 2
         eventually(lambda: gate.gate.stderr.count("was not told") >= taken, 60)
-    assert not came
+    told(shown, "webhooks at 12 spellings of an internal address", len(DISGUISED), came)
 
 
 @pytest.mark.parametrize("address", ELSEWHERE)

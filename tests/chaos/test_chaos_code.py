@@ -1,4 +1,4 @@
-"""What a look at the code itself can promise."""
+"""S3 and S9: what a look at the code itself can promise."""
 
 import re
 
@@ -19,13 +19,15 @@ def found(pattern):
     ]
 
 
-def test_no_secret_is_compared_by_a_comparison_that_ends_early():
+def test_no_secret_is_compared_by_a_comparison_that_ends_early(shown):
     """`==` tells by its time how much was right: https://docs.python.org/3/library/hmac.html#hmac.compare_digest."""
-    assert not found(COMPARED)
+    early = found(COMPARED)
     assert len({line.partition(":")[0] for line in found(re.compile(r"compare_digest\("))}) >= 3
+    shown("S3", "a search of the code", f"{len(early)} comparisons by ==", target="0", met=not early, early=early)
 
 
-def test_every_csv_is_written_where_formulas_are_tamed():
+def test_every_csv_is_written_where_formulas_are_tamed(shown):
     writers = {line.partition(":")[0] for line in found(WRITES_CSV)}
-    assert writers == {"gateway/cli/table.py", "gateway/export/files.py"}
-    assert all("tamed(" in SOURCES[name] for name in writers)
+    assert writers
+    wild = {name for name in writers if "tamed(" not in SOURCES[name]}
+    shown("S9", "a search for writers of CSV", f"{len(wild)} of {len(writers)} tame nothing", target="0", met=not wild)
