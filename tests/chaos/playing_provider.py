@@ -1,4 +1,4 @@
-"""A provider that plays what a call names: `[[play: name]]` in its text. It bills nothing; see the simulator for that."""
+"""A provider that plays what a call names: `[[play: name]]` in its text. It bills nothing."""
 
 from __future__ import annotations
 

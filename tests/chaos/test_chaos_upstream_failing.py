@@ -1,5 +1,5 @@
-"""U1: a provider that fails, throttles, refuses and times out. The caller gets its status, nothing stays held, nobody asks
-again too early, and whoever fails repeatedly is left alone."""
+"""U1: a provider that fails, throttles, refuses and times out. The caller gets its status, nothing stays held,
+nobody asks again too early, and whoever fails repeatedly is left alone."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -84,7 +84,7 @@ def test_every_status(way, caller, shown, dice, full):
     shown(
         "U1",
         "every status, 4 dialects, streamed and whole, translated and not",
-        f"{len(wrong)} of {len(released)} told wrongly, none booked; what was held free after {late * 1000:.0f} ms (p99)",
+        f"{len(wrong)} of {len(released)} told wrongly, none booked; the hold free after {late * 1000:.0f} ms (p99)",
         target="0 wrong, free within 100 ms",
         met=not wrong and late <= RELEASED_S,
         wrong=wrong[:10],
@@ -104,8 +104,8 @@ def test_no_status_at_all(caller, stage, shown, dice, full):
     wrong, released = [], []
     for tongue in TONGUES if full else dice.sample(TONGUES, 2):
         for stream in (False, True):
-            asked = [(model, text, due) for number, (script, due) in enumerate(failing)
-                     for text in (stage.play(f"fails-{number}", script),) for model in deployments(tongue, "playing")]  # fmt: skip
+            played = [(stage.play(f"fails-{number}", script), due) for number, (script, due) in enumerate(failing)]
+            asked = [(model, *play) for play in played for model in deployments(tongue, "playing")]
             for model, text, due in [*asked, ("gone/sim-small", "Hi", 502)]:
                 heard = caller.ask(tongue, model, text, stream=stream)
                 released.append(caller.released_s())
@@ -115,7 +115,7 @@ def test_no_status_at_all(caller, stage, shown, dice, full):
     shown(
         "U1",
         "refused, closed, reset, silent, redirected, cut within the error",
-        f"{len(wrong)} of {len(released)} told wrongly; what was held free after {late * 1000:.0f} ms (p99)",
+        f"{len(wrong)} of {len(released)} told wrongly; the hold free after {late * 1000:.0f} ms (p99)",
         target="0 wrong, free within 100 ms",
         met=not wrong and late <= RELEASED_S,
         wrong=wrong[:10],

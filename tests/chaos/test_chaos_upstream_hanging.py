@@ -1,5 +1,5 @@
-"""U2: a provider that hangs, in every way and in every phase of a call. It is left at the time that was configured, and the
-caller hears so in its own dialect."""
+"""U2: a provider that hangs, in every way and in every phase of a call. It is left at the time that was configured,
+and the caller hears so in its own dialect."""
 
 import socket
 import statistics

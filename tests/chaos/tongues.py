@@ -22,8 +22,7 @@ class Tongue:
     name: str
     path: Callable[[str, bool], str]  # Of a model, streamed or not.
     body: Callable[[str, str, bool], dict[str, Any]]  # For a model and a text.
-    whole: re.Pattern[bytes]  # In an answer that is all there, and in no part of one.
-    last: re.Pattern[bytes]  # The same in a stream.
+    last: bytes  # In a stream that is all there, and in no part of one.
 
     def told(self, status: int, body: bytes) -> bool:
         """Whether this is an error that the dialect's clients can read."""
@@ -59,7 +58,7 @@ def _responses(model: str, text: str, stream: bool) -> dict[str, Any]:
     return {"model": model, "input": text, "max_output_tokens": CAP, "stream": stream}
 
 
-def _gemini(model: str, text: str, stream: bool) -> dict[str, Any]:  # noqa: ARG001 - the path says it
+def _gemini(model: str, text: str, stream: bool) -> dict[str, Any]:
     return {"contents": [{"role": "user", "parts": [{"text": text}]}], "generationConfig": {"maxOutputTokens": CAP}}
 
 
@@ -68,11 +67,11 @@ def _gemini_path(model: str, stream: bool) -> str:
 
 
 TONGUES = (
-    Tongue("openai-chat", lambda *_: "/v1/chat/completions", _chat, re.compile(rb'"finish_reason"'), re.compile(rb"DONE")),
-    Tongue("openai-responses", lambda *_: "/v1/responses", _responses, re.compile(rb'"completed"'), re.compile(rb"response\.completed")),
-    Tongue("anthropic-messages", lambda *_: "/v1/messages", _chat, re.compile(rb'"end_turn"'), re.compile(rb"message_stop")),
-    Tongue("gemini", _gemini_path, _gemini, re.compile(rb'"STOP"'), re.compile(rb'"STOP"')),
-)  # fmt: skip
+    Tongue("openai-chat", lambda *_: "/v1/chat/completions", _chat, b'"finish_reason": "stop"'),
+    Tongue("openai-responses", lambda *_: "/v1/responses", _responses, b"event: response.completed"),
+    Tongue("anthropic-messages", lambda *_: "/v1/messages", _chat, b'"stop_reason": "end_turn"'),
+    Tongue("gemini", _gemini_path, _gemini, b'"finishReason": "STOP"'),
+)
 BY_NAME = {tongue.name: tongue for tongue in TONGUES}
 
 

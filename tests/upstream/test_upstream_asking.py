@@ -314,7 +314,8 @@ async def test_an_error_whose_body_breaks_off_is_still_that_error(build):
 
 
 @pytest.mark.parametrize(
-    ("wait", "told"), [("7", 7), ("6.5", 7), ("9" * 5000, None), ("soon", None), (formatdate(NOW + 100, usegmt=True), 100)]
+    ("wait", "told"),
+    [("7", 7), ("6.5", 7), ("9" * 5000, None), ("soon", None), (formatdate(NOW + 100, usegmt=True), 100)],
 )
 async def test_a_wait_is_told_in_whole_seconds_however_it_was_worded(build, wait, told):
     road = build(a=[(429, {"retry-after": wait}, Lost("cut"))])
