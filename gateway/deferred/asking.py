@@ -113,7 +113,7 @@ class Asking:
 
 def worded(error: GatewayError, later: Later) -> Answer:
     """An error as its caller would have got it."""
-    if isinstance(error, ProviderRefused) and not error.carried:
+    if isinstance(error, ProviderRefused) and not error.reworded:
         return Answer(error.status, for_caller(error.headers), error.body)
     body = DIALECTS[later.dialect].error(error, later.id)
     return Answer(error.status, {"content-type": "application/json"}, body)

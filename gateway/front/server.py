@@ -126,7 +126,7 @@ class Front:
             else:
                 await self.traced.serve(call, exchange)
         except ProviderRefused as refused:
-            if refused.carried:
+            if refused.reworded:
                 raise
             told = for_caller(refused.headers) | {"x-fareway-request-id": call_id}
             await exchange.respond(refused.status, told, refused.body)

@@ -230,7 +230,7 @@ class Asking:
             if access.signed:
                 headers = await self._signers[option.candidate.provider].signed(url, headers, body)
             answer = await self._wire.post(url, headers, body, streams=streams, leaving=booking.leaving)
-            await _expect_good(answer, booking, carried=option.carried is not None)
+            await self._expect_good(answer, booking, carried=option.carried is not None)
             return Attempt(option, answer, self._health, self._clock, probe=probe, prompt=prompt, visit=visit)
         except BaseException as error:
             vitals.leave(probe)
@@ -238,6 +238,18 @@ class Asking:
                 visit.failed(reached=not isinstance(error, Unreached))
             self._note(booking, name, error)
             raise
+
+    async def _expect_good(self, answer: Answer, booking: Booking, *, carried: bool) -> None:
+        """Raises Redirected, or ProviderRefused with the provider's error read whole: a status of 400 or more is never
+        charged for."""
+        if 200 <= answer.status < 300:
+            return
+        booking.refused()
+        if answer.status < 400:
+            answer.close()
+            raise Redirected("The provider answered with a redirect, which is not followed.")
+        async with answer:
+            raise await refusal(answer, retry_after_s(answer.headers, self._clock()), carried=carried)
 
     def _note(self, booking: Booking, name: str, error: BaseException) -> None:
         """What the failed attempt means for the books and for the deployment's health."""
@@ -268,16 +280,3 @@ def _leaving(question: Question, option: Option, said: Said, body: bytes) -> Lea
         option.price,
         option.deployment.provider.priced_as,
     )
-
-
-async def _expect_good(answer: Answer, booking: Booking, *, carried: bool) -> None:
-    """Raises Redirected, or ProviderRefused with the provider's error read whole: a status of 400 or more is never
-    charged for."""
-    if 200 <= answer.status < 300:
-        return
-    booking.refused()
-    if answer.status < 400:
-        answer.close()
-        raise Redirected("The provider answered with a redirect, which is not followed.")
-    async with answer:
-        raise await refusal(answer, carried=carried)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil, isfinite
 
 from gateway.core.errors import UpstreamError
 from gateway.translate.refused import message_of
@@ -11,15 +12,22 @@ from gateway.upstream.errors import Lost
 
 
 class ProviderRefused(UpstreamError):
-    """The provider's own error: to be passed on as it is, unless it is `carried`, that is, in a dialect that the
-    caller does not speak."""
+    """The provider's own error: to be passed on as it is, unless it must be `reworded`: it is in a dialect that the
+    caller does not speak, or broke off. `wait_s`: how long the provider asks to wait, in seconds."""
 
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes, *, carried: bool = False) -> None:
-        said = message_of(body) if carried else ""
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        reworded: bool = False,
+        wait_s: float | None = None,
+    ) -> None:
+        said = message_of(body) if reworded else ""
         super().__init__(said or f"The provider answered with status {status}.")
-        self.carried = carried
-        wait = headers.get("retry-after", "")
-        self.retry_after_s = int(wait) if carried and wait.isdecimal() else None
+        self.reworded = reworded
+        self.retry_after_s = ceil(wait_s) if reworded and wait_s is not None and isfinite(wait_s) else None
         self.status = status
         self.headers = headers
         self.body = body
@@ -32,10 +40,11 @@ class WeAreRefused(UpstreamError):
         super().__init__("The provider refused the gateway's own credentials or account.")
 
 
-async def refusal(answer: Answer, *, carried: bool = False) -> ProviderRefused:
-    """The error that this answer is, read as far as it comes."""
+async def refusal(answer: Answer, wait_s: float | None = None, *, carried: bool = False) -> ProviderRefused:
+    """The error that this answer is, read as far as it comes. `carried`: it is in a dialect that the caller does not
+    speak."""
     try:
-        body = await answer.read()
+        body, whole = await answer.read(), True
     except Lost:
-        body = b""
-    return ProviderRefused(answer.status, answer.headers, body, carried=carried)
+        body, whole = b"", False
+    return ProviderRefused(answer.status, answer.headers, body, reworded=carried or not whole, wait_s=wait_s)

@@ -77,9 +77,9 @@ CASES = {
     "provider-broke-off": Lost("The provider's answer broke off."),
     "provider-too-slow": errors.UpstreamTimeout("The provider did not answer in time."),
     "provider-fell-silent": LostWaiting("The provider fell silent."),
-    "carried-bad-request": ProviderRefused(400, {}, b'{"message":"Too long."}', carried=True),
-    "carried-rate-limit": ProviderRefused(429, {"retry-after": "7"}, b'{"error":{"message":"Slow."}}', carried=True),
-    "carried-overload": ProviderRefused(529, {}, b"", carried=True),
+    "carried-bad-request": ProviderRefused(400, {}, b'{"message":"Too long."}', reworded=True),
+    "carried-rate-limit": ProviderRefused(429, {}, b'{"error":{"message":"Slow."}}', reworded=True, wait_s=6.5),
+    "carried-overload": ProviderRefused(529, {}, b"", reworded=True),
     "unexpected": RuntimeError(CANARY),
 }
 

@@ -6,6 +6,7 @@ The books are real: limits on a store in memory, a journal in a folder. The wire
 from __future__ import annotations
 
 import asyncio
+from email.utils import formatdate
 from types import SimpleNamespace
 
 import pytest
@@ -308,7 +309,19 @@ async def test_an_error_whose_body_breaks_off_is_still_that_error(build):
     with pytest.raises(ProviderRefused) as raised:
         await road.call("a")
     assert raised.value.status == 503
+    assert raised.value.reworded, "half an error is nothing that a client can read"
     road.assert_in_order()
+
+
+@pytest.mark.parametrize(
+    ("wait", "told"),
+    [("7", 7), ("6.5", 7), ("9" * 5000, None), ("soon", None), (formatdate(NOW + 100, usegmt=True), 100)],
+)
+async def test_a_wait_is_told_in_whole_seconds_however_it_was_worded(build, wait, told):
+    road = build(a=[(429, {"retry-after": wait}, Lost("cut"))])
+    with pytest.raises(ProviderRefused) as raised:
+        await road.call("a")
+    assert raised.value.retry_after_s == told
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 399, 304])
