@@ -21,7 +21,7 @@ import msgspec
 from gateway.core.entry import Entry
 
 ROOT = Path(__file__).parent.parent
-START_S_MAX = 30
+START_S_MAX = 90
 
 TOKEN = re.compile(r"fw-[0-9a-z]{12}-[A-Za-z0-9_-]{43}")
 

@@ -72,4 +72,25 @@ def _type(one: Parameter) -> Any:
     return Annotated[str, Meta(max_length=TEXT_MAX, description=f"{several}{such}{one.help}".strip())]
 
 
-ROUTES = [_route(plan) for plan in PLANS]
+class PlanName(Struct, frozen=True, kw_only=True):
+    """A plan that can be made: at `/plan/` and its name."""
+
+    name: str
+    text: str  # What it tells.
+
+
+class PlanList(Struct, frozen=True, kw_only=True):
+    """All plans."""
+
+    data: list[PlanName]
+
+
+async def _list(call: Call) -> Struct:
+    del call
+    return PlanList(data=[PlanName(name=plan.name, text=plan.text) for plan in PLANS])
+
+
+ROUTES = [
+    Route("GET", "/plan", _list, "All plans", WATCHING, PlanList),
+    *[_route(plan) for plan in PLANS],
+]

@@ -48,9 +48,6 @@ def add_gauges(
     add("fareway_price_feed", "1: a feed keeps prices up to date.", (), lambda: {(): int(prices.fed)})
     add("fareway_price_quarantined", "1: a feed waits for a yes.", (), lambda: {(): int(bool(prices.quarantined))})
     add("fareway_price_pinned", "1: no feed is asked.", (), lambda: {(): int(prices.pinned)})
-    in_unit = "in the limit's unit (usd: nano-dollars)."
-    add("fareway_limit_held", f"Held, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.held))
-    add("fareway_limit_spent", f"Spent, {in_unit}", ("limit",), lambda: leases.totals(lambda a: a.spent))
     Budgets(leases, clock).add_to(gauges)
     add("fareway_token_estimate_error_ratio", "Of likely input.", ("model", "kind"), calibration.errors)
 

@@ -108,8 +108,8 @@ def add_fleet_gauges(
     add("waiting", "Calls that wait for room in it.", lambda b: b.load.waiting)
     add("cache_used_ratio", "The share of its KV cache in use.", lambda b: b.load.cache_used)
     add("cache_hit_ratio", "Of prompt tokens lately, the share found in its cache.", lambda b: b.load.hit_rate)
-    add("prompt_tokens_per_second", "Read when it last worked.", lambda b: b.speed.prompt)
-    add("generated_tokens_per_second", "Written when it last worked.", lambda b: b.speed.generated)
+    add("prompt_tokens_per_second", "Read; 0 while it is idle.", lambda b: b.speed_now.prompt)
+    add("generated_tokens_per_second", "Written; 0 while it is idle.", lambda b: b.speed_now.generated)
     _add_scaling(gauges, fleet, clock)
 
 

@@ -85,6 +85,8 @@ def _order(offer: Offer) -> tuple[bool, int, int]:
 def _against(offer: Offer, sync: Offer) -> str:
     if offer.cost is None or sync.cost is None:
         return "costs are not known"
+    if offer.cost == sync.cost:
+        return f"likely {offer.cost}, as at once"
     return f"likely {offer.cost} instead of {sync.cost}"
 
 

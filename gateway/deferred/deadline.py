@@ -57,7 +57,8 @@ def checked_url(url: str, *, private: bool) -> str:
     except ValueError:
         good = False
     if not good or len(url) > URL_CHARACTERS_MAX or not url.isascii() or not url.isprintable():
-        raise BadRequest(f"{WEBHOOK} must be a URL that begins with https://", WEBHOOK)
+        unless = "" if private else " (http:// only where the gateway's configuration has deferred.private_webhooks)"
+        raise BadRequest(f"{WEBHOOK} must be a URL that begins with https://{unless}", WEBHOOK)
     return url
 
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from gateway.catalog.providers import Deployment
 from gateway.core.caller import Key
-from gateway.core.money import ZERO, Money
+from gateway.core.money import Money
 from gateway.core.price import STANDARD_TIERS, Price
 from gateway.core.request import Asked
 from gateway.deferred.choosing import Offer, Way
@@ -101,9 +101,9 @@ class Offering:
         """What is cheaper than at once, at one deployment."""
         candidate, price = option.candidate, option.price
         name, provider = candidate.name, candidate.provider
-        if candidate.selfhosted:  # What the machine costs is paid anyway.
+        if candidate.selfhosted:
             busy = candidate.in_flight > self.ours[name] or self.ours[name] >= IDLE_AT_ONCE or candidate.wait_ms > 0
-            yield Offer(Way.IDLE, name, provider, ZERO, None if busy else 0.0)
+            yield Offer(Way.IDLE, name, provider, candidate.cost_likely, None if busy else 0.0)
         if price is None:
             return
         own = option.carried is None and question.request.facts.service_tier in STANDARD_TIERS

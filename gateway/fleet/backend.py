@@ -42,6 +42,9 @@ class Speed(Struct, frozen=True, gc=False):
     request_s: float | None = None  # and how long it took.
 
 
+IDLE = Speed(prompt=0.0, generated=0.0)
+
+
 @dataclass(slots=True)
 class Backend:
     """See the module."""
@@ -69,6 +72,12 @@ class Backend:
     def told(self) -> str:
         """Why it takes no calls; empty where it does."""
         return self.why or self.drained or self.noticed
+
+    @property
+    def speed_now(self) -> Speed:
+        """Nothing is read and written where nobody waits or is answered; else as when it last worked."""
+        idle = self.load.running == 0 and not self.load.waiting
+        return IDLE if idle and self.speed != Speed() else self.speed
 
     @property
     def id(self) -> str:

@@ -25,12 +25,10 @@ class Demand:
         self._tokens = 0.0
         self._spilled = 0.0  # Pico-dollars.
 
-    def asked(self, tokens: int, cost: Money | None, now: float) -> None:
-        """A call of so many tokens could go there. `cost`: at the cheapest other place; None: there is none, or nobody
-        knows."""
+    def asked(self, tokens: int, now: float) -> None:
+        """A call of so many tokens could go there."""
         self._fade(now)
         self._tokens += tokens
-        self.elsewhere.learn(tokens, cost)
 
     def spilled(self, cost: Money, now: float) -> None:
         """It went elsewhere, for so much."""

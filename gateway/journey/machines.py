@@ -36,15 +36,17 @@ class Machines:
         costs = [option.candidate.cost_likely for option in options if not option.candidate.backend]
         least = min([cost for cost in costs if cost is not None], default=None)
         for provider, option in own.items():
-            self._fleet.demands[provider].asked(option.input_guess + option.output_guess, least, now)
+            self._fleet.demands[provider].elsewhere.learn(option.input_guess + option.output_guess, least)
         return tuple([self._priced(option, request, now) if option.candidate.backend else option for option in options])
 
-    def decided(self, first: Option, options: tuple[Option, ...], now: float) -> None:
-        """Where the call goes first. Elsewhere, it is spilled."""
+    def asked(self, first: Option, own: tuple[Option, ...], now: float) -> None:
+        """A call that could go to these goes there first. Elsewhere, it is spilled."""
         cost = first.candidate.cost_likely
-        if not first.candidate.backend and cost is not None:
-            for provider in {option.candidate.provider for option in options if option.candidate.backend}:
-                self._fleet.demands[provider].spilled(cost, now)
+        for provider, option in {option.candidate.provider: option for option in own}.items():
+            demand = self._fleet.demands[provider]
+            demand.asked(option.input_guess + option.output_guess, now)
+            if not first.candidate.backend and cost is not None:
+                demand.spilled(cost, now)
 
     def _priced(self, option: Option, request: Request, now: float) -> Option:
         backend = self._fleet.of(option.candidate.name)

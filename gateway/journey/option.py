@@ -108,6 +108,7 @@ class Chosen(Struct, frozen=True):
     hedge_after_ms: float | None = None  # If nothing has come by then, the next of the plan is asked, too.
     cascade: Cascade | None = None
     told: dict[str, str] | None = None  # What the caller is to hear of it, in headers.
+    own: tuple[Option, ...] = ()  # At machines of ours that it could go to.
 
     def without_first(self, number: int) -> Chosen:
         """The plan from there on. What was to be checked of the first is no more."""

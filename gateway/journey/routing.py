@@ -169,11 +169,15 @@ class Router:
         cascade = decision.cascade if request.dialect in READABLE else None
         steps = 0 if cascade is None else cascade.steps
         plan = tuple([by_name[c.name] for c in decision.plan[: steps + 1 + self._fallback]])
-        if machines is not None:
-            machines.decided(plan[0], options, self._clock())
+        own = () if machines is None or request.facts.free else tuple([o for o in options if o.candidate.backend])
         if cascade is not None and steps >= len(plan):  # Somebody must be left to answer if none of them will do.
             cascade = replace(cascade, steps=len(plan) - 1) if len(plan) > 1 else None
-        return Chosen(plan, decision.reason, decided, decision.hedge_after_ms, cascade)
+        return Chosen(plan, decision.reason, decided, decision.hedge_after_ms, cascade, own=own)
+
+    def held(self, chosen: Chosen) -> None:
+        """It is held for: now it counts as asked of machines of ours, and so once, however often it was decided on."""
+        if chosen.own and self._signals.machines is not None:
+            self._signals.machines.asked(chosen.plan[0], chosen.own, self._clock())
 
     def reads(self, facts: Facts) -> frozenset[Signal]:
         """What the policy that decides on this call has to be told."""

@@ -82,6 +82,7 @@ class SettingAside:
         if question.detour is not None:
             chosen = question.detour.told(chosen)
         chosen = await _hold_for_first(booking, question, chosen, patient=patient)
+        self.router.held(chosen)
         for account in booking.passed:
             self.metrics.count("fareway_limit_passed", account.limit.id, account.limit.mode)
         return chosen

@@ -109,13 +109,6 @@ class Leases:
             elif not self._store.exclusive:
                 self._back[record] -= min(0, amount)
 
-    def totals(self, amount: Callable[[Account], int]) -> dict[tuple[str, ...], float]:
-        """One figure a rule, summed over its running windows: for gauges whose labels must stay few."""
-        sums: dict[tuple[str, ...], float] = {}
-        for account in self.accounts:
-            sums[account.limit.id,] = sums.get((account.limit.id,), 0) + amount(account)
-        return sums
-
     async def resume(self, booked: Mapping[str, int]) -> None:
         """The journal of an earlier process of this name is replayed: what it leased and did not spend is free again.
         `booked`: what this replica has spent on accounts whose windows may still run, also where the store has

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
-from gateway.core.entry import Entry, Outcome
+from gateway.core.entry import NO_CALLS, Entry, Outcome
 from gateway.core.money import Money
 from gateway.core.price import SEPARATOR, Price
 
@@ -47,6 +47,7 @@ class _Sum:
     calls: int = 0
     busy: int = 0  # Pico-dollars, both.
     idle: int = 0
+    again: set[str] = field(default_factory=set)  # Calls that count, and may come once more.
 
 
 def own_machines(entries: Iterable[Entry], prices: Mapping[str, Price]) -> list[Own]:
@@ -67,8 +68,10 @@ def own_machines(entries: Iterable[Entry], prices: Mapping[str, Price]) -> list[
             one.idle += entry.cost.known.picos
             continue
         one.busy += entry.cost.known.picos
-        if entry.outcome is not Outcome.ADJUSTED:
-            one.calls += 1
+        if entry.outcome not in NO_CALLS:
+            one.calls += entry.request_id not in one.again
+            if entry.outcome is not Outcome.OK:  # It may have been tried once more.
+                one.again.add(entry.request_id)
             for route, price in latest.items():
                 elsewhere[entry.provider][route] += price.of(entry.usage).known.picos
     found = [_own(provider, one, elsewhere[provider]) for provider, one in sums.items()]

@@ -17,7 +17,7 @@ def billions(text: str) -> Fraction:
     """Billions of parameters or tokens, more than none, from '7B', '350M' or '1T'."""
     found = re.fullmatch(rf"({_NUMBER})([KMBT])", text)
     if found is None or not Fraction(found[1]):
-        raise ArgumentTypeError(f"{text!r} must be a number with its unit, such as 350M, 7B or 1T")
+        raise ArgumentTypeError(f"{text!r} must be a number above 0 with its unit, such as 350M, 7B or 1T")
     return Fraction(found[1]) * _BILLIONS[found[2]]
 
 
@@ -68,10 +68,10 @@ def share(text: str) -> Fraction:
 
 def utilisation(text: str) -> Fraction:
     """From '40%', above 0% and 100% at most."""
-    found = share(text)
-    if not 0 < found <= 1:
-        raise ArgumentTypeError(f"{text!r} is not above 0% and 100% at most")
-    return found
+    found = re.fullmatch(rf"({_NUMBER}) ?%", text)
+    if found is None or not 0 < Fraction(found[1]) <= 100:
+        raise ArgumentTypeError(f"{text!r} is not a share above 0% and 100% at most, such as 40%")
+    return Fraction(found[1]) / 100
 
 
 def change(text: str) -> tuple[str, Fraction]:

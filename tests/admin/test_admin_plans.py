@@ -95,6 +95,12 @@ def test_what_cannot_be_planned_is_refused(admin, name, said, refusal):
     assert (refused["code"], refused["param"]) == (code, param)
 
 
+def test_plans_are_listed(admin):
+    listed = admin.get("/plan")["data"]
+    assert [one["name"] for one in listed] == [plan.name for plan in PLANS]
+    assert all(one["text"] for one in listed)
+
+
 def test_a_viewer_may_plan_and_a_teams_admin_sees_no_other_teams_money(admin):
     admin.post("/teams", {"id": "planners"})
     viewer, lead = (admin.key(team="planners", role=role.value)[1] for role in (Role.VIEWER, Role.TEAM_ADMIN))

@@ -10,6 +10,7 @@ import time
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
+import msgspec
 import pytest
 from charges import entry, flat
 from harness import ROOT
@@ -162,8 +163,9 @@ def test_the_catalogue_and_the_orientation(plan):
         (["training", "--params", "7B", "--dataset", "1", "--hours", "1", "--gpu", "B200"], 2, "none of CPU-2"),
         (["training", "--params", "7B", "--dataset", "1", "--hours", "1", "--rate", "0"], 2, "costs nothing"),
         (["scaling", "--params", "7B", "--tokens", "1T", "--mfu", "101%"], 2, "100% at most"),
-        (["scaling", "--params", "7B", "--tokens", "1T", "--mfu", "0.4"], 2, "per cent"),
+        (["scaling", "--params", "7B", "--tokens", "1T", "--mfu", "4"], 2, "such as 40%"),
         (["scaling", "--params", "7B", "--tokens", "1T", "--mfu", "0%"], 2, "100% at most"),
+        (["scaling", "--params=-7B", "--tokens", "1T"], 2, "above 0 with its unit"),
         (["request", "--latency", "5"], 2, "unit"),
         (["request", "--rate", "-1"], 2, "amount of dollars"),
         (["breakeven"], 2, "--price"),
@@ -281,6 +283,15 @@ def test_own_machines_as_they_were_used(plan, ledger, tmp_path):
     assert (own["calls"], own["busy_usd"], own["idle_usd"], own["paid_usd"]) == (1, "0.50", "1.50", "2.00")
     assert (own["api"], own["api_usd"], own["cheaper"]) == ("p/small", "1.00", "API")
     assert (own["utilisation_share"], own["flips_at_share"]) == (0.25, 0.5)
+
+
+def test_a_call_that_was_tried_again_on_own_machines_counts_once(plan, ledger, tmp_path):
+    own = {"provider": "vllm", "selfhosted": True}
+    again = [call(f"again.{number}", "", "small", 3, **own) for number in range(2)]
+    again = [msgspec.structs.replace(one, request_id="again") for one in again]
+    write_down(tmp_path, [msgspec.structs.replace(again[0], outcome=Outcome.FAILED), again[1]])
+    (found,) = plan("breakeven", "--from-ledger", "--json").told["own_machines"]
+    assert found["calls"] == 2, "this one, and that of the ledger"
 
 
 def test_training_against_real_inference(plan, ledger, tmp_path):

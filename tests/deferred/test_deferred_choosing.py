@@ -46,6 +46,14 @@ def test_a_busy_machine_is_waited_for_as_long_as_the_next_best_can_still_be_take
     assert choose((SYNC, BUSY), now=last, switch_at=7200).offer is BUSY
 
 
+def test_what_costs_the_same_is_not_told_as_a_saving():
+    same = Offer(Way.IDLE, "gpu/m", "gpu", SYNC.cost)
+    assert (
+        choose((SYNC, same), now=0, switch_at=7200).reason
+        == "idle at gpu/m: likely $0.10, as at once, else at once at 02:00:00Z"
+    )
+
+
 def test_cheaper_hours_are_waited_for():
     choice = choose((SYNC, hours(3, 3600.0), hours(4, 1800.0)), now=0, switch_at=7200)
     assert choice.at == 3600

@@ -25,6 +25,11 @@ def test_anything_else_is_refused(said):
         wanted_s({"x-fareway-deadline": said}, PLAIN)
 
 
+def test_who_asks_for_http_hears_which_key_allows_it():
+    with pytest.raises(BadRequest, match=r"deferred\.private_webhooks"):
+        told_at({"x-fareway-webhook": "http://example.com/"}, PATIENT, private=False)
+
+
 @pytest.mark.parametrize("url", ["http://example.com/", "ftp://x", "https://", "hook", "https://[", "https://e/\nx"])
 def test_a_webhook_is_a_url_with_tls(url):
     with pytest.raises(BadRequest):

@@ -12,7 +12,7 @@ from gateway.catalog.providers import KNOWN, Deployment
 from gateway.core.caller import Key
 from gateway.core.money import ZERO
 from gateway.core.request import Asked
-from gateway.deferred.choosing import Way
+from gateway.deferred.choosing import Way, choose
 from gateway.deferred.offers import DURATION_S, Offering, with_flex
 from gateway.dialects.spoken import DIALECTS
 from gateway.journey.routing import Router
@@ -76,10 +76,17 @@ async def test_a_call_that_names_a_tier_keeps_it(offers):
     assert set(await offers(GPT, body=body)) == {Way.SYNC}
 
 
-async def test_a_machine_of_ones_own_costs_nothing_more_while_it_is_idle(offers):
-    idle = (await offers(OWN))[Way.IDLE]
-    assert (idle.cost, idle.opens) == (ZERO, 0.0)
+async def test_a_machine_of_ones_own_costs_while_it_is_idle_what_its_price_says(offers):
+    found = await offers(OWN)
+    assert (found[Way.IDLE].cost, found[Way.IDLE].opens) == (found[Way.SYNC].cost, 0.0)
+    assert found[Way.IDLE].cost > ZERO
     assert (await offers(OWN, busy=1))[Way.IDLE].opens is None
+
+
+async def test_a_machine_without_a_price_is_no_bargain(offers):
+    found = await offers(GPT, replace(OWN, model="nobody-prices-this"))
+    assert found[Way.IDLE].cost is None
+    assert choose(tuple(found.values()), PEAK, PEAK + 60).offer.way is not Way.IDLE
 
 
 @pytest.mark.parametrize("body", [b'{"model":"m"}', b'{"service_tier": "auto", "model":"m"}', b'{"service_tier":null}'])

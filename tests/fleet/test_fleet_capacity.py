@@ -80,7 +80,8 @@ def test_a_thousand_machines_are_enough_to_ask_for():
 def test_what_is_asked_steadily_is_asked_at_that_rate_from_the_beginning_on():
     demand = Demand()
     for second in range(1, 2 * int(LATELY_S)):
-        demand.asked(500, Money.usd("0.0003"), float(second))
+        demand.asked(500, float(second))
+        demand.elsewhere.learn(500, Money.usd("0.0003"))
         demand.spilled(Money.usd("0.0001"), float(second))
         if second > 10:
             assert demand.traffic(second).tokens_per_s == pytest.approx(500, rel=0.15)
@@ -90,14 +91,14 @@ def test_what_is_asked_steadily_is_asked_at_that_rate_from_the_beginning_on():
 
 def test_what_was_asked_long_ago_counts_no_more():
     demand = Demand()
-    demand.asked(1_000_000, None, 0.0)
+    demand.asked(1_000_000, 0.0)
     assert demand.traffic(20 * LATELY_S).tokens_per_s < 0.001
 
 
 def test_a_process_that_sees_a_fourth_speaks_for_all():
     alone, one_of_four = Demand(), Demand(share=0.25)
     for demand in (alone, one_of_four):
-        demand.asked(1_000, None, 0.0)
+        demand.asked(1_000, 0.0)
     assert one_of_four.traffic(60.0).tokens_per_s == 4 * alone.traffic(60.0).tokens_per_s
 
 
@@ -110,7 +111,8 @@ def test_a_fleet_tells_of_providers_whose_machines_have_a_price_and_were_asked()
     fleet = Fleet([backend(1, State.READY), backend(2, State.WARMING), backend(3, State.DOWN)])
     assert scaling(fleet, 0.0) == []
     demand = fleet.demands["local"]
-    demand.asked(1_000, Money.usd("0.0006"), 0.0)
+    demand.asked(1_000, 0.0)
+    demand.elsewhere.learn(1_000, Money.usd("0.0006"))
     demand.pace = 10_000.0
     (told,) = scaling(fleet, 1.0)
     assert (told.provider, told.replicas) == ("local", 2)

@@ -26,7 +26,8 @@ def figures():
     machine = Machine("H100", 1, Tier.ON_DEMAND, constant(4 * 10**12))
     fleet = Fleet([Backend("local", "a:8000", "http://a", machine=machine, seen=State.READY)])
     demand = fleet.demands["local"]
-    demand.asked(1_000, Money.usd("0.0006"), 0.0)
+    demand.asked(1_000, 0.0)
+    demand.elsewhere.learn(1_000, Money.usd("0.0006"))
     demand.spilled(Money.usd("0.0006"), 0.0)
     demand.pace = 10_000.0
     gauges = Gauges()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.fleet.backend import Load, Speed, State
+from gateway.fleet.backend import Backend, Load, Speed, State
 from gateway.fleet.engines.said import NOTHING, Said, Times
 from gateway.fleet.progress import grown, load_of, speed_of
 from gateway.fleet.watch import SILENT_MAX, Sight, next_state
@@ -96,3 +96,19 @@ STATES = [
 @pytest.mark.parametrize(("seen", "sight", "silent", "then"), STATES)
 def test_what_becomes_of_an_engine(seen, sight, silent, then):
     assert next_state(seen, sight, silent) is then
+
+
+@pytest.mark.parametrize(
+    ("load", "now"),
+    [
+        (Load(running=0, waiting=0), 0.0),
+        (Load(running=0), 0.0),
+        (Load(running=1, waiting=0), 70.0),
+        (Load(running=0, waiting=2), 70.0),
+        (Load(), 70.0),  # It does not say.
+    ],
+)
+def test_an_idle_engine_writes_nothing(load, now):
+    backend = Backend("local", "a:8000", "http://a", load=load, speed=Speed(prompt=500.0, generated=70.0))
+    assert backend.speed_now.generated == now
+    assert backend.speed.generated == 70.0

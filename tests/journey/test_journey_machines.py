@@ -72,13 +72,17 @@ class Way:
         self.shown = {candidate.name: candidate for candidate in candidates}
         return Decision(tuple(sorted(candidates, key=lambda c: c.name != self.first)), "the test says so")
 
-    def ask(self, body=BODY, model="m"):
+    def ask(self, body=BODY, model="m", refused=0):
         asked, dialect = Asked(body.replace(b'"m"', b'"%b"' % model.encode())), OpenAIChat()
         facts = dialect.read(asked)
         size = measure(asked.body, facts)
         request = Request("r", "key", "openai-chat", facts, self.router.bound(facts, size, proven=False))
         options = self.router.options(request, size, Carrier(asked, lossy=False))
-        return self.router.choose(request, options, None, needs_price=False).plan[0]
+        chosen = self.router.choose(request, options, None, needs_price=False)
+        for _ in range(refused):  # No hold: it is decided on once more.
+            chosen = self.router.choose(request, options, None, needs_price=False)
+        self.router.held(chosen)
+        return chosen.plan[0]
 
     @property
     def own(self):
@@ -140,6 +144,14 @@ def test_what_goes_elsewhere_is_remembered_as_spilled():
     way.ask()
     assert way.fleet.demands["own"].spilled_per_hour(way.now + 60)
     assert way.fleet.demands["own"].traffic(way.now + 60).tokens_per_s > 0
+
+
+def test_a_call_that_is_decided_on_twice_is_asked_once():
+    once, twice = Way(first="groq/llama-3.3-70b-versatile"), Way(first="groq/llama-3.3-70b-versatile")
+    once.ask()
+    twice.ask(refused=1)
+    for told in (lambda d: d.traffic(1060).tokens_per_s, lambda d: d.spilled_per_hour(1060)):
+        assert told(twice.fleet.demands["own"]) == told(once.fleet.demands["own"])
 
 
 def test_engines_on_a_machine_without_a_price_are_left_as_they_are():

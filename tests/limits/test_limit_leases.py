@@ -131,13 +131,6 @@ async def test_windows_that_ended_are_forgotten_when_no_call_is_in_them(store):
     assert (await standing(store, busy)).spent == 5
 
 
-async def test_a_sum_is_kept_for_each_rule_and_not_for_each_node(store):
-    accounts = [Account(f"key:{k}", Limit("key:*", Unit.USD, 100, Span.HOUR), HOUR) for k in "abc"]
-    leases = Leases(store, "r1", Ledger({accounts[0].id: 7, accounts[1].id: 3}))
-    await leases.open(accounts)
-    assert leases.totals(lambda a: a.spent) == {("key:*/usd/hour",): 10}
-
-
 class Broken(MemoryStore):
     """Fails while `down`, and every time counts."""
 
