@@ -26,7 +26,7 @@ LimitBody = dict[str, Any]
 
 async def _list(call: Call) -> Struct:
     stored = await call.site.ask(call.site.directory.rules)
-    limits = in_force(call.site.configured, (rule.limit for rule in stored.values()))
+    limits = in_force(call.site.configured(), (rule.limit for rule in stored.values()))
     seen = await call.site.ask(_seen, call, limits)
     rows, following = page(seen, lambda limit: limit.id, call.query.cursor, call.query.limit)
     return LimitList(data=[await _document(call.site, limit, stored.get(limit.id)) for limit in rows], next=following)
@@ -38,7 +38,7 @@ def _seen(call: Call, limits: tuple[Limit, ...]) -> list[Limit]:
 
 async def _show(call: Call) -> Struct:
     stored, reads = await call.site.ask(call.site.directory.rules), call.site.directory.reads_node
-    for limit in in_force(call.site.configured, (rule.limit for rule in stored.values())):
+    for limit in in_force(call.site.configured(), (rule.limit for rule in stored.values())):
         if limit.id == call.path["id"] and await call.site.ask(reads, call.actor, limit.node):
             return await _document(call.site, limit, stored.get(limit.id))
     raise NotFound(f"There is no limit {call.path['id']!r}.")
@@ -53,7 +53,7 @@ async def _put(call: Call) -> Struct:
         param = where.replace(WHERE, "$", 1)
         raise BadRequest(f"{what}{f'; {problem.hint}' if problem.hint else ''}", param) from None
     site = call.site
-    rule = await site.change(site.directory.set_rule, call.actor, limit, site.configured)
+    rule = await site.change(site.directory.set_rule, call.actor, limit, site.configured())
     return await _document(site, limit, rule)
 
 
@@ -62,7 +62,7 @@ async def _delete(call: Call) -> None:
     try:
         await site.change(site.directory.unset_rule, call.actor, name)
     except NotFound:
-        if any(limit.id == name for limit in site.configured):
+        if any(limit.id == name for limit in site.configured()):
             raise Conflict("This limit is the configuration's: change it there.") from None
         raise
 

@@ -44,7 +44,7 @@ class Site:
     audited: Audited
     keyring: Keyring
     limits: Limits
-    configured: Sequence[Limit]
+    configured: Callable[[], Sequence[Limit]]  # The limits of the configuration, as it is now.
     together: Together
     pricing: Pricing
     reading: Callable[[], AbstractContextManager[Reader]]  # The ledger, for sums.
@@ -54,8 +54,8 @@ class Site:
     guard: Callable[[], Guard | None]  # None: nothing is held back.
     fleet: Fleet
     clock: Callable[[], float]
-    catalog: Catalog
-    baseline: str  # The deployment that savings are told against where a call leaves the choice to us.
+    catalog: Callable[[], Catalog]
+    baseline: Callable[[], str]  # The deployment that savings are told against where a call leaves the choice to us.
     told: Callable[[int], list[Delivery]]  # So many of the newest alerts. May raise sqlite3.Error.
     door: Door
     trusted_proxies: tuple[str, ...] = ()

@@ -61,7 +61,7 @@ async def _request(call: Call) -> Struct:
 def _elsewhere(site: Site, entry: Entry) -> list[d.Elsewhere]:
     """What the tokens of this call cost now wherever the name in it leads to, cheapest first."""
     try:
-        found = site.catalog.find(entry.asked_model)[:ELSEWHERE_MAX]
+        found = site.catalog().find(entry.asked_model)[:ELSEWHERE_MAX]
     except UnknownModel:
         return []
     book, now = site.pricing.book, site.clock()
@@ -80,7 +80,7 @@ def _elsewhere(site: Site, entry: Entry) -> list[d.Elsewhere]:
 async def _budgets(call: Call) -> Struct:
     site = call.site
     stored = await site.ask(site.directory.rules)
-    for limit in in_force(site.configured, (rule.limit for rule in stored.values())):
+    for limit in in_force(site.configured(), (rule.limit for rule in stored.values())):
         if "*" not in limit.node and not placed(limit.node):
             await site.limits.accounts(caller_at(limit.node))  # Opens it.
     now = site.clock()
@@ -154,18 +154,19 @@ def _first(site: Site) -> Callable[[str], str | None]:
 
     def first(name: str) -> str | None:
         try:
-            tiers = {found.name: found.tier for found in site.catalog.find(name)}
+            tiers = {found.name: found.tier for found in site.catalog().find(name)}
         except UnknownModel:
             return None
         if name != AUTO:
             return next(iter(tiers))
-        return site.baseline if site.baseline in tiers else min(tiers, key=lambda one: TIERS.index(tiers[one]))
+        baseline = site.baseline()
+        return baseline if baseline in tiers else min(tiers, key=lambda one: TIERS.index(tiers[one]))
 
     return cache(first)
 
 
 def _rates(site: Site, now: float) -> Callable[[str], Rates | None]:
-    providers = KNOWN | dict(site.catalog.providers)
+    providers = KNOWN | dict(site.catalog().providers)
 
     def rates(deployment: str) -> Rates | None:
         provider, _, model = deployment.partition("/")

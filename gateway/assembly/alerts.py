@@ -54,6 +54,7 @@ class Alarms:
 
     def __init__(self, settings: Settings, clock: Callable[[], float], metrics: Metrics, home: str) -> None:
         self._settings = settings
+        self.providers = settings.providers  # As the configuration has them now.
         self._clock = clock
         self._home = home
         self._alerts = Alerts(
@@ -116,7 +117,7 @@ class Alarms:
             with reading() as ledger:
                 return ledger.called(self._clock() - USED_WITHIN_S)
 
-        providers = self._settings.providers
+        providers = self.providers
         try:
             found = await asyncio.to_thread(called)
         except Exception:  # Whatever it is: what is in use here is known.

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
 from gateway.assembly.finances import Finances
 from gateway.assembly.stores import pepper
 from gateway.assembly.told import Told
-from gateway.catalog.catalog import Catalog
 from gateway.config.settings import Settings
 from gateway.deferred.asking import Ask, Asking
 from gateway.deferred.lanes import Lanes
@@ -24,7 +23,7 @@ from gateway.deferred.taking import Taking
 from gateway.deferred.telling import Telling
 from gateway.journey.batches.desk import Desk
 from gateway.journey.setting_aside import SettingAside
-from gateway.upstream.wire import Wire
+from gateway.prices.book import PriceBook
 
 
 class Deferred:
@@ -33,9 +32,10 @@ class Deferred:
     def __init__(
         self,
         settings: Settings,
-        setting_aside: SettingAside,
-        catalog: Catalog,
+        setting_aside: Callable[[], SettingAside],
+        money: Finances,
         told: Told,
+        book: Callable[[], PriceBook],
         *,
         replica: str,
         stack: AsyncExitStack,
@@ -43,17 +43,17 @@ class Deferred:
         self._settings = settings
         self._clock = told.clock
         self._metrics = told.metrics
-        self._catalog = catalog
+        self._book = book
         self._wake = asyncio.Event()
         self.home = replica.partition(".")[0]
         self.pepper = pepper(settings)
         self.shelf = Shelf(settings.home / "deferred.db")
         stack.push_async_callback(self.shelf.close)
         wanted = settings.deferred
-        self._offering = Offering(setting_aside, catalog.book, told.health, told.clock, batch_s=wanted.batch_s)
+        self._offering = Offering(setting_aside, book, told.health, told.clock, batch_s=wanted.batch_s)
         self.taking = Taking(
             self.shelf,
-            setting_aside.limits,
+            money.limits,
             self._offering,
             self.home,
             wanted.waiting,
@@ -63,16 +63,15 @@ class Deferred:
         )
 
     def works(
-        self, ask: Ask, money: Finances, wire: Wire, *, worker: int | None
+        self, ask: Ask, money: Finances, desk: Desk, *, worker: int | None
     ) -> tuple[Coroutine[Any, Any, None], ...]:
         """What runs beside the calls. Of several workers the first does it for all."""
         if worker not in (None, 1):
             return ()
         settings, wanted, books, clock = self._settings, self._settings.deferred, money.books, self._clock
         alone = worker is None and settings.shared is None
-        desk = Desk(wire, settings.providers.values())
         asking = Asking(ask, money.keyring.tenants, clock, time.perf_counter)
-        settling = Settling(books, desk, money.mover, self._catalog.book, lambda name: alone or name == books.replica)
+        settling = Settling(books, desk, money.mover, self._book, lambda name: alone or name == books.replica)
         sending = Sending(books, desk)
         lanes = Lanes(self.shelf, asking, self._offering, sending, settling, clock=clock, collect_s=wanted.collect_s)
 

@@ -56,6 +56,7 @@ class Finances:
         self._number = number
         self._alone = number is None and settings.shared is None
         self.replica = replica
+        self.configured = settings.limits
         self.recovered = (0, 0)  # Entries found settled and unresolved in the journal of an earlier process.
 
     async def open(self) -> Self:
@@ -108,8 +109,14 @@ class Finances:
         self.idempotency = Idempotency(self.claims, answers, self.replica, self._clock)
         self._stack.push_async_callback(self.idempotency.tell)
 
+    def configure(self, limits: tuple[Limit, ...]) -> None:
+        """These are the configuration's limits from now on."""
+        self.configured = limits
+        self._rule(self._set)
+
     def _rule(self, stored: Iterable[Limit]) -> None:
-        self.in_force = in_force(self._settings.limits, stored)
+        self._set = tuple(stored)
+        self.in_force = in_force(self.configured, self._set)
         self.limits.rule(self.in_force)
 
     async def _booked(self) -> dict[str, int]:

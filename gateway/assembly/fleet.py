@@ -49,19 +49,19 @@ def metered(fleet: Fleet, now: float) -> Fleet:
 
 
 def hours(
-    settings: Settings,
     fleet: Fleet,
     money: Finances,
     read: Callable[[], AbstractContextManager[Reader]],
     clock: Callable[[], float],
+    reach_s: Callable[[], float],
 ) -> Hours:
-    """What closes the hours of machines."""
+    """What closes the hours of machines. `reach_s`: how long a call takes at most."""
 
     def add(entry: Entry) -> None:
         money.books.journal.settle(entry)
         money.books.booked(entry)
 
-    return Hours(fleet.backends, read, money.mover.find, add, clock, reach_s=settings.timeouts.total_s)
+    return Hours(fleet.backends, read, money.mover.find, add, clock, reach_s=reach_s)
 
 
 def watch(

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import Deployment, Provider
+from gateway.config.policies import predicts
 from gateway.config.settings import PolicyChoice, Settings, Target
-from gateway.core.route import Signal
 from gateway.difficulty.model import Difficulty
 from gateway.difficulty.predicted import Predicted
 from gateway.fleet.fleet import Fleet
 from gateway.journey.asking import Asking
-from gateway.journey.hedging import Hedging
+from gateway.journey.hedging import Hedging, LeftBehind
 from gateway.journey.learning import Learning
 from gateway.journey.machines import Machines
 from gateway.journey.routing import Router
@@ -29,12 +30,29 @@ from gateway.prompt_cache.warmth import Warmth
 from gateway.telemetry.otel.tracing import Tracing
 from gateway.tokens import Tokens
 from gateway.tokens.calibration import Calibration
+from gateway.tokens.outputs import Outputs
 from gateway.upstream.aws import AwsSigner
 from gateway.upstream.google import GoogleSigner
 from gateway.upstream.health import Health
 from gateway.upstream.retry import RetryBudget
 from gateway.upstream.signing import Signer
 from gateway.upstream.wire import Wire
+
+
+class Signs(NamedTuple):
+    """Whose calls are signed, and how."""
+
+    provider: str
+    auth: str
+    region: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What routers see of calls, and keep for the next decision."""
+
+    warmth: Warmth = field(default_factory=Warmth)
+    outputs: Outputs = field(default_factory=Outputs)
 
 
 def catalog(
@@ -58,10 +76,11 @@ def router(
     learning: Learning | None = None,
     stated: Stated = MappingProxyType({}),
     fleet: Fleet | None = None,
+    seen: Seen | None = None,
 ) -> Router:
     """The router with the policies that these settings name. `learning`: what was learned until now; without it, what
-    the settings tell. `stated`: see `Signals`. `fleet`: engines of ours."""
-    routing, learning, warmth = settings.routing, learning or learning_of(settings, clock), Warmth()
+    the settings tell. `stated`: see `Signals`. `fleet`: engines of ours. `seen`: what a router before it has seen."""
+    routing, learning, seen = settings.routing, learning or learning_of(settings, clock), seen or Seen()
     return Router(
         names,
         health,
@@ -72,9 +91,10 @@ def router(
         fallback=routing.fallback,
         calibration=calibration,
         fleet=fleet,
+        outputs=seen.outputs,
         signals=Signals(
-            warmth=warmth,
-            machines=Machines(fleet, warmth) if fleet is not None and fleet.backends else None,
+            warmth=seen.warmth,
+            machines=Machines(fleet, seen.warmth) if fleet is not None and fleet.backends else None,
             predict=learning.predict,
             cluster=learning.cluster,
             guard=learning.ruled,
@@ -87,9 +107,7 @@ def router(
 def learning_of(settings: Settings, clock: Callable[[], float]) -> Learning:
     """What decides on predictions, before any feedback. The difficulty model is read where a policy asks for it."""
     routing = settings.routing
-    choices = (routing.choice, routing.auto, *routing.named.values())
-    asked = any(Signal.SUCCESS in load_policy(choice.policy).reads for choice in choices)
-    predicting = Predicted(Difficulty.load(routing.difficulty)) if asked else None
+    predicting = Predicted(Difficulty.load(routing.difficulty)) if predicts(routing) else None
     return Learning(predicting, routing.guard, clock)
 
 
@@ -97,11 +115,15 @@ def _loaded(choice: PolicyChoice) -> tuple[Plugin, Mapping[str, Any]]:
     return load_policy(choice.policy), choice.params
 
 
-def signers(settings: Settings) -> dict[str, Signer]:
-    """Who signs calls, by provider. Raises NoSigner where a package is missing for that."""
+def signers(settings: Settings, before: Mapping[Signs, Signer] = MappingProxyType({})) -> dict[Signs, Signer]:
+    """Who signs calls. What those `before` know of credentials is kept. Raises NoSigner where a package is missing."""
     keyless = [provider for provider in settings.providers.values() if not provider.key]
-    google: dict[str, Signer] = {p.name: GoogleSigner.default() for p in keyless if p.auth == "google"}
-    return google | {p.name: AwsSigner.default(p.region) for p in keyless if p.auth == "sigv4"}
+    wanted = [Signs(p.name, p.auth, p.region) for p in keyless if p.auth in ("google", "sigv4")]
+    return {signs: before.get(signs) or _signer(signs) for signs in wanted}
+
+
+def _signer(signs: Signs) -> Signer:
+    return GoogleSigner.default() if signs.auth == "google" else AwsSigner.default(signs.region)
 
 
 def prompts(settings: Settings) -> Prompts | None:
@@ -111,13 +133,7 @@ def prompts(settings: Settings) -> Prompts | None:
 
 def wire(settings: Settings) -> Wire:
     """The network towards providers."""
-    timeouts = settings.timeouts
-    return Wire(
-        connect_s=timeouts.connect_s,
-        first_byte_s=timeouts.first_byte_s,
-        idle_s=timeouts.idle_s,
-        total_s=timeouts.total_s,
-    )
+    return Wire(**asdict(settings.timeouts))
 
 
 def hedging(
@@ -128,22 +144,23 @@ def hedging(
     *,
     signing: Mapping[str, Signer],
     tokens: Tokens,
-    tracing: Tracing | None = None,
+    retries: RetryBudget,
+    watching: Prompts | None,
+    left_behind: LeftBehind,
+    tracing: Tracing | None,
 ) -> Hedging:
-    """Who asks providers."""
-    retries = RetryBudget(settings.routing.retry_budget)
-    rounds = settings.routing.retry_rounds
+    """Who asks providers. `watching`: who watches the prompts that leave."""
     asking = Asking(
         network,
         health,
         retries,
-        rounds=rounds,
+        rounds=settings.routing.retry_rounds,
         clock=clock,
         signers=signing,
-        prompts=prompts(settings),
+        prompts=watching,
         leaving=None if tracing is None else tracing.leaving,
     )
-    return Hedging(asking, retries, tokens, time.perf_counter)
+    return Hedging(asking, retries, tokens, time.perf_counter, left_behind)
 
 
 def pricing(settings: Settings, network: Wire, clock: Callable[[], float], changed: Callable[[], None]) -> Pricing:

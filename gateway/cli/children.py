@@ -68,6 +68,7 @@ def _become_a_child(life: tuple[int, int], heard: int) -> None:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, *_STOPPING):
         signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # Until a worker is ready to hear it; then it is told once more.
     os.close(heard)
     os.close(life[1])
     with suppress(OSError, AttributeError):  # Where the system has no such thing, the pipe's end is enough.

@@ -30,9 +30,10 @@ SWITCH_S = 0.0005
 
 
 async def carry_calls(gateway: Gateway, ready: Callable[[], None]) -> int:
-    """Run a gateway until it is told to stop, or fails."""
+    """Run a gateway until it is told to stop, or fails. On SIGHUP it reads its configuration again."""
 
     async def work(stop: asyncio.Event) -> int:
+        _on(signal.SIGHUP, gateway.reread)
         if not await _started(gateway, stop):
             return 0
         async with contextlib.AsyncExitStack() as stack:
@@ -75,18 +76,24 @@ def allow_many_sockets() -> None:
 
 async def until_told(work: Callable[[asyncio.Event], Awaitable[int]]) -> int:
     """Let it work until a signal sets its event."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-
-    def told(*_: object) -> None:
-        with contextlib.suppress(RuntimeError):  # The loop is closed: told again at the very end.
-            loop.call_soon_threadsafe(stop.set)
-
+    stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, told)  # Not the loop's own, which would end, and let a signal kill, before the process.
+        _on(number, stop.set)
     try:
         return await work(stop)
     except (OSError, JournalBusy, LedgerUnfit, Unavailable, sqlite3.Error) as error:
         raise Unusable(f"cannot start: {error}") from None
+
+
+def _on(number: int, heard: Callable[[], object]) -> None:
+    """What a signal does, on the event loop."""
+    loop = asyncio.get_running_loop()
+
+    def told(*_: object) -> None:
+        with contextlib.suppress(RuntimeError):  # The loop is closed: told again at the very end.
+            loop.call_soon_threadsafe(heard)
+
+    signal.signal(number, told)  # Not the loop's own, which would end, and let a signal kill, before the process.
 
 
 def run(work: Callable[[], Any]) -> int:
@@ -99,7 +106,7 @@ def run(work: Callable[[], Any]) -> int:
     try:
         return int(runner.run(work()))
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # It is ending: the interpreter's own end is not to be cut short.
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +17,10 @@ from gateway.cli.running import allow_many_sockets, carry_calls, port, run
 from gateway.cli.settings import Unusable, config_path, settings
 from gateway.cli.supervisor import supervise
 from gateway.config.fields import admin_port
+from gateway.config.load import load
 from gateway.config.schema import WORKERS_MAX
 from gateway.config.settings import Settings
+from gateway.config.takeover import Source
 
 
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -39,9 +42,10 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _serve(parsed: argparse.Namespace) -> int:
+    path = config_path(parsed)
     found = _listening(parsed, settings(parsed))
     _log(parsed.log_level)
-    return _start(found, config_path(parsed))
+    return _start(found, path, Source(found, lambda: _listening(parsed, load(path, os.environ))))
 
 
 def _demo(parsed: argparse.Namespace) -> int:
@@ -52,16 +56,16 @@ def _demo(parsed: argparse.Namespace) -> int:
         return _start(_listening(parsed, found), None)
 
 
-def _start(found: Settings, file: Path | None) -> int:
+def _start(found: Settings, file: Path | None, source: Source | None = None) -> int:
     if found.server.workers > 1:
-        return supervise(found, file)
-    return run(lambda: _gateway(found, file))
+        return supervise(found, file, source)
+    return run(lambda: _gateway(found, file, source))
 
 
-async def _gateway(found: Settings, file: Path | None) -> int:
+async def _gateway(found: Settings, file: Path | None, source: Source | None) -> int:
     begun = time.perf_counter()
     allow_many_sockets()
-    gateway = Gateway(found)
+    gateway = Gateway(found, source=source)
 
     def ready() -> None:
         book, seconds = gateway.pricing.book, time.perf_counter() - begun

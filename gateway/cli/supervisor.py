@@ -14,8 +14,9 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from gateway.assembly.simulated import needs_simulator, with_simulator
@@ -26,7 +27,9 @@ from gateway.cli.places import reserved_port, socket_folder
 from gateway.cli.running import allow_many_sockets, say
 from gateway.cli.settings import Unusable
 from gateway.cli.worker import simulate, work
+from gateway.config.problems import ConfigError
 from gateway.config.settings import Server, Settings
+from gateway.config.takeover import NeedsRestart, Source
 from gateway.core.errors import Unavailable
 from gateway.ledger.base import LedgerUnfit
 from gateway.ledger.journal import JournalBusy
@@ -55,9 +58,10 @@ class Place:
     born: float = 0.0
     failures: int = 0  # Short lives in a row.
     not_before: float = 0.0
+    rereads: int = 0  # How often the configuration had been read again when this one was last told.
 
 
-def supervise(found: Settings, file: Path | None) -> int:
+def supervise(found: Settings, file: Path | None, source: Source | None) -> int:
     """Run that many workers until told to stop. Raises Unusable if they cannot start."""
     begun = time.perf_counter()
     allow_many_sockets()
@@ -69,7 +73,7 @@ def supervise(found: Settings, file: Path | None) -> int:
             found = replace(found, server=replace(found.server, admin_port=admin_port))
             folder = stack.enter_context(socket_folder(found.home))
             tokens = first_keys(found)
-            workers = Workers(found, port, folder)
+            workers = Workers(found, source, port, folder)
             stack.callback(workers.kill)
             prices = workers.start()
             if prices is not None:
@@ -89,14 +93,17 @@ def _reserved_for_admins(stack: ExitStack, server: Server) -> int | None:
 class Workers:
     """All processes of one gateway: its workers, and the simulator where it is needed."""
 
-    def __init__(self, settings: Settings, port: int, folder: Path) -> None:
+    def __init__(self, settings: Settings, source: Source | None, port: int, folder: Path) -> None:
         self._settings = settings
+        self._source = source
         self._port = port
         self._folder = folder
         self._life = os.pipe()
         self._wakeup = os.pipe()
         self._told = False
         self._failed = False
+        self._changed = False  # The configuration may have.
+        self._rereads = 0
         self._places: list[Place] = []
         self._simulator: Place | None = None
         price_book()  # Unpacked once for all.
@@ -108,6 +115,7 @@ class Workers:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_told)
+        signal.signal(signal.SIGHUP, self._on_changed)
 
     def start(self) -> str | None:
         """Start all and wait until they are ready. Returns which prices they know; None if it is not to be."""
@@ -116,16 +124,15 @@ class Workers:
             self._simulator = Place("the simulator", lambda ties: simulate(settings, self._simulator_url, ties))
             if not self._begin([self._simulator]):
                 return None
-            settings = with_simulator(settings, self._simulator_url)
-        for number in range(1, settings.server.workers + 1):
-            body = work(settings, self._port, self._folder, number)
-            self._places.append(Place(f"worker {number}", body))
+        self._places = [Place(f"worker {n}", partial(self._work, n)) for n in range(1, settings.server.workers + 1)]
         return self._places[0].ready if self._begin(self._places) else None
 
     def watch(self) -> None:
         """Start again what dies, until told to stop, or until nothing lives for long."""
         while not self._told and not self._failed:
             self._look()
+            if self._changed:
+                self._reread()
             now = time.monotonic()
             for place in self._all:
                 if place.child is None and now >= place.not_before:
@@ -150,7 +157,7 @@ class Workers:
         """Whatever is left, on the way out of a bug."""
         for place in self._all:
             self._signal(place, signal.SIGKILL)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # It is ending: the interpreter's own end is not to be cut short.
         signal.set_wakeup_fd(-1)
         for end in (*self._life, *self._wakeup):
@@ -164,6 +171,32 @@ class Workers:
     def _simulator_url(self) -> str:
         return self._simulator.ready if self._simulator else ""
 
+    def _work(self, number: int, ties: Ties) -> int:
+        """As a worker, with what the configuration says now."""
+        source = self._source
+        if source is not None:
+            read = source.read
+            source = Source(self._simulated(source.said), lambda: self._simulated(read()))
+        return work(self._simulated(self._settings), source, self._port, self._folder, number)(ties)
+
+    def _simulated(self, settings: Settings) -> Settings:
+        return with_simulator(settings, self._simulator_url) if self._simulator_url else settings
+
+    def _reread(self) -> None:
+        """Tell the workers to; whoever is started again later begins with what it says now, if that can be."""
+        self._changed, self._rereads = False, self._rereads + 1
+        if self._source is not None:
+            with suppress(ConfigError, NeedsRestart, OSError):  # The first worker says it.
+                self._source = self._source.again()
+                self._settings = replace(self._source.said, server=self._settings.server)
+        for place in self._places:
+            if place.ready:
+                self._tell_changed(place)
+
+    def _tell_changed(self, place: Place) -> None:
+        place.rereads = self._rereads
+        self._signal(place, signal.SIGHUP)
+
     def _begin(self, places: list[Place]) -> bool:
         for place in places:
             self._fork(place)
@@ -174,6 +207,7 @@ class Workers:
 
     def _fork(self, place: Place) -> None:
         place.born = time.monotonic()
+        place.rereads = self._rereads
         place.child = fork(place.body, self._life)
 
     def _look(self) -> None:
@@ -183,6 +217,8 @@ class Workers:
         for end in readable:
             if place := starting.get(end):
                 place.ready = os.read(end, 4096).decode()
+                if place in self._places and place.rereads != self._rereads:  # It has begun with what was before.
+                    self._tell_changed(place)
             else:
                 os.read(end, 4096)
         self._reap()
@@ -221,3 +257,6 @@ class Workers:
 
     def _on_told(self, *_: object) -> None:
         self._told = True
+
+    def _on_changed(self, *_: object) -> None:
+        self._changed = True

@@ -14,17 +14,18 @@ from gateway.assembly.simulated import started_simulator
 from gateway.cli.children import Ties
 from gateway.cli.running import carry_calls, run, until_told
 from gateway.config.settings import Settings
+from gateway.config.takeover import Source
 from gateway.front.peers import Worker
 
 
-def work(settings: Settings, port: int, folder: Path, number: int) -> Callable[[Ties], int]:
-    """One worker, to be forked off as often as need be."""
+def work(settings: Settings, source: Source | None, port: int, folder: Path, number: int) -> Callable[[Ties], int]:
+    """One worker, to be forked off."""
     server = replace(settings.server, port=port)
     worker = Worker(number, server.workers, folder)
 
     async def carry(ties: Ties) -> int:
         _die_with_parent(ties)
-        gateway = Gateway(replace(settings, server=server), worker=worker)
+        gateway = Gateway(replace(settings, server=server), worker=worker, source=source)
 
         def ready() -> None:
             book = gateway.pricing.book

@@ -9,7 +9,9 @@ from pkgutil import iter_modules
 from typing import Any, NamedTuple
 
 from gateway.config.problems import did_you_mean, listed
+from gateway.config.settings import Routing
 from gateway.config.units import UnreadableError
+from gateway.core.route import Signal
 from gateway.plugins import NoPolicy, load_policy
 
 BUILT_IN = "policies"
@@ -74,3 +76,9 @@ def _loads(dotted: str) -> bool:
     except NoPolicy:
         return False
     return True
+
+
+def predicts(routing: Routing) -> bool:
+    """Whether a policy asks how likely answers are to be good."""
+    choices = (routing.choice, routing.auto, *routing.named.values())
+    return any(Signal.SUCCESS in load_policy(choice.policy).reads for choice in choices)

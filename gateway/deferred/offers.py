@@ -64,14 +64,14 @@ class Offering:
 
     def __init__(
         self,
-        setting_aside: SettingAside,
+        setting_aside: Callable[[], SettingAside],
         book: Callable[[], PriceBook],
         health: Health,
         clock: Callable[[], float],
         *,
         batch_s: float,
     ) -> None:
-        self._setting_aside = setting_aside
+        self._setting_aside = setting_aside  # As the configuration has it now.
         self._book = book
         self._health = health
         self._clock = clock
@@ -84,12 +84,13 @@ class Offering:
 
     def question(self, call: Call, key: Key) -> Question:
         """The call, understood. Raises GatewayErrors that say what is wrong with it."""
-        mode = self._setting_aside.limits.chain(key.caller).hold_mode
-        return understood(call, key, self._setting_aside.router, mode)
+        setting_aside = self._setting_aside()
+        mode = setting_aside.limits.chain(key.caller).hold_mode
+        return understood(call, key, setting_aside.router, mode)
 
     async def of_question(self, question: Question, key: Key) -> Offered:
         """The same of one that is understood."""
-        chosen = await self._setting_aside.decide(key, question)
+        chosen = await self._setting_aside().decide(key, question)
         first = chosen.plan[0].candidate
         offers = [Offer(Way.SYNC, first.name, first.provider, first.cost_likely)]
         if chosen.cascade is None:

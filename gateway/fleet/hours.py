@@ -64,7 +64,7 @@ class Hours:
         add: Callable[[Entry], None],
         clock: Callable[[], float],
         *,
-        reach_s: float,
+        reach_s: Callable[[], float],
     ) -> None:
         self._backends = [backend for backend in backends if backend.machine is not None]
         self._read = read
@@ -149,7 +149,7 @@ class Hours:
         by_backend: defaultdict[str, list[Entry]] = defaultdict(list)
         for books in several[:1]:  # The same hour of the same provider, all of them.
             begins = books.hour * HOUR_S
-            for entry in ledger.entries(begins - self._reach_s, begins + HOUR_S, (books.provider,)):
+            for entry in ledger.entries(begins - self._reach_s(), begins + HOUR_S, (books.provider,)):
                 by_backend[entry.backend].append(entry)
         for books in several:
             own = by_backend[books.backend]

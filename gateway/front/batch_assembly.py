@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
+from gateway.assembly.finances import Finances
 from gateway.assembly.home import settles, worker_number
 from gateway.assembly.stores import registry
-from gateway.catalog.catalog import Catalog
 from gateway.config.settings import Settings
 from gateway.front.batches import BatchPages
 from gateway.front.files import FilePages
@@ -14,18 +16,32 @@ from gateway.journey.batches.desk import Desk
 from gateway.journey.batches.kept import Kept
 from gateway.journey.batches.making import Making
 from gateway.journey.batches.settling import Settling
-from gateway.ledger.mover import Mover
 from gateway.pipeline import Pipeline
-from gateway.upstream.wire import Wire
+from gateway.prices.book import PriceBook
 
 
-def batch_pages(
-    settings: Settings, pipeline: Pipeline, wire: Wire, catalog: Catalog, mover: Mover, *, stack: AsyncExitStack
-) -> BatchPages:
-    """Everything about batches; its `settling` is to be run. It has a connection to the store of its own: calls wait
-    for no disk."""
-    books, server = pipeline.books, settings.server
-    desk, kept = Desk(wire, settings.providers.values()), Kept(registry(settings))
+@dataclass(frozen=True)
+class Batches:
+    """What outlives a configuration of them. `settling` is to be run."""
+
+    desk: Desk
+    kept: Kept
+    settling: Settling
+    files: FilePages
+
+    def pages(self, pipeline: Pipeline) -> BatchPages:
+        """Everything about batches, which are priced and held for as other calls are."""
+        books, desk, kept = pipeline.books, self.desk, self.kept
+        refuse_unpriced = pipeline.setting_aside.refuse_unpriced
+        making = Making(books, pipeline.router, desk, kept, self.settling, refuse_unpriced=refuse_unpriced)
+        return BatchPages(pipeline.tenants, books.limits, desk, kept, making, self.settling, self.files)
+
+
+def batches(
+    settings: Settings, money: Finances, desk: Desk, book: Callable[[], PriceBook], *, stack: AsyncExitStack
+) -> Batches:
+    """They have a connection to the store of their own: calls wait for no disk."""
+    books, server, kept = money.books, settings.server, Kept(registry(settings))
     stack.callback(kept.close)
     alone = not worker_number(books.replica) and settings.shared is None
 
@@ -35,9 +51,6 @@ def batch_pages(
     def accounts_here(replica: str) -> bool:
         return alone or replica == books.replica
 
-    settling = Settling(books, desk, kept, mover, catalog, ours=ours, accounts_here=accounts_here)
-    making = Making(
-        books, pipeline.router, desk, kept, settling, refuse_unpriced=pipeline.setting_aside.refuse_unpriced
-    )
-    files = FilePages(desk, kept, settling, pipeline.clock, server.body_bytes_max, server.body_timeout_s)
-    return BatchPages(pipeline.tenants, books.limits, desk, kept, making, settling, files)
+    settling = Settling(books, desk, kept, money.mover, book, ours=ours, accounts_here=accounts_here)
+    files = FilePages(desk, kept, settling, books.clock, server.body_bytes_max, server.body_timeout_s)
+    return Batches(desk, kept, settling, files)

@@ -44,15 +44,40 @@ class Lane:
     attempt: Attempt | None = None  # Once there is an answer.
 
 
+class LeftBehind:
+    """Calls that are read for their cost alone."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def add(self, task: asyncio.Task[None]) -> None:
+        """One more, until it ends."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Break them off: each is booked at all that it holds."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
 class Hedging:
     """Asks as `asking` does, and a second time where the plan says when."""
 
-    def __init__(self, asking: Asking, retries: RetryBudget, tokens: Tokens, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        asking: Asking,
+        retries: RetryBudget,
+        tokens: Tokens,
+        monotonic: Callable[[], float],
+        left_behind: LeftBehind | None = None,
+    ) -> None:
         self._asking = asking
         self._retries = retries  # Hedges and repeats together are at most its share of calls.
         self._tokens = tokens
         self._monotonic = monotonic
-        self._left_behind: set[asyncio.Task[None]] = set()
+        self._left_behind = left_behind or LeftBehind()
 
     def ask(
         self, question: Question, chosen: Chosen, booking: Booking, *, patient: bool = True
@@ -60,12 +85,6 @@ class Hedging:
         """See `Asking.ask`."""
         hedged = chosen.hedge_after_ms is not None and len(chosen.plan) > 1
         return self._asking.ask(question, chosen, booking, way=self._race if hedged else None, patient=patient)
-
-    async def close(self) -> None:
-        """Break off what is still read for its cost: it is booked at all that it holds."""
-        for task in self._left_behind:
-            task.cancel()
-        await asyncio.gather(*self._left_behind, return_exceptions=True)
 
     async def _race(self, question: Question, chosen: Chosen, booking: Booking, failures: Failures) -> Attempt | None:
         """The first that begins to answer; None if none does. Raises what is final for the first lane."""
@@ -147,9 +166,7 @@ class Hedging:
 
     def _leave_behind(self, lane: Lane, question: Question, chosen: Chosen, outcome: Outcome) -> None:
         lane.untried.clear()
-        task = asyncio.create_task(self._finish(lane, question, chosen, outcome))
-        self._left_behind.add(task)
-        task.add_done_callback(self._left_behind.discard)
+        self._left_behind.add(asyncio.create_task(self._finish(lane, question, chosen, outcome)))
 
     async def _finish(self, lane: Lane, question: Question, chosen: Chosen, outcome: Outcome) -> None:
         """Close the books of a lane that nobody waits for any more."""

@@ -57,6 +57,7 @@ class Router:
         calibration: Calibration | None = None,
         signals: Signals | None = None,
         fleet: Fleet | None = None,
+        outputs: Outputs | None = None,
     ) -> None:
         self._catalog = catalog
         self._health = health
@@ -70,7 +71,7 @@ class Router:
         self._signals = signals or Signals()
         self._fleet = fleet or Fleet()
         self._decided = {plugin.name: Decided(plugin.name) for plugin, _ in (policy, *self._named.values())}
-        self.outputs = Outputs()  # Taught by the pipeline.
+        self.outputs = outputs or Outputs()  # Taught by the pipeline.
 
     def models(self, facts: Facts) -> tuple[str, ...]:
         """One model of each family behind a name: what counts tokens alike counts once. Raises UnknownModel."""

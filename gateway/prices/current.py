@@ -110,6 +110,14 @@ class Pricing:
             return self._clock() - self._refresh.last_success_at
         return self._clock() - datetime.fromisoformat(self.book.date).replace(tzinfo=UTC).timestamp()
 
+    def configure(self, overrides: tuple[Override, ...], guard_factor: int) -> None:
+        """These are the user's own prices, and the guard, from now on."""
+        if self._refresh is not None:
+            self._refresh.factor = guard_factor
+        if overrides != self._overrides:
+            self._overrides = overrides
+            self._replace(self.book.feed)
+
     async def look(self) -> None:
         """Use what is stored now."""
         self._seen = self._shelf.stamp()
@@ -143,6 +151,9 @@ class Pricing:
     def _use(self, feed: Feed) -> None:
         if (feed.id, feed.date) == (self.book.id, self.book.date):
             return
-        self.book = price_book(self._overrides, feed)
+        self._replace(feed)
         log.info("prices are now %s of %s", self.book.id, self.book.date)
+
+    def _replace(self, feed: Feed) -> None:
+        self.book = price_book(self._overrides, feed)
         self._changed()

@@ -63,7 +63,8 @@ class Refresh:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._fetch, self._shelf, self._stored, self._current, self._in_use = fetch, shelf, stored, current, in_use
-        self._url, self._interval, self._factor, self._clock = url, interval, factor, clock
+        self._url, self._interval, self._clock = url, interval, clock
+        self.factor = factor  # Another one counts from the next feed on.
         self.last_success_at: float | None = None  # Unix seconds: since when the feed in use is known to be current.
         self.last_error: str | None = None
 
@@ -94,7 +95,7 @@ class Refresh:
             return
         old, in_use = self._current(), self._in_use()
         judged = await asyncio.to_thread(
-            take, self._shelf, answer, source=self._url, old=old, in_use=in_use, now=now, factor=self._factor
+            take, self._shelf, answer, source=self._url, old=old, in_use=in_use, now=now, factor=self.factor
         )
         if judged.verdict.accepted:
             self.last_success_at = now

@@ -116,6 +116,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fareway_cache": ("Calls of keys that use the cache.", ("result",)),
     "fareway_feedback": ("Answers that callers have rated, by the side of the guard's comparison.", ("arm",)),
     "fareway_token_bound_exceeded": ("Answers billed for more input than was taken for the most.", ()),
+    "fareway_config_reloads": ("Times that the configuration was read again, by what came of it.", ("result",)),
     "fareway_uncertain": (
         "Answers whose usage contradicted itself, or whose tier or alias has no price.",
         ("provider",),

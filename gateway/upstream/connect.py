@@ -53,7 +53,7 @@ class Connector:
     """Opens connections within `connect_s`. `proxies`: by scheme, as urllib.request.getproxies() gives them."""
 
     def __init__(self, connect_s: float, tls: ClientTls, proxies: Mapping[str, str]) -> None:
-        self._connect_s = connect_s
+        self.connect_s = connect_s
         self._tls = tls
         self._proxies = dict(proxies)
         self._names = Names()
@@ -68,7 +68,7 @@ class Connector:
     async def connect(self, origin: Origin, made: Callable[[], Connection]) -> Connection:
         """An open connection. Raises Unreached."""
         try:
-            async with asyncio.timeout(self._connect_s):
+            async with asyncio.timeout(self.connect_s):
                 return await self._open(origin, made)
         except TimeoutError as error:
             raise Unreached("The provider did not accept a connection in time.") from error

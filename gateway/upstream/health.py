@@ -106,9 +106,13 @@ class Health:
     """Vitals of every deployment, by name."""
 
     def __init__(self, *, failures_max: int, open_s: float) -> None:
+        self._vitals: dict[str, Vitals] = {}
+        self.break_after(failures_max, open_s)
+
+    def break_after(self, failures_max: int, open_s: float) -> None:
+        """So many failures in a row, and for so long, from now on. Breakers that are open stay so."""
         self._failures_max = failures_max
         self._open_s = open_s
-        self._vitals: dict[str, Vitals] = {}
 
     def seen(self, deployment: str) -> Vitals:
         """The deployment's vitals, for reading only: those of a stranger are healthy."""

@@ -52,13 +52,13 @@ class RetryBudget:
     """Repeats may be at most a share of calls, so that a provider in trouble is not buried under them."""
 
     def __init__(self, share: float, burst: int = 10) -> None:
-        self._share = share
+        self.share = share  # Another one counts from the next call on.
         self._burst = float(burst)
         self._left = float(burst)
 
     def called(self) -> None:
         """A call was made: a little more may be repeated."""
-        self._left = min(self._burst, self._left + self._share)
+        self._left = min(self._burst, self._left + self.share)
 
     def take(self) -> bool:
         """Whether one more repeat is within the share; takes it if so."""

@@ -39,6 +39,11 @@ class Wire:
     ) -> None:
         self._connector = Connector(connect_s, tls or ClientTls(), getproxies())
         self._pool = Pool(self._connector)
+        self.wait(connect_s=connect_s, first_byte_s=first_byte_s, idle_s=idle_s, total_s=total_s)
+
+    def wait(self, *, connect_s: float, first_byte_s: float, idle_s: float, total_s: float) -> None:
+        """For so long from now on. Calls that have left wait as they began to."""
+        self._connector.connect_s = connect_s
         self._streaming = Patience(head=first_byte_s, idle=idle_s, total=total_s)
         self._whole = Patience(head=total_s, idle=idle_s, total=total_s)
 

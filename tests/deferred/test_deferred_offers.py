@@ -44,7 +44,7 @@ def offers():
         router = Router(catalog, health, clock, policy=policy, auto=policy, fallback=5)
         limits = Limits((), SimpleNamespace(find=lambda _: None), clock)
         setting_aside = SettingAside(limits, router, None, None, refuse_unpriced=True)
-        offering = Offering(setting_aside, catalog.book, health, clock, batch_s=900)
+        offering = Offering(lambda: setting_aside, catalog.book, health, clock, batch_s=900)
         for _ in range(busy):
             health.of(deployments[0].name).begin(at)
         body = body or b'{"model":"m","messages":[{"role":"user","content":"Hello"}]}'

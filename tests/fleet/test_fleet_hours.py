@@ -40,7 +40,7 @@ class Ledger:
         machine = Machine("mine", 1, Tier.ON_DEMAND, RATE)
         backends = [Backend("local", name, f"http://{name}", machine=machine) for name in names or ("10.0.0.5:8000",)]
         backends.append(Backend("free", "a:1", "http://a:1"))
-        return Hours(backends, self.read, self.find, self.add, lambda: self.now, reach_s=600)
+        return Hours(backends, self.read, self.find, self.add, lambda: self.now, reach_s=lambda: 600)
 
     @contextmanager
     def read(self):
@@ -154,5 +154,5 @@ async def test_a_ledger_that_is_away_is_asked_again(ledger, monkeypatch, caplog)
 
 
 async def test_without_machines_nothing_is_done(ledger):
-    await Hours([], ledger.read, ledger.find, ledger.add, lambda: 0.0, reach_s=1).run()
+    await Hours([], ledger.read, ledger.find, ledger.add, lambda: 0.0, reach_s=lambda: 1).run()
     assert ledger.looks == 0

@@ -27,6 +27,10 @@ class Desk:
 
     def __init__(self, wire: Wire, providers: Iterable[Provider]) -> None:
         self._wire = wire
+        self.know(providers)
+
+    def know(self, providers: Iterable[Provider]) -> None:
+        """These are the providers from now on."""
         self._providers = {p.name: p for p in providers if p.batches and SPEAKS[p.batches] in p.dialects}
 
     def provider(self, style: str, name: str = "") -> Provider:

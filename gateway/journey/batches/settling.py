@@ -14,7 +14,6 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
-from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import Provider
 from gateway.core.errors import GatewayError, Unavailable
 from gateway.dialects.batch_requests import Lines
@@ -27,6 +26,7 @@ from gateway.journey.batches.tally import Tally, Unclear
 from gateway.journey.booking import Books
 from gateway.ledger.correction import corrected
 from gateway.ledger.mover import Mover
+from gateway.prices.book import PriceBook
 
 POLL_S = 60.0
 """How often a provider is asked whether a batch has ended. Whoever looks at one through us learns it at once."""
@@ -47,7 +47,7 @@ class Settling:
         desk: Desk,
         kept: Kept,
         mover: Mover,
-        catalog: Catalog,
+        book: Callable[[], PriceBook],
         *,
         ours: Callable[[str], bool],
         accounts_here: Callable[[str], bool],
@@ -56,7 +56,7 @@ class Settling:
         self._desk = desk
         self._kept = kept
         self._mover = mover
-        self._catalog = catalog
+        self._book = book
         self._ours = ours
         self._accounts_here = accounts_here
         self._open: dict[str, Batch] = {}
@@ -147,7 +147,7 @@ class Settling:
             raise Unavailable("Its entry is not in this ledger.")
         if earlier:  # It was done, and we died before that was written down.
             return
-        tally = Tally(entry, DIALECTS[batch.dialect], provider, self._catalog.book())
+        tally = Tally(entry, DIALECTS[batch.dialect], provider, self._book())
         try:
             await self._read(name, batch, provider, status, tally)
         except Unclear as unclear:
