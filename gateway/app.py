@@ -217,7 +217,10 @@ class Gateway:
     async def _listen(self, front: Front) -> None:
         settings = self.settings.server
         listener = Listener(
-            front.handle, header_timeout_s=settings.header_timeout_s, trusted_proxies=settings.trusted_proxies
+            front.handle,
+            front.door(settings.calls_max),
+            header_timeout_s=settings.header_timeout_s,
+            trusted_proxies=settings.trusted_proxies,
         )
         self.port = await listener.listen(settings.host, settings.port, shared=self.worker is not None)
         self._stack.push_async_callback(listener.close, settings.drain_s, settings.ready_grace_s)
@@ -239,6 +242,7 @@ class Gateway:
             self.training.metering.run(),
             exports(settings, reading, self._clock, told.metrics, self._number).run(),
             kept.keep(self._learned_path, self.calibration),
+            background.look_at_lag(told.metrics.loop_lag.observe),
             background.audit(money.mover, money.leases, money.claims, self._clock, money.ledger, money.store),
         )
         alarms = told.alarms.works(self._number, self.pricing, money, told.health, reading)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,13 +13,23 @@ import msgspec
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import Provider
 from gateway.core.caller import Key
-from gateway.core.errors import Forbidden, GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
+from gateway.core.errors import (
+    BadRequest,
+    Forbidden,
+    GatewayError,
+    LimitReached,
+    MethodNotAllowed,
+    NotFound,
+    Unavailable,
+)
 from gateway.deferred.record import PREFIX
 from gateway.front import feedback
 from gateway.front.batch_routes import route_of
 from gateway.front.batches import BatchPages
 from gateway.front.call_ids import next_id
+from gateway.front.declining import Declining
 from gateway.front.deferred import LaterPages
+from gateway.front.door import Door
 from gateway.front.events import next_event
 from gateway.front.exchange import Exchange
 from gateway.front.lists import Lists
@@ -130,6 +141,22 @@ class Front:
                 raise
             told = for_caller(refused.headers) | {"x-fareway-request-id": call_id}
             await exchange.respond(refused.status, told, refused.body)
+
+    def _who(self, exchange: Exchange) -> str:
+        """The id of the key that a request shows, if it was seen before."""
+        headers = exchange.headers
+        if exchange.query:
+            with suppress(BadRequest):
+                headers = shown_headers(headers, exchange.query)
+        return self.pipeline.tenants.probably(headers)
+
+    def door(self, calls_max: int) -> Door:
+        """Where requests wait for their turn, so many of them at once."""
+
+        def count(why: str) -> None:
+            self.pipeline.metrics.count("fareway_shed", why)
+
+        return Door(self._who, Declining(self.ways, count).decline, calls_max)
 
     async def _refuse(self, exchange: Exchange, error: GatewayError, call_id: str, surface: Surface | None) -> None:
         metrics = self.pipeline.metrics
