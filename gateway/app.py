@@ -26,6 +26,7 @@ from gateway.assembly.training import training_desk
 from gateway.config.settings import Settings
 from gateway.config.takeover import NeedsRestart, Source
 from gateway.core.caller import Key
+from gateway.front.door import Door
 from gateway.front.exchange import Exchange
 from gateway.front.generation import generation
 from gateway.front.lasting import Lasting
@@ -184,13 +185,22 @@ class Gateway:
     async def _listen(self) -> None:
         settings = self.settings.server
         listener = Listener(
-            self._handle, header_timeout_s=settings.header_timeout_s, trusted_proxies=settings.trusted_proxies
+            self._handle,
+            Door(self._who, self._decline, settings.calls_max),
+            header_timeout_s=settings.header_timeout_s,
+            trusted_proxies=settings.trusted_proxies,
         )
         self.port = await listener.listen(settings.host, settings.port, shared=self.worker is not None)
         self._stack.push_async_callback(listener.close, settings.drain_s, settings.ready_grace_s)
 
     def _handle(self, exchange: Exchange) -> Coroutine[Any, Any, None]:
         return self.now.front.handle(exchange)
+
+    def _who(self, exchange: Exchange) -> str:
+        return self.now.front.who(exchange)
+
+    def _decline(self, exchange: Exchange, why: str) -> None:
+        self.now.front.declining.decline(exchange, why)
 
     def _answer(self, call: Call, key: Key, client: Client) -> Coroutine[Any, Any, None]:
         return self.now.pipeline.answer(call, key, client)
@@ -213,6 +223,7 @@ class Gateway:
             self.training.metering.run(),
             exports(settings, reading, self._clock, told.metrics, self._number).run(),
             kept.keep(lasting.learned_path, lasting.calibration),
+            background.look_at_lag(told.metrics.loop_lag.observe),
             background.audit(money.mover, money.leases, money.claims, self._clock, money.ledger, money.store),
             self.reloading.run(),
         )

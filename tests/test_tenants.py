@@ -172,6 +172,18 @@ def test_only_tokens_that_are_good_are_remembered_and_never_in_clear(monkeypatch
     assert not full._verified
 
 
+def test_a_key_that_was_identified_is_probably_meant_wherever_its_token_stands():
+    known = tenants(KEY)
+    assert known.probably(bearer(TOKEN)) == ""
+    known.identify(bearer(TOKEN), 0.0)
+    assert known.probably(bearer(TOKEN)) == known.probably({"x-api-key": TOKEN}) == KEY.id
+    for token in WRONG:
+        assert known.probably(bearer(token)) == ""
+    assert known.probably({}) == ""
+    known.replace_all({})
+    assert known.probably(bearer(TOKEN)) == ""
+
+
 def test_the_secret_before_ends_when_it_was_said_or_when_the_key_does():
     turned, token = rotated(PEPPER, KEY, until=50.0)
     known = tenants(turned)

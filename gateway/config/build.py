@@ -116,6 +116,7 @@ def _server(file: FarewayFile) -> Server:
         body_bytes_max=file.server.body_max,
         header_timeout_s=file.server.header_timeout,
         body_timeout_s=file.server.body_timeout,
+        calls_max=file.server.calls_max,
         ready_grace_s=file.server.ready_grace,
         drain_s=file.server.drain,
         trusted_proxies=tuple(file.server.trusted_proxies),

@@ -41,6 +41,12 @@ class ServerSection(Section):
         default="10s", validate_default=True, description="For all headers of a request."
     )
     body_timeout: f.Duration = Field(default="30s", validate_default=True, description="Between two pieces of a body.")
+    calls_max: f.Whole = Field(
+        default=10_000,
+        ge=2,
+        description="Calls under way at once in each process; others are turned away with a 503. One key may have as "
+        "many of them as are left, so no more than half.",
+    )
     ready_grace: f.DurationOrZero = Field(
         default="100ms",
         validate_default=True,

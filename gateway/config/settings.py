@@ -31,6 +31,7 @@ class Server:
     ready_grace_s: float = 0.1  # How long it is not ready and still takes connections, at the end.
     drain_s: float = 30.0  # After that: how long calls in flight may run on at the end.
     trusted_proxies: tuple[str, ...] = ()  # Networks whose X-Forwarded-For is believed.
+    calls_max: int = 10_000  # Under way at once, in each process. A key may have as many as are left.
     metrics: str = "open"  # Who may read /metrics: open | key | off.
     admin: bool = True  # Whether the admin API is served,
     admin_host: str = "127.0.0.1"

@@ -17,6 +17,7 @@
   - LimitReached            429  a budget or rate limit refused; says which, and when it resets
   - Unavailable             503  we cannot do our part now: store, journal, no working deployment
     · NoPrice               503  a hard budget needs a price and there is none
+    · Overloaded            503  more calls came than we can carry
   - UpstreamError           502  the provider failed us
     · UpstreamTimeout       504
 
@@ -212,6 +213,15 @@ class NoPrice(Unavailable):
     code = "no_price"
     retry_after_s = None
     retryable = False
+
+
+class Overloaded(Unavailable):
+    """More calls came than we can carry. This one was not looked at: nothing was held or asked for it."""
+
+    code = "overloaded"
+
+    def __init__(self) -> None:
+        super().__init__("The gateway has more to do than it can. Nothing was asked or charged: try again in a moment.")
 
 
 class UpstreamError(GatewayError):

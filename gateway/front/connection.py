@@ -16,6 +16,7 @@ from typing import cast
 
 from gateway.core.errors import BadRequest, GatewayError
 from gateway.dialects.openai_errors import error_body
+from gateway.front.door import Door, Lane
 from gateway.front.exchange import WRITE_S_MAX, Exchange
 from gateway.front.forwarded import origin
 from gateway.front.framing import Framing
@@ -51,12 +52,14 @@ class Connection(asyncio.Protocol):
         loop: asyncio.AbstractEventLoop,
         handle: Handle,
         *,
+        door: Door,
         header_timeout_s: float,
         trusted_proxies: tuple[str, ...] = (),
         lost: Callable[[Connection], None],
     ) -> None:  # `lost` hears when the caller is gone and nobody works for it any more.
         self._loop = loop
         self._handle = handle
+        self._door = door
         self._header_timeout_s = header_timeout_s
         self._trusted_proxies = trusted_proxies
         self._lost = lost
@@ -64,6 +67,8 @@ class Connection(asyncio.Protocol):
         self._framing = Framing(self, self._begun)
         self._waiting: deque[Exchange] = deque()
         self._answering: Exchange | None = None
+        self._lane: Lane | None = None  # In which it came in.
+        self._outside = False  # It has not knocked.
         self.task: asyncio.Task[None] | None = None  # Answers.
         self._malformed = False  # What came last is no HTTP: no more is read.
         self._lingering = False
@@ -148,9 +153,10 @@ class Connection(asyncio.Protocol):
             self._framing.feed(data)
         except NotHttp:
             self._refuse()
-        if self._waiting and not self._paused and self._transport is not None:
-            self._paused = True
-            self._transport.pause_reading()  # What came is enough until it is answered.
+        if self._outside:
+            self._knock()
+        if self._waiting:
+            self._pause()  # What came is enough until it is answered.
 
     def pause_writing(self) -> None:
         """The caller reads more slowly than we write."""
@@ -191,8 +197,21 @@ class Connection(asyncio.Protocol):
     def _answer(self, exchange: Exchange) -> None:
         if self.leaving:
             exchange.keep_alive = False
-        self._answering, self.deadline = exchange, inf
+        self._answering, self.deadline, self._outside = exchange, inf, True
+
+    def _knock(self) -> None:
+        """At the door, with all that came of the request."""
+        self._outside, exchange = False, self._answering
+        assert exchange is not None
+        self._door.knock(self, exchange)
+        if self._answering is exchange and self.task is None and not exchange.received:
+            self._pause()  # No more is taken from anybody who waits.
+
+    def come_in(self, exchange: Exchange, lane: Lane | None) -> None:
+        """See `Guest`."""
+        self._lane = lane
         self.task = self._loop.create_task(self._serve(exchange))
+        self._resume()
 
     async def _serve(self, exchange: Exchange) -> None:
         try:
@@ -209,11 +228,12 @@ class Connection(asyncio.Protocol):
             else:
                 self._say(exchange, 500, GatewayError("Something went wrong in the gateway."))
         finally:
-            self._answered(exchange)
+            self.answered(exchange)
 
-    def _answered(self, exchange: Exchange) -> None:
+    def answered(self, exchange: Exchange) -> None:
         """On to the next, or to the end."""
-        self._answering = self.task = None
+        self._door.left(self._lane)
+        self._answering = self.task = self._lane = None
         transport = self._transport
         if transport is None:
             self._lost(self)
@@ -230,11 +250,17 @@ class Connection(asyncio.Protocol):
         elif self._waiting:
             self._answer(self._waiting.popleft())
             self._resume()
+            self._knock()
         elif self._malformed:
             self._refuse()
         else:
             idle_s = LAST_S if self.leaving else IDLE_S
             self.deadline = self._loop.time() + (self._header_timeout_s if self._framing.amid else idle_s)
+
+    def _pause(self) -> None:
+        if not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
 
     def _resume(self) -> None:
         if self._paused and not self._waiting and self._transport is not None:

@@ -205,6 +205,16 @@ class Exchange:
             self._line.send(body)
 
     @property
+    def plain(self) -> bool:
+        """Whether the answer needs no word on the connection, and may have a body."""
+        return self.received and self.keep_alive and self.http11 and self.method != "HEAD"
+
+    def say_all(self, answer: bytes) -> None:
+        """An answer that was worded before, head and all, to a `plain` request."""
+        self.begun = self.ended = True
+        self._line.send(answer)
+
+    @property
     def _connection(self) -> str:
         """What is said about the connection, where it is not understood by itself."""
         if not self.received:

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 
 from gateway.front.connection import Connection, Handle
+from gateway.front.door import Door
 
 SWEPT_EVERY_S = 0.25
 BACKLOG = 4096
@@ -16,8 +17,11 @@ CANCELLED_S_MAX = 5.0
 class Listener:
     """One listening socket and its connections."""
 
-    def __init__(self, handle: Handle, *, header_timeout_s: float, trusted_proxies: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, handle: Handle, door: Door, *, header_timeout_s: float, trusted_proxies: tuple[str, ...] = ()
+    ) -> None:
         self._handle = handle
+        self._door = door
         self._trusted_proxies = trusted_proxies
         self._header_timeout_s = header_timeout_s
         self._connections: set[Connection] = set()
@@ -41,6 +45,7 @@ class Listener:
         made = Connection(
             loop,
             self._handle,
+            door=self._door,
             header_timeout_s=self._header_timeout_s,
             trusted_proxies=self._trusted_proxies,
             lost=self._lost,

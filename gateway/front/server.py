@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import msgspec
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.providers import Provider
 from gateway.core.caller import Key
-from gateway.core.errors import Forbidden, GatewayError, LimitReached, MethodNotAllowed, NotFound, Unavailable
+from gateway.core.errors import (
+    BadRequest,
+    Forbidden,
+    GatewayError,
+    LimitReached,
+    MethodNotAllowed,
+    NotFound,
+    Unavailable,
+)
 from gateway.deferred.record import PREFIX
 from gateway.front import feedback
 from gateway.front.batch_routes import route_of
 from gateway.front.batches import BatchPages
 from gateway.front.call_ids import next_id
+from gateway.front.declining import Declining
 from gateway.front.deferred import LaterPages
 from gateway.front.events import next_event
 from gateway.front.exchange import Exchange
@@ -83,6 +93,11 @@ class Front:
         """Where paths lead that are none of the plain ones."""
         return Ways(self.catalog.providers)
 
+    @cached_property
+    def declining(self) -> Declining:
+        """What is said at the door."""
+        return Declining(self.ways, partial(self.pipeline.metrics.count, "fareway_shed"))
+
     async def handle(self, exchange: Exchange) -> None:
         """Answer one request, whatever happens."""
         call_id, surface, provider = next_id(), EXACT.get(exchange.path), None
@@ -130,6 +145,14 @@ class Front:
                 raise
             told = for_caller(refused.headers) | {"x-fareway-request-id": call_id}
             await exchange.respond(refused.status, told, refused.body)
+
+    def who(self, exchange: Exchange) -> str:
+        """The id of the key that a request shows, if it was seen before."""
+        headers = exchange.headers
+        if exchange.query:
+            with suppress(BadRequest):
+                headers = shown_headers(headers, exchange.query)
+        return self.pipeline.tenants.probably(headers)
 
     async def _refuse(self, exchange: Exchange, error: GatewayError, call_id: str, surface: Surface | None) -> None:
         metrics = self.pipeline.metrics

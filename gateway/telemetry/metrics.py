@@ -56,6 +56,11 @@ class Metrics(Collector):
         self.first_token = Histogram(
             "fareway_time_to_first_token_seconds", "From asking to the first chunk.", SECONDS_BUCKETS, ("provider",)
         )
+        self.loop_lag = Histogram(
+            "fareway_loop_lag_seconds",
+            "How late the event loop is: all that it does waits as long.",
+            OVERHEAD_BUCKETS_S,
+        )
         self.gauges = Gauges()
         self.totals = Gauges(CounterMetricFamily)
         self.trace_of: Callable[[str], str | None] | None = None  # The trace of a request's id, where there are any.
@@ -97,7 +102,7 @@ class Metrics(Collector):
             for values, figure in self._counts[name].items():
                 family.add_metric(values, figure)
             yield family
-        yield from (self.overhead.family(), self.duration.family(), self.first_token.family())
+        yield from (one.family() for one in (self.overhead, self.duration, self.first_token, self.loop_lag))
         yield from self.gauges.families()
         yield from self.totals.families()
 
@@ -109,6 +114,10 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fareway_refusals": ("Calls refused by a limit.", ("unit", "reason")),
     "fareway_limit_thresholds": ("Parts of limits that were spent, each told once.", ("limit", "threshold")),
     "fareway_limit_passed": ("Calls that a soft or shadow limit would have refused.", ("limit", "mode")),
+    "fareway_shed": (
+        "Requests turned away unread: more came than can be carried (crowded), or were under way (full).",
+        ("reason",),
+    ),
     "fareway_errors": ("Answers that were an error of ours.", ("code",)),
     "fareway_upstream_errors": ("Attempts at a provider that failed.", ("provider", "kind")),
     "fareway_fallbacks": ("Attempts that failed before another one answered.", ()),

@@ -55,8 +55,9 @@ def test_journal_sync(configured, text, value):
 def test_plain_sections(configured):
     settings = configured(
         """
-server: {host: 0.0.0.0, port: 0, workers: 3, body_max: 1MB, header_timeout: 1s, body_timeout: 2s, ready_grace: 5s,
-         drain: 0s, trusted_proxies: [10.0.0.0/8, 192.0.2.7], admin_host: "::1", admin_port: 5000}
+server: {host: 0.0.0.0, port: 0, workers: 3, body_max: 1MB, header_timeout: 1s, body_timeout: 2s, calls_max: 100,
+         ready_grace: 5s, drain: 0s, trusted_proxies: [10.0.0.0/8, 192.0.2.7],
+         admin_host: "::1", admin_port: 5000}
 timeouts: {connect: 1s, first_byte: 2s, idle: 3s, total: 1m}
 cache: {exact: {ttl: 1d, max: 512MB}}
 prices: {feed: "https://example.com/p.json", every: 2h, guard: 5x, unknown: allow}
@@ -70,6 +71,7 @@ providers: {openai: {}}
     assert settings.server == Server(
         *("0.0.0.0", 0, 3, 10**6, 1.0, 2.0, 5.0, 0.0),
         trusted_proxies=("10.0.0.0/8", "192.0.2.7/32"),
+        calls_max=100,
         admin_host="::1",
         admin_port=5000,
     )

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 from gateway.core.errors import GatewayError
 from gateway.front.connection import Connection
+from gateway.front.door import Door
 from gateway.front.exchange import Exchange
 from gateway.front.listener import Listener
 
@@ -35,6 +36,15 @@ async def echo(exchange: Exchange) -> None:
     else:
         said = [exchange.method, exchange.path, body.decode("latin-1")]
         await exchange.respond(200, {"Content-Type": "application/json"}, json.dumps(said).encode())
+
+
+def door(places: int = 1000) -> Door:
+    """One at which nobody is known, and which says why it lets nobody in."""
+    return Door(
+        lambda exchange: exchange.headers.get("key", ""),
+        lambda exchange, why: exchange.say(503, {}, why.encode()),
+        places,
+    )
 
 
 class Transport:
@@ -82,14 +92,18 @@ class Transport:
 class Caller:
     """One connection without a network. `whole`: the requests that were read to their end, `begun`: all of them."""
 
-    def __init__(self, handle: Handle = echo):
+    def __init__(self, handle: Handle = echo, at: Door | None = None):
         self.begun, self.whole, self.lost = [], [], []
         self.transport = Transport()
         self._handle = handle
         self._coming = deque()
         loop = asyncio.get_running_loop()
-        self.connection = Connection(loop, self._serve, header_timeout_s=10, lost=self.lost.append)
+        self.connection = Connection(loop, self._serve, door=at or door(), header_timeout_s=10, lost=self.lost.append)
         self.connection.connection_made(self.transport)
+
+    def handle(self, handle: Handle):
+        """From now on so."""
+        self._handle = handle
 
     async def _serve(self, exchange):
         self.begun.append(exchange)
@@ -191,7 +205,7 @@ def quiet() -> Iterator[None]:
 @asynccontextmanager
 async def listening(handle: Handle = echo, header_timeout_s: float = 10) -> AsyncIterator[tuple[Listener, int]]:
     """A listener and its port."""
-    listener = Listener(handle, header_timeout_s=header_timeout_s)
+    listener = Listener(handle, door(), header_timeout_s=header_timeout_s)
     port = await listener.listen("127.0.0.1", 0)
     try:
         yield listener, port

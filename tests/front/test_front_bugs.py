@@ -6,6 +6,7 @@ import harness
 import pytest
 from edge import CALL, CANARY, CONFIG, assert_refused, post, read, send
 from edge import edge as running
+from inside import door
 
 from gateway.front.listener import Listener
 
@@ -53,7 +54,7 @@ async def test_a_bug_outside_of_all_that_catches_shows_nothing(error):
     async def handle(exchange):
         raise error(CANARY)
 
-    listener = Listener(handle, header_timeout_s=5)
+    listener = Listener(handle, door(), header_timeout_s=5)
     port = await listener.listen("127.0.0.1", 0)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n")

@@ -9,7 +9,7 @@ import struct
 import tracemalloc
 
 import pytest
-from inside import GET, LAST, PATIENCE_S, POST, ask, echo, eventually, listening, quiet, statuses
+from inside import GET, LAST, PATIENCE_S, POST, ask, door, echo, eventually, listening, quiet, statuses
 
 from gateway.front import connection
 from gateway.front import listener as module
@@ -111,7 +111,7 @@ async def test_a_caller_that_sends_thousands_of_requests_and_never_reads_takes_l
 
 def bytes_of(count):
     """What so many idle connections take, apart from the event loop's part."""
-    listener = Listener(echo, header_timeout_s=1)
+    listener = Listener(echo, door(), header_timeout_s=1)
     gc.collect()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
