@@ -56,6 +56,7 @@ class EventSplitter:
         self._size = 0
         self._needed = PRELUDE_BYTES  # Bytes from which it can be told more.
         self._broken = False
+        self.passing = False  # Lines end nothing here.
         self.unread_before = b""  # Never used: what is broken has no end.
         self.unread_after = b""
         self.late = b""  # Never used either: a message is held back however long it is.

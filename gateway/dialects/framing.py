@@ -14,6 +14,7 @@ class Splitter(Protocol):
 
     unread_before: bytes  # To be passed on before what `feed` returned last, and after it, without a look inside.
     unread_after: bytes
+    passing: bool  # A part of an event has been passed on in this way, and lines end it.
     late: bytes  # An event that passed in this way and is whole now: to be read before what `feed` returned last.
 
     def feed(self, chunk: bytes) -> bytes:

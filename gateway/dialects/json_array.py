@@ -62,6 +62,7 @@ class ElementSplitter:
         self._scanner = _Scanner()
         self._pending = b""
         self._skipping = False
+        self.passing = False  # Lines end nothing here.
         self.unread_before = b""
         self.unread_after = b""
         self.late = b""  # Nothing is read late here.

@@ -34,7 +34,7 @@ class EventSplitter:
         self._parts: list[bytes] = []  # Of the event that is not whole yet,
         self._size = 0
         self._tail = b""  # and its last bytes, where its end may begin.
-        self._passing = False  # It is too long to be held back.
+        self.passing = False  # It is too long to be held back.
         self.unread_before = b""  # To be passed on before what `feed` returned last, and after it.
         self.unread_after = b""
         self.late = b""  # An event that has been passed on in pieces, to be read before what `feed` returned last.
@@ -42,9 +42,9 @@ class EventSplitter:
     def feed(self, chunk: bytes) -> bytes:
         """The bytes of all events that are now whole, in order; empty if none is."""
         self.unread_before = self.unread_after = self.late = b""
-        if self._passing:
+        if self.passing:
             chunk = self._pass(chunk)
-            if self._passing:
+            if self.passing:
                 return b""
         if self._size:
             return self._join(chunk)
@@ -57,9 +57,8 @@ class EventSplitter:
     def rest(self) -> bytes:
         """What is left when the stream is over: an event without its empty line."""
         self.unread_before = self.unread_after = self.late = b""
-        rest, passing = self._taken(), self._passing
-        self._passing = False
-        if passing:
+        rest = self._taken()
+        if self.passing:
             self.late = rest
             return b""
         return rest
@@ -78,7 +77,7 @@ class EventSplitter:
 
     def _hold(self, part: bytes) -> None:
         if self._size + len(part) > self._held_max:
-            self._passing, self.unread_after = True, b"".join((*self._parts, part))
+            self.passing, self.unread_after = True, b"".join((*self._parts, part))
         self._keep(part)
 
     def _pass(self, chunk: bytes) -> bytes:
@@ -90,7 +89,7 @@ class EventSplitter:
         self._keep(chunk[:end])
         if found is None:
             return b""
-        self.late, self._passing = self._taken(), False
+        self.late, self.passing = self._taken(), False
         return chunk[end:]
 
     def _keep(self, part: bytes) -> None:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from gateway.core.errors import GatewayError
 from gateway.core.money import Money
 from gateway.core.usage import Report
 from gateway.dialects import splice
 from gateway.dialects.base import Dialect, Quirk
 from gateway.dialects.framing import SSE, Framing
+from gateway.dialects.openai_usage import UNREADABLE
 
 TEXT_BYTES_KEPT_MAX = 1 << 20
 """Of the generated text, kept to count it should the stream be cut. Beyond, only its length is known."""
@@ -47,10 +50,10 @@ class StreamWatch:
         self._price = price
         self._framing = framing
         self._splitter = framing.splitter()
-        self._texts: list[bytes] = []
-        self._text_bytes_kept = 0
+        self._text = bytearray()  # As far as it is kept. A piece by itself would take ten times its bytes.
         self._running = choices  # That have not given their reason to finish.
         self._ended = False  # All have, or usage came without any choice.
+        self._torn = False  # The stream was over in the middle of an event.
         self.report = Report()
         self.text_bytes = 0  # Of generated text, as JSON writes it.
         self.shows_reasoning = False  # Reasoning is part of the stream, and so of the text.
@@ -70,8 +73,14 @@ class StreamWatch:
         return self._watch(whole) if whole else whole
 
     def finish(self) -> bytes:
-        """The stream is over: what is left to pass on, such as an event without its empty line."""
+        """The stream is over: what is left to pass on, such as an event without its empty line. One that is not all
+        there says nothing, neither that this was the end nor that there was an error: only its text is counted."""
         rest = self._splitter.rest()
+        last = self._splitter.late or rest
+        if last and not self.complete and self.error is None and not _is_whole(last, self._framing.payload(last)):
+            self._note_text(last if self._framing.readable is None else self._framing.readable(last))
+            self._torn = True
+            return b""
         if self._splitter.late:
             self._watch_late(self._splitter.late)
         return self._watch(rest) if rest else rest
@@ -80,22 +89,23 @@ class StreamWatch:
         """What ends the stream for a caller that must see that something is missing."""
         if self._framing.last is not None:
             return self._framing.last(self._dialect.error(error, request_id))
-        return self._dialect.stream_error(error, request_id)
+        said = self._dialect.stream_error(error, request_id)
+        return b"\n\n" + said if self._splitter.passing else said  # After the end of what was passed on in part.
 
     @property
     def complete(self) -> bool:
         """Whether the provider has said all: `[DONE]`, a reason to finish, or usage after all choices."""
-        return self.done or self._ended
+        return (self.done or self._ended) and not self._torn
 
     @property
     def text_bytes_not_kept(self) -> int:
         """Of generated text, beyond TEXT_BYTES_KEPT_MAX."""
-        return self.text_bytes - self._text_bytes_kept
+        return self.text_bytes - len(self._text)
 
     @property
     def text(self) -> str:
         """The generated text as far as kept, near enough to count its tokens."""
-        joined = b"".join(self._texts).decode(errors="replace")
+        joined = self._text.decode(errors="replace")
         return joined.replace("\\n", "\n").replace('\\"', '"')
 
     def _watch(self, whole: bytes) -> bytes:
@@ -131,8 +141,7 @@ class StreamWatch:
         for text in signs.text.findall(whole):
             self.text_bytes += len(text)
             if self.text_bytes <= TEXT_BYTES_KEPT_MAX:
-                self._texts.append(text)
-                self._text_bytes_kept += len(text)
+                self._text += text
         if finished := len(signs.finish.findall(whole)):
             self._running -= finished
             self._ended = self._ended or self._running <= 0
@@ -160,6 +169,18 @@ class StreamWatch:
             return b"" if seen.last else event
         cost = self._price(seen) if seen.usage and self._dialect.shows_cost else None
         return event if cost is None else _with_cost(event, data, cost)
+
+
+_any_json = msgspec.json.Decoder(msgspec.Raw)
+
+
+def _is_whole(event: bytes, data: bytes) -> bool:
+    """Whether what was left when the stream was over is all of an event: it lacks its empty line, or that was a CR."""
+    try:
+        _any_json.decode(data)
+    except UNREADABLE:
+        return data.strip() == b"[DONE]" or event.endswith((b"\r\r", b"\n\r"))
+    return True
 
 
 def _says_error(data: bytes) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.core.errors import Unavailable
 from gateway.core.money import Money
 from gateway.dialects.base import Quirk
 from gateway.dialects.openai_chat import OpenAIChat
@@ -358,7 +359,7 @@ def test_usage_in_a_long_event_is_read_though_it_has_passed():
 
 def test_a_long_event_without_its_empty_line_is_read_at_the_end():
     watched = watch()
-    event = b"event: error\ndata: " + b"a" * (2 << 20)
+    event = b'event: error\ndata: "%b"' % (b"a" * (2 << 20))
     assert watched.feed(event) + watched.finish() == event
     assert watched.error is not None
 
@@ -368,3 +369,44 @@ def test_an_event_without_its_empty_line_is_read_at_the_end():
     assert watched.feed(last(1, 2)) == b""
     assert watched.finish() == b""
     assert watched.report.usage.tokens == 3
+
+
+FINISHED = b'data: {"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}'
+
+
+@pytest.mark.parametrize("stream", [FINISHED, DONE, FINISHED + b"\n", FINISHED + b"\r\n", b"\xef\xbb\xbf" + DONE])
+def test_a_last_event_without_its_empty_line_is_whole(stream):
+    watched = watch()
+    assert watched.feed(stream) + watched.finish() == stream
+    assert watched.complete
+
+
+@pytest.mark.parametrize("short", range(1, len(FINISHED)))
+def test_an_event_that_the_end_of_the_stream_has_torn_says_nothing(short):
+    """Not that all was said, though the reason to finish may be there already."""
+    watched = watch()
+    assert watched.feed(FINISHED[:-short]) + watched.finish() == b""
+    assert not watched.complete
+
+
+def test_an_error_that_is_torn_is_none_that_a_client_could_read():
+    watched = watch()
+    watched.feed(b'event: error\ndata: {"error": {"message": "bo')
+    assert watched.finish() == b""
+    assert watched.error is None
+
+
+def test_the_text_of_a_torn_event_is_counted():
+    watched = watch()
+    watched.feed(chunk("hello", more=1)[:-3])
+    watched.finish()
+    assert watched.text == "hello"
+
+
+def test_after_a_part_of_a_long_event_an_error_stands_for_itself():
+    watched = watch()
+    passed = watched.feed(chunk("x" * (1 << 20))[:-1])
+    assert watched.finish() == b""
+    assert not watched.complete
+    assert passed
+    assert watched.refusal(Unavailable("Gone."), "req").startswith(b"\n\ndata: {")
