@@ -29,7 +29,15 @@ from gateway.admin import (
 from gateway.admin import documents as d
 from gateway.admin.site import READING, Call, Route, Site
 from gateway.core.caller import Key, Role
-from gateway.core.errors import BadRequest, BodyTooLarge, Forbidden, GatewayError, MethodNotAllowed, NotFound
+from gateway.core.errors import (
+    BadRequest,
+    BodyTooLarge,
+    Forbidden,
+    GatewayError,
+    MethodNotAllowed,
+    NotFound,
+    UnsupportedEncoding,
+)
 from gateway.dashboard.door import API
 from gateway.directory.actor import Actor
 from gateway.front.call_ids import next_id
@@ -73,7 +81,8 @@ class Listening:
 
 async def listen(site: Site, host: str, port: int, *, shared: bool) -> Listening:
     """Take requests, on a port that other processes share or not. Raises OSError."""
-    runner = web.AppRunner(application(site), access_log=None, shutdown_timeout=STOP_S)
+    # What is compressed is refused below: whoever unpacks it first has unpacked all of it.
+    runner = web.AppRunner(application(site), access_log=None, shutdown_timeout=STOP_S, auto_decompress=False)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, reuse_port=shared or None).start()
@@ -109,7 +118,7 @@ def _handler(site: Site, route: Route, holder: dashboard.Holder) -> Handler:
     async def handle(request: web.Request) -> web.Response:
         actor = _actor(holder(site, request), route.roles)
         query = _query(request, route)
-        body = _decoded(body_of, await request.read()) if body_of is not None else None
+        body = _decoded(body_of, await _body(request)) if body_of is not None else None
         done = await route.handle(Call(site, actor, dict(request.match_info), body, query))
         return web.Response(status=204) if done is None else _json(route.status, msgspec.json.encode(done))
 
@@ -148,10 +157,16 @@ def _query(request: web.Request, route: Route) -> Any:
         raise _invalid(error) from None
 
 
+async def _body(request: web.Request) -> bytes:
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedEncoding("Send the body uncompressed.")
+    return await request.read()
+
+
 def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
     try:
         return decoder.decode(body or b"{}")
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _invalid(error) from None
 
 

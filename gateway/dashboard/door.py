@@ -119,7 +119,7 @@ class Door:
         _same_site(asked.headers)
         try:
             token = _login.decode(asked.body).token.strip()
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise BadRequest('Send {"token": "fw-…"}.', "token") from None
         now = self._clock()
         key = self._tenants.identify({"authorization": f"Bearer {token}"}, now, asked.origin)

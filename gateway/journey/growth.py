@@ -11,7 +11,7 @@ from math import inf
 
 from gateway.core.errors import GatewayError, LimitReached, Unavailable
 from gateway.core.limit import Fare
-from gateway.journey.passage import OUTPUT_BYTES_PER_TOKEN, OUTPUT_MARGIN, Passage, Watch
+from gateway.journey.passage import OUTPUT_BYTES_PER_TOKEN, Passage, Watch
 
 STEP_MIN = 16
 """Output tokens. To ask for less is not worth it."""
@@ -26,7 +26,6 @@ class Growth:
         self._watch = watch
         self._held = passage.question.output_first(passage.option)
         self._step = self._held
-        self._margin = OUTPUT_MARGIN * passage.question.request.facts.choices
         self._counted = self._counted_bytes = 0  # Output tokens counted exactly, in so many bytes.
         self._scarce = False  # Something was refused: steps only become smaller from then on.
         self._refused: GatewayError | None = None  # Even the smallest step.
@@ -47,7 +46,7 @@ class Growth:
         if self._told is None and self._held >= self._passage.option.output_max:
             self._due_from = inf
         else:
-            spare = max(self._held // 4, min(self._margin, self._held // 2))
+            spare = max(self._held // 4, min(self._under_way, self._held // 2))
             most = max(0, self._held - spare - self._counted)
             self._due_from = self._counted_bytes + most * OUTPUT_BYTES_PER_TOKEN
 
@@ -59,12 +58,12 @@ class Growth:
         while self._told is None and self.due and self._held < self._passage.option.output_max:
             self._extend()  # Again where much came at once.
             self._set_due()
-        if self._told is None or self._made_most < self._held - self._margin:
+        if self._told is None or self._made_most < self._held - self._under_way:
             return None
         if not self._countable:  # The provider would go on meanwhile.
             return self._told
         await self._count()
-        return self._told if self._counted >= self._held - self._margin else None
+        return self._told if self._counted >= self._held - self._under_way else None
 
     def close(self) -> None:
         """The stream is over."""
@@ -86,6 +85,11 @@ class Growth:
     def _made_most(self) -> int:
         """Tokens that can have been generated, at most."""
         return self._counted + (self._watch.text_bytes - self._counted_bytes) // OUTPUT_BYTES_PER_TOKEN
+
+    @property
+    def _under_way(self) -> int:
+        """What is kept back for tokens that may be generated before an abort is noticed."""
+        return self._passage.under_way(self._made_most)
 
     async def _count(self) -> None:
         """Most text has more bytes a token than the least: exactly, there may be room for a good deal more."""

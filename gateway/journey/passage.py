@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -30,8 +31,13 @@ DRAIN_S_MAX = 120.0
 """How long an answer nobody listens to any more is read, to learn what it cost."""
 
 OUTPUT_MARGIN = 16
-"""Tokens of each choice that a provider may have generated beyond what reached us before it noticed the abort."""
+"""Tokens of each choice, at least, that a provider may generate beyond what reached us before it notices an abort."""
 
+ABORT_S = 0.1
+"""What it generates in this time, where that is more."""
+
+PACE_S_MIN = 0.5
+"""The shortest time that says anything of a provider's pace: the first tokens may come together."""
 
 OUTPUT_BYTES_PER_TOKEN = 2
 """Hardly any text has fewer bytes a token, as JSON writes it."""
@@ -213,6 +219,14 @@ class Incoming:
             return None
         return Usage(extras=extras)
 
+    def under_way(self, made: int) -> int:
+        """Output tokens that may have been generated beyond these, that reached us, before an abort is noticed."""
+        least = OUTPUT_MARGIN * self.question.request.facts.choices
+        if self.first_token_ms is None:
+            return least
+        streamed_s = max(PACE_S_MIN, (self.booking.elapsed_ms - self.first_token_ms) / 1000)
+        return max(least, ceil(made * ABORT_S / streamed_s))
+
     async def count_made(self, watch: Watch) -> int:
         """Output tokens that have come: counted, except what is too much to keep, of which there are fewer."""
         counted = await self.tokens.count_text(watch.text, self.option.deployment.model)
@@ -224,11 +238,13 @@ class Incoming:
         given = request.input_tokens
         if not request.input_exact and not request.facts.unseen:
             given = min(given, await self.tokens.count(self.question.dialect.countable(self.question.asked), model))
-        made = await self.count_made(watch) + OUTPUT_MARGIN * request.facts.choices if self.option.output_max else 0
+        made = await self.count_made(watch) if self.option.output_max else 0
         reported = watch.report.usage  # Running totals of a stream that broke off: better than nothing, and not all.
         if reported is None:
+            made += self.under_way(made) if self.option.output_max else 0
             return Usage(input=given, output=made, final=False)
-        return replace(reported, output=max(reported.output + OUTPUT_MARGIN, made), final=False)
+        made = max(reported.output, made)
+        return replace(reported, output=made + self.under_way(made), final=False)
 
 
 @dataclass(slots=True, kw_only=True)

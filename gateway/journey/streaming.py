@@ -20,12 +20,12 @@ from gateway.upstream.errors import Lost
 CATCH_UP_S_MAX = 1.0
 """How long we read on, before hanging up, what the provider has sent already."""
 
-BACKLOG_BYTES = 16 << 10
-"""A read that brings more comes from full buffers; one that brings less may have emptied them."""
-
 PAUSE_S = 0.02
 PAUSES = 3
 """Nothing or little for so long, so often in a row: we have all that it has sent."""
+
+BACKLOG_BYTES = 16 << 10
+"""In which more comes from full buffers, and no more is little."""
 
 log = logging.getLogger("fareway.streaming")
 
@@ -163,16 +163,16 @@ async def _catch_up(passage: Incoming, watch: Watch) -> None:
     pauses = 0
     with suppress(Lost):
         while pauses < PAUSES and passage.monotonic() < deadline:
+            came = 0
             try:
                 async with asyncio.timeout(PAUSE_S):
-                    chunk = await passage.answer.next_chunk()
+                    while chunk := await passage.answer.next_chunk():
+                        came += len(chunk)
+                        watch.feed(chunk)
             except TimeoutError:
-                pauses += 1
-                continue
-            if not chunk:
+                pauses = 0 if came > BACKLOG_BYTES else pauses + 1
+            else:
                 return
-            watch.feed(chunk)
-            pauses = 0 if len(chunk) > BACKLOG_BYTES else pauses + 1
         passage.behind = pauses < PAUSES
 
 

@@ -1,5 +1,6 @@
 """What the admin API refuses, always in the same shape: nothing is guessed, and nothing wrong is kept."""
 
+import gzip
 import http.client
 import json
 from urllib.parse import urlsplit
@@ -64,12 +65,24 @@ def test_what_is_no_object_is_refused(admin, raw, code):
     assert (said.status, said.error["code"]) == (400, code)
 
 
+def test_what_is_nested_too_deeply_is_refused(admin):
+    said = admin.ask("PUT", "/limits", raw=b'{"node": ' + b"[" * 50_000)
+    assert (said.status, said.error["code"]) == (400, "invalid_json")
+
+
 def test_a_body_has_64_kib_at_most(admin):
     """As far as it goes; beyond, nothing of it is kept."""
     said = admin.ask("POST", "/keys", raw=b'{"alias": "' + b"x" * (64 << 10) + b'"}')
     assert (said.status, said.error["code"]) == (413, "request_too_large")
     said = admin.ask("POST", "/keys", raw=b'{"alias": "' + b"x" * 65000 + b'"}')
     assert (said.status, said.error["code"]) == (400, "invalid_value")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, gzip"])
+def test_nothing_is_unpacked(admin, coding):
+    """A kilobyte may become a gigabyte."""
+    said = admin.ask("POST", "/keys", raw=gzip.compress(b'{"alias": "x"}'), headers={"Content-Encoding": coding})
+    assert (said.status, said.error["code"]) == (415, "unsupported_content_encoding")
 
 
 def test_paths_and_methods_that_are_not_there(admin):

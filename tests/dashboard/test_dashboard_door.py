@@ -41,7 +41,7 @@ def ask(host, method, path, body=None, **headers):
     line = http.client.HTTPConnection(host, timeout=PATIENCE_S)
     try:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        line.request(method, path, None if body is None else json.dumps(body), sent)
+        line.request(method, path, body if body is None or isinstance(body, bytes) else json.dumps(body), sent)
         answer = line.getresponse()
         return Said(answer.status, answer.headers, answer.read())
     finally:
@@ -111,7 +111,7 @@ def test_nobody_is_logged_in_from_another_site(places, port, origin):
 def test_a_wrong_token_opens_nothing(places, port):
     host, _ = places[port]
     assert log_in((host, "fw-nobody"))[0].status == 401
-    for body in ({}, {"token": 1}, {"token": "x", "more": 1}, []):
+    for body in ({}, {"token": 1}, {"token": "x", "more": 1}, [], b"\xff", b'{"token":' + b"[" * 1500):
         assert ask(host, "POST", "/dashboard/session", body, Origin=f"http://{host}").status == 400
     assert ask(host, "GET", "/dashboard/session").body is None
     assert ask(host, "GET", "/dashboard/api/requests").status == 401

@@ -55,7 +55,12 @@ class Stream:
         )
         self.watch = SimpleNamespace(text_bytes=0)
         passage = SimpleNamespace(
-            option=option, question=question, booking=self.booking, count_made=self.count, tokens=tokens
+            option=option,
+            question=question,
+            booking=self.booking,
+            count_made=self.count,
+            tokens=tokens,
+            under_way=lambda _: choices * OUTPUT_MARGIN,
         )
         self.growth = Growth(passage, self.watch)
 
