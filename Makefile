@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-clients test-browser test-fleets test-engines test-prometheus test-chart chaos chaos-short chaos-limits check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-fleet bench-alerts bench-limits bench-limits-short bench-soak lock audit sbom docs clean
+.PHONY: help run test test-clients test-browser test-fleets test-engines test-prometheus test-chart chaos chaos-short check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-fleet bench-alerts bench-limits bench-limits-short bench-soak lock audit sbom docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -43,10 +43,6 @@ chaos-short: $(VENV)/.dev ## the same in ten minutes; what it shows is not recor
 	@scripts/setup-tests.sh
 	@scripts/setup-chaos.sh
 	@scripts/run-tests.sh tests/chaos
-
-chaos-limits: $(VENV)/.dev ## crashes, failovers, partitions and full disks under load, with the books compared after each
-	@scripts/setup-tests.sh
-	@scripts/run-tests.sh tests/replicas/chaos_limits.py
 
 test-fleets: $(VENV)/.dev ## what starts many gateways or waits for clients' patience, which takes minutes
 	@scripts/setup-tests.sh

@@ -2,8 +2,8 @@
 
     python scripts/reliability.py
 
-Rows that were not run this time keep what they showed before. Exits with 1 if a row that was run is missed without a
-reason.
+Rows that were not run this time keep what they showed before; what benchmarks recorded stands beside it. Exits with
+1 if a row that was run is missed without a reason.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "chaos"), str(ROOT / "benchmarks")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "chaos"), str(ROOT / "benchmarks"), str(ROOT / "scripts")]
 
 from goals import GOALS  # noqa: E402 - found only now.
 from record import machine  # noqa: E402
+from shown_by_benchmarks import shown_by_benchmarks  # noqa: E402
 
 TRIALS = ROOT / "build" / "chaos"
 FIGURES = ROOT / "build" / "bench" / "reliability.json"
@@ -51,9 +52,14 @@ def row_of(shown: list[Trial], date: str) -> dict[str, Any]:
     }
 
 
-def merged(known: dict[str, Any], shown: dict[str, list[Trial]], date: str) -> dict[str, Any]:
-    """The figures with this time's rows in place of older ones."""
+def merged(
+    known: dict[str, Any], shown: dict[str, list[Trial]], date: str, recorded: dict[str, list[Trial]] | None = None
+) -> dict[str, Any]:
+    """The figures with this time's rows in place of older ones, and beside them what benchmarks `recorded`."""
     rows = known.get("rows", {}) | {row: row_of(found, date) for row, found in shown.items()}
+    for row, found in (recorded or {}).items():
+        own = [one for one in rows.get(row, {}).get("trials", []) if "measured" not in one]
+        rows[row] = row_of(own + found, rows[row]["date"] if own else found[0]["measured"])
     about = {"command": "make chaos", "date": date, "machine": machine()}
     return {"about": about, "rows": {row: rows[row] for row in GOALS if row in rows}}
 
@@ -69,7 +75,13 @@ def table(figures: dict[str, Any]) -> str:
         for number, one in enumerate(found["trials"]):
             first = (row, what) if number == 0 else ("", "")
             size = "" if one["full"] else ", short form"
-            told = (one["how"], one["figure"], one["target"], SIGNS[one["met"]], f"{found['date']}{size}")
+            told = (
+                one["how"],
+                one["figure"],
+                one["target"],
+                SIGNS[one["met"]],
+                f"{one.get('measured', found['date'])}{size}",
+            )
             lines.append(f"| {' | '.join(text.replace('|', chr(92) + '|') for text in (*first, *told))} |")
     reasons = [
         f"* {row}, {one['how']}: {one['because']}."
@@ -90,7 +102,7 @@ def main() -> int:
     """Write both, and say what was missed."""
     shown = trials()
     known = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    figures = merged(known, shown, f"{datetime.now(UTC):%Y-%m-%d}")
+    figures = merged(known, shown, f"{datetime.now(UTC):%Y-%m-%d}", shown_by_benchmarks(FIGURES.parent))
     FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n")
     PAGE.write_text(with_table(PAGE.read_text(), table(figures)))
     missed = [

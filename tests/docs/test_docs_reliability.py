@@ -57,6 +57,30 @@ def test_the_table_has_every_row_and_why_one_is_missed(made):
     assert table.count("not shown") == len(made.GOALS) - 1
 
 
+def test_what_benchmarks_recorded_stands_beside_what_was_run(made):
+    """With its own day, once, and also where the row was not run this time."""
+    recorded = {"U4": [trial("bench", measured="2026-11-01")], "B1": [trial("alone", measured="2026-11-02")]}
+    figures = made.merged({}, {"U4": [trial("new")]}, "2026-11-22", recorded)
+    again = made.merged(figures, {}, "2026-11-23", recorded)
+    assert again["rows"] == figures["rows"]
+    assert [one["how"] for one in again["rows"]["U4"]["trials"]] == ["new", "bench"]
+    lines = made.table(again).splitlines()
+    assert ["2026-11-02" in line for line in lines if "alone" in line] == [True]
+    assert ["2026-11-01" in line for line in lines if "bench" in line] == [True]
+
+
+def test_a_benchmark_that_lost_a_charge_is_a_row_missed(made, tmp_path):
+    figures = {"overspend_usd": 0.0, "formula_usd": 0.0, "within_formula": True, "lost": 0, "doubled": 0}
+    figures |= {"wrongly_refused": 0, "utilisation_pct": 99.8, "recover_s": None}
+    about = {"command": "make bench-limits", "date": "2026-11-21T15:53:39+00:00"}
+    found = {"strict": {"fareway": figures}, "crash": {"fareway": figures | {"lost": 1}}}
+    (tmp_path / "limits.json").write_text(json.dumps({"about": about, "scenarios": found}))
+    shown = made.shown_by_benchmarks(tmp_path)
+    assert {row: [one["met"] for one in trials] for row, trials in shown.items()} == {"B1": [True], "B6": [False]}
+    assert shown["B1"][0]["measured"] == "2026-11-21"
+    assert made.shown_by_benchmarks(tmp_path / "nowhere") == {}
+
+
 def test_trials_are_read_by_row(made, tmp_path):
     (tmp_path / "U4").mkdir()
     (tmp_path / "U4" / "one.json").write_text(json.dumps([trial("a"), trial("b")]))

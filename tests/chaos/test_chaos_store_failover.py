@@ -1,0 +1,141 @@
+"""B9 and B11: the store fails over to a copy that lacks the newest; windows end under load, and clocks differ."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from chaos_proxy import SILENT, ChaosProxy
+from outages import BUDGET, MONEY, everywhere, load, up
+from replica_fleet import fleet
+from road import eventually
+from stores.redis_server import BINARY, RedisServer
+
+from gateway.core.limit import Span
+from gateway.limits.windows import window_at
+from gateway.stores.base import Ask
+from gateway.stores.redis_leases import RedisStore
+
+pytestmark = pytest.mark.skipif(BINARY is None, reason="neither redis-server nor valkey-server is installed")
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+ROWS, ROWS_AT_ONCE = 50_000, 100
+ZONES = ("Europe/Zurich", "America/Havana", "Australia/Lord_Howe", "Pacific/Apia")
+
+
+async def test_a_copy_takes_over_that_lacks_the_last_half_second(tmp_path, shown):
+    with fleet(tmp_path, MONEY, behind=ChaosProxy) as made:
+        between = ChaosProxy(made.redis.port)
+        second = RedisServer(tmp_path / "second", ("--replicaof", "127.0.0.1", str(between.port))).start()
+        try:
+            eventually(lambda: b"master_link_status:up" in second.say("INFO", "replication"))
+            async with load(made, callers=4) as answers:
+                await asyncio.sleep(0.7)
+                between.both(SILENT)
+                await asyncio.sleep(0.5)
+                made.redis.kill()
+                second.say("REPLICAOF", "NO", "ONE")
+                made.proxy.turn(second.port)
+                made.redis = second
+                await asyncio.sleep(2)
+            back_s = await asyncio.to_thread(eventually, lambda: up(made))
+            more = await everywhere(made, callers=8, calls=700)
+            spent = made.assert_books_agree(BUDGET, died=True)
+        finally:
+            second.kill()
+            between.stop()
+    shown(
+        "B9",
+        "partition of 0.5 s, SIGKILL of the primary, promotion",
+        f"${spent} of ${BUDGET} spent, store and ledgers agree; {answers.statuses[200]} served meanwhile, "
+        f"{answers.statuses[503]} refused with 503; up within {back_s:.2f} s after",
+        target="0 overspent, 0 missing after all have told anew",
+        met=bool(more.statuses[429]) and BUDGET * Decimal("0.9") <= spent <= BUDGET,
+    )
+
+
+async def test_all_that_one_knows_is_told_to_a_store_that_forgot(tmp_path, shown):
+    """As many records as a large replica has; each a line of its own in the store, told in batches as a sync does."""
+    redis = RedisServer(tmp_path / "redis").start()
+    rows = ROWS if shown.full else ROWS // 10
+    store = RedisStore(redis.patient_url)
+    try:
+        asks = [
+            Ask(f"key:{number}/usd/lifetime@always", 10**9, number, number, 0, keep=number, turn=1)
+            for number in range(rows)
+        ]
+        begun = time.monotonic()
+        for at in range(0, rows, ROWS_AT_ONCE):
+            await store.exchange("one", asks[at : at + ROWS_AT_ONCE])
+        took = time.monotonic() - begun
+        missing = 0
+        for at in range(0, rows, ROWS_AT_ONCE):
+            words = await store.exchange("one", asks[at : at + ROWS_AT_ONCE])  # Said again, it changes nothing.
+            missing += sum(word.spent != ask.spent for word, ask in zip(words, asks[at:], strict=False))
+    finally:
+        await store.close()
+        redis.kill()
+    a_batch = took * ROWS / rows
+    shown(
+        "B9",
+        "telling anew",
+        f"{rows} records told in {took:.2f} s ({a_batch:.2f} s for 50,000), {missing} wrong after",
+        target="less than 2 s for 50,000, 0 wrong",
+        met=not missing and a_batch < 2,
+    )
+
+
+async def test_a_minute_ends_under_load(tmp_path, shown):
+    """One gateway's own clock is five minutes behind; windows go by the store's."""
+    if FAKETIME is None:
+        shown.untried("B11", "clocks 5 min apart", target="0 in a wrong window", lacking="libfaketime")
+    budget = Decimal("0.003")
+    behind = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": "-5m", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    limits = MONEY.replace("lifetime", "minute").replace(str(BUDGET), str(budget))
+    with fleet(tmp_path, limits, env={0: behind}) as made:
+        await asyncio.sleep(max(0, 57 - time.time() % 60) if time.time() % 60 < 57 else 0)
+        begun = time.time()
+        async with load(made, callers=8):
+            await asyncio.sleep(65 if shown.full else 8)
+        made.assert_books_agree(budget)
+        lines = made.entries()
+    wrong = sum(_minute(line["at"]) not in next(iter(line["charges"])) for line in lines)
+    early = sum(not begun - 5 < line["at"] < time.time() + 5 for line in lines)
+    windows = {name for line in lines for name in line["charges"]}
+    shown(
+        "B11",
+        "clocks 5 min apart, a minute ends under load",
+        f"{wrong + early} of {len(lines)} entries in a wrong window, {len(windows)} windows, none above ${budget}",
+        target="0 in a wrong window, 0 overspent",
+        met=not wrong and not early and len(windows) >= 2,
+    )
+
+
+def _minute(at):
+    """How the minute of that moment stands in an account's name."""
+    return time.strftime("%Y-%m-%dT%H:%M", time.gmtime(at))
+
+
+def test_days_of_23_and_25_hours(shown):
+    """Every second of a year belongs to one day of its zone, and the days are as long as their country makes them."""
+    step = 60 if shown.full else 1800
+    wrong, lengths, moments = 0, set(), 0
+    for zone in ZONES:
+        year = 2011 if "Apia" in zone else 2026
+        at, last = (datetime(y, 1, 1, tzinfo=UTC).timestamp() for y in (year, year + 1))
+        while at < last:
+            window = window_at(Span.DAY, zone, at)
+            local = datetime.fromtimestamp(at, ZoneInfo(zone)).date()
+            first = datetime.fromtimestamp(window.start, ZoneInfo(zone)).date()
+            wrong += first != local or not window.start <= at < window.end
+            lengths.add(round((window.end - window.start) / 3600, 1))
+            moments, at = moments + 1, at + step
+    shown(
+        "B11",
+        "every day of a year in four zones",
+        f"{wrong} of {moments} moments in a wrong window; days of {', '.join(f'{x:g}' for x in sorted(lengths))} h",
+        target="0",
+        met=not wrong and {23, 24, 25} <= lengths,
+    )

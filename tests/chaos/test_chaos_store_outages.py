@@ -1,0 +1,166 @@
+"""B7, B8 and B10: the store that gateways share is away, slow, frozen or full while calls go on."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+from chaos_proxy import NONE, SILENT, ChaosProxy, Toxics
+from harness import ROOT
+from outages import BUDGET, HANGS_S, MONEY, down, drained, everywhere, up
+from replica_fleet import fleet
+from road import eventually
+from stores.redis_server import BINARY, RedisServer
+
+INSIDE = "FAREWAY_TESTS_INSIDE_A_NAMESPACE"
+TARGET = "served while the lease lasts, then 503; nobody hangs; 0 overspent, all books agree"
+
+pytestmark = pytest.mark.skipif(BINARY is None, reason="neither redis-server nor valkey-server is installed")
+
+
+def told(answers, spent, noticed_s):
+    """The same words for every way to be away."""
+    waits, statuses = sorted(answers.waits), Counter(answers.statuses)
+    others = sum(statuses.values()) - statuses[200] - statuses[503]
+    p99, most = 1000 * waits[len(waits) * 99 // 100], 1000 * waits[-1]
+    return (
+        f"{statuses[200]} served, {statuses[503]} refused with 503, {others} otherwise; it took {p99:.0f} ms (p99) "
+        f"and {most:.0f} at most; noticed after {noticed_s:.2f} s; ${spent} of ${BUDGET} spent"
+    )
+
+
+def well(answers):
+    return bool(answers.statuses[200]) and set(answers.statuses) <= {200, 503} and max(answers.waits) < HANGS_S
+
+
+async def away(made, shown, row, how, *, breaks, mends):
+    """The store is taken away under load and given back; then the money is spent to the end."""
+    await everywhere(made, callers=4, calls=40)
+    breaks()
+    load = asyncio.create_task(everywhere(made, callers=4, calls=600 if shown.full else 60))
+    noticed_s = await asyncio.to_thread(eventually, lambda: down(made))
+    answers = await load
+    mends()
+    await asyncio.to_thread(eventually, lambda: up(made))
+    spent = await drained(made)
+    shown(row, how, told(answers, spent, noticed_s), target=TARGET, met=well(answers) and spent <= BUDGET)
+
+
+async def test_it_does_not_answer_any_more(tmp_path, shown):
+    with fleet(tmp_path, MONEY, patient=False) as made:
+        redis = made.redis
+        await away(made, shown, "B8", "frozen (SIGSTOP) under load", breaks=redis.freeze, mends=redis.thaw)
+
+
+async def test_it_is_out_of_memory(tmp_path, shown):
+    def say(size):
+        return lambda: made.redis.say("CONFIG", "SET", "maxmemory", size)
+
+    with fleet(tmp_path, MONEY) as made:
+        await away(made, shown, "B10", "out of memory (noeviction)", breaks=say("1"), mends=say("0"))
+
+
+async def test_it_is_slow(tmp_path, shown):
+    with fleet(tmp_path, MONEY, patient=False, behind=ChaosProxy) as made:
+        how = "each way takes 200 ms longer"
+        slow = Toxics(latency_s=0.2)
+        await away(made, shown, "B8", how, breaks=lambda: made.proxy.both(slow), mends=lambda: made.proxy.both(NONE))
+
+
+async def test_one_does_not_reach_it_and_nothing_says_so(tmp_path, shown):
+    """Packets just do not arrive."""
+    with fleet(tmp_path, MONEY, behind=ChaosProxy) as made:
+        how = "nothing passes between gateways and store"
+        await away(made, shown, "B7", how, breaks=lambda: made.proxy.both(SILENT), mends=lambda: made.proxy.both(NONE))
+
+
+def test_it_may_evict(tmp_path, shown):
+    """Then it is not used at all."""
+    redis = RedisServer(tmp_path / "redis", ("--maxmemory-policy", "allkeys-lru"))
+    with pytest.raises(AssertionError) as ended, fleet(tmp_path, MONEY, redis=redis, count=1):
+        pass
+    met = "maxmemory-policy allkeys-lru" in str(ended.value)
+    figure = "the gateway does not start, and says why" if met else "it starts"
+    shown("B10", "a store that evicts", figure, target="refused with the reason", met=met)
+
+
+async def test_it_loses_its_records_while_it_runs(tmp_path, shown):
+    """As an eviction that nobody forbade would: the mark is gone, too, and that is noticed."""
+    with fleet(tmp_path, MONEY) as made:
+        await everywhere(made, callers=4, calls=40)
+        made.redis.say("FLUSHALL")
+        begun = time.monotonic()
+        await asyncio.to_thread(eventually, lambda: b"1" in made.redis.say("EXISTS", "{fareway:1}:meta"))
+        back_s = time.monotonic() - begun
+        await asyncio.sleep(1.5)
+        spent = await drained(made)
+    shown(
+        "B10",
+        "all records deleted while it runs",
+        f"noticed and begun anew after {back_s:.2f} s; ${spent} of ${BUDGET} spent",
+        target="noticed within 1 s, no budget begins anew",
+        met=spent <= BUDGET and back_s <= 1,
+    )
+
+
+@pytest.mark.skipif(INSIDE in os.environ, reason="this is that namespace")
+def test_in_a_network_of_our_own(shown):
+    """There the firewall is ours."""
+    probe = ["unshare", "--net", "nft", "list", "ruleset"]
+    missing = [tool for tool in ("unshare", "nft", "ip") if shutil.which(tool) is None]
+    if missing or subprocess.run(probe, check=False, capture_output=True).returncode:
+        lacking = f"no namespace with nft: {', '.join(missing) or 'not permitted'}"
+        shown.untried("B7", "a firewall drops every packet", target=TARGET, lacking=lacking)
+    inside = f"ip link set lo up && exec {sys.executable} -m pytest -q -p no:cacheprovider {__file__} -k partition"
+    done = subprocess.run(
+        ["unshare", "--net", "sh", "-c", inside],
+        env=os.environ | {INSIDE: "1"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-5000:]
+
+
+@pytest.mark.skipif(INSIDE not in os.environ, reason="only in a network of our own")
+async def test_a_partition_that_drops_every_packet(tmp_path, shown):
+    def nft(rules):
+        subprocess.run(["nft", rules], check=True)
+
+    def cut():
+        nft("add table inet cut; add chain inet cut in { type filter hook input priority 0; }")
+        nft(f"add rule inet cut in tcp dport {port} drop; add rule inet cut in tcp sport {port} drop")
+
+    with fleet(tmp_path, MONEY, patient=False) as made:
+        port = made.redis.port
+        mends = lambda: nft("delete table inet cut")  # noqa: E731 - as for the others
+        await away(made, shown, "B7", "a firewall drops every packet", breaks=cut, mends=mends)
+
+
+async def test_an_allowance_for_its_absence(tmp_path, shown):
+    """What each replica may spend without a word of the store, and no more."""
+    allowed = Decimal("0.001")
+    limits = MONEY.replace("lifetime", f"lifetime, store_outage: allow {allowed} usd per replica")
+    limits = limits.replace(str(BUDGET), "0.004")
+    with fleet(tmp_path, limits) as made:
+        await everywhere(made, callers=4, calls=20)
+        made.redis.kill()
+        answers = await everywhere(made, callers=8, calls=1000)
+        made.redis.start()
+        await asyncio.to_thread(eventually, lambda: up(made))
+        await everywhere(made, callers=8, calls=500)
+        spent = made.assert_books_agree(Decimal("0.004") + 2 * allowed)
+    over = max(Decimal(0), spent - Decimal("0.004"))
+    shown(
+        "B7",
+        "`allow`: killed, with an allowance of $0.001 for each of two",
+        f"${over} above the limit, {answers.statuses[200]} served and {answers.statuses[503]} refused without it",
+        target="at most $0.002 above it",
+        met=over <= 2 * allowed and set(answers.statuses) <= {200, 503},
+    )
