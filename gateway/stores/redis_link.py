@@ -147,6 +147,7 @@ class Link:
 
     async def _connected(self, connection: Any) -> None:
         """A new connection: before it is used, the server is asked who it is."""
+        _notice_resets(connection)
         await connection.on_connect()
         sections = ("server", "replication", "memory")
         await connection.send_packed_command(connection.pack_commands([("INFO", section) for section in sections]))
@@ -159,6 +160,21 @@ class Link:
             await self._meet(connection, told)
         except AskError:  # Or MovedError, which is one: a node of a cluster that keeps other things.
             return
+
+
+def _notice_resets(connection: Any) -> None:
+    """Before it uses a connection again, the client looks whether it may; but one that was reset or closed while it
+    rested it takes for good, and the call that is lost there would be refused."""
+    looked = type(connection).can_read
+
+    async def can_read() -> bool:
+        reader = connection._reader  # noqa: SLF001 - it is told to nobody else
+        if reader is not None and (reader.exception() is not None or reader.at_eof()):
+            raise ConnectionError
+        told: bool = await looked(connection)
+        return told
+
+    connection.can_read = can_read
 
 
 def _fields(info: bytes) -> dict[str, str]:
