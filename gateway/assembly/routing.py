@@ -23,7 +23,7 @@ from gateway.journey.routing import Router
 from gateway.journey.signals import Signals, Stated
 from gateway.plugins import Plugin, load_policy
 from gateway.prices.book import PriceBook
-from gateway.prices.current import Pricing
+from gateway.prices.current import InUse, Pricing
 from gateway.prices.stored import Shelf
 from gateway.prompt_cache.prompts import Prompts
 from gateway.prompt_cache.warmth import Warmth
@@ -163,7 +163,9 @@ def hedging(
     return Hedging(asking, retries, tokens, time.perf_counter, left_behind)
 
 
-def pricing(settings: Settings, network: Wire, clock: Callable[[], float], changed: Callable[[], None]) -> Pricing:
+def pricing(
+    settings: Settings, network: Wire, clock: Callable[[], float], changed: Callable[[], None], in_use: InUse
+) -> Pricing:
     """The prices in use, which `changed` is told of."""
     prices = settings.prices
     return Pricing(
@@ -171,6 +173,7 @@ def pricing(settings: Settings, network: Wire, clock: Callable[[], float], chang
         network.get,
         clock,
         changed,
+        in_use,
         shelf=Shelf(settings.home),
         feed_url=prices.feed_url,
         feed_every_s=prices.feed_every_s,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -11,6 +12,8 @@ from gateway.assembly.answers import each, looked_in
 from gateway.assembly.deferred import Deferred
 from gateway.assembly.finances import Finances
 from gateway.assembly.fleet import fleet_of, metered, watch
+from gateway.assembly.in_use import Pairs, called, configured
+from gateway.assembly.ledgers import ledger_reader
 from gateway.assembly.routing import Seen, learning_of, pricing, wire
 from gateway.assembly.told import Told
 from gateway.config.settings import Settings
@@ -71,7 +74,7 @@ class Lasting:
         stack.push_async_callback(self.wire.close)
         self.fleet = metered(fleet_of(settings), self.clock())
         self.watch = watch(settings, self.fleet, self.wire, self.clock, self._forget)
-        self.pricing = pricing(settings, self.wire, self.clock, self._forget)
+        self.pricing = pricing(settings, self.wire, self.clock, self._forget, self._prices_in_use)
         self.learned_path = kept.learned_path(settings.home, worker)
         self.calibration = kept.calibration(self.learned_path)
         self.learning = learning_of(settings, self.clock)
@@ -113,6 +116,16 @@ class Lasting:
         self.desk.know(settings.providers.values())
         self.pricing.configure(prices.overrides, prices.guard_factor)
         self.money.configure(settings.limits)
+
+    async def _prices_in_use(self) -> Pairs:
+        """Here, by the configuration, and by the ledger. Raises what reading it raises."""
+        now = self._now()
+
+        def lately() -> Pairs:
+            with ledger_reader(now.settings) as ledger:
+                return called(now.settings, ledger, self.clock())
+
+        return self.pricing.book.in_use() | configured(now.catalog) | await asyncio.to_thread(lately)
 
     def _forget(self) -> None:
         self._now().catalog.forget()

@@ -20,6 +20,9 @@ from gateway.prices.stored import Heading, Shelf, Slot, Stored
 LOOKED_AT_EVERY_S = 1.0
 """How long prices that the command line stores, pins or approves may go unseen."""
 
+InUse = Callable[[], Awaitable[set[tuple[str, str]]]]
+"""Providers and models whose prices must not jump. May raise: then no feed is judged."""
+
 Get = Callable[[str, Mapping[str, str], int], Awaitable[tuple[int, Mapping[str, str], bytes]]]
 
 log = logging.getLogger("fareway.prices")
@@ -34,6 +37,7 @@ class Pricing:
         get: Get,
         clock: Callable[[], float],
         changed: Callable[[], None],
+        in_use: InUse,
         *,
         shelf: Shelf,
         feed_url: str | None,
@@ -58,7 +62,7 @@ class Pricing:
                 shelf=shelf,
                 stored=self.look,
                 current=lambda: self.book.feed,
-                in_use=self._in_use,
+                in_use=in_use,
                 url=feed_url,
                 interval=feed_every_s,
                 factor=guard_factor,
@@ -140,9 +144,6 @@ class Pricing:
             log.warning("prices are pinned to %s of %s: no feed is asked", self._pin.id, self._pin.date)
         elif before is not None and self._pin is None:
             log.warning("prices are no longer pinned")
-
-    def _in_use(self) -> set[tuple[str, str]]:
-        return self.book.in_use()
 
     async def _fetch(self, url: str, etag: str | None) -> Fetched:
         status, headers, body = await self._get(url, {"If-None-Match": etag} if etag else {}, LARGEST_BODY)

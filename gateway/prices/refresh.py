@@ -56,7 +56,7 @@ class Refresh:
         shelf: Shelf,
         stored: Callable[[], Awaitable[None]],
         current: Callable[[], Feed],
-        in_use: Callable[[], set[tuple[str, str]]],
+        in_use: Callable[[], Awaitable[set[tuple[str, str]]]],
         url: str = URL,
         interval: float = 3600,
         factor: int | Fraction = FACTOR,
@@ -93,7 +93,7 @@ class Refresh:
             if self._shelf.heading(Slot.QUARANTINED) is None:  # Else "not modified" is said of that one.
                 self.last_success_at = now
             return
-        old, in_use = self._current(), self._in_use()
+        old, in_use = self._current(), await self._in_use()
         judged = await asyncio.to_thread(
             take, self._shelf, answer, source=self._url, old=old, in_use=in_use, now=now, factor=self.factor
         )

@@ -186,3 +186,11 @@ def test_prices_outlive_a_restart_and_are_pinned_and_approved_from_beside(runnin
     prices(running, "approve")
     until(lambda: cost(running) == "0.04")
     assert b"fareway_price_quarantined 0.0" in call(running, "/metrics")[1]
+
+
+def test_a_price_does_not_jump_before_the_first_call_either(running):
+    """What the configuration names, and what was called lately, is in use from the start on."""
+    assert cost(running) == "0.00015"
+    running = restarted(running, lambda: setattr(Upstream, "body", feed(30)))
+    until(lambda: b"fareway_price_quarantined 1.0" in call(running, "/metrics")[1])
+    assert cost(running) == "0.00015"

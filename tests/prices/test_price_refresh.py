@@ -18,6 +18,10 @@ def body(usd):
     return json.dumps([{"id": "p", "models": models}]).encode()
 
 
+async def in_use():
+    return {("p", "m")}
+
+
 class World:
     """A server that gives the next answer, a home, and a holder of the feed in use."""
 
@@ -29,7 +33,7 @@ class World:
             shelf=self.shelf,
             stored=self.look,
             current=lambda: self.feed,
-            in_use=lambda: {("p", "m")},
+            in_use=in_use,
             url="https://prices.test",
             interval=0,
             clock=lambda: self.now,

@@ -14,8 +14,8 @@ import urllib.request
 from contextlib import suppress
 from typing import Any
 
+from gateway.assembly.in_use import Pairs, called, configured
 from gateway.assembly.routing import catalog
-from gateway.catalog.providers import KNOWN
 from gateway.cli.books import reading
 from gateway.cli.prices.compared import CHANGES, rows
 from gateway.cli.prices.gpus import approve_gpus
@@ -29,9 +29,6 @@ from gateway.prices.diff import changes
 from gateway.prices.feed import FeedError
 from gateway.prices.refresh import URL, take
 from gateway.prices.stored import Heading, Shelf, Slot
-
-IN_USE_S = 30 * 86_400
-"""A price that was used so lately must not jump."""
 
 
 def update(parsed: argparse.Namespace) -> int:
@@ -75,21 +72,12 @@ def _tell(parsed: argparse.Namespace, found: Settings, old: PriceBook, told: dic
     print_rows(differing, CHANGES, parsed.format)
 
 
-def in_use(found: Settings, prices: PriceBook, now: float) -> set[tuple[str, str]]:
-    """The (provider, model) pairs whose prices must not jump: those configured, and those of the last 30 days."""
-    names = catalog(found, lambda: prices, time.time)
-    deployments = (one for name in [*found.models, *found.tiers] for one in names.find(name))
-    pairs = {(one.provider.priced_as, one.model) for one in deployments}
-    providers = {**KNOWN, **found.providers}
-    for provider, model in _called(found, now - IN_USE_S):
-        pairs.add((providers[provider].priced_as if provider in providers else provider, model))
-    return pairs
-
-
-def _called(found: Settings, since: float) -> list[tuple[str, str]]:
+def in_use(found: Settings, prices: PriceBook, now: float) -> Pairs:
+    """Whose prices must not jump. Without a ledger, those of the configuration alone."""
+    pairs = configured(catalog(found, lambda: prices, time.time))
     with suppress(Unusable), reading(found) as ledger:
-        return ledger.called(since)
-    return []
+        pairs |= called(found, ledger, now)
+    return pairs
 
 
 def approve(parsed: argparse.Namespace) -> int:

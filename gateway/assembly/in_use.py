@@ -1,0 +1,35 @@
+"""Which prices are in use: what a feed must not move far."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from gateway.catalog.catalog import Catalog
+from gateway.catalog.providers import KNOWN
+from gateway.config.settings import Settings
+from gateway.core.errors import Unavailable, UnknownModel
+from gateway.ledger.reader import Reader
+
+IN_USE_S = 30 * 86_400
+"""What was called so lately is in use."""
+
+Pairs = set[tuple[str, str]]
+"""Providers, as prices name them, with their models."""
+
+
+def configured(names: Catalog) -> Pairs:
+    """What the configuration's own names lead to."""
+    found: Pairs = set()
+    for name in (*names.models, *names.tiers):
+        with suppress(UnknownModel, Unavailable):
+            found |= {(one.provider.priced_as, one.model) for one in names.find(name)}
+    return found
+
+
+def called(settings: Settings, ledger: Reader, now: float) -> Pairs:
+    """What was called lately, by whichever process."""
+    providers = {**KNOWN, **settings.providers}
+    return {
+        (providers[provider].priced_as if provider in providers else provider, model)
+        for provider, model in ledger.called(now - IN_USE_S)
+    }
