@@ -36,12 +36,14 @@ test-browser: $(VENV)/.dev ## look at the dashboard with Chromium; build/bench/d
 chaos: $(VENV)/.dev ## every row of docs/reliability.md, shown anew; build/bench/reliability.json. ROWS='-k slow' for some, SEED=17 again
 	@scripts/setup-tests.sh
 	@scripts/setup-chaos.sh
+	@scripts/setup-browser.sh
 	@rm -rf build/chaos
 	@CHAOS=full scripts/run-tests.sh tests/chaos $(ROWS); status=$$?; $(BIN)/python scripts/reliability.py && exit $$status
 
 chaos-short: $(VENV)/.dev ## the same in ten minutes; what it shows is not recorded
 	@scripts/setup-tests.sh
 	@scripts/setup-chaos.sh
+	@scripts/setup-browser.sh
 	@scripts/run-tests.sh tests/chaos
 
 test-fleets: $(VENV)/.dev ## what starts many gateways or waits for clients' patience, which takes minutes

@@ -66,7 +66,7 @@ def chat(alerts: Sequence[Alert], shape: Shape) -> Post:
     if shape is Shape.SLACK:
         told: object = {"text": _slack("\n".join(lines))}
     elif shape is Shape.DISCORD:
-        told = {"content": "\n".join(lines)[:2000], "allowed_mentions": {"parse": []}}
+        told = {"content": _discord("\n".join(lines))[:2000], "allowed_mentions": {"parse": []}}
     else:
         told = _card(lines)
     return Post(msgspec.json.encode(told), {"Content-Type": "application/json"})
@@ -83,7 +83,8 @@ def mail(alerts: Sequence[Alert], sender: str, to: str) -> EmailMessage:
 
 
 def _lines(alerts: Sequence[Alert]) -> list[str]:
-    lines = [f"{_SIGNS[alert.kind in _GOOD]} {alert.sentence}" for alert in alerts[:LINES_MAX]]
+    """One for each, whatever names it tells of."""
+    lines = [f"{_SIGNS[alert.kind in _GOOD]} {' '.join(alert.sentence.split())}" for alert in alerts[:LINES_MAX]]
     return [*lines, f"… and {len(alerts) - LINES_MAX} more"] if len(alerts) > LINES_MAX else lines
 
 
@@ -92,9 +93,14 @@ def _slack(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def _discord(text: str) -> str:
+    """Without what Discord takes for a link that looks like something else."""
+    return text.replace("\\", "\\\\").replace("[", "\\[")
+
+
 def _card(lines: Sequence[str]) -> object:
-    """An Adaptive Card, as Teams' workflows take it."""
-    blocks = [{"type": "TextBlock", "text": line, "wrap": True} for line in lines]
+    """An Adaptive Card, as Teams' workflows take it. A TextBlock would read Markdown, with links, out of names."""
+    blocks = [{"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": line}]} for line in lines]
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",

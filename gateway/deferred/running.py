@@ -72,7 +72,7 @@ class Running:
         self._wake = wake  # Set when a call was taken.
         self._tasks: set[asyncio.Task[Any]] = set()
         self._resumed = False
-        self._swept = clock()
+        self._swept = self._wiped = clock()
 
     async def run(self) -> None:
         """For ever."""
@@ -111,6 +111,9 @@ class Running:
         if self._clock() - self._swept > SWEEP_EVERY_S:
             self._swept = self._clock()
             await self._shelf.sweep(self._swept)
+        if self._clock() - self._wiped >= LOOK_EVERY_S:
+            self._wiped = self._clock()
+            await self._shelf.wipe()
         due = await self._shelf.next_due() if room > 0 else None
         return LOOK_EVERY_S if due is None else min(LOOK_EVERY_S, max(LOOK_S_MIN, due - self._clock()))
 

@@ -1,6 +1,7 @@
 """Calls that wait, in a file of the home that its workers share and its owner alone may read.
 
-Nothing is told to a caller before it stands here for good. What is deleted is overwritten.
+Nothing is told to a caller before it stands here for good. What is deleted is overwritten, in the file at once and in
+the log of its writes with the next `wipe`.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ class Shelf:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._database: sqlite3.Connection | None = None
+        self._unwiped = True  # Also what an earlier process has left.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="deferred")
 
     @property
@@ -156,6 +158,10 @@ class Shelf:
         """Delete what was kept long enough."""
         await self._run(self._sweep, now)
 
+    async def wipe(self) -> None:
+        """Empty the log of writes if what was deleted since may stand in it."""
+        await self._run(self._wipe)
+
     async def close(self) -> None:
         """Wait for what is under way, and let go."""
         self._thread.shutdown(wait=True)
@@ -216,6 +222,7 @@ class Shelf:
         """
         ended = later.state in ENDED
         news = ended and answer is not None and bool(later.webhook)
+        self._unwiped |= ended
         row = (later.state, later.lane, batch, due, _encode(later).decode(), answer, ended, news, later.ended)
         return self._opened().execute(update, (*row, until, later.id, before)).rowcount == 1
 
@@ -231,6 +238,7 @@ class Shelf:
         self._opened().execute(update, (at, later.tells, later.id))
 
     def _delete(self, name: str) -> None:
+        self._unwiped = True
         with transaction(self._opened()) as database:
             database.execute("DELETE FROM calls WHERE id = ? AND batch = ''", (name,))
             database.execute(
@@ -238,7 +246,13 @@ class Shelf:
             )
 
     def _sweep(self, now: float) -> None:
-        self._opened().execute("DELETE FROM calls WHERE until <= ? AND batch = ''", (now,))
+        gone = self._opened().execute("DELETE FROM calls WHERE until <= ? AND batch = ''", (now,))
+        self._unwiped |= gone.rowcount > 0
+
+    def _wipe(self) -> None:
+        if self._unwiped:
+            ((busy, *_),) = self._opened().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._unwiped = bool(busy)  # Then another process reads it: the next time.
 
 
 async def surely(step: Callable[P, Awaitable[R]], *args: P.args, **named: P.kwargs) -> R:

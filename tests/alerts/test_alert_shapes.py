@@ -45,7 +45,23 @@ def test_a_channel_gets_one_message_that_mentions_nobody():
     discord = json.loads(chat([shouting], Shape.DISCORD).body)
     assert discord["allowed_mentions"] == {"parse": []}
     card = json.loads(chat([SPENT], Shape.TEAMS).body)["attachments"][0]["content"]
-    assert (card["type"], card["body"][0]["text"]) == ("AdaptiveCard", "⚠️ team:red has spent 80 %")
+    assert (card["type"], card["body"][0]["inlines"][0]["text"]) == ("AdaptiveCard", "⚠️ team:red has spent 80 %")
+
+
+LINKED = Alert(
+    "x", AlertKind.KEY_CREATED, 0.0, "The key k (\\[all is well](https://evil.example)\n✅ and more) was made."
+)
+
+
+def test_a_name_becomes_no_link_and_no_line_of_its_own():
+    """Teams reads Markdown in a TextBlock, not in a RichTextBlock; Discord reads it wherever no backslash is before."""
+    said = "⚠️ The key k (\\[all is well](https://evil.example) ✅ and more) was made."
+    (block,) = json.loads(chat([LINKED], Shape.TEAMS).body)["attachments"][0]["content"]["body"]
+    assert block == {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": said}]}
+    discord = json.loads(chat([LINKED], Shape.DISCORD).body)["content"]
+    assert discord == said.replace("\\[", "\\\\\\[")
+    assert json.loads(chat([LINKED], Shape.SLACK).body)["text"] == said
+    assert mail([LINKED], "a@x", "b@x").get_content() == f"{said}\n"
 
 
 def test_a_bad_day_is_one_message_that_says_how_much_more_there_was():

@@ -3,13 +3,17 @@
 import http.client
 import ipaddress
 import itertools
+import json
 import re
+import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from api import Api
 from edge import CONFIG, PATIENCE_S, edge, head
+from hunt import Hunt
 
 from gateway.admin.server import BASE, ROUTES
 from gateway.dashboard.door import API
@@ -122,6 +126,32 @@ def test_each_port_is_for_this_machine_alone_and_every_first_key_is_random(tmp_p
     met = not elsewhere and len(secrets) == len(tokens) == 4
     figure = f"{len(elsewhere)} of {len(listening)} addresses reached by others; {len(secrets)} secrets for 4 keys"
     shown("S7", "two fresh gateways", figure, target="0 ports for others, no secret twice", met=met)
+
+
+def test_every_change_stands_in_the_audit_log_for_good(gate, shown, dice):
+    """By whom, and nothing of it can be changed or taken out, not even with the file in hand."""
+    admin = Api.of(gate, gate.admin)
+    before, tokens, changes = len(admin.all("/audit")), [], 0
+    for number in range(10):
+        key, token = admin.key(alias=f"audited {number}")
+        tokens.append(token)
+        if dice.random() < 0.5:
+            tokens.append(admin.post(f"/keys/{key['id']}/rotate", {}, 200)["token"])
+            changes += 1
+        admin.post(f"/keys/{key['id']}/revoke", status=200)
+        changes += 2
+    lines = admin.all("/audit")
+    missing = changes - (len(lines) - before)
+    hunt = Hunt({f"secret {n}": token[16:] for n, token in enumerate(tokens)})
+    hunt.look("audit", json.dumps(lines))
+    changed = 0
+    with closing(sqlite3.connect(gate.gate.home / "state.db", timeout=20)) as database:
+        for statement in ("DELETE FROM audit", "UPDATE audit SET note = x''"):
+            with suppress(sqlite3.IntegrityError):
+                changed += database.execute(statement).rowcount
+    figure = f"{missing} of {changes} changes missing, {changed} lines changed later, {len(hunt.hits)} secrets in it"
+    met = not (missing or changed or hunt.hits)
+    shown("S7", "the audit log", figure, target="0 missing, 0 changed, 0 secrets", met=met)
 
 
 def addresses(pid):

@@ -46,7 +46,7 @@ ATTACKS = """async ({admin, calls, key}) => {
         await ask(`${base}/dashboard/session`, {method: "DELETE"});
         await ask(`${base}/dashboard/session`, {method: "POST", body: JSON.stringify({token: "fw-x"})});
     }
-    await ask(`${calls}/v1/chat/completions`, {method: "POST", body: JSON.stringify({model: "assistant", messages: []})});
+    await ask(`${calls}/v1/chat/completions`, {method: "POST", body: '{"model": "assistant", "messages": []}'});
     await ask(`${calls}/v1/key`, {});
     function form(action, name, value, target) {
         const made = document.createElement("form");
@@ -118,7 +118,9 @@ def state(admin):
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-def test_a_page_of_another_site_changes_and_reads_nothing(tmp_path, shown, host):
+def test_a_page_of_another_site_changes_and_reads_nothing(tmp_path, shown, full, host):
+    if host == "localhost" and not full:
+        pytest.skip("the page that gets the cookie sent along is the harder one")
     how = f"a page at {host}, another {'site' if host == 'localhost' else 'origin of the same site'}"
     if LACKING:
         shown.untried("S8", how, target=TARGET, lacking=LACKING)
@@ -130,8 +132,9 @@ def test_a_page_of_another_site_changes_and_reads_nothing(tmp_path, shown, host)
         url = admin.url.removesuffix("/admin/v1")
         looked = look(browser, f"{url}/dashboard")
         looked.log_in(way.admin)
-        allowed, frames = [], []
+        allowed, statuses = [], set()
         evil = looked.page.context.new_page()
+        evil.on("response", lambda answer: statuses.add((answer.url.removeprefix(url), answer.status)))
         evil.on("response", lambda answer: allowed.extend(h for h in answer.headers if h.startswith("access-control")))
         before = state(admin)
         evil.goto(f"http://{host}:{port}/")
@@ -145,6 +148,8 @@ def test_a_page_of_another_site_changes_and_reads_nothing(tmp_path, shown, host)
         ran = looked.page.evaluate(INLINE)
         policy = looked.page.request.get(f"{url}/dashboard").headers["content-security-policy"]
         looked.page.context.close()
+    with_cookie = ("/dashboard/api/keys", 200) in statuses  # Answered, and not shown to the page.
+    assert with_cookie is (host == "127.0.0.1"), statuses
     assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/dashboard")
     assert "unsafe" not in policy
     assert not ran, "an inline script ran in the dashboard"

@@ -54,6 +54,29 @@ async def test_a_call_is_kept_with_its_body_until_it_has_ended(shelf, tmp_path):
     assert await shelf.find(call.id) is None
 
 
+async def test_what_has_gone_is_on_the_disk_no_more(shelf, tmp_path):
+    """Neither in the file nor in the log of its writes, where it would stand for as long as little is written."""
+
+    def there():
+        return [word for word in (b"the body", b"the answer") if any(word in f.read_bytes() for f in files)]
+
+    files = [tmp_path / "home" / name for name in ("deferred.db", "deferred.db-wal")]
+    call = await shelf.add(later(), b"the body", None, MOST)
+    assert there() == [b"the body"]
+    done = replace(call, state=State.DONE, status=200, ended=150.0)
+    await shelf.put(done, answer=b"the answer", until=300)
+    await shelf.wipe()
+    assert there() == [b"the answer"]
+    await shelf.delete(call.id)
+    await shelf.wipe()
+    assert there() == []
+    again = await shelf.add(later("later_a_2"), b"the body", None, MOST)
+    await shelf.put(replace(again, state=State.DONE, ended=150.0), answer=b"the answer", until=300)
+    await shelf.sweep(300)
+    await shelf.wipe()
+    assert there() == []
+
+
 async def test_so_many_of_one_key(shelf):
     for number in range(MOST):
         await shelf.add(later(f"later_a_{number}"), b"", None, MOST)
