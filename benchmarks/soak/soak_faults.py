@@ -134,6 +134,23 @@ async def _limits_changed(stage: Stage, dice: random.Random, seconds: float) -> 
         await asyncio.to_thread(api.put, "/limits", LIMIT)
 
 
+async def _configuration_changed(stage: Stage, dice: random.Random, seconds: float) -> None:
+    """In small things, and sometimes into what is none; and back."""
+    try:
+        for _ in range(6):
+            changed = dice.choice(
+                (
+                    stage.config.replace("failures: 5", f"failures: {dice.randrange(3, 9)}"),
+                    stage.config.replace("ttl: 1m", f"ttl: {dice.randrange(10, 90)}s"),
+                    stage.config[: dice.randrange(len(stage.config))] + "\n  - {node: nobody",
+                )
+            )
+            stage.reconfigure(changed)
+            await asyncio.sleep(seconds / 6)
+    finally:
+        stage.reconfigure(stage.config)
+
+
 async def _feed_broken(stage: Stage, dice: random.Random, seconds: float) -> None:
     stage.feed.says = BROKEN[dice.choice(sorted(BROKEN))]
     try:
@@ -204,6 +221,7 @@ FAULTS = {
     "callers read slowly": Fault(slow_readers),
     "hostile bodies": Fault(hostile_bodies),
     "limits changed": Fault(_limits_changed, frozenset({429})),
+    "configuration changed": Fault(_configuration_changed),
     "price feed broken": Fault(_feed_broken),
     "gateway killed": Fault(_gateway_killed, loses=True),
     "gateway rolled": Fault(_gateway_rolled),
