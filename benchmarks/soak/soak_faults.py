@@ -23,6 +23,9 @@ PROVIDER_AFTER_S = 8.0
 """Answers that hang are given up (soak_stage.CONFIG), and then breakers open."""
 
 STORE_FAILS = frozenset({503})
+STORE_FORGETS = frozenset({429, 503})
+"""While it learns what is leased nothing new is, and who needs more is told to come back in a moment."""
+
 CLOCK_STEPS = ("+300", "-300", "+3600", "-90000")
 LIMIT = {"node": "all", "amount": "100000 usd", "window": "lifetime"}
 
@@ -134,6 +137,23 @@ async def _limits_changed(stage: Stage, dice: random.Random, seconds: float) -> 
         await asyncio.to_thread(api.put, "/limits", LIMIT)
 
 
+async def _configuration_changed(stage: Stage, dice: random.Random, seconds: float) -> None:
+    """In small things, and sometimes into what is none; and back."""
+    try:
+        for _ in range(6):
+            changed = dice.choice(
+                (
+                    stage.config.replace("failures: 5", f"failures: {dice.randrange(3, 9)}"),
+                    stage.config.replace("ttl: 1m", f"ttl: {dice.randrange(10, 90)}s"),
+                    stage.config[: dice.randrange(len(stage.config))] + "\n  - {node: nobody",
+                )
+            )
+            stage.reconfigure(changed)
+            await asyncio.sleep(seconds / 6)
+    finally:
+        stage.reconfigure(stage.config)
+
+
 async def _feed_broken(stage: Stage, dice: random.Random, seconds: float) -> None:
     stage.feed.says = BROKEN[dice.choice(sorted(BROKEN))]
     try:
@@ -194,9 +214,9 @@ FAULTS = {
     "provider silent": Fault(_provider_silent, PROVIDER_FAILS, after_s=PROVIDER_AFTER_S),
     "provider frozen": Fault(_provider_frozen, PROVIDER_FAILS, after_s=PROVIDER_AFTER_S),
     "provider fails": Fault(fail_a_wave, PROVIDER_FAILS, after_s=PROVIDER_AFTER_S),
-    "store killed": Fault(_store_killed, STORE_FAILS),
+    "store killed": Fault(_store_killed, STORE_FORGETS),
     "store frozen": Fault(_store_frozen, STORE_FAILS),
-    "store flushed": Fault(_store_flushed, STORE_FAILS),
+    "store flushed": Fault(_store_flushed, STORE_FORGETS),
     "store slow": Fault(_store_slow, STORE_FAILS),
     "store resets": Fault(_store_resets, STORE_FAILS),
     "store cut off": Fault(_store_cut_off, STORE_FAILS),
@@ -204,6 +224,7 @@ FAULTS = {
     "callers read slowly": Fault(slow_readers),
     "hostile bodies": Fault(hostile_bodies),
     "limits changed": Fault(_limits_changed, frozenset({429})),
+    "configuration changed": Fault(_configuration_changed),
     "price feed broken": Fault(_feed_broken),
     "gateway killed": Fault(_gateway_killed, loses=True),
     "gateway rolled": Fault(_gateway_rolled),

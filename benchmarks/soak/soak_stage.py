@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -30,7 +31,7 @@ pepper: "${file:PEPPER_FILE}"
 server: {ready_grace: 1s, body_timeout: 5s, header_timeout: 5s}
 providers:
   sim: {base_url: SIM_URL/v1}
-timeouts: {connect: 2s, first_byte: 4s, idle: 4s, total: 20s}
+timeouts: {connect: 5s, first_byte: 4s, idle: 4s, total: 20s}
 routing: {breaker: {failures: 5, open: 1s}}
 cache: {exact: {ttl: 1m, max: 4MiB, store: memory}}
 prices: {feed: FEED_URL, every: 2s}
@@ -77,6 +78,12 @@ class Stage:
         self.ended.append(old.gate.stderr)
         self.gates[number].gate = harness.gateway(old.gate.home, self.config, env=_env(self.folder, number))
         self.open.add(number)
+
+    def reconfigure(self, config: str) -> None:
+        """Both gateways are told to read this."""
+        for gate in self.gates:
+            (gate.gate.home / "fareway.yaml").write_text(config)
+            gate.gate.process.send_signal(signal.SIGHUP)
 
     def said(self) -> str:
         """All that any gateway has said."""

@@ -33,11 +33,12 @@ def test_a_soak_with_faults(tmp_path, shown, seed, full):
     )
     before, after = found.rest
     growth = {name: slope for name, slope in found.growth[0].items() if math.isfinite(slope.error)}
+    slopes = [f"{name} {slope} an hour (95 %)" for name, slope in growth.items() if name != "rss_mib"]
+    at_rest = f"at rest {before.descriptors} and {before.tasks} before, {after.descriptors} and {after.tasks} after"
     shown(
         "C7",
         "descriptors and tasks of the gateway that lives from beginning to end",
-        f"at rest {before.descriptors} and {before.tasks} before, {after.descriptors} and {after.tasks} after; "
-        + ", ".join(f"{name} {slope} an hour (95 %)" for name, slope in growth.items() if name != "rss_mib"),
+        ", ".join([at_rest, *slopes]),
         target="no growth",
         met=after.descriptors <= before.descriptors and after.tasks <= before.tasks,
     )

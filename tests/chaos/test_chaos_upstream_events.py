@@ -156,7 +156,9 @@ def test_split_at_every_byte(way, stage, streams, shown, dice, full):
             heard = play(way, stage, tongue, STREAM, first, 0.002, second, LAST, then="keep")
             faults += [f"{tongue.name} {place}"] if heard.body != whole else []
         single = [part for byte in whole for part in (chunk(bytes([byte])), 0.0)]
-        return faults + (["by bytes"] if play(way, stage, tongue, STREAM, *single, LAST, then="keep").body != whole else [])
+        return faults + (
+            ["by bytes"] if play(way, stage, tongue, STREAM, *single, LAST, then="keep").body != whole else []
+        )
 
     faults = [fault for found in in_each(split) for fault in found]
     shown(

@@ -55,6 +55,7 @@ def test_cut_at_every_byte(tmp_path, shown, dice, full):
             return calls, faults
 
         drawn = {}
+
         def places(size):
             return drawn.setdefault(size, offsets(size, full, dice))
 
