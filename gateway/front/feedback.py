@@ -66,7 +66,7 @@ def read(body: bytes) -> Feedback:
     """The body, understood. Raises BadRequest."""
     try:
         said = msgspec.json.decode(body, type=Feedback)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"The body must be like {{'request_id': 'req_…', 'score': 0.5}}: {error}") from None
     if not 0 <= said.score <= 1:
         raise BadRequest("The score must be from 0 to 1, or true or false.", "score")

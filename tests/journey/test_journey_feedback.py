@@ -135,6 +135,7 @@ def test_only_who_sees_a_call_may_rate_it(way):
     ("body", "status", "part"),
     [
         (b"{", 400, "like"),
+        (b'{"request_id": "\xd6", "score": 1}', 400, "like"),
         ({"request_id": "req_1"}, 400, "score"),
         ({"request_id": "req_1", "score": 2}, 400, "0 to 1"),
         ({"request_id": "req_1", "score": -0.1}, 400, "0 to 1"),
