@@ -33,8 +33,8 @@ LINGER_S = 2.0
 """How long we listen, after refusing a request of which more was on its way, so that the refusal is heard: closing
 at once would reset the connection under it."""
 
-WRITE_BYTES_MAX = 64 << 10
-"""What may wait to be read by a caller before we wait for it."""
+WRITE_BYTES_MAX = 16 << 10
+"""What may wait to be sent to a caller before we wait for it: here, and as much again in the kernel (`Listener`)."""
 
 WAITING_MAX = 100
 """How many requests may wait for their turn. One segment from the network may hold ten thousand."""

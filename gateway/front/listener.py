@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import suppress
 
-from gateway.front.connection import Connection, Handle
+from gateway.front.connection import WRITE_BYTES_MAX, Connection, Handle
 from gateway.front.door import Door
 
 SWEPT_EVERY_S = 0.25
@@ -36,6 +37,8 @@ class Listener:
         self._server = await self._loop.create_server(
             self.connection, host, port, backlog=BACKLOG, reuse_port=shared or None
         )
+        for sock in self._server.sockets:
+            _keep_little_unsent(sock)
         self._sweep()
         return int(self._server.sockets[0].getsockname()[1])
 
@@ -95,3 +98,10 @@ class Listener:
         for connection in [c for c in self._connections if c.deadline < now]:
             connection.expire()
         self._sweeper = self._loop.call_later(SWEPT_EVERY_S, self._sweep)
+
+
+def _keep_little_unsent(listening: socket.socket) -> None:
+    """For all connections that are taken from it. Else the kernel would take megabytes of a stream that a slow caller
+    may never read, and that the provider charges for. No option on every platform."""
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, WRITE_BYTES_MAX)

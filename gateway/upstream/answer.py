@@ -9,8 +9,8 @@ from typing import NamedTuple, Protocol, Self
 
 from gateway.upstream.errors import Lost, LostWaiting
 
-UNREAD_BYTES_MAX = 64 << 10
-"""A provider that is ahead of the reader by more is made to wait. One segment from the network may come on top."""
+UNREAD_BYTES_MAX = 16 << 10
+"""A provider that is ahead of the reader by more is made to wait. What is read at once may come on top."""
 
 READ_BYTES_MAX = 64 << 20
 """The largest whole answer that is read into memory."""
@@ -192,15 +192,15 @@ class Answer:
         """All that came at once has been fed."""
         take = self._take
         if take is None or not self._parts:
-            if self._unread > UNREAD_BYTES_MAX and not self._paused:
-                self._paused = True
-                self._source.pause()
+            if self._unread > UNREAD_BYTES_MAX:
+                self._pause()
             self._wake()
             return
         self._waiting_since = self._loop.time()
         try:
             if take(self._taken()):
                 return
+            self._pause()  # Its reader waits for something else first.
         except BaseException as error:  # noqa: BLE001 - for whoever waits
             self._raised = error
         self._take = None
@@ -219,6 +219,11 @@ class Answer:
             self._failure = failure
             self._wake()
 
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._source.pause()
+
     def _unpause(self) -> None:
         if self._paused:
             self._paused = False
@@ -231,6 +236,7 @@ class Answer:
     async def _more(self) -> None:
         """Wait until something has changed."""
         assert self._waiter is None, "an answer has one reader"
+        self._unpause()
         self._waiter = self._loop.create_future()
         self._waiting_since = self._loop.time()
         due = self._due()

@@ -24,16 +24,27 @@ send a few hundred; 8 to 64 KiB is what clients and proxies take."""
 LARGE_BODY_BYTES = 16 << 10
 """A question of more may not have left whole when its answer comes. TLS does not tell how much of it is unsent."""
 
+READ_BYTES = 16 << 10
+"""At most so much is read at once, however much has come: else one read from full buffers is 256 KiB, for each of many
+streams whose callers are slow."""
+
 _TLS_READ_BYTES = 256 << 10
 _NO_BODY = {204, 304}
 _LEFT_BY_PEER = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 
 
-class Connection(asyncio.Protocol):
-    """See the module. `freed` hears when it can take another call, and what the provider says about keeping it."""
+class Connection(asyncio.BufferedProtocol):
+    """See the module. `freed` hears when it can take another call, and what the provider says about keeping it. `room`
+    is where bytes are read to, and of no more use once they have been: connections of one event loop share it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, freed: Callable[[Connection, float, str | None], None]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        room: memoryview,
+        freed: Callable[[Connection, float, str | None], None],
+    ) -> None:
         self._loop = loop
+        self._room = room
         self._freed = freed
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
@@ -121,6 +132,15 @@ class Connection(asyncio.Protocol):
         self.tls = transport.get_extra_info("ssl_object")
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name.
         self._input.register(transport.get_extra_info("socket").fileno(), select.POLLIN | _LEFT_BY_PEER)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next bytes go."""
+        del sizehint
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """They came."""
+        self.data_received(bytes(self._room[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         """Bytes came. Without a call they are nobody's answer."""

@@ -6,7 +6,7 @@ import asyncio
 import re
 
 from gateway.upstream.connect import Connector
-from gateway.upstream.connection import Connection
+from gateway.upstream.connection import READ_BYTES, Connection
 from gateway.upstream.errors import Unreached
 from gateway.upstream.target import Origin
 
@@ -38,6 +38,7 @@ class Pool:
         self._idle: dict[Origin, list[Connection]] = {}
         self._all: set[Connection] = set()
         self._sweeper: asyncio.TimerHandle | None = None
+        self._room = memoryview(bytearray(READ_BYTES))
 
     def idle(self, origin: Origin) -> Connection | None:
         """A connection that can be asked, if one is open and free."""
@@ -72,7 +73,7 @@ class Pool:
         def freed(connection: Connection, now: float, keep_alive: str | None) -> None:
             self._keep(origin, connection, now, keep_alive)
 
-        connection = Connection(asyncio.get_running_loop(), freed)
+        connection = Connection(asyncio.get_running_loop(), self._room, freed)
         connection.ended.add_done_callback(lambda _: self._all.discard(connection))
         return connection
 

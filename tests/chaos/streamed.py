@@ -32,6 +32,6 @@ def fault_in(tongue: Tongue, whole: bytes, heard: Heard) -> str:
     return "" if whole.startswith(came) and (not came or came.endswith(b"\n\n")) else "bytes that nobody sent"
 
 
-def offsets(size: int, full: bool, dice: random.Random, some: int = 60) -> list[int]:  # noqa: FBT001 - as the fixture
+def offsets(size: int, full: bool, dice: random.Random, some: int = 60) -> list[int]:
     """Where to cut: everywhere, or at a few places."""
     return list(range(size)) if full else sorted(dice.sample(range(size), min(size, some)))

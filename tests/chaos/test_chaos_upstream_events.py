@@ -55,6 +55,12 @@ def streams(way):
         }
 
 
+@pytest.fixture
+def places(streams, dice, full):
+    """Where to cut, or to split, the stream of each dialect."""
+    return {name: offsets(len(stream), full, dice) for name, stream in streams.items()}
+
+
 def written(stream, dice):
     """The same stream in other ways, by name."""
     lines = stream.split(b"\n")
@@ -91,9 +97,8 @@ def in_each(work):
         return list(pool.map(work, TONGUES))
 
 
-def test_an_end_in_order_that_is_none(way, stage, streams, shown, dice, full):
+def test_an_end_in_order_that_is_none(way, stage, streams, shown, places):
     """Cut at every byte, by a FIN after a body without a length, or by the last chunk of one that comes in chunks."""
-    places = {tongue.name: offsets(len(streams[tongue.name]), full, dice) for tongue in TONGUES}
 
     def cut(tongue):
         whole, faults = streams[tongue.name], []
@@ -146,9 +151,7 @@ def test_however_it_is_written(way, stage, streams, shown, dice):
     )
 
 
-def test_split_at_every_byte(way, stage, streams, shown, dice, full):
-    places = {tongue.name: offsets(len(streams[tongue.name]), full, dice) for tongue in TONGUES}
-
+def test_split_at_every_byte(way, stage, streams, shown, places):
     def split(tongue):
         whole, faults = streams[tongue.name].replace(b"\n", b"\r\n"), []
         for place in places[tongue.name]:

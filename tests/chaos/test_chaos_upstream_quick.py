@@ -1,4 +1,4 @@
-"""U6: a provider that is far quicker than those who read. Little is kept for each of them, and the provider is paused."""
+"""U6: a provider that is far quicker than those who read. Little is kept for each, and the provider is paused."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ import pytest
 from hostile import serving
 from playing_provider import STREAM, chunk
 from road import road
-from tongues import TONGUES, Caller
+from tongues import TONGUES
 
 pytestmark = pytest.mark.xdist_group("chaos-upstream")
 
@@ -80,7 +80,7 @@ async def test_slow_readers(tmp_path, shown, full):
             await asyncio.sleep(3)
             stop.set()
             await asyncio.gather(*warm)
-            await asyncio.sleep(1)
+            await asyncio.to_thread(way.rest)  # What was cut was counted, and the vocabulary for that is there.
             before, stop = memory(process), asyncio.Event()
             sent.clear(), read.clear()
             readers = [asyncio.create_task(reader_of(way, stop, read)) for _ in range(READERS)]
@@ -88,11 +88,10 @@ async def test_slow_readers(tmp_path, shown, full):
             for _ in range(seconds):
                 await asyncio.sleep(1)
                 most = max(most, memory(process))
-            taken, got = max(sent), sum(read)
+            taken = max(sent)
             stop.set()
             await asyncio.gather(*readers)
     each = (most - before) / READERS / 1024
-    print(len(sent), taken, got, before, most)
     shown(
         "U6",
         f"{READERS} readers of 1 KB/s, a provider with 8 MiB for each at once",

@@ -1,5 +1,5 @@
-"""U4: streams that break off at every byte, in every way. A caller never takes a part for the whole, gets the bytes that
-came, and the books are never below the bill."""
+"""U4: streams that break off at every byte, in every way. A caller never takes a part for the whole, gets the bytes
+that came, and the books are never below the bill."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -73,7 +73,7 @@ def test_cut_at_every_byte(tmp_path, shown, dice, full):
     shown(
         "U4",
         "reset, FIN and half-close at every byte of an answer, 4 dialects",
-        f"{success} synthetic successes and {len(faults) - success} other faults in {calls} cuts; {len(under)} booked below the bill",
+        f"{success} synthetic successes, {len(faults) - success} faults, {len(under)} below the bill: {calls} cuts",
         target="0, 0, 0",
         met=not faults and not under,
         faults=faults[:10],

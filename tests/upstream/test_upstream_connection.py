@@ -58,7 +58,9 @@ class Line:
     def __init__(self):
         self.freed = []
         self.transport = Transport()
-        self.connection = Connection(asyncio.get_running_loop(), lambda _, __, said: self.freed.append(said))
+        self.connection = Connection(
+            asyncio.get_running_loop(), memoryview(bytearray(100)), lambda *said: self.freed.append(said[2])
+        )
         self.connection.connection_made(self.transport)
         self.answer = self.ask()
 
@@ -208,6 +210,23 @@ async def test_unread_answers_pause_only_their_own_connection_time():
     assert not line.transport.reading, "this is the second answer's pause"
     assert await second.next_chunk() == body
     assert line.transport.reading
+
+
+async def test_a_reader_with_something_else_to_wait_for_pauses_the_provider_at_once():
+    """A caller that is slow: nothing piles up here meanwhile."""
+    line, took = Line(), []
+    line.hear(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", ())
+    reading = asyncio.create_task(line.answer.each(lambda part: bool(took.append(part))))
+    await asyncio.sleep(0)
+    line.connection.data_received(b"abc")
+    assert await reading
+    assert not line.transport.reading
+    reading = asyncio.create_task(line.answer.each(lambda part: took.append(part) is None))
+    await asyncio.sleep(0)
+    assert line.transport.reading
+    line.connection.data_received(b"defghi")
+    assert not await reading
+    assert took == [b"abc", b"defghi"]
 
 
 SPOILED = {
