@@ -163,17 +163,26 @@ async def _catch_up(passage: Incoming, watch: Watch) -> None:
     pauses = 0
     with suppress(Lost):
         while pauses < PAUSES and passage.monotonic() < deadline:
-            came = 0
-            try:
-                async with asyncio.timeout(PAUSE_S):
-                    while chunk := await passage.answer.next_chunk():
-                        came += len(chunk)
-                        watch.feed(chunk)
-            except TimeoutError:
-                pauses = 0 if came > BACKLOG_BYTES else pauses + 1
-            else:
+            came = await _came(passage, watch, PAUSE_S)
+            if came is None:
                 return
+            pauses = 0 if came > BACKLOG_BYTES else pauses + 1
         passage.behind = pauses < PAUSES
+        await asyncio.sleep(0)  # A loop that was kept waiting hears that time is up before it looks at what has come.
+        await _came(passage, watch, 0)
+
+
+async def _came(passage: Incoming, watch: Watch, within_s: float) -> int | None:
+    """Bytes that came within this time, read; None once that was all. Raises Lost."""
+    came = 0
+    try:
+        async with asyncio.timeout(within_s):
+            while chunk := await passage.answer.next_chunk():
+                came += len(chunk)
+                watch.feed(chunk)
+    except TimeoutError:
+        return came
+    return None
 
 
 async def _drain(passage: Incoming, watch: Watch) -> None:
