@@ -258,7 +258,5 @@ def _output_max(deployment: Deployment, book: PriceBook, request: Request) -> in
     able = deployment.output_tokens_max or book.output_max(deployment.provider.priced_as, deployment.model)
     cap = facts.output_tokens_max
     if cap is None:
-        cap = able or OUTPUT_TOKENS_MAX
-    elif able is not None:
-        cap = min(cap, able)
-    return cap * facts.choices
+        return (able or OUTPUT_TOKENS_MAX) * facts.choices
+    return min(cap, able or CONTEXT_TOKENS_MAX) * facts.choices  # None makes more than its context holds.
