@@ -18,7 +18,7 @@ providers:
   fed: {base_url: SIM_URL/v1, key: SECRET, prices: fed}
 models:
   relay: {deployments: [fed/sim-small]}
-timeouts: {total: 3s, first_byte: 3s, idle: 2s}
+timeouts: {total: 15s, first_byte: 15s, idle: 4s}  # A feed that hangs is given up soon.
 prices: {feed: "FEED/feed", every: 300ms, guard: 4x}
 limits:
   - {node: "team:paying", amount: 1000 usd, window: month}
