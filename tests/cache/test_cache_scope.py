@@ -9,7 +9,7 @@ from gateway.cache.scope import Scope, tenant
 from gateway.core.caller import Caller
 from gateway.core.request import Asked
 
-PAIRS = 100_000
+PAIRS = 5_000  # tests/chaos tries more of them, and such that nearly meet.
 NAMES = ["", "a", "b", "ab", "1:a", "key/1:a", "team", "/", "0:", "a/1:b"]
 
 
@@ -37,7 +37,7 @@ def test_of_many_random_pairs_none_crosses():
         asked = Asked(b"{}")
         assert (fingerprint(ours, "d", asked) == fingerprint(theirs, "d", asked)) is same
         shared += same
-    assert shared > 100, "else nothing was tried"
+    assert shared > 20, "else nothing was tried"
 
 
 @pytest.mark.parametrize("scope", Scope)

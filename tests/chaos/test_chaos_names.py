@@ -54,7 +54,7 @@ def named(admin, way, names):
         _, token = admin.key(**said)
         admin.put("/limits", {"node": f"tag:{tag}", "amount": "5 usd", "window": "day"})
         admin.put("/limits", {"node": f"model:{tag}", "amount": "5 usd", "window": "day"})
-        head = {"x-fareway-session": name.strip(), "x-fareway-tags": tag}
+        head = {"x-fareway-session": name.strip(), "x-fareway-tags": tag} if name.isascii() else {}
         with way.client(token) as client:
             chat(client, words=name, user=name, extra_headers=head)
             for model in (name, f"sim/{name}"):
