@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-clients test-browser test-fleets test-engines test-prometheus test-chart chaos chaos-short check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-fleet bench-alerts bench-limits bench-limits-short bench-soak lock audit sbom docs clean
+.PHONY: help run test test-clients test-browser test-fleets test-engines test-prometheus test-chart chaos chaos-short fuzz check lint types contracts simulate mutate bench-first-run bench-overhead bench-guard bench-money bench-caching bench-routing bench-fleet bench-alerts bench-limits bench-limits-short bench-soak lock audit sbom docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -59,6 +59,11 @@ test-prometheus: $(VENV)/.dev ## rules, alerts and dashboards against a real Pro
 test-chart: $(VENV)/.dev ## render the chart with helm, which is built for it where Go is, and check it with Kubernetes' schemas
 	@scripts/setup-helm.sh
 	@scripts/run-tests.sh tests/deploy/test_deploy_chart.py
+
+MINUTES ?= 1
+fuzz: $(VENV)/.dev ## look for inputs that fail: MINUTES=30 of CPU for each target, or one with TARGET=sse; into build/bench/fuzz.json
+	@PYTHON=$(PYTHON) scripts/setup-fuzz.sh
+	@PYTHONPATH=.:tests $(BIN)/python -m fuzz.fuzzing $(TARGET) --minutes $(MINUTES) --jobs $(or $(JOBS),2)
 
 check: lint types contracts test test-fleets test-engines test-prometheus ## everything that must hold before a change lands
 

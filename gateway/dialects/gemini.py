@@ -29,12 +29,22 @@ _SECRET = frozenset({"key", "access_token", "oauth_token"})
 _CUTTING = frozenset({"fields", "callback"})
 """They would take the usage out of an answer, or wrap it up."""
 
+_ARGUMENTS_DEPTH = 16
+"""Objects in objects; what lies deeper is not counted."""
+
+
+def _inside(depth: int) -> bytes:
+    """A pattern for what stands in an object, which may be cut short."""
+    deeper = rb"|\{" + _inside(depth - 1) + rb"(?:\}|\Z)" if depth else b""
+    return rb'(?:[^"{}]++|"(?:[^"\\]++|\\.)*+(?:"|\Z)' + deeper + rb")*+"
+
+
 SIGNS = Signs(
     usage=re.compile(rb'"usageMetadata"\s*:\s*\{'),
-    # Text and code; of the arguments of a function, which are no string, all up to where they are likely to end.
+    # Text and code; and the arguments of a function, which are no string, up to where they end.
     text=re.compile(
         rb'"(?:(?:text|code)"\s*:\s*"|args"\s*:\s*\{)'
-        rb'((?<=")(?:[^"\\]++|\\.)++|(?<=\{)(?:[^"}]++|"(?:[^"\\]++|\\.)*+"|\}(?!\s*+\}))++)',
+        rb'((?<=")(?:[^"\\]++|\\.)++|(?<=\{)' + _inside(_ARGUMENTS_DEPTH) + rb")",
         re.DOTALL,
     ),
     finish=re.compile(rb'"finishReason"\s*:\s*"(?!FINISH_REASON_UNSPECIFIED)'),

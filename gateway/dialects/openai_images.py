@@ -148,8 +148,9 @@ def _is_form(asked: Asked) -> bool:
 def _read(asked: Asked) -> tuple[Form | None, _Body]:
     """What is asked, in JSON or as a form."""
     if not _is_form(asked):
+        body = decode(_requests, asked.body)
         splice.refuse_twins(asked.body, _MONEY_KEYS)
-        return None, decode(_requests, asked.body)
+        return None, body
     form = read_form(asked.body, asked.content_type)
     model = form.text("model")
     if model is None:

@@ -46,6 +46,7 @@ def read_report(message: bytes, quirks: frozenset[Quirk], before: Report = NOTHI
         answer = _plain.decode(message)
         raw = bytes(answer.usage)
         block = _blocks.decode(raw) if raw else None
+        failed = _is_set(answer.error)
     except UNREADABLE:
         return _read_anything(message, quirks, before)
     usage, clamped = disjoint(block, quirks) if block is not None else (None, False)
@@ -53,7 +54,7 @@ def read_report(message: bytes, quirks: frozenset[Quirk], before: Report = NOTHI
         usage=usage or before.usage,
         model=answer.model or before.model,
         service_tier=answer.service_tier or before.service_tier,
-        failed=_is_set(answer.error),
+        failed=failed,
         clamped=clamped or before.clamped,
         raw=raw if block is not None else before.raw,
         last=bytes(answer.choices) == b"[]",

@@ -74,6 +74,8 @@ class Carrier:
             translated = edge.request(asked, target, losses)
         except RecursionError:
             raise BadRequest("The body is nested too deeply.") from None
+        except UnicodeDecodeError:  # In a part that nobody had read before.
+            raise BadRequest("The body is not valid JSON in UTF-8.") from None
         dialect = DIALECTS[edge.outbound]
         return Carried(edge, dialect, translated, dialect.read(translated), losses.dropped, framing_wanted(asked))
 

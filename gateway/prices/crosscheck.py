@@ -98,9 +98,9 @@ def read_table(body: bytes) -> Mapping[str, Mapping[str, Any]]:
     """The table of litellm. Raises FeedError for anything else."""
     try:
         table = _TABLE.decode(body)
-    except (msgspec.MsgspecError, RecursionError, ArithmeticError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
         raise FeedError(f"the table is not readable: {error}") from None
-    if not any(entry.get("litellm_provider") in PROVIDERS for entry in table.values()):
+    if not any(str(entry.get("litellm_provider")) in PROVIDERS for entry in table.values()):
         raise FeedError("the table prices no provider that is known here")
     return table
 
@@ -111,7 +111,7 @@ def crosscheck(book: PriceBook, table: Mapping[str, Mapping[str, Any]], at: floa
     for name, entry in table.items():
         provider = PROVIDERS.get(str(entry.get("litellm_provider")))
         model = bare(name)
-        if provider is None or entry.get("mode") not in MODES or (provider in PLACES and "/" in model):
+        if provider is None or str(entry.get("mode")) not in MODES or (provider in PLACES and "/" in model):
             continue
         rates = published(entry)
         if not any(rates.values()):  # Free or without a price: nothing to compare.

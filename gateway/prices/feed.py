@@ -129,7 +129,7 @@ def parse(body: bytes, *, name: str, day: str) -> Feed:
     """Read a feed. A '{digest}' in the name is filled in. Raises FeedError with the path of what is wrong."""
     try:
         providers = DECODER.decode(body)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise FeedError(f"the price feed is not readable: {error}") from None
     by_id = {provider.id: provider for provider in providers}
     if len(by_id) != len(providers):

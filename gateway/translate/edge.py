@@ -87,8 +87,8 @@ class Edge:
 
     request: Callable[[Asked, Target, Losses], Asked]
     """The call in the provider's dialect, for that model. A cap of the caller's on output arrives as it was, or as what
-    the model can do, where providers refuse more. Raises BadRequest, naming the field in the caller's own terms, and
-    RecursionError for what is nested too deeply."""
+    the model can do, where providers refuse more. Raises BadRequest, naming the field in the caller's own terms,
+    RecursionError for what is nested too deeply, and UnicodeDecodeError for what is no UTF-8."""
 
     answer: Callable[[bytes, Told], bytes]
     """A whole good answer of the provider's in the caller's dialect. Raises ValueError for what is none."""

@@ -364,7 +364,18 @@ def test_bytes_that_are_no_text_can_still_be_counted():
 
 
 @pytest.mark.parametrize(
-    "answer", [b"", b"[DONE]", b"[]", b"\xff", b'{"usage": 5}', b'{"usage": null}', DEEP, b'{"usage": 1e999}']
+    "answer",
+    [
+        b"",
+        b"[DONE]",
+        b"[]",
+        b"\xff",
+        b'{"usage": 5}',
+        b'{"usage": null}',
+        DEEP,
+        b'{"usage": 1e999}',
+        b'{"error": "\xed"}',
+    ],
 )
 def test_an_answer_that_says_nothing_is_no_error(answer):
     report = CHAT.report(answer, frozenset(Quirk))

@@ -223,6 +223,25 @@ def test_a_stream_cut_anywhere_says_the_same(places, kind):
 
 
 @pytest.mark.parametrize("kind", STREAMS)
+def test_arguments_end_where_they_do_whatever_follows_in_the_same_piece(kind):
+    called = chunk(part={"functionCall": {"name": "f", "args": {"a": {"b": 1}}, "id": "c0"}, "thoughtSignature": "s"})
+    chunks = [called, chunk(part={"functionCall": {"name": "g", "args": {}, "id": "c1"}}), chunk("Hm", finish="STOP")]
+    written = {
+        "events": b"".join(b"data: " + json.dumps(c).encode() + b"\n\n" for c in chunks),
+        "array": json.dumps(chunks).encode(),
+    }[kind]
+    framing = STREAMS[kind][0]
+    whole, bytewise = run(framing, written), run(framing, written, range(len(written)))
+    assert whole == bytewise
+    assert whole[1] == '"a": {"b": 1}Hm'
+
+
+def test_arguments_that_are_cut_short_count_as_far_as_they_came():
+    stream = b'[{"candidates": [{"content": {"parts": [{"functionCall": {"name": "f", "args": {"a": {"b": "some wor'
+    assert run(JSON_ARRAY, stream)[1] == '"a": {"b": "some wor'
+
+
+@pytest.mark.parametrize("kind", STREAMS)
 def test_a_stream_that_breaks_off_is_not_complete(kind):
     framing, stream = STREAMS[kind]
     report, _, state = run(framing, stream[: stream.index(b'"finishReason"')])

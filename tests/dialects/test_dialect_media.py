@@ -80,6 +80,13 @@ def test_what_cannot_be_held_for_is_refused(call):
         IMAGES.read(call)
 
 
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"model":"m"', b'{"model":[{', b'{model":"m"}', b'{"a":{"b":[]'])
+@pytest.mark.parametrize("dialect", [IMAGES, SPEECH])
+def test_what_is_no_json_is_refused(dialect, body):
+    with pytest.raises(BadRequest):
+        dialect.read(Asked(body))
+
+
 @pytest.mark.parametrize("call", [asked("generations"), form("edits", [("image", b"x")], model="m"), asked()])
 def test_images_are_aimed_by_the_model_alone(call):
     facts = IMAGES.read(call)

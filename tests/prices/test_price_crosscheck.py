@@ -70,13 +70,26 @@ def test_what_is_not_compared():
         image=GOOD | {"mode": "image_generation"},
         free=GOOD | {"input_cost_per_token": 0},
         absurd=GOOD | {"input_cost_per_token": "2e-06"},
+        of_no_mode=GOOD | {"mode": ["chat"]},
         elsewhere=GOOD | {"litellm_provider": "nobody"},
         **{"bedrock/us-east-1/m": GOOD | {"litellm_provider": "bedrock"}},
     )
     assert (tally.provider, tally.equal, tally.different, tally.missing) == ("openai", 1, 0, 1)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"m": {"litellm_provider": "nobody"}}', b'{"m": 1}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b'{"m": {"litellm_provider": "nobody"}}',
+        b'{"m": 1}',
+        b'{"\xd6": {}}',
+        b'{"m": {"litellm_provider": []}}',
+    ],
+)
 def test_what_is_no_table_is_an_error(body):
     with pytest.raises(FeedError, match="table"):
         read_table(body)

@@ -41,6 +41,7 @@ def test_a_digest_names_a_live_feed():
         (b"{}", "Expected `array`"),
         (b'[{"id": "p", "models": [{"id": "m"}]}]', r"\$\[0\]\.models\[0\]"),
         (b"[" * 100_000, "not readable"),
+        (b'[{"id": "\xd6", "models": []}]', "not readable"),
         (b'[{"id": "p", "models": []}, {"id": "p", "models": []}]', "twice"),
         (body({"input_mtok": "abc"}), r"\$\[0\]\.models\[0\]\.prices"),
         (body({"input_mtok": "-1"}), r"p/m: prices\[0\]\.input_mtok is not a price"),

@@ -96,6 +96,17 @@ def test_what_is_no_answer_is_said_to_be_none(side):
             side.edge.answer(body, edge_cases.told_of(side.edge))
 
 
+def test_a_block_of_no_kind_is_none():
+    for kind in ({"a": 1}, ["text"], None, 5):
+        block = {"type": kind, "text": "x", "thinking": "y"}
+        answer = json.dumps({"content": [block, {"type": "text", "text": "Hi"}], "stop_reason": "end_turn"}).encode()
+        said = json.loads(MESSAGES.edge.answer(answer, edge_cases.told_of(MESSAGES.edge)))
+        assert [item["type"] for item in said["output"]] == ["message"]
+        stream = MESSAGES.edge.stream(edge_cases.told_of(MESSAGES.edge))
+        started = {"type": "content_block_start", "index": 0, "content_block": block}
+        assert b"output_item.added" not in stream.feed(json.dumps(started).encode())
+
+
 @pytest.mark.parametrize(("side", "case"), of_both("stream"))
 def test_streams(side, case):
     cases.events(edge_cases.check_stream(side.edge, case))

@@ -35,7 +35,7 @@ def _answer(heard: Heard) -> str:
 def _messages(asked: bytes) -> list[dict[str, Any]]:
     try:
         body = msgspec.json.decode(asked)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
     if not isinstance(body, dict):
         return []

@@ -21,7 +21,7 @@ INCOMPLETE = {
 """Why a response is incomplete, by stop reasons:
 https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons"""
 
-THOUGHTS = frozenset({"thinking", "redacted_thinking"})
+THOUGHTS = ("thinking", "redacted_thinking")
 
 _TIERS = {"standard": "default", "priority": "priority"}
 _lens = DIALECTS[DIALECT]

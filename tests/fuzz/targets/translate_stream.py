@@ -1,0 +1,91 @@
+"""Streams over every edge, event by event: nothing raises, each event is one of the caller's dialect, and the tokens
+are those that the provider told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from fuzz.golden import streams
+from fuzz.promises import check_report, same_tokens
+from fuzz.targets.translate_answer import ASKED, told
+from fuzz.targets.translate_request import utf8
+from fuzz.targets.watch import is_json
+
+from gateway.core.usage import Report
+from gateway.dialects import aws_events, sse
+from gateway.dialects.framing import AWS, SSE
+from gateway.dialects.openai_usage import TOKENS_CREDIBLE_MAX
+from gateway.dialects.spoken import DIALECTS
+from gateway.dialects.watch import StreamWatch
+from gateway.translate.edges import EDGES
+
+HEAD = 3
+"""Which edge; which quirks; what the caller asked."""
+
+JSON = True
+
+
+def check(data: bytes) -> None:
+    """See the module. A line is the data of an event; errors are not given to a translation."""
+    if len(data) < HEAD or not utf8(data[HEAD:]):
+        return
+    index, about = data[0] % len(EDGES), told(data[0] % len(EDGES), data[1], data[2])
+    edge = EDGES[index]
+    framing = AWS if edge.outbound.startswith("bedrock") else SSE
+    watch = StreamWatch(DIALECTS[edge.outbound], about.quirks, wants_usage=True, price=lambda _: None, framing=framing)
+    translation, out, meant = edge.stream(about), b"", None
+    for line in data[HEAD:].split(b"\n"):
+        watch.feed(_framed(line, binary=framing is AWS))
+        if watch.error is not None:
+            return
+        out += translation.feed(line) if line else b""
+        meant = watch.report if meant is None and watch.done else meant  # Nothing of what follows is for the caller.
+    watch.finish()
+    out += translation.finish() if watch.complete else b""
+    said, meant = _well_said(edge.inbound, out), watch.report if meant is None else meant
+    if watch.complete and meant.usage is not None and _in_order(data[HEAD:], edge.outbound):
+        _same(said, meant)
+
+
+def _in_order(lines: bytes, dialect: str) -> bool:
+    """Whether the events mean something, in this order: Anthropic's build on the first."""
+    if not all(is_json(line) for line in lines.split(b"\n") if line != b"[DONE]"):
+        return False
+    if dialect not in ("anthropic-messages", "bedrock-invoke"):
+        return True
+    start, stop = b'"message_start"', b'"message_stop"'
+    first, _, rest = lines.partition(b"\n")
+    return start in first and start not in rest and stop not in rest.rpartition(b"\n")[0]
+
+
+def _framed(line: bytes, *, binary: bool) -> bytes:
+    return aws_events.message(b"", line) if binary else b"data: " + line + b"\n\n"
+
+
+def _well_said(dialect: str, stream: bytes) -> Report:
+    """What events of this dialect say; each of them is one."""
+    report = Report()
+    for event in sse.events(stream):
+        data = sse.payload(event)
+        assert event.endswith(b"\n\n")
+        assert data == b"[DONE]" or isinstance(json.loads(data), dict)
+        report = DIALECTS[dialect].report(data, frozenset(), report)
+    check_report(report)
+    return report
+
+
+def _same(said: Report, meant: Report) -> None:
+    """What stands beside garbage may be left out, and nothing else is told in its place."""
+    assert meant.usage is not None
+    beyond = max(meant.usage.input_total, meant.usage.output_total) > TOKENS_CREDIBLE_MAX
+    if said.usage is None or meant.clamped or beyond:
+        return
+    assert said.clamped or same_tokens(said.usage, meant.usage)
+
+
+def seeds() -> Iterable[bytes]:
+    """Every recorded stream."""
+    for index, edge in enumerate(EDGES):
+        for number, lines in enumerate(streams(edge)):
+            yield bytes((index, 0, number % len(ASKED))) + lines
