@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from msgspec import json as msgjson
 
 from gateway import __version__
@@ -68,8 +69,17 @@ def _operation(route: Route, named: dict[Any, Any]) -> dict[str, Any]:
     }
     if route.body is not None:
         schema = {"$ref": _REF.format(name=_LIMIT)} if route.body is LimitBody else named[route.body]
-        operation["requestBody"] = {"required": True} | _json(schema)
+        operation["requestBody"] = {"required": _needed(route.body)} | _json(schema)
     return operation
+
+
+def _needed(body: Any) -> bool:
+    """Whether there is something that it must say. No body at all says nothing."""
+    try:
+        msgspec.convert({}, body)
+    except msgspec.ValidationError:
+        return True
+    return False
 
 
 def operation_id(route: Route) -> str:

@@ -64,6 +64,8 @@ ROUTES: tuple[Route, ...] = (
 
 _CODES = {"unknown field": "unknown_field", "malformed": "invalid_json", "missing": "missing_field"}
 
+_NO_HTTP = "The request is not valid HTTP, or its body is encoded in a way that is not taken."
+
 log = logging.getLogger("fareway.admin")
 
 
@@ -73,10 +75,32 @@ class Listening:
 
     port: int
     runner: web.AppRunner
+    server: asyncio.Server
 
     async def stop(self) -> None:
         """Take no more, and let what is under way end."""
+        self.server.close()
         await self.runner.cleanup()
+
+
+class _Line(web.RequestHandler):
+    """One connection. What is no HTTP is answered as all else is, without a word of it here or in the log: there may be
+    a key in it."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """See aiohttp."""
+        if status >= 500 or request.writer.output_size:
+            return super().handle_error(request, status, exc, message)
+        call_id = next_id()
+        answer = _named(_error(BadRequest(_NO_HTTP), call_id), call_id)
+        answer.force_close()
+        return answer
 
 
 async def listen(site: Site, host: str, port: int, *, shared: bool) -> Listening:
@@ -84,15 +108,22 @@ async def listen(site: Site, host: str, port: int, *, shared: bool) -> Listening
     # What is compressed is refused below: whoever unpacks it first has unpacked all of it.
     runner = web.AppRunner(application(site), access_log=None, shutdown_timeout=STOP_S, auto_decompress=False)
     await runner.setup()
+    loop, manager = asyncio.get_running_loop(), runner.server
+    assert manager is not None
     try:
-        await web.TCPSite(runner, host, port, reuse_port=shared or None).start()
+        server = await loop.create_server(
+            lambda: _Line(manager, loop=loop, access_log=None),  # type: ignore[arg-type] # None is "no log" to aiohttp.
+            host,
+            port,
+            reuse_port=shared or None,
+        )
     except OSError as error:
         await runner.cleanup()
         raise OSError(error.errno, f"the admin API at {host}:{port}: {error.strerror} (server.admin_port)") from error
     except BaseException:
         await runner.cleanup()
         raise
-    return Listening(runner.addresses[0][1], runner)
+    return Listening(server.sockets[0].getsockname()[1], runner, server)
 
 
 def application(site: Site) -> web.Application:
@@ -204,6 +235,10 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
     except Exception:
         log.exception("unhandled error in admin request %s", call_id)
         response = _error(GatewayError("Something went wrong in the gateway."), call_id)
+    return _named(response, call_id)
+
+
+def _named(response: web.StreamResponse, call_id: str) -> web.StreamResponse:
     response.headers.update({"X-Request-Id": call_id, "Server": "fareway"})
     response.headers.setdefault("Cache-Control", "no-store")
     return response
@@ -217,7 +252,7 @@ def _ours(error: web.HTTPException) -> GatewayError:
         return BodyTooLarge(f"The body is larger than {BODY_BYTES_MAX} bytes.")
     if error.status == NotFound.status:
         return NotFound("There is nothing at this path.")
-    return BadRequest("The request is not valid HTTP, or its body is encoded in a way that is not taken.")
+    return BadRequest(_NO_HTTP)
 
 
 def _error(error: GatewayError, call_id: str) -> web.Response:

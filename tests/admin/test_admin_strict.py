@@ -3,6 +3,7 @@
 import gzip
 import http.client
 import json
+import socket
 from urllib.parse import urlsplit
 
 import pytest
@@ -136,3 +137,29 @@ def test_the_data_plane_knows_nothing_of_it(way):
     request.add_header("Authorization", f"Bearer {way.admin}")
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(request, timeout=10)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"GET /admin/v1/keys?secret=%s HTTP/1.1\r\nHost: x\r\n\r\n" % (b"canary" * 2000),
+        b"GET /admin/v1/keys HTTP/1.1\r\nHost: x\r\nAuthorization: canary\0\r\n\r\n",
+        b"canary\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_is_refused_without_repeating_it(way, admin, raw):
+    """Nobody has shown a key yet, so it may not fill the log either."""
+    where = urlsplit(admin.url)
+    before = len(way.gate.stderr)
+    with socket.create_connection((where.hostname, where.port), timeout=20) as line:
+        line.sendall(raw)
+        said = b""
+        while part := line.recv(65536):
+            said += part
+    head, _, body = said.partition(b"\r\n\r\n")
+    assert head.startswith((b"HTTP/1.1 400", b"HTTP/1.0 400"))
+    assert b"content-type: application/json" in head.lower()
+    assert json.loads(body)["error"]["code"] == "invalid_request_error"
+    assert b"canary" not in said
+    assert admin.get("/keys")
+    assert not way.gate.stderr[before:]
