@@ -25,7 +25,7 @@ ASKED = (
     b'{"model":"m","messages":[{"role":"user","content":"Hi"}],"input":"Hi","max_tokens":9}',
     b'{"model":"m","max_tokens":9000,"thinking":{"type":"enabled","budget_tokens":2000},"messages":[]}',
     b'{"model":"m","reasoning":{"effort":"high"},"input":"Hi"}',
-    b'{"contents":[],"generationConfig":{"thinkingConfig":{"includeThoughts":true}}}',
+    b'{"model":"m","messages":[],"contents":[],"generationConfig":{"thinkingConfig":{"includeThoughts":true}}}',
     b'{"model":"m","messages":[],"max_tokens":9,"tools":[{"name":"look","input_schema":{}}]}',
     b'{"model":"m","input":[],"tools":[{"type":"function","name":"look"},{"type":"custom","name":"say"}]}',
 )
