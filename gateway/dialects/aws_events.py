@@ -7,7 +7,6 @@ that. The format: https://smithy.io/2.0/aws/amazon-eventstream.html
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import struct
 from collections.abc import Iterator
@@ -168,5 +167,5 @@ def _length(data: bytes, start: int) -> int | None:
 def _unwrapped(found: bytes) -> bytes:
     try:
         return base64.b64decode(_chunks.decode(found).bytes)
-    except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error, RecursionError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return found

@@ -6,7 +6,6 @@ https://ai.google.dev/api/caching#Part
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any
 
 from gateway.core.errors import BadRequest
@@ -78,7 +77,7 @@ def _inline(blob: Fields) -> list[Part]:
 def _text(blob: Fields, data: str) -> str:
     try:
         return base64.b64decode(data, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise BadRequest(f"{blob.at('data')} must be base64 of text in UTF-8", blob.at("data")) from None
 
 

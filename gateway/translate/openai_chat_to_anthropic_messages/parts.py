@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 from base64 import b64decode
 from typing import Any
 
@@ -100,5 +99,5 @@ def _guessed(data: str) -> str:
 def _decoded(data: str, where: str) -> str:
     try:
         return b64decode(data, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise BadRequest(f"{where} must be text in UTF-8, in base64", where) from None

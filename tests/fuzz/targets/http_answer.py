@@ -70,7 +70,7 @@ def check(data: bytes) -> None:
 def _answered(chunks: list[bytes], how: int) -> tuple[object, ...]:
     """All that can be seen of an answer that comes in these pieces, up to where it is over."""
     transport, freed = Transport(), []
-    connection = Connection(LOOP, lambda *_: freed.append(True))
+    connection = Connection(LOOP, memoryview(b""), lambda *_: freed.append(True))
     connection.connection_made(transport)  # type: ignore[arg-type]
     answer = connection.ask(b"", b"", PATIENCE)
     for chunk in chunks:
