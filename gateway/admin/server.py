@@ -105,14 +105,14 @@ class _Line(web.RequestHandler):
 
 async def listen(site: Site, host: str, port: int, *, shared: bool) -> Listening:
     """Take requests, on a port that other processes share or not. Raises OSError."""
-    # What is compressed is refused below: whoever unpacks it first has unpacked all of it.
-    runner = web.AppRunner(application(site), access_log=None, shutdown_timeout=STOP_S, auto_decompress=False)
+    runner = web.AppRunner(application(site), access_log=None, shutdown_timeout=STOP_S)
     await runner.setup()
     loop, manager = asyncio.get_running_loop(), runner.server
     assert manager is not None
     try:
         server = await loop.create_server(
-            lambda: _Line(manager, loop=loop, access_log=None),  # type: ignore[arg-type] # None is "no log" to aiohttp.
+            # No log; and what is compressed is refused below, for whoever unpacks it has unpacked all of it.
+            lambda: _Line(manager, loop=loop, access_log=None, auto_decompress=False),  # type: ignore[arg-type]
             host,
             port,
             reuse_port=shared or None,
