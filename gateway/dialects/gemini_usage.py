@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway.core.usage import Usage
+from gateway.dialects.openai_usage import UNREADABLE
 
 TOKENS_CREDIBLE_MAX = 1_000_000_000
 """A counter above this is an error of the provider, not a count: no context window comes near."""
@@ -58,13 +59,16 @@ def read_block(raw: bytes) -> tuple[Block | None, bool]:
     """The block, and whether something of it had to be left out. None if nothing of it can be charged by."""
     try:
         return _blocks.decode(raw), False
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return _mended(raw)
 
 
 def _mended(raw: bytes) -> tuple[Block | None, bool]:
     """What is right of a block that is JSON and may hold anything."""
-    found = _anything.decode(raw.decode(errors="replace"))
+    try:
+        found = _anything.decode(raw.decode(errors="replace"))
+    except UNREADABLE:  # JSON that nobody can hold: a number without bounds.
+        return None, True
     if not isinstance(found, Mapping):
         return None, False
     names = dict(zip(Block.__struct_encode_fields__, Block.__struct_fields__, strict=True))

@@ -63,6 +63,7 @@ class OpenAITranscriptions:
         model = form.text("model")
         if model is None:
             raise BadRequest("model is required", "model")
+        form.text("prompt")  # It is counted where a decision hangs on that, and must be text.
         sound_ms = form.files_bytes * 1000 // BYTES_PER_SECOND_MIN + 1
         return Facts(
             model=model_name(model),

@@ -119,8 +119,8 @@ def counted_newer(raw: bytes, quirks: frozenset[Quirk] = NO_QUIRKS) -> tuple[Usa
     """As `read_usage`, of valid JSON by the names of OpenAI's newer endpoints."""
     try:
         return disjoint(_newer.decode(raw), quirks)
-    except msgspec.DecodeError:
-        found = msgspec.json.decode(raw)
+    except UNREADABLE:
+        found = _decoded(raw)
         return read_newer_usage(found, quirks) if isinstance(found, Mapping) else (None, True)
 
 
@@ -236,8 +236,16 @@ def charged(raw: bytes, quirks: frozenset[Quirk]) -> Money | None:
     """As `read_cost`, of usage that is valid JSON."""
     if not quirks & CHARGING:
         return None
-    found = msgspec.json.decode(raw)
+    found = _decoded(raw)
     return read_cost(found, quirks) if isinstance(found, Mapping) else None
+
+
+def _decoded(raw: bytes) -> Any:
+    """What this JSON says; None where nobody can hold it: a number without bounds, or what is no UTF-8."""
+    try:
+        return msgspec.json.decode(raw)
+    except UNREADABLE:
+        return None
 
 
 def _dollars(value: Any) -> Money | None:

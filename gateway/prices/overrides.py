@@ -63,7 +63,7 @@ class Override:
         figures += f"{self.hours.spans}{self.hours.days}" if self.hours is not None else ""
         figures += f"{self.least_audio_ms}" if self.least_audio_ms is not None else ""
         start = self.since.isoformat() if self.since else "start"
-        return f"@{start}#{hashlib.sha256(figures.encode()).hexdigest()[:6]}"
+        return f"@{start}#{hashlib.sha256(figures.encode(errors='backslashreplace')).hexdigest()[:6]}"
 
     def applies(self, at: float) -> bool:
         """Whether this is in force at a unix time."""

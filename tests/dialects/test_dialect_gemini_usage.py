@@ -167,6 +167,14 @@ def test_text_that_is_no_utf8_does_no_harm():
     assert found.usage == Usage(input=3)
 
 
+def test_a_number_that_nobody_can_hold_makes_a_block_unreadable():
+    found = LENS.report(
+        b'{"usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": {}, "x": -9e2337203685}}', frozenset()
+    )
+    assert found.usage is None
+    assert found.clamped
+
+
 @pytest.mark.parametrize("usage", [{}, None, 7, "x", [], {"trafficType": "ON_DEMAND"}])
 def test_a_block_without_counters_says_nothing(usage):
     """Chunks of Vertex AI's streams name the tier alone."""

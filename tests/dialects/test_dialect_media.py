@@ -148,6 +148,12 @@ def test_a_recording_is_as_long_as_its_bytes_can_be():
     assert other == call.body.replace(b"\r\nm\r\n", b"\r\nother\r\n")
 
 
+def test_a_prompt_of_a_recording_that_is_no_text_is_refused_at_once():
+    call = form("transcriptions", [("file", b"x")], model="m", prompt="NONE")
+    with pytest.raises(BadRequest, match="UTF-8"):
+        TRANSCRIPTIONS.read(Asked(call.body.replace(b"NONE", b"\xff"), verb=call.verb, content_type=call.content_type))
+
+
 @pytest.mark.parametrize("call", [form("transcriptions", prompt="x"), asked()])
 def test_a_recording_without_a_form_or_a_model_is_refused(call):
     with pytest.raises(BadRequest):

@@ -291,6 +291,15 @@ def test_reported_costs_are_what_was_charged():
     assert report(answer(reasoned), TICKS).usage == Usage(input=1, output=5, output_reasoning=4)
 
 
+def test_usage_that_nobody_can_hold_is_none():
+    """JSON, but a number without bounds."""
+    said = answer({"input_tokens": {}, "output_tokens": 1, "x": "HUGE"}).replace(b'"HUGE"', b"-9e2337203685")
+    found = report(said, TICKS)
+    assert (found.usage, found.clamped, found.cost) == (None, True, None)
+    priced = answer(used(1, 2, x="HUGE")).replace(b'"HUGE"', b"-9e2337203685")
+    assert report(priced, TICKS).cost is None
+
+
 # What its tools did.
 
 

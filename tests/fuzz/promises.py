@@ -63,3 +63,9 @@ def same_tokens(told: Usage, meant: Usage) -> bool:
         return usage.input_total, read, usage.output_total
 
     return sums(told) == sums(meant)
+
+
+def mixed(dialect: str, body: bytes) -> bool:
+    """Whether these words are of several makers at once. Bedrock has models of many, whose bodies differ; it has none
+    that speaks so."""
+    return dialect == "bedrock-invoke" and b'"prompt_tokens"' in body

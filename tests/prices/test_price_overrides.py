@@ -227,3 +227,8 @@ def test_price_ids_tell_edits_apart():
         for dollars in (1, 2)
     )
     assert first != second
+
+
+def test_a_tier_that_is_no_utf8_has_a_stamp_all_the_same():
+    (entry,) = entries({"model": "m", "input": "1/M", "tier": "\ud800"})
+    assert entry.stamp.startswith("@start#")

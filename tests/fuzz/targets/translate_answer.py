@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 
 from fuzz.golden import answers
-from fuzz.promises import same_tokens
+from fuzz.promises import mixed, same_tokens
 from fuzz.targets.translate_request import utf8
 from fuzz.targets.usage import quirks_of
 
@@ -48,7 +48,7 @@ def check(data: bytes) -> None:
         out = edge.answer(body, about)
     except ValueError:
         return
-    if not utf8(body):
+    if not utf8(body) or mixed(edge.outbound, body):
         return
     assert isinstance(json.loads(out), dict)
     report = DIALECTS[edge.outbound].report(body, about.quirks)
