@@ -65,15 +65,14 @@ class Draft:
         plain = {name: Terms({**self.standard, **own}) for name, own in self.tiers.items()}
         applied = () if self.own else in_region(surcharges, region)
         made = surcharged({STANDARD: Terms(self.standard), **plain}, applied)
-        schedules = {name: self.schedule(terms) for name, terms in made.items()}
+        schedules = {name: priced for name, terms in made.items() if (priced := self.schedule(terms)) is not None}
         standard = schedules.pop(STANDARD)
         return Price(self.id + "".join(s.stamp(region) for s in applied), standard, schedules)
 
-    def schedule(self, terms: Terms) -> Schedule:
-        """Core rates of the standard or of a tier."""
-        made = schedule(times(terms.card, terms.factor, terms.cached), self.least, sure=self.sure and terms.sure)
-        assert made is not None  # Whatever has the standard's rates is a price as well.
-        return made
+    def schedule(self, terms: Terms) -> Schedule | None:
+        """Core rates of the standard or of a tier; None where a tier's own rates beside the standard's are no price, as
+        those for output where what is given has none."""
+        return schedule(times(terms.card, terms.factor, terms.cached), self.least, sure=self.sure and terms.sure)
 
 
 def compose(

@@ -232,3 +232,12 @@ def test_price_ids_tell_edits_apart():
 def test_a_tier_that_is_no_utf8_has_a_stamp_all_the_same():
     (entry,) = entries({"model": "m", "input": "1/M", "tier": "\ud800"})
     assert entry.stamp.startswith("@start#")
+
+
+def test_a_tier_whose_rates_are_no_price_has_none():
+    """Of audio alone there is a price; of output beside it there is none, for nobody knows what is given."""
+    price = book({"model": "w", "output": "1/M", "tier": "flex"}, {"model": "w", "audio": "0.06/minute"}).price(
+        "p", "w", NOW
+    )
+    assert price is not None
+    assert not price.tiers

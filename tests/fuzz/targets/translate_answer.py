@@ -54,7 +54,7 @@ def check(data: bytes) -> None:
     report = DIALECTS[edge.outbound].report(body, about.quirks)
     meant = None if report.clamped else report.usage
     said = DIALECTS[edge.inbound].report(out, frozenset())
-    if meant is not None and max(meant.input_total, meant.output_total) <= TOKENS_CREDIBLE_MAX:
+    if meant is not None and meant.tokens <= TOKENS_CREDIBLE_MAX:
         assert said.usage is not None
         assert said.clamped or same_tokens(said.usage, meant)
 

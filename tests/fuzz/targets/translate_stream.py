@@ -80,8 +80,8 @@ def _well_said(dialect: str, stream: bytes) -> Report:
 def _same(said: Report, meant: Report) -> None:
     """What stands beside garbage may be left out, and nothing else is told in its place."""
     assert meant.usage is not None
-    beyond = max(meant.usage.input_total, meant.usage.output_total) > TOKENS_CREDIBLE_MAX
-    if said.usage is None or meant.clamped or beyond:
+    beyond = meant.usage.tokens > TOKENS_CREDIBLE_MAX
+    if said.usage is None or not said.usage.tokens or meant.clamped or beyond:
         return
     assert said.clamped or same_tokens(said.usage, meant.usage)
 
