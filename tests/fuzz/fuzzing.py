@@ -63,15 +63,16 @@ def _run(goals: dict[str, float], work: Path, python: Path, jobs: int) -> list[s
                 print(f"{name}: {known(name, work)}", flush=True)
 
 
-def turn(name: str, work: Path, python: Path, seconds: float) -> Figures:
-    """One process of libFuzzer on the corpus so far. Raises RuntimeError where it could not even begin."""
+def turn(name: str, work: Path, python: Path, seconds: float, *options: str) -> Figures:
+    """One process of libFuzzer, with these options of its own, on the corpus so far. Raises RuntimeError where it could
+    not even begin."""
     corpus, crashes = work / name / "corpus", HERE / "crashes" / name
     corpus.mkdir(parents=True, exist_ok=True)
     crashes.mkdir(parents=True, exist_ok=True)
     for data in (*load(name).seeds(), *kept(name).values()):
         (corpus / hashlib.sha1(data, usedforsecurity=False).hexdigest()).write_bytes(data)
     log = work / name / "log"
-    limits = (*OPTIONS, f"-max_total_time={max(1, round(seconds))}", f"-artifact_prefix={crashes}/")
+    limits = (*OPTIONS, f"-max_total_time={max(1, round(seconds))}", f"-artifact_prefix={crashes}/", *options)
     with log.open("wb") as file:
         run = subprocess.Popen(
             [python, "-m", "fuzz.engine", name, *limits, corpus],
