@@ -68,4 +68,4 @@ def same_tokens(told: Usage, meant: Usage) -> bool:
 def mixed(dialect: str, body: bytes) -> bool:
     """Whether these words are of several makers at once. Bedrock has models of many, whose bodies differ; it has none
     that speaks so."""
-    return dialect == "bedrock-invoke" and b'"prompt_tokens"' in body
+    return dialect == "bedrock-invoke" and (b'"prompt_tokens"' in body or b'"inputTokens"' in body)

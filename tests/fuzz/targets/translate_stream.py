@@ -25,6 +25,10 @@ HEAD = 3
 
 JSON = True
 
+ANTHROPIC = ("message_start", "message_delta", "message_stop", "ping", "error")
+ANTHROPIC += ("content_block_start", "content_block_delta", "content_block_stop")
+"""Events that mean something: https://platform.claude.com/docs/en/build-with-claude/streaming"""
+
 
 def check(data: bytes) -> None:
     """See the module. A line is the data of an event; errors are not given to a translation."""
@@ -56,6 +60,8 @@ def _in_order(lines: bytes, dialect: str) -> bool:
         return False
     if dialect not in ("anthropic-messages", "bedrock-invoke"):
         return True
+    if not all(json.loads(line).get("type") in ANTHROPIC for line in lines.split(b"\n") if line.startswith(b"{")):
+        return False
     start, stop = b'"message_start"', b'"message_stop"'
     first, _, rest = lines.partition(b"\n")
     return start in first and start not in rest and stop not in rest.rpartition(b"\n")[0]
