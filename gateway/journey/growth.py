@@ -11,7 +11,7 @@ from math import inf
 
 from gateway.core.errors import GatewayError, LimitReached, Unavailable
 from gateway.core.limit import Fare
-from gateway.journey.passage import OUTPUT_BYTES_PER_TOKEN, Passage, Watch
+from gateway.journey.passage import OUTPUT_BYTES_PER_TOKEN, STOP_S, Passage, Watch
 
 STEP_MIN = 16
 """Output tokens. To ask for less is not worth it."""
@@ -89,7 +89,7 @@ class Growth:
     @property
     def _under_way(self) -> int:
         """What is kept back for tokens that may be generated before an abort is noticed."""
-        return self._passage.under_way(self._made_most)
+        return self._passage.under_way(self._made_most, STOP_S)
 
     async def _count(self) -> None:
         """Most text has more bytes a token than the least: exactly, there may be room for a good deal more."""

@@ -36,7 +36,10 @@ OUTPUT_MARGIN = 16
 ABORT_S = 0.1
 """What it generates in this time, where that is more."""
 
-PACE_S_MIN = 0.5
+STOP_S = 0.2
+"""From the decision to stop a stream: what has come is read first, and the abort has to travel."""
+
+PACE_S_MIN = 0.25
 """The shortest time that says anything of a provider's pace: the first tokens may come together."""
 
 OUTPUT_BYTES_PER_TOKEN = 2
@@ -219,13 +222,13 @@ class Incoming:
             return None
         return Usage(extras=extras)
 
-    def under_way(self, made: int) -> int:
-        """Output tokens that may have been generated beyond these, that reached us, before an abort is noticed."""
+    def under_way(self, made: int, seconds: float = ABORT_S) -> int:
+        """Output tokens that may be generated beyond these, that reached us, in so many seconds."""
         least = OUTPUT_MARGIN * self.question.request.facts.choices
         if self.first_token_ms is None:
             return least
         streamed_s = max(PACE_S_MIN, (self.booking.elapsed_ms - self.first_token_ms) / 1000)
-        return max(least, ceil(made * ABORT_S / streamed_s))
+        return max(least, ceil(made * seconds / streamed_s))
 
     async def count_made(self, watch: Watch) -> int:
         """Output tokens that have come: counted, except what is too much to keep, of which there are fewer."""

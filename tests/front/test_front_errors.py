@@ -80,6 +80,7 @@ CASES = {
     "carried-bad-request": ProviderRefused(400, {}, b'{"message":"Too long."}', reworded=True),
     "carried-rate-limit": ProviderRefused(429, {}, b'{"error":{"message":"Slow."}}', reworded=True, wait_s=6.5),
     "carried-overload": ProviderRefused(529, {}, b"", reworded=True),
+    "overloaded": errors.Overloaded(),
     "unexpected": RuntimeError(CANARY),
 }
 

@@ -60,7 +60,7 @@ class Stream:
             booking=self.booking,
             count_made=self.count,
             tokens=tokens,
-            under_way=lambda _: choices * OUTPUT_MARGIN,
+            under_way=lambda *_: choices * OUTPUT_MARGIN,
         )
         self.growth = Growth(passage, self.watch)
 

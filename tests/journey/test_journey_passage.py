@@ -27,7 +27,7 @@ def incoming(*, streamed_ms, choices=1, began_ms=200):
         (100, 2000, OUTPUT_MARGIN),  # 50 a second: in 0.1 s it makes less than the least.
         (1000, 1000, 100),
         (1001, 1000, 101),
-        (100, 1, 20),  # They came together, which says little of the pace.
+        (100, 1, 40),  # They came together, which says little of the pace.
         (0, 5000, OUTPUT_MARGIN),
     ],
 )
