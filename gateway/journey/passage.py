@@ -193,6 +193,11 @@ class Incoming:
         )
         return self._settled(entry)
 
+    def costs_more_than_held(self, usage: Usage, report: Report) -> bool:
+        """Whether what was seen comes to more than what is set aside."""
+        draft = self.booking.draft
+        return self.option.cost(usage, report, draft.at).known.nanos_up > draft.held_nanos
+
     def settle_in_full(self, outcome: Outcome, status: int) -> Entry:
         """Nobody knows what the answer came to: book all that is held."""
         return self._settled(self.booking.settle_in_full(outcome, status))

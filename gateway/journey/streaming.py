@@ -17,7 +17,7 @@ from gateway.journey.growth import Growth
 from gateway.journey.passage import DRAIN_S_MAX, Incoming, Passage, Watch, resume
 from gateway.upstream.errors import Lost
 
-CATCH_UP_S_MAX = 1.0
+CATCH_UP_S_MAX = 3.0
 """How long we read on, before hanging up, what the provider has sent already."""
 
 PAUSE_S = 0.02
@@ -136,16 +136,20 @@ async def _hung_up(passage: Passage, watch: Watch) -> None:
 
 async def _settle(passage: Incoming, watch: Watch, outcome: Outcome) -> None:
     """Book what the stream came to: by the provider's last word; else what came is counted; and where that does
-    not tell what was made, all that is held."""
+    not tell what was made, all that is held, if it is not less."""
     if watch.error is not None and outcome is not Outcome.STOPPED:
         outcome = Outcome.CUT  # Callers leave as soon as they read an error: theirs was not the first step.
     status = 499 if outcome is Outcome.HUNG_UP else passage.answer.status
     if watch.complete and watch.report.usage is not None:
         passage.settle(outcome, status, watch.report, watch.report.usage)
-    elif passage.tells(watch) and (watch.complete or not passage.behind):
-        passage.settle(outcome, status, watch.report, await passage.estimate(watch))
-    else:
+    elif not passage.tells(watch):
         passage.settle_in_full(outcome, status)
+    else:
+        usage = await passage.estimate(watch)
+        if watch.complete or not passage.behind or passage.costs_more_than_held(usage, watch.report):
+            passage.settle(outcome, status, watch.report, usage)
+        else:  # More was made than came.
+            passage.settle_in_full(outcome, status)
 
 
 async def _leave(passage: Incoming, watch: Watch) -> None:
