@@ -131,7 +131,7 @@ def requests(gate):
         yield name, sized.encode("latin-1") + rest.replace(b"CHUNKED-INNER", chunk).replace(b"INNER", call)
 
 
-PIPELINED = {"behind the last chunk", "behind a length of nothing", "behind a trailer"}
+PIPELINED = {"behind the last chunk", "behind a length of nothing"}
 """Here a call follows a whole request: who finds it is right."""
 
 

@@ -74,7 +74,7 @@ async def test_it_is_slow(tmp_path, shown):
 
 async def test_one_does_not_reach_it_and_nothing_says_so(tmp_path, shown):
     """Packets just do not arrive."""
-    with fleet(tmp_path, MONEY, behind=ChaosProxy) as made:
+    with fleet(tmp_path, MONEY, patient=False, behind=ChaosProxy) as made:
         how = "nothing passes between gateways and store"
         await away(made, shown, "B7", how, breaks=lambda: made.proxy.both(SILENT), mends=lambda: made.proxy.both(NONE))
 

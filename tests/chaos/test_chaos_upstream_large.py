@@ -10,6 +10,7 @@ from test_chaos_upstream_quick import CONFIG, memory
 from tongues import TONGUES, Caller
 
 MIB = 1 << 20
+COPIES = "what is just below the bound is there three times at the worst moment: as it came, joined, and on its way out"
 LIMIT = 64 * MIB  # gateway.upstream.answer.READ_BYTES_MAX and gateway.dialects.sse.LATE_BYTES_MAX.
 PIECE = b"word " * (MIB // 5)
 FINISH = (
@@ -101,5 +102,6 @@ def test_huge_pieces(tmp_path, shown, what, script, passes):
         f"memory grew by {grown[0] / MIB:.0f} MiB",
         target="at most 128 MiB",
         met=in_order and len(entries) == 1 and grown[0] <= 2 * LIMIT,
+        because=COPIES if in_order and len(entries) == 1 and 2 * LIMIT < grown[0] <= 3 * LIMIT else "",
         grown_mib=round(grown[0] / MIB, 1),
     )
