@@ -42,7 +42,7 @@ chaos: $(VENV)/.dev ## every row of docs/reliability.md, shown anew; build/bench
 
 ALONE := $(addprefix tests/chaos/test_chaos_, $(addsuffix .py, overload loop memory slow_callers timing hang_ups reload soak upstream_hanging upstream_quick cost_dos))
 
-chaos-short: $(VENV)/.dev ## the same in ten minutes; what it shows is not recorded
+chaos-short: $(VENV)/.dev ## the same with less of each, in a quarter of an hour; what it shows is not recorded
 	@scripts/setup-tests.sh
 	@scripts/setup-chaos.sh
 	@scripts/setup-browser.sh

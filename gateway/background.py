@@ -14,7 +14,7 @@ from gateway.limits.leases import Leases
 from gateway.stores.claims import Claims
 
 LOOKED_EVERY_S = 0.05
-"""At how late the event loop is: twenty timers a second cost it nothing that can be measured."""
+"""At how late the event loop is: often enough to see whatever holds it up for as long."""
 
 RECORDS_KEPT_S = 48 * 3600.0
 """How long after it began a record of a window of an hour or less is kept."""

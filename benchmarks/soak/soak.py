@@ -13,6 +13,7 @@ TESTS = Path(__file__).parents[2] / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS / "journey"), str(TESTS / "admin"), str(Path(__file__).parent)]
 
 from api import Api  # noqa: E402
+from resident import resident  # noqa: E402
 from road import Road, road  # noqa: E402
 from soak_books import books, by_rule  # noqa: E402
 from soak_traffic import KNOWN, UNKNOWN, Seen, Tenant, traffic  # noqa: E402
@@ -90,9 +91,4 @@ def _memory_mb(way: Road) -> float:
     """Resident, of the supervisor and its workers."""
     first = way.gate.process.pid
     children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
-    return sum(_resident_mb(int(pid)) for pid in (first, *children))
-
-
-def _resident_mb(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+    return sum(resident(int(pid)) for pid in (first, *children)) / (1 << 20)

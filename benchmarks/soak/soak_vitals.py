@@ -9,6 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from resident import resident
 from road import metric
 from soak_stage import Stage
 
@@ -66,11 +67,11 @@ class Vitals:
 def sample(stage: Stage, number: int) -> Sample:
     """Of one gateway, now. Raises OSError where it does not run or answer."""
     gate = stage.gates[number]
-    here = Path(f"/proc/{gate.gate.process.pid}")
-    lines = (here / "status").read_text().splitlines()
-    rss = next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
-    descriptors = sum(1 for _ in (here / "fd").iterdir())
-    return Sample(time.monotonic(), rss / 1024, descriptors, int(metric(gate.metrics(), "fareway_tasks")))
+    pid = gate.gate.process.pid
+    descriptors = sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+    return Sample(
+        time.monotonic(), resident(pid) / (1 << 20), descriptors, int(metric(gate.metrics(), "fareway_tasks"))
+    )
 
 
 def slope(samples: list[Sample], name: str) -> Slope:

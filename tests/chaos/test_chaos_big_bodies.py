@@ -10,7 +10,6 @@ import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,6 +17,7 @@ from api import Api
 from dialect_calls import DIALECTS
 from edge import CONFIG, edge, head, post, read
 from raw_provider import RawProvider
+from resident import Grown
 
 from gateway.admin.server import BASE
 from gateway.admin.server import BODY_BYTES_MAX as ADMIN_MAX
@@ -39,27 +39,6 @@ def gate(tmp_path_factory):
     with edge(tmp_path_factory.mktemp("bodies")) as found:
         assert found.ask().status == 200
         yield found
-
-
-def memory(pid: int, name: str) -> int:
-    """VmRSS, or VmHWM: the most that it was since `forget_most`. In bytes."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
-
-
-class Grown:
-    """How much more memory a process had, at the most, while the block ran."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid, self.bytes = pid, 0
-
-    def __enter__(self):
-        self._before = memory(self.pid, "VmRSS")
-        Path(f"/proc/{self.pid}/clear_refs").write_text("5")  # The most is what is now.
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.bytes = memory(self.pid, "VmHWM") - self._before
 
 
 def connected(url: str) -> socket.socket:

@@ -2,15 +2,14 @@
 
 import asyncio
 import json
-import re
 from collections import Counter
 from decimal import Decimal
 from io import BytesIO
-from pathlib import Path
 
 import aiohttp
 import pytest
 from harness import make_key
+from resident import resident
 from road import metric, road
 
 CONFIG = """
@@ -164,7 +163,7 @@ async def test_names_that_callers_invent_fill_no_memory(tmp_path, shown, http, f
                 numbers = range(turn * count + begin, turn * count + begin + 20)
                 found.update(status for one in await asyncio.gather(*map(invented, numbers)) for status in one)
             await asyncio.to_thread(gate.rest)
-            sizes.append(rss_kib(gate))
+            sizes.append(resident(gate.gate.process.pid) // 1024)
             lines.append(len((await asyncio.to_thread(gate.metrics)).splitlines()))
         refused, asked = await others_refused(http, gate, [other])
     grown = (sizes[-1] - sizes[0]) / 1024
@@ -184,9 +183,9 @@ async def test_giant_pictures_leave_memory_for_others(tmp_path, shown, http, ful
     many = 64 if full else 16
     with road(tmp_path, CONFIG.replace("PLACES", "1000"), *SLOW) as gate:
         key, other = (make_key(gate.gate.home, "--team", team) for team in ("attackers", "others"))
-        before = rss_kib(gate)
+        before = resident(gate.gate.process.pid) // 1024
         asking = await attacked(http, gate, key, [chat(PICTURE, stream=True, max_tokens=1000)] * many)
-        most, running = rss_kib(gate), sum(not task.done() for task in asking)
+        most, running = resident(gate.gate.process.pid) // 1024, sum(not task.done() for task in asking)
         refused, asked = await others_refused(http, gate, [other])
         await ended(asking)
     each = (most - before) / 1024 / many
@@ -198,7 +197,3 @@ async def test_giant_pictures_leave_memory_for_others(tmp_path, shown, http, ful
         target="<= 3 times what was sent; 0 refused",
         met=each <= 3 * 7.7 and refused == 0 and running == many,
     )
-
-
-def rss_kib(gate):
-    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{gate.gate.process.pid}/status").read_text())[1])

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import re
 import sys
 import time
 from collections import Counter
@@ -13,7 +12,10 @@ from urllib.parse import urlsplit
 import harness
 from crowd import chat
 from memory_group import memory_group
+from resident import resident
 from road import Road, assert_in_order, billed, spent
+
+MIB = 1 << 20
 
 CEILING_MIB, TARGET_MIB = 300, 150
 SECONDS, CHUNKS_A_SECOND = 40, 10
@@ -26,12 +28,6 @@ limits:
   - {node: "key:*", amount: 100000000 tokens, window: day}
 """
 READY = r"Fareway is at (http://\S+)"
-
-
-def memory_mib(pid):
-    """What the process has in memory now, and the most that it ever had."""
-    said = Path(f"/proc/{pid}/status").read_text()
-    return tuple(int(re.search(rf"{name}:\s+(\d+)", said)[1]) / 1024 for name in ("VmRSS", "VmHWM"))
 
 
 def cpu_s(pid):
@@ -71,7 +67,7 @@ async def measured(way, count):
     for stream in warm:
         stream.asked = stream.asked.replace(b"tps=10", b"tps=00")
         await stream.run()
-    (before, _), cpu, begun = memory_mib(pid), cpu_s(pid), time.monotonic()
+    before, cpu, begun = resident(pid) / MIB, cpu_s(pid), time.monotonic()
     running = []
     for at in range(0, count, AT_ONCE):
         running += [asyncio.create_task(stream.run()) for stream in streams[at : at + AT_ONCE]]
@@ -87,8 +83,8 @@ async def measured(way, count):
         "whole": sum(stream.whole for stream in streams),
         "chunks_a_second": round(sum(stream.chunks for stream in streams) / took),
         "before_mib": round(before, 1),
-        "peak_mib": round(memory_mib(pid)[1], 1),
-        "kib_a_stream": round((memory_mib(pid)[1] - before) * 1024 / count, 1),
+        "peak_mib": round(resident(pid, "VmHWM") / MIB, 1),
+        "kib_a_stream": round((resident(pid, "VmHWM") / MIB - before) * 1024 / count, 1),
         "cores": round(used / took, 2),
     }
 

@@ -1,14 +1,15 @@
 """O3: a price feed that is broken, absurd, old or away. What calls are charged stays what the provider charges."""
 
 import json
-import re
 from collections import Counter
 from contextlib import contextmanager
-from pathlib import Path
 
 import openai
 from feed_server import Feeds, cut, endless, every, feed, hang, moved, nobody_trusts, served, times, whole
+from resident import resident
 from road import billed, eventually, road, said, spent
+
+MIB = 1 << 20
 
 PATIENCE_S = 60
 BODY_MAX_MB = 64  # Of a feed; more is not read.
@@ -87,11 +88,6 @@ def charged(way, dice, calls):
             client.chat.completions.create(model=model, messages=said("Hello!"), max_tokens=dice.randrange(1, 20))
 
 
-def rss_mb(way, what="VmRSS"):
-    status = Path(f"/proc/{way.gate.process.pid}/status").read_text()
-    return int(re.search(rf"{what}:\s+(\d+) kB", status)[1]) / 1024
-
-
 def books(way):
     """How far they are from the provider's bill, and what was booked as free."""
     lines = way.entries()
@@ -105,7 +101,7 @@ def test_prices_stay_the_last_good_ones_whatever_the_feed_says(tmp_path, shown, 
     with fed(tmp_path) as (way, server, broken):
         good_again(way, server)
         charged(way, dice, calls)
-        before_mb = rss_mb(way)
+        before_mb = resident(way.gate.process.pid) / MIB
         cases = [*((name, whole(body), 1) for name, body in JUMPS.items()), *((n, a, 0) for n, a in broken.items())]
         dice.shuffle(cases)
         for name, answer, quarantined in cases:
@@ -115,7 +111,7 @@ def test_prices_stay_the_last_good_ones_whatever_the_feed_says(tmp_path, shown, 
             charged(way, dice, calls)
             good_again(way, server)
         off, free, count = books(way)
-        grown_mb = rss_mb(way, "VmHWM") - before_mb
+        grown_mb = resident(way.gate.process.pid, "VmHWM") / MIB - before_mb
         drift = way.metric("fareway_drift_units")
     held = sum(came.values())
     shown(

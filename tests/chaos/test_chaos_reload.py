@@ -8,11 +8,13 @@ import statistics
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import aiohttp
 from crowd import chat
+from resident import resident
 from road import billed, road, spent
+
+MIB = 1 << 20
 
 CALLERS = 16
 RATE_MAX = 500  # Calls a second; or SHARE of what this machine carries now, where that is less.
@@ -146,11 +148,6 @@ class Changes:
         return found
 
 
-def rss_mb(pid):
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024
-
-
 async def carried(way):
     """Calls a second that this machine carries now, with whatever else it does."""
     load = Load(way.url, way.first)
@@ -171,9 +168,9 @@ async def reloaded(way, changes, count):
     load, pid = Load(way.url, way.first), way.gate.process.pid
     running = asyncio.create_task(load.run(rate))
     await changes.run(count // 10)
-    memory = [rss_mb(pid)]
+    memory = [resident(pid) / MIB]
     await changes.run(count - count // 10)
-    memory.append(rss_mb(pid))
+    memory.append(resident(pid) / MIB)
     load.going = False
     await running
     return load, rate, memory

@@ -1,12 +1,10 @@
 """U5: a provider whose pieces are huge. What is read is bounded (docs/architecture.md), and so is the memory for it."""
 
-import threading
-from contextlib import contextmanager
-
 import pytest
 from playing_provider import LAST, STREAM, chunk, playing
+from resident import Grown
 from road import road
-from test_chaos_upstream_quick import CONFIG, memory
+from test_chaos_upstream_quick import CONFIG
 from tongues import TONGUES, Caller
 
 MIB = 1 << 20
@@ -53,24 +51,6 @@ def a_body_of(count):
     return script
 
 
-@contextmanager
-def watched(process):
-    """By how much a process grows at most while the block runs, in bytes."""
-    before, ended, grown = memory(process), threading.Event(), [0]
-
-    def watch():
-        while not ended.wait(0.002):
-            grown[0] = max(grown[0], memory(process) - before)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield grown
-    finally:
-        ended.set()
-        thread.join()
-
-
 @pytest.mark.parametrize(
     ("what", "script", "passes"),
     [
@@ -87,7 +67,7 @@ def test_huge_pieces(tmp_path, shown, what, script, passes):
         caller = Caller(way.url, way.first)
         small, text = provider.play("small", an_event_of(0)), provider.play("huge", script)
         assert caller.ask(TONGUES[0], "playing/sim-small", small, stream=True).status == 200
-        with watched(way.gate.process.pid) as grown:
+        with Grown(way.gate.process.pid) as grown:
             heard = caller.ask(TONGUES[0], "playing/sim-small", text, stream=stream)
         caller.close()
         way.rest()
@@ -99,9 +79,9 @@ def test_huge_pieces(tmp_path, shown, what, script, passes):
         "U5",
         what,
         f"{'passed on whole' if heard.status == 200 else f'status {heard.status}'}, {len(entries)} entry; "
-        f"memory grew by {grown[0] / MIB:.0f} MiB",
+        f"memory grew by {grown.bytes / MIB:.0f} MiB",
         target="at most 128 MiB",
-        met=in_order and len(entries) == 1 and grown[0] <= 2 * LIMIT,
-        because=COPIES if in_order and len(entries) == 1 and 2 * LIMIT < grown[0] <= 3 * LIMIT else "",
-        grown_mib=round(grown[0] / MIB, 1),
+        met=in_order and len(entries) == 1 and grown.bytes <= 2 * LIMIT,
+        because=COPIES if in_order and len(entries) == 1 and 2 * LIMIT < grown.bytes <= 3 * LIMIT else "",
+        grown_mib=round(grown.bytes / MIB, 1),
     )

@@ -5,12 +5,12 @@ import json
 import resource
 import socket
 from contextlib import suppress
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from hostile import serving
 from playing_provider import STREAM, chunk
+from resident import resident
 from road import road
 from tongues import TONGUES
 
@@ -27,12 +27,6 @@ timeouts: {connect: 20s, first_byte: 60s, idle: 60s, total: 600s}
 limits: [{node: all, amount: 100000 usd, window: month}]
 """
 EVENT = b'data: {"id":"x","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":" word"}}]}\n\n'
-
-
-def memory(process):
-    """Resident bytes."""
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
 
 
 async def reader_of(way, stop, read):
@@ -81,13 +75,13 @@ async def test_slow_readers(tmp_path, shown, full):
             stop.set()
             await asyncio.gather(*warm)
             await asyncio.to_thread(way.rest)  # What was cut was counted, and the vocabulary for that is there.
-            before, stop = memory(process), asyncio.Event()
+            before, stop = resident(process), asyncio.Event()
             sent.clear(), read.clear()
             readers = [asyncio.create_task(reader_of(way, stop, read)) for _ in range(READERS)]
             most = 0
             for _ in range(seconds):
                 await asyncio.sleep(1)
-                most = max(most, memory(process))
+                most = max(most, resident(process))
             taken = max(sent)
             stop.set()
             await asyncio.gather(*readers)
