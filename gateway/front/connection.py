@@ -77,6 +77,7 @@ class Connection(asyncio.Protocol):
         self._drained: asyncio.Future[None] | None = None
         self.leaving = False  # No more requests are wanted.
         self.closed = False
+        self._idle_since = 0.0  # When it was taken, or last answered.
         self.deadline = inf
 
     # What its exchanges do with it.
@@ -120,9 +121,8 @@ class Connection(asyncio.Protocol):
         """End it after what is being answered, or has been idle for a while; else after one more request."""
         self.last()
         if self._answering is None and self._transport is not None and not self._framing.amid:
-            idle_since, now = self.deadline - IDLE_S, self._loop.time()
-            self.deadline = min(self.deadline, idle_since + LAST_S)
-            if self.deadline <= now:
+            self.deadline = min(self.deadline, self._idle_since + LAST_S)
+            if self.deadline <= self._loop.time():
                 self._transport.close()
 
     def abort(self) -> None:
@@ -141,7 +141,8 @@ class Connection(asyncio.Protocol):
         """It is open."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name.
         self._transport.set_write_buffer_limits(high=WRITE_BYTES_MAX)
-        self.deadline = self._loop.time() + IDLE_S
+        self._idle_since = self._loop.time()
+        self.deadline = self._idle_since + IDLE_S
 
     def data_received(self, data: bytes) -> None:
         """Bytes came: the rest of a body, the next request, or several."""
@@ -238,7 +239,8 @@ class Connection(asyncio.Protocol):
         if transport is None:
             self._lost(self)
             return
-        self.deadline = self._loop.time() + WRITE_S_MAX  # For what is still to be read before it closes.
+        self._idle_since = self._loop.time()
+        self.deadline = self._idle_since + WRITE_S_MAX  # For what is still to be read before it closes.
         if transport.is_closing():
             return
         if not exchange.ended:
@@ -255,7 +257,7 @@ class Connection(asyncio.Protocol):
             self._refuse()
         else:
             idle_s = LAST_S if self.leaving else IDLE_S
-            self.deadline = self._loop.time() + (self._header_timeout_s if self._framing.amid else idle_s)
+            self.deadline = self._idle_since + (self._header_timeout_s if self._framing.amid else idle_s)
 
     def _pause(self) -> None:
         if not self._paused and self._transport is not None:

@@ -228,6 +228,32 @@ async def test_who_could_not_be_told_may_ask_once_more(monkeypatch, pipelined):
         assert len(begun) == 2
 
 
+async def test_who_was_answered_at_the_end_of_the_grace_may_ask_once_more(monkeypatch):
+    """Its answer had begun before the grace and ended within it: it is let go no sooner than one that ends after it."""
+    monkeypatch.setattr(connection, "LAST_S", 10)
+    free = asyncio.Event()
+
+    async def handle(exchange):
+        await exchange.start(200, {})
+        await free.wait()
+        await exchange.finish()
+
+    async with listening(handle) as (listener, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET)
+        await reader.readuntil(b"\r\n\r\n")
+        closing = asyncio.ensure_future(listener.close(1000, 0.1))
+        await asyncio.sleep(0)
+        free.set()
+        await reader.readuntil(b"0\r\n\r\n")
+        await eventually(lambda: not listener._server.is_serving())
+        await asyncio.sleep(0.05)
+        writer.write(GET)
+        assert statuses(await read(reader)) == [200]
+        writer.close()
+        await asyncio.wait_for(closing, PATIENCE_S)
+
+
 async def test_newcomers_may_ask_once_and_whoever_says_nothing_is_let_go(monkeypatch):
     monkeypatch.setattr(connection, "LAST_S", 0.3)
     async with listening() as (listener, port):
