@@ -120,3 +120,9 @@ class Report(Struct, frozen=True):
     raw: bytes = b""  # The usage as the provider wrote it, JSON.
     last: bool = False  # Of a stream: nothing comes after it.
     answer_id: str = ""  # The provider's own name for the answer.
+
+    @property
+    def hollow(self) -> bool:
+        """Whether the provider wrote that nothing at all was used, which is no count of an answer that there is."""
+        usage = self.usage
+        return usage is not None and bool(self.raw) and self.cost is None and not usage.tokens and usage.extras is None

@@ -46,6 +46,7 @@ class Signs(NamedTuple):
     reasoning_hint: bytes
     arrays: bool = False  # A stream may come as one JSON array.
     opaque: bool = False  # A whole answer need not be JSON: sound, plain text.
+    text_whole: re.Pattern[bytes] | None = None  # As `text`, in a whole answer, where it has another name there.
 
 
 NOTHING_YET = Report()

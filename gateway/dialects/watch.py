@@ -72,13 +72,17 @@ class StreamWatch:
             return self._splitter.unread_before + watched + self._splitter.unread_after
         return self._watch(whole) if whole else whole
 
+    def read_whole(self, body: bytes) -> None:
+        """Note what an answer says that came in one piece."""
+        self._note_text(body, self._signs.text_whole or self._signs.text)
+
     def finish(self) -> bytes:
         """The stream is over: what is left to pass on, such as an event without its empty line. One that is not all
         there says nothing, neither that this was the end nor that there was an error: only its text is counted."""
         rest = self._splitter.rest()
         last = self._splitter.late or rest
         if last and not self.complete and self.error is None and not _is_whole(last, self._framing.payload(last)):
-            self._note_text(last if self._framing.readable is None else self._framing.readable(last))
+            self._note_text(last if self._framing.readable is None else self._framing.readable(last), self._signs.text)
             self._torn = True
             return b""
         if self._splitter.late:
@@ -111,7 +115,7 @@ class StreamWatch:
     def _watch(self, whole: bytes) -> bytes:
         signs, framing = self._signs, self._framing
         read = whole if framing.readable is None else framing.readable(whole)
-        self._note_text(read)
+        self._note_text(read, signs.text)
         if signs.done_hint in read and signs.done.search(read):
             self.done = True
         if self.error is None and (b"error" in read or framing.error_hint in read):
@@ -127,7 +131,7 @@ class StreamWatch:
 
     def _watch_late(self, event: bytes) -> None:
         """A long event that has been passed on. No pattern that is slow goes over all of it."""
-        self._note_text(event)
+        self._note_text(event, self._signs.text)
         if self._signs.done.search(event[:HEAD_BYTES]):
             self.done = True
         if b"error" in event and self.error is None:
@@ -135,10 +139,10 @@ class StreamWatch:
         if self._signs.usage.search(event):
             self._reported(event)
 
-    def _note_text(self, whole: bytes) -> None:
+    def _note_text(self, whole: bytes, texts: re.Pattern[bytes]) -> None:
         """What was generated, and how far it has come."""
         signs = self._signs
-        for text in signs.text.findall(whole):
+        for text in texts.findall(whole):
             self.text_bytes += len(text)
             if self.text_bytes <= TEXT_BYTES_KEPT_MAX:
                 self._text += text

@@ -136,6 +136,17 @@ class Incoming:
         request_id = self.question.request.id
         return TranslatedWatch(watch, framing, translation, shaped, lambda error: shaped.refusal(error, request_id))
 
+    def watch_whole(self, body: bytes) -> StreamWatch:
+        """An answer that came in one piece, read as far as streams are."""
+        watch = self._watch(self.spoken, SSE, None, lambda _: None)
+        watch.read_whole(body)
+        return watch
+
+    def used(self, report: Report, watch: Watch) -> Usage | None:
+        """What the provider says was used. None where it does not, or says that what it made took nothing at all."""
+        made = watch.text_bytes > 0 or self.option.output_max == 0
+        return None if report.hollow and made else report.usage
+
     def _watch(
         self,
         dialect: Dialect,
@@ -157,7 +168,7 @@ class Incoming:
         )
 
     def _price(self, report: Report) -> Money | None:
-        if report.usage is None:
+        if report.usage is None or report.hollow:
             return None
         share = self.booking.share
         return self.option.cost(report.usage, report, self.booking.draft.at).total if share is None else share
@@ -247,7 +258,8 @@ class Incoming:
         if not request.input_exact and not request.facts.unseen:
             given = min(given, await self.tokens.count(self.question.dialect.countable(self.question.asked), model))
         made = await self.count_made(watch) if self.option.output_max else 0
-        reported = watch.report.usage  # Running totals of a stream that broke off: better than nothing, and not all.
+        # Running totals of a stream that broke off: better than nothing, and not all.
+        reported = None if watch.report.hollow else watch.report.usage
         if reported is None:
             made += self.under_way(made) if self.option.output_max else 0
             return Usage(input=given, output=made, final=False)

@@ -41,7 +41,7 @@ async def _settle(incoming: Incoming, outcome: Outcome, report: Report, body: by
     """By what the provider says was used; else what the request was for tells, or what can be seen is counted, or all
     that is held is booked."""
     outcome, status = Outcome.CUT if report.failed else outcome, incoming.answer.status
-    if report.usage is not None:
+    if report.usage is not None and not report.hollow:
         return incoming.settle(outcome, status, report, report.usage)
     opaque = not body.lstrip().startswith(b"{")
     if opaque and not incoming.spoken.signs.opaque:
@@ -51,8 +51,9 @@ async def _settle(incoming: Incoming, outcome: Outcome, report: Report, body: by
         return incoming.settle(outcome, status, report, usage)
     if opaque:
         return incoming.settle_in_full(outcome, status)
-    watch = incoming.watch()
-    watch.feed(body + b"\n\n")
+    watch = incoming.watch_whole(body)
+    if (used := incoming.used(report, watch)) is not None:
+        return incoming.settle(outcome, status, report, used)
     if incoming.tells(watch):
         return incoming.settle(outcome, status, report, await incoming.estimate(watch))
     return incoming.settle_in_full(outcome, status)

@@ -11,7 +11,7 @@ Words are separated by spaces, each at most once; a header wins over the text:
     cut=N eof=N              reset, or end cleanly without [DONE], after N tokens
     hang_after=N             fall silent after N tokens
     error_after=N            send an error event after N tokens
-    badusage=KIND nousage    report a negative, huge, strings or missing usage; or none
+    badusage=KIND nousage    report a negative, huge, strings, missing or zero usage; or none
     tokens=N tps=X ttft=MS   length, tokens per second (0: at once) and time to the first token
     seed=N                   another answer
     tool=NAME                call this tool if it is there, until tools have answered; tool=none calls none
@@ -33,7 +33,7 @@ from typing import Any
 
 from gateway.simulator.errors import RefusedError
 
-BAD_USAGES = ("negative", "huge", "strings", "missing")
+BAD_USAGES = ("negative", "huge", "strings", "missing", "zero")
 TOKENS_MAX = 1_000_000
 SECONDS_MAX = 3600.0
 CALLS_MAX = 16

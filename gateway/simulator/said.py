@@ -82,6 +82,8 @@ def _spoiled(usage: dict[str, Any], how: str, counters: Sequence[str]) -> dict[s
         return {}
     if how == "negative":
         return usage | {name: -usage[name] - 1 for name in counters}
+    if how == "zero":
+        return usage | dict.fromkeys(counters, 0)
     if how == "huge":
         return usage | dict.fromkeys(counters, 10**18)
     return usage | {name: str(usage[name]) for name in counters}

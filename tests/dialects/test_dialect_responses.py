@@ -17,6 +17,7 @@ from gateway.core.money import Money
 from gateway.core.request import Asked
 from gateway.core.usage import Extras, Turn, Usage
 from gateway.dialects.base import Quirk
+from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dialects.openai_responses import OpenAIResponses
 from gateway.dialects.watch import StreamWatch
 from gateway.prices.bundled import price_book
@@ -458,6 +459,23 @@ def test_a_recorded_answer_costs_what_it_cost(recorded, file):
 def test_the_recorded_answer_without_a_price_has_its_counters(recorded):
     raw, _ = recorded("bedrock_mantle_openai_responses.json")
     assert report(raw).usage == Usage(input=2, cache_write=86, output=14)
+
+
+def test_what_was_made_is_told_from_a_whole_answer_too():
+    """There its text has another name than in streams; and where a whole answer of chat has the same, that is read."""
+    said = [
+        {
+            "type": "message",
+            "content": [{"type": "output_text", "text": 'A "b"'}, {"type": "refusal", "refusal": "no"}],
+        },
+        {"type": "function_call", "name": "f", "arguments": '{"x": 1}'},
+    ]
+    watched = StreamWatch(OpenAIResponses(), NONE, wants_usage=False, price=lambda _: None)
+    watched.read_whole(answer(output=said, instructions="Be brief."))
+    assert watched.text == 'A "b"no{"x": 1}'
+    watched = StreamWatch(OpenAIChat(), NONE, wants_usage=False, price=lambda _: None)
+    watched.read_whole(b'{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]}')
+    assert (watched.text, watched.complete) == ("Hi", True)
 
 
 def test_every_recorded_usage_adds_up():

@@ -106,7 +106,9 @@ def test_a_stream_that_never_begins(way, client):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("how", ["nousage", "badusage", "badusage=huge", "badusage=strings", "badusage=missing"])
+@pytest.mark.parametrize(
+    "how", ["nousage", "badusage", *(f"badusage={kind}" for kind in ("huge", "strings", "missing", "zero"))]
+)
 def test_usage_that_cannot_be_believed(way, client, how, stream):
     """The answer is passed on and counted by ourselves; the books say that it is an estimate."""
     text = f"Usage. [[sim: {how} tokens=40]]"

@@ -160,7 +160,7 @@ async def test_bad_usage_lies_but_the_bill_does_not(sim, kind):
     async with sim.post(f"[[sim: badusage={kind} tokens=4]]", **STREAM) as answer:
         assert json.loads(events(await answer.read())[-2])["usage"] == usage
     true = sim.bill[0]["prompt_tokens"]
-    expected = {"negative": -true - 1, "huge": 10**18, "strings": str(true), "missing": None}
+    expected = {"negative": -true - 1, "huge": 10**18, "strings": str(true), "missing": None, "zero": 0}
     assert usage.get("prompt_tokens") == expected[kind]
     assert [line["completion_tokens"] for line in sim.bill] == [4, 4]
 
