@@ -130,8 +130,13 @@ class StreamWatch:
         return self._signs.usage.search(read) is not None
 
     def _watch_late(self, event: bytes) -> None:
-        """A long event that has been passed on. No pattern that is slow goes over all of it."""
-        self._note_text(event, self._signs.text)
+        """A long event that has been passed on. No pattern that is slow goes over all of it, and nothing copies it."""
+        for match in self._signs.text.finditer(event):
+            start, end = match.span(1)
+            self.text_bytes += end - start
+            if self.text_bytes <= TEXT_BYTES_KEPT_MAX:
+                self._text += event[start:end]
+        self._note_ends(event)
         if self._signs.done.search(event[:HEAD_BYTES]):
             self.done = True
         if b"error" in event and self.error is None:
@@ -141,11 +146,15 @@ class StreamWatch:
 
     def _note_text(self, whole: bytes, texts: re.Pattern[bytes]) -> None:
         """What was generated, and how far it has come."""
-        signs = self._signs
         for text in texts.findall(whole):
             self.text_bytes += len(text)
             if self.text_bytes <= TEXT_BYTES_KEPT_MAX:
                 self._text += text
+        self._note_ends(whole)
+
+    def _note_ends(self, whole: bytes) -> None:
+        """What has finished, and whether reasoning is shown."""
+        signs = self._signs
         if finished := len(signs.finish.findall(whole)):
             self._running -= finished
             self._ended = self._ended or self._running <= 0
