@@ -123,12 +123,13 @@ class Tenants:
         self._probable.clear()
 
     def probably(self, headers: Mapping[str, str]) -> str:
-        """The id of the key that these headers show, if it was identified before; else nothing. It costs little, and
-        lets nobody in."""
+        """The id of the key that these headers show, if that can be told without the store; else nothing. It costs
+        little, and lets nobody in."""
         try:
-            return self._probable.get(hash(presented(headers)), "")
+            token = presented(headers)
         except GatewayError:
             return ""
+        return self._probable.get(hash(token)) or self._recognized(token)
 
     def identify(self, headers: Mapping[str, str], now: float, origin: Callable[[], str] | None = None) -> Key:
         """The key that these headers show. Raises Unauthorized, always with the same words, or Forbidden.
@@ -147,6 +148,16 @@ class Tenants:
     def holder(self, name: str, now: float, origin: Callable[[], str]) -> Key:
         """The key of this id, for somebody who has shown its token before. Raises as `identify` does."""
         return _usable(self._keys.get(name) or self._learn(name), now, origin)
+
+    def _recognized(self, token: str) -> str:
+        """As `probably`, of a token that is shown for the first time."""
+        match = _TOKEN.fullmatch(token)
+        key = self._keys.get(match[1]) if match is not None else None
+        if match is None or key is None or not hmac.compare_digest(digest(self._pepper, match[2]), key.digest):
+            return ""
+        if len(self._probable) < VERIFIED_MAX:
+            self._probable[hash(token)] = key.id
+        return key.id
 
     def _verify(self, token: str, now: float) -> Key | None:
         match = _TOKEN.fullmatch(token)

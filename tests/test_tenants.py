@@ -172,16 +172,26 @@ def test_only_tokens_that_are_good_are_remembered_and_never_in_clear(monkeypatch
     assert not full._verified
 
 
-def test_a_key_that_was_identified_is_probably_meant_wherever_its_token_stands():
+def test_a_key_is_probably_meant_wherever_its_token_stands_and_before_it_is_identified(monkeypatch):
     known = tenants(KEY)
-    assert known.probably(bearer(TOKEN)) == ""
-    known.identify(bearer(TOKEN), 0.0)
     assert known.probably(bearer(TOKEN)) == known.probably({"x-api-key": TOKEN}) == KEY.id
     for token in WRONG:
         assert known.probably(bearer(token)) == ""
     assert known.probably({}) == ""
+    assert not known._verified
     known.replace_all({})
     assert known.probably(bearer(TOKEN)) == ""
+    monkeypatch.setattr(tenants_module, "VERIFIED_MAX", 0)
+    full = tenants(KEY)
+    assert full.probably(bearer(TOKEN)) == KEY.id
+    assert not full._probable
+
+
+def test_a_key_that_only_the_store_knows_is_probably_meant_once_it_was_identified():
+    known = Tenants(PEPPER, {}, {KEY.id: KEY}.get)
+    assert known.probably(bearer(TOKEN)) == ""
+    known.identify(bearer(TOKEN), 0.0)
+    assert known.probably(bearer(TOKEN)) == KEY.id
 
 
 def test_the_secret_before_ends_when_it_was_said_or_when_the_key_does():

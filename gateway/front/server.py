@@ -147,7 +147,7 @@ class Front:
             await exchange.respond(refused.status, told, refused.body)
 
     def who(self, exchange: Exchange) -> str:
-        """The id of the key that a request shows, if it was seen before."""
+        """The id of the key that a request shows, as far as it is known."""
         headers = exchange.headers
         if exchange.query:
             with suppress(BadRequest):
