@@ -9,25 +9,15 @@
 local meta, wanted, mine = KEYS[1], KEYS[2], KEYS[3]
 local replica, learn_ms = ARGV[1], tonumber(ARGV[2])
 
-local function clock_ms()
-  local now = redis.call('TIME')
-  return now[1] * 1000 + math.floor(now[2] / 1000)
-end
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local born = tonumber(redis.call('HGET', meta, 'born'))
 if not born then -- The store is new, or has lost everything: nobody may lease until all have said what they have.
-  born = clock_ms()
+  born = now_ms
   redis.call('HSET', meta, 'born', born)
 end
-local learning = clock_ms() < born + learn_ms
-
-local function standing(record)
-  local packed = redis.call('HGET', record, 'r:' .. replica)
-  if not packed then
-    return {0, 0, 0, 0, 0}, false
-  end
-  return cmsgpack.unpack(packed), true
-end
+local learning = now_ms < born + learn_ms
 
 local function number(record, field)
   return tonumber(redis.call('HGET', record, field) or '0')
@@ -51,20 +41,24 @@ local function let_go(record, now) -- What stands for replicas that do not speak
     'count', count, 'leaves', string.format('%.0f', leaves))
 end
 
-local words = {}
+local words, names = {}, {}
 for at = 3, #ARGV, 12 do
   local name, ask = ARGV[at], {}
   for i = 1, 8 do ask[i] = tonumber(ARGV[at + i]) end
   local limit, told, want, held, least, keep, ahead, turn = unpack(ask)
   local record, shorts = KEYS[4 + 2 * (at - 3) / 12], KEYS[5 + 2 * (at - 3) / 12]
   local rolls = tonumber(ARGV[at + 10]) > 0
-  if rolls then let_go(record, clock_ms() / 1000) end
+  if rolls then let_go(record, now_ms / 1000) end
 
-  local now, known = standing(record)
-  local leased_by_all, spent_by_all, held_by_all = number(record, 'leased'), number(record, 'spent'), number(record, 'held')
-  local others = {leased_by_all - math.max(now[1], now[2]), spent_by_all - now[2], held_by_all - now[3]}
-  local count = number(record, 'count') - (known and 1 or 0)
-  local others_short = redis.call('ZCARD', shorts) - (redis.call('ZSCORE', shorts, replica) and 1 or 0)
+  local found = redis.call('HMGET', record, 'r:' .. replica, 'leased', 'spent', 'held', 'count')
+  local known, now = found[1], {0, 0, 0, 0, 0}
+  if known then now = cmsgpack.unpack(known) end
+  for i = 2, 5 do found[i] = tonumber(found[i] or '0') end
+  local others = {found[2] - math.max(now[1], now[2]), found[3] - now[2], found[4] - now[3]}
+  local count = found[5] - (known and 1 or 0)
+  local all_short = redis.call('ZCARD', shorts)
+  local was_short = all_short > 0 and redis.call('ZSCORE', shorts, replica)
+  local others_short = all_short - (was_short and 1 or 0)
 
   if not (turn > 0 and turn <= now[5]) then -- Else it is late: an old word.
     local spent, room = rolls and told or math.max(told, now[2] - tonumber(ARGV[at + 11])), math.max(0, limit - others[1])
@@ -86,20 +80,22 @@ for at = 3, #ARGV, 12 do
     redis.call('HSET', record, 'r:' .. replica, cmsgpack.pack(now), 'count', count + 1,
       'leased', string.format('%.0f', others[1] + math.max(leased, spent)),
       'spent', string.format('%.0f', others[2] + spent), 'held', string.format('%.0f', others[3] + held))
-    redis.call('SADD', mine, name)
-    local kept_s = tonumber(ARGV[at + 9])
-    if kept_s > 0 then
-      redis.call('EXPIRE', record, kept_s)
-      redis.call('EXPIRE', shorts, kept_s)
-    end
+    names[#names + 1] = name
     if short > 0 then
       redis.call('ZADD', shorts, 0, replica)
       redis.call('SADD', wanted, name)
-    elseif redis.call('ZREM', shorts, replica) == 1 and others_short == 0 then
-      redis.call('SREM', wanted, name)
+    elseif was_short then
+      redis.call('ZREM', shorts, replica)
+      if others_short == 0 then redis.call('SREM', wanted, name) end
+    end
+    local kept_s = tonumber(ARGV[at + 9])
+    if kept_s > 0 then
+      redis.call('EXPIRE', record, kept_s)
+      if others_short > 0 or short > 0 then redis.call('EXPIRE', shorts, kept_s) end
     end
   end
   local yields = now[4] > 0 and redis.call('ZRANGE', shorts, 0, 0)[1] ~= replica
   words[#words + 1] = {now[1], now[2], now[4], others[1], others[2], others[3], yields and 1 or 0}
 end
+if #names > 0 then redis.call('SADD', mine, unpack(names)) end
 return words
