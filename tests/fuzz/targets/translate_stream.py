@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import cache
+from typing import Any
 
 from fuzz.golden import streams
 from fuzz.promises import check_report, mixed, same_tokens
@@ -58,6 +60,8 @@ def _in_order(lines: bytes, dialect: str) -> bool:
     """Whether the events mean something, in this order: Anthropic's build on the first."""
     if not all(is_json(line) for line in lines.split(b"\n") if line != b"[DONE]"):
         return False
+    if not all(_kinds(json.loads(line)) <= _recorded(dialect) for line in lines.split(b"\n") if line.startswith(b"{")):
+        return False
     if dialect not in ("anthropic-messages", "bedrock-invoke"):
         return True
     if not all(json.loads(line).get("type") in ANTHROPIC for line in lines.split(b"\n") if line.startswith(b"{")):
@@ -65,6 +69,23 @@ def _in_order(lines: bytes, dialect: str) -> bool:
     start, stop = b'"message_start"', b'"message_stop"'
     first, _, rest = lines.partition(b"\n")
     return start in first and start not in rest and stop not in rest.rpartition(b"\n")[0]
+
+
+def _kinds(found: Any, name: str = "") -> set[tuple[str, type]]:
+    """Of what kind the value is, or are the values, that stand under each name."""
+    if isinstance(found, dict):
+        return {(name, dict)}.union(*(_kinds(value, key) for key, value in found.items()))
+    if isinstance(found, list):
+        return {(name, list)}.union(*(_kinds(value, f"{name}[]") for value in found))
+    return {(name, type(found))}
+
+
+@cache
+def _recorded(dialect: str) -> set[tuple[str, type]]:
+    """The same of all recorded streams: what is of another kind, or has another name, is garbage."""
+    edges = [edge for edge in EDGES if edge.outbound == dialect]
+    lines = [line for edge in edges for stream in streams(edge) for line in stream.split(b"\n")]
+    return set().union(*(_kinds(json.loads(line)) for line in lines if line.startswith(b"{") and is_json(line)))
 
 
 def _framed(line: bytes, *, binary: bool) -> bytes:
