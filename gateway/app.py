@@ -186,7 +186,7 @@ class Gateway:
         settings = self.settings.server
         listener = Listener(
             self._handle,
-            Door(self._who, self._decline, settings.calls_max),
+            Door(self._who, self._decline, settings.calls_max, settings.bodies_bytes_max),
             header_timeout_s=settings.header_timeout_s,
             trusted_proxies=settings.trusted_proxies,
         )

@@ -76,7 +76,7 @@ def build(shaped: Shaped, providers: dict[str, Provider], known: names.Names, fo
         ledger_url=file.ledger if in_postgres else None,
         journal=folders.path(file.journal.dir) if file.journal.dir else home / "journal",
         journal_sync_s=file.journal.sync,
-        server=_server(file),
+        server=_server(file, findings),
         providers=providers,
         machines=machines(file.providers, home, findings),
         models=names.models(file, known),
@@ -108,7 +108,9 @@ def _cache(file: FarewayFile) -> Cache:
     )
 
 
-def _server(file: FarewayFile) -> Server:
+def _server(file: FarewayFile, findings: Findings) -> Server:
+    if file.server.bodies_max < file.server.body_max:
+        findings.add(("server",), "has a bodies_max below its body_max: no room for the largest body", at_key=True)
     return Server(
         host=file.server.host,
         port=file.server.port,
@@ -117,6 +119,7 @@ def _server(file: FarewayFile) -> Server:
         header_timeout_s=file.server.header_timeout,
         body_timeout_s=file.server.body_timeout,
         calls_max=file.server.calls_max,
+        bodies_bytes_max=file.server.bodies_max,
         ready_grace_s=file.server.ready_grace,
         drain_s=file.server.drain,
         trusted_proxies=tuple(file.server.trusted_proxies),

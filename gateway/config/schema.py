@@ -47,6 +47,12 @@ class ServerSection(Section):
         description="Calls under way at once in each process; others are turned away with a 503. One key may have as "
         "many of them as are left, so no more than half.",
     )
+    bodies_max: f.Size = Field(
+        default="1GiB",
+        validate_default=True,
+        description="The bodies of all calls under way in each process together, which take about twice as much "
+        "memory; others are turned away with a 503. One key may have as much of it as is left.",
+    )
     ready_grace: f.DurationOrZero = Field(
         default="100ms",
         validate_default=True,

@@ -87,6 +87,10 @@ class Connection(asyncio.Protocol):
         peer = self._transport.get_extra_info("peername") if self._transport is not None else None
         return origin(peer[0] if peer else "", forwarded, self._trusted_proxies)
 
+    def keep(self, size: int) -> None:
+        """See `Line.keep`."""
+        self._door.keep(self._lane, size)
+
     def send(self, data: bytes) -> None:
         """See `Line.send`."""
         if self._transport is None or self._transport.is_closing():
@@ -169,9 +173,8 @@ class Connection(asyncio.Protocol):
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 
-    def connection_lost(self, exc: BaseException | None) -> None:
+    def connection_lost(self, _: BaseException | None) -> None:
         """The caller is gone. Whoever works for it alone may stop."""
-        del exc
         self.closed, self._transport, self.deadline = True, None, inf
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
@@ -183,8 +186,6 @@ class Connection(asyncio.Protocol):
         del self._framing  # Which holds this connection in turn.
         if self.task is None:
             self._lost(self)
-
-    # What follows from it.
 
     def _begun(self, exchange: Exchange) -> None:
         """The head of a request is here."""
@@ -233,7 +234,7 @@ class Connection(asyncio.Protocol):
 
     def answered(self, exchange: Exchange) -> None:
         """On to the next, or to the end."""
-        self._door.left(self._lane)
+        self._door.left(self._lane, exchange.kept)
         self._answering = self.task = self._lane = None
         transport = self._transport
         if transport is None:

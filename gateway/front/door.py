@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
+from gateway.core.errors import Overloaded
 from gateway.front.exchange import Exchange
 
 AT_ONCE = 4
@@ -27,18 +28,20 @@ TURN_S_MAX = 0.01
 OPEN = frozenset({"/healthz", "/readyz", "/metrics"})
 """What never waits: whoever looks after the gateway asks for it."""
 
-CROWDED, FULL = "crowded", "full"
-"""Why somebody is turned away: more comes than can be carried, or too many are under way."""
+CROWDED, FULL, LARGE = "crowded", "full", "large"
+"""Why somebody is turned away: more comes than can be carried, too many are under way, or their bodies are too much to
+keep."""
 
 
 class Lane:
     """The requests of one key; or of all who have shown none that is known."""
 
-    __slots__ = ("count", "key_id", "waiting")
+    __slots__ = ("bytes_kept", "count", "key_id", "waiting")
 
     def __init__(self, key_id: str) -> None:
         self.key_id = key_id
         self.count = 0  # Waiting or under way.
+        self.bytes_kept = 0  # Of their bodies.
         self.waiting: deque[tuple[Guest, Exchange, float]] = deque()  # And since when, by the door's patience.
 
 
@@ -62,12 +65,14 @@ Decline = Callable[[Exchange, str], None]
 
 class Door:
     """See the module. `who` tells the id of the key that a request shows, as far as it is known. `places`: how many may
-    be waiting or under way. One key may have as many as are left, so that there are always some for others."""
+    be waiting or under way; `bytes_max`: how much of their bodies is kept at once. One key may have as much of both as
+    is left, so that there is always some for others."""
 
-    def __init__(self, who: Callable[[Exchange], str], decline: Decline, places: int) -> None:
+    def __init__(self, who: Callable[[Exchange], str], decline: Decline, places: int, bytes_max: int) -> None:
         self._who = who
         self._decline = decline
         self._places = self._left = places
+        self._bytes_left = bytes_max
         self._lanes: dict[str, Lane] = {}
         self._line: deque[Lane] = deque()  # Those in which somebody waits.
         self._let_in = 0  # At this turn.
@@ -105,11 +110,21 @@ class Door:
                 self._turning = True
                 asyncio.get_running_loop().call_soon(self._turn)
 
-    def left(self, lane: Lane | None) -> None:
-        """What was let in has ended."""
+    def keep(self, lane: Lane | None, size: int) -> None:
+        """So many bytes more of a body are to be kept. Raises Overloaded."""
+        if lane is not None:
+            if lane.bytes_kept + size > self._bytes_left:
+                raise Overloaded
+            lane.bytes_kept += size
+            self._bytes_left -= size
+
+    def left(self, lane: Lane | None, bytes_kept: int = 0) -> None:
+        """What was let in has ended, and so much was kept of its body."""
         if lane is not None:
             lane.count -= 1
+            lane.bytes_kept -= bytes_kept
             self._left += 1
+            self._bytes_left += bytes_kept
             if not lane.count:
                 del self._lanes[lane.key_id]
 

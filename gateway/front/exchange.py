@@ -29,6 +29,10 @@ class Line(Protocol):
         """The caller's address, given X-Forwarded-For."""
         ...
 
+    def keep(self, size: int) -> None:
+        """So many bytes more of the body are to be kept. Raises Overloaded."""
+        ...
+
     def send(self, data: bytes) -> None:
         """Write, or raise ConnectionResetError where the caller is gone."""
         ...
@@ -54,6 +58,7 @@ class Exchange:
         "headers",
         "http11",
         "keep_alive",
+        "kept",
         "leaving_cancels",
         "method",
         "path",
@@ -79,32 +84,37 @@ class Exchange:
         self._chunked = False
         self._parts: list[bytes] = []
         self._size = 0
+        self.kept = 0  # Of the body: how much there is room for.
         self._failure: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
 
     # The request.
 
     async def body(self, *, bytes_max: int, stall_s: float) -> bytes:
-        """The whole body. Raises BodyTooLarge before more than `bytes_max` is kept, and BadRequest if it stalls."""
+        """The whole body. Raises BodyTooLarge before more than `bytes_max` is kept, Overloaded where that is too much
+        beside all others, and BadRequest if it stalls."""
         if "content-encoding" in self.headers and self.headers["content-encoding"].lower() != "identity":
             raise UnsupportedEncoding("Send the body uncompressed.")
         if not self.received:
             await self._rest(bytes_max, stall_s)
         if self._size > bytes_max:
             raise _too_large(bytes_max)
+        self._keep(self._size)
         if len(self._parts) != 1:
             self._parts = [b"".join(self._parts)]  # Once in memory is enough.
         return self._parts[0]
 
     async def _rest(self, bytes_max: int, stall_s: float) -> None:
-        if int(self.headers.get("content-length", "0")) > bytes_max:
+        if (length := int(self.headers.get("content-length", "0"))) > bytes_max:
             raise _too_large(bytes_max)
+        self._keep(length)
         if self.http11 and self.headers.get("expect", "").lower() == "100-continue":  # As curl does with a megabyte.
             self._line.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         loop = asyncio.get_running_loop()
         while not self.received and self._size <= bytes_max:
             if self._failure is not None:
                 raise self._failure
+            self._keep(self._size)
             self._waiter = loop.create_future()
             try:
                 async with asyncio.timeout(stall_s):
@@ -113,6 +123,11 @@ class Exchange:
                 raise BadRequest("The body did not arrive in time.") from None
             finally:
                 self._waiter = None
+
+    def _keep(self, size: int) -> None:
+        if size > self.kept:
+            self._line.keep(size - self.kept)
+            self.kept = size
 
     def feed(self, part: bytes) -> None:
         """Some of the body came. What comes once the answer has begun is thrown away."""

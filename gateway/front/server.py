@@ -20,6 +20,7 @@ from gateway.core.errors import (
     LimitReached,
     MethodNotAllowed,
     NotFound,
+    Overloaded,
     Unavailable,
 )
 from gateway.deferred.record import PREFIX
@@ -29,6 +30,7 @@ from gateway.front.batches import BatchPages
 from gateway.front.call_ids import next_id
 from gateway.front.declining import Declining
 from gateway.front.deferred import LaterPages
+from gateway.front.door import LARGE
 from gateway.front.events import next_event
 from gateway.front.exchange import Exchange
 from gateway.front.lists import Lists
@@ -161,6 +163,8 @@ class Front:
             raise ConnectionResetError from error
         if isinstance(error, LimitReached):
             metrics.count("fareway_refusals", error.refusal.unit, error.refusal.reason)
+        elif isinstance(error, Overloaded):
+            metrics.count("fareway_shed", LARGE)
         await exchange.respond(*refusal(error, call_id, exchange, None if surface is None else surface.dialect))
 
     async def _page(self, exchange: Exchange, call_id: str, way: Way) -> None:

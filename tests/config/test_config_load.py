@@ -56,6 +56,7 @@ def test_plain_sections(configured):
     settings = configured(
         """
 server: {host: 0.0.0.0, port: 0, workers: 3, body_max: 1MB, header_timeout: 1s, body_timeout: 2s, calls_max: 100,
+         bodies_max: 2MB,
          ready_grace: 5s, drain: 0s, trusted_proxies: [10.0.0.0/8, 192.0.2.7],
          admin_host: "::1", admin_port: 5000}
 timeouts: {connect: 1s, first_byte: 2s, idle: 3s, total: 1m}
@@ -72,6 +73,7 @@ providers: {openai: {}}
         *("0.0.0.0", 0, 3, 10**6, 1.0, 2.0, 5.0, 0.0),
         trusted_proxies=("10.0.0.0/8", "192.0.2.7/32"),
         calls_max=100,
+        bodies_bytes_max=2 * 10**6,
         admin_host="::1",
         admin_port=5000,
     )

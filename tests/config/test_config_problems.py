@@ -38,6 +38,10 @@ SHAPES = [
     ),
     ("server: {drain: [1]}", "1:17 server.drain: must be a duration with its unit, such as 30s, 5m, 1h, 1d or 50ms"),
     (
+        "server: {bodies_max: 20MB}",
+        "1:1 server: has a bodies_max below its body_max: no room for the largest body",
+    ),
+    (
         "server: {body_max: 20}",
         '1:20 server.body_max: must be a size with its unit, such as 20MB, 20MiB or 512KB, not "20"',
     ),

@@ -38,12 +38,13 @@ async def echo(exchange: Exchange) -> None:
         await exchange.respond(200, {"Content-Type": "application/json"}, json.dumps(said).encode())
 
 
-def door(places: int = 1000) -> Door:
+def door(places: int = 1000, bytes_max: int = 1 << 30) -> Door:
     """One at which nobody is known, and which says why it lets nobody in."""
     return Door(
         lambda exchange: exchange.headers.get("key", ""),
         lambda exchange, why: exchange.say(503, {}, why.encode()),
         places,
+        bytes_max,
     )
 
 

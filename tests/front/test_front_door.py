@@ -5,7 +5,7 @@ import time
 from collections import Counter
 
 import pytest
-from inside import Caller, door, statuses
+from inside import Caller, door, echo, statuses
 
 from gateway.front import door as module
 from gateway.front.door import AT_ONCE, CROWDED, FULL, Door
@@ -43,7 +43,7 @@ class Crowd:
     def __init__(self, places=1000):
         self.inside, self.away = [], []
         self.door = Door(
-            lambda exchange: exchange.key, lambda exchange, why: self.away.append((exchange.key, why)), places
+            lambda exchange: exchange.key, lambda exchange, why: self.away.append((exchange.key, why)), places, 100
         )
 
     def knock(self, key="a", count=1, path="/v1/chat/completions"):
@@ -202,3 +202,49 @@ async def test_a_head_that_is_turned_away_before_its_body_is_the_last():
     await second.say(CALL.format("k")[:-1].encode())
     assert b"Connection: close" in second.transport.sent
     assert second.transport.ended
+
+
+def large(key, size, framing="Content-Length: {}"):
+    return f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nkey: {key}\r\n{framing.format(size)}\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: {}", "Transfer-Encoding: chunked"])
+async def test_a_key_may_have_as_much_kept_of_its_bodies_as_is_left(framing):
+    """What is announced counts at once, what comes in chunks as it comes; and all is given back in the end."""
+    at, held = door(bytes_max=100), asyncio.Event()
+
+    async def hold(exchange):
+        await echo(exchange)
+        await held.wait()
+
+    def body(size):
+        return b"x" * size if "Length" in framing else b"%x\r\n%b\r\n" % (size, b"x" * size)
+
+    callers = [Caller(hold, at) for _ in range(5)]
+    sizes = [("greedy", 50), ("greedy", 1), ("modest", 24), ("modest", 3), ("third", 10)]
+    for caller, (key, size) in zip(callers, sizes, strict=True):
+        await caller.say(large(key, size, framing))
+        await caller.say(body(size))
+    said = [bytes(caller.transport.sent) for caller in callers]
+    assert [b"overloaded" in one for one in said] == [False, True, False, True, False]
+    assert [statuses(one) for one in said[1::2]] == [[503], [503]]
+    for caller in callers:
+        if "chunked" in framing and not caller.transport.ended:
+            await caller.say(b"0\r\n\r\n")
+    held.set()
+    for caller in callers:
+        await caller.settle()
+    assert at.inside == 0
+    caller = Caller(at=at)
+    await caller.say(large("greedy", 100) + b"x" * 100)
+    assert statuses(bytes(caller.transport.sent)) == [200]
+
+
+async def test_a_small_body_counts_as_well_and_who_has_no_lane_is_not_counted():
+    at = door(bytes_max=1)
+    caller = Caller(at=at)
+    await caller.say(CALL.format("k").encode())
+    assert statuses(bytes(caller.transport.sent)) == [503]
+    caller = Caller(at=at)
+    await caller.say(CALL.format("k").replace("/v1/chat/completions", "/healthz").encode())
+    assert statuses(bytes(caller.transport.sent)) == [200]

@@ -71,13 +71,17 @@ def _in_order(lines: bytes, dialect: str) -> bool:
     return start in first and start not in rest and stop not in rest.rpartition(b"\n")[0]
 
 
-def _kinds(found: Any, name: str = "") -> set[tuple[str, type]]:
-    """Of what kind the value is, or are the values, that stand under each name."""
-    if isinstance(found, dict):
-        return {(name, dict)}.union(*(_kinds(value, key) for key, value in found.items()))
-    if isinstance(found, list):
-        return {(name, list)}.union(*(_kinds(value, f"{name}[]") for value in found))
-    return {(name, type(found))}
+def _kinds(found: Any) -> set[tuple[str, type]]:
+    """Of what kind the value is, or are the values, that stand under each name, however deep."""
+    kinds, left = set[tuple[str, type]](), [("", found)]
+    while left:
+        name, value = left.pop()
+        kinds.add((name, type(value)))
+        if isinstance(value, dict):
+            left += value.items()
+        elif isinstance(value, list):
+            left += [(f"{name}[]", one) for one in value]
+    return kinds
 
 
 @cache
