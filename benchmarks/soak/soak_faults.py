@@ -23,9 +23,6 @@ PROVIDER_AFTER_S = 8.0
 """Answers that hang are given up (soak_stage.CONFIG), and then breakers open."""
 
 STORE_FAILS = frozenset({503})
-STORE_FORGETS = frozenset({429, 503})
-"""While it learns what is leased nothing new is, and who needs more is told to come back in a moment."""
-
 CLOCK_STEPS = ("+300", "-300", "+3600", "-90000")
 LIMIT = {"node": "all", "amount": "100000 usd", "window": "lifetime"}
 
@@ -214,9 +211,9 @@ FAULTS = {
     "provider silent": Fault(_provider_silent, PROVIDER_FAILS, after_s=PROVIDER_AFTER_S),
     "provider frozen": Fault(_provider_frozen, PROVIDER_FAILS, after_s=PROVIDER_AFTER_S),
     "provider fails": Fault(fail_a_wave, PROVIDER_FAILS, after_s=PROVIDER_AFTER_S),
-    "store killed": Fault(_store_killed, STORE_FORGETS),
+    "store killed": Fault(_store_killed, STORE_FAILS),
     "store frozen": Fault(_store_frozen, STORE_FAILS),
-    "store flushed": Fault(_store_flushed, STORE_FORGETS),
+    "store flushed": Fault(_store_flushed, STORE_FAILS),
     "store slow": Fault(_store_slow, STORE_FAILS),
     "store resets": Fault(_store_resets, STORE_FAILS),
     "store cut off": Fault(_store_cut_off, STORE_FAILS),

@@ -55,6 +55,7 @@ class Account:
     waiting: list[int] = field(default_factory=list)  # What calls lack that wait for the store.
     short: bool = False  # The store's last word: not even the smallest of them can be helped.
     yields: bool = False  # And somebody else is to be helped before.
+    learning: bool = False  # And nobody is to be helped yet: it may have forgotten what is leased.
     lent: int = 0  # Of the lease, what no store has granted: it did not answer.
     line: Line | None = None  # Of calls that wait for room, where the limit lets them.
     dry: int | None = None  # So much or more was asked of everybody, and is not to be had.
@@ -213,7 +214,7 @@ class Account:
         # Where a limit has become smaller, all may have leased more than it together.
         self.leased = min(word.leased - self.fallen, max(self.limit.amount - word.others.leased, self.spent))
         more = self.leased > had
-        self.short, self.yields = bool(word.short), word.yields
+        self.short, self.yields, self.learning = bool(word.short), word.yields, word.learning
         if self.dry is not None and self.left >= self.dry:
             self.dry, more = None, True  # Somebody has it, and may give it back when asked once more.
         if more and self.line is not None:

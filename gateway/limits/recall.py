@@ -20,6 +20,9 @@ from gateway.limits.holds import Hold
 WAIT_S_MAX = 0.4
 """Two syncs of the others: the one that gives back, and one that comes late."""
 
+LEARNING_S_MAX = 1.5
+"""How long a store is waited for that may have forgotten: it learns for a second, in which it leases nothing."""
+
 ASK_AGAIN_S = 0.04
 """How long until the store is asked again whether somebody has given back."""
 
@@ -39,11 +42,16 @@ class Recall:
     async def make_room(self, hold: Hold, fare: Fare) -> None:
         """Return once the hold can be raised to this fare, or once it is known that it cannot. Raises Unavailable."""
         clock = asyncio.get_running_loop().time
-        until, before = clock() + WAIT_S_MAX, self._asked
+        begun, before = clock(), self._asked
+        until = begun + WAIT_S_MAX
         while lacking := hold.lacking(fare):
             if any(account.hopeless(amount) for account, amount in lacking):
                 return
+            if learning := any(account.learning for account, _ in lacking):
+                until = min(clock() + WAIT_S_MAX, begun + LEARNING_S_MAX)
             if clock() >= until:
+                if learning:
+                    raise Unavailable("The store of limits is new, and learns what is leased. Try again in a moment.")
                 for account, _ in lacking:
                     account.ran_dry()
                 return

@@ -59,6 +59,7 @@ class Word:
     short: int = 0
     others: Standing = Standing()
     yields: bool = False  # Another one is short whose turn it is to be served before this one.
+    learning: bool = False  # The store may have forgotten: until all have said what they have leased, nobody gets more.
 
 
 class LeaseStore(Protocol):

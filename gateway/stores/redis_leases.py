@@ -206,5 +206,5 @@ def _unix(seconds: Any, micros: Any) -> float:
 
 
 def _word(said: Sequence[int]) -> Word:
-    leased, spent, short, *others, yields = said
-    return Word(leased, spent, short, Standing(*others), bool(yields))
+    leased, spent, short, *others, yields, learning = said
+    return Word(leased, spent, short, Standing(*others), bool(yields), bool(learning))

@@ -49,6 +49,19 @@ class Counting(MemoryStore):
         return words
 
 
+class Barren(Counting):
+    """Leases nothing that was not leased before, and says nobody short."""
+
+    def __init__(self, store, *, learning):
+        super().__init__()
+        self._records, self.learning = store._records, learning
+
+    async def exchange(self, replica, asks):
+        assert self.exchanges < 1000, "no time passes between two questions"
+        words = await super().exchange(replica, [replace(ask, want=ask.keep, least=0, ahead=0) for ask in asks])
+        return [replace(word, short=0, yields=False, learning=self.learning) for word in words]
+
+
 class Replica:
     """One process: its accounts, and the ledger's balance of what it has spent."""
 
@@ -231,22 +244,34 @@ async def test_a_store_that_does_not_answer_lets_what_is_leased_be_spent_and_no_
 
 
 async def test_a_store_that_says_neither_yes_nor_no_is_not_asked_without_a_pause():
-    """As one that has lost its memory: it leases nothing yet, and nobody is short."""
-
-    class Learning(Counting):
-        async def exchange(self, replica, asks):
-            assert self.exchanges < 1000, "no time passes between two questions"
-            words = await super().exchange(replica, [replace(ask, want=ask.keep, least=0, ahead=0) for ask in asks])
-            return [replace(word, short=0, yields=False) for word in words]
-
     store, one, two = pair()
     (await two.hold(30)).void()
-    learning = Learning()
-    learning._records = store._records
-    one.leases._store = learning
+    one.leases._store = barren = Barren(store, learning=False)
     refused = await asyncio.gather(*(one.hold(60) for _ in range(20)), return_exceptions=True)
     assert all(isinstance(each, LimitReached) for each in refused)
-    assert learning.exchanges <= 20, "ten pauses, however many wait"
+    assert barren.exchanges <= 20, "ten pauses, however many wait"
+
+
+async def test_a_store_that_may_have_forgotten_is_waited_for():
+    """It learns for a second what is leased: no limit is reached by that."""
+    store, one, two = pair()
+    (await two.hold(30)).void()
+    one.leases._store = barren = Barren(store, learning=True)
+    call = asyncio.create_task(one.hold(60))
+    await asyncio.sleep(1.0)
+    assert not call.done()
+    one.leases._store = store
+    await with_syncs([one, two], call)
+    assert barren.exchanges <= 30
+
+
+async def test_a_store_that_never_has_learnt_is_no_store():
+    store, one, _two = pair()
+    one.leases._store = Barren(store, learning=True)
+    with pytest.raises(Unavailable, match="learns what is leased"):
+        await one.hold(60)
+    with pytest.raises(LimitReached):
+        await one.hold(101)  # Which no store can change.
 
 
 async def test_a_caller_that_leaves_while_it_waits_leaves_nothing_behind():

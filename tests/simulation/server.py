@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from gateway.core.errors import Unavailable
@@ -83,7 +83,7 @@ class Server(MemoryStore):
         self._remember(ask.record, replica, before)
         if not learning and now.leased > now.spent + now.held and _leased(record) > max(all_before, ask.limit):
             self._truth.broken(f"{ask.record}: {_leased(record)} are leased of {ask.limit}: {record}")
-        return word(record, replica)
+        return replace(word(record, replica), learning=learning)
 
     def _remember(self, record, replica, before):
         now = self._clock()

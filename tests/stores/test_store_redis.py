@@ -152,11 +152,12 @@ async def patient(wait):
     return granted
 
 
-async def test_a_new_store_learns_before_it_leases(connect):
+async def test_a_new_store_learns_before_it_leases_and_says_so(connect):
     """It cannot know that it is new: it may have lost everything."""
     store = connect()
-    assert await lease(store, "a", 60) == 0
+    assert await store.exchange("a", [Ask("x", 100, 0, 60)]) == [Word(0, 0, learning=True)]
     assert await patient(lambda: lease(store, "a", 60)) == 60
+    assert await store.exchange("a", [Ask("x", 100, 0, 60)]) == [Word(60, 0)]
 
 
 async def test_after_a_flush_what_was_leased_is_told_anew_and_nobody_gets_it_twice(connect, server):

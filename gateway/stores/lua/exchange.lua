@@ -4,7 +4,7 @@
 -- KEYS  meta, wanted, the asker's set of records; then for each ask its record and its set of those who are short
 -- ARGV  replica, how long to learn in ms; then for each ask: name, limit, spent, want, held, least, keep, ahead, turn, and
 --       for how many seconds the record is kept (0: for ever), how many its window rolls over (0: it does not), back
--- Returns for each ask: leased, spent, short, the others' leased, spent and held, yields (0 or 1)
+-- Returns for each ask: leased, spent, short, the others' leased, spent and held, yields and learning (0 or 1)
 
 local meta, wanted, mine = KEYS[1], KEYS[2], KEYS[3]
 local replica, learn_ms = ARGV[1], tonumber(ARGV[2])
@@ -95,7 +95,7 @@ for at = 3, #ARGV, 12 do
     end
   end
   local yields = now[4] > 0 and redis.call('ZRANGE', shorts, 0, 0)[1] ~= replica
-  words[#words + 1] = {now[1], now[2], now[4], others[1], others[2], others[3], yields and 1 or 0}
+  words[#words + 1] = {now[1], now[2], now[4], others[1], others[2], others[3], yields and 1 or 0, learning and 1 or 0}
 end
 if #names > 0 then redis.call('SADD', mine, unpack(names)) end
 return words
