@@ -62,6 +62,8 @@ class References:
             return replaced
 
         replaced = _TOKEN.sub(value, text)
+        if "\0" in replaced:
+            raise UnresolvedError("a text must not hold a NUL, with which every path and address would end")
         if not found or defaults:
             return Resolved(replaced, Source.LITERAL)
         return Resolved(replaced, Source.MIXED if literal or "$${" in text else Source.REFERENCE)

@@ -153,7 +153,7 @@ class _Reader:
             resolved = self._references.resolve(node.value)
         except UnresolvedError as problem:
             self.document.unresolved[path] = problem
-            return node.value
+            return node.value.replace("\0", "")
         self.document.sources[path] = resolved.source
         quoted = node.style not in {None, ""}  # The two loaders call plain differently.
         if quoted or "${" in node.value:

@@ -123,6 +123,13 @@ class Report(Struct, frozen=True):
 
     @property
     def hollow(self) -> bool:
-        """Whether the provider wrote that nothing at all was used, which is no count of an answer that there is."""
+        """Whether the provider wrote that an answer, which there is, took nothing at all. That is no count."""
         usage = self.usage
-        return usage is not None and bool(self.raw) and self.cost is None and not usage.tokens and usage.extras is None
+        if usage is None or self.failed or not self.raw or self.cost is not None:
+            return False
+        return not usage.tokens and usage.extras is None
+
+    @property
+    def used(self) -> Usage | None:
+        """The usage that can be charged by; None if the provider does not say."""
+        return None if self.hollow else self.usage

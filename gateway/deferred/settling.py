@@ -109,7 +109,7 @@ class Settling:
             if not done:
                 self._correct(entry, Usage(requests=0), Cost(ZERO, CostStatus.EXACT))
             return Found(later, None)
-        usage = result.report.usage
+        usage = result.report.used
         if usage is None:
             log.error("call %s stays charged at its bound: its result tells no usage", later.id)
             return Found(later, self._answer(entry, entry.cost, entry.usage, 0, result))

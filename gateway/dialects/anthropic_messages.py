@@ -17,6 +17,7 @@ from gateway.dialects import anthropic_errors, splice
 from gateway.dialects.anthropic_report import read_report
 from gateway.dialects.anthropic_usage import NOWHERE_SPECIAL
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
+from gateway.dialects.generated import generated
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
 from gateway.dialects.pictures import of_source
 from gateway.dialects.validate import decode, model_name
@@ -113,6 +114,7 @@ SIGNS = Signs(
     done_hint=b"message_stop",
     reasoning=re.compile(rb'"thinking"\s*:\s*"[^"]'),
     reasoning_hint=b'"thinking',
+    text_whole=lambda: generated(rb"text|thinking", rb"input"),
 )
 
 

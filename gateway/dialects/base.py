@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
@@ -46,7 +47,7 @@ class Signs(NamedTuple):
     reasoning_hint: bytes
     arrays: bool = False  # A stream may come as one JSON array.
     opaque: bool = False  # A whole answer need not be JSON: sound, plain text.
-    text_whole: re.Pattern[bytes] | None = None  # As `text`, in a whole answer, where it has another name there.
+    text_whole: Callable[[], re.Pattern[bytes]] | None = None  # As `text`, in whole answers that have it elsewhere.
 
 
 NOTHING_YET = Report()

@@ -18,6 +18,7 @@ from gateway.core.usage import Report
 from gateway.dialects import aws_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.bedrock_usage import asked_conditions, read_usage
+from gateway.dialects.generated import generated
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
 from gateway.dialects.validate import decode, model_name
 
@@ -96,6 +97,7 @@ _SIGNS = Signs(
     done_hint=b"metadata",
     reasoning=re.compile(rb'"reasoningContent"\s*:\s*\{'),
     reasoning_hint=b'"reasoningContent"',
+    text_whole=lambda: generated(rb"text", rb"input"),
 )
 
 

@@ -19,6 +19,7 @@ from gateway.dialects import aws_errors, splice
 from gateway.dialects.anthropic_report import read_report
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.bedrock_usage import read_usage
+from gateway.dialects.generated import generated
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
 from gateway.dialects.openai_usage import read_usage as read_openai_usage
 from gateway.dialects.validate import decode, model_name
@@ -60,6 +61,7 @@ _SIGNS = Signs(
     done_hint=b"amazon-bedrock-invocationMetrics",
     reasoning=re.compile(rb'"(?:thinking|reasoningContent)"\s*:\s*["{]'),
     reasoning_hint=b"ing",  # Of either name.
+    text_whole=lambda: generated(rb"text|thinking|generation|outputText|completion|content|arguments", rb"input"),
 )
 
 

@@ -19,6 +19,7 @@ from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.framing import JSON_ARRAY, SSE, Framing
 from gateway.dialects.gemini_report import read_report
 from gateway.dialects.gemini_request import Body, Content, Generation, Part, parts, read_body, read_generation, turns
+from gateway.dialects.generated import generated
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
 from gateway.dialects.validate import model_name
 
@@ -29,24 +30,9 @@ _SECRET = frozenset({"key", "access_token", "oauth_token"})
 _CUTTING = frozenset({"fields", "callback"})
 """They would take the usage out of an answer, or wrap it up."""
 
-_ARGUMENTS_DEPTH = 16
-"""Objects in objects; what lies deeper is not counted."""
-
-
-def _inside(depth: int) -> bytes:
-    """A pattern for what stands in an object, which may be cut short."""
-    deeper = rb"|\{" + _inside(depth - 1) + rb"(?:\}|\Z)" if depth else b""
-    return rb'(?:[^"{}]++|"(?:[^"\\]++|\\.)*+(?:"|\Z)' + deeper + rb")*+"
-
-
 SIGNS = Signs(
     usage=re.compile(rb'"usageMetadata"\s*:\s*\{'),
-    # Text and code; and the arguments of a function, which are no string, up to where they end.
-    text=re.compile(
-        rb'"(?:(?:text|code)"\s*:\s*"|args"\s*:\s*\{)'
-        rb'((?<=")(?:[^"\\]++|\\.)++|(?<=\{)' + _inside(_ARGUMENTS_DEPTH) + rb")",
-        re.DOTALL,
-    ),
+    text=generated(rb"text|code", rb"args"),
     finish=re.compile(rb'"finishReason"\s*:\s*"(?!FINISH_REASON_UNSPECIFIED)'),
     done=re.compile(rb"(?!)"),  # There is no end mark.
     done_hint=b"\0",

@@ -138,7 +138,7 @@ _SIGNS = Signs(
     done_hint=b"response.",
     reasoning=re.compile(rb'"type"\s*:\s*"response\.reasoning_text\.delta"'),  # A summary is not all of it.
     reasoning_hint=b"response.reasoning_text.delta",
-    text_whole=re.compile(rb'"(?:text|refusal|arguments|input|code)"\s*:\s*"((?:[^"\\]++|\\.)++)"', re.DOTALL),
+    text_whole=lambda: re.compile(rb'"(?:text|refusal|arguments|input|code)"\s*:\s*"((?:[^"\\]++|\\.)++)"', re.DOTALL),
 )
 
 _requests = msgspec.json.Decoder(_Body)

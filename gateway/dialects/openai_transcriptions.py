@@ -37,6 +37,7 @@ _SIGNS = Signs(
     reasoning=_NEVER,
     reasoning_hint=b"\0",
     opaque=True,
+    text_whole=lambda: re.compile(rb'"text"\s*:\s*"((?:[^"\\]++|\\.)++)"', re.DOTALL),
 )
 
 

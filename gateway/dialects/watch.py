@@ -74,7 +74,8 @@ class StreamWatch:
 
     def read_whole(self, body: bytes) -> None:
         """Note what an answer says that came in one piece."""
-        self._note_text(body, self._signs.text_whole or self._signs.text)
+        whole = self._signs.text_whole
+        self._note_text(body, self._signs.text if whole is None else whole())
 
     def finish(self) -> bytes:
         """The stream is over: what is left to pass on, such as an event without its empty line. One that is not all

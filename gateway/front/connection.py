@@ -45,7 +45,8 @@ log = logging.getLogger("fareway.front")
 
 
 class Connection(asyncio.Protocol):
-    """See the module. `deadline` is for whoever sweeps: past it, on the loop's clock, `expire` is due."""
+    """See the module. `deadline` is for whoever sweeps: past it, on the loop's clock, it has been idle for too long, or
+    a head or an end did not come in time."""
 
     def __init__(
         self,
@@ -87,9 +88,15 @@ class Connection(asyncio.Protocol):
         peer = self._transport.get_extra_info("peername") if self._transport is not None else None
         return origin(peer[0] if peer else "", forwarded, self._trusted_proxies)
 
-    def keep(self, size: int) -> None:
+    def keep(self, size: int, kept: int) -> None:
         """See `Line.keep`."""
-        self._door.keep(self._lane, size)
+        self._door.keep(self._lane, size, kept)
+
+    def read_on(self) -> None:
+        """See `Line.read_on`."""
+        if self._paused and not self._waiting and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
 
     def send(self, data: bytes) -> None:
         """See `Line.send`."""
@@ -133,11 +140,6 @@ class Connection(asyncio.Protocol):
         """End it now."""
         if self._transport is not None:
             self._transport.abort()
-
-    def expire(self) -> None:
-        """It was idle too long, or a head or an end did not come in time."""
-        self.deadline = inf
-        self.abort()
 
     # What the event loop tells.
 
@@ -206,14 +208,15 @@ class Connection(asyncio.Protocol):
         self._outside, exchange = False, self._answering
         assert exchange is not None
         self._door.knock(self, exchange)
-        if self._answering is exchange and self.task is None and not exchange.received:
-            self._pause()  # No more is taken from anybody who waits.
+        if self._answering is exchange and not exchange.received:
+            self._pause()  # No more is taken from anybody who waits, nor before somebody wants it.
 
     def come_in(self, exchange: Exchange, lane: Lane | None) -> None:
         """See `Guest`."""
         self._lane = lane
         self.task = self._loop.create_task(self._serve(exchange))
-        self._resume()
+        if exchange.received:
+            self.read_on()
 
     async def _serve(self, exchange: Exchange) -> None:
         try:
@@ -252,7 +255,7 @@ class Connection(asyncio.Protocol):
             transport.close()
         elif self._waiting:
             self._answer(self._waiting.popleft())
-            self._resume()
+            self.read_on()
             self._knock()
         elif self._malformed:
             self._refuse()
@@ -264,11 +267,6 @@ class Connection(asyncio.Protocol):
         if not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
-
-    def _resume(self) -> None:
-        if self._paused and not self._waiting and self._transport is not None:
-            self._paused = False
-            self._transport.resume_reading()
 
     def _refuse(self) -> None:
         """What came is no HTTP. Whatever came before it is answered first."""
@@ -290,7 +288,7 @@ class Connection(asyncio.Protocol):
         """Say that this is the end, and wait for the caller to see it."""
         self._lingering, transport = True, self._transport
         self._waiting.clear()
-        self._resume()
+        self.read_on()
         if transport is not None and not transport.is_closing():
             self.deadline = self._loop.time() + (WRITE_S_MAX if transport.get_write_buffer_size() else LINGER_S)
             with suppress(OSError):  # asyncio's own raises where the caller has just reset it.

@@ -91,14 +91,13 @@ class Door:
             guest.come_in(exchange, None)
             return
         key_id = self._who(exchange)
-        lane = self._lanes.get(key_id)
-        if lane is None:
-            lane = self._lanes[key_id] = Lane(key_id)
+        lane = self._lanes.get(key_id) or Lane(key_id)
         if lane.count >= self._left:
             self._turn_away(guest, exchange, FULL)
         elif lane.waiting and self._patience - lane.waiting[0][2] > PATIENCE_S:
             self._turn_away(guest, exchange, CROWDED)
         else:
+            self._lanes[key_id] = lane
             lane.count += 1
             self._left -= 1
             if self._line or self._let_in == AT_ONCE:
@@ -110,13 +109,13 @@ class Door:
                 self._turning = True
                 asyncio.get_running_loop().call_soon(self._turn)
 
-    def keep(self, lane: Lane | None, size: int) -> None:
-        """So many bytes more of a body are to be kept. Raises Overloaded."""
+    def keep(self, lane: Lane | None, size: int, kept: int) -> None:
+        """So many bytes of a body are to be kept, of which there is room for `kept` already. Raises Overloaded."""
         if lane is not None:
-            if lane.bytes_kept + size > self._bytes_left:
+            if lane.bytes_kept - kept + size > self._bytes_left + kept:
                 raise Overloaded
-            lane.bytes_kept += size
-            self._bytes_left -= size
+            lane.bytes_kept += size - kept
+            self._bytes_left -= size - kept
 
     def left(self, lane: Lane | None, bytes_kept: int = 0) -> None:
         """What was let in has ended, and so much was kept of its body."""

@@ -29,8 +29,12 @@ class Line(Protocol):
         """The caller's address, given X-Forwarded-For."""
         ...
 
-    def keep(self, size: int) -> None:
-        """So many bytes more of the body are to be kept. Raises Overloaded."""
+    def keep(self, size: int, kept: int) -> None:
+        """So many bytes of the body are to be kept, of which there is room for `kept` already. Raises Overloaded."""
+        ...
+
+    def read_on(self) -> None:
+        """More of the request is wanted than came with its head."""
         ...
 
     def send(self, data: bytes) -> None:
@@ -108,6 +112,7 @@ class Exchange:
         if (length := int(self.headers.get("content-length", "0"))) > bytes_max:
             raise _too_large(bytes_max)
         self._keep(length)
+        self._line.read_on()
         if self.http11 and self.headers.get("expect", "").lower() == "100-continue":  # As curl does with a megabyte.
             self._line.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         loop = asyncio.get_running_loop()
@@ -126,7 +131,7 @@ class Exchange:
 
     def _keep(self, size: int) -> None:
         if size > self.kept:
-            self._line.keep(size - self.kept)
+            self._line.keep(size, self.kept)
             self.kept = size
 
     def feed(self, part: bytes) -> None:

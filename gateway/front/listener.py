@@ -96,7 +96,7 @@ class Listener:
     def _sweep(self) -> None:
         now = self._loop.time()
         for connection in [c for c in self._connections if c.deadline < now]:
-            connection.expire()
+            connection.abort()
         self._sweeper = self._loop.call_later(SWEPT_EVERY_S, self._sweep)
 
 

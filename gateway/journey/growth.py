@@ -12,6 +12,7 @@ from math import inf
 from gateway.core.errors import GatewayError, LimitReached, Unavailable
 from gateway.core.limit import Fare
 from gateway.journey.passage import OUTPUT_BYTES_PER_TOKEN, STOP_S, Passage, Watch
+from gateway.limits.holds import to_tell
 
 STEP_MIN = 16
 """Output tokens. To ask for less is not worth it."""
@@ -118,5 +119,5 @@ class Growth:
         waiting = self._passage.booking.wait_for_room(fare) if isinstance(refusal, LimitReached) else None
         if waiting is None:
             return False
-        self._waiting, self._without, self._refused = asyncio.create_task(waiting), refusal, None
+        self._waiting, self._without, self._refused = asyncio.create_task(waiting), to_tell(refusal), None
         return True

@@ -142,11 +142,6 @@ class Incoming:
         watch.read_whole(body)
         return watch
 
-    def used(self, report: Report, watch: Watch) -> Usage | None:
-        """What the provider says was used. None where it does not, or says that what it made took nothing at all."""
-        made = watch.text_bytes > 0 or self.option.output_max == 0
-        return None if report.hollow and made else report.usage
-
     def _watch(
         self,
         dialect: Dialect,
@@ -168,10 +163,10 @@ class Incoming:
         )
 
     def _price(self, report: Report) -> Money | None:
-        if report.usage is None or report.hollow:
+        if (used := report.used) is None:
             return None
         share = self.booking.share
-        return self.option.cost(report.usage, report, self.booking.draft.at).total if share is None else share
+        return self.option.cost(used, report, self.booking.draft.at).total if share is None else share
 
     @property
     def _told(self) -> Told:
@@ -259,7 +254,7 @@ class Incoming:
             given = min(given, await self.tokens.count(self.question.dialect.countable(self.question.asked), model))
         made = await self.count_made(watch) if self.option.output_max else 0
         # Running totals of a stream that broke off: better than nothing, and not all.
-        reported = None if watch.report.hollow else watch.report.usage
+        reported = watch.report.used
         if reported is None:
             made += self.under_way(made) if self.option.output_max else 0
             return Usage(input=given, output=made, final=False)

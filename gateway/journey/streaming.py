@@ -140,8 +140,7 @@ async def _settle(passage: Incoming, watch: Watch, outcome: Outcome) -> None:
     if watch.error is not None and outcome is not Outcome.STOPPED:
         outcome = Outcome.CUT  # Callers leave as soon as they read an error: theirs was not the first step.
     status = 499 if outcome is Outcome.HUNG_UP else passage.answer.status
-    used = passage.used(watch.report, watch)
-    if watch.complete and used is not None:
+    if watch.complete and (used := watch.report.used) is not None:
         passage.settle(outcome, status, watch.report, used)
     elif not passage.tells(watch):
         passage.settle_in_full(outcome, status)

@@ -41,8 +41,8 @@ async def _settle(incoming: Incoming, outcome: Outcome, report: Report, body: by
     """By what the provider says was used; else what the request was for tells, or what can be seen is counted, or all
     that is held is booked."""
     outcome, status = Outcome.CUT if report.failed else outcome, incoming.answer.status
-    if report.usage is not None and not report.hollow:
-        return incoming.settle(outcome, status, report, report.usage)
+    if report.used is not None:
+        return incoming.settle(outcome, status, report, report.used)
     opaque = not body.lstrip().startswith(b"{")
     if opaque and not incoming.spoken.signs.opaque:
         raise NotAnAnswer("The provider answered with something that is not JSON.")
@@ -52,8 +52,6 @@ async def _settle(incoming: Incoming, outcome: Outcome, report: Report, body: by
     if opaque:
         return incoming.settle_in_full(outcome, status)
     watch = incoming.watch_whole(body)
-    if (used := incoming.used(report, watch)) is not None:
-        return incoming.settle(outcome, status, report, used)
     if incoming.tells(watch):
         return incoming.settle(outcome, status, report, await incoming.estimate(watch))
     return incoming.settle_in_full(outcome, status)

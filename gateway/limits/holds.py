@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from gateway.core.errors import LimitReached, Refusal
+from gateway.core.errors import GatewayError, LimitReached, Refusal, Unavailable
 from gateway.core.limit import Fare, Then, Unit
 from gateway.limits.accounts import Account
+
+LEARNING = "The store of limits is new, and learns what is leased. Try again in a moment."
 
 
 class Refused(LimitReached):
@@ -113,6 +115,12 @@ def refused(account: Account, amount: int, now: float, own: int = 0) -> Refused:
 def may_come_back(refused: LimitReached) -> bool:
     """Whether what is lacking is only held, and may be given back."""
     return isinstance(refused, Refused) and not refused.account.hopeless(refused.amount)
+
+
+def to_tell(refused: GatewayError) -> GatewayError:
+    """Why a call cannot go on, for its caller: while a store learns what is leased, nobody has reached a limit."""
+    learning = isinstance(refused, Refused) and refused.account.learning
+    return Unavailable(LEARNING) if learning else refused
 
 
 def _refuses_only(account: Account) -> bool:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from gateway.core.errors import Unavailable
 from gateway.core.limit import Fare
 from gateway.limits.accounts import Account
-from gateway.limits.holds import Hold
+from gateway.limits.holds import LEARNING, Hold
 
 WAIT_S_MAX = 0.4
 """Two syncs of the others: the one that gives back, and one that comes late."""
@@ -49,9 +49,9 @@ class Recall:
                 return
             if learning := any(account.learning for account, _ in lacking):
                 until = min(clock() + WAIT_S_MAX, begun + LEARNING_S_MAX)
-            if clock() >= until:
+            if clock() >= until and self._asked > before:  # Else another one's question took so long.
                 if learning:
-                    raise Unavailable("The store of limits is new, and learns what is leased. Try again in a moment.")
+                    raise Unavailable(LEARNING)
                 for account, _ in lacking:
                     account.ran_dry()
                 return

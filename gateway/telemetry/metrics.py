@@ -115,7 +115,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fareway_limit_thresholds": ("Parts of limits that were spent, each told once.", ("limit", "threshold")),
     "fareway_limit_passed": ("Calls that a soft or shadow limit would have refused.", ("limit", "mode")),
     "fareway_shed": (
-        "Requests turned away unread: too many come (crowded) or are under way (full), or their bodies are too large.",
+        "Requests turned away: too many come (crowded) or run (full), or there is no room for a body (large).",
         ("reason",),
     ),
     "fareway_errors": ("Answers that were an error of ours.", ("code",)),

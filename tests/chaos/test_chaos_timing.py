@@ -92,6 +92,14 @@ def identified(role):
     return made
 
 
+def recognized(dice):
+    """What a token goes through at the door that is shown for the first time."""
+    key, token = new_key(PEPPER, Key("", b""))
+    tenants = Tenants(PEPPER, {key.id: key}, lambda _: None)
+    secret = near(token[16:], dice)
+    return tenants.probably, lambda kind: {"authorization": f"Bearer {token[:16]}{secret(kind)}"}
+
+
 def session(dice):
     """The cookie of the dashboard, whose seal is wrong."""
     sessions, found = _sessions()
@@ -120,6 +128,7 @@ COMPARED = {
     "what is kept of its former secret": former,
     "a caller's token": identified(Role.CALLER),
     "an admin's token": identified(Role.ADMIN),
+    "a token at the door": recognized,
     "the dashboard's cookie": session,
     "the dashboard's token for changes": csrf,
 }

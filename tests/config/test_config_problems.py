@@ -38,6 +38,10 @@ SHAPES = [
     ),
     ("server: {drain: [1]}", "1:17 server.drain: must be a duration with its unit, such as 30s, 5m, 1h, 1d or 50ms"),
     (
+        'home: "a\\0b"',
+        "1:7 home: a text must not hold a NUL, with which every path and address would end",
+    ),
+    (
         "server: {bodies_max: 20MB}",
         "1:1 server: has a bodies_max below its body_max: no room for the largest body",
     ),

@@ -14,6 +14,7 @@ from gateway.core.money import Money
 from gateway.dialects.base import Quirk
 from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dialects.openai_responses import OpenAIResponses
+from gateway.dialects.spoken import DIALECTS
 from gateway.dialects.watch import TEXT_BYTES_KEPT_MAX, StreamWatch
 
 CHAT = OpenAIChat()
@@ -410,3 +411,30 @@ def test_after_a_part_of_a_long_event_an_error_stands_for_itself():
     assert not watched.complete
     assert passed
     assert watched.refusal(Unavailable("Gone."), "req").startswith(b"\n\ndata: {")
+
+
+ARGUMENTS = {"city": "Paris", "days": [1, {"of": "May"}]}
+ANTHROPIC = {"type": "message", "content": [{"type": "tool_use", "id": "t", "name": "f", "input": ARGUMENTS}]}
+CONVERSE = {"output": {"message": {"content": [{"toolUse": {"toolUseId": "t", "name": "f", "input": ARGUMENTS}}]}}}
+CALLED = [{"type": "function", "function": {"name": "f", "arguments": json.dumps(ARGUMENTS)}}]
+GEMINI = {"candidates": [{"content": {"parts": [{"functionCall": {"name": "f", "args": ARGUMENTS}}]}}]}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body"),
+    [
+        ("anthropic-messages", ANTHROPIC),
+        ("bedrock-invoke", ANTHROPIC),
+        ("bedrock-invoke", {"choices": [{"message": {"tool_calls": CALLED}}]}),
+        ("bedrock-converse", CONVERSE),
+        ("openai-chat", {"choices": [{"message": {"tool_calls": CALLED}}]}),
+        ("openai-responses", {"output": [{"type": "function_call", "arguments": json.dumps(ARGUMENTS)}]}),
+        ("gemini", GEMINI),
+        ("openai-transcriptions", {"text": json.dumps(ARGUMENTS)}),
+    ],
+)
+def test_arguments_of_tools_are_text_of_a_whole_answer(dialect, body):
+    """Objects in some dialects, strings in others."""
+    watched = StreamWatch(DIALECTS[dialect], frozenset(), wants_usage=False, price=lambda _: None)
+    watched.read_whole(json.dumps(body).encode())
+    assert watched.text.strip("{}") == json.dumps(ARGUMENTS).strip("{}")

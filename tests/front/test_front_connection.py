@@ -77,7 +77,7 @@ async def test_what_is_no_http_is_answered_once_and_then_not_read():
     assert not caller.begun
     assert caller.transport.ended
     assert LINGER_S - 1 < in_s(caller) <= LINGER_S
-    caller.connection.expire()
+    caller.connection.abort()
     assert caller.transport.closed == "aborted"
 
 

@@ -188,6 +188,8 @@ async def test_no_more_is_read_of_a_body_while_its_request_waits():
     callers = [Caller(at=at) for _ in range(AT_ONCE + 1)]
     for caller in callers:
         caller.connection.data_received(CALL.format("k")[:-1].encode())
+    assert not any(caller.transport.reading for caller in callers)
+    await asyncio.sleep(0)
     assert [caller.transport.reading for caller in callers] == [True] * AT_ONCE + [False]
     await callers[-1].settle()
     assert callers[-1].transport.reading
@@ -218,7 +220,7 @@ async def test_a_key_may_have_as_much_kept_of_its_bodies_as_is_left(framing):
         await held.wait()
 
     def body(size):
-        return b"x" * size if "Length" in framing else b"%x\r\n%b\r\n" % (size, b"x" * size)
+        return b"x" * size if "Length" in framing else b"1\r\nx\r\n" * size
 
     callers = [Caller(hold, at) for _ in range(5)]
     sizes = [("greedy", 50), ("greedy", 1), ("modest", 24), ("modest", 3), ("third", 10)]
@@ -248,3 +250,32 @@ async def test_a_small_body_counts_as_well_and_who_has_no_lane_is_not_counted():
     caller = Caller(at=at)
     await caller.say(CALL.format("k").replace("/v1/chat/completions", "/healthz").encode())
     assert statuses(bytes(caller.transport.sent)) == [200]
+
+
+async def test_of_a_body_that_nobody_has_asked_for_no_more_is_taken_than_came_with_its_head():
+    asked, sent = asyncio.Event(), 6 << 20
+
+    async def slow(exchange):
+        await asked.wait()
+        await exchange.respond(200, {}, str(len(await exchange.body(bytes_max=sent, stall_s=60))).encode())
+
+    caller = Caller(slow)
+    await caller.say(large("k", sent) + b"x" * 1000)
+    assert not caller.transport.reading
+    asked.set()
+    await caller.settle()
+    assert caller.transport.reading
+    await caller.say(b"x" * (sent - 1000))
+    assert caller.answers[0][2] == str(sent).encode()
+
+
+async def test_a_body_that_nobody_ever_asks_for_is_thrown_away():
+    async def hasty(exchange):
+        await exchange.respond(200, {}, b"")
+
+    caller = Caller(hasty)
+    await caller.say(large("k", 6 << 20) + b"x" * 1000)
+    assert statuses(bytes(caller.transport.sent)) == [200]
+    assert caller.transport.reading
+    await caller.say(b"x" * 100_000)
+    assert sum(map(len, caller.begun[0]._parts)) <= 1000

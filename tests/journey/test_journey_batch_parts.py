@@ -69,6 +69,8 @@ def test_what_results_do_not_tell_is_not_nothing():
     with pytest.raises(Unclear):
         tally("m").add([b'{"custom_id":"a","response":{"body":{"model":"m"}}}'])
     with pytest.raises(Unclear):
+        tally("m").add([result(prompt_tokens=0, completion_tokens=0)])
+    with pytest.raises(Unclear):
         tally("m").close(1)
     unpriced = tally()
     unpriced.add([result(prompt_tokens=3, completion_tokens=4)])

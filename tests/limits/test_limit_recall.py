@@ -13,7 +13,9 @@ from gateway.core.caller import Caller
 from gateway.core.errors import LimitReached, Unavailable
 from gateway.core.limit import Fare, Limit, Mode, Span, Unit
 from gateway.limits.chain import Limits
+from gateway.limits.holds import to_tell
 from gateway.limits.leases import Leases
+from gateway.limits.recall import WAIT_S_MAX
 from gateway.stores.base import Standing
 from gateway.stores.memory import MemoryStore
 
@@ -252,6 +254,28 @@ async def test_a_store_that_says_neither_yes_nor_no_is_not_asked_without_a_pause
     assert barren.exchanges <= 20, "ten pauses, however many wait"
 
 
+async def test_nobody_is_refused_for_whom_the_store_was_not_asked():
+    """However long another one's question takes: the machine may stand still meanwhile."""
+
+    class Slow(Counting):
+        takes_s = 0.0
+
+        async def exchange(self, replica, asks):
+            await asyncio.sleep(self.takes_s)
+            return await super().exchange(replica, asks)
+
+    store = Slow()
+    one = Replica(store, "a", Limit("key:*", Unit.USD, 100, Span.LIFETIME))
+    callers = [ANN, Caller(key_id="k2", org="o", team="t", user="bob")]
+    for caller in callers:
+        (await one.chain.hold(caller, nanos(1))).void()
+    store.takes_s = 1.5 * WAIT_S_MAX
+    first = asyncio.create_task(one.chain.hold(callers[0], nanos(90)))
+    await asyncio.sleep(0.25 * WAIT_S_MAX)
+    second = asyncio.create_task(one.chain.hold(callers[1], nanos(90)))
+    await asyncio.gather(first, second)
+
+
 async def test_a_store_that_may_have_forgotten_is_waited_for():
     """It learns for a second what is leased: no limit is reached by that."""
     store, one, two = pair()
@@ -270,6 +294,11 @@ async def test_a_store_that_never_has_learnt_is_no_store():
     one.leases._store = Barren(store, learning=True)
     with pytest.raises(Unavailable, match="learns what is leased"):
         await one.hold(60)
+    with pytest.raises(LimitReached) as at_once:
+        await one.chain.hold(ANN, nanos(60), patient=False)
+    assert isinstance(to_tell(at_once.value), Unavailable)
+    one.account.learning = False
+    assert to_tell(at_once.value) is at_once.value
     with pytest.raises(LimitReached):
         await one.hold(101)  # Which no store can change.
 

@@ -38,10 +38,10 @@ class Tally:
         for result in read_results(lines, self._dialect, self._provider.quirks):
             report = result.report
             self.results += 1
-            if report.usage is not None:
-                usages.append(report.usage)
+            if report.used is not None:
+                usages.append(report.used)
                 model = self._entry.model
-                costs.append(settled(report.usage, report, model, self._price_of(model), self._price_of)[0])
+                costs.append(settled(report.used, report, model, self._price_of(model), self._price_of)[0])
             elif not report.failed:
                 raise Unclear("a result tells no usage")
         if costs:
