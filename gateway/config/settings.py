@@ -32,7 +32,7 @@ class Server:
     drain_s: float = 30.0  # After that: how long calls in flight may run on at the end.
     trusted_proxies: tuple[str, ...] = ()  # Networks whose X-Forwarded-For is believed.
     calls_max: int = 10_000  # Under way at once, in each process. A key may have as many as are left.
-    bodies_bytes_max: int = 1 << 30  # Of all requests under way together, in each process; the same of a key.
+    bodies_bytes_max: int = 1 << 30  # Of all calls under way together. The same of a key.
     metrics: str = "open"  # Who may read /metrics: open | key | off.
     admin: bool = True  # Whether the admin API is served,
     admin_host: str = "127.0.0.1"

@@ -1,4 +1,4 @@
-"""Patterns for generated text in whole answers, where the arguments of a tool are objects and no strings."""
+"""Patterns for generated text, where the arguments of a tool are objects and no strings."""
 
 from __future__ import annotations
 

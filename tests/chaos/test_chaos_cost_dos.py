@@ -197,3 +197,25 @@ async def test_giant_pictures_leave_memory_for_others(tmp_path, shown, http, ful
         target="<= 3 times what was sent; 0 refused",
         met=each <= 3 * 7.7 and refused == 0 and running == many,
     )
+
+
+async def test_the_bodies_of_a_crowd_are_bounded_together(tmp_path, shown, http, full):
+    """Each is no larger than it may be, and there are no more than may be: they come to more than the machine has."""
+    many, room_mib = (128 if full else 32), 64
+    config = CONFIG.replace("PLACES", f"1000, bodies_max: {room_mib}MiB")
+    with road(tmp_path, config, *SLOW) as gate:
+        key, other = (make_key(gate.gate.home, "--team", team) for team in ("attackers", "others"))
+        before = resident(gate.gate.process.pid)
+        asking = await attacked(http, gate, key, [chat(PICTURE, stream=True, max_tokens=1000)] * many)
+        most, running = resident(gate.gate.process.pid), sum(not task.done() for task in asking)
+        refused, asked = await others_refused(http, gate, [other])
+        statuses = await ended(asking)
+    grown = (most - before) / 2**20
+    shown(
+        "S11",
+        f"{many} calls at once with 8 MB each, where {room_mib} MiB may be kept",
+        f"{running} under way, {statuses[503]} turned away; memory grew by {grown:.0f} MiB; {refused} of {asked} calls "
+        "of others refused",
+        target=f"<= 3 times {room_mib} MiB; 0 refused",
+        met=grown <= 3 * room_mib and refused == 0 and running + statuses[503] == many and running > 0,
+    )
