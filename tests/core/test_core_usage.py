@@ -23,3 +23,4 @@ ZEROS = b'{"prompt_tokens":0,"completion_tokens":0}'
 )
 def test_zero_of_everything_is_no_count(report, hollow):
     assert report.hollow is hollow
+    assert report.used is (None if hollow else report.usage)

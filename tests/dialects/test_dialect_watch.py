@@ -404,6 +404,17 @@ def test_the_text_of_a_torn_event_is_counted():
     assert watched.text == "hello"
 
 
+def test_the_text_of_a_long_event_is_counted_once_it_is_whole():
+    """Of one as long as a picture, what is text is kept as ever; of text that is as long, its length."""
+    watched = watch()
+    event = chunk("hello", picture="x" * (1 << 20)) + b"\n\n"
+    assert watched.feed(event[:-9]) + watched.feed(event[-9:]) == event
+    assert (watched.text, watched.text_bytes, watched.text_bytes_not_kept) == ("hello", 5, 0)
+    long = chunk("y" * (1 << 20)) + b"\n\n"
+    assert watched.feed(long[:-9]) + watched.feed(long[-9:]) == long
+    assert (watched.text, watched.text_bytes_not_kept) == ("hello", 1 << 20)
+
+
 def test_after_a_part_of_a_long_event_an_error_stands_for_itself():
     watched = watch()
     passed = watched.feed(chunk("x" * (1 << 20))[:-1])
