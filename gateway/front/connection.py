@@ -189,6 +189,8 @@ class Connection(asyncio.Protocol):
         if self.task is None:
             self._lost(self)
 
+    # What follows from it.
+
     def _begun(self, exchange: Exchange) -> None:
         """The head of a request is here."""
         if self._answering is None:
