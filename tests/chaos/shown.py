@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ from goals import GOALS
 from harness import ROOT
 
 TRIALS = ROOT / "build" / "chaos"
+
+
+class OutOfBounds(UserWarning):
+    """A figure of time or memory missed its target on a machine that may have been busy."""
 
 
 @dataclass
@@ -26,14 +31,31 @@ class Shown:
     begun: float = field(default_factory=time.monotonic)
 
     def __call__(
-        self, row: str, how: str, figure: str, *, target: str, met: bool, because: str = "", **numbers: Any
+        self,
+        row: str,
+        how: str,
+        figure: str,
+        *,
+        target: str,
+        met: bool,
+        bounded: bool = True,
+        because: str = "",
+        **numbers: Any,
     ) -> None:
-        """Write what was measured, and fail where the target is missed. `how`: the method, in a few words. `because`:
-        why it cannot be met, with which the test stays red in the table and expected. `numbers`: for programs."""
-        self._write(row, how, figure=figure, target=target, met=met, numbers=numbers, because=because)
-        if not met and because:
-            pytest.xfail(f"{row}, {how}: {figure}, wanted {target}: {because}")
-        assert met, f"{row}, {how}: {figure}, wanted {target} (seed {self.seed})"
+        """Write what was measured, and fail where the target is missed. `how`: the method, in a few words. `bounded`:
+        whether times and memory, too, kept within their bounds; what else the machine does may push them out, so in
+        the short form, which runs before changes land, that alone is a warning. `because`: why it cannot be met, with
+        which the test stays red in the table and expected. `numbers`: for programs."""
+        self._write(row, how, figure=figure, target=target, met=met and bounded, numbers=numbers, because=because)
+        said = f"{row}, {how}: {figure}, wanted {target} (seed {self.seed})"
+        if not (met and bounded) and because:
+            pytest.xfail(f"{said}: {because}")
+        assert met, said
+        assert bounded or not self.full, said
+        if not bounded:
+            with warnings.catch_warnings():
+                warnings.simplefilter("always")
+                warnings.warn(said, OutOfBounds, stacklevel=2)
 
     def untried(self, row: str, how: str, *, target: str, lacking: str) -> None:
         """This machine lacks something: the row says so, and the test is skipped."""

@@ -21,14 +21,16 @@ def test_a_soak_with_faults(tmp_path, shown, seed, full):
     found = faulty(tmp_path, *((SECONDS, EVERY_S) if full else (SHORT_SECONDS, SHORT_EVERY_S)), seed)
     kinds, count = len(found.faults), found.faults.total()
     how = f"{found.seconds:.0f} s at 70 % of {found.carried:.0f} calls/s, {count} faults of {kinds} kinds"
-    print("\n".join(found.broken[:20]))
+    print("\n".join([*found.broken, *found.turned_away][:20]))
     shown(
         "C7",
         how,
         f"{len(found.wrong)} of {found.seen.calls} calls and {len(found.store)} accounts differ, "
-        f"{len(found.seen.errors)} unexpected failures, {len(found.broken)} complaints, 0 tracebacks",
+        f"{len(found.seen.errors)} unexpected failures ({len(found.turned_away)} turned away at the door), "
+        f"{len(found.broken)} complaints, 0 tracebacks",
         target="0 differ, 0 unexpected failures",
         met=not found.broken,
+        bounded=not found.turned_away,
         excused=dict(found.seen.excused),
     )
     before, after = found.rest

@@ -1,0 +1,30 @@
+"""What a trial says: a fact that is missed fails; a bound that a busy machine may miss fails only in the full form."""
+
+import json
+
+import pytest
+from shown import OutOfBounds, Shown
+
+
+def told(folder, *, full=False, **found):
+    shown = Shown("a_test", 1, full, folder)
+    shown("C1", "one way", "a figure", target="another", **found)
+    return json.loads((folder / "C1" / "a_test.json").read_text())[0]["met"]
+
+
+def test_a_fact(tmp_path):
+    assert told(tmp_path, met=True)
+    with pytest.raises(AssertionError, match="a figure, wanted another"):
+        told(tmp_path, met=False)
+
+
+def test_a_bound(tmp_path):
+    with pytest.warns(OutOfBounds, match="a figure, wanted another"):
+        assert told(tmp_path, met=True, bounded=False) is False
+    with pytest.raises(AssertionError, match="a figure, wanted another"):
+        told(tmp_path, full=True, met=True, bounded=False)
+
+
+def test_what_cannot_be_met(tmp_path):
+    with pytest.raises(pytest.xfail.Exception, match="because"):
+        told(tmp_path, full=True, met=True, bounded=False, because="because")
