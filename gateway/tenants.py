@@ -88,7 +88,7 @@ def tagged(key: Key, headers: Mapping[str, str]) -> Key:
     if text is None:
         return key
     tags = tuple(dict.fromkeys(tag for part in text.split(",") if (tag := part.strip())))
-    if len(tags) > TAGS_MAX or not all(_TAG.fullmatch(tag) for tag in tags):
+    if len(tags) > TAGS_MAX or not all(_TAG.fullmatch(tag) and tag.isprintable() for tag in tags):
         raise BadRequest(f"{TAGS} takes up to {TAGS_MAX} names without spaces or stars, with commas between.", TAGS)
     return replace(key, caller=structs.replace(key.caller, brought_tags=tags))
 

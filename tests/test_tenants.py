@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway import tenants as tenants_module
 from gateway.core.caller import Caller, Key, Role
 from gateway.core.errors import BadRequest, Forbidden, Unauthorized
-from gateway.tenants import Tenants, digest, new_key, presented, rotated, within
+from gateway.tenants import TAGS, Tenants, digest, new_key, presented, rotated, tagged, within
 
 PEPPER = b"p" * 32
 KEY, TOKEN = new_key(PEPPER, Key("", b"", Caller(org="o", team="t")))
@@ -244,3 +244,15 @@ def test_a_key_is_good_from_its_networks_and_nobody_else_is_asked_where_they_are
 )
 def test_addresses_in_networks(address, good):
     assert within(("10.0.0.0/8", "2001:db8::/32"), address) is good
+
+
+@pytest.mark.parametrize("text", ["a b", "*", "a" * 101, ",".join("abcdefghi"), "a\udcff", "a\0", "\u202e"])
+def test_what_is_no_tag_is_refused(text):
+    """What a caller sent as bytes that are no UTF-8 no book can hold."""
+    with pytest.raises(BadRequest, match=TAGS):
+        tagged(KEY, {TAGS: text})
+
+
+def test_a_call_brings_tags():
+    assert tagged(KEY, {TAGS: " a,b,,é, a"}).caller.brought_tags == ("a", "b", "é")
+    assert tagged(KEY, {}) is KEY

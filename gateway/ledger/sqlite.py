@@ -79,6 +79,8 @@ _WORDS = Words(
 _LATER = {"prices": "id, price", "feedback": ", ".join(RATED)}
 """Tables that the first ledgers did not have, and no reader may make."""
 
+_NEVER_FITS = (sqlite3.IntegrityError, OverflowError, ValueError)
+
 ROWS_AT_ONCE = 50
 """Of one statement, while which the interpreter is free for others: one row at a time, it would be fought for."""
 
@@ -192,7 +194,7 @@ class SqliteLedger:
         try:
             with _transaction(self._database) as database:
                 return sum(_add(database, rows) for rows in _batched(entries))
-        except (OverflowError, sqlite3.IntegrityError):
+        except _NEVER_FITS:
             # One entry that no book can hold must not keep the others out, now or at every start.
             if len(entries) == 1:
                 log.critical("an entry does not fit into the ledger and is left out: %r", entries[0])

@@ -3,12 +3,14 @@
 import sqlite3
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.core.caller import Caller
 from gateway.core.entry import Entry, Outcome
 from gateway.core.errors import Unavailable
 from gateway.core.price import UNPRICED
 from gateway.core.usage import Usage
+from gateway.ledger.journal import SYNC_NEVER, Journal
 from gateway.ledger.sqlite import SqliteLedger
 
 ENTRY = Entry(
@@ -44,3 +46,19 @@ async def test_a_failure_is_unavailable_records_nothing_and_passes(tmp_path, on)
     assert await ledger.record([ENTRY]) == 1
     assert await ledger.balances(["all/usd/day@2026"]) == {"all/usd/day@2026": 5}
     ledger.close()
+
+
+async def test_an_entry_that_is_no_text_keeps_no_other_out(tmp_path):
+    ledger = SqliteLedger(tmp_path / "ledger.db")
+    bad = replace(ENTRY, id="r.0", caller=Caller("k", brought_tags=("\udcff",)))
+    assert await ledger.record([bad, ENTRY]) == 1
+    assert [entry.id for entry in await ledger.find("r")] == ["r.1"]
+    ledger.close()
+
+
+async def test_what_cannot_be_written_down_is_not_settled(tmp_path):
+    journal = Journal(tmp_path, SYNC_NEVER)
+    with pytest.raises(UnicodeEncodeError):
+        journal.settle(replace(ENTRY, caller=Caller("k", brought_tags=("\udcff",))))
+    assert not journal.settled
+    journal.close()
