@@ -15,6 +15,9 @@ WRITE_S_MAX = 60.0
 TOGETHER_BYTES_MAX = 64 << 10
 """A body up to this size is copied behind its head, so that both leave in one write."""
 
+PART_BYTES_MIN = 1 << 10
+"""Of a body that comes in smaller parts than this, several are kept as one: alone, each takes far more than it is."""
+
 _BODILESS = {204, 304}
 
 
@@ -86,7 +89,7 @@ class Exchange:
         self.leaving_cancels = False  # Whether the caller's leaving ends the task that answers.
         self._bodiless = method == "HEAD"  # The answer is.
         self._chunked = False
-        self._parts: list[bytes] = []
+        self._parts: list[bytes | bytearray] = []  # The first is bytes: a body that came whole is not copied.
         self._size = 0
         self.kept = 0  # Of the body: how much there is room for.
         self._failure: Exception | None = None
@@ -106,7 +109,7 @@ class Exchange:
         self._keep(self._size)
         if len(self._parts) != 1:
             self._parts = [b"".join(self._parts)]  # Once in memory is enough.
-        return self._parts[0]
+        return bytes(self._parts[0])
 
     async def _rest(self, bytes_max: int, stall_s: float) -> None:
         if (length := int(self.headers.get("content-length", "0"))) > bytes_max:
@@ -138,8 +141,17 @@ class Exchange:
         """Some of the body came. What comes once the answer has begun is thrown away."""
         self._size += len(part)
         if not self.begun:
-            self._parts.append(part)
+            self._take(part)
         self._wake()
+
+    def _take(self, part: bytes) -> None:
+        last = self._parts[-1] if self._parts else None
+        if last is None or len(part) >= PART_BYTES_MIN:
+            self._parts.append(part)
+        elif isinstance(last, bytearray):
+            last += part
+        else:
+            self._parts.append(bytearray(part))
 
     def end(self) -> None:
         """That was all of the body."""

@@ -1,6 +1,7 @@
 """One request and its answer: the body as it comes, and answers that mean to others what was said."""
 
 import asyncio
+from sys import getsizeof
 
 import h11
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from inside import GET, POST, Caller, echo, eventually, quiet, read_all
 
 from gateway.core.errors import BadRequest, BodyTooLarge, UnsupportedEncoding
+from gateway.front.exchange import Exchange
 
 GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 LENGTH = POST + b"Content-Length: 5\r\n"
@@ -51,6 +53,17 @@ async def test_chunks_over_the_limit_are_refused_before_they_end():
     chunks = POST + b"Transfer-Encoding: chunked\r\n\r\n"
     assert await body_of(chunks, b"5\r\nhello\r\n", bytes_max=4) == (BodyTooLarge, b"")
     assert await body_of(chunks, b"5\r\nhello\r\n0\r\n\r\n", bytes_max=5) == (b"hello", b"")
+
+
+async def test_a_body_in_tiny_pieces_takes_no_more_memory_than_another():
+    exchange, size = Exchange(None, "POST", "/", "", {}, http11=True, keep_alive=True), 0
+    for part in [b"whole", *[b"ab"] * 10_000, b"x" * 5000, *[b"c"] * 10_000]:
+        exchange.feed(part)
+        size += len(part)
+    assert sum(map(getsizeof, exchange._parts)) < 1.3 * size
+    exchange.end()
+    exchange.kept = size
+    assert await exchange.body(bytes_max=size, stall_s=1) == b"whole" + b"ab" * 10_000 + b"x" * 5000 + b"c" * 10_000
 
 
 async def test_a_body_that_stalls_is_refused():
