@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from gateway.catalog.providers import Provider
-from gateway.ledger.journal import look_over
+from gateway.ledger.records import files_in, look_over
 
 FILES_MIN = 4096
 """Open at once: each call takes two connections, and there are the books."""
@@ -77,7 +77,7 @@ def journal(directory: Path) -> Row:
     """Whether what calls have left can be read."""
     places = [path for path in (directory, *sorted(directory.glob("worker-*"))) if path.is_dir()]
     try:
-        found = [look_over(path) for path in places]
+        found = [look_over(files_in(path)) for path in places]
     except FileNotFoundError:  # A gateway that runs has moved it into the ledger just now.
         return row("journal", State.OK, "a gateway is moving it into the ledger")
     except OSError as error:

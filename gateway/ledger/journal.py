@@ -14,14 +14,16 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from gateway.core.entry import Entry
 from gateway.core.errors import Unavailable
 from gateway.core.price import Price
-from gateway.ledger.records import NOTHING, Kind, Recovered, line, price_line, replay
+from gateway.ledger.records import NOTHING, Kind, Recovered, files_in, line, look_over, price_line
 
 SEGMENT_BYTES = 16 << 20
 """A file is left for the next one at this size, and deleted once the ledger has what it settled."""
@@ -32,10 +34,15 @@ SYNC_NEVER = -1.0  # Leave it to the operating system.
 TRIED_AGAIN_S = 0.25
 """Between two attempts to sync on a disk that refused."""
 
+SYNCS_AT_ONCE = 4
+"""Threads that sync. They do nothing else, so that nothing else keeps calls waiting for their disk."""
+
 COMPLAINT_S = 60.0
 """Between two lines of the log that say why calls are refused."""
 
 log = logging.getLogger("fareway.journal")
+
+H = TypeVar("H")
 
 
 class JournalBusy(Exception):
@@ -50,15 +57,18 @@ class Journal:
         self._directory = directory
         self._sync_s = sync_s
         self._lock = _lock(directory)
-        self._old = sorted(directory.glob("*.journal"))
+        self._old = files_in(directory)
         self._number = int(self._old[-1].stem) if self._old else 0
         self._unsynced = False
         self._unwritable: OSError | None = None  # What the disk said to the last write, if it refused,
         self._unsyncable: OSError | None = None  # and to the last sync.
         self._torn = False  # Half a line stands at the end of the file, and cannot be taken away.
+        self._doubtful = False  # A sync of the file failed: what the disk has of it nobody knows, nor asks it again.
         self._anew = False  # The file was begun because the one before could not be synced; nor was this one yet.
+        self._threads = ThreadPoolExecutor(SYNCS_AT_ONCE, thread_name_prefix="journal")
         self._complains_again_at: float = 0
-        self._left: list[int] = []  # Handles of files left behind, to be synced once more and closed.
+        self._left: list[int] = []  # Handles of files left behind, to be synced once more and closed,
+        self._lost: list[int] = []  # and of those that could not be synced, to be closed when nobody syncs them.
         self._open: dict[str, bytes] = {}
         self._owed: list[bytes] = []  # Settled lines that the disk refused; kept until it takes them.
         self.settled: list[Entry] = []  # In order; not yet in the ledger.
@@ -81,7 +91,7 @@ class Journal:
 
     def recover(self) -> Recovered:
         """What the files that an earlier process left say. `forget_recovered` deletes them."""
-        return replay(_lines(self._old))
+        return look_over(self._old)
 
     def forget_recovered(self) -> None:
         """The ledger has it all: the old files may go."""
@@ -101,10 +111,11 @@ class Journal:
         self.extend(entry)
         if self._sync_s == SYNC_ALWAYS:
             try:
-                await asyncio.to_thread(os.fdatasync, self._file)
+                await self._in_thread(os.fdatasync, self._file)
             except OSError as error:
-                self._unsyncable = error
-                raise self._refusal(error) from error
+                self._unsynced, self._doubtful, self._unsyncable = True, True, error
+            if self._unsyncable is not None:  # A failure is told to one of those who sync, and to no other.
+                raise self._refusal(self._unsyncable)
 
     def extend(self, entry: Entry) -> None:
         """The same attempt now holds more. Raises Unavailable if the disk refuses."""
@@ -127,9 +138,10 @@ class Journal:
 
     def settle(self, entry: Entry) -> None:
         """The attempt is over and this is what it came to. Never fails: what the disk refuses is kept and retried."""
+        record = line(Kind.SETTLED, entry)
         self._open.pop(entry.id, None)
         self.settled.append(entry)
-        self._append_or_owe(line(Kind.SETTLED, entry))
+        self._append_or_owe(record)
 
     def void(self, entry: Entry) -> None:
         """The attempt is over and no provider has charged for it."""
@@ -156,20 +168,29 @@ class Journal:
             await self._sync_group()
 
     async def _sync_group(self) -> None:
+        for handle in self._lost:
+            os.close(handle)
+        self._lost.clear()
+        if self._doubtful:
+            self._begin_next_segment(anew=True)
+            if self._doubtful:
+                return
         left, self._left = self._left, []
         wanted = self._sync_s > 0 or self._unsyncable is not None
         unsynced, self._unsynced = self._unsynced and wanted, False  # Set anew by what comes meanwhile.
         try:
-            await asyncio.to_thread(_sync, [*left, self._file] if unsynced else left)
+            await self._in_thread(_sync, [*left, self._file] if unsynced else left)
         except OSError as error:
-            self._unsynced, self._unsyncable = True, error
+            self._unsynced, self._doubtful, self._unsyncable = True, True, error
             log.warning("the journal could not be synced: %s", error)
-            self._begin_next_segment(anew=True)
         else:
-            if unsynced:
+            if unsynced and not self._doubtful:
                 self._unsyncable, self._anew = None, False
         for handle in left:
             os.close(handle)
+
+    async def _in_thread(self, sync: Callable[[H], None], handles: H) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._threads, sync, handles)
 
     def close(self) -> None:
         """Sync and let go. With nothing open and all moved, the last file goes as well."""
@@ -178,8 +199,9 @@ class Journal:
             _sync([*self._left, self._file])
         except OSError as error:
             log.error("the journal could not be synced at the end: %s", error)  # noqa: TRY400 - nobody's bug
-        for handle in [*self._left, self._file]:
+        for handle in [*self._left, *self._lost, self._file]:
             os.close(handle)
+        self._threads.shutdown(wait=False)
         if not (self._open or self.settled or self.prices or self._owed):
             with suppress(OSError):  # What it says is in the ledger, and is not booked twice.
                 self._path(self._number).unlink()
@@ -193,7 +215,7 @@ class Journal:
 
     def _append(self, record: bytes) -> None:
         if self._size - self._carried >= SEGMENT_BYTES:  # Before, so that what is open now is carried over.
-            self._begin_next_segment()
+            self._begin_next_segment(anew=self._doubtful)
         try:
             self._write(b"\n" + record if self._torn else record)
         except OSError as error:
@@ -238,11 +260,8 @@ class Journal:
             self._path(self._number).unlink(missing_ok=True)
         else:
             self.retired.append(self._path(self._number))
-        if anew:  # Never synced again: it might be what the disk refuses.
-            os.close(self._file)
-        else:
-            self._left.append(self._file)
-        self._anew = anew
+        (self._lost if anew else self._left).append(self._file)
+        self._anew, self._doubtful = anew, False
         self._number, self._file = number, file
         self._size = self._carried = len(carried)
         self._torn = False
@@ -278,14 +297,3 @@ def _lock(directory: Path) -> int:
 def _sync(handles: list[int]) -> None:
     for handle in handles:
         os.fdatasync(handle)
-
-
-def _lines(paths: list[Path]) -> Iterator[bytes]:
-    for path in paths:
-        with path.open("rb") as file:
-            yield from file
-
-
-def look_over(directory: Path) -> Recovered:
-    """What the files there say, while whoever writes them may go on. Raises OSError."""
-    return replay(_lines(sorted(directory.glob("*.journal"))))

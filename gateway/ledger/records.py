@@ -6,9 +6,10 @@ So replay needs no judgement: of every id the last line counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from zlib import crc32
 
 import msgspec
@@ -56,6 +57,22 @@ def _line(text: bytes) -> bytes:
 
 NOTHING = _line(Kind.VOID.encode() + b'"%4096b"' % b"")
 """Says nothing of any attempt, and is as long as a line that does: whether the disk takes one again."""
+
+
+def files_in(directory: Path) -> list[Path]:
+    """The files of a journal, in order."""
+    return sorted(directory.glob("*.journal"))
+
+
+def look_over(files: Iterable[Path]) -> Recovered:
+    """What these say in the end, while whoever writes them may go on. Raises OSError."""
+    return replay(_lines(files))
+
+
+def _lines(files: Iterable[Path]) -> Iterator[bytes]:
+    for path in files:
+        with path.open("rb") as file:
+            yield from file
 
 
 def replay(lines: Iterable[bytes]) -> Recovered:

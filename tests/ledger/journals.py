@@ -11,7 +11,7 @@ from gateway.ledger.journal import SYNC_NEVER, Journal
 
 def die(journal):
     """As SIGKILL leaves it: nothing is written, synced or deleted any more."""
-    for handle in (journal._file, journal._lock, *journal._left):
+    for handle in (journal._file, journal._lock, *journal._left, *journal._lost):
         os.close(handle)
 
 

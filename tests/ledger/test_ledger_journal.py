@@ -16,7 +16,7 @@ from journals import die, files, recovered
 
 from gateway.ledger import journal as module
 from gateway.ledger.journal import SYNC_NEVER, Journal, JournalBusy
-from gateway.ledger.records import Kind, line, replay
+from gateway.ledger.records import Kind, line, look_over, replay
 
 
 async def test_what_was_begun_and_what_was_settled_is_found_again(tmp_path):
@@ -120,7 +120,7 @@ async def test_cut_at_every_byte_only_the_torn_line_is_lost(tmp_path):
     path, whole = await written(tmp_path)
     for size in range(len(whole) + 1):
         path.write_bytes(whole[:size])
-        found = replay(module._lines([path]))
+        found = look_over([path])
         whole_lines = [text for text in whole[:size].splitlines(keepends=True) if text.endswith(b"\n")]
         expected = replay(whole_lines)
         assert (found.settled, found.unresolved) == (expected.settled, expected.unresolved), size
@@ -138,7 +138,7 @@ async def test_a_flipped_bit_costs_its_line_and_no_other(tmp_path):
             continue  # Lines joined or split: see below.
         number = whole[:at].count(b"\n")
         path.write_bytes(broken)
-        found, expected = replay(module._lines([path])), replay(lines[:number] + lines[number + 1 :])
+        found, expected = look_over([path]), replay(lines[:number] + lines[number + 1 :])
         if not found.damaged:  # Another way to write the same checksum: a letter's case, a blank for a nought.
             assert at - whole.rfind(b"\n", 0, at) <= 8
             expected = replay(lines)
@@ -159,7 +159,7 @@ def test_no_damage_whatsoever_invents_anything(tmp_path_factory, data):
         if not broken:
             break
     path.write_bytes(broken)
-    found = replay(module._lines([path]))
+    found = look_over([path])
     for one, kind in [(e, Kind.SETTLED) for e in found.settled] + [(e, Kind.OPEN) for e in found.unresolved]:
         assert line(kind, one)[8:] in told
     left = [text for text in bytes(broken).splitlines(keepends=True) if text in lines]

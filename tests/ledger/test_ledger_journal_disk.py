@@ -16,7 +16,7 @@ from journals import die, files, recovered, refuse, stop, until
 from gateway.core.errors import Unavailable
 from gateway.ledger import journal as module
 from gateway.ledger.journal import SYNC_NEVER, Journal
-from gateway.ledger.records import replay
+from gateway.ledger.records import look_over
 
 
 class Disk:
@@ -143,7 +143,7 @@ async def test_why_calls_are_refused_is_told_once(tmp_path, monkeypatch, caplog)
 
 def assert_whole_now(journal):
     """Every byte in the file belongs to a whole line."""
-    assert replay(module._lines([journal._path(journal._number)])).damaged == 0
+    assert look_over([journal._path(journal._number)]).damaged == 0
 
 
 @pytest.mark.parametrize("left", range(0, 2600, 97))

@@ -142,6 +142,85 @@ async def test_what_a_sync_has_lost_is_written_again(tmp_path, monkeypatch, refu
     assert found.unresolved == (held("late", ("x", 7)),)
 
 
+class FailsOnce:
+    """os.fdatasync of a disk that forgets what was written, and tells one who asks. See fsync(2)."""
+
+    def __init__(self, monkeypatch, file):
+        self.tell, self.told = True, 0
+        self._file, self._whole, self._real = file, file.stat().st_size, os.fdatasync
+        monkeypatch.setattr(os, "fdatasync", self.sync)
+
+    def sync(self, handle):
+        if self.tell:
+            self.tell, self.told = False, self.told + 1
+            os.truncate(self._file, self._whole)
+            refuse(handle)
+        self._real(handle)
+
+
+async def test_what_a_sync_before_a_call_has_lost_is_written_again(tmp_path, monkeypatch):
+    """That the same file can be synced a moment later says nothing of what it has lost."""
+    monkeypatch.setattr(module, "TRIED_AGAIN_S", 0.01)
+    journal = Journal(tmp_path, SYNC_ALWAYS)
+    await journal.open(held("early", ("x", 9)))
+    disk = FailsOnce(monkeypatch, files(tmp_path)[0])
+    journal.settle(entry("early", ("x", 3)))
+    with pytest.raises(Unavailable):
+        await journal.open(held("late", ("x", 7)))
+    with pytest.raises(Unavailable):
+        await journal.open(held("later", ("x", 7)))
+    assert disk.told == 1
+    task = asyncio.create_task(journal.keep_synced())
+    await until(lambda: not journal.trouble)
+    await journal.open(held("again", ("x", 1)))
+    await stop(task)
+    die(journal)
+    found = recovered(tmp_path)
+    assert found.settled == (entry("early", ("x", 3)),)
+    assert [one.id for one in found.unresolved] == ["late", "again"]
+
+
+async def test_who_syncs_beside_one_that_failed_does_not_leave(tmp_path, monkeypatch):
+    journal = Journal(tmp_path, SYNC_ALWAYS)
+    begun, go_on, real = threading.Event(), threading.Event(), os.fdatasync
+
+    def sync(handle):
+        if not begun.is_set():
+            begun.set()
+            go_on.wait(10)
+            refuse(handle)
+        real(handle)
+        go_on.set()
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    one = asyncio.create_task(journal.open(held("one")))
+    await until(begun.is_set)
+    other = asyncio.create_task(journal.open(held("other")))
+    await asyncio.wait([one, other])
+    assert isinstance(one.exception(), Unavailable)
+    journal.void(held("one"))
+    journal.void(held("other"))
+    journal.close()
+
+
+async def test_a_disk_too_full_for_another_file_stays_in_doubt(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "TRIED_AGAIN_S", 0.01)
+    journal = Journal(tmp_path, 0.01)
+    task = asyncio.create_task(journal.keep_synced())
+    await journal.open(held("a"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "_create", lambda *_: refuse(0))
+        with monkeypatch.context() as inner:
+            inner.setattr(os, "fdatasync", refuse)
+            await until(lambda: journal.trouble)
+        await asyncio.sleep(0.1)
+        assert journal.trouble
+    await until(lambda: not journal.trouble)
+    assert len(files(tmp_path)) == 2
+    await stop(task)
+    journal.close()
+
+
 def handles():
     """How many files this process has open."""
     return len(list(Path("/proc/self/fd").iterdir()))
