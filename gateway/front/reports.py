@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from msgspec import Meta, Struct
 
@@ -15,10 +16,18 @@ from gateway.core.errors import BadRequest
 from gateway.front.own_key import moment_text
 from gateway.journey.receipt import document
 from gateway.ledger.reader import DIMENSIONS, Reader
+from gateway.ledger.thread import stand_back
 
 PAGE_MAX = 200
 
+READ_AT_ONCE = 4
+
 Reading = Callable[[], AbstractContextManager[Reader]]
+
+R = TypeVar("R")
+
+_threads = ThreadPoolExecutor(READ_AT_ONCE, thread_name_prefix="reports", initializer=stand_back)
+"""Of their own: what is read may take long, and whatever else needs a thread is not to wait for it."""
 
 _When = Annotated[str, Meta(max_length=40, description="30d, or a day such as 2026-11-01.")]
 _Is = Annotated[str, Meta(max_length=200, description="Only calls of which this is so.")]
@@ -132,7 +141,7 @@ async def usage(reading: Reading, query: Period, now: float, *, team: str = "", 
         with reading() as ledger:
             return [_row(names, row) for row in ledger.usage(names, since, until, team, key)]
 
-    rows = await asyncio.to_thread(sums)  # It may take long.
+    rows = await _in_thread(sums)
     return Usage(since=moment_text(since) or "", until=moment_text(until) or "", data=rows)
 
 
@@ -148,10 +157,14 @@ async def calls(reading: Reading, query: CallsPage, now: float, only: Mapping[st
         with reading() as ledger:
             return list(ledger.newest({**asked, **only}, since, before, count + 1))
 
-    entries = await asyncio.to_thread(found)
+    entries = await _in_thread(found)
     shown = entries[:count]
     following = f"{shown[-1].at!r}:{shown[-1].id}" if len(entries) > count else None
     return CallList(data=[_line(entry) for entry in shown], next=following)
+
+
+async def _in_thread(read: Callable[[], R]) -> R:
+    return await asyncio.get_running_loop().run_in_executor(_threads, read)
 
 
 def told(name: str, text: str, now: float) -> float:
