@@ -20,11 +20,11 @@ from gateway.assembly.fleet import add_fleet_gauges, hours
 from gateway.assembly.home import replica_name
 from gateway.assembly.ledgers import ledger_reader
 from gateway.assembly.reloading import Reloading
-from gateway.assembly.simulated import needs_simulator, started_simulator, with_simulator
+from gateway.assembly.simulated import needs_simulator, simulated, started_simulator, with_simulator
 from gateway.assembly.told import Told
 from gateway.assembly.training import training_desk
 from gateway.config.settings import Settings
-from gateway.config.takeover import NeedsRestart, Source
+from gateway.config.takeover import Source
 from gateway.core.caller import Key
 from gateway.front.door import Door
 from gateway.front.exchange import Exchange
@@ -137,11 +137,7 @@ class Gateway:
     def _take(self, said: Settings) -> None:
         """Another configuration, for the calls that come from now on. Raises NeedsRestart or NoSigner; then nothing has
         changed. Nothing is waited for: no call sees a part of it."""
-        settings = replace(said, server=self.settings.server)
-        if needs_simulator(settings):
-            if not self._simulator_url:
-                raise NeedsRestart("the simulator answers from the next start on")
-            settings = with_simulator(settings, self._simulator_url)
+        settings = simulated(replace(said, server=self.settings.server), self._simulator_url)
         made = generation(settings, self.lasting, self.now)
         self.lasting.configure(settings)
         self.now = made

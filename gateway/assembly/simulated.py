@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gateway.catalog.providers import KNOWN
 from gateway.config.settings import Settings
+from gateway.config.takeover import NeedsRestart
 
 if TYPE_CHECKING:
     from gateway.simulator import Running
@@ -25,6 +26,15 @@ async def started_simulator(home: Path, port: int = 0) -> Running:
     from gateway import simulator  # noqa: PLC0415 - who has providers need not wait for it.
 
     return await simulator.start(simulator.Settings(bill=home / "simulator-bill.jsonl"), "127.0.0.1", port)
+
+
+def simulated(settings: Settings, url: str) -> Settings:
+    """These settings with the built-in simulator's address where they need it. Raises NeedsRestart if none runs: ""."""
+    if not needs_simulator(settings):
+        return settings
+    if not url:
+        raise NeedsRestart("the simulator answers from the next start on")
+    return with_simulator(settings, url)
 
 
 def with_simulator(settings: Settings, url: str) -> Settings:

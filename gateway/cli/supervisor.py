@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from gateway.assembly.simulated import needs_simulator, with_simulator
+from gateway.assembly.routing import signers
+from gateway.assembly.simulated import needs_simulator, simulated, with_simulator
 from gateway.cli.books import open_books
 from gateway.cli.children import Child, Ties, ending, fork
 from gateway.cli.greeting import Started, first_keys, greet
@@ -34,6 +35,7 @@ from gateway.core.errors import Unavailable
 from gateway.ledger.base import LedgerUnfit
 from gateway.ledger.journal import JournalBusy
 from gateway.prices.bundled import price_book
+from gateway.upstream.signing import NoSigner
 
 LIVED_S = 5.0
 """A worker that lived longer is started again at once."""
@@ -186,9 +188,11 @@ class Workers:
         """Tell the workers to; whoever is started again later begins with what it says now, if that can be."""
         self._changed, self._rereads = False, self._rereads + 1
         if self._source is not None:
-            with suppress(ConfigError, NeedsRestart, OSError):  # The first worker says it.
-                self._source = self._source.again()
-                self._settings = replace(self._source.said, server=self._settings.server)
+            with suppress(ConfigError, NeedsRestart, NoSigner, OSError):  # The first worker says it.
+                source = self._source.again()
+                settings = replace(source.said, server=self._settings.server)
+                signers(simulated(settings, self._simulator_url))
+                self._source, self._settings = source, settings
         for place in self._places:
             if place.ready:
                 self._tell_changed(place)

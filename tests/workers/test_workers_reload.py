@@ -53,3 +53,15 @@ def test_all_take_it_over_and_so_does_one_that_is_started_again(tmp_path):
         eventually(lambda: len(set(workers(way)) - set(old)) == 1 and way.metric("fareway_workers") == WORKERS)
         assert asked(way, "courier") == {200: 32}
         assert asked(way, "relay") == {404: 32}
+
+
+def test_who_is_started_again_does_not_begin_with_what_the_others_refused(tmp_path):
+    with road(tmp_path, NAMES) as way:
+        reread(
+            way, NAMES.replace("relay", "pilot").replace("models:", "  other: {kind: sim}\nmodels:"), "needs_restart"
+        )
+        old = workers(way)
+        os.kill(old[0], signal.SIGKILL)
+        eventually(lambda: len(set(workers(way)) - set(old)) == 1 and way.metric("fareway_workers") == WORKERS)
+        assert asked(way, "relay") == {200: 32}
+        assert asked(way, "pilot") == {404: 32}
