@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import secrets
+import time
 from pathlib import Path
 
 from gateway.config.settings import Settings
+from gateway.prices.stored import write
 
 
 def replica_name(settings: Settings, worker: int | None) -> str:
     """The name of this home's one process, or of one of its workers: the same after a restart, so that its numbers in
     the store and in the ledger go on."""
     path = settings.home / "replica"
-    try:
-        name = path.read_text().strip()
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.write_text(name := secrets.token_hex(6))
+    name = path.read_text().strip() if path.exists() else ""
+    if not name:  # Or a power cut has left it so.
+        write(path, (name := secrets.token_hex(6)).encode())
     return name if worker is None else f"{name}.{worker}"
 
 
@@ -27,9 +27,9 @@ def next_life(settings: Settings, worker: int | None) -> int:
         life = int(path.read_text()) + 1
     except FileNotFoundError:
         life = 0
-    draft = path.with_name(f"{path.name}.new")
-    draft.write_text(str(life))
-    draft.replace(path)
+    except ValueError:  # A power cut has left it empty: the time is more than any count before.
+        life = int(time.time())
+    write(path, str(life).encode())
     return life
 
 
