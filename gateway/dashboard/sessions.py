@@ -21,8 +21,9 @@ COOKIE = "fareway_session"
 LASTS_S = 12 * 3600
 """How long a session is good at most."""
 
-ENDED_MAX = 10_000
-"""Sessions that were logged out of and would still be good: this process refuses them."""
+ENDED_MAX = 100
+"""Sessions of one key that were logged out of and would still be good: this process refuses each of them. With more,
+it refuses all that this key has begun so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class Sessions:
         self._secret = hmac.digest(pepper, b"sessions of the dashboard", hashlib.sha256)
         self._tenants = tenants
         self._clock = clock
-        self._ended: dict[str, int] = {}
+        self._ended: dict[str, dict[str, int]] = {}  # By key: until when each would be good,
+        self._ended_until: dict[str, int] = {}  # or until when the last of all.
 
     def begin(self, key: Key) -> Session:
         """Whoever holds this key has shown its token."""
@@ -58,7 +60,7 @@ class Sessions:
         name, _, rest = said.partition(".")
         until = rest.partition(".")[0]
         now = self._clock()
-        if not seal or not until.isdecimal() or now >= int(until) or text in self._ended:
+        if not seal or not until.isdecimal() or now >= int(until) or self._has_ended(name, text, int(until)):
             raise Unauthorized("You are not logged in, or no longer.")
         key = self._tenants.holder(name, now, origin)
         if not hmac.compare_digest(seal.encode(), self._seal(said, key).encode()):
@@ -67,10 +69,17 @@ class Sessions:
 
     def end(self, session: Session) -> None:
         """It is logged out of."""
-        now = self._clock()
-        if len(self._ended) >= ENDED_MAX:
-            self._ended = {text: until for text, until in self._ended.items() if until > now}
-        self._ended[session.text] = session.until
+        name, now = session.key.id, self._clock()
+        ended = self._ended.setdefault(name, {})
+        ended[session.text] = session.until
+        if len(ended) > ENDED_MAX:
+            ended = self._ended[name] = {text: until for text, until in ended.items() if until > now}
+        if len(ended) > ENDED_MAX:
+            self._ended_until[name] = max(ended.values())
+            ended.clear()
+
+    def _has_ended(self, name: str, text: str, until: int) -> bool:
+        return text in self._ended.get(name, ()) or until <= self._ended_until.get(name, 0)
 
     def csrf(self, session: Session) -> str:
         """What a page of ours sends along with every change, and a page of others cannot know."""

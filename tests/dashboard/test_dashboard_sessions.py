@@ -98,7 +98,21 @@ def test_what_was_logged_out_of_is_forgotten_once_it_is_over(monkeypatch):
         sessions.end(sessions.begin(session.key))
     clock.now += LASTS_S
     sessions.end(sessions.begin(session.key))
-    assert len(sessions._ended) == 1
+    assert len(sessions._ended[session.key.id]) == 1
+
+
+def test_who_logs_out_too_often_has_logged_out_everywhere(monkeypatch):
+    monkeypatch.setattr("gateway.dashboard.sessions.ENDED_MAX", 2)
+    sessions, _, session, clock = begun()
+    ended = [sessions.begin(session.key) for _ in range(5)]
+    for one in ended:
+        sessions.end(one)
+    assert sum(map(len, sessions._ended.values())) <= 2
+    for one in (session, *ended):
+        with pytest.raises(Unauthorized):
+            sessions.of(shown(one), here)
+    clock.now += 1
+    assert sessions.of(shown(sessions.begin(session.key)), here)
 
 
 def test_another_secret_and_a_revoked_key_end_every_session():
