@@ -40,14 +40,14 @@ chaos: $(VENV)/.dev ## every row of docs/reliability.md, shown anew; build/bench
 	@rm -rf build/chaos
 	@CHAOS=full scripts/run-tests.sh tests/chaos $(ROWS); status=$$?; $(BIN)/python scripts/reliability.py && exit $$status
 
-ALONE := $(addprefix tests/chaos/test_chaos_, $(addsuffix .py, overload loop memory slow_callers timing hang_ups reload soak upstream_hanging upstream_quick cost_dos))
+ALONE := $(addprefix tests/chaos/test_chaos_, $(addsuffix .py, overload hang_ups reload soak cost_dos))
 
-chaos-short: $(VENV)/.dev ## the same with less of each, in a quarter of an hour; what it shows is not recorded
+chaos-short: $(VENV)/.dev ## the same with less of each, in ten minutes; what it shows is not recorded
 	@scripts/setup-tests.sh
 	@scripts/setup-chaos.sh
 	@scripts/setup-browser.sh
-	@scripts/run-tests.sh -n 3 --dist loadfile tests/chaos $(addprefix --ignore=,$(ALONE))
-	@scripts/run-tests.sh $(ALONE)
+	@scripts/run-tests.sh -n 3 --dist loadfile --durations=10 tests/chaos $(addprefix --ignore=,$(ALONE))
+	@scripts/run-tests.sh --durations=10 $(ALONE)
 
 test-fleets: $(VENV)/.dev ## what starts many gateways or waits for clients' patience, which takes minutes
 	@scripts/setup-tests.sh

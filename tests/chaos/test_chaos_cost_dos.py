@@ -24,6 +24,7 @@ limits:
 """
 CAP = '  - {node: "team:capped", amount: 20 concurrent}\n'
 SLOW = ("--tokens-per-second", "20", "--output-tokens", "400")
+SHORTER = ("--tokens-per-second", "20", "--output-tokens", "160")
 QUICK = ("--tokens-per-second", "0")
 PATIENCE = aiohttp.ClientTimeout(total=120)
 PICTURE = [{"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 8_000_000}}]
@@ -89,7 +90,7 @@ async def others_refused(http, gate, keys, calls=5):
 
 async def test_a_hold_is_no_more_than_the_model_can_make(tmp_path, shown, http):
     worst, refused, asked = {}, 0, 0
-    with road(tmp_path, CONFIG.replace("PLACES", "1000"), *SLOW) as gate:
+    with road(tmp_path, CONFIG.replace("PLACES", "1000"), *SHORTER) as gate:
         key, other = (make_key(gate.gate.home, "--team", team) for team in ("attackers", "others"))
         labels = {"node": "team:attackers", "window": "month", "mode": "hard"}
         for name, more in INFLATED.items():

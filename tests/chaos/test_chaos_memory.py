@@ -18,7 +18,7 @@ from road import Road, assert_in_order, billed, spent
 MIB = 1 << 20
 
 CEILING_MIB, TARGET_MIB = 300, 150
-SECONDS, CHUNKS_A_SECOND = 40, 10
+SECONDS, SHORT_SECONDS, CHUNKS_A_SECOND = 40, 12, 10
 AT_ONCE = 100  # Begun together: the provider's queue of new connections is what it is.
 CONFIG = """
 providers:
@@ -38,9 +38,9 @@ def cpu_s(pid):
 class Stream:
     """One caller, who counts chunks and keeps none of them."""
 
-    def __init__(self, url, key):
+    def __init__(self, url, key, seconds):
         where = urlsplit(url)
-        body = json.dumps(chat(f"[[sim: tokens={SECONDS * CHUNKS_A_SECOND} tps={CHUNKS_A_SECOND}]]", stream=True))
+        body = json.dumps(chat(f"[[sim: tokens={seconds * CHUNKS_A_SECOND} tps={CHUNKS_A_SECOND}]]", stream=True))
         head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {where.netloc}\r\nAuthorization: Bearer {key}\r\n"
         self.where = where.hostname, where.port
         self.asked = f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode()
@@ -60,10 +60,10 @@ class Stream:
         return b"data: [DONE]" in self.last
 
 
-async def measured(way, count):
+async def measured(way, count, seconds):
     """Run so many streams. What they got, and what the gateway needed for it."""
-    pid, streams = way.gate.process.pid, [Stream(way.url, way.first) for _ in range(count)]
-    warm = [Stream(way.url, way.first) for _ in range(2)]
+    pid, streams = way.gate.process.pid, [Stream(way.url, way.first, seconds) for _ in range(count)]
+    warm = [Stream(way.url, way.first, seconds) for _ in range(2)]
     for stream in warm:
         stream.asked = stream.asked.replace(b"tps=10", b"tps=00")
         await stream.run()
@@ -90,7 +90,7 @@ async def measured(way, count):
 
 
 async def test_streams_in_little_memory(tmp_path, shown):
-    count = 1000 if shown.full else 100
+    count, seconds = (1000, SECONDS) if shown.full else (100, SHORT_SECONDS)
     with memory_group(CEILING_MIB << 20) as group:
         sim = harness.simulator(tmp_path / "sim")
         home = tmp_path / "gate"
@@ -101,7 +101,7 @@ async def test_streams_in_little_memory(tmp_path, shown):
         gate = harness.Process(arguments, home, READY, command=command).start()
         way = Road(sim, gate, *gate.tokens)
         try:
-            found = await measured(way, count)
+            found = await measured(way, count, seconds)
             kills = group.kills if group else 0
             lines, bill = await asyncio.to_thread(way.entries), way.bill()
         finally:

@@ -133,6 +133,22 @@ def test_what_a_batch_did_before_it_was_given_up_is_charged(way, provider, key):
     assert Decimal(way.told(name, key)["cost_usd"]) == cost(MINI) + cost(MINI, HALF)
 
 
+def test_a_result_of_zeros_stays_charged_at_its_bound(way, provider, key):
+    before, said = set(provider.batches), provider.usage
+    provider.usage = {"given": 0, "made": 0}
+    try:
+        name = way.later(key=key)
+        provider.end(the_batch(provider, before))
+        document = way.over(name, key)
+    finally:
+        provider.usage = said
+    assert (document["status"], document["way"]) == ("done", "batch")
+    assert document["answer"]["choices"][0]["message"]["content"] == "Yes."
+    assert Decimal(document["cost_usd"]) > 100 * MINI[1] * HALF  # It might have written as much.
+    (line,) = way.lines(name)
+    assert (line["outcome"], line["cost_status"]) == ("pending", "uncertain")
+
+
 def test_a_call_of_a_batch_that_failed_goes_another_way(way, provider, key):
     before = set(provider.batches)
     names = [way.later(key=key) for _ in range(2)]
