@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -184,7 +184,8 @@ class Running:
         ours = self._offering.ours
         ours[offer.name] += offer.way is Way.IDLE
         try:
-            later, answer = await self._asked(later, body, offer)
+            later, asked = await self._asked(later, body, offer)
+            answer = await asked
         except GatewayError as error:
             await surely(self._not_now, later, error)
         except Exception:
@@ -195,16 +196,16 @@ class Running:
         finally:
             ours[offer.name] -= offer.way is Way.IDLE
 
-    async def _asked(self, later: Later, body: bytes, offer: Offer) -> tuple[Later, Answer]:
+    async def _asked(self, later: Later, body: bytes, offer: Offer) -> tuple[Later, Awaitable[Answer]]:
         """That way; and at once beside it when that is due, where it takes longer. What comes too late runs to its end
-        and is booked."""
+        and is booked. Returns it as it was asked last, also where that fails: no name in the books is used twice."""
         if offer.way is Way.SYNC:
-            return later, await self._asking.answer(later, body, offer)
+            return later, self._asking.answer(later, body, offer)
         first = asyncio.create_task(self._asking.answer(later, body, offer))
         self._leave(first)
         await asyncio.wait({first}, timeout=max(0.0, later.switch_at - self._clock()))
         if first.done():
-            return later, first.result()
+            return later, first
         beside = _again(later, way=Way.SYNC, reason=f"{offer.way} took too long")
         await surely(self._shelf.put, beside, before=State.RUNNING)
         second = asyncio.create_task(self._asking.answer(beside, body, _AT_ONCE))
@@ -214,8 +215,8 @@ class Running:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 if task.exception() is None:
-                    return replace(beside, way=offer.way if task is first else Way.SYNC), task.result()
-        return beside, second.result()
+                    return replace(beside, way=offer.way if task is first else Way.SYNC), task
+        return beside, second
 
     # Batches.
 

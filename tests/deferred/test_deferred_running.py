@@ -1,0 +1,115 @@
+"""Sending calls that have time: none is asked twice under one name, and none is forgotten."""
+
+import asyncio
+from collections import Counter, defaultdict
+from contextlib import suppress
+from types import SimpleNamespace
+
+import pytest
+
+from gateway.core.caller import Caller
+from gateway.core.money import ZERO
+from gateway.core.request import Asked
+from gateway.deferred.asking import Answer
+from gateway.deferred.choosing import Offer, Way
+from gateway.deferred.record import Later, State
+from gateway.deferred.running import Running
+from gateway.deferred.shelf import Shelf
+from gateway.journey.refused import ProviderRefused
+from gateway.upstream.errors import Lost
+
+ACCEPTED, SWITCH, DEADLINE = 1000.0, 1000.1, 1100.0
+LATER = Later("later_a_1", Caller(key_id="k"), "openai-chat", "m", Asked(b""), {}, ACCEPTED, DEADLINE)
+YES = Answer(200, {}, b"Yes.")
+NO, NOT_NOW = ProviderRefused(400, {}, b"No."), ProviderRefused(503, {}, b"Not now.")
+PATIENCE_S = 20
+
+
+class Stage:
+    """A call that an idle machine could answer, and all around it. What is asked at once comes to `outcomes`, one after
+    the other; the idle machine says nothing before, and then fails."""
+
+    def __init__(self, shelf):
+        self.shelf = shelf
+        self.outcomes = []
+        self.asked = []
+        self.ended = asyncio.Queue()
+        self._now = ACCEPTED
+        self._failing = asyncio.Event()
+        ways = tuple(Offer(way, "own/m", "own", ZERO) for way in (Way.SYNC, Way.IDLE))
+        self._offered = SimpleNamespace(offers=ways, duration_s=0.0)
+        self._lanes = SimpleNamespace(
+            resume=self._nothing,
+            due=lambda _: (),
+            collect=self._none,
+            cancel=self._nothing,
+            turns=defaultdict(asyncio.Lock),
+        )
+
+    async def end(self):
+        """The way and the state in which it ended."""
+        asking = SimpleNamespace(answer=self._answer, call=lambda *_: None, key=lambda *_: None)
+        running = Running(
+            self.shelf,
+            asking,
+            SimpleNamespace(ours=Counter(), of=self._of),
+            self._lanes,
+            asyncio.Event(),
+            clock=lambda: self._now,
+            ended=lambda way, state: self.ended.put_nowait((way, state)),
+            margin_s=DEADLINE - SWITCH,
+            keep_s=60.0,
+        )
+        task = asyncio.create_task(running.run())
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await self.ended.get()
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _answer(self, later, _, offer):
+        self.asked.append((later.request_id, offer.way))
+        if offer.way is Way.IDLE:
+            await self._failing.wait()
+            raise Lost("It broke off.")
+        self._now = max(self._now, SWITCH)
+        self._failing.set()
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def _of(self, *_):
+        return self._offered
+
+    async def _nothing(self, *_):
+        pass
+
+    async def _none(self, *_):
+        return []
+
+
+@pytest.fixture
+async def stage(tmp_path):
+    shelf = Shelf(tmp_path / "deferred.db")
+    await shelf.add(LATER, b"{}", None, 1)
+    yield Stage(shelf)
+    await shelf.close()
+
+
+@pytest.mark.parametrize("error", [NO, Lost("It broke off."), RuntimeError("A bug.")], ids=["no", "lost", "bug"])
+async def test_what_failed_at_once_has_failed_though_another_way_failed_beside_it(stage, error):
+    stage.outcomes = [error]
+    assert await stage.end() == (Way.SYNC, State.FAILED)
+    assert stage.asked == [("later_a_1-1", Way.IDLE), ("later_a_1-2", Way.SYNC)]
+    kept = await stage.shelf.find(LATER.id)
+    assert kept.later.request_ids == ["later_a_1-1", "later_a_1-2"], "the books have both"
+
+
+async def test_after_both_ways_have_failed_it_is_asked_under_a_new_name(stage, monkeypatch):
+    monkeypatch.setattr("gateway.deferred.again.FIRST_WAIT_S", 0.0)
+    stage.outcomes = [NOT_NOW, YES]
+    assert await stage.end() == (Way.SYNC, State.DONE)
+    assert [name for name, _ in stage.asked] == ["later_a_1-1", "later_a_1-2", "later_a_1-3"]
