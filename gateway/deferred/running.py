@@ -133,7 +133,7 @@ class Running:
         """One call that is due."""
         if later.state is State.RUNNING:
             await self._shelf.put(later, before=State.RUNNING)
-            self._begin(self._switch(later))
+            self._begin(surely(self._switch, later))  # Nothing else makes it due again.
             return
         try:
             body = await self._shelf.body(later.id)

@@ -261,7 +261,7 @@ async def surely(step: Callable[P, Awaitable[R]], *args: P.args, **named: P.kwar
         try:
             return await step(*args, **named)
         except NotKept as error:
-            log.warning("an answer for later cannot be written down, and waits: %s", error)
+            log.warning("a call for later waits until the file can be read and written: %s", error)
             await asyncio.sleep(AGAIN_S)
 
 

@@ -6,15 +6,16 @@ from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.core.caller import Caller
 from gateway.core.money import ZERO
 from gateway.core.request import Asked
 from gateway.deferred.asking import Answer
 from gateway.deferred.choosing import Offer, Way
-from gateway.deferred.record import Later, State
+from gateway.deferred.record import Later, Place, State
 from gateway.deferred.running import Running
-from gateway.deferred.shelf import Shelf
+from gateway.deferred.shelf import NotKept, Shelf
 from gateway.journey.refused import ProviderRefused
 from gateway.upstream.errors import Lost
 
@@ -113,3 +114,28 @@ async def test_after_both_ways_have_failed_it_is_asked_under_a_new_name(stage, m
     stage.outcomes = [NOT_NOW, YES]
     assert await stage.end() == (Way.SYNC, State.DONE)
     assert [name for name, _ in stage.asked] == ["later_a_1-1", "later_a_1-2", "later_a_1-3"]
+
+
+@pytest.mark.parametrize("step", ["find", "body"])
+async def test_a_switch_that_meets_a_file_that_is_away_is_made_up_for(stage, monkeypatch, step):
+    monkeypatch.setattr("gateway.deferred.shelf.AGAIN_S", 0.0)
+    in_batch = replace(
+        LATER,
+        state=State.RUNNING,
+        way=Way.BATCH,
+        runs=1,
+        switch_at=ACCEPTED,
+        place=Place("own", "b", "later_a_1-1", "e"),
+    )
+    assert await stage.shelf.put(in_batch, batch="b")
+    working, failures = getattr(stage.shelf, step), [NotKept("It is another process's.")]
+
+    async def away_once(name):
+        if failures:
+            raise failures.pop()
+        return await working(name)
+
+    monkeypatch.setattr(stage.shelf, step, away_once)
+    stage.outcomes = [YES]
+    assert await stage.end() == (Way.SYNC, State.DONE)
+    assert stage.asked == [("later_a_1-2", Way.SYNC)]
