@@ -38,7 +38,7 @@ class LaterRoad(Road):
         """Status, headers and JSON."""
         shown = {"Authorization": f"Bearer {key or self.first}", "content-type": "application/json"}
         shown |= {name.replace("_", "-"): value for name, value in headers.items()}
-        data = None if body is None else json.dumps(body).encode()
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, shown, method=method)
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:

@@ -77,6 +77,22 @@ def test_calls_of_one_kind_share_a_batch_and_each_pays_its_own(way, provider, ke
         assert sum(line["saved_nanos"] for line in way.lines(name)) == (cost(MINI) - cost(MINI, HALF)) * 10**9
 
 
+def test_a_call_of_many_lines_leaves_in_one(way, provider, key):
+    before = set(provider.batches)
+    body = {"model": "mini", "temperature": 0.7, "messages": [{"role": "user", "content": "Hello\n\u2028"}]}
+    written = json.dumps(body, indent=2, ensure_ascii=False).replace("\n", "\r\n").encode()
+    written = written.replace(b"0.7", b"7.0e-1")
+    told = way.ask("POST", "/v1/chat/completions", written, key, x_fareway_deadline="2h")[2]
+    names = [told["id"], way.later(key=key)]
+    batch = the_batch(provider, before)
+    file = provider.files[provider.batches[batch]["input_file_id"]][1]
+    left = {(line := json.loads(text))["custom_id"]: line["body"] for text in file.splitlines()}
+    assert left[f"{names[0]}-1"] == body | {"model": "gpt-4o-mini"}
+    assert b'"temperature": 7.0e-1,' in file, "as it was written"
+    provider.end(batch)
+    assert [way.over(name, key)["way"] for name in names] == ["batch", "batch"]
+
+
 def test_anthropics_batch(way, provider, key):
     before = set(provider.batches)
     body = {"model": "clever", "max_tokens": 50, "messages": [{"role": "user", "content": "Hello"}]}
