@@ -23,7 +23,7 @@ from gateway.deferred.choosing import Offer, Way
 from gateway.deferred.offers import Offered, Offering
 from gateway.deferred.record import Later, Place, State
 from gateway.deferred.sending import Member, Sending
-from gateway.deferred.settling import Found, Settling
+from gateway.deferred.settling import Found, Give, Settling
 from gateway.deferred.shelf import NotKept, Shelf, surely
 from gateway.dialects.batch_status import Status
 from gateway.journey.option import Option
@@ -147,23 +147,28 @@ class Lanes:
         """Batches to be asked about."""
         return [name for name, poll in self._polls.items() if poll.at <= now and not self.turns[name].locked()]
 
-    async def collect(self, batch: str) -> list[Found]:
-        """What a batch has come to, once it has ended: the books know it then. It is in its own turn."""
+    async def collect(self, batch: str, give: Give) -> None:
+        """Give what a batch has come to, once it has ended: the books know it then. It is in its own turn. Raises
+        NotKept."""
         poll = self._polls.get(batch)
         if poll is None:
-            return []
+            return
         poll.at, poll.wait_s = self._clock() + poll.wait_s, min(POLL_S_MAX, 2 * poll.wait_s)
-        found: list[Found] = []
         try:
             status = await self._status(poll)
             if status is not None and status.ended:
-                found = await self._settling.collect(await self._shelf.in_batch(batch), status)
+                if calls := await self._shelf.in_batch(batch):
+                    await self._settling.collect(calls, status, give)
+                await self._forget(batch)
+        except NotKept:
+            raise
         except GatewayError as error:
             log.warning("batch %s cannot be settled yet: %s", batch, error)
-        if self._clock() - poll.one.accepted > GIVEN_UP_S:
+        if self._clock() - poll.one.accepted > GIVEN_UP_S and batch in self._polls:
             log.error("batch %s is given up: its calls stay charged at the most that they can have cost", batch)
-            return [Found(later, None) for later in await self._shelf.in_batch(batch)]
-        return found
+            for later in await self._shelf.in_batch(batch):
+                await give(Found(later, None))
+            await self._forget(batch)
 
     async def _status(self, poll: Poll) -> Status | None:
         """In little time: a call may wait for this to be asked at once."""
@@ -174,7 +179,7 @@ class Lanes:
         except TimeoutError:
             raise UpstreamTimeout("The provider does not say how it stands.") from None
 
-    async def settled(self, batch: str) -> None:
+    async def _forget(self, batch: str) -> None:
         """What was found is written down: nothing is left to ask, unless something was not found."""
         if not await self._shelf.in_batch(batch):
             self._polls.pop(batch, None)

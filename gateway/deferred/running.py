@@ -25,6 +25,7 @@ from gateway.deferred.choosing import Choice, Offer, Way, choose
 from gateway.deferred.lanes import Lanes
 from gateway.deferred.offers import Offered, Offering
 from gateway.deferred.record import Later, State
+from gateway.deferred.settling import Found
 from gateway.deferred.shelf import NotKept, Shelf, surely
 
 LOOK_EVERY_S, LOOK_S_MIN = 1.0, 0.02
@@ -227,18 +228,18 @@ class Running:
     async def _collect(self, batch: str) -> None:
         """Give the answers of a batch to those that still wait for them."""
         async with self._lanes.turns[batch]:
-            found = await self._lanes.collect(batch)
-            for later, answer in found:
-                if later.state is not State.RUNNING or later.switched:
-                    await self._shelf.settled(later.id)
-                elif answer is not None:
-                    await self._end(later, answer, batch="")
-                else:
-                    given_up = (*later.given_up, Way.BATCH)
-                    waiting = replace(later, state=State.WAITING, given_up=given_up)
-                    await self._shelf.put(waiting, before=State.RUNNING, due=self._clock(), batch="")
-            if found:
-                await self._lanes.settled(batch)
+            await self._lanes.collect(batch, self._give)
+
+    async def _give(self, found: Found) -> None:
+        later, answer = found
+        if later.state is not State.RUNNING or later.switched:
+            await self._shelf.settled(later.id)
+        elif answer is not None:
+            await self._end(later, answer, batch="")
+        else:
+            given_up = (*later.given_up, Way.BATCH)
+            waiting = replace(later, state=State.WAITING, given_up=given_up)
+            await self._shelf.put(waiting, before=State.RUNNING, due=self._clock(), batch="")
 
     async def _switch(self, later: Later) -> None:
         """Its batch has had its time: its answer is taken if there is one, else it is asked at once."""

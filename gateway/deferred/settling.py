@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -43,6 +44,10 @@ class Found(NamedTuple):
     answer: Answer | None
 
 
+Give = Callable[[Found], Awaitable[None]]
+"""Hears of each as soon as the books know it: the answers of a whole batch may be more than memory holds."""
+
+
 @dataclass(frozen=True)
 class Settling:
     """See the module. `accounts_here`: whether a replica's accounts are in memory here."""
@@ -66,41 +71,50 @@ class Settling:
             await good(answer)
             await answer.read()
 
-    async def collect(self, calls: Sequence[Later], status: Status) -> list[Found]:
+    async def collect(self, calls: Sequence[Later], status: Status, give: Give) -> None:
         """Read the results of a batch that has ended, and correct the books for these calls of it. Raises
-        GatewayError; then it may be done again."""
+        GatewayError; then it may be done again for those that were not given."""
         first = calls[0]
         assert first.place is not None
         provider = self.desk.provider(STYLES[first.dialect], first.place.provider)
-        results = {result.custom_id: result for result in await self._results(provider, first, status)}
-        lacking = status.done > sum(bool(result.answer) for result in results.values())
-        return [found for later in calls if (found := await self._found(later, provider, results, lacking))]
+        unread = {later.place.request_id: later for later in calls if later.place is not None}
+        answered: set[str] = set()
+        async with aclosing(self._results(provider, first, status)) as results:
+            async for result in results:
+                if result.answer:
+                    answered.add(result.custom_id)
+                later = unread.pop(result.custom_id, None)
+                if later is not None and (found := await self._found(later, provider, result)):
+                    await give(found)
+        lacking = status.done > len(answered)
+        for later in unread.values():
+            if found := await self._found(later, provider, None, lacking=lacking):
+                await give(found)
 
-    async def _results(self, provider: Provider, first: Later, status: Status) -> list[Result]:
+    async def _results(self, provider: Provider, first: Later, status: Status) -> AsyncGenerator[Result]:
         paths = [f"/files/{file}/content" for file in status.files]
         if provider.batches != OPENAI:
             paths = [f"{BATCHES[ANTHROPIC]}/{status.id}/results"]
-        results: list[Result] = []
         for path in paths if status.files or provider.batches != OPENAI else ():
             async with await self.desk.ask(provider, "GET", path) as answer:
                 await good(answer)
                 lines = Lines()
                 while chunk := await answer.next_chunk():
-                    results += read_results(lines.feed(chunk), DIALECTS[first.dialect], provider.quirks)
+                    for result in read_results(lines.feed(chunk), DIALECTS[first.dialect], provider.quirks):
+                        yield result
                     await asyncio.sleep(0)  # Calls have their turn, too.
-                results += read_results([lines.rest()], DIALECTS[first.dialect], provider.quirks)
-        return results
+                for result in read_results([lines.rest()], DIALECTS[first.dialect], provider.quirks):
+                    yield result
 
     async def _found(
-        self, later: Later, provider: Provider, results: Mapping[str, Result], lacking: bool
+        self, later: Later, provider: Provider, result: Result | None, *, lacking: bool = False
     ) -> Found | None:
-        """None while its entry is not in the books."""
+        """None while its entry is not in the books. `lacking`: whether the provider has more answers than it gave."""
         assert later.place is not None
         entries = await self.mover.find(later.place.request_id)
         entry = next((entry for entry in entries if entry.id == later.place.entry_id), None)
         if entry is None:
             return None
-        result = results.get(later.place.request_id)
         done = any(other.adjusts == entry.id for other in entries)
         if result is None and lacking:
             log.error("call %s stays charged at its bound: its batch has fewer results than answers", later.id)

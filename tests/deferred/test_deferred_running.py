@@ -42,7 +42,7 @@ class Stage:
         self._lanes = SimpleNamespace(
             resume=self._nothing,
             due=lambda _: (),
-            collect=self._none,
+            collect=self._nothing,
             cancel=self._nothing,
             turns=defaultdict(asyncio.Lock),
         )
@@ -87,9 +87,6 @@ class Stage:
 
     async def _nothing(self, *_):
         pass
-
-    async def _none(self, *_):
-        return []
 
 
 @pytest.fixture

@@ -1,0 +1,93 @@
+"""Looking after a batch until its cost is in the books."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from gateway.core.caller import Caller
+from gateway.core.request import Asked
+from gateway.deferred.lanes import Lanes
+from gateway.deferred.record import Later, Place, State
+from gateway.deferred.settling import Found
+from gateway.deferred.shelf import NotKept, Shelf
+from gateway.dialects.batch_status import Status
+
+IN_BATCH = Later(
+    "later_a_1",
+    Caller("k"),
+    "openai-chat",
+    "m",
+    Asked(b""),
+    {},
+    accepted=1000.0,
+    deadline=2000.0,
+    state=State.RUNNING,
+    runs=1,
+    place=Place("openai", "b", "later_a_1-1", "e"),
+)
+
+
+class Ended:
+    """Every batch has ended, and its calls were not answered well."""
+
+    async def status(self, *_):
+        return Status("b", ended=True)
+
+    async def collect(self, calls, _, give):
+        assert calls, "there is something to settle"
+        for later in calls:
+            await give(Found(later, None))
+
+
+@pytest.fixture
+async def shelf(tmp_path):
+    shelf = Shelf(tmp_path / "deferred.db")
+    await shelf.add(IN_BATCH, b"{}", None, 1)
+    await shelf.put(IN_BATCH, batch="b")
+    yield shelf
+    await shelf.close()
+
+
+@pytest.fixture
+async def lanes(shelf):
+    nobody = SimpleNamespace()
+    lanes = Lanes(shelf, nobody, nobody, nobody, Ended(), clock=lambda: 1000.0, collect_s=1.0)
+    await lanes.resume()
+    return lanes
+
+
+async def test_what_cannot_be_kept_is_given_again(lanes, shelf):
+    given = []
+
+    async def give(found):
+        given.append(found.later.id)
+        if len(given) == 1:
+            raise NotKept("The disk is full.")
+        await shelf.settled(found.later.id)
+
+    with pytest.raises(NotKept):
+        await lanes.collect("b", give)
+    assert lanes.due(2000.0) == ["b"]
+    await lanes.collect("b", give)
+    assert given == ["later_a_1", "later_a_1"]
+    assert lanes.due(2000.0) == []
+
+
+async def test_a_batch_is_forgotten_though_that_was_not_seen_at_once(lanes, shelf, monkeypatch):
+    calls_left = shelf.in_batch
+
+    async def away_once_settled(name):
+        if not await calls_left(name):
+            monkeypatch.undo()
+            raise NotKept("The disk is full.")
+        return await calls_left(name)
+
+    async def give(found):
+        await shelf.settled(found.later.id)
+
+    monkeypatch.setattr(shelf, "in_batch", away_once_settled)
+    with pytest.raises(NotKept):
+        await lanes.collect("b", give)
+    assert lanes.due(2000.0) == ["b"]
+    await lanes.collect("b", give)
+    assert lanes.due(2000.0) == []
