@@ -108,6 +108,7 @@ async def _stop(passage: Passage, watch: Watch, refused: GatewayError) -> None:
 
 async def _cut(passage: Passage, watch: Watch, error: Lost) -> None:
     """The provider broke off. Never a clean end: clients must see that something is missing."""
+    passage.client.stays()  # It is booked to the end, whoever leaves while what came is counted.
     log.warning("%r: %s", passage.option.candidate.name, error)
     passage.answer.close()
     if passage.booking.entry is not None:  # It had said that this was all.
@@ -124,6 +125,7 @@ async def _say_last(passage: Passage, watch: Watch, error: GatewayError) -> None
 
 async def _hung_up(passage: Passage, watch: Watch) -> None:
     """The caller is gone. What it leaves behind may still be of use to others that listen."""
+    passage.client.stays()  # Where a write has told of it, the connection is lost only now, and must not end this.
     resume()
     if passage.booking.entry is not None:
         return

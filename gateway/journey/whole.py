@@ -17,6 +17,7 @@ async def pass_on_whole(passage: Passage) -> None:
 
     A caller that leaves does not end this: what does not stream is charged in full, and others may listen.
     """
+    passage.client.stays()  # It may have asked for a stream.
     body = await passage.answer.read()
     received = passage.monotonic()
     report = passage.read_report(body)
