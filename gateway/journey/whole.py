@@ -25,9 +25,9 @@ async def pass_on_whole(passage: Passage) -> None:
         told = passage.for_caller(body)
     except ValueError as error:
         raise NotAnAnswer("The provider answered with something that is no answer.") from error
-    if passage.flight is not None:
-        passage.flight.add(told)
     entry = await _settle(passage, Outcome.OK, report, body)
+    if passage.flight is not None:
+        passage.flight.add(told)  # Who listens looks at once whether it was paid for.
     head = passage.headers(entry, passage.answer, received)
     await passage.client.respond(passage.answer.status, head, told)
 

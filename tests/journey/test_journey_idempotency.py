@@ -121,6 +121,19 @@ async def test_at_the_same_time_one_asks_and_the_others_listen(way, key, streame
     await asyncio.to_thread(assert_charged_once, way, before, heads)
 
 
+@pytest.mark.parametrize("header", [{"Idempotency-Key": "counted"}, {"x-fareway-cache": "use"}])
+async def test_who_listens_to_a_whole_answer_gets_it_where_its_cost_has_to_be_counted(way, header):
+    """A provider that says nothing of usage: the answer is there before it is booked."""
+    before, text = len(way.bill()), "Counted. [[sim: nousage tokens=40 tps=40]]"
+    async with way.aclient() as client:
+        asked = {"model": "sim-small", "messages": said(text), "extra_headers": header}
+        answers = await asyncio.gather(*(client.chat.completions.create(**asked) for _ in range(4)))
+    assert len({answer.choices[0].message.content for answer in answers}) == 1
+    assert len(way.bill()) == before + 1
+    lines = (await asyncio.to_thread(way.entries))[-4:]
+    assert sorted(line["outcome"] for line in lines) == ["cached"] * 3 + ["ok"]
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_a_client_that_gives_up_and_tries_again_by_itself_pays_once(way, key, streamed):
     """OpenAI's own retries: its patience ends before the answer begins."""
