@@ -36,6 +36,8 @@ _NOT_UP = _HOP_BY_HOP | {
     "via",
     "x-goog-fieldmask",  # It could cut the usage out of an answer,
     "x-goog-user-project",  # bill another's project,
+    "openai-organization",  # or one of the operator's that the operator has not chosen,
+    "openai-project",
     "x-http-method-override",  # or make another call of this one.
     "x-http-method",
     "x-method-override",

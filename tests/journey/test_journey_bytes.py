@@ -12,7 +12,7 @@ pytestmark = pytest.mark.xdist_group("bytes")
 
 CONFIG = """
 providers:
-  up: {base_url: UP_URL/plain/v1, prices: sim, key: SECRET}
+  up: {base_url: UP_URL/plain/v1, prices: sim, key: SECRET, headers: {OpenAI-Organization: ours}}
   odd: {base_url: UP_URL/odd/v1, prices: sim}
   events: {base_url: UP_URL/events/v1, prices: sim}
   crlf: {base_url: UP_URL/crlf/v1, prices: sim}
@@ -88,6 +88,13 @@ def test_only_the_model_changes_on_the_way_up(way, up):
     assert got.headers["x-beta"] == "on"
     assert got.headers["openai-beta"] == "assistants=v9"
     assert way.first not in str(got)
+
+
+def test_whom_the_provider_bills_is_not_for_callers_to_say(way, up):
+    post(way, BODY % b"", **{"OpenAI-Organization": "theirs", "OpenAI-Project": "theirs"})
+    got = up.got["plain"][-1]
+    assert got.headers["openai-organization"] == "ours"
+    assert "openai-project" not in got.headers
 
 
 def test_a_provider_and_model_for_a_name(way, up):

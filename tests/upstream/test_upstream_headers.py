@@ -9,6 +9,7 @@ OURS = [
     "Transfer-Encoding", "Accept-Encoding", "Content-Encoding", "Expect", "X-Request-Id", "Forwarded", "Via", "Upgrade",
     "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Content-SHA256",
     "X-Forwarded-For", "x-forwarded-proto", "X-Fareway-Max-Cost", "Proxy-Authorization", "Keep-Alive",
+    "OpenAI-Organization", "OpenAI-Project", "X-Goog-User-Project", "X-Goog-FieldMask",
     "Idempotency-Key", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override",
 ]  # fmt: skip
 THEIRS = [
@@ -17,7 +18,6 @@ THEIRS = [
     "Content-Type",
     "User-Agent",
     "X-Stainless-Lang",
-    "OpenAI-Organization",
     "Accept",
 ]
 
