@@ -24,6 +24,8 @@ async def pass_on_whole(passage: Passage) -> None:
     try:
         told = passage.for_caller(body)
     except ValueError as error:
+        if report.used is not None:  # Nobody can read it, and the provider has said what it charges for it.
+            passage.settle(Outcome.FAILED, NotAnAnswer.status, report, report.used)
         raise NotAnAnswer("The provider answered with something that is no answer.") from error
     entry = await _settle(passage, Outcome.OK, report, body)
     if passage.flight is not None:

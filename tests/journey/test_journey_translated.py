@@ -232,3 +232,11 @@ def test_a_count_that_nobody_gives_is_made_here(gate, provider):
     assert 500 <= longer.input_tokens < 600
     assert raw.headers["x-fareway-count"] == "estimated"
     assert provider.got == {}
+
+
+def test_an_answer_that_cannot_be_carried_back_is_booked_at_what_the_provider_says_it_used(gate, client, answers):
+    answers(Reply(SAID.body.replace(b'"content": [', b'"content": [7, ')))
+    with pytest.raises(openai.InternalServerError, match="no answer") as raised:
+        chat(client)
+    entry = entry_of(gate, raised.value.response.headers)
+    assert (entry["outcome"], entry["cost_status"], Decimal(entry["cost_usd"])) == ("failed", "exact", COST)
