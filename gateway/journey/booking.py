@@ -160,6 +160,12 @@ class Booking:
         self._draft = self._occupancy = None
         self.tried.append(why)
 
+    def left_behind(self) -> None:
+        """The call ends before the attempt under way is settled. Whoever asks the same again must not be charged for
+        it a second time, as if nothing had been booked."""
+        if self._flight is not None:
+            self._flight.charged = True
+
     def settle(
         self,
         outcome: Outcome,

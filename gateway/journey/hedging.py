@@ -166,6 +166,10 @@ class Hedging:
 
     def _leave_behind(self, lane: Lane, question: Question, chosen: Chosen, outcome: Outcome) -> None:
         lane.untried.clear()
+        if lane.booking.has_left:
+            lane.booking.left_behind()
+        else:
+            lane.task.cancel()  # At once: nobody would know of what still left.
         self._left_behind.add(asyncio.create_task(self._finish(lane, question, chosen, outcome)))
 
     async def _finish(self, lane: Lane, question: Question, chosen: Chosen, outcome: Outcome) -> None:

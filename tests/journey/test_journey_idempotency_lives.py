@@ -12,12 +12,22 @@ pytestmark = pytest.mark.xdist_group("idempotency")
 
 SLOW = "Slowly. [[sim: tokens=30 tps=20]]"
 KEY = {"Idempotency-Key": "the key"}
+HEDGED = """
+server: {drain: 100ms}
+providers:
+  late: {kind: sim, base_url: SIM_URL/v1, headers: {x-sim: slow_headers=30}}
+  later: {kind: sim, base_url: SIM_URL/v1, headers: {x-sim: slow_headers=30}}
+models:
+  sim-small: {deployments: [late/sim-small, later/sim-medium]}
+routing: {policy: policies.hedged, params: {after: 100ms}, retry: {budget: 100%}}
+"""
 
 
 @pytest.fixture
-def way(tmp_path):
+def way(tmp_path, request):
     sim = harness.simulator(tmp_path / "sim")
-    gate = harness.gateway(tmp_path / "gate", PROVIDERS.replace("SIM_URL", sim.url))
+    config = getattr(request, "param", PROVIDERS)
+    gate = harness.gateway(tmp_path / "gate", config.replace("SIM_URL", sim.url))
     road = Road(sim, gate, *gate.tokens)
     yield road
     assert road.gate.stop() == 0
@@ -88,3 +98,17 @@ async def test_a_call_that_ends_while_the_gateway_stops_is_remembered(way):
     restart(way)
     assert await assert_conflict(way, "idempotency_already_answered") == head["x-fareway-request-id"]
     assert len(way.bill()) == 1
+
+
+@pytest.mark.parametrize("way", [HEDGED], indirect=True)
+async def test_what_is_booked_after_a_call_was_broken_off_is_not_asked_for_again(way):
+    """Two providers are at it when the gateway has no more time: each is booked once the call itself has ended."""
+    running = asyncio.create_task(ask(way))
+    await asyncio.to_thread(eventually, lambda: way.metric("fareway_inflight_requests") == 2)
+    way.gate.process.send_signal(signal.SIGTERM)
+    with pytest.raises(openai.APIError):
+        await running
+    assert await asyncio.to_thread(way.gate.process.wait, 60) == 0
+    restart(way)
+    first = await assert_conflict(way, "idempotency_already_answered")
+    assert [line["outcome"] for line in way.entries_of(first)] == ["hung_up", "hung_up"]
