@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from gateway.dialects.sse import LATE_BYTES_MAX
+
 ELEMENT_BYTES_MAX = 1 << 20
-"""A longer element is passed on unread, as a longer event is."""
+"""A longer element is not held back until it is whole, as no longer event is. Those are elements with pictures."""
 
 _STRIDE = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
 _IN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
@@ -56,38 +58,58 @@ class _Scanner:
 
 
 class ElementSplitter:
-    """Holds back an unfinished element until the rest has come. One that is too long passes unread, in pieces."""
+    """Holds back an unfinished element until the rest has come. One that is too long passes in pieces, and is given to
+    be read when it is whole."""
 
     def __init__(self) -> None:
         self._scanner = _Scanner()
         self._pending = b""
-        self._skipping = False
+        self._passed: list[bytes] = []  # Of an element that is too long, if it can still be read,
+        self._passed_bytes = 0  # and how much of it there was; 0 where there is none.
         self.passing = False  # Lines end nothing here.
         self.unread_before = b""
         self.unread_after = b""
-        self.late = b""  # Nothing is read late here.
+        self.late = b""
 
     def feed(self, chunk: bytes) -> bytes:
         """The bytes of all elements that are now whole, in order; empty if none is."""
-        self.unread_before = self.unread_after = b""
+        self.unread_before = self.unread_after = self.late = b""
         ends = list(self._scanner.ends(chunk))
-        if self._skipping:
+        if self._passed_bytes:
+            end = ends[0] if ends else len(chunk)
+            self.unread_before = chunk[:end]
+            self._keep(self.unread_before)
             if not ends:
-                self.unread_before = chunk
                 return b""
-            self.unread_before, self._skipping = chunk[: ends[0]], False
-            ends, chunk = [end - ends[0] for end in ends[1:]], chunk[ends[0] :]
+            self.late = self._taken()
+            ends, chunk = [later - end for later in ends[1:]], chunk[end:]
         end = len(self._pending) + ends[-1] if ends else 0
         data = self._pending + chunk
         whole, self._pending = data[:end], data[end:]
         if len(self._pending) > ELEMENT_BYTES_MAX:
-            self.unread_after, self._skipping = self.rest(), True
+            self.unread_after, self._pending = self._pending, b""
+            self._keep(self.unread_after)
         return whole
 
     def rest(self) -> bytes:
         """What is left when the stream is over."""
+        self.unread_before = self.unread_after = b""
+        self.late = self._taken()
         rest, self._pending = self._pending, b""
         return rest
+
+    def _keep(self, part: bytes) -> None:
+        self._passed_bytes += len(part)
+        if self._passed_bytes > LATE_BYTES_MAX:
+            self._passed = []
+        else:
+            self._passed.append(part)
+
+    def _taken(self) -> bytes:
+        """All that is kept of the element that is too long, and nothing is kept any more."""
+        taken = b"".join(self._passed)
+        self._passed, self._passed_bytes = [], 0
+        return taken
 
 
 def elements(data: bytes) -> Iterator[bytes]:

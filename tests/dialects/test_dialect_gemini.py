@@ -251,6 +251,19 @@ def test_a_stream_that_breaks_off_is_not_complete(kind):
     assert report.usage == Usage(input=34, output=8)
 
 
+@pytest.mark.parametrize("kind", STREAMS)
+def test_the_end_and_the_usage_are_read_beside_a_large_picture(kind):
+    picture = {"inlineData": {"mimeType": "image/png", "data": "A" * (3 << 19)}}
+    chunks = [chunk("Here:", made=1), chunk(part=picture, made=1290, finish="STOP")]
+    framing, stream = {
+        "events": (SSE, b"".join(b"data: " + json.dumps(c).encode() + b"\r\n\r\n" for c in chunks)),
+        "array": (JSON_ARRAY, json.dumps(chunks).encode()),
+    }[kind]
+    report, text, state = run(framing, stream, range(0, len(stream), 16 << 10))
+    assert report.usage == Usage(input=34, output=1290)
+    assert (text, state[0]) == ("Here:", True)
+
+
 def test_a_prompt_that_is_blocked_is_a_whole_stream():
     blocked = {"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": {"promptTokenCount": 8}}
     report, _, state = run(SSE, b"data: " + json.dumps(blocked).encode() + b"\n\n")

@@ -2,11 +2,13 @@
 
 import json
 from itertools import pairwise
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.dialects import json_array
 from gateway.dialects.framing import JSON_ARRAY, SSE, framing_of
 from gateway.dialects.json_array import ELEMENT_BYTES_MAX
 
@@ -46,7 +48,7 @@ def test_an_element_passes_as_soon_as_it_is_whole():
     assert splitter.feed(b": 1}]") == b'\n,{"b": 1}]'
 
 
-def test_an_element_that_is_too_long_passes_unread_and_those_around_it_do_not():
+def test_an_element_that_is_too_long_passes_in_pieces_and_is_read_once_it_is_whole():
     splitter = JSON_ARRAY.splitter()
     assert splitter.feed(b'[{"a": 1},{"b": "') == b'[{"a": 1}'
     long = b"x" * (ELEMENT_BYTES_MAX + 1)
@@ -56,7 +58,42 @@ def test_an_element_that_is_too_long_passes_unread_and_those_around_it_do_not():
     assert splitter.unread_before == b"yy}]"
     assert splitter.feed(b'z"},{"c": 1},{"d"') == b',{"c": 1}'
     assert (splitter.unread_before, splitter.unread_after) == (b'z"}', b"")
+    assert splitter.late == b',{"b": "' + long + b'yy}]z"}'
     assert splitter.feed(b": 2}]") == b',{"d": 2}]'
+    assert splitter.late == b""
+
+
+def test_one_that_is_too_long_and_never_ends_is_given_as_far_as_it_came():
+    splitter = JSON_ARRAY.splitter()
+    begun = b'[{"a": "' + b"x" * ELEMENT_BYTES_MAX
+    splitter.feed(begun)
+    assert splitter.rest() == b""
+    assert (splitter.late, splitter.unread_after) == (begun, b"")
+    assert splitter.rest() == splitter.late == b""
+
+
+def test_one_that_is_too_long_to_be_kept_is_not_read(monkeypatch):
+    monkeypatch.setattr(json_array, "LATE_BYTES_MAX", ELEMENT_BYTES_MAX + 10)
+    splitter = JSON_ARRAY.splitter()
+    splitter.feed(b'[{"a": "' + b"x" * ELEMENT_BYTES_MAX)
+    assert splitter.feed(b"xxx") == b""
+    assert splitter.feed(b'"},{"b": 1}') == b',{"b": 1}'
+    assert (splitter.unread_before, splitter.late) == (b'"}', b"")
+
+
+@given(objects, st.lists(st.integers(0, 10**6), max_size=12), st.integers(0, 40))
+def test_whatever_is_too_long_every_byte_passes_and_every_element_is_read(given_objects, places, held_max):
+    data = json.dumps(given_objects).encode()
+    splitter, passed, read = JSON_ARRAY.splitter(), [], []
+    with mock.patch.object(json_array, "ELEMENT_BYTES_MAX", held_max):
+        for piece in pieces(data, places):
+            whole = splitter.feed(piece)
+            passed += splitter.unread_before, whole, splitter.unread_after
+            read += [splitter.late] if splitter.late else []
+            read += JSON_ARRAY.events(whole)
+        rest = splitter.rest()
+    assert b"".join(passed) + rest == data
+    assert [json.loads(found) for event in read if (found := JSON_ARRAY.payload(event))] == given_objects
 
 
 def test_one_object_alone_is_an_element():
