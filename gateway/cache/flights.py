@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from gateway.cache.exact import ANSWER_BYTES_MAX
 from gateway.core.entry import Entry
 
 
@@ -16,8 +17,18 @@ class Head:
     stream: bool
 
 
+class Piece:
+    """A piece of an answer. Whoever has heard it knows the next; so what all have heard is kept by nobody."""
+
+    __slots__ = ("chunk", "next")
+
+    def __init__(self, chunk: bytes) -> None:
+        self.chunk = chunk
+        self.next: Piece | None = None
+
+
 class Flight:
-    """One call that others may listen to. The leader feeds it; it keeps all chunks until the last listener left."""
+    """One call that others may listen to. The leader feeds it; it keeps all pieces, unless they become too many."""
 
     def __init__(self, *, kept: bool = False) -> None:
         self.head: Head | None = None
@@ -27,7 +38,9 @@ class Flight:
         self.charged = False  # An attempt was booked, whatever it came to.
         self.over = False
         self.bought: Entry | None = None  # Set once the answer is whole and paid for.
-        self._chunks: list[bytes] = []
+        self._last = Piece(b"")
+        self._bytes = 0
+        self.first: Piece | None = self._last  # Empty. None for an answer that is too long to be kept, or joined late.
         self._news: asyncio.Future[None] | None = None
 
     def begin(self, head: Head) -> None:
@@ -37,7 +50,11 @@ class Flight:
 
     def add(self, chunk: bytes) -> None:
         """A piece of the answer, as the provider sent it."""
-        self._chunks.append(chunk)
+        piece = Piece(chunk)
+        self._last.next, self._last = piece, piece
+        self._bytes += len(chunk)
+        if self._bytes > ANSWER_BYTES_MAX:
+            self.first = None
         self._stir()
 
     def end(self) -> None:
@@ -47,8 +64,12 @@ class Flight:
 
     @property
     def body(self) -> bytes:
-        """All that came."""
-        return b"".join(self._chunks)
+        """All that came, as long as it is kept."""
+        parts, piece = [], self.first
+        while piece is not None:
+            parts.append(piece.chunk)
+            piece = piece.next
+        return b"".join(parts)
 
     async def begun(self) -> Head | None:
         """Wait for the answer to begin; None if it never does."""
@@ -56,13 +77,11 @@ class Flight:
             await self._wait()
         return self.head
 
-    async def chunk(self, number: int) -> bytes | None:
-        """The piece of that number, counted from 0, waiting for it; None if there are no more."""
-        while number >= len(self._chunks):
-            if self.over:
-                return None
+    async def after(self, heard: Piece) -> Piece | None:
+        """The piece that follows this one, waiting for it; None if there are no more."""
+        while heard.next is None and not self.over:
             await self._wait()
-        return self._chunks[number]
+        return heard.next
 
     async def _wait(self) -> None:
         if self._news is None:
@@ -82,8 +101,9 @@ class Flights:
         self._flights: dict[bytes, Flight] = {}
 
     def find(self, asked: bytes) -> Flight | None:
-        """The call that is asking the same right now."""
-        return self._flights.get(asked)
+        """The call that is asking the same right now, if its answer can be heard from the beginning."""
+        flight = self._flights.get(asked)
+        return None if flight is None or flight.first is None else flight
 
     def lead(self, asked: bytes, flight: Flight) -> None:
         """Ask it oneself; identical calls may listen from now on."""

@@ -119,7 +119,8 @@ class Conflict(GatewayError):
 
 
 class AskedBefore(GatewayError):
-    """A call with this Idempotency-Key is under way in another process. `first` is its request id."""
+    """A call with this Idempotency-Key is under way in another process, or its answer is too long to be joined.
+    `first` is its request id."""
 
     status = 409
     code = "idempotency_in_progress"

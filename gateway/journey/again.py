@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from gateway.cache.exact import Stored
-from gateway.cache.flights import Flight
+from gateway.cache.flights import Flight, Piece
 from gateway.cache.found import Found
 from gateway.core.caller import Key
 from gateway.core.entry import Entry, Outcome
@@ -72,20 +72,21 @@ class Giving:
 
     async def _listen(self, found: Found, flight: Flight, asker: Asker, client: Client) -> None:
         assert flight.head is not None
+        assert flight.first is not None, "it was found because it can be heard"
+        heard: Piece = flight.first
         if not flight.head.stream:
-            body = await flight.chunk(0)
+            body = await flight.after(heard)
             if flight.bought is None or body is None:
                 raise Missed("An identical call, which this one waited for, failed. Try again.")
             entry = self._book(found, asker, flight.bought)
-            await client.respond(200, _head(flight.head.content_type, entry, found, asker), body)
+            await client.respond(200, _head(flight.head.content_type, entry, found, asker), body.chunk)
             return
         draft = _entry(found, asker, None, self.books.clock())
         await client.start(200, _head(flight.head.content_type, draft, found, asker))
         watch = _free_watch(asker.question, flight.head.content_type)
-        heard = 0
-        while (chunk := await flight.chunk(heard)) is not None:
-            heard += 1
-            if out := watch.feed(chunk):
+        while (piece := await flight.after(heard)) is not None:
+            heard = piece
+            if out := watch.feed(piece.chunk):
                 await client.write(out)
         if flight.bought is not None:
             self._book(found, asker, flight.bought)

@@ -143,7 +143,7 @@ class Answered:
         if similar is not None and (found := await self._find_similar(sought, similar)) is not None:
             return found
         while (flight := self._flights.find(sought.name)) is not None:
-            if await flight.begun() is not None:
+            if await flight.begun() is not None and flight.first is not None:
                 return Found(flight, cache="joined")
             stored = await self._kept.answers.find(sought.name, age_max_s=sought.wish.ttl_s)
             if stored is not None:
@@ -177,7 +177,7 @@ class Answered:
 
     def _keep(self, sought: Sought, similar: Similar | None, flight: Flight) -> None:
         """Keep what came, if it came whole and may be given again; and compare it with what might have been given."""
-        if flight.bought is None or flight.head is None:
+        if flight.bought is None or flight.head is None or flight.first is None:
             return
         body = flight.body
         if not worth_keeping(flight.bought, body, tools=sought.tools):

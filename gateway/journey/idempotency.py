@@ -107,6 +107,8 @@ class Idempotency:
             if claim.digest != digest:
                 raise IdempotencyKeyReused(_REUSED, HEADER)
             if await running.flight.begun() is not None:
+                if running.flight.first is None:
+                    raise AskedBefore(claim.request_id)
                 return Found(running.flight, idempotent="joined", first=claim.request_id)
             await running.over.wait()  # It came to nothing. One of those who waited is the next to try.
         stored = self._answers.get(_answer(name, digest), self._clock())
@@ -129,7 +131,7 @@ class Idempotency:
 
     async def _end(self, name: str, running: Running) -> None:
         flight, claim = running.flight, running.claim
-        if flight.bought is not None and flight.head is not None:
+        if flight.bought is not None and flight.head is not None and flight.first is not None:
             found_by = _answer(name, claim.digest)
             self._answers.put(found_by, flight.head.content_type, flight.body, flight.bought, self._clock())
         if running.ours:

@@ -176,7 +176,8 @@ class Incoming:
     @property
     def listened(self) -> bool:
         """Whether identical calls listen to this answer, or may come back for it."""
-        return self.flight is not None and (self.flight.kept or self.flight.followers > 0)
+        flight = self.flight
+        return flight is not None and (flight.followers > 0 or (flight.kept and flight.first is not None))
 
     def settle(self, outcome: Outcome, status: int, report: Report, usage: Usage) -> Entry:
         """Book what the answer came to. A whole one is of use to whoever asks the same."""

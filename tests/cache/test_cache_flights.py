@@ -1,19 +1,21 @@
 """Identical calls in flight: every listener hears everything from the start, in order, and knows when it is over."""
 
 import asyncio
+import gc
 
 import pytest
 
-from gateway.cache.flights import Flight, Flights, Head
+from gateway.cache.exact import ANSWER_BYTES_MAX
+from gateway.cache.flights import Flight, Flights, Head, Piece
 
 HEAD = Head("text/event-stream", stream=True)
 
 
 async def hear(flight):
     """All pieces, as a listener asks for them."""
-    heard = []
-    while (piece := await flight.chunk(len(heard))) is not None:
-        heard.append(piece)
+    heard, piece = [], flight.first
+    while (piece := await flight.after(piece)) is not None:
+        heard.append(piece.chunk)
     return heard
 
 
@@ -62,6 +64,32 @@ async def test_a_listener_that_leaves_takes_nothing_from_the_others():
     flight.add(b"a")
     flight.end()
     assert await staying == [b"a"]
+
+
+async def test_of_an_answer_that_is_too_long_only_those_who_listen_hear_and_nobody_keeps_what_they_have_heard():
+    flights, flight, begin = Flights(), Flight(), b"x" * ANSWER_BYTES_MAX
+    flights.lead(b"q", flight)
+    flight.add(begin)
+    listener = asyncio.create_task(hear(flight))
+    assert flights.find(b"q") is flight
+    await asyncio.sleep(0)
+    flight.add(b"more")
+    assert flights.find(b"q") is flight.first is None
+    assert flight.body == b""
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not [kept for kept in gc.get_objects() if isinstance(kept, Piece) and kept.chunk is begin]
+    flight.end()
+    assert await listener == [begin, b"more"]
+
+
+async def test_many_small_pieces_are_let_go_of_at_once():
+    flight = Flight()
+    for _ in range(200_000):
+        flight.add(b"x" * 20)
+    assert len(flight.body) == 4_000_000
+    flight.add(b"x" * ANSWER_BYTES_MAX)
+    assert flight.first is None
 
 
 async def test_a_question_is_joined_while_it_is_asked_and_not_after():

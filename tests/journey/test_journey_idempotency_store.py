@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway.cache.exact import ExactCache
+from gateway.cache.exact import ANSWER_BYTES_MAX, ExactCache
 from gateway.cache.flights import Head
-from gateway.core.errors import AskedBefore, IdempotencyKeyReused, Unavailable, Unresolved
+from gateway.core.errors import AlreadyAnswered, AskedBefore, IdempotencyKeyReused, Unavailable, Unresolved
 from gateway.core.request import Asked
 from gateway.journey import idempotency
 from gateway.journey.idempotency import Idempotency
@@ -100,6 +100,19 @@ async def test_doubts_do_not_grow_without_end(store, once, monkeypatch):
         with pytest.raises(Unavailable):
             await call(once, number)
     assert len(once._untold) == 3
+
+
+async def test_an_answer_that_is_too_long_to_be_kept_is_not_joined_late_and_not_asked_for_again(store, once):
+    async with once.looking("k", KEY, question(1)) as (_, flight):
+        flight.begin(HEAD)
+        flight.add(b"x" * ANSWER_BYTES_MAX)
+        assert (await call(once, 2)).first == "req_1"
+        flight.add(b"x")
+        with pytest.raises(AskedBefore, match="still under way"):
+            await call(once, 3)
+        flight.charged, flight.bought = True, SimpleNamespace()
+    with pytest.raises(AlreadyAnswered):
+        await call(once, 4)
 
 
 async def test_when_the_first_comes_to_nothing_one_of_those_who_wait_is_next(store, once):

@@ -4,6 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from gateway.cache.exact import ANSWER_BYTES_MAX
+from gateway.cache.flights import Flight
 from gateway.journey.passage import OUTPUT_MARGIN, Incoming
 
 
@@ -41,3 +43,14 @@ def test_every_choice_has_some_under_way():
 
 def test_without_a_first_token_nothing_is_known_of_the_pace():
     assert incoming(streamed_ms=1000, began_ms=None).under_way(1000) == OUTPUT_MARGIN
+
+
+def test_nobody_comes_back_for_an_answer_that_is_too_long_to_be_kept():
+    """So where its caller has left, and nobody listens, it is not read on for others."""
+    passage = incoming(streamed_ms=0)
+    passage.flight = Flight(kept=True)
+    assert passage.listened
+    passage.flight.add(b"x" * (ANSWER_BYTES_MAX + 1))
+    assert not passage.listened
+    passage.flight.followers = 1
+    assert passage.listened

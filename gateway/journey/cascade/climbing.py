@@ -155,10 +155,11 @@ class Climb:
 
     def _feed(self, step: Step) -> None:
         """Those who listen to the call, or ask the same later, get this answer."""
-        if self.flight is not None and step.flight is not None and step.flight.head is not None:
-            self.flight.begin(step.flight.head)
-            self.flight.add(step.flight.body)
-            self.flight.bought = step.flight.bought
+        flight = step.flight
+        if self.flight is not None and flight is not None and flight.head is not None and flight.first is not None:
+            self.flight.begin(flight.head)
+            self.flight.add(flight.body)
+            self.flight.bought = flight.bought
 
     def _cost_of(self, entries: list[Entry]) -> dict[str, str]:
         """As a header; none where a price is not known."""
