@@ -42,7 +42,10 @@ _NOT_UP = _HOP_BY_HOP | {
     "x-http-method",
     "x-method-override",
 }
-_NOT_DOWN = _HOP_BY_HOP | {"set-cookie", "content-encoding", "server", "date", "alt-svc", "strict-transport-security"}
+_NOT_DOWN = _HOP_BY_HOP | {
+    *("set-cookie", "content-encoding", "server", "date", "alt-svc", "strict-transport-security"),
+    *("openai-organization", "openai-project", "anthropic-organization-id"),  # Whose account it is.
+}
 
 
 def for_provider(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

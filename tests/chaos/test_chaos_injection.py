@@ -23,7 +23,7 @@ ANSWER = json.dumps({"id": "x", "object": "chat.completion", "created": 1, "mode
     "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}}).encode()  # fmt: skip
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(ANSWER), ANSWER)
 HEADERS = ("anthropic-beta", "user-agent", "traceparent", "x-fareway-tags", "x-custom", "content-type")
-TOLD = ("x-request-id", "x-fareway-model", "openai-organization", "x-ratelimit-limit-requests", "content-type")
+TOLD = ("x-request-id", "x-fareway-model", "openai-processing-ms", "x-ratelimit-limit-requests", "content-type")
 
 
 def asks(gate):

@@ -39,6 +39,11 @@ def test_what_the_provider_says_about_its_connection_does_not_come_back(name):
     assert for_caller({name.lower(): "v", "x-ratelimit-remaining-tokens": "5"}) == {"x-ratelimit-remaining-tokens": "5"}
 
 
+@pytest.mark.parametrize("name", ["openai-organization", "openai-project", "anthropic-organization-id"])
+def test_whose_account_a_provider_bills_is_told_to_nobody(name):
+    assert for_caller({name: "org-1", "x-request-id": "r"}) == {"x-request-id": "r"}
+
+
 def test_request_ids_and_rate_limits_come_back():
     told = {"x-request-id": "req_1", "Openai-Processing-Ms": "12", "Content-Type": "application/json"}
     assert for_caller(told) == told
