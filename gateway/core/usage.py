@@ -86,6 +86,9 @@ class Usage(Struct, frozen=True, gc=False, omit_defaults=True):
         return self.input_total + self.output_total
 
 
+MANY_TURNS = 0
+"""As `Usage.prompt`: what is reported is the sum of several turns, and how large any of them was is not known."""
+
 _COUNTERS = tuple(name for name in Usage.__struct_fields__ if name not in ("final", "extras", "prompt"))
 
 

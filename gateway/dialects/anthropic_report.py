@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from gateway.core.usage import Report, Usage
+from gateway.core.usage import MANY_TURNS, Report, Usage
 from gateway.dialects.anthropic_usage import Read, read_conditions, read_usage
 from gateway.dialects.base import NOTHING_YET, Quirk, id_of
 from gateway.dialects.openai_usage import CHARGING, read_cost
@@ -34,9 +34,6 @@ _objects = msgspec.json.Decoder(dict[str, Any] | None)
 
 _SERVERS_TOOLS = re.compile(rb'"type"\s*:\s*"(?:server_tool_use|mcp_tool_use|\w+_tool_result)"')
 """What the server's own tools leave in an answer. The model was asked once more after each."""
-
-MANY_TURNS = 0
-"""As `Usage.prompt`: what is reported is the sum of several turns, and how large any of them was is not known."""
 
 
 def read_report(message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:

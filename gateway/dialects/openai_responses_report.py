@@ -6,12 +6,13 @@ tier that served: earlier events still say "auto".
 
 from __future__ import annotations
 
+import re
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
-from gateway.core.usage import Extras, Report, Turn, Usage
+from gateway.core.usage import MANY_TURNS, Extras, Report, Turn, Usage
 from gateway.dialects.base import NOTHING_YET, Quirk, id_of
 from gateway.dialects.openai_usage import TOKENS_CREDIBLE_MAX, UNREADABLE, charged, counted_newer, read_newer_usage
 
@@ -52,6 +53,11 @@ class _Tool(msgspec.Struct):
     type: Any = None
     model: Any = None
 
+
+_SERVERS_TOOLS = re.compile(
+    rb'"type"\s*:\s*"(?:web_search|x_search|file_search|code_interpreter|image_generation|mcp)_call"'
+)
+"""What the provider's own tools leave in an answer. The model was asked once more after each."""
 
 T = TypeVar("T")
 _NOTHING = Usage(requests=0)
@@ -94,7 +100,7 @@ def _with_usage(report: Report, said: _Response, raw: bytes, quirks: frozenset[Q
     if usage is None:
         return replace(report, clamped=True)
     cost = charged(raw, quirks)
-    usage = replace(usage, extras=_extras(said, raw))
+    usage = replace(usage, extras=_extras(said, raw), prompt=MANY_TURNS if _SERVERS_TOOLS.search(said.output) else None)
     drawing = _drawing(said)
     return replace(
         report,

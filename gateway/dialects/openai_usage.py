@@ -147,7 +147,7 @@ def disjoint(block: Block, quirks: frozenset[Quirk]) -> tuple[Usage | None, bool
     """The counters, none holding another's tokens, and whether they contradicted each other.
 
     Identities and departures: OpenAI counts cached, written and audio tokens inside the prompt and
-    reasoning inside the completion; see `Quirk` for who does not.
+    reasoning inside the completion; see `Quirk` for who does not. What only the total counts is taken for output.
     """
     if block.prompt_tokens is None:
         return None, True
@@ -163,6 +163,8 @@ def disjoint(block: Block, quirks: frozenset[Quirk]) -> tuple[Usage | None, bool
     written, heard, seen = given.cache_write_tokens or 0, given.audio_tokens or 0, given.image_tokens or 0
     spoken, drawn = made.audio_tokens or 0, made.image_tokens or 0
     beside = heard if Quirk.AUDIO_BESIDE_INPUT in quirks else 0
+    untold = max(0, total - prompt - beside - completion)  # Of a provider that counts something beside the output.
+    completion += untold
     text = prompt - cached - written - (heard - beside) - seen
     wording = completion - reasoning - spoken - drawn
     long = _kept_longer(given)
@@ -181,7 +183,7 @@ def disjoint(block: Block, quirks: frozenset[Quirk]) -> tuple[Usage | None, bool
         output_audio=spoken,
         output_image=drawn,
     )
-    return usage, False
+    return usage, untold > 0
 
 
 def _kept_longer(given: _Given) -> int:

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.money import Money
-from gateway.core.usage import Extras, Report, Usage
+from gateway.core.usage import MANY_TURNS, Extras, Report, Usage
 from gateway.dialects.anthropic_messages import AnthropicMessages
-from gateway.dialects.anthropic_report import MANY_TURNS, read_report
+from gateway.dialects.anthropic_report import read_report
 from gateway.dialects.base import Quirk
 from gateway.dialects.watch import StreamWatch
 

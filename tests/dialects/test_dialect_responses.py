@@ -15,7 +15,7 @@ from gateway.catalog.providers import KNOWN
 from gateway.core.errors import BadRequest, UpstreamError
 from gateway.core.money import Money
 from gateway.core.request import Asked
-from gateway.core.usage import Extras, Turn, Usage
+from gateway.core.usage import MANY_TURNS, Extras, Turn, Usage
 from gateway.dialects.base import Quirk
 from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dialects.openai_responses import OpenAIResponses
@@ -328,6 +328,21 @@ def call(kind, **more):
 )
 def test_calls_of_the_providers_tools_are_counted(more, extras):
     assert report(answer(used(1, 2), **more)).usage.extras == extras
+
+
+@pytest.mark.parametrize(
+    ("output", "prompt"),
+    [
+        ([{"type": "web_search_call", "action": {"type": "open_page"}}], MANY_TURNS),
+        ([{"type": "mcp_call", "name": "theirs"}], MANY_TURNS),
+        ([{"type": "function_call", "name": "ours"}], None),
+        ([{"type": "message", "content": [{"type": "output_text", "text": '{"type": "mcp_call"}'}]}], None),
+    ],
+)
+def test_the_prompt_is_of_many_turns_where_the_providers_tools_were_at_work(output, prompt):
+    """What is reported is the sum over all of them: it tells of no long context."""
+    message = {"output": output, "usage": {"input_tokens": 400_000, "output_tokens": 1}}
+    assert OpenAIResponses().report(json.dumps(message).encode(), frozenset()).usage.prompt == prompt
 
 
 def test_tools_at_xai_are_counted_as_it_counts_them():

@@ -110,6 +110,24 @@ def test_googles_compatible_endpoint_leaves_thinking_to_the_total():
     assert (plain.output, plain.output_reasoning) == (7, 5)
 
 
+@pytest.mark.parametrize(
+    ("said", "made"),
+    [
+        ({"prompt_tokens": 10, "total_tokens": 500}, 490),
+        ({"prompt_tokens": 10, "completion_tokens": None, "total_tokens": 500}, 490),
+        ({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 500}, 490),
+    ],
+)
+def test_what_only_the_total_counts_is_output_and_not_sure(said, made):
+    usage, clamped = read(said)
+    assert (usage.input_total, usage.output_total, clamped) == (10, made, True)
+
+
+def test_a_total_that_is_the_prompt_alone_is_sure():
+    usage, clamped = read({"prompt_tokens": 10, "total_tokens": 10})
+    assert (usage.input_total, usage.output_total, clamped) == (10, 0, False)
+
+
 def test_mistrals_audio_stands_beside_the_prompt():
     voxtral = {**block(9, 248, {"audio_tokens": 375}), "total_tokens": 632}
     usage, clamped = read(voxtral, Quirk.AUDIO_BESIDE_INPUT)
