@@ -109,7 +109,13 @@ class RedisStore:
         return sorted(name.decode() for name in names)
 
     async def resume(self, replica: str, spent: Mapping[str, int], turn: int = 0) -> None:
-        """See `LeaseStore.resume`."""
+        """See `LeaseStore.resume`. Of one that breaks off the records that are not done are still known as the
+        replica's, with what an earlier process has leased there: the next one does them all."""
+        records = list(spent)
+        for first in range(0, len(records), ASKS_MAX):
+            await self._resume(replica, {record: spent[record] for record in records[first : first + ASKS_MAX]}, turn)
+
+    async def _resume(self, replica: str, spent: Mapping[str, int], turn: int) -> None:
         told: list[Any] = [replica, turn]
         for record, amount in spent.items():
             seconds = length(record)

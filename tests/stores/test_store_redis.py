@@ -121,6 +121,40 @@ async def test_more_records_than_one_script_should_take_are_told_one_part_after_
     assert store.link.calls == {"exchange": 3}
 
 
+async def test_a_process_goes_on_from_more_records_than_one_script_should_take(connect, at_once):
+    store, records = connect(), [f"r{n:03}" for n in range(2 * redis_leases.ASKS_MAX + 1)]
+    await store.exchange("a", [Ask(record, 100, 0, 90, turn=1) for record in records])
+    store.link.calls.clear()
+    await store.resume("a", dict.fromkeys(records, 30), 2)
+    assert store.link.calls == {"resume": 3}
+    assert await store.standings("a") == dict.fromkeys(records, Standing(30, 30, turn=2))
+
+
+async def test_one_that_dies_while_it_goes_on_leaves_nothing_leased_that_the_next_does_not_find(connect, at_once):
+    store, records = connect(), [f"r{n:03}" for n in range(redis_leases.ASKS_MAX + 1)]
+    await store.exchange("a", [Ask(record, 100, 0, 90, turn=1) for record in records])
+    ask, store.link.ask = store.link.ask, once(store.link.ask)
+    with pytest.raises(Unavailable):
+        await store.resume("a", dict.fromkeys(records, 0), 2)
+    store.link.ask = ask
+    assert await store.records("a") == records
+    await store.resume("a", dict.fromkeys(await store.records("a"), 0), 3)
+    words = await store.exchange("b", [Ask(record, 100, 0, 100) for record in records])
+    assert words == [Word(100, 0)] * len(records)
+
+
+def once(step):
+    """Then it is gone."""
+    left = [step]
+
+    async def stepped(*told, **how):
+        if not left:
+            raise Unavailable("gone")
+        await left.pop()(*told, **how)
+
+    return stepped
+
+
 async def test_a_thousand_calls_far_from_the_limit_ask_the_store_for_nothing(connect, at_once):
     store = connect()
 

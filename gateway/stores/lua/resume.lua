@@ -1,12 +1,11 @@
--- A new process has the replica's name: on all its records it has leased what it has spent, and no more. In a rolling
--- window that counts until it has left.
+-- A new process has the replica's name: on these of its records it has leased what it has spent, and no more. In a rolling
+-- window that counts until it has left. What else is in the replica's set stays there: another script may be to do it.
 --
--- KEYS  meta, wanted, the replica's set of records; then for each of them the record and its set of those who are short
+-- KEYS  meta, wanted, the replica's set of records; then for each record itself and its set of those who are short
 -- ARGV  replica, turn: its words up to this one are late; then for each record: name, spent, for how many seconds it is kept
 --       (0: for ever), and in how many seconds what is spent has left its rolling window (0: never)
 
 local replica = ARGV[1]
-redis.call('DEL', KEYS[3])
 local time = redis.call('TIME')
 for at = 3, #ARGV, 4 do
   local name, spent, kept_s, rolls_s = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
