@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from gateway.alerts.outbox import Outbox
-from gateway.alerts.sending import NotSentError, Target, post, send_mail
+from gateway.alerts.sending import NobodyThereError, NotSentError, Target, post, send_mail
 from gateway.alerts.shapes import Shape, chat, mail, webhook
 from gateway.core.alert import Alert
 
@@ -37,6 +38,7 @@ class Alerts:
         self._clock = clock
         self._counted = counted
         self._news: list[Alert] = []
+        self._swept = -SWEEP_EVERY_S
 
     @property
     def wanted(self) -> bool:
@@ -56,19 +58,14 @@ class Alerts:
         """For ever. `deliver`: one process of a home sends what all of them have to tell."""
         if not self._targets:
             return
-        outbox, swept = await self._opened(), -SWEEP_EVERY_S
+        outbox = await self._opened()
         try:
-            while True:
-                try:
-                    await self.turn(outbox, deliver=deliver)
-                    if self._clock() - swept >= SWEEP_EVERY_S:
-                        swept = self._clock()
-                        await asyncio.to_thread(outbox.sweep, swept)
-                except sqlite3.Error as error:
-                    log.warning("alerts cannot be written down, and wait: %s", error)
-                await asyncio.sleep(LOOK_EVERY_S)
+            async with asyncio.TaskGroup() as works:  # Each at its own pace: a target may hang for long.
+                works.create_task(_repeated(partial(self._keep, outbox)))
+                for target in self._targets if deliver else ():
+                    works.create_task(_repeated(partial(self.deliver, outbox, target)))
         finally:
-            await self._write_down(outbox)
+            await self.write_down(outbox)
             outbox.close()
 
     async def _opened(self) -> Outbox:
@@ -80,20 +77,23 @@ class Alerts:
                 log.warning("alerts cannot be written down, and wait: %s", error)
                 await asyncio.sleep(OPEN_EVERY_S)
 
-    async def turn(self, outbox: Outbox, *, deliver: bool) -> None:
-        """Write down what is new, and send what is due. Raises sqlite3.Error."""
-        await self._write_down(outbox)
-        if deliver:
-            await asyncio.gather(*[self._deliver(outbox, target) for target in self._targets])
+    async def _keep(self, outbox: Outbox) -> None:
+        await self.write_down(outbox)
+        now = self._clock()
+        if now - self._swept >= SWEEP_EVERY_S:
+            self._swept = now
+            await asyncio.to_thread(outbox.sweep, now)
 
-    async def _write_down(self, outbox: Outbox) -> None:
+    async def write_down(self, outbox: Outbox) -> None:
+        """Whatever happens from then on, what is new will be told. Raises sqlite3.Error."""
         news = self._news[:]
         told = [(a, t.name) for a in news for t in self._targets if t.wants(a.kind, a.kind.family)]
         if told:
             await asyncio.to_thread(outbox.put, told, self._clock())
         del self._news[: len(news)]
 
-    async def _deliver(self, outbox: Outbox, target: Target) -> None:
+    async def deliver(self, outbox: Outbox, target: Target) -> None:
+        """Send what is due there; where nobody is there, the rest waits. Raises sqlite3.Error."""
         due = await asyncio.to_thread(outbox.due, target.name, self._clock(), AT_ONCE)
         for some in _messages(target, due):
             try:
@@ -101,13 +101,25 @@ class Alerts:
             except NotSentError as error:
                 log.warning("%d alerts did not reach %s: %s", len(some), target.name, error)
                 await asyncio.to_thread(outbox.failed, target.name, some, self._clock(), str(error))
+                self._count(some, "failed")
+                if isinstance(error, NobodyThereError):
+                    return
             else:
                 await asyncio.to_thread(outbox.arrived, target.name, some, self._clock())
-                for alert in some:
-                    self._counted(alert.kind, "sent")
-                continue
-            for alert in some:
-                self._counted(alert.kind, "failed")
+                self._count(some, "sent")
+
+    def _count(self, alerts: Sequence[Alert], outcome: str) -> None:
+        for alert in alerts:
+            self._counted(alert.kind, outcome)
+
+
+async def _repeated(step: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await step()
+        except sqlite3.Error as error:
+            log.warning("alerts cannot be written down, and wait: %s", error)
+        await asyncio.sleep(LOOK_EVERY_S)
 
 
 def _messages(target: Target, due: Sequence[Alert]) -> list[Sequence[Alert]]:

@@ -33,6 +33,10 @@ class NotSentError(Exception):
     """It did not arrive; the text says why, without a secret."""
 
 
+class NobodyThereError(NotSentError):
+    """No connection, or no answer in time: another message would fare no better, and take as long."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Who is told, and of what."""
@@ -90,7 +94,7 @@ def _wrapped(address: IPv6Address) -> IPv4Address | None:
 
 
 async def post(target: Target, message: Post) -> None:
-    """Raises NotSentError."""
+    """Raises NotSentError; NobodyThereError without an answer."""
     try:
         url = URL(target.to)
     except ValueError:
@@ -110,7 +114,9 @@ async def post(target: Target, message: Post) -> None:
             if not 200 <= answer.status < 300:
                 raise NotSentError(f"answered with status {answer.status}")
     except TimeoutError:
-        raise NotSentError(f"no answer within {SEND_S_MAX:.0f} s") from None
+        raise NobodyThereError(f"no answer within {SEND_S_MAX:.0f} s") from None
+    except aiohttp.ClientConnectionError as error:
+        raise NobodyThereError(_why(error)) from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise NotSentError(_why(error)) from None
 

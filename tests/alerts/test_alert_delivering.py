@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+import sqlite3
 import ssl
 import threading
 from contextlib import closing, suppress
@@ -39,13 +41,18 @@ class World:
     """Alerts with a clock that is set by hand."""
 
     def __init__(self, tmp_path, *targets):
-        self.now, self.counts = 100.0, []
+        self.now, self.counts, self.targets = 100.0, [], targets
         self.alerts = Alerts(
             targets, tmp_path / "alerts.db", lambda: self.now, lambda kind, how: self.counts.append(how)
         )
 
     def turn(self, outbox, *, deliver=True):
-        asyncio.run(self.alerts.turn(outbox, deliver=deliver))
+        async def once():
+            await self.alerts.write_down(outbox)
+            if deliver:
+                await asyncio.gather(*[self.alerts.deliver(outbox, target) for target in self.targets])
+
+        asyncio.run(once())
 
 
 def to(hook, shape=Shape.WEBHOOK, name="there", **more):
@@ -99,13 +106,61 @@ def test_another_process_of_the_home_only_writes_down(tmp_path, hook, outbox):
     assert len(hook.got) == 1
 
 
-def test_one_that_hangs_holds_up_no_other(tmp_path, hook, outbox):
-    closed = Target("gone", Shape.SLACK, "http://127.0.0.1:9/", private=True)
-    world = World(tmp_path, closed, to(hook))
-    world.alerts.tell(alert())
+async def until(condition):
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - it comes in another thread
+            await asyncio.sleep(0.01)
+
+
+def test_one_that_hangs_holds_up_no_other_nor_what_is_written_down(tmp_path, hook, outbox):
+    async def run():
+        asked = asyncio.Future()
+        silent = await asyncio.start_server(lambda _, writer: asked.set_result(writer), "127.0.0.1", 0)
+        port = silent.sockets[0].getsockname()[1]
+        world = World(tmp_path, Target("silent", Shape.WEBHOOK, f"http://127.0.0.1:{port}/", private=True), to(hook))
+        running = asyncio.create_task(world.alerts.run(deliver=True))
+        world.alerts.tell(alert("first"))
+        await until(lambda: asked.done() and world.counts == ["sent"])
+        world.alerts.tell(alert("second"))
+        async with asyncio.timeout(sending.SEND_S_MAX / 2):
+            await until(lambda: world.counts == ["sent"] * 2)
+        assert {delivery.alert.id for delivery in outbox.history(9)} == {"first", "second"}
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        asked.result().close()
+        silent.close()
+        await silent.wait_closed()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_where_nobody_is_there_one_attempt_is_enough_and_the_rest_waits(tmp_path, outbox, monkeypatch, silent):
+    monkeypatch.setattr(sending, "SEND_S_MAX", 0.2)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        if silent:
+            taken.listen()
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
+        world = World(tmp_path, Target("gone", Shape.WEBHOOK, url, private=True))
+        for name in "abc":
+            world.alerts.tell(alert(name))
+        world.turn(outbox)
+    assert world.counts == ["failed"]
+    assert {one.alert.id: (one.attempts, one.due) for one in outbox.history(9)} == {
+        "a": (1, 100.0 + FIRST_WAIT_S),
+        "b": (0, 100.0),
+        "c": (0, 100.0),
+    }
+
+
+def test_one_that_refuses_a_message_is_asked_about_the_others(tmp_path, hook, outbox):
+    hook.statuses = [400]
+    world = World(tmp_path, to(hook))
+    for name in "ab":
+        world.alerts.tell(alert(name))
     world.turn(outbox)
-    assert len(hook.got) == 1
-    assert sorted(world.counts) == ["failed", "sent"]
+    assert world.counts == ["failed", "sent"]
 
 
 def test_a_flood_is_bounded(tmp_path):
@@ -123,9 +178,7 @@ def test_it_runs_until_it_is_stopped_and_writes_down_what_is_left(tmp_path, hook
         world = World(tmp_path, to(hook))
         task = asyncio.create_task(world.alerts.run(deliver=True))
         world.alerts.tell(alert("first"))
-        async with asyncio.timeout(30):
-            while not hook.got:  # noqa: ASYNC110 - it comes in another thread
-                await asyncio.sleep(0.01)
+        await until(lambda: hook.got)
         world.alerts.tell(alert("last"))
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -144,16 +197,36 @@ def test_an_outbox_that_cannot_be_opened_is_waited_for(tmp_path, hook, monkeypat
         world = World(tmp_path, to(hook))
         task = asyncio.create_task(world.alerts.run(deliver=True))
         world.alerts.tell(alert())
-        async with asyncio.timeout(30):
-            while "cannot be written down" not in caplog.text:  # noqa: ASYNC110 - told in another task
-                await asyncio.sleep(0.01)
-            (tmp_path / "alerts.db").rmdir()
-            while not hook.got:  # noqa: ASYNC110 - it comes in another thread
-                await asyncio.sleep(0.01)
+        await until(lambda: "cannot be written down" in caplog.text)
+        (tmp_path / "alerts.db").rmdir()
+        await until(lambda: hook.got)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(run())
+
+
+def test_what_cannot_be_written_down_waits(tmp_path, hook, monkeypatch, caplog):
+    put, failures = Outbox.put, [sqlite3.OperationalError("database or disk is full")]
+
+    def failing(*told):
+        if failures:
+            raise failures.pop()
+        put(*told)
+
+    monkeypatch.setattr(Outbox, "put", failing)
+    monkeypatch.setattr(delivering, "LOOK_EVERY_S", 0.01)
+
+    async def run():
+        world = World(tmp_path, to(hook))
+        task = asyncio.create_task(world.alerts.run(deliver=True))
+        world.alerts.tell(alert())
+        await until(lambda: hook.got)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(run())
+    assert "disk is full" in caplog.text
 
 
 @pytest.mark.parametrize(
