@@ -34,7 +34,7 @@ PERIODS_AHEAD = 4
 """So many periods' takings are leased ahead, once there are fewer than half of them."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class Account:
     """Amounts are in the limit's own unit: nano-dollars, tokens, requests or calls."""
 
@@ -119,6 +119,12 @@ class Account:
     def resets_at(self) -> float:
         """When something of what is spent counts no more, in Unix seconds; infinite if never."""
         return self.window.end
+
+    @property
+    def unused(self) -> bool:
+        """Whether it would be the same if it were opened anew, but for a lease that nobody needs. A call may have it in
+        hand all the same."""
+        return not (self.held or self.waiting or (self.open and (self.spent or self.lent or self.back)))
 
     @property
     def behind(self) -> bool:

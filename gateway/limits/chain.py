@@ -7,74 +7,28 @@ from dataclasses import replace
 from math import inf
 from operator import attrgetter
 from typing import Any
+from weakref import ref
 
 from gateway.core.caller import Caller
 from gateway.core.errors import LimitReached
-from gateway.core.limit import Fare, HoldMode, Limit, Mode, Span, Then
+from gateway.core.limit import Fare, HoldMode, Limit, Mode
 from gateway.core.money import Money
 from gateway.core.node import Place, placed
 from gateway.limits.accounts import Account
 from gateway.limits.holds import Charges, Hold, Refused, refused
 from gateway.limits.leases import Leases
-from gateway.limits.line import Line, Spot
-from gateway.limits.rolling import RollingAccount
+from gateway.limits.line import Spot
 from gateway.limits.rules import Rules
-from gateway.limits.windows import window_at
+from gateway.limits.series import Series
 
 CHAINS_KEPT_MAX = 100_000
 """Callers whose chain is remembered; past it all are worked out anew."""
 
+SERIES_KEPT_MAX = 20_000
+"""Limits of single nodes that are remembered, also without need. More are there only where they are in use."""
+
 BURN_KEPT_S = 1.0
 """How old the pace of a caller's budgets may be."""
-
-
-class Series:
-    """One limit of one node through time: the account of the window that is running."""
-
-    def __init__(
-        self, limit: Limit, node: str, clock: Callable[[], float], known: Callable[[str], Account | None]
-    ) -> None:
-        self.limit = limit
-        self.node = node
-        self._clock = clock
-        self._known = known  # The account of this name, if calls still use it.
-        self.line = _line(limit)
-        self._latest: tuple[Account, ...] = ()  # The one before stays known: a clock may be set back.
-
-    def at(self, now: float) -> Account:
-        """The account of the window that contains this moment."""
-        for account in self._latest:
-            if account.window.start <= now < account.window.end:
-                return account
-        account = self._opened(now)
-        if (known := self._known(account.id)) is not None:  # Two of one name would not know of each other.
-            account = known
-            account.ruled(self.limit)
-        account.line = self.line
-        self._latest = (account, *self._latest[:1])
-        return account
-
-    def _opened(self, now: float) -> Account:
-        if self.limit.span is Span.ROLLING:
-            return RollingAccount(self.node, self.limit, self._clock)
-        window = window_at(self.limit.span, self.limit.timezone, now, self.limit.start)
-        return Account(self.node, self.limit, window, pace=self._latest[0].pace if self._latest else 0)
-
-    def ruled(self, limit: Limit) -> None:
-        """This limit rules from now on, in the windows that run, too: but not where its windows are others."""
-        if (limit.timezone, limit.start) != (self.limit.timezone, self.limit.start):
-            self._latest = ()
-        left, self.line = self.line, self.line or _line(limit) if limit.on_reached.then is Then.QUEUE else None
-        self.limit = limit
-        for account in self._latest:
-            account.ruled(limit)
-            account.line = self.line
-        if left is not None:
-            left.stir()  # There may be more now; or nobody is to wait any more.
-
-
-def _line(limit: Limit) -> Line | None:
-    return Line() if limit.on_reached.then is Then.QUEUE else None
 
 
 class Chain:
@@ -125,6 +79,7 @@ class Limits:
         self._leases = leases
         self._clock = clock
         self._series: dict[tuple[str, str], Series] = {}  # By node and what is counted.
+        self._series_max = SERIES_KEPT_MAX
         self._chains: dict[Caller | tuple[Caller, Place], Chain] = {}
 
     def rule(self, limits: Iterable[Limit]) -> None:
@@ -153,7 +108,24 @@ class Limits:
         return known
 
     def _of(self, node: str, limit: Limit) -> Series:
-        return self._series.setdefault((node, limit.counts), Series(limit, node, self._clock, self._leases.find))
+        key = (node, limit.counts)
+        if key not in self._series:
+            if len(self._series) >= self._series_max:
+                self._forget_unused()
+            self._series[key] = Series(limit, node, self._clock, self._leases.find)
+        return self._series[key]
+
+    def _forget_unused(self) -> None:
+        """Callers may invent any number of models, each a node of its own, by calls that cost nothing. A call that is
+        about to take from one has it in hand, and must find that everybody else has the same."""
+        self._chains.clear()
+        unused = {key: ref(series) for key, series in self._series.items() if series.unused}
+        for key in unused:
+            del self._series[key]
+        in_hand = ((key, found()) for key, found in unused.items())
+        self._series |= {key: series for key, series in in_hand if series is not None}
+        self._leases.forget_unused()
+        self._series_max = max(SERIES_KEPT_MAX, 2 * len(self._series))  # Else each new one might look at all.
 
     async def accounts(self, caller: Caller, place: Place | None = None) -> tuple[Account, ...]:
         """The accounts of a call now, opened where need be. Raises Unavailable if the store does not answer."""

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from itertools import count
 from math import inf
 from typing import Any
+from weakref import ref
 
 from gateway.core.errors import Unavailable
 from gateway.core.limit import Fare
@@ -209,6 +210,14 @@ class Leases:
                 del self._known[account.id]
                 account.close()
         self._next_end = min((account.window.end for account in self._known.values()), default=inf)
+
+    def forget_unused(self) -> None:
+        """Forget accounts on which nothing is spent and of which nobody has anything to hear; but not those that a call
+        has in hand, for all must settle on the same one. What is leased there is given back once others lack it."""
+        unused = [a.id for a in self._known.values() if a.unused and not self._is_news(a)]
+        forgotten = {name: ref(self._known.pop(name)) for name in unused}
+        in_hand = ((name, found()) for name, found in forgotten.items())
+        self._known |= {name: account for name, account in in_hand if account is not None}
 
     def _know(self, account: Account) -> None:
         self._known[account.id] = account

@@ -1,5 +1,8 @@
 """A caller's chain of limits: who is on it, what is left, and a fresh account for every window."""
 
+import asyncio
+from weakref import ref
+
 import pytest
 
 from gateway.core.caller import Caller
@@ -271,6 +274,89 @@ async def test_without_limits_on_places_a_call_goes_anywhere():
     hold = await limits.hold(ANN, Fare(nanos=50), None, HERE)
     await limits.move(hold, ANN, THERE, Fare(nanos=60))
     assert [a.held for a in hold.accounts] == [60]
+
+
+def invented(number):
+    return Place("openai", "standard", f"invented-{number}")
+
+
+async def invent(limits, count):
+    """Calls for models that no provider knows: they cost nothing."""
+    for number in range(count):
+        (await limits.hold(ANN, Fare(nanos=0), place=invented(number))).void()
+
+
+async def test_models_that_callers_invent_are_forgotten_again(monkeypatch):
+    monkeypatch.setattr(chain_module, "SERIES_KEPT_MAX", 10)
+    limits = make(Limit("model:*", Unit.REQUESTS, 100, Span.LIFETIME))
+    await invent(limits, 200)
+    assert len(limits._series) <= 10
+    assert len([*limits._leases.accounts]) <= 10
+
+
+async def test_what_is_in_use_is_not_forgotten_with_them(monkeypatch):
+    """All calls must settle on one account; also one that holds nothing there so far."""
+    monkeypatch.setattr(chain_module, "SERIES_KEPT_MAX", 10)
+    limits, tokens = make(Limit("model:*", Unit.OUTPUT_TOKENS, 100, Span.DAY)), Fare(nanos=0, output_tokens=7)
+    held = await limits.hold(ANN, tokens, place=HERE)
+    idle = await limits.hold(ANN, Fare(nanos=0), place=invented("idle"))
+    await invent(limits, 100)
+    idle.settle(tokens)
+    assert await limits.accounts(ANN, HERE) == held.accounts
+    assert await limits.accounts(ANN, invented("idle")) == idle.accounts
+
+
+async def test_what_was_spent_is_forgotten_with_its_window_alone(monkeypatch):
+    """The ledger may not have it yet."""
+    monkeypatch.setattr(chain_module, "SERIES_KEPT_MAX", 10)
+    clock, fare = Clock(), Fare(nanos=0, output_tokens=7)
+    limits = make(Limit("model:*", Unit.OUTPUT_TOKENS, 100, Span.HOUR), clock=clock)
+    (await limits.hold(ANN, fare, place=HERE)).settle(fare)
+    await limits._leases.sync(clock.now)
+    await invent(limits, 100)
+    assert [account.spent for account in await limits.accounts(ANN, HERE)] == [7]
+    kept = ref(limits.chain(ANN, HERE).series[0])
+    clock.now += 3600
+    await limits._leases.sync(clock.now)
+    await invent(limits, 100)
+    assert kept() is None
+
+
+async def test_a_call_that_still_waits_for_a_balance_has_the_account_that_all_have(monkeypatch):
+    monkeypatch.setattr(chain_module, "SERIES_KEPT_MAX", 10)
+    known = asyncio.Event()
+
+    async def slowly(names):
+        await known.wait()
+        return {}
+
+    limits = make(Limit("model:*", Unit.REQUESTS, 100, Span.DAY), ledger=slowly)
+    first = asyncio.create_task(limits.hold(ANN, Fare(nanos=0), place=HERE))
+    await asyncio.sleep(0)
+    for number in range(50):
+        limits.chain(ANN, invented(number))
+    second = asyncio.create_task(limits.hold(BOB, Fare(nanos=0), place=HERE))
+    await asyncio.sleep(0)
+    known.set()
+    assert (await first).accounts[0] is (await second).accounts[0]
+    assert (await first).accounts[0].held == 2
+
+
+async def test_what_was_leased_on_what_is_forgotten_goes_to_who_lacks_it(monkeypatch):
+    monkeypatch.setattr(chain_module, "SERIES_KEPT_MAX", 1)
+    store, limit, clock = MemoryStore(exclusive=False), Limit("model:*", Unit.REQUESTS, 10, Span.LIFETIME), Clock()
+    one, two = (Limits([limit], Leases(store, name, Ledger(), clock), clock) for name in "ab")
+    (await one.hold(ANN, Fare(nanos=0), place=HERE)).void()
+    for _ in range(3):
+        await one._leases.sync(clock.now)
+    one.chain(ANN, invented(1))
+    assert not [*one._leases.accounts]
+    assert store.standings("model:gpt/requests/lifetime@always")["a"].leased > 0
+    other = asyncio.create_task(two.hold(BOB, Fare(nanos=0, requests=10), place=HERE))
+    while not other.done():
+        await one._leases.sync(clock.now)
+        await asyncio.sleep(0.01)
+    assert (await other).accounts[0].held == 10
 
 
 def test_tags_that_a_call_brings_are_heeded_where_a_limit_names_them():

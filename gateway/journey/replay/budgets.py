@@ -15,10 +15,11 @@ from gateway.core.money import Money
 from gateway.core.node import Place
 from gateway.journey.replay.timeline import Timeline
 from gateway.limits.accounts import Account
-from gateway.limits.chain import Chain, Series, remaining
+from gateway.limits.chain import Chain, remaining
 from gateway.limits.holds import Hold
 from gateway.limits.rolling import RollingAccount
 from gateway.limits.rules import Rules
+from gateway.limits.series import Series
 
 CHAINS_KEPT_MAX = 100_000
 
