@@ -11,13 +11,11 @@ from typing import Any, Protocol
 from gateway.core.errors import Unavailable
 from gateway.ledger.mover import AUDIT_EVERY_S, Mover
 from gateway.limits.leases import Leases
+from gateway.stores.base import KEPT_S
 from gateway.stores.claims import Claims
 
 LOOKED_EVERY_S = 0.05
 """At how late the event loop is: often enough to see whatever holds it up for as long."""
-
-RECORDS_KEPT_S = 48 * 3600.0
-"""How long after it began a record of a window of an hour or less is kept."""
 
 log = logging.getLogger("fareway")
 
@@ -52,7 +50,7 @@ async def audit(mover: Mover, leases: Leases, claims: Claims, clock: Callable[[]
             await mover.audit(leases.accounts)
             await claims.sweep()
             for store in stores:
-                await store.sweep(clock() - RECORDS_KEPT_S)
+                await store.sweep(clock() - KEPT_S)
 
 
 async def _guarded(work: Coroutine[Any, Any, None], failed: asyncio.Event) -> None:

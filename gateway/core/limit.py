@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from math import inf
 from operator import attrgetter
 
 from msgspec import Struct
@@ -169,26 +170,52 @@ SHORT_SPANS = (Span.SECOND, Span.MINUTE, Span.HOUR)
 """Windows of which there are too many to keep a record of each for ever."""
 
 
+LONGEST_S: dict[str, int] = {
+    Span.SECOND: 1,
+    Span.MINUTE: 60,
+    Span.HOUR: 3600,
+    Span.DAY: 2 * 86_400,
+    Span.WEEK: 8 * 86_400,
+    Span.MONTH: 32 * 86_400,
+    Span.QUARTER: 93 * 86_400,
+}
+"""How long windows that end may last, in seconds: from a day on with a day more, for zones that set their clocks."""
+
+
 def account_unit(account: str) -> str:
     """What an account counts. Accounts are named `<node>/<unit>/<span>@<start>`, and a node may hold any character."""
     return account.rpartition("@")[0].rpartition("/")[0].rpartition("/")[2]
 
 
-def of_short_window(account: str) -> bool:
-    """Whether this account is of a window of an hour or less."""
-    return account.rpartition("@")[0].rpartition("/")[2] in SHORT_SPANS
+def _account_span(account: str) -> str:
+    return account.rpartition("@")[0].rpartition("/")[2]
+
+
+def _began(account: str) -> float:
+    """When its window did, in Unix seconds; infinite where its name tells no moment."""
+    try:
+        return datetime.fromisoformat(account.rpartition("@")[2]).timestamp()
+    except ValueError:
+        return inf
 
 
 def short_window_before(account: str, before: float) -> bool:
-    """Whether this account is of a short window that began before that Unix time, or a bucket that a rolling one had
-    left behind by then."""
-    start = account.rpartition("@")[2]
-    if not of_short_window(account):
-        return bucket_left_before(account, before)
-    try:
-        return datetime.fromisoformat(start).timestamp() < before
-    except ValueError:
-        return False
+    """Whether this account is of a window of an hour or less that began before that Unix time, or a bucket that a
+    rolling one had left behind by then."""
+    if _account_span(account) in SHORT_SPANS:
+        return _began(account) < before
+    return bucket_left_before(account, before)
+
+
+def longest_s(account: str) -> int:
+    """How many seconds the window of this account lasts at most; 0 if it never ends."""
+    return LONGEST_S.get(_account_span(account), 0)
+
+
+def ended_before(account: str, before: float) -> bool:
+    """Whether this account is of a window that had ended by that Unix time for certain: a month may have 32 days."""
+    longest = longest_s(account)
+    return longest > 0 and _began(account) + longest <= before
 
 
 def amount_text(amount: int, unit: Unit) -> str:

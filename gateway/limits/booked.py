@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from gateway.core.limit import short_window_before
+from gateway.core.limit import ended_before
 from gateway.core.rolling import books, record_of
 
-SHORT_WINDOW_S_MAX = 2 * 3600.0
-"""A short window that began before that is over by every clock."""
+ENDED_S = 3600.0
+"""A window that ended that long ago is over by every clock."""
 
 Balances = Callable[[list[str]], Awaitable[dict[str, int]]]
 
@@ -26,6 +26,6 @@ def booked_by(replica: str, balances: Iterable[tuple[str, str, int]], now: float
     booked: Counter[str] = Counter()
     for account, name, spent in balances:
         record = record_of(account, now)
-        if name == replica and record and not short_window_before(account, now - SHORT_WINDOW_S_MAX):
+        if name == replica and record and not ended_before(account, now - ENDED_S):
             booked[record] += spent
     return booked

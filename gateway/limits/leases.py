@@ -18,14 +18,14 @@ from typing import Any
 from weakref import ref
 
 from gateway.core.errors import Unavailable
-from gateway.core.limit import Fare
+from gateway.core.limit import Fare, ended_before
 from gateway.core.rolling import books, record_of
 from gateway.limits.accounts import PERIODS_AHEAD, Account
 from gateway.limits.booked import Balances, spent_on
 from gateway.limits.holds import Charges, Hold
 from gateway.limits.recall import Recall
 from gateway.limits.thresholds import Thresholds
-from gateway.stores.base import Ask, LeaseStore
+from gateway.stores.base import KEPT_S, Ask, LeaseStore
 
 REPORT_EVERY_S = 0.5
 """How old the picture of this replica may be in a store that it does not share. Nothing depends on it."""
@@ -116,7 +116,8 @@ class Leases:
         forgotten. Raises Unavailable."""
         if not self._store.exclusive:
             await self._store.wanted(self._replica)  # From here on the clock is the store's, by which buckets leave.
-            known = await self._store.records(self._replica)
+            kept_from = self._clock() - KEPT_S
+            known = [name for name in await self._store.records(self._replica) if not ended_before(name, kept_from)]
             spent = dict.fromkeys(known, 0) | await spent_on(known, self._balances, self._clock()) | dict(booked)
             await self._store.resume(self._replica, spent, next(self._turns))
             self._booked = tuple(booked)

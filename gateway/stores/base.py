@@ -23,6 +23,10 @@ RETIRED = ""
 """The replica under whose name stands what was spent by all that run no more."""
 
 
+KEPT_S = 48 * 3600
+"""How long the record of a window is kept after its end: for whoever was cut off, and tells of it late."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One replica's word on one record: what it has spent and holds, and what it wants to have leased in all."""

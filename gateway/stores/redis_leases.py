@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 from redis.exceptions import NoScriptError
 
-from gateway.core.limit import of_short_window, short_window_before
+from gateway.core.limit import ended_before, longest_s
 from gateway.core.rolling import length, width
 from gateway.core.threshold import Passed
-from gateway.stores.base import Ask, Standing, Word, in_order
+from gateway.stores.base import KEPT_S, Ask, Standing, Word, in_order
 from gateway.stores.clock import StoreClock
 from gateway.stores.redis_link import Link
 
@@ -30,9 +30,6 @@ _PASSED = f"{ROOT}:passed:"
 
 LEARN_MS = 1000
 """After a loss, how long nothing new is leased: five syncs, in which every replica that lives has told what it has."""
-
-SHORT_KEPT_S = 48 * 3600
-"""How long the record of a window of an hour or less is kept after its last word."""
 
 ASKS_MAX = 200
 """In one script, while which the server does nothing else: some 3 ms."""
@@ -161,9 +158,9 @@ class RedisStore:
         return await self.link.ask("standing", lambda client: client.hget(key, field), patient=True)
 
     async def sweep(self, before: float) -> int:
-        """Forget that we stood on records of short windows that began before that Unix time: they go by themselves.
-        Returns how many. Raises Unavailable."""
-        old = [name for name in await self.records(self._replica) if short_window_before(name, before)]
+        """Forget that we stood on records of windows that had ended by that Unix time: they go by themselves. Returns
+        how many. Raises Unavailable."""
+        old = [name for name in await self.records(self._replica) if ended_before(name, before)]
         if old:
             await self.link.ask("sweep", lambda client: client.srem(_of(self._replica), *old), patient=True)
         return len(old)
@@ -192,7 +189,9 @@ def _keys(replica: str, records: Sequence[str]) -> list[str]:
 
 
 def _kept_s(record: str) -> int:
-    return SHORT_KEPT_S if of_short_window(record) else 0
+    """From its last word on, which may be the window's first."""
+    longest = longest_s(record)
+    return longest + KEPT_S if longest else 0
 
 
 def _record(name: str) -> str:

@@ -15,7 +15,7 @@ from typing import ParamSpec, TypeVar
 import msgspec
 
 from gateway.core.errors import Unavailable
-from gateway.core.limit import short_window_before
+from gateway.core.limit import ended_before
 from gateway.core.threshold import Passed
 from gateway.stores.base import Ask, Standing, Word, counting, grant, in_order, left_behind, word
 
@@ -112,8 +112,8 @@ class SqliteStore:
         return await self._run(self._told)
 
     async def sweep(self, before: float) -> int:
-        """Drop the records of short windows that began before that Unix time, and what was told long ago. Returns how
-        many records. Raises Unavailable."""
+        """Drop the records of windows that had ended by that Unix time, and what was told long ago. Returns how many
+        records. Raises Unavailable."""
         return await self._run(self._sweep, before)
 
     def close(self) -> None:
@@ -172,7 +172,7 @@ class SqliteStore:
 
     def _sweep(self, before: float) -> int:
         records = [row[0] for row in self._database.execute("SELECT DISTINCT record FROM standings")]
-        old = [(record,) for record in records if short_window_before(record, before)]
+        old = [(record,) for record in records if ended_before(record, before)]
         self._database.executemany("DELETE FROM standings WHERE record = ?", old)
         self._database.execute("DELETE FROM thresholds WHERE kept_until < ?", (self._clock(),))
         return len(old)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -29,7 +29,18 @@ from gateway.core.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from gateway.core.limit import Fare, Limit, Span, Unit, amount_text, short_window_before
+from gateway.core.limit import (
+    LONGEST_S,
+    Fare,
+    Limit,
+    Span,
+    Start,
+    Unit,
+    amount_text,
+    ended_before,
+    longest_s,
+    short_window_before,
+)
 from gateway.core.price import UNPRICED
 from gateway.core.request import PROMPT_PART_CHARACTERS, excerpt
 from gateway.core.route import Candidate, Context, Decision
@@ -147,6 +158,29 @@ def test_a_window_as_accounts_name_it_is_over_by_its_own_start(node, span, zone,
     account = Account(node, Limit(node, Unit.USD, 1, span), window).id
     assert short_window_before(account, window.start + 1)
     assert not short_window_before(account, window.start)
+
+
+@settings(max_examples=400)
+@given(
+    st.sampled_from(NODES),
+    st.sampled_from([*LONGEST_S]),
+    st.sampled_from(["UTC", "Australia/Lord_Howe", "America/Havana", "Pacific/Apia", "Pacific/Kwajalein"]),
+    st.builds(Start, st.integers(0, 30), st.integers(0, 1439)),
+    st.integers(100_000_000, 1_900_000_000),
+)
+@example("all", Span.DAY, "Pacific/Kwajalein", Start(), -7_948_800)  # Of 47 hours or so: it changed sides.
+def test_a_window_is_taken_to_have_ended_some_days_after_it_did_and_never_before(node, span, zone, start, at):
+    first = Start(start.day % 7, start.minute) if span is Span.WEEK else start
+    window = window_at(span, zone, at, first)
+    account = Account(node, Limit(node, Unit.USD, 1, span), window).id
+    assert window.end - window.start <= longest_s(account)
+    assert not ended_before(account, window.end - 1)
+    assert ended_before(account, window.end + 5 * 86_400)
+
+
+@pytest.mark.parametrize("window", ["lifetime@always", "while running@always", "rolling 1h@rolling", "month@", "@"])
+def test_what_names_no_window_that_ends_has_not_ended(window):
+    assert not ended_before(f"all/usd/{window}", 1e12)
 
 
 def test_a_fare_has_an_amount_in_every_unit():

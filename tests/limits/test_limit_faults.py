@@ -1,5 +1,7 @@
 """Faults that the simulator has found, each as small as it gets."""
 
+from datetime import UTC, datetime
+
 import pytest
 from test_limit_recall import ANN, NOW, RECORD, Counting, Replica, nanos, pair, usd
 
@@ -7,7 +9,7 @@ from gateway.core.errors import LimitReached
 from gateway.core.limit import Limit, Span, Unit
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
-from gateway.stores.base import Ask, Standing
+from gateway.stores.base import KEPT_S, Ask, Standing
 from gateway.stores.memory import MemoryStore
 
 
@@ -56,6 +58,26 @@ async def test_a_process_that_comes_back_to_a_store_that_forgot_tells_what_its_l
     with pytest.raises(LimitReached):
         await two.hold(50)
     await two.hold(40)
+
+
+async def test_a_process_that_comes_back_tells_nothing_of_windows_that_ended_long_ago():
+    """Each told anew would be kept anew, as long as anybody comes back."""
+    store, told = MemoryStore(exclusive=False), {}
+    names = {span: f"all/usd/{span}@2026-03-01T00:00:00+00:00" for span in (Span.HOUR, Span.DAY, Span.MONTH)}
+    await store.exchange("a", [Ask(name, 100, 5, 60, turn=1) for name in names.values()])
+
+    async def resume(replica, spent, turn):
+        told.update(spent)
+
+    async def balances(asked):
+        return dict.fromkeys(asked, 5)
+
+    store.resume = resume
+    third = datetime(2026, 3, 3, tzinfo=UTC).timestamp() + KEPT_S
+    for later, spans in ((-3600, (Span.DAY, Span.MONTH)), (0, (Span.MONTH,)), (40 * 86_400, ())):
+        told.clear()
+        await Leases(store, "a", balances, lambda later=later: third + later).resume({})
+        assert told == {names[span]: 5 for span in spans}
 
 
 async def test_a_late_word_of_an_earlier_process_changes_nothing():

@@ -184,10 +184,12 @@ OLD, NEW = "2026-11-21T09:00:00+00:00", "2026-11-21T10:00:00+00:00"
 BETWEEN = datetime.fromisoformat(NEW).timestamp()
 
 
-async def test_records_of_short_windows_that_are_over_are_swept_away(tmp_path):
+async def test_records_of_windows_that_are_over_are_swept_away(tmp_path):
     """Of all replicas; and nothing else, for what is spent in a running window must stay spent."""
     store = SqliteStore(tmp_path / "state.db")
     gone = [f"team:a/usd/{span}@{OLD}" for span in ("second", "minute", "hour")] + [f"key:a/b@c/tokens/hour@{OLD}"]
+    days = {"day": "11-19", "week": "11-09", "month": "10-01", "quarter": "07-01"}
+    gone += [f"team:a/usd/{span}@2026-{day}T00:00:00+00:00" for span, day in days.items()]
     kept = [f"team:a/usd/{span}@{OLD}" for span in ("day", "week", "month", "quarter")]
     kept += [f"team:a/usd/hour@{NEW}", "all/usd/lifetime@always", "all/concurrent/while running@always"]
     for replica in ("a", "b"):

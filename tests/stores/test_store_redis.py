@@ -16,7 +16,7 @@ from gateway.keyring import Keyring
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
 from gateway.stores import redis_leases, redis_link
-from gateway.stores.base import Ask, Standing, Word
+from gateway.stores.base import KEPT_S, Ask, Standing, Word
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis_leases import RedisStore
 from gateway.stores.redis_registry import RedisRegistry
@@ -252,16 +252,24 @@ async def test_a_server_that_may_forget_is_not_used(connect, server):
         await lease(connect(), "a", 60)
 
 
-async def test_records_of_short_windows_go_by_themselves_and_others_stay(connect, at_once, server):
-    store = connect()
-    names = ["all/tokens/minute@2026-01-01T00:00:00+00:00", "all/usd/month@2026-01-01T00:00:00+00:00"]
-    await store.exchange("a", [Ask(name, 100, 1, 1) for name in names])
-    lives = [server.say("TTL", f"{redis_leases.ROOT}:record:{name}") for name in names]
-    assert 0 < int(lives[0][1:]) <= redis_leases.SHORT_KEPT_S
-    assert int(lives[1][1:]) == -1
+@pytest.mark.parametrize("told", ["exchange", "resume"])
+async def test_records_of_windows_that_end_go_by_themselves_and_others_stay(connect, at_once, told):
+    """From their last word on, which may be the window's first: some days after its end."""
+    store, day = connect(), 86_400
+    ending = {"minute": 60, "hour": 3600, "day": day, "week": 7 * day, "month": 31 * day, "quarter": 92 * day}
+    names = {f"all/usd/{span}@2026-01-01T00:00:00+00:00": longest for span, longest in ending.items()}
+    endless = ["all/concurrent/while running@always", "all/usd/lifetime@always", ROLLING]
+    if told == "exchange":
+        await store.exchange("a", [Ask(name, 100, 1, 1) for name in (*names, *endless)])
+    else:
+        await store.resume("a", dict.fromkeys((*names, *endless), 1))
+    lives = {name: await store.link._redis.ttl(redis_leases._record(name)) for name in (*names, *endless)}
+    assert all(-9 <= lives[name] - longest - KEPT_S <= day for name, longest in names.items())
+    assert [lives[name] for name in endless] == [-1] * 3
+    await store.exchange("a", [])
     assert await store.sweep(0) == 0
-    assert await store.sweep(time.time()) == 1
-    assert await store.records("a") == [names[1]]
+    assert await store.sweep(time.time()) == len(names)
+    assert await store.records("a") == endless
 
 
 async def test_what_others_hold_is_told(connect, at_once):
