@@ -40,7 +40,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS calls_by_idem ON calls (key, idem) WHERE idem 
 CREATE INDEX IF NOT EXISTS calls_by_due ON calls (due) WHERE due IS NOT NULL;
 CREATE INDEX IF NOT EXISTS calls_by_lane ON calls (lane) WHERE lane != '';
 CREATE INDEX IF NOT EXISTS calls_by_batch ON calls (batch) WHERE batch != '';
-CREATE INDEX IF NOT EXISTS calls_by_tell ON calls (tell) WHERE tell IS NOT NULL;
+CREATE INDEX IF NOT EXISTS calls_to_tell ON calls (key, tell) WHERE tell IS NOT NULL;
+DROP INDEX IF EXISTS calls_by_tell; -- Of an earlier version.
 CREATE INDEX IF NOT EXISTS calls_by_key ON calls (key, state);
 """
 _later = msgspec.json.Decoder(Later)
@@ -142,9 +143,8 @@ class Shelf:
         await self._run(self._keep_until, name, until)
 
     async def untold(self, now: float, count: int) -> list[Later]:
-        """Whose webhook is to be asked by now."""
-        query = "SELECT record FROM calls WHERE tell <= ? ORDER BY tell LIMIT ?"
-        return await self._run(self._all, query, now, count)
+        """Whose webhook is to be asked by now: of each key as many, so that none waits for the dead ones of another."""
+        return await self._run(self._untold, now, count)
 
     async def tell_at(self, later: Later, at: float | None) -> None:
         """When its webhook is to be asked; None: no more."""
@@ -207,6 +207,13 @@ class Shelf:
 
     def _all(self, query: str, *values: object) -> list[Later]:
         return [_later.decode(text) for (text,) in self._opened().execute(query, values)]
+
+    def _untold(self, now: float, count: int) -> list[Later]:
+        due = "SELECT key FROM calls WHERE tell <= ? GROUP BY key ORDER BY min(tell) LIMIT ?"
+        keys = [key for (key,) in self._opened().execute(due, (now, count))]
+        share = count // max(1, len(keys))
+        query = "SELECT record FROM calls WHERE key = ? AND tell <= ? ORDER BY tell LIMIT ?"
+        return [later for key in keys for later in self._all(query, key, now, share)]
 
     def _next_due(self) -> float | None:
         due: float | None = self._opened().execute("SELECT min(due) FROM calls WHERE due IS NOT NULL").fetchone()[0]

@@ -134,6 +134,17 @@ async def test_a_webhook_at_an_address_that_is_not_public_is_not_asked(shelf):
     assert untold.tells == 1
 
 
+async def test_webhooks_of_one_key_keep_no_other_waiting(shelf):
+    """They may all be dead, and take as long as anything may."""
+    keys = ["flood"] * 5 + ["k", "other"]
+    for number, key in enumerate(keys):
+        call = await shelf.add(later(f"later_{number}", key, webhook="https://hook.example/"), b"", None, len(keys))
+        await shelf.put(replace(call, state=State.DONE, ended=100.0 + number), answer=b"")
+    assert [one.id for one in await shelf.untold(110, 3)] == ["later_0", "later_5", "later_6"]
+    assert [one.id for one in await shelf.untold(110, 6)] == ["later_0", "later_1", "later_5", "later_6"]
+    assert [one.id for one in await shelf.untold(104, 4)] == ["later_0", "later_1", "later_2", "later_3"]
+
+
 def test_each_key_has_a_secret_of_its_own():
     assert webhook_secret(b"pepper", "a") == webhook_secret(b"pepper", "a")
     assert len({webhook_secret(b"pepper", "a"), webhook_secret(b"pepper", "b"), webhook_secret(b"salt", "a")}) == 3
