@@ -241,3 +241,11 @@ def test_a_tier_whose_rates_are_no_price_has_none():
     )
     assert price is not None
     assert not price.tiers
+
+
+@pytest.mark.parametrize(
+    ("model", "thousandths"),
+    [("gpt-4o-search-preview-2025-03-11", 25), ("gpt-4o-mini-search-preview", 25), ("gpt-5-search-api", 10)],
+)
+def test_models_that_search_for_every_call_have_its_fee(model, thousandths):
+    assert book().price("openai", model, NOW).standard.base.request == thousandths * 10**9
