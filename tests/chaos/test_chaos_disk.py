@@ -17,7 +17,9 @@ import pytest
 from crowd import PATIENCE, chat
 from road import Road, assert_in_order, billed, spent
 
-LIMITS = "limits:\n  - {node: all, amount: 1000 usd, window: lifetime}\n"
+LIMITS = "limits:\n  - {node: all, amount: 1000 usd, window: lifetime, hold: strict}\n"
+"""A stream that has to hold more while its journal cannot be written is ended, as one is whose money is used up."""
+
 CONFIG = """
 journal: {dir: JOURNAL}
 providers:
