@@ -90,11 +90,18 @@ class Edge:
     the model can do, where providers refuse more. Raises BadRequest, naming the field in the caller's own terms,
     RecursionError for what is nested too deeply, and UnicodeDecodeError for what is no UTF-8."""
 
-    answer: Callable[[bytes, Told], bytes]
-    """A whole good answer of the provider's in the caller's dialect. Raises ValueError for what is none."""
+    translated: Callable[[bytes, Told], bytes]
+    """What `answer` asks. Raises the same, and RecursionError for what is nested too deeply."""
 
     stream: Callable[[Told], StreamTranslation]
     """A translation of one stream of the provider's, from its beginning."""
 
     serves: Callable[[str], bool] = every
     """Whether a provider that speaks the outbound dialect takes it for this model."""
+
+    def answer(self, body: bytes, told: Told) -> bytes:
+        """A whole good answer of the provider's in the caller's dialect. Raises ValueError for what is none."""
+        try:
+            return self.translated(body, told)
+        except RecursionError:
+            raise ValueError("the answer is nested too deeply") from None

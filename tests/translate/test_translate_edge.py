@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
+
 import pytest
+from edge_cases import told_of
 
 from gateway.core.errors import BadRequest
 from gateway.translate import edges
@@ -48,3 +52,24 @@ def test_how_a_model_can_be_asked_is_known(monkeypatch):
     assert edges.inbound_to({"gemini", "cohere-chat"}, "a-model") == {"gemini", "cohere-chat", "openai-chat"}
     assert edges.inbound_to({"gemini"}, "not-this") == {"gemini"}
     assert edges.inbound_to({"cohere-chat"}, "a-model") == {"cohere-chat"}
+
+
+EVERY = pytest.mark.parametrize("edge", edges.EDGES, ids=lambda edge: f"{edge.inbound}-{edge.outbound}")
+
+
+@EVERY
+def test_an_answer_that_is_nested_too_deeply_is_none(edge):
+    body = b'{"type":"message","content":[],"choices":%b' % (b"[" * 200_000)
+    with pytest.raises(ValueError, match=r".+"):
+        edge.answer(body, told_of(edge))
+
+
+@EVERY
+def test_arguments_that_can_just_be_read_are_told_or_make_the_answer_none(edge):
+    """In an answer of the caller's they may stand deeper."""
+    for levels in range(900, 1000):
+        arguments = '{"a":' * levels + "1" + "}" * levels
+        call = {"id": "c", "function": {"name": "now", "arguments": arguments}}
+        body = json.dumps({"choices": [{"message": {"tool_calls": [call]}}]}).encode()
+        with suppress(ValueError):
+            assert edge.answer(body, told_of(edge))

@@ -25,10 +25,7 @@ _objects = msgspec.json.Decoder(dict[str, Any])
 
 def translated(body: bytes, told: Told) -> bytes:
     """See `Edge.answer`."""
-    try:
-        answer = _objects.decode(body)
-    except RecursionError:
-        raise ValueError("the answer is nested too deeply") from None
+    answer = _objects.decode(body)
     choices = objects(answer.get("choices"))
     if not any(isinstance(choice.get("message"), dict) for choice in choices):
         raise ValueError("the answer has no message")

@@ -60,10 +60,7 @@ def detail(block_type: str, index: int, *, data: str = "") -> dict[str, Any]:
 
 def translated(body: bytes, told: Told) -> bytes:
     """See `Edge.answer`."""
-    try:
-        message = _messages.decode(body)
-    except RecursionError:
-        raise ValueError("the answer is nested too deeply") from None
+    message = _messages.decode(body)
     said = _said(message)
     if message.stop_details is not None and message.stop_details.explanation:
         said["refusal"] = message.stop_details.explanation

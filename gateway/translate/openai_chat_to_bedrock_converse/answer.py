@@ -72,10 +72,7 @@ _answers = msgspec.json.Decoder(_Answer)
 
 def translated(body: bytes, told: Told) -> bytes:
     """See `Edge.answer`."""
-    try:
-        answer = _answers.decode(body)
-    except RecursionError:
-        raise ValueError("The provider's answer is nested too deeply.") from None
+    answer = _answers.decode(body)
     blocks = answer.output.message.content
     tier = answer.service_tier.get("type") if isinstance(answer.service_tier, dict) else None
     said = choice(_message(blocks), finish_reason(answer.stop_reason))
