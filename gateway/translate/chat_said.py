@@ -27,6 +27,31 @@ class Chunk(msgspec.Struct):
 chunks = msgspec.json.Decoder(Chunk)
 
 
+class Counted:
+    """The calls of tools in one stream, in their order: to which of them each piece belongs."""
+
+    def __init__(self) -> None:
+        self._ids: list[str] = []
+        self._places: dict[int, int] = {}  # By the provider's index.
+
+    def place(self, piece: dict[str, Any], name: Any) -> int:
+        """The place of the call that it begins or goes on with. One without an index is whole."""
+        index, call_id = piece.get("index"), text_of(piece.get("id"))
+        place = self._places.get(index, -1) if type(index) is int else -1
+        if place < 0 or begins_another(call_id, name, self._ids[place]):
+            place = len(self._ids)
+            self._ids.append(call_id)
+            if type(index) is int:
+                self._places[index] = place
+        return place
+
+
+def begins_another(call_id: str, name: Any, open_id: str) -> bool:
+    """Whether a piece of a call is of another one than the last of its index: some providers count all of them as the
+    first. Others make up an id for each piece; but the name comes only with the first one."""
+    return bool(name and call_id and call_id != open_id)
+
+
 def spoken(message: dict[str, Any]) -> tuple[str, str]:
     """Thoughts and text of a message, or of a part of one: some providers name the first otherwise, and Mistral has
     both as parts of the content."""

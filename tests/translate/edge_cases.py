@@ -100,6 +100,20 @@ def _fed(translation, whole):
     return b"".join(translation.feed(each) for each in data if each)
 
 
+ALL_COUNTED_AS_THE_FIRST = (
+    ({"id": "a", "function": {"name": "one", "arguments": '{"x":1}'}}, {"id": "b", "function": {"name": "two"}}),
+    ({"id": "b", "function": {"arguments": '{"y":'}}, {"id": "made-up", "function": {"arguments": "2}"}}),
+)
+"""The pieces of two calls of tools in two chunks of a chat, as from Ollama; and an id for each piece, as from
+Poolside."""
+
+
+def chat_of_calls(chunks):
+    """A chat's stream with these calls, all with the index 0."""
+    given = [{"choices": [{"delta": {"tool_calls": [{"index": 0} | call for call in calls]}}]} for calls in chunks]
+    return b"".join(b"data: %b\n\n" % json.dumps(chunk).encode() for chunk in given) + b"data: [DONE]\n\n"
+
+
 def payloads(stream):
     return [data for event in sse.events(stream) if (data := sse.payload(event))]
 

@@ -5,7 +5,20 @@ import json
 import pytest
 from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import Message, RawMessageStreamEvent
-from edge_cases import carried, cases, check_answer, check_request, check_stream, edge_of, payloads, told_of, walked
+from edge_cases import (
+    ALL_COUNTED_AS_THE_FIRST,
+    carried,
+    cases,
+    chat_of_calls,
+    check_answer,
+    check_request,
+    check_stream,
+    edge_of,
+    payloads,
+    streamed,
+    told_of,
+    walked,
+)
 from openai.types.chat import completion_create_params as params
 from pydantic import TypeAdapter
 
@@ -51,6 +64,11 @@ def test_streams(case):
 def test_calls_that_come_side_by_side_keep_their_arguments():
     message = added_up(check_stream(EDGE, "stream-calls-side-by-side"))
     assert [(b.id, b.input) for b in message.content[1:]] == [("c0", {"x": 1}), ("c1", {"y": 2}), ("c2", {})]
+
+
+def test_calls_that_are_all_counted_as_the_first_stay_apart():
+    message = added_up(streamed(EDGE, [chat_of_calls(ALL_COUNTED_AS_THE_FIRST)], told_of(EDGE)))
+    assert [(b.id, b.name, b.input) for b in message.content] == [("a", "one", {"x": 1}), ("b", "two", {"y": 2})]
 
 
 def user(**block):

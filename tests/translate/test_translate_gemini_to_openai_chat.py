@@ -7,10 +7,12 @@ from itertools import pairwise
 
 import pytest
 from edge_cases import (
+    ALL_COUNTED_AS_THE_FIRST,
     CREATED,
     REQUEST_ID,
     carried,
     cases,
+    chat_of_calls,
     check_answer,
     check_request,
     check_stream,
@@ -305,6 +307,14 @@ def test_a_stream_may_say_anything():
     (last,) = payloads(stream.feed(b"[DONE]"))
     assert json.loads(last)["candidates"][0]["finishReason"] == "STOP"
     assert stream.finish() == stream.feed(b"[DONE]") == b""
+
+
+def test_calls_that_are_all_counted_as_the_first_stay_apart():
+    (last,) = payloads(streamed(EDGE, [chat_of_calls(ALL_COUNTED_AS_THE_FIRST)], told_of(EDGE)))
+    assert [part["functionCall"] for part in json.loads(last)["candidates"][0]["content"]["parts"]] == [
+        {"name": "one", "args": {"x": 1}, "id": "a"},
+        {"name": "two", "args": {"y": 2}, "id": "b"},
+    ]
 
 
 ODD = st.sampled_from([None, 7, -1, 1.5, True, "", "x", "inf", "1e400", [], {}, [[]], {"a": 1}, ["x"], {"type": 7}])

@@ -122,6 +122,13 @@ def test_the_official_client_puts_together_what_was_streamed(side, case):
     assert whole.output_text == Response.model_validate(last).output_text
 
 
+def test_calls_that_are_all_counted_as_the_first_stay_apart():
+    given = edge_cases.chat_of_calls(edge_cases.ALL_COUNTED_AS_THE_FIRST)
+    told = edge_cases.told_of(CHAT.edge)
+    calls = cases.events(edge_cases.streamed(CHAT.edge, [given], told))[-1]["response"]["output"]
+    assert [(call["call_id"], call["arguments"]) for call in calls] == [("a", '{"x":1}'), ("b", '{"y":2}')]
+
+
 @given(st.sampled_from(STREAMS), st.lists(st.integers(0, 10**6), max_size=8))
 @settings(deadline=None, max_examples=200)
 def test_a_stream_may_be_cut_anywhere(known, places):

@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.translate.anthropic_messages_to_openai_chat.answer import call_id
 from gateway.translate.anthropic_messages_to_openai_chat.names import shortened
+from gateway.translate.chat_said import Counted
 from gateway.translate.edge import Told
 from gateway.translate.messages_stream import MessagesStream
 
@@ -38,7 +39,8 @@ class Calls:
         self._write = write
         self._told = told
         self._names: dict[str, str] | None = None
-        self._calls: dict[int, _Call] = {}
+        self._calls: list[_Call] = []
+        self._counted = Counted()
         self._writing: _Call | None = None
         self._waiting: list[_Call] = []
 
@@ -51,13 +53,12 @@ class Calls:
         """A call, or a part of its arguments. One without an index, as at Gemini's compatible endpoint, is whole."""
         function = given.get("function")
         function = function if isinstance(function, dict) else {}
-        index = given.get("index")
-        key = index if type(index) is int else len(self._calls)
-        call, begun = self._calls.get(key), b""
-        if call is None:
-            call = self._calls[key] = self._named(given.get("id"), function.get("name"), key)
-            self._waiting.append(call)
+        place, begun = self._counted.place(given, function.get("name")), b""
+        if place == len(self._calls):
+            self._calls.append(self._named(given.get("id"), function.get("name"), place))
+            self._waiting.append(self._calls[place])
             begun = self._next()
+        call = self._calls[place]
         arguments = function.get("arguments")
         if not isinstance(arguments, str):
             arguments = "" if arguments is None else msgspec.json.encode(arguments).decode()
@@ -84,9 +85,9 @@ class Calls:
         said = "".join(call.said)
         return begun + self._write.input_json(said) if said else begun
 
-    def _named(self, given_id: Any, name: Any, index: int) -> _Call:
+    def _named(self, given_id: Any, name: Any, place: int) -> _Call:
         if self._names is None:
             self._names = shortened(self._told.asked)
         told = name if isinstance(name, str) else ""
-        known = given_id if isinstance(given_id, str) and given_id else call_id(self._told, index)
+        known = given_id if isinstance(given_id, str) and given_id else call_id(self._told, place)
         return _Call(known, self._names.get(told, told))

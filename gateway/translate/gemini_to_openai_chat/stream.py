@@ -11,7 +11,7 @@ from gateway.dialects.framing import JSON_ARRAY
 from gateway.dialects.gemini import framing_wanted
 from gateway.dialects.openai_report import read_report
 from gateway.dialects.openai_usage import UNREADABLE
-from gateway.translate.chat_said import Choice, chunks
+from gateway.translate.chat_said import Choice, Counted, chunks
 from gateway.translate.edge import Told
 from gateway.translate.gemini_to_openai_chat.answer import (
     call_part,
@@ -43,16 +43,20 @@ class _Answer:
     """One of the answers, so far."""
 
     def __init__(self) -> None:
-        self.calls: dict[int, _Call] = {}
+        self.calls: list[_Call] = []
+        self._counted = Counted()
         self.finish: Any = None
         self.refused = False
 
     def call(self, given: Json) -> None:
-        """A call, or a part of its arguments. One without an index is whole."""
-        function, index = given.get("function"), given.get("index")
+        """A call, or a part of its arguments."""
+        function = given.get("function")
         function = function if isinstance(function, dict) else {}
-        call = self.calls.setdefault(index if type(index) is int else len(self.calls), _Call())
-        call.id = given.get("id") or call.id
+        place = self._counted.place(given, function.get("name"))
+        if place == len(self.calls):
+            self.calls.append(_Call())
+        call = self.calls[place]
+        call.id = call.id or given.get("id")
         call.name = function.get("name") or call.name
         call.extra = given.get("extra_content") or call.extra
         arguments = function.get("arguments")
@@ -110,10 +114,7 @@ class Translation:
 
     def _end(self, index: int) -> Json:
         answer = self._answers[index]
-        calls = [
-            call_part(call.id, call.name, "".join(call.said), call.extra, self._caller)
-            for call in answer.calls.values()
-        ]
+        calls = [call_part(call.id, call.name, "".join(call.said), call.extra, self._caller) for call in answer.calls]
         return candidate(index, calls, finish_of(answer.finish, refused=answer.refused))
 
     def _written(self, chunk: Json) -> bytes:

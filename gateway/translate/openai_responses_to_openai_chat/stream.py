@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.usage import Report
+from gateway.translate.chat_said import begins_another
 from gateway.translate.edge import Told
 from gateway.translate.openai_responses_to_openai_chat import said
 from gateway.translate.responses_settings import toolbox_of
@@ -78,7 +79,7 @@ class Translation:
         """Begin or go on with one. Calls stay open to the end: some providers mix them."""
         key = self._counted.get(call.number, len(self._calls) - 1 if call.number is None else -1)
         begun = b""
-        if key < 0 or (call.call_id and call.call_id != self._calls[key]):  # Some count all of them as the first.
+        if key < 0 or begins_another(call.call_id, call.name, self._calls[key]):
             begun = self._seal({} if call.extra is None else {call.call_id: call.extra})
             key = self._counted[call.number] = len(self._calls)
             self._calls.append(call.call_id)
