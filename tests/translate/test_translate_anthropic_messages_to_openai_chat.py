@@ -19,6 +19,8 @@ from edge_cases import (
     told_of,
     walked,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from openai.types.chat import completion_create_params as params
 from pydantic import TypeAdapter
 
@@ -69,6 +71,58 @@ def test_calls_that_come_side_by_side_keep_their_arguments():
 def test_calls_that_are_all_counted_as_the_first_stay_apart():
     message = added_up(streamed(EDGE, [chat_of_calls(ALL_COUNTED_AS_THE_FIRST)], told_of(EDGE)))
     assert [(b.id, b.name, b.input) for b in message.content] == [("a", "one", {"x": 1}), ("b", "two", {"y": 2})]
+
+
+def pieces_of(number, given):
+    """The arguments of one call, piece by piece."""
+    text = json.dumps(given)
+    function = {"name": "now", "arguments": text[:3]}
+    begun = {"tool_calls": [{"index": number, "id": f"c{number}", "function": function}]}
+    rest = ({"index": number, "function": {"arguments": text[at : at + 3]}} for at in range(3, len(text), 3))
+    return [begun, *({"tool_calls": [call]} for call in rest)]
+
+
+def stream_of(deltas):
+    chunks = [{"choices": [{"delta": delta}]} for delta in deltas]
+    return b"".join(b"data: %b\n\n" % json.dumps(chunk).encode() for chunk in chunks) + b"data: [DONE]\n\n"
+
+
+texts = st.text("ab} \n", min_size=1, max_size=3)
+beside = texts.map(lambda text: {"content": text}) | texts.map(lambda text: {"reasoning_content": text})
+inputs = st.dictionaries(st.text(max_size=3), st.integers() | st.dictionaries(st.just("}"), st.booleans()), max_size=3)
+
+
+@given(st.lists(inputs, min_size=1, max_size=3), st.lists(beside, max_size=6), st.randoms())
+@settings(deadline=None)
+def test_whatever_comes_beside_a_call_its_arguments_stay_whole(given_, said, random):
+    lines = [said, *(pieces_of(number, each) for number, each in enumerate(given_))]
+    turns = [number for number, line in enumerate(lines) for _ in line]
+    random.shuffle(turns)
+    left = [iter(line) for line in lines]
+    message = added_up(streamed(EDGE, [stream_of(next(left[turn]) for turn in turns)], told_of(EDGE)))
+    calls = {block.id: block.input for block in message.content if block.type == "tool_use"}
+    assert calls == {f"c{number}": each for number, each in enumerate(given_)}
+    for kind, name in (("text", "content"), ("thinking", "reasoning_content")):
+        told = "".join(getattr(block, kind) for block in message.content if block.type == kind)
+        assert told == "".join(delta.get(name, "") for delta in said)
+
+
+def test_what_comes_beside_a_call_waits_until_that_is_whole():
+    stream = EDGE.stream(told_of(EDGE))
+
+    def fed(**delta):
+        return stream.feed(json.dumps({"choices": [{"delta": delta}]}).encode())
+
+    def argued(arguments):
+        return fed(tool_calls=[{"index": 0, "function": {"name": "now", "arguments": arguments}}])
+
+    assert b"tool_use" in argued('{"x":{"y":')
+    assert fed(content="Soon.") == fed(content=" Very soon.") == b""
+    assert b"Soon." not in argued("1}")
+    whole = argued("}\n")
+    assert whole.index(b'"}\\n"') < whole.index(b"Soon.") < whole.index(b" Very soon.")
+    assert argued(" ") == b""
+    assert b"Now." in fed(content="Now.")
 
 
 def user(**block):

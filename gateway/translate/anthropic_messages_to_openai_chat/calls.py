@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -32,8 +33,8 @@ class _Call:
 
 
 class Calls:
-    """One call is written as it comes. Others that begin before it is whole wait for it; most providers send one
-    after the other, so that none does."""
+    """One call is written as it comes. Others that begin before it is whole wait for it, and so does what is said
+    beside it; most providers send one after the other, so that nothing does."""
 
     def __init__(self, write: MessagesStream, told: Told) -> None:
         self._write = write
@@ -43,6 +44,7 @@ class Calls:
         self._counted = Counted()
         self._writing: _Call | None = None
         self._waiting: list[_Call] = []
+        self._held: list[tuple[Callable[[str], bytes], str]] = []  # Of what is said beside it.
 
     @property
     def any(self) -> bool:
@@ -65,11 +67,19 @@ class Calls:
         call.said.append(arguments)
         if call is not self._writing or not arguments:
             return begun
-        return begun + self._write.input_json(arguments)
+        begun += self._write.input_json(arguments)
+        ends = arguments.rstrip().endswith("}")  # To read all arguments again at each piece would take ever longer.
+        return begun + self._said_beside() if self._held and ends and call.whole else begun
+
+    def beside(self, write: Callable[[str], bytes], text: str) -> bytes:
+        """Some text or thoughts, as `write` writes them. They end the call that is being written."""
+        waits = self._held or (self._writing is not None and not self._writing.whole)
+        self._held.append((write, text))
+        return b"" if waits else self._said_beside()
 
     def finish(self) -> bytes:
-        """Nothing more comes: the calls that wait, each as a whole."""
-        made = [self._begin(call) for call in self._waiting]
+        """Nothing more comes: what waits, and each call as a whole."""
+        made = [self._said_beside(), *(self._begin(call) for call in self._waiting)]
         self._waiting = []
         return b"".join(made)
 
@@ -77,7 +87,14 @@ class Calls:
         """Begin the call that waits longest, unless one is being written that is not whole."""
         if self._writing is not None and not self._writing.whole:
             return b""
-        return self._begin(self._waiting.pop(0))
+        return self._said_beside() + self._begin(self._waiting.pop(0))
+
+    def _said_beside(self) -> bytes:
+        if not self._held:
+            return b""
+        self._writing = None
+        held, self._held = self._held, []
+        return b"".join(write(text) for write, text in held)
 
     def _begin(self, call: _Call) -> bytes:
         self._writing = call

@@ -65,12 +65,12 @@ class Translation:
         refused = delta.get("refusal")
         made = []
         if thoughts:
-            made.append(self._write.thinking(thoughts))
+            made.append(self._calls.beside(self._write.thinking, thoughts))
         if text:
-            made.append(self._write.text(text))
+            made.append(self._calls.beside(self._write.text, text))
         if isinstance(refused, str) and refused:
             self._refused = True
-            made.append(self._write.text(refused))
+            made.append(self._calls.beside(self._write.text, refused))
         calls = delta.get("tool_calls")
         if isinstance(calls, list):
             made += [self._calls.feed(call) for call in calls if isinstance(call, dict)]
