@@ -78,6 +78,7 @@ def input_of(arguments: Any) -> dict[str, Any]:
     text = text_of(arguments)
     try:
         read = msgspec.json.decode(text) if text else {}
+        msgspec.json.encode([[[[[[[[read]]]]]]]])  # In an answer they stand deeper than here, and must not be too deep.
     except (msgspec.DecodeError, RecursionError):
         read = None
     return read if isinstance(read, dict) else {"arguments": text}

@@ -309,6 +309,13 @@ def test_a_stream_may_say_anything():
     assert stream.finish() == stream.feed(b"[DONE]") == b""
 
 
+def test_arguments_that_can_just_be_read_are_told():
+    for levels in range(900, 1000):
+        arguments = '{"a":' * levels + "1" + "}" * levels
+        call = {"id": "c", "function": {"name": "now", "arguments": arguments}}
+        assert b'"functionCall"' in streamed(EDGE, [chat_of_calls([[call]])], told_of(EDGE))
+
+
 def test_calls_that_are_all_counted_as_the_first_stay_apart():
     (last,) = payloads(streamed(EDGE, [chat_of_calls(ALL_COUNTED_AS_THE_FIRST)], told_of(EDGE)))
     assert [part["functionCall"] for part in json.loads(last)["candidates"][0]["content"]["parts"]] == [
