@@ -30,6 +30,15 @@ class Asked(Struct, frozen=True):
     provider: str = ""  # The only one that it may go to, where the path names it.
 
 
+class Other(Struct, frozen=True, gc=False):
+    """Another model that a request names: the provider may run it within the call."""
+
+    model: str
+    output_tokens_max: int | None = None  # Its own cap, each time that it runs.
+    advises: int = 0  # So often the model that answers may ask it; 0 for one that answers in the model's place.
+    tier: str = ""  # What is asked for it alone that changes its price, as `service_tier` says it.
+
+
 class Facts(Struct, frozen=True):
     """What a dialect reads from a request. The request itself stays as received."""
 
@@ -48,12 +57,17 @@ class Facts(Struct, frozen=True):
     service_tier: str | None = None
     session: str | None = None  # Names a conversation, where the caller does, in the body or a header.
     free: bool = False  # Nobody charges for it, as for counting tokens.
-    also: tuple[str, ...] = ()  # Other models that the request names: the caller must be allowed them too.
+    also: tuple[Other, ...] = ()
     input_tokens_max: int | None = None  # Of the body, where not all of it is text: a form with files.
     unseen: bool = False  # Part of the prompt lies at the provider: only the context window bounds it.
     extras: Extras | None = None  # What it is charged for by the request itself: characters to speak, images to make.
     extras_max: Extras | None = None  # The same where only the answer tells how much: the length of a recording.
     provider: str = ""  # The only one that it may go to. Of the path, not of the body.
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """All that may run: the caller must be allowed each of them."""
+        return (self.model, *[other.model for other in self.also])
 
 
 class Request(Struct, frozen=True):

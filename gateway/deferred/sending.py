@@ -21,11 +21,10 @@ from gateway.deferred.offers import Offered
 from gateway.deferred.record import Later, Place
 from gateway.dialects.batch_requests import ENDPOINTS
 from gateway.dialects.batch_status import read_id, read_status
-from gateway.dialects.batches import BATCH
 from gateway.journey.batches.desk import ANTHROPIC, BATCHES, Desk, good
 from gateway.journey.booking import Booking, Books
 from gateway.journey.draft import Trip
-from gateway.journey.option import Option, worst_cost
+from gateway.journey.option import Option
 from gateway.journey.shape import shape_of
 from gateway.limits.accounts import Account
 from gateway.upstream.errors import Lost
@@ -165,6 +164,6 @@ def _fare(member: Member) -> tuple[Fare, Cost]:
     """The most that it can cost in a batch."""
     option, request = member.option, member.offered.question.request
     assert option.price is not None
-    worst = worst_cost(option.price.under(BATCH), request, option.output_max)
+    worst = option.worst_batched(request)
     cost = Cost(worst, CostStatus.UNCERTAIN, option.price.id)
     return Fare(worst.nanos_up, request.input_tokens, option.output_max, concurrent=0), cost

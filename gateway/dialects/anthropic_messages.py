@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from gateway.core.errors import BadRequest
 from gateway.core.price import PLACE, conditions
-from gateway.core.request import Asked, Countable, Facts, excerpt
+from gateway.core.request import Asked, Countable, Facts, Other, excerpt
 from gateway.core.usage import Report
 from gateway.dialects import anthropic_errors, splice
 from gateway.dialects.anthropic_report import read_report
@@ -34,6 +34,9 @@ _MONEY_KEYS = (
     "fallbacks",
     "thread",
 )
+OTHERS_MAX = 16
+"""Anthropic takes three to fall back to. Each of them is priced for each call."""
+
 _BOUNDED = ("_use", "_result")
 """How the types of blocks end that the bytes of their JSON bound."""
 
@@ -52,7 +55,12 @@ class _Block(msgspec.Struct):
 
 class _Typed(msgspec.Struct):
     type: Any = None
-    model: Any = None
+
+
+class _Tool(msgspec.Struct):
+    model: Any = None  # Of an advisor.
+    max_tokens: Any = None
+    max_uses: Any = None
 
 
 class _Message(msgspec.Struct):
@@ -74,7 +82,7 @@ class _Body(msgspec.Struct):
     max_tokens: int | None = None
     stream: bool | None = None
     system: str | list[_Block] | None = None
-    tools: list[_Typed] | None = None
+    tools: list[_Tool] | None = None
     mcp_servers: Any = None
     thinking: _Typed | None = None
     service_tier: str | None = None
@@ -192,13 +200,13 @@ def _facts(body: _Body) -> Facts:
         turns=len(body.messages),
         prompt=_head(body.messages[-1]),
         session=body.metadata.user_id if body.metadata else None,
-        also=tuple(_named_inside(body)),
+        also=_others(body),
     )
 
 
 def _conditions(body: _Body) -> str | None:
     """What is asked for that changes the price. Whether `auto` becomes a priority is up to the account."""
-    fast = f"speed:{body.speed}" if body.speed not in (None, "standard") else ""
+    fast = _speed(body.speed)
     place = "" if body.inference_geo in (None, *NOWHERE_SPECIAL) else f"{PLACE}{body.inference_geo}"
     tier = body.service_tier if body.service_tier not in (None, "standard_only") else ""
     return conditions(tier or "", fast, place) or None
@@ -208,11 +216,32 @@ def _wants_json(body: _Body) -> bool:
     return bool(body.output_format or (body.output_config and body.output_config.format))
 
 
-def _named_inside(body: _Body) -> Iterator[str]:
-    """Other models that may run: an advisor's, and those to fall back to."""
-    entries = body.fallbacks if isinstance(body.fallbacks, list) else []
-    named = [tool.model for tool in body.tools or ()] + [e.get("model") for e in entries if isinstance(e, dict)]
-    return (model for model in named if isinstance(model, str))
+def _speed(speed: Any) -> str:
+    return f"speed:{speed}" if speed not in (None, "standard") else ""
+
+
+def _others(body: _Body) -> tuple[Other, ...]:
+    """Advisors, and models to fall back to, which may have a cap and a speed of their own."""
+    entries = [e for e in body.fallbacks if isinstance(e, dict)] if isinstance(body.fallbacks, list) else []
+    advisors = [
+        Other(tool.model, _whole(tool.max_tokens, "max_tokens"), advises=_whole(tool.max_uses, "max_uses") or 1)
+        for tool in body.tools or ()
+        if isinstance(tool.model, str)
+    ]
+    fallbacks = [
+        Other(entry["model"], _whole(entry.get("max_tokens"), "max_tokens"), tier=_speed(entry.get("speed")))
+        for entry in entries
+        if isinstance(entry.get("model"), str)
+    ]
+    if len(advisors) + len(fallbacks) > OTHERS_MAX:
+        raise BadRequest(f"a call may name {OTHERS_MAX} other models at most")
+    return (*advisors, *fallbacks)
+
+
+def _whole(value: Any, name: str) -> int | None:
+    if value is not None and (type(value) is not int or value < 0):
+        raise BadRequest(f"{name} of another model must be a whole number", name)
+    return value
 
 
 def _output_cap(cap: int | None) -> int:

@@ -9,13 +9,15 @@ from gateway.catalog.providers import Deployment
 from gateway.core import costing
 from gateway.core.entry import Part
 from gateway.core.limit import Fare
-from gateway.core.money import Money
-from gateway.core.price import UNPRICED, Cost, CostStatus, Price
+from gateway.core.money import ZERO, Money
+from gateway.core.price import STANDARD_TIERS, UNPRICED, Cost, CostStatus, Price
 from gateway.core.rating import NOT_DECIDED, Decided
 from gateway.core.request import Request
 from gateway.core.route import Candidate, Cascade
 from gateway.core.usage import Report, Usage
+from gateway.dialects.batches import BATCH
 from gateway.fleet.meter import Meter, Occupancy
+from gateway.journey.besides import Beside, worst_beside
 from gateway.journey.carriage import Carried
 from gateway.journey.visit import Expected
 from gateway.prices.book import PriceBook
@@ -43,6 +45,12 @@ class Option(Struct, frozen=True):
     input_guess: int = 0  # Tokens of the prompt, as likely more as less.
     expected: Expected | None = None  # Of what is warm there, where the policy reads it.
     meter: Meter | None = None  # Of the machine there, where its time is what costs.
+    besides: tuple[Beside, ...] = ()  # Other models that may run there within the call.
+
+    @property
+    def priced(self) -> bool:
+        """Whether a price is known for every model that may run."""
+        return self.price is not None and all(b.price is not None for b in self.besides)
 
     def output_expected(self, key_id: str) -> int:
         """Output tokens that hardly an answer to this key passes, within the most that the call may generate."""
@@ -55,8 +63,18 @@ class Option(Struct, frozen=True):
         if self.price is None:
             return Fare(0, request.input_tokens, for_count), UNPRICED
         known = self.candidate.cost_worst if for_money == self.output_max else None
-        cost = known or worst_cost(self.price, request, for_money)
+        cost = known or worst_cost(self.price, request, for_money, self.besides)
         return Fare(cost.nanos_up, request.input_tokens, for_count), Cost(cost, CostStatus.UNCERTAIN, self.price.id)
+
+    def worst_batched(self, request: Request) -> Money:
+        """The most that it can cost at the price of batches, unless the call asks for some other tier besides. Nothing
+        where no price is known."""
+        price, besides = self.price, self.besides
+        if price is None:
+            return ZERO
+        if request.facts.service_tier in STANDARD_TIERS:
+            price, besides = price.under(BATCH), tuple([beside.under(BATCH) for beside in besides])
+        return worst_cost(price, request, self.output_max, besides)
 
     def occupancy(self, *, stream: bool) -> Occupancy | None:
         """A call that is about to leave for the machine there."""
@@ -117,7 +135,9 @@ class Chosen(Struct, frozen=True):
         return replace(self, plan=self.plan[number:], cascade=cascade)
 
 
-def worst_cost(price: Price, request: Request, output_tokens: int) -> Money:
-    """The most that the request can cost with so much output, what is not counted in tokens included."""
+def worst_cost(price: Price, request: Request, output_tokens: int, besides: tuple[Beside, ...]) -> Money:
+    """The most that the request can cost with so much output, what is not counted in tokens and other models
+    included."""
     facts = request.facts
-    return price.worst(request.input_tokens, output_tokens, facts.service_tier, facts.extras or facts.extras_max)
+    own = price.worst(request.input_tokens, output_tokens, facts.service_tier, facts.extras or facts.extras_max)
+    return own if not besides else own + worst_beside(besides, price, request, output_tokens)

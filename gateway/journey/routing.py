@@ -9,15 +9,16 @@ from msgspec.structs import replace
 
 from gateway import tokens
 from gateway.catalog.catalog import AUTO, Catalog
-from gateway.catalog.providers import Deployment
+from gateway.catalog.providers import Deployment, Provider
 from gateway.core.errors import BadRequest, NoPrice
 from gateway.core.money import Money
-from gateway.core.price import FREE, Price
+from gateway.core.price import FREE, Price, conditions
 from gateway.core.rating import Decided
 from gateway.core.request import Asked, Facts, Request
 from gateway.core.route import Candidate, Context, Signal
 from gateway.fleet.fleet import Fleet
 from gateway.fleet.meter import Meter
+from gateway.journey.besides import Beside
 from gateway.journey.carriage import Carrier
 from gateway.journey.cascade.reading import READABLE
 from gateway.journey.option import OUTPUT_TOKENS_GUESS, Chosen, Option, worst_cost
@@ -113,7 +114,7 @@ class Router:
             if request.dialect in dialects:
                 options.append(self._option(deployment, request, size, now))
             elif (edge := edge_to(dialects, request.dialect, deployment.model)) is not None:
-                option = self._option(deployment, request, size, now)
+                option = self._option(deployment, _alone(request), size, now)
                 try:
                     options.append(_over(edge, option, carrier, request.facts.choices))
                 except BadRequest as error:
@@ -151,7 +152,7 @@ class Router:
         prefix: Prefix = NOTHING,
     ) -> Chosen:
         """The policy's plan, no longer than first choice and fallbacks. Raises what the policy raises, or NoPrice."""
-        by_name = {o.candidate.name: o for o in options if o.price is not None or not needs_price}
+        by_name = {o.candidate.name: o for o in options if not needs_price or o.priced}
         if needs_price and not by_name:
             raise NoPrice("A hard budget guards this key, and no price is known for the model.")
         plugin, params = self._plugin(request.facts)
@@ -209,15 +210,45 @@ class Router:
         guess = min(most, round(vitals.output_tokens or OUTPUT_TOKENS_GUESS))
         given = min(request.input_tokens, self._calibration.likely(size, deployment.group))
         likely = price.likely(given, guess) if price else None
-        candidate = _candidate(request, deployment, price, likely, most, vitals=vitals, now=now)
+        others = request.facts.also and meter is None and not request.facts.free
+        besides = _besides(request.facts, provider, book, now) if others else ()
+        worst = worst_cost(price, request, most, besides) if price else None
+        candidate = _candidate(request, deployment, likely, worst, vitals=vitals, now=now)
         reasons = request.facts.reasons or vitals.reasons
         return Option(
-            deployment, price, candidate, book, most, guess, self.outputs, reasons, input_guess=given, meter=meter
+            deployment,
+            price,
+            candidate,
+            book,
+            most,
+            guess,
+            self.outputs,
+            reasons,
+            input_guess=given,
+            meter=meter,
+            besides=besides,
         )
 
     def _meter(self, deployment: Deployment) -> Meter | None:
         backend = self._fleet.of(deployment.name)
         return None if backend is None else backend.meter
+
+
+def _alone(request: Request) -> Request:
+    """Without the other models that it names: no edge carries them."""
+    return replace(request, facts=replace(request.facts, also=())) if request.facts.also else request
+
+
+def _besides(facts: Facts, provider: Provider, book: PriceBook, now: float) -> tuple[Beside, ...]:
+    besides = []
+    for other in facts.also:
+        price = book.price(provider.priced_as, other.model, now, provider.region)
+        most = other.output_tokens_max
+        if most is None and other.advises:
+            most = book.output_max(provider.priced_as, other.model) or OUTPUT_TOKENS_MAX
+        tier = conditions(facts.service_tier or "", other.tier)
+        besides.append(Beside(price, tier, most, other.advises))
+    return tuple(besides)
 
 
 def _over(edge: Edge, option: Option, carrier: Carrier, choices: int) -> Option:
@@ -228,9 +259,8 @@ def _over(edge: Edge, option: Option, carrier: Carrier, choices: int) -> Option:
 def _candidate(
     request: Request,
     deployment: Deployment,
-    price: Price | None,
     likely: Money | None,
-    most: int,
+    worst: Money | None,
     *,
     vitals: Vitals,
     now: float,
@@ -242,7 +272,7 @@ def _candidate(
         tier=deployment.tier,
         selfhosted=deployment.provider.selfhosted,
         cost_likely=likely,
-        cost_worst=worst_cost(price, request, most) if price else None,
+        cost_worst=worst,
         weight=deployment.weight,
         error_rate=vitals.error_rate,
         first_token_ms=vitals.waits(stream=request.facts.stream).average,

@@ -40,7 +40,7 @@ def understood(call: Call, key: Key, router: Router, mode: HoldMode) -> Question
         facts = replace(facts, session=session)
     if asked.provider:
         facts = replace(facts, provider=asked.provider)
-    if not all(key.may_use(model) for model in (facts.model, *facts.also)):
+    if not all(map(key.may_use, facts.models)):
         raise Forbidden("This key may not use that model.")
     size = measure(asked.body, facts)
     mode = hold_mode(headers, mode)

@@ -21,10 +21,10 @@ from gateway.core.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from gateway.core.request import Asked, Countable, Facts, Picture
+from gateway.core.request import Asked, Countable, Facts, Other, Picture
 from gateway.core.usage import Report, Usage
 from gateway.dialects.anthropic_count_tokens import AnthropicCountTokens
-from gateway.dialects.anthropic_messages import AnthropicMessages
+from gateway.dialects.anthropic_messages import OTHERS_MAX, AnthropicMessages
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
 from gateway.front.paths import way_of
 
@@ -207,8 +207,33 @@ def test_models_named_inside_are_seen():
     """A key that may not use a model must not reach it as an advisor or as a fallback."""
     advisor = {"type": "advisor_20260301", "name": "advisor", "model": "wise"}
     facts = read(tools=[advisor, {"name": "f", "input_schema": {}}], fallbacks=[{"model": "kind"}, 5, {"model": 5}])
-    assert facts.also == ("wise", "kind")
-    assert read(fallbacks="default").also == ()
+    assert facts.models == ("m", "wise", "kind")
+    assert read(fallbacks="default").models == ("m",)
+
+
+def test_what_other_models_may_do_is_read():
+    advisors = [{"model": "a"}, {"model": "b", "max_tokens": 2048, "max_uses": 3}]
+    fallbacks = [{"model": "c"}, {"model": "d", "max_tokens": 9, "speed": "fast"}, {"model": "e", "speed": "standard"}]
+    assert read(tools=advisors, fallbacks=fallbacks).also == (
+        Other("a", advises=1),
+        Other("b", 2048, advises=3),
+        Other("c"),
+        Other("d", 9, tier="speed:fast"),
+        Other("e"),
+    )
+
+
+@pytest.mark.parametrize("cap", ["9", 9.0, -1, True, [9]])
+def test_a_cap_of_another_model_that_could_be_read_in_two_ways_is_refused(cap):
+    for named in ({"fallbacks": [{"model": "c", "max_tokens": cap}]}, {"tools": [{"model": "a", "max_uses": cap}]}):
+        with pytest.raises(BadRequest, match="whole number"):
+            read(**named)
+
+
+def test_more_other_models_than_anybody_runs_are_refused():
+    assert len(read(fallbacks=[{"model": "c"}] * OTHERS_MAX).also) == OTHERS_MAX
+    with pytest.raises(BadRequest, match="16 other models"):
+        read(fallbacks=[{"model": "c"}] * OTHERS_MAX, tools=[{"model": "a"}])
 
 
 def test_a_call_for_the_same_model_passes_byte_for_byte():

@@ -1,15 +1,17 @@
 """From a request to candidates with numbers, and from an answer to its cost."""
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.catalog.catalog import AUTO, Catalog
 from gateway.catalog.providers import Deployment, Provider
 from gateway.core.errors import NoPrice, UnknownModel
 from gateway.core.money import Money
 from gateway.core.price import CostStatus, Price, Rates, Schedule
-from gateway.core.request import Asked, Facts, Request
+from gateway.core.request import Asked, Facts, Other, Request
 from gateway.core.route import Decision, Signal
 from gateway.core.usage import Extras, Report, Usage
+from gateway.journey.besides import Beside
 from gateway.journey.carriage import Carrier
 from gateway.journey.option import OUTPUT_TOKENS_GUESS
 from gateway.journey.routing import CONTEXT_TOKENS_MAX, OUTPUT_TOKENS_MAX, Router
@@ -251,3 +253,28 @@ def test_when_calls_begin_to_be_answered_is_told_to_those_who_read_it():
         way = router(Deployment(PROVIDER, "a"), **known, reads=reads)
         chosen = way.choose(asked(), way.options(asked(), Size(400), NOT_CARRIED), None, needs_price=False)
         assert [o.candidate.first_token_p95_ms for o in chosen.plan] == [slow]
+
+
+WITH_OTHERS = {"output_tokens_max": 10, "also": (Other("b"), Other("c", advises=2), Other("c", 7, advises=1))}
+
+
+def test_other_models_are_held_for_at_their_own_price_there():
+    found = option(asked(**WITH_OTHERS), prices={"a": flat(2), "b": flat(3)}, most=500)
+    assert found.besides == (Beside(flat(3), ""), Beside(None, "", 500, 2), Beside(None, "", 7, 1))
+    assert found.candidate.cost_worst == Money((100 + 10) * 2 + (110 + 10) * 3)
+    assert not found.priced
+
+
+def test_an_other_model_whose_most_is_not_known_may_say_as_much_as_any():
+    (beside,) = option(asked(also=(Other("c", advises=1),))).besides
+    assert beside.output_max == OUTPUT_TOKENS_MAX
+
+
+def test_no_edge_carries_other_models():
+    body = b'{"model":"m","max_tokens":10,"messages":[{"role":"user","content":"Hi"}],"fallbacks":[{"model":"b"}]}'
+    request = replace(asked(**WITH_OTHERS), dialect="anthropic-messages")
+    ways = router(Deployment(PROVIDER, "a"), prices={"a": flat(2)})
+    (found,) = ways.options(request, Size(400), Carrier(Asked(body), lossy=True))
+    assert found.carried is not None
+    assert found.besides == ()
+    assert found.candidate.cost_worst == Money((100 + 10) * 2)

@@ -8,13 +8,12 @@ from gateway.core.caller import Key
 from gateway.core.errors import BadRequest, Forbidden, NoPrice, UnknownModel
 from gateway.core.limit import Fare
 from gateway.core.money import Money
-from gateway.core.price import STANDARD_TIERS, UNPRICED, Cost, CostStatus
+from gateway.core.price import UNPRICED, Cost, CostStatus
 from gateway.core.request import Asked, Facts, Request
 from gateway.dialects.batch_requests import BatchCall, within
-from gateway.dialects.batches import BATCH
 from gateway.dialects.spoken import DIALECTS
 from gateway.journey.carriage import Carrier
-from gateway.journey.option import Option, worst_cost
+from gateway.journey.option import Option
 from gateway.journey.question import FARE_CREDIBLE_MAX
 from gateway.journey.routing import Router
 from gateway.tokens.size import Size
@@ -35,6 +34,7 @@ class Bound:
         self._betas = betas
         self._option: Option | None = None
         self._picos = 0
+        self._priced = True  # Whether all that may run has a price.
         self._given = self._made = 0  # Tokens.
         self.calls = 0
         self.asked_model = ""
@@ -54,14 +54,15 @@ class Bound:
                 body = dialect.aim(asked, option.deployment.model, facts).body
         except BadRequest as error:
             raise within(call.where, error) from None
-        self._picos += self._worst(option, request).picos
+        self._picos += option.worst_batched(request).picos
+        self._priced = self._priced and option.priced
         self._given += request.input_tokens
         self._made += option.output_max
         self.calls += 1
         return body
 
     def _placed(self, call: BatchCall, asked: Asked, facts: Facts) -> tuple[Option, Request]:
-        if not all(self._key.may_use(model) for model in (facts.model, *facts.also)):
+        if not all(map(self._key.may_use, facts.models)):
             raise Forbidden(f"{call.where}: this key may not use that model.")
         size = Size(len(call.body))
         request = Request(self._request_id, self._key.id, call.dialect, facts, input_tokens=0)
@@ -84,13 +85,6 @@ class Bound:
             self._option, self.asked_model, self.dialect = option, facts.model, call.dialect
         return option, request
 
-    def _worst(self, option: Option, request: Request) -> Money:
-        """At the price of batches, unless the call asks for some other tier besides."""
-        if option.price is None:
-            return Money()
-        plain = request.facts.service_tier in STANDARD_TIERS
-        return worst_cost(option.price.under(BATCH) if plain else option.price, request, option.output_max)
-
     @property
     def option(self) -> Option:
         """Where it goes. Raises BadRequest for a batch without calls."""
@@ -103,7 +97,7 @@ class Bound:
         price, worst = self.option.price, Money(self._picos)
         if worst > FARE_CREDIBLE_MAX:
             raise BadRequest(f"This batch could cost {worst}, which is more than any may: set caps on its output.")
-        if price is None and needs_price:
+        if needs_price and not self._priced:
             raise NoPrice("A hard budget guards this key, and no price is known for the model.")
         cost = UNPRICED if price is None else Cost(worst, CostStatus.UNCERTAIN, price.id)
         return Fare(cost.known.nanos_up, self._given, self._made, requests=self.calls), cost
