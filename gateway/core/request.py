@@ -95,6 +95,8 @@ class Countable(Struct, frozen=True, gc=False):
     messages: int = 0
     names: int = 0  # Messages that carry a `name`.
     tools: str = ""  # The tool definitions, as their JSON.
+    schema: str = ""  # What the answer has to be like, as its JSON.
     images: int = 0  # All of them,
     pictures: tuple[Picture, ...] = ()  # and those whose size can be told.
     files: int = 0
+    unread: int = 0  # Bytes of all that is nothing of these: sound, and what is not known.

@@ -20,6 +20,7 @@ from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.generated import generated
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
 from gateway.dialects.pictures import of_source
+from gateway.dialects.unread import ALL, SETTINGS, Known, Members, unread, word
 from gateway.dialects.validate import decode, model_name
 
 _MONEY_KEYS = (
@@ -105,6 +106,8 @@ class _Text(msgspec.Struct):
     messages: list[_Told]
     system: str | list[msgspec.Raw] | None = None
     tools: msgspec.Raw = msgspec.Raw()
+    output_format: msgspec.Raw = msgspec.Raw()
+    output_config: msgspec.Raw = msgspec.Raw()
 
 
 _requests = msgspec.json.Decoder(_Body)
@@ -158,9 +161,11 @@ class AnthropicMessages:
             texts=tuple(_texts(contents)),
             messages=facts.turns + (body.system is not None),
             tools=_text(body.tools),
+            schema=_text(body.output_format) + _text(body.output_config) if "json" in facts.needs else "",
             images=facts.images,
             pictures=tuple(filter(None, map(of_source, pictured))),
             files=facts.files,
+            unread=unread(asked.body, _READ | _SHAPES if "json" in facts.needs else _READ),
         )
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
@@ -283,6 +288,32 @@ def _texts(contents: list[str | list[msgspec.Raw] | None]) -> Iterator[str]:
                 yield block.text
             elif block.type != "image" and not _is_file(block):
                 yield _text(raw)
+
+
+def _read_of(members: Members) -> Known:
+    """What is counted of a block."""
+    kind = word(members, "type")
+    if kind == "tool_result":
+        return {"type": ALL, "tool_use_id": ALL, "cache_control": ALL, "content": _read_of}
+    if kind == "text" and "text" in members:
+        return dict.fromkeys(("type", "text", "cache_control", "citations"), ALL)
+    if kind in {"document", "image"}:
+        return {"type": ALL, "source": _read_of_source, "cache_control": ALL}
+    return ALL if kind in _PLAIN or kind.endswith(_BOUNDED) else {"type": ALL}
+
+
+def _read_of_source(source: Members) -> Known:
+    """A document that lies elsewhere, or has pages, counts as a file. One of blocks may be longer than any file."""
+    return {"type": ALL} if word(source, "type") == "content" else ALL
+
+
+_SHAPES: dict[str, Known] = {"output_format": ALL, "output_config": ALL}
+_READ: dict[str, Known] = {
+    **SETTINGS,
+    "tools": ALL,
+    "system": _read_of,
+    "messages": {"role": ALL, "content": _read_of},
+}
 
 
 def _text(raw: msgspec.Raw) -> str:

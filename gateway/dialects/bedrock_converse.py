@@ -20,6 +20,7 @@ from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.bedrock_usage import asked_conditions, read_usage
 from gateway.dialects.generated import generated
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
+from gateway.dialects.unread import ALL, SETTINGS, Known, Members, unread, word
 from gateway.dialects.validate import decode, model_name
 
 STREAM = "converse-stream"
@@ -150,6 +151,7 @@ class BedrockConverse:
             + (msgspec.json.encode(more).decode() if more else ""),
             images=_attached(parts, "image"),
             files=sum(_attached(parts, kind) for kind in ("document", "video", "audio")),
+            unread=unread(asked.body, _READ),
         )
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
@@ -179,6 +181,28 @@ class BedrockConverse:
 _NOTHING = (b"", b"null", b"[]", b"{}")
 _NOTHING_BYTES_MAX = 4
 _COUNTED = ("json", "search_result", "tool_use", "guarded", "reasoning", "cited")
+
+
+def _read_of(document: Members) -> Known:
+    """Of a document that is no PDF, the bytes count too: a text may be longer than any that has pages."""
+    return ALL if word(document, "format") == "pdf" else {"format": ALL, "name": ALL}
+
+
+_SAID: dict[str, Known] = {
+    **dict.fromkeys(("text", "json", "image", "video", "searchResult"), ALL),
+    "document": _read_of,
+}
+_BLOCK: Known = {
+    **_SAID,
+    **dict.fromkeys(("toolUse", "guardContent", "reasoningContent", "citationsContent", "cachePoint"), ALL),
+    "toolResult": {"toolUseId": ALL, "status": ALL, "content": _SAID},
+}
+_READ: Known = {
+    **SETTINGS,
+    **dict.fromkeys(("toolConfig", "outputConfig", "additionalModelRequestFields"), ALL),
+    "system": _BLOCK,
+    "messages": {"role": ALL, "content": _BLOCK},
+}
 
 
 def _refuse_twins(body: bytes) -> None:

@@ -15,6 +15,7 @@ from gateway.dialects import cohere_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.cohere_usage import read_units
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
+from gateway.dialects.unread import ALL, SETTINGS, Known, by_type, unread
 from gateway.dialects.validate import decode, model_name
 
 _MONEY_KEYS = ("model", "messages", "stream", "max_tokens", "thinking")
@@ -51,6 +52,10 @@ class _Body(msgspec.Struct):
     thinking: _Typed | None = None
 
 
+class _Format(msgspec.Struct):
+    response_format: msgspec.Raw = msgspec.Raw()
+
+
 class _Answer(msgspec.Struct):
     """What money depends on, of a whole answer, or of the last event of a stream."""
 
@@ -61,7 +66,19 @@ class _Answer(msgspec.Struct):
 
 
 _requests = msgspec.json.Decoder(_Body)
+_formats = msgspec.json.Decoder(_Format)
 _answers = msgspec.json.Decoder(_Answer)
+
+_TEXT = dict.fromkeys(("type", "text", "thinking", "document"), ALL)
+_PARTS = by_type(
+    dict.fromkeys(("", "text", "thinking", "document"), _TEXT)
+    | {"image_url": dict.fromkeys(("type", "image_url"), ALL)}
+)
+_READ: dict[str, Known] = {
+    **SETTINGS,
+    **dict.fromkeys(("tools", "documents"), ALL),
+    "messages": {**dict.fromkeys(("role", "tool_plan", "tool_calls"), ALL), "content": _PARTS},
+}
 
 SIGNS = Signs(
     usage=re.compile(rb'"usage"\s*:\s*\{|"finish_reason"\s*:\s*"(?:ERROR|TIMEOUT)'),
@@ -93,7 +110,7 @@ class CohereChat:
         needs = {
             "tools": _text(body.tools),
             "vision": images,
-            "json": body.response_format and body.response_format.type != "text",
+            "json": _wants_json(body),
         }
         return Facts(
             model=model_name(body.model),
@@ -119,7 +136,9 @@ class CohereChat:
             texts=(*texts, documents) if documents else tuple(texts),
             messages=len(body.messages),
             tools=_text(body.tools),
+            schema=_text(decode(_formats, asked.body).response_format) if _wants_json(body) else "",
             images=_images(body),
+            unread=unread(asked.body, {**_READ, "response_format": ALL} if _wants_json(body) else _READ),
         )
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
@@ -144,6 +163,10 @@ class CohereChat:
 
     error = staticmethod(cohere_errors.error_body)
     stream_error = staticmethod(cohere_errors.stream_error)
+
+
+def _wants_json(body: _Body) -> bool:
+    return body.response_format is not None and body.response_format.type != "text"
 
 
 def _images(body: _Body) -> int:

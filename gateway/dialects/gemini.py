@@ -18,9 +18,20 @@ from gateway.dialects import gemini_errors
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.framing import JSON_ARRAY, SSE, Framing
 from gateway.dialects.gemini_report import read_report
-from gateway.dialects.gemini_request import Body, Content, Generation, Part, parts, read_body, read_generation, turns
+from gateway.dialects.gemini_request import (
+    Body,
+    Content,
+    Generation,
+    Part,
+    camel,
+    parts,
+    read_body,
+    read_generation,
+    turns,
+)
 from gateway.dialects.generated import generated
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
+from gateway.dialects.unread import ALL, SETTINGS, Known, Members, unread, word
 from gateway.dialects.validate import model_name
 
 CANDIDATES_MAX = 8  # Google's own limit.
@@ -40,6 +51,29 @@ SIGNS = Signs(
     reasoning_hint=b"\0",
     arrays=True,
 )
+
+
+_RAW_PARTS = ("function_call", "function_response", "executable_code", "code_execution_result", "thought_signature")
+
+
+def _read_of(blob: Members) -> Known:
+    """What is counted of a picture, a recording or a document: of sound and text, its bytes are."""
+    mime = word(blob, "mimeType")
+    return ALL if mime.startswith(_BY_TABLE) else {"mimeType": ALL}
+
+
+_BY_TABLE = ("image/", "video/", "application/pdf")
+SAID = {
+    "role": ALL,
+    "parts": {
+        **dict.fromkeys(("text", "functionCall", "functionResponse", "executableCode", "codeExecutionResult"), ALL),
+        **dict.fromkeys(("thoughtSignature", "fileData"), ALL),
+        "inlineData": _read_of,
+    },
+}
+"""What is counted of a turn."""
+
+_READ = {**SETTINGS, "contents": SAID, "systemInstruction": SAID, "tools": ALL, "toolConfig": ALL}
 
 
 class Gemini:
@@ -86,19 +120,18 @@ class Gemini:
         body = read_body(asked.body)
         everything = tuple(parts(_contents(body)))
         mimes = [blob.mime_type or "" for p in everything for blob in (p.inline_data, p.file_data) if blob]
-        raws = (
-            raw
-            for p in everything
-            for raw in (p.function_call, p.function_response, p.executable_code, p.code_execution_result)
-        )
+        raws = (raw for p in everything for raw in (getattr(p, name) for name in _RAW_PARTS))
+        structured = _wants_json(read_generation(body))
         texts = [p.text for p in everything if p.text]
         return Countable(
             texts=(*texts, *filter(None, map(_text, raws))),
             messages=len(_contents(body)),
             tools=_text(body.tools) + _text(body.tool_config),
+            schema=_text(body.generation_config) if structured else "",
             images=sum(map(_is_image, mimes)),
             pictures=tuple(_pictures(everything)),
             files=sum(map(_is_file, mimes)),
+            unread=unread(camel(asked.body), {**_READ, "generationConfig": ALL if structured else SETTINGS}),
         )
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
@@ -202,9 +235,13 @@ def _needs(body: Body, generation: Generation, mimes: Iterable[str]) -> frozense
     needs = {_need(mime) for mime in mimes}
     if _text(body.tools):
         needs.add("tools")
-    if (generation.response_mime_type or "text/plain") != "text/plain":
+    if _wants_json(generation):
         needs.add("json")
     return frozenset(needs)
+
+
+def _wants_json(generation: Generation) -> bool:
+    return (generation.response_mime_type or "text/plain") != "text/plain"
 
 
 def _need(mime: str) -> str:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.core.errors import BadRequest
 from gateway.core.request import Asked, Countable, Facts
 from gateway.core.usage import Report, Usage
 from gateway.dialects import gemini_errors
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk
-from gateway.dialects.gemini import SIGNS, aimed_path, travelling
+from gateway.dialects.gemini import SIGNS, Gemini, aimed_path, travelling
 from gateway.dialects.validate import decode, model_name
 
 _objects = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _answers = msgspec.json.Decoder(dict[str, object])
 
+_WHOLE = ("generateContentRequest", "generate_content_request")
 _NOTHING_USED = Usage(requests=0)
 
 
@@ -38,9 +40,10 @@ class GeminiCountTokens:
         return Aimed(aimed_path(asked, model), asked.body)
 
     def countable(self, asked: Asked) -> Countable:
-        """See `Dialect.countable`. What is counted is not used."""
-        del asked
-        return Countable()
+        """See `Dialect.countable`. What is asked about may be a whole request for an answer."""
+        members = decode(_objects, asked.body)
+        whole = next((bytes(members[name]) for name in _WHOLE if name in members), asked.body)
+        return Gemini().countable(replace(asked, body=whole))
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
         """See `Dialect.report`. Any answer costs nothing."""

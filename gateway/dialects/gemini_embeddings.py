@@ -15,9 +15,10 @@ from gateway.core.request import Asked, Countable, Facts
 from gateway.core.usage import Report
 from gateway.dialects import gemini_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk
-from gateway.dialects.gemini import SIGNS, aimed_path, travelling
+from gateway.dialects.gemini import SAID, SIGNS, aimed_path, travelling
 from gateway.dialects.gemini_report import read_report
 from gateway.dialects.gemini_request import Content, camel, parts
+from gateway.dialects.unread import ALL, Known, unread
 from gateway.dialects.validate import decode, model_name
 
 _BATCH = "batchEmbedContents"
@@ -33,6 +34,7 @@ class _Batch(msgspec.Struct):
     requests: list[msgspec.Raw]
 
 
+_READ: Known = {**dict.fromkeys(("model", "taskType"), ALL), "content": SAID}
 _ones = msgspec.json.Decoder(_One)
 _batches = msgspec.json.Decoder(_Batch)
 
@@ -78,6 +80,7 @@ class GeminiEmbeddings:
             texts=tuple(texts),
             images=sum(mime.startswith("image/") for mime in mimes),
             files=sum(not mime.startswith(("image/", "text/")) for mime in mimes),
+            unread=unread(camel(asked.body), {"requests": _READ} if asked.verb == _BATCH else _READ),
         )
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:

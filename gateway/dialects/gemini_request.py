@@ -31,6 +31,7 @@ class Part(msgspec.Struct, rename="camel"):
     function_response: msgspec.Raw = msgspec.Raw()
     executable_code: msgspec.Raw = msgspec.Raw()
     code_execution_result: msgspec.Raw = msgspec.Raw()
+    thought_signature: msgspec.Raw = msgspec.Raw()
 
 
 class Content(msgspec.Struct, rename="camel"):

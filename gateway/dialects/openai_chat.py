@@ -13,7 +13,8 @@ from gateway.core.usage import Report
 from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.openai_report import read_report
-from gateway.dialects.pictures import of_url
+from gateway.dialects.pictures import is_image, of_url
+from gateway.dialects.unread import ALL, SETTINGS, Known, Members, by_type, unread
 from gateway.dialects.validate import decode, model_name
 
 CHOICES_MAX = 128  # OpenAI's own limit for `n`.
@@ -52,13 +53,22 @@ class _Picture(msgspec.Struct):
 
 
 class _Seen(msgspec.Struct):
+    """All that a message says or shows, beside what `_Message` reads."""
+
     content: str | list[_Picture] | None = None
+    tool_call_id: msgspec.Raw = msgspec.Raw()
+    function_call: msgspec.Raw = msgspec.Raw()
+    refusal: msgspec.Raw = msgspec.Raw()
+    reasoning: msgspec.Raw = msgspec.Raw()
+    reasoning_content: msgspec.Raw = msgspec.Raw()
+    reasoning_details: msgspec.Raw = msgspec.Raw()
 
 
-class _Pictured(msgspec.Struct):
-    """The same body for counting its pictures."""
+class _Said(msgspec.Struct):
+    """The same body for counting."""
 
     messages: list[_Seen]
+    response_format: msgspec.Raw = msgspec.Raw()
 
 
 class _Message(msgspec.Struct):
@@ -112,7 +122,25 @@ _SIGNS = Signs(
 
 
 _requests = msgspec.json.Decoder(_Body)
-_pictured = msgspec.json.Decoder(_Pictured)
+_said = msgspec.json.Decoder(_Said)
+
+
+def _picture(members: Members) -> Known:
+    """A part that calls itself a picture, which it need not be."""
+    read = ("type", "image_url") if is_image(members.get("image_url", msgspec.Raw(b"null"))) else ("type",)
+    return dict.fromkeys((*read, "cache_control"), ALL)
+
+
+_BESIDE = _Seen.__struct_fields__[1:]
+_TEXT = dict.fromkeys(("type", "text", "cache_control"), ALL)
+_FILES: Known = {"type": ALL, "file": ALL, "video_url": ALL}
+_PARTS = by_type({"": _TEXT, "text": _TEXT, "image_url": _picture, "file": _FILES, "video_url": _FILES})
+_COUNTED = dict.fromkeys(("role", "name", "tool_calls", *_BESIDE), ALL)
+_READ: Known = {
+    **SETTINGS,
+    **dict.fromkeys(("tools", "functions", "response_format"), ALL),
+    "messages": {**_COUNTED, "content": _PARTS},
+}
 
 
 class OpenAIChat:
@@ -158,19 +186,23 @@ class OpenAIChat:
 
     def countable(self, request: Asked) -> Countable:
         """See `Dialect.countable`."""
-        asked = decode(_requests, request.body)
+        asked, said = decode(_requests, request.body), decode(_said, request.body)
         parts = [p for m in asked.messages if isinstance(m.content, list) for p in m.content]
         texts = [m.content for m in asked.messages if isinstance(m.content, str)]
         texts += [p.text for p in parts if p.text]
         texts += [text for m in asked.messages for text in (m.name, _text(m.tool_calls)) if text]
+        beside = (_text(getattr(m, name)) for m in said.messages for name in _BESIDE)
+        shape, structured = _text(said.response_format), _wants_json(asked)
         return Countable(
-            texts=tuple(texts),
+            texts=(*texts, *filter(None, beside), *(() if structured or not shape else (shape,))),
             messages=len(asked.messages),
             names=sum(m.name is not None for m in asked.messages),
             tools=_text(asked.tools) + _text(asked.functions),
+            schema=shape if structured else "",
             images=(images := sum(p.type == "image_url" for p in parts)),
-            pictures=_pictures(request.body) if images else (),
+            pictures=_pictures(said) if images else (),
             files=sum(p.type not in _PLAIN_PARTS for p in parts),
+            unread=unread(request.body, _READ),
         )
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
@@ -192,14 +224,9 @@ def aimed(body: bytes, model: str, facts: Facts) -> bytes:
     return splice.replace(body, span, _with_usage(body[slice(*span)]))
 
 
-def _pictures(body: bytes) -> tuple[Picture, ...]:
+def _pictures(said: _Said) -> tuple[Picture, ...]:
     """Those in the body itself."""
-    seen = [
-        part
-        for message in decode(_pictured, body).messages
-        if isinstance(message.content, list)
-        for part in message.content
-    ]
+    seen = [part for message in said.messages if isinstance(message.content, list) for part in message.content]
     return tuple(filter(None, (of_url(part.image_url) for part in seen if part.type == "image_url")))
 
 
@@ -246,9 +273,13 @@ def _needs(asked: _Body, parts: list[str]) -> frozenset[str]:
     needs = {_PART_NEEDS[kind] for kind in parts if kind in _PART_NEEDS}
     if _given(asked.tools) or _given(asked.functions):
         needs.add("tools")
-    if asked.response_format and asked.response_format.type != "text":
+    if _wants_json(asked):
         needs.add("json")
     return frozenset(needs)
+
+
+def _wants_json(asked: _Body) -> bool:
+    return asked.response_format is not None and asked.response_format.type != "text"
 
 
 def _head(message: _Message) -> str:

@@ -17,6 +17,7 @@ from gateway.dialects.openai_chat import (
     choices,
 )
 from gateway.dialects.openai_report import read_report
+from gateway.dialects.unread import ALL, SETTINGS, unread
 from gateway.dialects.validate import decode, model_name
 
 _MONEY_KEYS = ("model", "prompt", "stream", "stream_options", "n", "best_of", "max_tokens", "service_tier")
@@ -35,6 +36,7 @@ class _Body(msgspec.Struct):
     user: str | None = None
 
 
+_READ = SETTINGS | dict.fromkeys(("prompt", "suffix"), ALL)
 _requests = msgspec.json.Decoder(_Body)
 
 
@@ -72,7 +74,7 @@ class OpenAICompletions:
     def countable(self, request: Asked) -> Countable:
         """See `Dialect.countable`. A token id counts as the text of its digits, which is never too little."""
         asked = decode(_requests, request.body)
-        return Countable(texts=(*_prompts(asked.prompt), asked.suffix or ""))
+        return Countable(texts=(*_prompts(asked.prompt), asked.suffix or ""), unread=unread(request.body, _READ))
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
         """See `Dialect.report`."""

@@ -11,6 +11,7 @@ from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, with_query
 from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dialects.openai_report import read_report
+from gateway.dialects.unread import ALL, SETTINGS, unread
 from gateway.dialects.validate import decode, model_name
 
 
@@ -20,6 +21,7 @@ class _Body(msgspec.Struct):
     user: str | None = None
 
 
+_READ = SETTINGS | {"input": ALL}
 _requests = msgspec.json.Decoder(_Body)
 
 
@@ -47,9 +49,9 @@ class OpenAIEmbeddings:
     def countable(self, request: Asked) -> Countable:
         """See `Dialect.countable`. A token id counts as the text of its digits, which is never too little."""
         asked = decode(_requests, request.body)
-        if isinstance(asked.input, str):
-            return Countable(texts=(asked.input,))
-        return Countable(texts=tuple(item if isinstance(item, str) else str(item) for item in asked.input))
+        given = [asked.input] if isinstance(asked.input, str) else asked.input
+        texts = tuple(item if isinstance(item, str) else str(item) for item in given)
+        return Countable(texts=texts, unread=unread(request.body, _READ))
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
         """See `Dialect.report`."""

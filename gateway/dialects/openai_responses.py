@@ -19,6 +19,7 @@ from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
 from gateway.dialects.openai_responses_report import read_report
+from gateway.dialects.unread import ALL, SETTINGS, unread
 from gateway.dialects.validate import decode, model_name
 
 _MONEY_KEYS = (
@@ -124,7 +125,10 @@ class _Texts(msgspec.Struct):
     text: msgspec.Raw = msgspec.Raw()
 
 
-_DATA_URL = re.compile(r'"data:[^"\\]*+"')
+_DATA = re.compile(
+    r'"(?:image_url|file_data)"\s*+:\s*+"data:(?:image/[\w.+-]++|application/pdf);base64,[\w+/=-]*+"', re.ASCII
+)
+_READ = SETTINGS | dict.fromkeys(("instructions", "input", "tools", "text"), ALL)
 _NEVER = re.compile(rb"\0(?!)")  # Beginning with a byte that never comes, it is fast to say so.
 _SIGNS = Signs(
     usage=re.compile(rb'"usage"\s*:\s*\{|"type"\s*:\s*"(?:error|response\.(?:completed|incomplete|failed))"'),
@@ -188,13 +192,17 @@ class OpenAIResponses:
         asked, texts = decode(_requests, request.body), decode(_texts, request.body)
         items = _items(asked)
         parts = [part for item in items for part in item.parts]
-        said = (texts.instructions, texts.input, texts.text)
+        images, files = sum(map(_IMAGES.__contains__, parts)), sum(map(_is_file, parts))
+        said = (_text(texts.instructions), _without_data(_text(texts.input), images + files))
+        structured = "json" in _needs(asked, parts)
         return Countable(
-            texts=tuple(_without_data(_text(raw)) for raw in said if _given(raw)),
+            texts=tuple(filter(None, said if structured else (*said, _text(texts.text)))),
             messages=max(1, len(items)),
-            tools=_text(texts.tools) if _given(texts.tools) else "",
-            images=sum(map(_IMAGES.__contains__, parts)),
-            files=sum(map(_is_file, parts)),
+            tools=_text(texts.tools),
+            schema=_text(texts.text) if structured else "",
+            images=images,
+            files=files,
+            unread=unread(request.body, _READ),
         )
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
@@ -281,9 +289,10 @@ def _given(raw: msgspec.Raw) -> bool:
 
 def _text(raw: msgspec.Raw) -> str:
     """JSON that is only counted. What is no UTF-8 is the provider's to refuse."""
-    return bytes(raw).decode(errors="replace")
+    return bytes(raw).decode(errors="replace") if _given(raw) else ""
 
 
-def _without_data(text: str) -> str:
-    """Without what pictures and files say of themselves: they are counted apart."""
-    return _DATA_URL.sub('""', text)
+def _without_data(text: str, attached: int) -> str:
+    """Without what pictures and files say of themselves, which are counted apart. More than those are is text."""
+    without, found = _DATA.subn('""', text)
+    return without if found <= attached else text

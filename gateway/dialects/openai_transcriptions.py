@@ -82,9 +82,9 @@ class OpenAITranscriptions:
         return Aimed(path, read_form(asked.body, asked.content_type).with_text("model", model))
 
     def countable(self, asked: Asked) -> Countable:
-        """See `Dialect.countable`. What was said cannot be counted: it stands for one file."""
+        """See `Dialect.countable`. What was said cannot be counted: its bytes bound it."""
         form = read_form(asked.body, asked.content_type)
-        return Countable(texts=(form.text("prompt") or "",), files=1)
+        return Countable(texts=(form.text("prompt") or "",), unread=self.read(asked).input_tokens_max or 0)
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
         """See `Dialect.report`."""

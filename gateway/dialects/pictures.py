@@ -36,6 +36,16 @@ def of_url(image_url: msgspec.Raw) -> Picture | None:
     return Picture(data, low=image.detail == "low") if comma and head.startswith("data:") else None
 
 
+def is_image(image_url: msgspec.Raw) -> bool:
+    """Whether this can be one: not what a data URL says is something else, or writes out as text."""
+    try:
+        given = _images.decode(bytes(image_url))
+    except (msgspec.MsgspecError, ValueError):
+        return False
+    url = (given if isinstance(given, str) else given.url).strip().lower()
+    return not url.startswith("data:") or (url.startswith("data:image/") and ";base64," in url)
+
+
 def of_source(source: msgspec.Raw) -> Picture | None:
     """The picture of a block at Anthropic; None for one that lies elsewhere."""
     try:

@@ -27,10 +27,11 @@ def bound(body_bytes: int, facts: Facts, model: str) -> int:
 
 def ceiling(countable: Countable, family: Family) -> int:
     """The most tokens that these parts can be: what a count is worth when counting fails."""
-    text = sum(size(text) for text in countable.texts) + size(countable.tools)
+    text = sum(size(text) for text in (*countable.texts, countable.tools, countable.schema)) + countable.unread
     messages = countable.messages * MESSAGE_TOKENS + countable.names
     images = countable.images * family.image
-    return text + messages + images + countable.files * FILE_TOKENS + _hidden(family, tools=bool(countable.tools))
+    hidden = _hidden(family, tools=bool(countable.tools)) + (JSON_TOKENS if countable.schema else 0)
+    return text + messages + images + countable.files * FILE_TOKENS + hidden
 
 
 def attachments(countable: Countable, family: Family) -> int:

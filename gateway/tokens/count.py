@@ -10,7 +10,7 @@ from functools import partial
 
 from gateway.core.request import Countable
 from gateway.tokens import bpe
-from gateway.tokens.bounds import MESSAGE_TOKENS, attachments, ceiling, size
+from gateway.tokens.bounds import JSON_TOKENS, MESSAGE_TOKENS, attachments, ceiling, size
 from gateway.tokens.families import Family, family_of
 from gateway.tokens.tools import rendered
 
@@ -71,9 +71,9 @@ class Tokens:
 
 def count_now(countable: Countable, family: Family) -> int:
     """The count itself; blocks."""
-    text = _scaled(countable.texts, family)
+    text = _scaled((*countable.texts, countable.schema), family) + countable.unread
     messages = countable.messages * MESSAGE_TOKENS + countable.names + (family.priming if countable.messages else 0)
-    template = family.template if countable.messages else 0
+    template = (family.template if countable.messages else 0) + (JSON_TOKENS if countable.schema else 0)
     return text + messages + template + _tools(countable.tools, family) + attachments(countable, family)
 
 

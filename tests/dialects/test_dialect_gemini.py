@@ -340,7 +340,8 @@ def test_counting_is_free_and_its_answer_costs_nothing():
     facts = COUNTS.read(given)
     assert (facts.free, facts.output_tokens_max, facts.stream) == (True, 0, False)
     assert COUNTS.aim(given, "gemini-3-flash", facts) == ("/models/gemini-3-flash:countTokens", given.body)
-    assert COUNTS.countable(given).texts == ()
+    whole = asked({"generateContentRequest": {"contents": SAID}}, "countTokens")
+    assert COUNTS.countable(given) == COUNTS.countable(whole) == LENS.countable(given)
     report = COUNTS.report(b'{"totalTokens": 31}', frozenset())
     assert (report.usage, report.failed) == (Usage(requests=0), False)
     assert COUNTS.report(b'{"error": {"code": 500}}', frozenset()).failed

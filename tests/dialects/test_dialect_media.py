@@ -142,7 +142,8 @@ def test_a_recording_is_as_long_as_its_bytes_can_be():
     assert (facts.model, facts.stream, facts.extras) == ("m", True, None)
     assert 60_000 <= facts.extras_max.audio_ms <= 60_001
     assert 600 <= facts.input_tokens_max < 1000
-    assert TRANSCRIPTIONS.countable(call).texts == ("Names",)
+    counted = TRANSCRIPTIONS.countable(call)
+    assert (counted.texts, counted.files, counted.unread) == (("Names",), 0, facts.input_tokens_max)
     assert TRANSCRIPTIONS.aim(call, "m", facts) == ("/audio/translations", call.body)
     other = TRANSCRIPTIONS.aim(call, "other", facts).body
     assert other == call.body.replace(b"\r\nm\r\n", b"\r\nother\r\n")

@@ -15,6 +15,7 @@ CONFIG = """
 providers: {sim: {base_url: SIM_URL/v1}}
 limits:
   - {node: team:poor, amount: 0.00006 usd, window: month, hold: strict}
+  - {node: team:careful, amount: 0.001 usd, window: month, hold: strict}
   - {node: team:huge, amount: 0.00006 usd, window: month, timezone: Europe/Zurich}
   - {node: team:soft, amount: 0.00001 usd, window: month, mode: soft}
   - {node: team:shadow, amount: 0.00001 usd, window: day, mode: shadow}
@@ -103,6 +104,31 @@ def test_a_call_that_is_too_big_says_so(way):
     assert error.response.headers["x-should-retry"] == "false"
     with way.client(key) as client:
         assert client.chat.completions.create(**CALL).choices, "a smaller one passes"
+
+
+NOISE = "z9Kq" * 10_000
+SOUND = {"type": "input_audio", "input_audio": {"data": NOISE, "format": "mp3"}}
+SHAPE = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "string", "description": NOISE}}}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"messages": [{"role": "user", "content": [SOUND]}]},
+        {"messages": [{"role": "assistant", "content": "", "reasoning_content": NOISE}]},
+        {"response_format": SHAPE},
+        {"extra_body": {"guided_json": NOISE}},
+    ],
+)
+def test_no_part_of_a_prompt_is_left_out_where_its_bytes_are_too_many(way, asked):
+    error, _ = refused(way, way.key("--team", "careful"), **asked)
+    assert error.response.headers["x-fareway-limit-reason"] == "too_big"
+
+
+def test_a_prompt_of_fewer_tokens_than_bytes_is_counted_and_passes(way):
+    plain = said("It is all quite new to me. " * 1000 + "[[sim: tokens=2]]")
+    with way.client(way.key("--team", "careful")) as client:
+        assert client.chat.completions.create(**(CALL | {"messages": plain})).choices
 
 
 @pytest.mark.parametrize("team", ["soft", "shadow"])

@@ -218,6 +218,33 @@ def test_odd_tools_are_counted_as_they_are(tools):
     assert rendered(tools) == tools
 
 
+@pytest.mark.parametrize(
+    "tool",
+    [
+        {"type": "custom", "name": "x", "format": {"definition": "LONG"}},
+        {"type": "namespace", "name": "x", "tools": [{"type": "function", "description": "LONG"}]},
+        {"type": "function", "function": {"name": "f"}, "more": "LONG"},
+        {"type": "function", "function": {"name": "f", "more": "LONG"}},
+        {"name": "f", "parameters": {"$defs": {"a": "LONG"}}},
+        {"name": "f", "parameters": {"description": "LONG", "properties": {"a": {"type": "string"}}}},
+        {"name": "f", "parameters": {"properties": {"a": {"type": "string", "pattern": "LONG"}}}},
+        {"name": "f", "parameters": {"properties": {"a": {"enum": [1], "properties": {"b": "LONG"}}}}},
+        {"name": "f", "parameters": {"properties": {"a": {"type": "array", "items": {"description": "LONG"}}}}},
+        {"name": "f", "parameters": {"properties": {"a": {"type": "array", "items": {"type": "null", "x": "LONG"}}}}},
+        {
+            "name": "f",
+            "parameters": {
+                "properties": {
+                    "a": {"type": "array", "items": {"type": "array", "items": {"type": "null", "title": "LONG"}}}
+                }
+            },
+        },
+    ],
+)
+def test_what_the_form_does_not_show_of_a_tool_is_counted(tool):
+    assert "LONG" in rendered(json.dumps([tool]))
+
+
 TEXT = st.text(max_size=60) | st.text(alphabet="aé 🎉\n\t<|>", max_size=200)
 MODELS = st.sampled_from(
     ["gpt-4o", "gpt-4", "gpt-5", "gpt-4o-mini", "claude-opus-4-8", "claude-3-haiku", "llama-3", "gemini-2.5-pro"]

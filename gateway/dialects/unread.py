@@ -1,0 +1,90 @@
+"""What of a body its count does not know. It counts by its bytes, for a token has at least one: never as nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import msgspec
+
+Members: TypeAlias = dict[str, msgspec.Raw]
+Known: TypeAlias = "Mapping[str, Known] | Callable[[Members], Known] | None"
+"""Members of an object that are counted otherwise, and what is known inside each. A list is known as each of its items
+is. An object may be known by what it says of itself. None: all of it is counted, or no part of the prompt."""
+
+ALL: Known = None
+
+NUMBER_BYTES_MAX = 32
+"""A number, true or false of this length is a setting, whatever its name. Nobody needs a longer number."""
+
+SETTINGS: dict[str, Known] = dict.fromkeys(
+    (
+        *("model", "user", "metadata", "service_tier", "safety_identifier", "prompt_cache_key", "cache_control"),
+        *("stream_options", "stop", "stop_sequences", "logit_bias", "include", "truncation", "tool_choice"),
+        *("prompt_cache_retention", "reasoning", "reasoning_effort", "thinking", "verbosity", "modalities", "audio"),
+        *("speed", "inference_geo", "previous_response_id", "conversation", "encoding_format", "function_call"),
+        *("cachedContent", "safetySettings", "serviceTier", "labels", "inferenceConfig", "performanceConfig"),
+        *("guardrailConfig", "requestMetadata", "additionalModelResponseFieldPaths", "safety_mode"),
+        *("responseMimeType", "responseModalities", "stopSequences", "speechConfig", "thinkingConfig", "imageConfig"),
+    ),
+    ALL,
+)
+"""At the top of bodies in any dialect, or beside what is generated: no model reads them."""
+
+_object = msgspec.json.Decoder(Members)
+_list = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def by_type(kinds: Mapping[str, Known]) -> Known:
+    """An object that is known by its `type`. Of another type, only that is known."""
+
+    def known(members: Members) -> Known:
+        return kinds.get(word(members, "type"), {"type": ALL})
+
+    return known
+
+
+def word(members: Members, name: str) -> str:
+    """A short text among the members; "" where there is none."""
+    raw = bytes(members.get(name, b'""'))
+    found = msgspec.json.decode(raw)
+    return found if isinstance(found, str) else ""
+
+
+def unread(body: bytes, known: Known) -> int:
+    """Bytes of a JSON body beside what is known of it. All of them where it cannot be taken apart."""
+    try:
+        return _beside(msgspec.Raw(msgspec.json.format(body, indent=-1)), known)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return len(body)
+
+
+def _beside(whole: msgspec.Raw, known: Known) -> int:
+    """What is given twice counts too: the earlier of both is in the length of the object and not among its members."""
+    found, left = 0, [(whole, known)]
+    while left:
+        raw, known = left.pop()
+        opening = bytes(memoryview(raw)[:1])
+        if known is None or opening not in (b"{", b"["):
+            continue
+        if opening == b"[":
+            left += [(item, known) for item in _list.decode(raw)]
+            continue
+        members = _object.decode(raw)
+        while callable(known):
+            known = known(members)
+        inside = {name: (known or {}).get(name, ALL) for name in members if known is None or name in known}
+        left += [(members[name], known_inside) for name, known_inside in inside.items()]
+        understood = (name for name in members if name in inside or _is_number(members[name]))
+        found += len(memoryview(raw)) - 1 - sum(_written(name, members[name]) for name in understood)
+    return found
+
+
+def _is_number(raw: msgspec.Raw) -> bool:
+    value = memoryview(raw)
+    return len(value) <= NUMBER_BYTES_MAX and bytes(value[:1]) not in (b'"', b"{", b"[")
+
+
+def _written(name: str, value: msgspec.Raw) -> int:
+    """Bytes of `"name":value,`."""
+    return len(name.encode(errors="replace")) + 4 + len(memoryview(value))
