@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from gateway.core.errors import BadRequest
 from gateway.core.price import PLACE, conditions
-from gateway.core.request import Asked, Countable, Facts, Other, excerpt
+from gateway.core.request import Asked, Countable, Facts, excerpt
 from gateway.core.usage import Report
 from gateway.dialects import anthropic_errors, splice
+from gateway.dialects.anthropic_others import Tool, others, speed_condition
 from gateway.dialects.anthropic_report import read_report
 from gateway.dialects.anthropic_usage import NOWHERE_SPECIAL
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
@@ -35,9 +36,6 @@ _MONEY_KEYS = (
     "fallbacks",
     "thread",
 )
-OTHERS_MAX = 16
-"""Anthropic takes three to fall back to. Each of them is priced for each call."""
-
 _BOUNDED = ("_use", "_result")
 """How the types of blocks end that the bytes of their JSON bound."""
 
@@ -56,12 +54,6 @@ class _Block(msgspec.Struct):
 
 class _Typed(msgspec.Struct):
     type: Any = None
-
-
-class _Tool(msgspec.Struct):
-    model: Any = None  # Of an advisor.
-    max_tokens: Any = None
-    max_uses: Any = None
 
 
 class _Message(msgspec.Struct):
@@ -83,7 +75,7 @@ class _Body(msgspec.Struct):
     max_tokens: int | None = None
     stream: bool | None = None
     system: str | list[_Block] | None = None
-    tools: list[_Tool] | None = None
+    tools: list[Tool] | None = None
     mcp_servers: Any = None
     thinking: _Typed | None = None
     service_tier: str | None = None
@@ -205,13 +197,13 @@ def _facts(body: _Body) -> Facts:
         turns=len(body.messages),
         prompt=_head(body.messages[-1]),
         session=body.metadata.user_id if body.metadata else None,
-        also=_others(body),
+        also=others(body.tools, body.fallbacks),
     )
 
 
 def _conditions(body: _Body) -> str | None:
     """What is asked for that changes the price. Whether `auto` becomes a priority is up to the account."""
-    fast = _speed(body.speed)
+    fast = speed_condition(body.speed)
     place = "" if body.inference_geo in (None, *NOWHERE_SPECIAL) else f"{PLACE}{body.inference_geo}"
     tier = body.service_tier if body.service_tier not in (None, "standard_only") else ""
     return conditions(tier or "", fast, place) or None
@@ -219,34 +211,6 @@ def _conditions(body: _Body) -> str | None:
 
 def _wants_json(body: _Body) -> bool:
     return bool(body.output_format or (body.output_config and body.output_config.format))
-
-
-def _speed(speed: Any) -> str:
-    return f"speed:{speed}" if speed not in (None, "standard") else ""
-
-
-def _others(body: _Body) -> tuple[Other, ...]:
-    """Advisors, and models to fall back to, which may have a cap and a speed of their own."""
-    entries = [e for e in body.fallbacks if isinstance(e, dict)] if isinstance(body.fallbacks, list) else []
-    advisors = [
-        Other(tool.model, _whole(tool.max_tokens, "max_tokens"), advises=_whole(tool.max_uses, "max_uses") or 1)
-        for tool in body.tools or ()
-        if isinstance(tool.model, str)
-    ]
-    fallbacks = [
-        Other(entry["model"], _whole(entry.get("max_tokens"), "max_tokens"), tier=_speed(entry.get("speed")))
-        for entry in entries
-        if isinstance(entry.get("model"), str)
-    ]
-    if len(advisors) + len(fallbacks) > OTHERS_MAX:
-        raise BadRequest(f"a call may name {OTHERS_MAX} other models at most")
-    return (*advisors, *fallbacks)
-
-
-def _whole(value: Any, name: str) -> int | None:
-    if value is not None and (type(value) is not int or value < 0):
-        raise BadRequest(f"{name} of another model must be a whole number", name)
-    return value
 
 
 def _output_cap(cap: int | None) -> int:

@@ -24,7 +24,8 @@ from gateway.core.errors import (
 from gateway.core.request import Asked, Countable, Facts, Other, Picture
 from gateway.core.usage import Report, Usage
 from gateway.dialects.anthropic_count_tokens import AnthropicCountTokens
-from gateway.dialects.anthropic_messages import OTHERS_MAX, AnthropicMessages
+from gateway.dialects.anthropic_messages import AnthropicMessages
+from gateway.dialects.anthropic_others import OTHERS_MAX
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
 from gateway.front.paths import way_of
 
