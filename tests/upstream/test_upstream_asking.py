@@ -488,10 +488,9 @@ async def test_what_the_journal_says_after_a_crash_at_any_attempt(build, tmp_pat
     while road.wire.asked != ["a", "b"]:
         await asyncio.get_running_loop().run_in_executor(None, lambda: None)
     (path,) = (tmp_path / "0" / "journal").glob("*.journal")
-    from gateway.ledger.journal import _lines
-    from gateway.ledger.records import replay
+    from gateway.ledger.records import look_over
 
-    found = replay(_lines([path]))
+    found = look_over([path])
     assert [(e.id, dict(e.charges)[ACCOUNT]) for e in found.settled] == [("req.1", 1000)]
     assert [(e.id, dict(e.charges)[ACCOUNT]) for e in found.unresolved] == [("req.2", 700)]
     task.cancel()
