@@ -44,7 +44,7 @@ class Watched:
                         url = f"{self.url}/v1/chat/completions"
                         async with session.post(url, json=chat(), headers=headers) as answer:
                             self.taken += answer.status == 200
-            except aiohttp.ClientConnectorError:
+            except aiohttp.ClientOSError:  # Refused; or reset, if the kernel had it and nobody took it any more.
                 self.closed_s = time.monotonic() - begun
             await asyncio.sleep(0.05)
 

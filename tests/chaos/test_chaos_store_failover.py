@@ -113,7 +113,7 @@ async def test_a_minute_ends_under_load(tmp_path, shown):
             await asyncio.sleep(65 if shown.full else 8)
         made.assert_books_agree(budget)
         lines = made.entries()
-    wrong = sum(_minute(line["at"]) not in next(iter(line["charges"])) for line in lines)
+    wrong = sum(not any(_minute(line["at"] - s) in next(iter(line["charges"])) for s in (0, HELD_S)) for line in lines)
     early = sum(not begun - 5 < line["at"] < time.time() + 5 for line in lines)
     windows = {name for line in lines for name in line["charges"]}
     shown(
@@ -123,6 +123,10 @@ async def test_a_minute_ends_under_load(tmp_path, shown):
         target="0 in a wrong window, 0 overspent",
         met=not wrong and not early and len(windows) >= 2,
     )
+
+
+HELD_S = 1.0
+"""A call is charged to the minute in which its money was held, which may have ended when it left."""
 
 
 def _minute(at):
