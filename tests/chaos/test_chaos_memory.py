@@ -18,7 +18,7 @@ from road import Road, assert_in_order, billed, spent
 MIB = 1 << 20
 
 CEILING_MIB, TARGET_MIB = 300, 150
-SECONDS, SHORT_SECONDS, CHUNKS_A_SECOND = 40, 12, 10
+SECONDS, SHORT_SECONDS, CHUNKS_A_SECOND = 40, 20, 10
 AT_ONCE = 100  # Begun together: the provider's queue of new connections is what it is.
 CONFIG = """
 providers:
