@@ -97,13 +97,13 @@ class Faulty:
             *([f"the books differ: {self.books}, by rule {apart}"] if differ else []),
             *self.wrong,
             *(f"{account}: the store says {said}, ledgers {kept}" for account, (said, kept) in self.store.items()),
-            *(error for error in self.seen.errors if error not in self.turned_away),
+            *(error for error in self.seen.errors if not _was_turned_away(error)),
         ]
 
     @property
     def turned_away(self) -> list[str]:
         """Whom the door sent off. Where something else takes the processors for a moment, it must."""
-        return [error for error in self.seen.errors if str(Overloaded()) in error]
+        return [error for error in self.seen.errors if _was_turned_away(error)]
 
 
 def faulty(folder: Path, seconds: float, every_s: float, seed: int) -> Faulty:
@@ -157,6 +157,10 @@ def faulty(folder: Path, seconds: float, every_s: float, seed: int) -> Faulty:
             growth={number: _growth(vitals.of(number)) for number in (0, 1)},
             rest=(before, after),
         )
+
+
+def _was_turned_away(error: str) -> bool:
+    return str(Overloaded()) in error
 
 
 def _tenant(api: Api, number: int) -> Tenant:

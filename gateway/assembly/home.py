@@ -9,6 +9,10 @@ from pathlib import Path
 from gateway.config.settings import Settings
 from gateway.prices.stored import write
 
+LIVES_LOST = 1 << 16
+"""Where the count of lives was lost it goes on from here and the number of the day: later than any life before, and
+within the 17 bits that a word to the store has for it (`limits.leases.TURN_BITS`)."""
+
 
 def replica_name(settings: Settings, worker: int | None) -> str:
     """The name of this home's one process, or of one of its workers: the same after a restart, so that its numbers in
@@ -27,8 +31,8 @@ def next_life(settings: Settings, worker: int | None) -> int:
         life = int(path.read_text()) + 1
     except FileNotFoundError:
         life = 0
-    except ValueError:  # A power cut has left it empty: the time is more than any count before.
-        life = int(time.time())
+    except ValueError:  # A power cut has left it empty.
+        life = LIVES_LOST + int(time.time() // 86_400)
     write(path, str(life).encode())
     return life
 

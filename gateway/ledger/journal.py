@@ -137,7 +137,8 @@ class Journal:
         return Unavailable("The journal cannot be written, so no call may leave or grow.")
 
     def settle(self, entry: Entry) -> None:
-        """The attempt is over and this is what it came to. Never fails: what the disk refuses is kept and retried."""
+        """The attempt is over and this is what it came to. What the disk refuses is kept and retried. Raises
+        UnicodeEncodeError for an entry that is no text, which no attempt has been opened with; it is not settled."""
         record = line(Kind.SETTLED, entry)
         self._open.pop(entry.id, None)
         self.settled.append(entry)
