@@ -204,8 +204,9 @@ def _says_error(data: bytes) -> bool:
 
 
 def _with_cost(event: bytes, data: bytes, cost: Money) -> bytes:
-    span = splice.find_any(data, "usage")
-    if span is None or b'"cost"' in data[slice(*span)]:
+    """Unchanged where `usage` is no object: some tell theirs elsewhere, beside a `null`."""
+    span = splice.find_any(data, "usage") or (0, 0)
+    usage = data[slice(*span)]
+    if not usage.startswith(b"{") or b'"cost"' in usage:
         return event
-    usage = splice.append(data[slice(*span)], "cost", cost.decimal.encode())
-    return event.replace(data, splice.replace(data, span, usage), 1)
+    return event.replace(data, splice.replace(data, span, splice.append(usage, "cost", cost.decimal.encode())), 1)

@@ -128,6 +128,15 @@ def test_a_cost_that_the_provider_wrote_stays_as_it_is():
     assert run(stream)[0] == stream
 
 
+def test_a_cost_is_written_into_no_usage_that_is_null():
+    """An earlier chunk had told it; this one has a `usage` of its own further in."""
+    first = last(1, 2) + b"\n\n"
+    later = b'data: {"choices": [{"index": 0, "delta": {}, "usage": {"prompt_tokens": 1}}], "usage": null}\n\n'
+    out, report, *_ = run(first + later)
+    assert out.endswith(later)
+    assert report.usage.tokens == 3
+
+
 def test_without_a_price_nothing_is_written():
     stream = last(1, 2) + b"\n\n"
     assert run(stream, price=lambda _: None)[0] == stream
