@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from gateway.cache.exact import ANSWER_BYTES_MAX
 from gateway.core.entry import Entry
 
+BEHIND_BYTES_MAX = 32 << 20
+"""Of a long answer, what is kept for a listener that hears it slowly. Some pictures in a row have less."""
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -20,10 +23,11 @@ class Head:
 class Piece:
     """A piece of an answer. Whoever has heard it knows the next; so what all have heard is kept by nobody."""
 
-    __slots__ = ("chunk", "next")
+    __slots__ = ("chunk", "end", "next")
 
-    def __init__(self, chunk: bytes) -> None:
+    def __init__(self, chunk: bytes, end: int) -> None:
         self.chunk = chunk
+        self.end = end  # Bytes of the answer up to here.
         self.next: Piece | None = None
 
 
@@ -38,8 +42,7 @@ class Flight:
         self.charged = False  # An attempt was booked, whatever it came to.
         self.over = False
         self.bought: Entry | None = None  # Set once the answer is whole and paid for.
-        self._last = Piece(b"")
-        self._bytes = 0
+        self._last = Piece(b"", 0)
         self.first: Piece | None = self._last  # Empty. None for an answer that is too long to be kept, or joined late.
         self._news: asyncio.Future[None] | None = None
 
@@ -50,10 +53,9 @@ class Flight:
 
     def add(self, chunk: bytes) -> None:
         """A piece of the answer, as the provider sent it."""
-        piece = Piece(chunk)
+        piece = Piece(chunk, self._last.end + len(chunk))
         self._last.next, self._last = piece, piece
-        self._bytes += len(chunk)
-        if self._bytes > ANSWER_BYTES_MAX:
+        if piece.end > ANSWER_BYTES_MAX:
             self.first = None
         self._stir()
 
@@ -82,6 +84,10 @@ class Flight:
         while heard.next is None and not self.over:
             await self._wait()
         return heard.next
+
+    def too_far_behind(self, heard: Piece) -> bool:
+        """Whether so much came after this piece that it is not to be kept for whoever hears so slowly."""
+        return self._last.end - heard.end > BEHIND_BYTES_MAX
 
     async def _wait(self) -> None:
         if self._news is None:

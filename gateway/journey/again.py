@@ -84,11 +84,14 @@ class Giving:
         draft = _entry(found, asker, None, self.books.clock())
         await client.start(200, _head(flight.head.content_type, draft, found, asker))
         watch = _free_watch(asker.question, flight.head.content_type)
-        while (piece := await flight.after(heard)) is not None:
+        while not (slow := flight.too_far_behind(heard)) and (piece := await flight.after(heard)) is not None:
             heard = piece
             if out := watch.feed(piece.chunk):
                 await client.write(out)
-        if flight.bought is not None:
+        if slow:
+            broken = Missed("This call listened to an identical one, and was read so slowly that it fell behind.")
+            await client.write(watch.refusal(broken, asker.request_id))
+        elif flight.bought is not None:
             self._book(found, asker, flight.bought)
             await client.write(watch.finish())
         else:
