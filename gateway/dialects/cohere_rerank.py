@@ -13,6 +13,7 @@ from gateway.dialects import cohere_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, with_query
 from gateway.dialects.cohere_chat import SIGNS
 from gateway.dialects.cohere_usage import read_units
+from gateway.dialects.unread import ALL, SETTINGS, unread
 from gateway.dialects.validate import decode, model_name
 
 DOCUMENTS_PER_UNIT = 100
@@ -34,6 +35,7 @@ class _Answer(msgspec.Struct):
     meta: _Meta | None = None
 
 
+_READ = SETTINGS | dict.fromkeys(("query", "documents", "rank_fields"), ALL)
 _requests = msgspec.json.Decoder(_Body)
 _answers = msgspec.json.Decoder(_Answer)
 
@@ -68,7 +70,7 @@ class CohereRerank:
     def countable(self, asked: Asked) -> Countable:
         """See `Dialect.countable`."""
         body = decode(_requests, asked.body)
-        return Countable(texts=(body.query, *_texts(body)))
+        return Countable(texts=(body.query, *_texts(body)), unread=unread(asked.body, _READ))
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
         """See `Dialect.report`."""

@@ -18,6 +18,7 @@ from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.multipart import Form, read_form
 from gateway.dialects.openai_usage import UNREADABLE, charged, counted_newer
+from gateway.dialects.unread import ALL, SETTINGS, unread
 from gateway.dialects.validate import decode, model_name
 
 IMAGES_MAX = 10  # OpenAI's own limit for `n`.
@@ -37,6 +38,7 @@ class _Body(msgspec.Struct):
     stream: bool | None = None
     partial_images: int | None = None
     images: list[Any] | None = None  # Of an edit by reference.
+    mask: Any = None
     user: str | None = None
 
 
@@ -62,6 +64,13 @@ _SIGNS = Signs(
     reasoning=_NEVER,
     reasoning_hint=b"\0",
 )
+_READ = SETTINGS | dict.fromkeys(
+    (
+        *("prompt", "images", "mask", "size", "quality", "background", "moderation", "style"),
+        *("output_format", "response_format", "input_fidelity"),
+    ),
+    ALL,
+)
 _requests = msgspec.json.Decoder(_Body)
 _answers = msgspec.json.Decoder(_Answer)
 _made = msgspec.json.Decoder(_Made)
@@ -82,7 +91,6 @@ class OpenAIImages:
             raise BadRequest(f"n must be between 1 and {IMAGES_MAX}", "n")
         if body.stream and count > 1:  # Each image has a last event of its own.
             raise BadRequest("n must be 1 for a stream: what several images cost in one is not known", "n")
-        files = form.files("image", "mask") if form is not None else body.images or []
         return Facts(
             model=model_name(body.model),
             stream=bool(body.stream),
@@ -90,7 +98,7 @@ class OpenAIImages:
             choices=count,
             needs=frozenset({"images"}),
             speaks=True,
-            images=len(files),
+            images=_images(form, body),
             prompt=excerpt(body.prompt),
             session=body.user,
             input_tokens_max=None if form is None else len(form.body) - form.files_bytes,
@@ -108,8 +116,8 @@ class OpenAIImages:
     def countable(self, asked: Asked) -> Countable:
         """See `Dialect.countable`."""
         form, body = _read(asked)
-        files = form.files("image", "mask") if form is not None else body.images or []
-        return Countable(texts=(body.prompt,), images=len(files))
+        beside = unread(asked.body, _READ) if form is None else 0
+        return Countable(texts=(body.prompt,), images=_images(form, body), unread=beside)
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
         """See `Dialect.report`. Where output is not divided, all of it is taken for image, the dearer of the two."""
@@ -120,6 +128,13 @@ class OpenAIImages:
 
     error = staticmethod(openai_errors.error_body)
     stream_error = staticmethod(openai_errors.stream_error)
+
+
+def _images(form: Form | None, body: _Body) -> int:
+    """That are sent along; a mask is one."""
+    if form is not None:
+        return len(form.files("image", "mask"))
+    return len(body.images or []) + bool(body.mask)
 
 
 def _report(said: _Answer, quirks: frozenset[Quirk], before: Report) -> Report:

@@ -18,6 +18,7 @@ from gateway.core.usage import Extras, Report
 from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.openai_usage import UNREADABLE, charged, counted_newer
+from gateway.dialects.unread import ALL, SETTINGS, unread
 from gateway.dialects.validate import decode, model_name
 
 TOKENS_PER_CHARACTER = 8
@@ -52,6 +53,7 @@ class _Answer(msgspec.Struct):
     usage: msgspec.Raw = msgspec.Raw()
 
 
+_READ = SETTINGS | dict.fromkeys(("input", "instructions", "voice", "response_format", "stream_format"), ALL)
 _requests = msgspec.json.Decoder(_Body)
 _answers = msgspec.json.Decoder(_Answer)
 
@@ -87,7 +89,7 @@ class OpenAISpeech:
     def countable(self, request: Asked) -> Countable:
         """See `Dialect.countable`."""
         asked = decode(_requests, request.body)
-        return Countable(texts=(asked.input, asked.instructions or ""))
+        return Countable(texts=(asked.input, asked.instructions or ""), unread=unread(request.body, _READ))
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
         """See `Dialect.report`. All that is made is sound."""

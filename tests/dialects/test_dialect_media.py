@@ -72,6 +72,7 @@ def test_an_edit_is_a_form_whose_pictures_are_no_text():
     assert bound(len(edit.body), facts, "gpt-image-1") < len(edit.body) + 2 * 12_000
     assert IMAGES.countable(edit).texts == ("Cut",)
     assert IMAGES.countable(asked(prompt="A", images=[{}])).images == 1
+    assert IMAGES.countable(asked(prompt="A", images=[{}], mask={"file_id": "a"})).images == 2
 
 
 @pytest.mark.parametrize("call", [asked(n=0), asked(n=11), asked(n=2, stream=True), form("edits", prompt="x")])

@@ -85,6 +85,9 @@ LEFT_OUT = [
     ("cohere-chat", {"messages": HI, "response_format": {"type": "text", "schema": SCHEMA}}),
     ("cohere-chat", parts({"type": "sound", "sound": WORDS})),
     ("bedrock-converse", {"messages": [{"content": [{"sound": WORDS}]}]}),
+    ("openai-images", {"prompt": "hi", "negative_prompt": WORDS}),
+    ("openai-speech", {"input": "hi", "context": WORDS}),
+    ("cohere-rerank", {"query": "hi", "documents": ["a"], "instruction": WORDS}),
 ]
 FILES = [
     ("openai-chat", parts({"type": "sound", "sound": WORDS})),
@@ -144,6 +147,18 @@ def test_a_plain_chat_is_counted_to_the_token():
     assert counted("openai-chat", {"messages": HI, **settings}) == counted("openai-chat", {"messages": HI})
     assert counted("openai-chat", {"messages": HI}).unread == 0
     assert count_now(counted("openai-chat", {"messages": HI}), GPT) == 8
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body"),
+    [
+        ("openai-images", {"prompt": "hi", "n": 2, "size": "1024x1024", "images": [{"image_url": PICTURE}]}),
+        ("openai-speech", {"input": "hi", "voice": {"id": "v"}, "response_format": "mp3", "speed": 1.5}),
+        ("cohere-rerank", {"query": "hi", "documents": [{"text": "a"}], "top_n": 3, "return_documents": True}),
+    ],
+)
+def test_what_is_counted_in_its_own_way_counts_once(dialect, body):
+    assert counted(dialect, body).unread == 0
 
 
 def test_a_shape_brings_instructions_of_its_own():
