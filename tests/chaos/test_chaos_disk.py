@@ -17,8 +17,7 @@ import pytest
 from crowd import PATIENCE, chat
 from road import Road, assert_in_order, billed, spent
 
-LIMITS = "limits:\n  - {node: all, amount: 1000 usd, window: lifetime, hold: strict}\n"
-"""A stream that has to hold more while its journal cannot be written is ended, as one is whose money is used up."""
+LIMITS = "limits:\n  - {node: all, amount: 1000 usd, window: lifetime, hold: HOLD}\n"
 
 CONFIG = """
 journal: {dir: JOURNAL}
@@ -38,6 +37,9 @@ BODIES = {
     "/v1beta/models/sim-small:generateContent": {"contents": [{"role": "user", "parts": [{"text": "Hello!"}]}]},
 }
 STREAM = chat("[[sim: tokens=60 tps=40]]", stream=True)
+WHOLE = b"data: [DONE]\n\n"
+LONG_STREAM = chat("[[sim: tokens=4000 tps=1000]]", stream=True)
+"""More than is held for at first."""
 
 
 @dataclass
@@ -93,10 +95,10 @@ def failing(folder, shim, under, how):
 
 
 @contextmanager
-def served(tmp_path, disk, home, journal):
+def served(tmp_path, disk, home, journal, hold="strict"):
     """A gateway whose books are there, and a simulator whose bill is elsewhere."""
     sim = harness.simulator(tmp_path / "sim", "--first-token-ms", "5")
-    config = (CONFIG + LIMITS).replace("SIM_URL", sim.url).replace("JOURNAL", str(journal))
+    config = (CONFIG + LIMITS).replace("SIM_URL", sim.url).replace("JOURNAL", str(journal)).replace("HOLD", hold)
     gate = harness.gateway(home, config, env=disk.env)
     way = Road(sim, gate, *gate.tokens)
     try:
@@ -123,14 +125,15 @@ async def call(way, path):
         return answer.status, answer.headers.get("Retry-After"), json.loads(await answer.read())
 
 
-async def streamed(way):
-    """Whether a stream came to its end."""
+async def streamed(way, asked=STREAM):
+    """All of a stream that was begun."""
     headers = {"Authorization": f"Bearer {way.first}"}
     async with (
         aiohttp.ClientSession(timeout=PATIENCE, headers=headers) as session,
-        session.post(f"{way.url}/v1/chat/completions", json=STREAM) as answer,
+        session.post(f"{way.url}/v1/chat/completions", json=asked) as answer,
     ):
-        return answer.status == 200 and (await answer.read()).endswith(b"data: [DONE]\n\n")
+        assert answer.status == 200, await answer.text()
+        return await answer.read()
 
 
 async def calls(way, count):
@@ -165,15 +168,15 @@ async def broken_and_mended(way, disk, wait_s, *, refuses, count):
     else:
         assert [status for status, *_ in refused] == [200] * (3 * count)
         assert await status_of(way, "/readyz") == 200
-    ended = sum(await asyncio.gather(*streams))
+    ended = sum(whole.endswith(WHOLE) for whole in await asyncio.gather(*streams))
     disk.mends()
     back_s = await until_ready(way)
     assert [status for status, *_ in await calls(way, count)] == [200] * (3 * count)
     return len(refused) if refuses else 0, ended, back_s
 
 
-def lost(way):
-    """Charges without an entry of the same amount, also after a crash."""
+def again(way):
+    """The bill beside the entries by call, after a crash that changes nothing."""
     way.rest()
     before = spent(way.entries())
     config = (way.gate.home / "fareway.yaml").read_text()
@@ -183,6 +186,12 @@ def lost(way):
     assert spent(lines) == before
     known = {line["request_id"]: line for line in lines}
     assert len(known) == len(lines)
+    return bill, known
+
+
+def lost(way):
+    """Charges without an entry of the same amount, also after a crash."""
+    bill, known = again(way)
     return sum(
         one["gateway_request_id"] not in known or spent([known[one["gateway_request_id"]]]) != billed([one])
         for one in bill
@@ -238,6 +247,42 @@ async def test_a_disk_that_fails(fault, what, tmp_path, shown, shim):
     disk = failing(tmp_path, shim, under, FAULTS[fault])
     with served(tmp_path, disk, home, home / "journal") as way:
         await tried(way, disk, shown, how=how, refuses=what != "ledger.db")
+
+
+async def test_streams_that_have_to_hold_more(tmp_path, shown, shim):
+    """What they need cannot be written down: they are ended, as those are whose money is used up."""
+    how = "streams that have to hold more while nothing can be written (no space) under the journal"
+    target = "each is told why or is whole; 0 of what they cost lost"
+    if shim is None:
+        shown.untried("O4", how, target=target, lacking="no C compiler")
+    home, count = tmp_path / "home", 64 if shown.full else 16
+    disk = failing(tmp_path, shim, str(home / "journal"), FAULTS["no space"])
+    with served(tmp_path, disk, home, home / "journal", hold="progressive") as way:
+        streams = [asyncio.create_task(streamed(way, LONG_STREAM)) for _ in range(count)]
+        await asyncio.sleep(random.Random(shown.seed).uniform(0.2, 0.6))
+        disk.breaks()
+        said = await asyncio.gather(*streams)
+        disk.mends()
+        await until_ready(way)
+        bill, known = await asyncio.to_thread(again, way)
+    told = sum(b"journal" in one[-600:] and not one.endswith(WHOLE) for one in said)
+    whole = sum(one.endswith(WHOLE) and b'"error"' not in one[-600:] for one in said)
+    missing = sum(
+        one["gateway_request_id"] not in known or spent([known[one["gateway_request_id"]]]) < billed([one])
+        for one in bill
+    )
+    shown(
+        "O4",
+        how,
+        f"{count} streams: {told} told why, {whole} whole; {missing} of {len(bill)} charges lost",
+        target=target,
+        met=told > 0 == missing and told + whole == count == len(bill),
+        told=told,
+        whole=whole,
+        lost=missing,
+        booked_usd=str(spent(known.values())),
+        billed_usd=str(billed(bill)),
+    )
 
 
 def test_a_start_without_a_disk(tmp_path, shown):
