@@ -156,5 +156,6 @@ async def _by_its_books(found: Settings, home: Path, replica: str, standings: Ma
 def _shared(parsed: argparse.Namespace) -> str:
     found = settings(parsed)
     if found.shared is None:
-        raise Unusable("limits are not shared here: state is no redis:// address")
+        alone = "so there are no replicas, and `limits resolve` takes the id of a call (req_…) alone"
+        raise Unusable(f"limits are not shared here: state is no redis:// address, {alone}")
     return found.shared

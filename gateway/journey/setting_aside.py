@@ -48,6 +48,7 @@ class SettingAside:
     ) -> tuple[Question, Chosen]:
         """The plan whose first place is held for, and the question as it is asked there. Raises GatewayError where
         there is none."""
+        may_fit = fit_allowed(headers)
         try:
             return question, await self._decide_and_hold(booking, key, question, patient=False)
         except LimitReached as error:
@@ -60,7 +61,7 @@ class SettingAside:
                 return question, await self._decide_and_hold(booking, key, question)
             except LimitReached as error:
                 refused = error
-        stuck = Stuck(question, key, booking, client, fit_allowed(headers))
+        stuck = Stuck(question, key, booking, client, may_fit)
         detours = Detours(self.limits, self.router, self.tokens)
         return await detours.find(refused, stuck, partial(self._decide_and_hold, booking, key))
 

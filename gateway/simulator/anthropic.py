@@ -11,7 +11,7 @@ from gateway.simulator.anthropic_request import SEAL, Prompt
 from gateway.simulator.blocks import Block, BlockShape
 from gateway.simulator.bodies import read
 from gateway.simulator.calls import PROVIDER
-from gateway.simulator.errors import IN_STREAM, anthropic_error
+from gateway.simulator.errors import IN_STREAM, anthropic_error, understanding
 from gateway.simulator.said import event
 from gateway.simulator.seals import seal
 
@@ -31,7 +31,9 @@ async def count_tokens(request: web.Request) -> web.Response:
     provider = request.app[PROVIDER]
     asked = read(Prompt, await request.read())
     provider.rates(asked.model)
-    return web.json_response({"input_tokens": await provider.tokens.count(asked.countable, asked.model)})
+    with understanding():
+        countable = asked.countable
+    return web.json_response({"input_tokens": await provider.tokens.count(countable, asked.model)})
 
 
 class Shape(BlockShape):

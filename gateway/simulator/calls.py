@@ -17,6 +17,7 @@ from gateway.simulator import faults
 from gateway.simulator.answers import compose
 from gateway.simulator.asked import Asked
 from gateway.simulator.bill import Tab
+from gateway.simulator.errors import understanding
 from gateway.simulator.faults import Orders
 from gateway.simulator.pace import Pace
 from gateway.simulator.provider import Provider, caller
@@ -52,7 +53,9 @@ def answering(api: Api) -> Handler:
 
     async def answer(request: web.Request) -> web.StreamResponse:
         provider = request.app[PROVIDER]
-        asked = api.read(await request.read(), {**request.query, **request.match_info})
+        body = await request.read()
+        with understanding():
+            asked = api.read(body, {**request.query, **request.match_info})
         rates = provider.rates(asked.model)
         header = request.headers.get("x-sim")
         orders = faults.read(header, asked.orders)
@@ -62,7 +65,8 @@ def answering(api: Api) -> Handler:
         chance = provider.chance(asked, orders)
         mean = provider.settings.output_tokens
         prompt = await provider.measure(asked)
-        answer = await compose(asked, orders, mean_tokens=mean, reasons=rates.reasons, chance=chance)
+        with understanding():
+            answer = await compose(asked, orders, mean_tokens=mean, reasons=rates.reasons, chance=chance)
         said = Said(f"{api.prefix}{uuid.uuid4().hex}", int(time.time()), asked, orders, answer, prompt)
         who = caller(request.headers)
         with provider.bill.tab(said.id, asked.model, rates, prompt, answer.tokens, who) as tab:

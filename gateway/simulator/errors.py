@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 _OPENAI_TYPES = {429: "rate_limit_exceeded", 401: "invalid_request_error"}
@@ -115,3 +117,12 @@ def google_error(message: str, status: int, retry_after: float | None = None) ->
 def aws_type(status: int) -> str:
     """AWS's name of an error, which its clients make a class of."""
     return _AWS_TYPES.get(status) or ("InternalServerException" if status >= 500 else "ValidationException")
+
+
+@contextmanager
+def understanding() -> Iterator[None]:
+    """What has a type that no reader looks for, deep inside a body, is the caller's mistake."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as odd:
+        raise RefusedError(400, f"The request has a value that cannot be understood: {odd}") from odd

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from gateway.simulator.answers import Choice
 from gateway.simulator.calls import PROVIDER
-from gateway.simulator.errors import IN_STREAM, google_error
+from gateway.simulator.errors import IN_STREAM, google_error, understanding
 from gateway.simulator.gemini_request import SEAL, Counted, read_either, signs
 from gateway.simulator.said import EVENTS, Said, event
 from gateway.simulator.seals import seal
@@ -27,7 +27,10 @@ async def count_tokens(request: web.Request) -> web.Response:
     provider = request.app[PROVIDER]
     model = request.match_info["model"]
     provider.rates(model)
-    tokens = await provider.tokens.count(read_either(Counted, await request.read()).prompt.countable, model)
+    body = await request.read()
+    with understanding():
+        countable = read_either(Counted, body).prompt.countable
+    tokens = await provider.tokens.count(countable, model)
     return web.json_response({"totalTokens": tokens, "promptTokensDetails": [_of_text(tokens)]})
 
 

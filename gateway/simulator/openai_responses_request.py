@@ -18,7 +18,7 @@ from gateway.core.request import Countable
 from gateway.simulator.asked import Asked, Form, Tool, texts_of, thinking
 from gateway.simulator.bodies import Positive, read
 from gateway.simulator.calls import PROVIDER
-from gateway.simulator.errors import RefusedError
+from gateway.simulator.errors import RefusedError, understanding
 from gateway.simulator.openai_responses_kept import Kept
 from gateway.simulator.seals import genuine
 
@@ -192,5 +192,7 @@ async def count_tokens(request: web.Request) -> web.Response:
     provider = request.app[PROVIDER]
     given = read(Body, await request.read())
     provider.rates(given.model)
-    tokens = await provider.tokens.count(_countable(given), given.model)
+    with understanding():
+        countable = _countable(given)
+    tokens = await provider.tokens.count(countable, given.model)
     return web.json_response({"object": "response.input_tokens", "input_tokens": tokens})

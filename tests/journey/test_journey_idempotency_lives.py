@@ -84,6 +84,7 @@ async def test_after_a_crash_nobody_knows_what_was_charged_until_somebody_decide
     answered = await assert_conflict(way, "idempotency_already_answered", **before)
     assert way.document(answered)["entries"][0]["outcome"] == "ok"
     assert "broke down" in way.command("limits", "resolve", answered, status=1)
+    assert "takes the id of a call (req_…) alone" in way.command("limits", "resolve", "a-replica", status=1)
     assert len(way.bill()) == bill, "and nothing was charged for all that"
     assert "is free" in way.command("limits", "resolve", first)
     assert "x-fareway-idempotent" not in await ask(way)

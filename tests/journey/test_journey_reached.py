@@ -91,8 +91,9 @@ def test_the_caller_may_allow_it_where_its_limit_does_not(way):
     key = way.key("--user", "ann")
     with pytest.raises(openai.RateLimitError):
         ask(way, key, **LONG)
-    with pytest.raises(openai.BadRequestError, match="x-fareway-fit must be allow"):
-        ask(way, key, **LONG, extra_headers={"x-fareway-fit": "please"})
+    for asked in (LONG, LONG | {"max_tokens": 1}):  # Also where nothing refuses.
+        with pytest.raises(openai.BadRequestError, match="x-fareway-fit must be allow"):
+            ask(way, key, **asked, extra_headers={"x-fareway-fit": "please"})
     headers, answer = ask(way, key, **LONG, extra_headers={"x-fareway-fit": "allow"})
     assert answer.choices[0].finish_reason == "length"
     assert answer.usage.completion_tokens == int(headers[FITTED])
