@@ -98,7 +98,8 @@ class Claims(Protocol):
     """Keeps what was told about limits. Every method may raise gateway.core.errors.Unavailable."""
 
     async def claim(self, events: Sequence[Passed]) -> list[Passed]:
-        """Keep those that nobody has claimed yet, by their names. Returns them: it is for the caller to tell them."""
+        """Keep those that nobody has claimed yet, by their names. Returns them: it is for the caller to tell them.
+        What raises may be asked again: no event is lost by it."""
         ...
 
     async def told(self) -> list[Passed]:

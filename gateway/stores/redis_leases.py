@@ -10,6 +10,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
+from secrets import token_hex
 from typing import Any
 
 import msgspec
@@ -51,6 +52,7 @@ class Script:
 
 
 _EXCHANGE, _LOOK, _NOW, _RESUME, _HELLO = map(Script, ("exchange", "look", "now", "resume", "hello"))
+_CLAIM = Script("claim_event")
 
 
 class RedisStore:
@@ -69,6 +71,7 @@ class RedisStore:
         self.clock = clock or StoreClock(time.time)
         self.epoch = 0
         self._replica = ""
+        self._claiming: dict[str, bytes] = {}  # By event, as the store was told it, until all answers are there.
 
     async def exchange(self, replica: str, asks: Sequence[Ask]) -> list[Word]:
         """See `LeaseStore.exchange`."""
@@ -142,13 +145,17 @@ class RedisStore:
         return found
 
     async def claim(self, events: Sequence[Passed]) -> list[Passed]:
-        """See `Claims.claim`."""
-        return [event for event in events if await self._claimed(event)]
+        """See `Claims.claim`. What comes to nothing for us may stand in the store: then it is ours the next time."""
+        signed = [self._claiming.setdefault(event.name, _signed(event)) for event in events]
+        claimed = [event for event, text in zip(events, signed, strict=True) if await self._claimed(event, text)]
+        for event in events:
+            self._claiming.pop(event.name, None)
+        return claimed
 
-    async def _claimed(self, event: Passed) -> bool:
-        name, text = _PASSED + event.name, msgspec.json.encode(event)
-        kept_s = None if event.kept_until is None else max(1, round(event.kept_until - self.clock()))
-        return bool(await self.link.ask("claim", lambda client: client.set(name, text, nx=True, ex=kept_s)))
+    async def _claimed(self, event: Passed, text: bytes) -> bool:
+        kept_s = 0 if event.kept_until is None else max(1, round(event.kept_until - self.clock()))
+        keys, told = [_PASSED + event.name], [text, kept_s]
+        return bool(await self.link.ask("claim", lambda client: _CLAIM.run(client, keys, told)))
 
     async def told(self) -> list[Passed]:
         """See `Claims.told`."""
@@ -182,6 +189,11 @@ async def _found(client: Any) -> list[bytes]:
     names = [name async for name in client.scan_iter(match=f"{_PASSED}*", count=1000)]
     found = [await client.get(name) for name in names]
     return [text for text in found if text is not None]
+
+
+def _signed(event: Passed) -> bytes:
+    """The event, with what nobody else would write."""
+    return msgspec.json.encode(msgspec.structs.asdict(event) | {"claim": token_hex(8)})
 
 
 def _keys(replica: str, records: Sequence[str]) -> list[str]:

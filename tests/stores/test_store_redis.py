@@ -12,6 +12,7 @@ from gateway.core.caller import Caller, Key
 from gateway.core.errors import Unavailable
 from gateway.core.limit import Fare, Limit, Span, Unit
 from gateway.core.tenant import Drain, Rule
+from gateway.core.threshold import Passed
 from gateway.keyring import Keyring
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
@@ -270,6 +271,59 @@ async def test_records_of_windows_that_end_go_by_themselves_and_others_stay(conn
     assert await store.sweep(0) == 0
     assert await store.sweep(time.time()) == len(names)
     assert await store.records("a") == endless
+
+
+def passed(percent):
+    return Passed(f"x {percent}%", "all", "all/usd/day", "day", percent, "$8", "$10", "2026-11-21", None, None)
+
+
+async def test_what_was_claimed_without_an_answer_is_the_claimant_s_when_it_claims_again(connect):
+    """The store did what it was asked: were it taken for another's claim, nobody would ever tell."""
+    one, two, news = connect(), connect(), [passed(50), passed(80)]
+    ask, one.link.ask = one.link.ask, unheard(one.link.ask, after=1)
+    with pytest.raises(Unavailable):
+        await one.claim(news)
+    one.link.ask = ask
+    assert await two.claim([*news, passed(100)]) == [passed(100)]
+    assert await one.claim([*news, passed(100)]) == news
+    assert await one.claim(news) == [], "it has heard of them"
+    assert len(await two.told()) == 3
+
+
+def unheard(step, *, after):
+    """So many are answered; the others are done, and no answer comes."""
+    left = [*range(after)]
+
+    async def stepped(*told, **how):
+        answer = await step(*told, **how)
+        if not left:
+            raise Unavailable("gone")
+        left.pop()
+        return answer
+
+    return stepped
+
+
+async def test_a_claim_that_a_frozen_server_finds_later_is_still_told(connect, server):
+    one, other = connect(patient=False), connect()
+    await patient(lambda: tried(one.claim([passed(50)])))
+    server.freeze()
+    with pytest.raises(Unavailable):
+        await one.claim([passed(80)])
+    server.thaw()
+    await patient(lambda: stands(other, passed(80)))
+    assert await patient(lambda: tried(one.claim([passed(80)]))) == [passed(80)]
+
+
+async def stands(store, event):
+    return event in await store.told()
+
+
+async def tried(work):
+    try:
+        return await work
+    except Unavailable:
+        return None
 
 
 async def test_what_others_hold_is_told(connect, at_once):
