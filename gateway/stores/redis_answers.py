@@ -43,8 +43,10 @@ class RedisAnswers:
         if len(record) > self._bytes_max or until_ms <= now_ms:
             return
         keys = [_PREFIX + name.hex(), _BY_END, _LABELS, _SIZES, _TAKEN]
-        told: list[Any] = [record, _write(label), name.hex(), now_ms, until_ms, self._bytes_max, _PREFIX]
-        await self._asked(lambda client: _KEEP.run(client, keys, told), patient=True)
+        told: list[Any] = [_write(label), name.hex(), now_ms, until_ms, self._bytes_max, _PREFIX, DROPPED_AT_ONCE]
+        more = await self._keep(keys, [record, *told])
+        while more:
+            more = await self._keep(keys, [b"", *told])
 
     async def clear(self, clearing: Clearing) -> int:
         """See `AnswerStore.clear`."""
@@ -60,6 +62,9 @@ class RedisAnswers:
     async def close(self) -> None:
         """See `AnswerStore.close`."""
         await self._link.close()
+
+    async def _keep(self, keys: list[str], told: list[Any]) -> bool:
+        return bool(await self._asked(lambda client: _KEEP.run(client, keys, told), patient=True))
 
     async def _drop(self, names: list[str]) -> int:
         keys = [_BY_END, _LABELS, _SIZES, _TAKEN, *(_PREFIX + name for name in names)]

@@ -139,6 +139,20 @@ async def test_many_are_cleared_in_turns(make):
     assert await store.clear(Clearing(100.0)) == 450
 
 
+async def test_more_than_one_script_should_drop_makes_room_in_turns(server):
+    """While a script runs the server does nothing else, and limits may be kept there, too."""
+    server.say("FLUSHALL")
+    large, small = RedisAnswers(server.patient_url, 1 << 20), RedisAnswers(server.patient_url, 30)
+    for number in range(450):
+        await large.keep(b"%d" % number, b"x", LABEL, LONG + number)
+    await small.keep(b"new", b"x" * 10, LABEL, LONG + 1000)
+    assert small._link.calls == {"answers": 3}, "430 of them"
+    assert [number for number in range(450) if await large.find(b"%d" % number)] == [*range(430, 450)]
+    assert await large.find(b"new") == b"x" * 10
+    await large.close()
+    await small.close()
+
+
 async def test_the_file_is_its_owner_s_alone_and_forgets_for_good(tmp_path):
     path = tmp_path / "home" / "answers.db"
     store = SqliteAnswers(path, 1 << 20)
