@@ -228,6 +228,22 @@ async def test_another_server_behind_the_same_address_is_noticed(connect, server
     assert await patient(lambda: lease(other, "b", 5)) == 5
 
 
+@pytest.mark.parametrize("look_first", [False, True])
+async def test_a_server_whose_clock_was_ahead_learns_no_longer_than_any_other(connect, server, look_first):
+    """It was set right, and what it calls the time of its birth has not come yet."""
+    store = connect()
+    await patient(lambda: lease(store, "a", 80))
+    await store.wanted("a")
+    epoch = store.epoch
+    server.say("HSET", redis_leases.META, "born", str(round(time.time() + 3600) * 1000))
+    if look_first:
+        await store.wanted("a")
+    assert await store.exchange("b", [Ask("x", 100, 0, 10)]) == [Word(0, 0, others=Standing(80), learning=True)]
+    await store.wanted("a")
+    assert epoch < store.epoch <= (time.time() + 60) * 1000, "all tell anew"
+    assert await patient(lambda: lease(store, "b", 10)) == 10
+
+
 async def test_a_frozen_server_is_unavailable_after_a_moment_and_good_again_later(connect, at_once, server):
     assert await lease(connect(), "a", 60) == 60
     store = connect(patient=False)

@@ -13,7 +13,9 @@ local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local born = tonumber(redis.call('HGET', meta, 'born'))
-if not born then -- The store is new, or has lost everything: nobody may lease until all have said what they have.
+if not born or born > now_ms then
+  -- The store is new, or has lost everything: nobody may lease until all have said what they have. Or its clock was
+  -- ahead then and is right now: it would learn until that time has come.
   born = now_ms
   redis.call('HSET', meta, 'born', born)
 end

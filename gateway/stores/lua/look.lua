@@ -7,14 +7,18 @@
 local replica = ARGV[1]
 local now = redis.call('TIME')
 local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
-redis.call('HSETNX', KEYS[1], 'born', now_ms) -- It is new, or has lost everything: see exchange.lua.
+local born = tonumber(redis.call('HGET', KEYS[1], 'born'))
+if not born or born > now_ms then -- It is new, has lost everything, or its clock was ahead: see exchange.lua.
+  born = now_ms
+  redis.call('HSET', KEYS[1], 'born', born)
+end
 redis.call('HSET', KEYS[1], 'seen:' .. replica, now_ms)
 local function has_some(name)
   local packed = redis.call('HGET', ARGV[3] .. name, 'r:' .. replica)
   local standing = packed and cmsgpack.unpack(packed)
   return standing and standing[1] > standing[2]
 end
-local answer = {tonumber(now[1]), tonumber(now[2]), tonumber(redis.call('HGET', KEYS[1], 'born'))}
+local answer = {tonumber(now[1]), tonumber(now[2]), born}
 for _, name in ipairs(redis.call('SMEMBERS', KEYS[2])) do
   local shorts = ARGV[2] .. name
   if redis.call('ZCARD', shorts) > (redis.call('ZSCORE', shorts, replica) and 1 or 0) and has_some(name) then
