@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from gateway.core.alert import Alert, AlertKind
 from gateway.core.limit import Limit, Span, Unit
 from gateway.core.money import PICOS_PER_NANO, Money
-from gateway.core.node import covers, kind_of, parts
+from gateway.core.node import covers, kind_of, part_of, parts
 from gateway.ledger.reader import Reader
 from gateway.limits.rules import Rules
 from gateway.limits.windows import Window, utc_text, window_at
@@ -96,7 +96,7 @@ class Foresight:
                     continue
                 by_hour = {one: of[names] for one, of in pieces.items() if names in of}
                 if found := unusual(by_hour, looked_at, min(pieces)):
-                    node = f"{kind}:{names[0]}" if names else kind
+                    node = part_of(kind, names[0]) if names else kind
                     yield _odd_alert(node, looked_at, found.spent, found.usual, now)
 
     def _ending(self, ledger: Reader, limits: Collection[Limit], now: float) -> Iterator[Alert]:
@@ -114,7 +114,7 @@ class Foresight:
         whole = -int(-window.start // DAY_S)  # The first whole day of the window, UTC.
         begun = spent(ledger, kinds, window.start, whole * DAY_S) if whole * DAY_S > window.start else {}
         for names in {names for day in pieces.values() for names in day}:
-            node = " ".join(f"{kind}:{name}" for kind, name in zip(kinds, names, strict=True)) or "all"
+            node = " ".join(map(part_of, kinds, names)) or "all"
             if not covers(limit.node, node):
                 continue
             by_day = {day: of[names] for day, of in pieces.items() if names in of}

@@ -1,7 +1,7 @@
 """Nodes: whom and what a limit may speak about.
 
 Written as `all`, `team:research`, `key:*` (each key is a node of its own), or as several of these with spaces
-between, where all must hold: `team:research model:gpt-5`.
+between, where all must hold: `team:research model:gpt-5`. A space in a name is written `%20`.
 """
 
 from __future__ import annotations
@@ -61,6 +61,11 @@ def parts(node: str) -> list[str]:
     return node.split(" ")
 
 
+def part_of(kind: str, name: str) -> str:
+    """`team:research` of these two."""
+    return f"{kind}:{name.replace(' ', '%20')}"
+
+
 def kind_of(part: str) -> str:
     """`team` of `team:research`."""
     return part.partition(":")[0]
@@ -94,10 +99,10 @@ def rank(node: str) -> tuple[int, ...]:
 
 def _matching(part: str, names: Names) -> tuple[str, ...]:
     kind, _, name = part.partition(":")
-    known = names.own.get(kind, ())
+    known = tuple(part_of(kind, one) for one in names.own.get(kind, ()))
     if name == "*":
-        return tuple(f"{kind}:{one}" for one in known)
-    return (part,) if kind == "all" or name in known or part in names.brought else ()
+        return known
+    return (part,) if kind == "all" or part in known or part in names.brought else ()
 
 
 def _covers(said: str, part: str) -> bool:

@@ -15,6 +15,7 @@ from gateway.core.node import (
     kind_of,
     names_of,
     nodes,
+    part_of,
     parts,
     placed,
     rank,
@@ -63,7 +64,7 @@ class Rules:
         return ruling
 
     def _candidates(self, names: Names) -> Iterator[Limit]:
-        known = [f"{kind}:{name}" for kind, found in names.own.items() for name in found]
+        known = [part_of(kind, name) for kind, found in names.own.items() for name in found]
         stars = [f"{kind}:*" for kind in names.own]
         for first in dict.fromkeys(["all", *known, *sorted(names.brought), *stars]):
             yield from self._by_first.get(first, ())

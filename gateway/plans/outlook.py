@@ -12,7 +12,7 @@ from typing import TypeVar
 from gateway.core.entry import Entry
 from gateway.core.limit import Limit
 from gateway.core.money import ZERO, Money
-from gateway.core.node import Place, covers, kind_of, names_of, nodes, parts
+from gateway.core.node import Place, covers, kind_of, names_of, nodes, part_of, parts
 from gateway.ledger.reader import Reader
 from gateway.planning.forecast import DAY_S, Fit, fit, series
 from gateway.planning.scenarios import Scenario, factors, latest_prices
@@ -73,7 +73,7 @@ class Outlook:
         kinds = [] if limit.node == ALL else [kind_of(part) for part in parts(limit.node)]
         spent = self.spent(kinds, since)
         for names, course in self.courses(kinds).items():
-            node = " ".join(f"{kind}:{name}" for kind, name in zip(kinds, names, strict=True)) or ALL
+            node = " ".join(map(part_of, kinds, names)) or ALL
             if all(names) and covers(limit.node, node):
                 yield node, course, spent[names]
 

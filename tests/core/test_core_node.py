@@ -33,6 +33,23 @@ def test_a_call_belongs_to_the_nodes_that_name_it(pattern, found):
     assert list(nodes(pattern, names_of(ANN, GPT))) == found
 
 
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("model:*", ["model:my%20gpt%20model:x"]),
+        ("team:t model:*", ["team:t model:my%20gpt%20model:x"]),
+        ("model:my%20gpt%20model:x", ["model:my%20gpt%20model:x"]),
+        ("model:my", []),
+        ("model:x", []),
+    ],
+)
+def test_a_space_in_a_name_is_none_between_parts(pattern, found):
+    """An engine may have such names; and a caller may invent them, though none that escapes its limit."""
+    place = Place("openai", "premium", "my gpt model:x")
+    assert list(nodes(pattern, names_of(ANN, place))) == found
+    assert all(covers(pattern, node) and rank(node) for node in found)
+
+
 def test_before_it_is_decided_where_a_call_goes_it_belongs_to_no_place():
     assert nodes("model:*", names_of(ANN)) == ()
     assert nodes("team:t model:gpt", names_of(ANN)) == ()

@@ -246,6 +246,17 @@ async def test_limits_on_places_stand_over_calls_that_go_there():
     assert [a.node for a in await limits.accounts(ANN, HERE)] == ["all", "provider:openai", "model:gpt"]
 
 
+@pytest.mark.parametrize("model", ["gpt 5", "gpt-5 model:x", "gpt-5 team:other"])
+async def test_a_limit_on_models_stands_over_one_with_spaces_in_its_name_and_stays_when_rules_change(model):
+    every, one = usd("model:*", 10), usd(f"model:{model.replace(' ', '%20')}", 5)
+    limits, place = make(), Place("openai", "premium", model)
+    for rules, most in (([every], 10), ([every, one], 5)):
+        limits.rule(rules)
+        (await limits.hold(ANN, Fare(nanos=most), place=place)).void()
+        with pytest.raises(LimitReached):
+            await limits.hold(ANN, Fare(nanos=most + 1), place=place)
+
+
 async def test_limits_on_places_are_none_of_a_caller_that_they_do_not_name():
     limits = make(usd("team:x provider:openai", 7, hold=HoldMode.STRICT))
     assert nodes(limits.chain(ANN, HERE)) == []
