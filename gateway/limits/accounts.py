@@ -169,8 +169,9 @@ class Account:
         self.taken += amount
         self.stirred = True
 
-    def hopeless(self, amount: int) -> bool:
-        """Whether the store need not be asked: so much is spent of the limit that this much is not left."""
+    def hopeless(self, amount: int, *, heard: bool = False) -> bool:
+        """Whether the store need not be asked: so much is spent of the limit that this much is not left. `heard`: the
+        store was asked just now."""
         return self.own or amount > self.limit.amount - self.spent_by_all
 
     def doubt(self) -> None:

@@ -2,8 +2,8 @@
 
 A hold that does not fit asks the store at once. Where that has nothing free it marks the record, and
 the others give back at their next sync; nobody waits longer than that may take. What is spent is refused
-without asking. What is only held may come back: whoever lacks it waits, though after a first no the store
-is asked for all of them together, every 40 ms.
+without asking, or, where it may have left a rolling window, after asking once. What is only held may come
+back: whoever lacks it waits, though after a first no the store is asked for all of them together, every 40 ms.
 """
 
 from __future__ import annotations
@@ -45,17 +45,18 @@ class Recall:
         begun, before = clock(), self._asked
         until = begun + WAIT_S_MAX
         while lacking := hold.lacking(fare):
-            if any(account.hopeless(amount) for account, amount in lacking):
+            heard = self._asked > before
+            if any(account.hopeless(amount, heard=heard) for account, amount in lacking):
                 return
             if learning := any(account.learning for account, _ in lacking):
                 until = min(clock() + WAIT_S_MAX, begun + LEARNING_S_MAX)
-            if clock() >= until and self._asked > before:  # Else another one's question took so long.
+            if clock() >= until and heard:  # Else another one's question took so long.
                 if learning:
                     raise Unavailable(LEARNING)
                 for account, _ in lacking:
                     account.ran_dry()
                 return
-            await self._ask_for(lacking, urgent=self._asked == before)
+            await self._ask_for(lacking, urgent=not heard)
 
     async def _ask_for(self, lacking: Lacking, *, urgent: bool) -> None:
         for account, amount in lacking:

@@ -88,9 +88,9 @@ class RollingAccount(Account):
                 self._spent[place] = (bucket, spent + amount)
                 self._respend(amount)
 
-    def hopeless(self, amount: int) -> bool:
+    def hopeless(self, amount: int, *, heard: bool = False) -> bool:
         """See `Account.hopeless`. What others have spent may have left their windows since the store last spoke."""
-        return amount > self.limit.amount - self.spent
+        return amount > self.limit.amount - (self.spent_by_all if heard else self.spent)
 
     def begin_period(self) -> None:
         """See `Account.begin_period`."""

@@ -280,6 +280,33 @@ async def test_what_others_have_spent_is_asked_for_again_once_it_may_have_left()
     await two.hold(50)
 
 
+async def test_what_others_have_spent_is_refused_once_the_store_has_said_so():
+    """What has left is told within a moment, and nobody waits for that: who is refused had the store's word."""
+
+    class Counting(MemoryStore):
+        asked = 0
+
+        async def exchange(self, replica, asks):
+            self.asked += 1
+            return await super().exchange(replica, asks)
+
+    world = World(rolling(100, 60), "a", "b")
+    world.store = store = Counting(exclusive=False, clock=world.clock)
+    one, two = world.replicas["a"], world.replicas["b"] = Replica(world, "a"), Replica(world, "b")
+    await one.spend(90)
+    await one.leases.sync(world.now)
+    await two.limits.accounts(ANN)
+    for _ in range(3):
+        asked = store.asked
+        with pytest.raises(LimitReached) as refused:
+            await two.hold(50)
+        assert refused.value.refusal.reason is Reason.EXHAUSTED
+        assert store.asked == asked + 1
+    world.now += 61
+    await one.leases.sync(world.now)
+    await two.hold(100)
+
+
 async def test_a_growing_call_of_the_only_replica_asks_again_when_something_has_left():
     world = World(rolling(100, 60), "a")
     (one,) = world.replicas.values()

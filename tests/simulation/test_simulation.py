@@ -46,7 +46,7 @@ def test_a_store_that_leases_too_much_is_found_out(monkeypatch):
 def test_a_refusal_without_need_is_found_out(monkeypatch):
     from gateway.limits.accounts import Account
 
-    monkeypatch.setattr(Account, "hopeless", lambda self, amount: True)
+    monkeypatch.setattr(Account, "hopeless", lambda self, amount, **_: True)
     found = []
     for first in range(0, 60, 20):
         found += several(first, first + 20)[1]
