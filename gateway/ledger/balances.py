@@ -14,6 +14,9 @@ from gateway.core.limit import Span, Unit, account_unit
 _CALENDAR = frozenset(Span) - {Span.LIFETIME, Span.RUNNING}
 """Windows that begin anew: for each there is an account, which is asked for before it is charged."""
 
+LATEST_MAX = 40_000
+"""Limits of single nodes that are known apart: callers may invent names."""
+
 Ask = Callable[[list[str]], Awaitable[dict[str, int]]]
 
 
@@ -44,4 +47,11 @@ class Balances:
             return False
         known = self._latest.get(limit, self._since)
         self._latest[limit] = max(known, begins)
+        if len(self._latest) > LATEST_MAX:
+            self._forget()
         return begins > known
+
+    def _forget(self) -> None:
+        """What was asked for. From here on no window is new that did not begin after all of these."""
+        self._since = max(self._since, *self._latest.values())
+        self._latest.clear()

@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.core.errors import Unavailable
+from gateway.ledger import balances as balances_module
 from gateway.ledger.balances import Balances
 
 NOON = 1767268800.0  # 2026-01-01T12:00Z
@@ -44,6 +45,19 @@ async def test_a_window_that_opens_again_is_asked_for():
     assert await balances.of([LATER, AFTER]) == {LATER: 7, AFTER: 7}
     other = AFTER.replace("key:a", "key:b")
     assert await balances.of([other]) == {}
+
+
+async def test_however_many_names_are_invented_few_are_remembered_and_none_is_taken_for_new(monkeypatch):
+    monkeypatch.setattr(balances_module, "LATEST_MAX", 10)
+    ledger = Ledger()
+    balances = Balances(ledger.ask, NOON)
+    invented = [AFTER.replace("key:a", f"model:{n}") for n in range(100)]
+    assert await balances.of(invented[:11]) == {}
+    assert list(await balances.of([*invented[:11], AFTER])) == [*invented[:11], AFTER], "some may have been charged"
+    assert await balances.of([LATER]) == {}, "which is newer than all"
+    for name in invented:
+        await balances.of([name])
+        assert len(balances._latest) <= 10
 
 
 @pytest.mark.parametrize("label", ["always", "rolling", "2026-01-01T12:05:00+00:00"])
