@@ -4,6 +4,7 @@ What a call has cost stands in the bucket of the moment at which it was settled;
 began or ended within any window's time is spent or held in the account, and counts.
 
 What leaves the window takes its lease with it: no more may be taken for that before the store has granted it anew.
+Of what was lent without the store's word as much has come back then: so much less is used of what the store granted.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class RollingAccount(Account):
             _, amount = self._spent.popleft()
             self.spent -= amount
             self.leased -= amount
+            self.lent = max(0, self.lent - amount)
             self.fallen += amount
             self._faded += amount
         self._bucket = max(bucket_at(self._length, now), self._spent[-1][0] if self._spent else 0)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -149,6 +150,93 @@ async def test_several_replicas_never_overspend_together(steps, amount):
         for each in [*world.replicas.values()] * 2:
             await each.leases.sync(world.now)
         replica.settle(await with_syncs(world, replica.hold(amount)), 0)
+
+
+class Failing(MemoryStore):
+    down = False
+
+    async def exchange(self, replica, asks):
+        if self.down:
+            raise Unavailable("down")
+        return await super().exchange(replica, asks)
+
+    async def wanted(self, replica):
+        if self.down:
+            raise Unavailable("down")
+        return await super().wanted(replica)
+
+
+def without_store(limit, *names):
+    world = World(limit)
+    world.store = Failing(exclusive=False, clock=world.clock)
+    world.replicas = {name: Replica(world, name) for name in names}
+    return world
+
+
+outages = st.lists(
+    st.tuples(
+        st.sampled_from(["hold", "hold", "hold", "settle", "settle", "void", "wait", "sync", "turn"]),
+        st.sampled_from("abc"),
+        st.integers(0, 60),
+        st.sampled_from([0, 0, 0, 0.9, 3.7, 20, 61]),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(outages, st.integers(1, 100), st.integers(1, 40))
+async def test_without_the_store_no_more_is_spent_in_a_window_than_each_may_borrow(steps, amount, outage):
+    world = without_store(rolling(amount, 60, outage=outage), "a", "b", "c")
+    for what, name, much, wait in steps:
+        world.now += wait
+        replica = world.replicas[name]
+        with suppress(LimitReached, Unavailable):
+            if what == "hold":
+                await replica.hold(much)
+            elif what in ("settle", "void") and replica.open:
+                replica.settle(replica.open[0], replica.open[0].fare.nanos if what == "settle" else 0)
+            elif what == "sync":
+                await replica.leases.sync(world.now)
+            elif what == "turn":
+                world.store.down = not world.store.down
+        assert world.spent(world.now - 60) + world.held <= amount + 3 * outage
+
+
+async def test_what_may_be_borrowed_without_the_store_may_be_again_once_so_much_has_left_the_window():
+    world = without_store(rolling(100, 60, outage=8), "a", "b")
+    one, two = world.replicas.values()
+    await one.spend(50)
+    await one.leases.sync(world.now)
+    await with_syncs(world, two.hold(50))
+    world.store.down = True
+    for _ in range(3):
+        await one.spend(8)
+        with pytest.raises(Unavailable):
+            await one.hold(1)
+        world.now += 61
+    long = await one.hold(8)
+    world.now += 61
+    with pytest.raises(Unavailable):
+        await one.hold(1)
+    one.settle(long, 8)
+    assert one.account.lent == 8, "it counts from its end on"
+
+
+async def test_no_more_may_be_borrowed_again_than_has_left():
+    world = without_store(rolling(100, 60, outage=8), "a", "b")
+    one, two = world.replicas.values()
+    await one.spend(3)
+    await one.hold(47)
+    await one.leases.sync(world.now)
+    await with_syncs(world, two.hold(50))
+    world.store.down = True
+    await one.hold(8)
+    world.now += 61
+    with pytest.raises(Unavailable):
+        await one.hold(4)
+    await one.hold(3)
+    assert one.account.held == 50 + 8
 
 
 async def with_syncs(world, work):
@@ -321,14 +409,6 @@ async def test_a_growing_call_of_the_only_replica_asks_again_when_something_has_
 
 
 async def test_a_store_that_fails_leaves_what_has_fallen_to_be_asked_for():
-    class Failing(MemoryStore):
-        down = False
-
-        async def exchange(self, replica, asks):
-            if self.down:
-                raise Unavailable("down")
-            return await super().exchange(replica, asks)
-
     world = World(rolling(100, 60), "a")
     world.store = Failing(clock=world.clock)
     one = Replica(world, "a")
