@@ -222,6 +222,7 @@ class Account:
         self.leased = min(word.leased - self.fallen, max(self.limit.amount - word.others.leased, self.spent))
         more = self.leased > had
         self.short, self.yields, self.learning = bool(word.short), word.yields, word.learning
+        self.stirred |= self.short  # Whoever waits may leave, of which the store must hear.
         if self.dry is not None and self.left >= self.dry:
             self.dry, more = None, True  # Somebody has it, and may give it back when asked once more.
         if more and self.line is not None:

@@ -205,7 +205,7 @@ class Leases:
 
     def _forget(self, now: float) -> None:
         """Of windows that have ended, what is settled, once all that was spent in it is told."""
-        over = [a for a in self._known.values() if a.window.end <= now and not a.held and not a.waiting]
+        over = [a for a in self._known.values() if a.window.end <= now and not (a.held or a.waiting or a.short)]
         for account in over:
             if account.reported is not None and account.reported[0] == account.spent:
                 del self._known[account.id]

@@ -349,6 +349,55 @@ async def test_a_hold_of_the_only_replica_has_nothing_to_wait_for():
     assert alone.wait_for_room(hold, nanos(50)) is None
 
 
+@pytest.mark.parametrize("turns", range(1, 9))
+async def test_who_leaves_while_it_waits_is_short_no_more(turns):
+    """Whenever it does: else all others give back for ever what nobody waits for."""
+    store, one, two = pair()
+    await two.hold(95)
+    (await one.hold(1)).void()
+    while one.account.stirred:
+        await one.leases.sync(NOW)
+    call = asyncio.create_task(one.hold(50))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    call.cancel()
+    await one.leases.sync(NOW)
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await asyncio.sleep(1)
+    await one.leases.sync(NOW)
+    assert store.standings(RECORD)["a"].short == 0
+    assert await store.wanted("b") == set()
+    assert not one.account.stirred
+
+
+async def test_a_window_that_ends_is_not_forgotten_while_others_are_asked_for_it():
+    class Leaving(Counting):
+        call = None
+
+        async def exchange(self, replica, asks):
+            words = await super().exchange(replica, asks)
+            if self.call is not None and words[0].short:
+                self.call.cancel()
+                await asyncio.sleep(1)
+            return words
+
+    store = Leaving()
+    one, two = Replica(store, "a", usd(100)), Replica(store, "b", usd(100))
+    await two.hold(95)
+    (await one.hold(1)).void()
+    one.account.window = type(one.account.window)("over", 0.0, NOW)
+    store.call = asyncio.create_task(one.hold(50))
+    await asyncio.sleep(0)
+    await one.leases.sync(NOW)
+    assert one.account.short
+    store.call = None
+    await one.leases.sync(NOW)
+    assert store.standings(RECORD)["a"].short == 0
+    await one.leases.sync(NOW)
+    assert one.account is None
+
+
 async def test_a_window_that_ends_is_kept_while_calls_wait_in_it():
     _store, one, two = pair()
     await two.hold(95)

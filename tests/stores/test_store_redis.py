@@ -342,6 +342,18 @@ async def tried(work):
         return None
 
 
+async def test_records_that_went_by_themselves_are_wanted_by_nobody(connect, at_once):
+    """Whoever was short there has died, and says nothing any more."""
+    one, two = connect(), connect()
+    await one.exchange("a", [Ask("x", 100, 0, 60)])
+    await two.exchange("b", [Ask("x", 100, 0, 90, least=90)])
+    assert await one.wanted("a") == {"x"}
+    for key in (redis_leases._record("x"), redis_leases._shorts("x")):
+        await one.link._redis.delete(key)
+    assert await one.wanted("a") == set()
+    assert await one.link._redis.smembers(redis_leases._WANTED) == set()
+
+
 async def test_what_others_hold_is_told(connect, at_once):
     one, two = connect(), connect()
     await one.exchange("a", [Ask("x", 100, 10, 60, held=20)])

@@ -21,7 +21,10 @@ end
 local answer = {tonumber(now[1]), tonumber(now[2]), born}
 for _, name in ipairs(redis.call('SMEMBERS', KEYS[2])) do
   local shorts = ARGV[2] .. name
-  if redis.call('ZCARD', shorts) > (redis.call('ZSCORE', shorts, replica) and 1 or 0) and has_some(name) then
+  local count = redis.call('ZCARD', shorts)
+  if count == 0 then -- Its window has ended, and whoever was short there is gone.
+    redis.call('SREM', KEYS[2], name)
+  elseif count > (redis.call('ZSCORE', shorts, replica) and 1 or 0) and has_some(name) then
     answer[#answer + 1] = name
   end
 end
