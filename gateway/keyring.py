@@ -10,7 +10,6 @@ from contextlib import suppress
 from gateway.core.caller import Key
 from gateway.core.clearing import Clearing
 from gateway.core.errors import Unavailable
-from gateway.core.limit import Limit
 from gateway.core.tenant import Drain, Rule
 from gateway.stores.registry import Kind, Registry, Write, clearings_of, drains_of, encoded, key_of, keys_of, rules_of
 from gateway.tenants import Tenants
@@ -33,7 +32,7 @@ class Keyring:
         self,
         registry: Registry,
         pepper: bytes,
-        rule: Callable[[Iterable[Limit]], None],
+        rule: Callable[[Iterable[Rule]], None],
         clear: Callable[[Iterable[Clearing]], None],
         *,
         local: bool,
@@ -48,7 +47,7 @@ class Keyring:
         self._drains: dict[str, Drain] = {}
         self._seen, keys, self._rules, clearings, self._drains = self._all()
         self.tenants = Tenants(pepper, keys, self._find)
-        rule(stored.limit for stored in self._rules.values())
+        rule(self._rules.values())
         clear(clearings)
 
     def drain_by(self, drain: Callable[[Mapping[str, Drain]], None]) -> None:
@@ -73,7 +72,7 @@ class Keyring:
         self.tenants.replace_all(keys)
         if rules != self._rules:
             self._rules = rules
-            self._rule(rule.limit for rule in rules.values())
+            self._rule(rules.values())
         if drains != self._drains:
             self._drains = drains
             self._drain(drains)

@@ -26,7 +26,7 @@ LimitBody = dict[str, Any]
 
 async def _list(call: Call) -> Struct:
     stored = await call.site.ask(call.site.directory.rules)
-    limits = in_force(call.site.configured(), (rule.limit for rule in stored.values()))
+    limits = in_force(call.site.configured(), stored.values())
     seen = await call.site.ask(_seen, call, limits)
     rows, following = page(seen, lambda limit: limit.id, call.query.cursor, call.query.limit)
     return LimitList(data=[await _document(call.site, limit, stored.get(limit.id)) for limit in rows], next=following)
@@ -38,7 +38,7 @@ def _seen(call: Call, limits: tuple[Limit, ...]) -> list[Limit]:
 
 async def _show(call: Call) -> Struct:
     stored, reads = await call.site.ask(call.site.directory.rules), call.site.directory.reads_node
-    for limit in in_force(call.site.configured(), (rule.limit for rule in stored.values())):
+    for limit in in_force(call.site.configured(), stored.values()):
         if limit.id == call.path["id"] and await call.site.ask(reads, call.actor, limit.node):
             return await _document(call.site, limit, stored.get(limit.id))
     raise NotFound(f"There is no limit {call.path['id']!r}.")

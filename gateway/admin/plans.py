@@ -37,7 +37,7 @@ def _route(plan: Plan) -> Route:
         site, given_up = call.site, threading.Event()
         said = {name: value for name, value in structs.asdict(call.query).items() if value is not UNSET}
         parsed, rules = parameters.read(said), await site.ask(site.directory.rules)
-        limits = in_force(site.configured(), (rule.limit for rule in rules.values()))
+        limits = in_force(site.configured(), rules.values())
         source = Source(site.reading, lambda: limits, site.clock(), given_up.is_set)
         try:
             async with asyncio.timeout(PLAN_S_MAX):

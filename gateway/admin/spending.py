@@ -80,7 +80,7 @@ def _elsewhere(site: Site, entry: Entry) -> list[d.Elsewhere]:
 async def _budgets(call: Call) -> Struct:
     site = call.site
     stored = await site.ask(site.directory.rules)
-    for limit in in_force(site.configured(), (rule.limit for rule in stored.values())):
+    for limit in in_force(site.configured(), stored.values()):
         if "*" not in limit.node and not placed(limit.node):
             await site.limits.accounts(caller_at(limit.node))  # Opens it.
     now = site.clock()

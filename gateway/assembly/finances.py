@@ -16,6 +16,7 @@ from gateway.cache.exact import ExactCache
 from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
 from gateway.core.limit import Limit
+from gateway.core.tenant import Rule
 from gateway.directory.rules import in_force
 from gateway.journey.booking import Books
 from gateway.journey.idempotency import ANSWERS_BYTES_MAX, Idempotency
@@ -114,7 +115,7 @@ class Finances:
         self.configured = limits
         self._rule(self._set)
 
-    def _rule(self, stored: Iterable[Limit]) -> None:
+    def _rule(self, stored: Iterable[Rule]) -> None:
         self._set = tuple(stored)
         self.in_force = in_force(self.configured, self._set)
         self.limits.rule(self.in_force)

@@ -39,7 +39,7 @@ def _list_rules(parsed: argparse.Namespace) -> int:
     with directory(found) as kept:
         stored = kept.rules()
     rows: list[dict[str, object]] = []
-    for limit in in_force(found.limits, (rule.limit for rule in stored.values())):
+    for limit in in_force(found.limits, stored.values()):
         amount = amount_text(limit.amount, limit.unit)
         source = f"set by {stored[limit.id].by}" if limit.id in stored else "configuration"
         rows.append({"id": limit.id, "amount": amount, "mode": limit.mode, "hold": limit.hold, "source": source})

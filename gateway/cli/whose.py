@@ -31,7 +31,7 @@ def key_and_limits(found: Settings, name: str) -> tuple[Key, tuple[Limit, ...]]:
     known = name.split("-")[1] if name.startswith("fw-") and name.count("-") else name
     try:
         with directory(found) as kept:
-            return kept.key(known), in_force(found.limits, (rule.limit for rule in kept.rules().values()))
+            return kept.key(known), in_force(found.limits, kept.rules().values())
     except GatewayError as error:
         raise Unusable(f"--key: {error}") from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from math import inf
@@ -124,6 +124,22 @@ class Limit:
     def window(self) -> str:
         """As people write it: "month", "rolling 30d"."""
         return spelled(self.rolling_s) if self.span is Span.ROLLING else self.span
+
+
+@dataclass(frozen=True, slots=True)
+class Tightening(Limit):
+    """One that a team's admin has set. It tightens what others have set, also what they set later."""
+
+    @classmethod
+    def of(cls, limit: Limit) -> Tightening:
+        """The same rule, from a team's admin."""
+        return cls(**{field.name: getattr(limit, field.name) for field in fields(limit)})
+
+    def within(self, given: Limit | None) -> Limit:
+        """What rules where without it `given` would: the same, of a lower amount at most."""
+        if given is None:
+            return self
+        return given if given.amount <= self.amount else replace(given, node=self.node, amount=self.amount)
 
 
 class Fare(Struct, frozen=True, gc=False):

@@ -87,6 +87,14 @@ def covers(pattern: str, node: str) -> bool:
     return len(parts(pattern)) == len(parts(node)) and all(_covers(said, part) for said, part in pairs)
 
 
+def meeting(pattern: str, other: str) -> str | None:
+    """What both patterns speak about, as a pattern; None where that is nothing."""
+    pairs = list(zip(parts(pattern), parts(other), strict=False))
+    if len(parts(pattern)) != len(parts(other)) or not all(_covers(a, b) or _covers(b, a) for a, b in pairs):
+        return None
+    return " ".join(b if _covers(a, b) else a for a, b in pairs)
+
+
 def breadth(pattern: str) -> int:
     """How many names are left open. Of two patterns for one node the narrower one rules."""
     return sum(part.endswith(":*") for part in parts(pattern))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from gateway.core.caller import Key, Role
@@ -60,18 +61,13 @@ class Actor:
         if not self.reads_tenant(tenant):
             raise Forbidden("A team's admin has only the users of its own team.")
 
-    def must_set(self, limit: Limit, ruling: Limit | None, by: Role | None) -> None:
-        """`limit` would stand in the place of `ruling`; `by` is the role of who has set the rule that it replaces. A
-        team's admin may tighten what others have set, and never loosen it. Raises Forbidden."""
+    def must_set(self, limit: Limit, beneath: Iterable[Limit], by: Role | None) -> None:
+        """`limit` would stand in the place of those beneath; `by` is the role of who has set the rule that it replaces.
+        A team's admin may tighten what others have set, and never loosen it. Raises Forbidden."""
         if not self.bound:
             return
         if by is Role.ADMIN:
             raise Forbidden("An admin has set this limit.")
-        if ruling is not None and (
-            limit.amount > ruling.amount or replace(limit, node=ruling.node) != _as(ruling, limit)
-        ):
-            raise Forbidden(f"{ruling.id} is set by an admin: a team's admin may only lower its amount.")
-
-
-def _as(ruling: Limit, limit: Limit) -> Limit:
-    return replace(ruling, amount=limit.amount)
+        for ruling in beneath:
+            if limit.amount > ruling.amount or replace(limit, node=ruling.node) != replace(ruling, amount=limit.amount):
+                raise Forbidden(f"{ruling.id} is set by an admin: a team's admin may only lower its amount.")

@@ -198,7 +198,7 @@ class Directory:
     def set_rule(self, actor: Actor, limit: Limit, configured: Sequence[Limit]) -> Rule:
         """This limit counts from now on, in the place of another one for the same node, unit and window."""
         self._must_have_node(actor, limit.node)
-        ruling = beneath(limit, configured, self.rules())
+        ruling = beneath(limit, configured, self.rules().values())
 
         def put(old: Rule | None) -> Rule:
             actor.must_set(limit, ruling, old.by if old is not None else None)
@@ -213,7 +213,7 @@ class Directory:
         def drop(old: Rule | None) -> None:
             rule = _there(old, Kind.RULES, name)
             self._must_have_node(actor, rule.limit.node)
-            actor.must_set(rule.limit, None, rule.by)
+            actor.must_set(rule.limit, (), rule.by)
 
         self._audited.change(actor, "unset", Kind.RULES, name, decode=rule_of, step=drop)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
+from typing import TypeVar
 
 from gateway.core.caller import Caller
-from gateway.core.limit import Limit
+from gateway.core.limit import Limit, Tightening
 from gateway.core.node import (
     Names,
     Place,
@@ -25,15 +26,28 @@ from gateway.core.node import (
 Ruling = dict[tuple[str, str], Limit]
 """By node and by what is counted there: of two limits that count the same, the one that names the node rules."""
 
+L = TypeVar("L", bound=Limit)
+
+ByFirst = defaultdict[str, list[L]]
+
+SpokenOf = Callable[[str], Collection[str]]
+"""The nodes in question that a pattern speaks about."""
+
 
 class Rules:
     """All limits, found by the first part of their node: there may be one for each of many thousand keys."""
 
     def __init__(self, limits: Iterable[Limit]) -> None:
-        self._by_first: defaultdict[str, list[Limit]] = defaultdict(list)
+        self._given: ByFirst[Limit] = defaultdict(list)
+        self._tightening: ByFirst[Tightening] = defaultdict(list)
         for limit in limits:
-            self._by_first[parts(limit.node)[0]].append(limit)
-        self._placed = tuple(limit for found in self._by_first.values() for limit in found if placed(limit.node))
+            first = parts(limit.node)[0]
+            if isinstance(limit, Tightening):
+                self._tightening[first].append(limit)
+            else:
+                self._given[first].append(limit)
+        every = (limit for by_first in (self._given, self._tightening) for some in by_first.values() for limit in some)
+        self._placed = tuple(limit for limit in every if placed(limit.node))
 
     @property
     def any_placed(self) -> bool:
@@ -43,10 +57,7 @@ class Rules:
     def over(self, caller: Caller, place: Place | None = None) -> list[tuple[str, Limit]]:
         """The limits of a call, each with its node, widest first."""
         names = names_of(caller, place)
-        ruling: Ruling = {}
-        for limit in self._candidates(names):
-            for node in nodes(limit.node, names):
-                _rule(ruling, node, limit)
+        ruling = self._ruling(_firsts(names), lambda pattern: nodes(pattern, names))
         return sorted(((node, limit) for (node, _), limit in ruling.items()), key=lambda found: rank(found[0]))
 
     def placed_over(self, caller: Caller) -> list[Limit]:
@@ -56,21 +67,33 @@ class Rules:
 
     def at(self, node: str) -> Ruling:
         """What rules at one node."""
-        ruling: Ruling = {}
         first = parts(node)[0]
-        for limit in (*self._by_first.get(first, ()), *self._by_first.get(f"{kind_of(first)}:*", ())):
-            if covers(limit.node, node):
-                _rule(ruling, node, limit)
-        return ruling
+        return self._ruling((first, f"{kind_of(first)}:*"), lambda pattern: (node,) if covers(pattern, node) else ())
 
-    def _candidates(self, names: Names) -> Iterator[Limit]:
-        known = [part_of(kind, name) for kind, found in names.own.items() for name in found]
-        stars = [f"{kind}:*" for kind in names.own]
-        for first in dict.fromkeys(["all", *known, *sorted(names.brought), *stars]):
-            yield from self._by_first.get(first, ())
+    def _ruling(self, firsts: Collection[str], spoken_of: SpokenOf) -> Ruling:
+        given = _narrowest(self._given, firsts, spoken_of)
+        tightening = _narrowest(self._tightening, firsts, spoken_of)
+        return {**given, **{key: _tightened(given.get(key), limit) for key, limit in tightening.items()}}
 
 
-def _rule(ruling: Ruling, node: str, limit: Limit) -> None:
-    before = ruling.get((node, limit.counts))
-    if before is None or breadth(limit.node) < breadth(before.node):
-        ruling[node, limit.counts] = limit
+def _firsts(names: Names) -> Collection[str]:
+    """What the nodes of limits over a call begin with."""
+    known = [part_of(kind, name) for kind, found in names.own.items() for name in found]
+    stars = [f"{kind}:*" for kind in names.own]
+    return dict.fromkeys(["all", *known, *sorted(names.brought), *stars])
+
+
+def _narrowest(limits: ByFirst[L], firsts: Collection[str], spoken_of: SpokenOf) -> dict[tuple[str, str], L]:
+    ruling: dict[tuple[str, str], L] = {}
+    for limit in (limit for first in firsts for limit in limits.get(first, ())):
+        for node in spoken_of(limit.node):
+            before = ruling.get((node, limit.counts))
+            if before is None or breadth(limit.node) < breadth(before.node):
+                ruling[node, limit.counts] = limit
+    return ruling
+
+
+def _tightened(given: Limit | None, limit: Tightening) -> Limit:
+    if given is not None and breadth(given.node) < breadth(limit.node):
+        return given
+    return limit.within(given)

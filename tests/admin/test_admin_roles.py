@@ -4,6 +4,7 @@ import re
 
 import pytest
 from api import calls
+from road import eventually
 
 from gateway.admin.server import ROUTES
 from gateway.core.caller import Role
@@ -118,6 +119,27 @@ def test_a_teams_admin_loosens_nothing_that_others_have_set(cast, admin):
     assert lead.put("/limits", {"node": own, "amount": "9 usd"} | month, 403)["code"] == FORBIDDEN
     assert lead.delete(f"/limits/{own}/usd/month", 403)["code"] == FORBIDDEN
     admin.delete(f"/limits/{own}/usd/month")
+
+
+def test_a_teams_admin_loosens_no_limit_of_one_model_with_one_for_all_models(cast, admin):
+    lead, every = cast[Role.TEAM_ADMIN], f"key:{cast['keys'][Role.CALLER]} model:*"
+    admin.put("/limits", {"node": "key:* model:sim-small", "amount": "10 usd", "window": "month"})
+    for limit in ({"amount": "11 usd"}, {"amount": "9 usd", "mode": "shadow"}):
+        assert lead.put("/limits", {"node": every, "window": "month"} | limit, 403)["code"] == FORBIDDEN
+    lead.put("/limits", {"node": every, "window": "month", "amount": "9 usd"})
+    lead.delete(f"/limits/{every.replace(' ', '%20')}/usd/month")
+    admin.delete("/limits/key:*%20model:sim-small/usd/month")
+
+
+def test_what_an_admin_lowers_is_lower_for_whom_a_teams_admin_has_set_a_limit_before(cast, admin, way):
+    key, token = cast[Role.TEAM_ADMIN].key(team="red")
+    every, window = {"node": f"key:{key['id']}"}, {"window": "lifetime"}
+    cast[Role.TEAM_ADMIN].put("/limits", every | window | {"amount": "5 requests"})
+    assert calls(way, token) == (200, None)
+    admin.put("/limits", {"node": "key:*", "amount": "1 requests"} | window)
+    assert calls(way, token) == (429, "rate_limit_exceeded")
+    admin.delete("/limits/key:*/requests/lifetime")
+    eventually(lambda: calls(way, token) == (200, None))
 
 
 def test_a_viewer_sees_everybodys_calls_and_a_teams_admin_its_teams(cast, admin, way):

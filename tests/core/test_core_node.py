@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.core.caller import Caller
-from gateway.core.node import Place, breadth, covers, names_of, nodes, placed, rank, without_place
+from gateway.core.node import Place, breadth, covers, meeting, names_of, nodes, placed, rank, without_place
 
 ANN = Caller("k", "o", "t", "ann", tags=("a", "b"), brought_tags=("c",))
 GPT = Place("openai", "premium", "gpt")
@@ -75,6 +75,24 @@ def test_what_has_no_name_belongs_to_no_node():
 )
 def test_a_pattern_covers_its_node_and_a_star_all_of_a_kind(pattern, node, right):
     assert covers(pattern, node) is right
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [
+        ("all", "all", "all"),
+        ("key:*", "key:k", "key:k"),
+        ("key:*", "key:*", "key:*"),
+        ("key:j", "key:k", None),
+        ("key:*", "user:*", None),
+        ("key:*", "key:k model:m", None),
+        ("key:* model:m", "key:k model:*", "key:k model:m"),
+        ("key:* model:m", "key:k model:n", None),
+        ("key:* model:*", "key:k model:*", "key:k model:*"),
+    ],
+)
+def test_what_two_patterns_both_speak_about_is_a_pattern(one, other, both):
+    assert (meeting(one, other), meeting(other, one)) == (both, both)
 
 
 def test_what_speaks_about_places():

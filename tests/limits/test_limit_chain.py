@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.caller import Caller
 from gateway.core.errors import LimitReached, Unavailable
-from gateway.core.limit import Fare, HoldMode, Limit, Mode, Span, Unit
+from gateway.core.limit import Fare, HoldMode, Limit, Mode, Span, Tightening, Unit
 from gateway.core.money import Money
 from gateway.core.node import Place
 from gateway.limits import chain as chain_module
@@ -368,6 +368,44 @@ async def test_what_was_leased_on_what_is_forgotten_goes_to_who_lacks_it(monkeyp
         await one._leases.sync(clock.now)
         await asyncio.sleep(0.01)
     assert (await other).accounts[0].held == 10
+
+
+def teams(node, amount, **more):
+    """A limit that a team's admin has set."""
+    return Tightening.of(usd(node, amount, **more))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("given", "set_by_team", "rules"),
+    [
+        ([usd("key:*", 50)], teams("key:k1", 40), ("key:k1", 40)),
+        ([usd("key:*", 50)], teams("key:k1", 60), ("key:*", 50)),
+        ([usd("key:*", 50), usd("key:k1", 70)], teams("key:*", 60), ("key:k1", 70)),
+        ([], teams("key:k1", 60), ("key:k1", 60)),
+    ],
+)
+def test_what_a_teams_admin_has_set_rules_where_it_is_less_than_what_others_have_set(given, set_by_team, rules, order):
+    """Also where these set theirs later: the one of two that names the node does not loosen the other."""
+    limits = make(*[*given, set_by_team][::order])
+    (series,) = limits.chain(ANN).series
+    assert (series.limit.node, series.limit.amount) == rules
+
+
+def test_what_a_teams_admin_has_set_for_every_model_loosens_no_limit_of_one_model():
+    """Each of the two names a part of what a call is known by, and neither is the narrower one."""
+    limits = make(usd("key:* model:m", 10, hold=HoldMode.STRICT), teams("key:k1 model:*", 20, mode=Mode.SHADOW))
+    found = {model: limits.chain(ANN, Place("p", "t", model)).series for model in "mn"}
+    assert {model: [(s.limit.amount, s.limit.mode) for s in series] for model, series in found.items()} == {
+        "m": [(10, Mode.HARD)],
+        "n": [(20, Mode.SHADOW)],
+    }
+
+
+def test_but_for_its_amount_a_limit_of_a_teams_admin_is_the_one_that_it_tightens():
+    limits = make(usd("key:*", 50, alert=(80,), timezone="Asia/Tokyo"), teams("key:k1", 40, mode=Mode.SOFT))
+    (series,) = limits.chain(ANN).series
+    assert series.limit == usd("key:k1", 40, alert=(80,), timezone="Asia/Tokyo")
 
 
 def test_tags_that_a_call_brings_are_heeded_where_a_limit_names_them():

@@ -44,4 +44,4 @@ def _limits(parsed: argparse.Namespace) -> Sequence[Limit]:
     found = settings(parsed)
     with directory(found) as kept:
         stored = kept.rules()
-    return in_force(found.limits, (rule.limit for rule in stored.values()))
+    return in_force(found.limits, stored.values())
