@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable
 
 from gateway.config.problems import ConfigError
@@ -64,6 +65,10 @@ class Reloading:
             return "invalid"
         except (OSError, Unavailable) as error:
             log.log(stays, "the configuration stays as it was: %s", error)
+            return "invalid"
+        except Exception as error:  # noqa: BLE001 - whatever stands in a file, calls go on
+            at = traceback.extract_tb(error.__traceback__)[-1]  # Not its words: a secret may be in them.
+            log.log(stays, "the configuration stays as it was: %s at %s:%s", type(error).__name__, at[0], at[1])
             return "invalid"
         self._source, self._taken_at = source, self._clock()
         log.log(taken, "the configuration was read again and is in use")

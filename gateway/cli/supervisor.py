@@ -28,14 +28,12 @@ from gateway.cli.places import reserved_port, socket_folder
 from gateway.cli.running import allow_many_sockets, say
 from gateway.cli.settings import Unusable
 from gateway.cli.worker import simulate, work
-from gateway.config.problems import ConfigError
 from gateway.config.settings import Server, Settings
-from gateway.config.takeover import NeedsRestart, Source
+from gateway.config.takeover import Source
 from gateway.core.errors import Unavailable
 from gateway.ledger.base import LedgerUnfit
 from gateway.ledger.journal import JournalBusy
 from gateway.prices.bundled import price_book
-from gateway.upstream.signing import NoSigner
 
 LIVED_S = 5.0
 """A worker that lived longer is started again at once."""
@@ -188,7 +186,7 @@ class Workers:
         """Tell the workers to; whoever is started again later begins with what it says now, if that can be."""
         self._changed, self._rereads = False, self._rereads + 1
         if self._source is not None:
-            with suppress(ConfigError, NeedsRestart, NoSigner, OSError):  # The first worker says it.
+            with suppress(Exception):  # The first worker says what. Nothing in a file may end all of them.
                 source = self._source.again()
                 settings = replace(source.said, server=self._settings.server)
                 signers(simulated(settings, self._simulator_url))

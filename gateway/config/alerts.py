@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 from email.utils import parseaddr
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from gateway.alerts.sending import MAIL_PORTS, Target
 from gateway.alerts.shapes import SECRET_PREFIX, Shape
@@ -56,7 +56,7 @@ def _target(number: int, section: AlertSection, findings: Findings) -> Target:
 
 
 def _check_url(path: KeyPath, section: AlertSection, to: str, findings: Findings) -> None:
-    url = urlsplit(to)
+    url = _parts(to)
     if url.scheme not in ("http", "https") or not url.hostname:
         findings.add((*path, "to"), "must be a URL that begins with https://")
     elif url.scheme == "http" and not section.private:
@@ -75,13 +75,22 @@ def _check_mail(path: KeyPath, section: AlertSection, to: str, findings: Finding
     if section.server is None:
         findings.add(path, "server is missing", "such as smtp://mail.example.com:587")
         return
-    server = urlsplit(section.server.get_secret_value())
+    server = _parts(section.server.get_secret_value())
     if server.scheme not in MAIL_PORTS or not server.hostname:
         findings.add((*path, "server"), f"must begin with {' or '.join(f'{scheme}://' for scheme in MAIL_PORTS)}")
     elif server.password and findings.source((*path, "server")) is Source.LITERAL:
         findings.add(
             (*path, "server"), "must not hold a password in the file", "write ${SMTP_URL} and set that variable"
         )
+
+
+def _parts(address: str) -> SplitResult:
+    """Of an address that cannot be read, none."""
+    try:
+        parts = urlsplit(address)
+        return parts if parts.port != 0 else urlsplit("")
+    except ValueError:
+        return urlsplit("")
 
 
 def _is_base64(text: str) -> bool:

@@ -91,6 +91,8 @@ class References:
 
     def _read(self, name: str) -> str:
         """A file's text without the line's end that editors put there."""
+        if "\0" in name:
+            raise UnresolvedError("the name of a file must not hold a NUL")
         try:
             with (self.folder / name).open("rb") as file:
                 content = file.read(FILE_BYTES_MAX + 1)

@@ -144,6 +144,7 @@ def test_references(tmp_path, text, value, source):
         ("${file:none}", "the file none cannot be read: No such file", ""),
         ("${file:.}", "the file . cannot be read: Is a directory", ""),
         ("${file:empty}", "the file empty is empty", ""),
+        ("${file:a\0b}", "the name of a file must not hold a NUL", ""),
         ("${file:binary}", "the file binary cannot be read: it is not UTF-8", ""),
         ("${file:large}", "the file large is larger than 64 KiB", ""),
     ],

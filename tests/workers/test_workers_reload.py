@@ -46,6 +46,7 @@ def test_all_take_it_over_and_so_does_one_that_is_started_again(tmp_path):
         before = way.gate.stderr
         reread(way, NAMES.replace("relay", "pilot") + "limits: [{node: nowhere}]\n", "invalid")
         assert way.gate.stderr[len(before) :].count("the configuration stays as it was") == 1
+        reread(way, NAMES + 'alerts: [{to: "https://[host"}]\n', "invalid")
         assert asked(way, "courier") == {200: 32}
 
         old = workers(way)
