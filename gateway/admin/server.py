@@ -148,8 +148,10 @@ def _handler(site: Site, route: Route, holder: dashboard.Holder) -> Handler:
 
     async def handle(request: web.Request) -> web.Response:
         actor = _actor(holder(site, request), route.roles)
-        query = _query(request, route)
-        body = _decoded(body_of, await _body(request)) if body_of is not None else None
+        query, body = _query(request, route), None
+        if body_of is not None:
+            body = _decoded(body_of, await _body(request))
+            actor = _actor(holder(site, request), route.roles)  # Who was revoked while it came changes nothing.
         done = await route.handle(Call(site, actor, dict(request.match_info), body, query))
         return web.Response(status=204) if done is None else _json(route.status, msgspec.json.encode(done))
 

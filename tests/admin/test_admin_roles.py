@@ -1,9 +1,12 @@
 """Who may do what: every route for every role, and where a team's admin ends."""
 
+import json
 import re
+import socket
+from urllib.parse import urlsplit
 
 import pytest
-from api import calls
+from api import PATIENCE_S, calls
 from road import eventually
 
 from gateway.admin.server import ROUTES
@@ -140,6 +143,29 @@ def test_what_an_admin_lowers_is_lower_for_whom_a_teams_admin_has_set_a_limit_be
     assert calls(way, token) == (429, "rate_limit_exceeded")
     admin.delete("/limits/key:*/requests/lifetime")
     eventually(lambda: calls(way, token) == (200, None))
+
+
+@pytest.mark.parametrize(
+    ("change", "status"), [(("POST", "/revoke", None), 401), (("PATCH", "", {"role": "viewer"}), 403)]
+)
+def test_who_is_revoked_or_demoted_while_its_request_arrives_changes_nothing(admin, change, status):
+    """The head was taken, and the rest of the body comes later."""
+    key, token = admin.key(role="admin")
+    before, body = len(admin.all("/keys")), json.dumps({"role": "admin"}).encode()
+    method, path, said = change
+    place = urlsplit(admin.url)
+    head = (
+        f"POST {place.path}/keys HTTP/1.1\r\nHost: {place.netloc}\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
+    )
+    with socket.create_connection((place.hostname, place.port), timeout=PATIENCE_S) as line:
+        line.sendall(head.encode())
+        answer = line.makefile("rb")
+        assert answer.readline().startswith(b"HTTP/1.1 100 ")
+        assert admin.ask(method, f"/keys/{key['id']}{path}", said).status == 200
+        line.sendall(body)
+        assert answer.read().lstrip().startswith(f"HTTP/1.1 {status} ".encode())
+    assert len(admin.all("/keys")) == before
 
 
 def test_a_viewer_sees_everybodys_calls_and_a_teams_admin_its_teams(cast, admin, way):
