@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from aiohttp import web
 
@@ -11,14 +12,14 @@ from gateway.core.caller import Key
 from gateway.core.errors import Unavailable
 from gateway.dashboard.door import API, BASE, SESSION, Asked
 from gateway.dashboard.files import SAFE
-from gateway.front.events import next_event
+from gateway.front.events import while_seen
 from gateway.front.forwarded import origin
 from gateway.telemetry.live import TooManyWatchers
 
 LIVE = f"{API}/live"
 
 HEARTBEAT_S = 2.0
-"""Whoever has left is noticed by writing, and whoever is no longer logged in by asking again."""
+"""Whoever has left is noticed by writing."""
 
 Holder = Callable[[Site, web.Request], Key]
 
@@ -53,13 +54,13 @@ def address(site: Site, request: web.Request) -> str:
 
 async def _live(site: Site, request: web.Request) -> web.StreamResponse:
     key = holder(site, request)
+    who, everything = partial(holder, site, request), key.sees_all
     response = web.StreamResponse(headers=SAFE | {"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     try:
-        async with site.together.watch(key.id, everything=key.sees_all) as events:
+        async with site.together.watch(key.id, everything=everything) as events:
             await response.prepare(request)
             await response.write(b": watching\n\n")
-            while (event := await next_event(events, HEARTBEAT_S)) is not None:
-                holder(site, request)
+            async for event in while_seen(events, who, everything=everything, heartbeat_s=HEARTBEAT_S):
                 await response.write(event)
     except TooManyWatchers:
         raise Unavailable("Too many are watching.") from None

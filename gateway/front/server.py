@@ -21,7 +21,6 @@ from gateway.core.errors import (
     MethodNotAllowed,
     NotFound,
     Overloaded,
-    Unavailable,
 )
 from gateway.deferred.record import PREFIX
 from gateway.front import feedback
@@ -31,7 +30,7 @@ from gateway.front.call_ids import next_id
 from gateway.front.declining import Declining
 from gateway.front.deferred import LaterPages
 from gateway.front.door import LARGE
-from gateway.front.events import next_event
+from gateway.front.events import live
 from gateway.front.exchange import Exchange
 from gateway.front.lists import Lists
 from gateway.front.models import Shape, fits, one, page, shape_of
@@ -54,7 +53,6 @@ from gateway.journey.refused import ProviderRefused
 from gateway.journey.understanding import Call
 from gateway.journey.untouched import PassThrough
 from gateway.pipeline import Pipeline
-from gateway.telemetry.live import TooManyWatchers
 from gateway.upstream.headers import for_caller
 
 _TEXT = {"Content-Type": "text/plain; charset=utf-8"}
@@ -189,8 +187,7 @@ class Front:
             await self._feedback(exchange)
         elif way.path == _LIVE:
             _only(exchange, "GET")
-            key = self._key(exchange)
-            await self._live(exchange, key.id, everything=key.sees_all)
+            await live(exchange, self.together, partial(self._key, exchange))
         elif is_ours(way.path):
             await self._dashboard(exchange)
         else:
@@ -216,7 +213,7 @@ class Front:
         if asked == "key":
             await self._own_key(exchange, key)
         elif asked == "live":
-            await self._live(exchange, key.id, everything=False)
+            await live(exchange, self.together, partial(self.dashboard.key, exchange), own=True)
         elif asked.startswith("requests/"):
             await self._one_request(exchange, asked.removeprefix("requests/"), key)
         else:
@@ -252,19 +249,6 @@ class Front:
         else:
             found = [model for model in lists.all(key, provider) if fits(model, shape)]
             await _json(exchange, page(found, shape, exchange.query))
-
-    async def _live(self, exchange: Exchange, key_id: str, *, everything: bool) -> None:
-        """Server-sent events: one for each settled call of this key, or of all."""
-        exchange.may_leave()  # Else whoever has left would take a place until the next heartbeat.
-        try:
-            async with self.together.watch(key_id, everything=everything) as events:
-                await exchange.start(200, {"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
-                await exchange.write(b": watching\n\n")
-                while (event := await next_event(events)) is not None:
-                    await exchange.write(event)
-        except TooManyWatchers:
-            raise Unavailable("Too many are watching.") from None
-        await exchange.finish()
 
     async def _healthz(self, exchange: Exchange) -> None:
         await exchange.respond(200, _TEXT, b"ok\n")

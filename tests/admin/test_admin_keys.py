@@ -1,10 +1,14 @@
 """Keys over the admin API: made, shown, changed, rotated, revoked, and what calls may do with them then."""
 
+import http.client
+import json
 import time
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import harness
-from api import calls
+import pytest
+from api import PATIENCE_S, calls
 from road import eventually
 
 GOOD, REVOKED = (200, None), (401, "invalid_api_key")
@@ -159,3 +163,36 @@ def test_a_key_tells_its_holder_what_is_left_of_its_limits(way, admin):
     assert own["unit"] == "usd"
     assert float(own["spent"]) + float(own["left"]) == 50
     assert told["object"] == "key"
+
+
+def session(host, token):
+    """The cookie of somebody who has logged in at the dashboard."""
+    line = http.client.HTTPConnection(host, timeout=PATIENCE_S)
+    line.request("POST", "/dashboard/session", json.dumps({"token": token}), {"Origin": f"http://{host}"})
+    cookie = line.getresponse().headers["set-cookie"].partition(";")[0]
+    line.close()
+    return cookie
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("POST", "/revoke", None), ("POST", "/rotate", {}), ("PATCH", "", {"role": "caller"})],
+    ids=["revoked", "rotated", "demoted"],
+)
+@pytest.mark.parametrize("port", ["calls", "admin"])
+def test_who_watches_all_calls_sees_none_once_its_key_is_good_for_that_no_more(way, admin, port, change):
+    key, token = admin.key(role="viewer")
+    host = urlsplit(way.url if port == "calls" else admin.url).netloc
+    path, shown = "/live", {"Authorization": f"Bearer {token}"}
+    if port == "admin":
+        path, shown = "/dashboard/api/live", {"Cookie": session(host, token)}
+    line = http.client.HTTPConnection(host, timeout=PATIENCE_S)
+    line.request("GET", path, headers=shown)
+    events = line.getresponse()
+    assert events.readline() == b": watching\n"
+    method, verb, said = change
+    assert admin.ask(method, f"/keys/{key['id']}{verb}", said).status == 200
+    assert calls(way, way.first) == (200, None)
+    while said := events.readline():  # Until it ends.
+        assert not said.startswith(b"data:")
+    line.close()
