@@ -25,7 +25,7 @@ from gateway.core.price import Rates
 from gateway.core.route import TIERS
 from gateway.directory.rules import in_force
 from gateway.front.own_key import moment_text, state
-from gateway.front.reports import CallList, CallsPage, Span, calls, told
+from gateway.front.reports import CallList, CallsPage, Span, calls, in_thread, told
 from gateway.front.together import Doing
 from gateway.journey.receipt import request_document
 from gateway.limits.accounts import Account
@@ -124,7 +124,7 @@ async def _savings(call: Call) -> Struct:
         with site.reading() as ledger:
             return [_sum(row) for row in ledger.usage(_SUMMED, since, until, team)]
 
-    found = saved(await asyncio.to_thread(sums), _first(site), _rates(site, now))
+    found = saved(await in_thread(sums), _first(site), _rates(site, now))
     return d.Savings(
         since=moment_text(since) or "",
         until=moment_text(until) or "",

@@ -141,7 +141,7 @@ async def usage(reading: Reading, query: Period, now: float, *, team: str = "", 
         with reading() as ledger:
             return [_row(names, row) for row in ledger.usage(names, since, until, team, key)]
 
-    rows = await _in_thread(sums)
+    rows = await in_thread(sums)
     return Usage(since=moment_text(since) or "", until=moment_text(until) or "", data=rows)
 
 
@@ -157,13 +157,14 @@ async def calls(reading: Reading, query: CallsPage, now: float, only: Mapping[st
         with reading() as ledger:
             return list(ledger.newest({**asked, **only}, since, before, count + 1))
 
-    entries = await _in_thread(found)
+    entries = await in_thread(found)
     shown = entries[:count]
     following = f"{shown[-1].at!r}:{shown[-1].id}" if len(entries) > count else None
     return CallList(data=[_line(entry) for entry in shown], next=following)
 
 
-async def _in_thread(read: Callable[[], R]) -> R:
+async def in_thread(read: Callable[[], R]) -> R:
+    """What is read from the ledger, by one of the threads for reports. Raises what `read` does."""
     return await asyncio.get_running_loop().run_in_executor(_threads, read)
 
 
