@@ -43,9 +43,10 @@ class Keyring:
         self._local = local
         self._ask_from = 0.0  # On the monotonic clock.
         self._seen = 0  # The version.
+        self._following = asyncio.Lock()  # What one has read is in use before another reads.
         self._drain: Callable[[Mapping[str, Drain]], None] = lambda _: None
         self._drains: dict[str, Drain] = {}
-        self._seen, keys, self._rules, clearings, self._drains = self._all()
+        self._seen, keys, self._rules, clearings, self._drains = self._all(self._seen)
         self.tenants = Tenants(pepper, keys, self._find)
         rule(self._rules.values())
         clear(clearings)
@@ -64,9 +65,13 @@ class Keyring:
 
     async def follow(self) -> None:
         """Look whether anything has changed. Raises Unavailable."""
-        changed = self._changes() if self._local else await asyncio.to_thread(self._changes)
-        if changed is None:
-            return
+        async with self._following:
+            seen = self._seen
+            changed = self._changes(seen) if self._local else await asyncio.to_thread(self._changes, seen)
+            if changed is not None:
+                self._heed(changed)
+
+    def _heed(self, changed: Seen) -> None:
         self._seen, keys, rules, clearings, drains = changed
         self._clear(clearings)
         self.tenants.replace_all(keys)
@@ -77,14 +82,14 @@ class Keyring:
             self._drains = drains
             self._drain(drains)
 
-    def _changes(self) -> Seen | None:
-        return None if self._registry.version == self._seen else self._all()
+    def _changes(self, seen: int) -> Seen | None:
+        return None if self._registry.version == seen else self._all(seen)
 
-    def _all(self) -> Seen:
+    def _all(self, seen: int) -> Seen:
         """The version first: what changes meanwhile is read once more."""
         version = self._registry.version
         keys, rules, drains = keys_of(self._registry), rules_of(self._registry), drains_of(self._registry)
-        if version < self._seen:
+        if version < seen:
             keys, rules, drains = self._told_anew(keys, rules, drains)
         return version, keys, rules, clearings_of(self._registry), drains
 

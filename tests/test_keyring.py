@@ -1,0 +1,100 @@
+"""What a running gateway knows of keys and limits: whatever is read beside calls, the newest counts."""
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from gateway.core.caller import Caller, Key
+from gateway.core.limit import Limit, Span, Unit
+from gateway.core.tenant import Rule
+from gateway.keyring import Keyring
+from gateway.stores.registry import Kind, Write, encoded
+
+RULE = Rule(Limit("team:t", Unit.USD, 5, Span.DAY))
+
+
+class Store:
+    """Records in memory. Of whoever reads all keys while it is `held`, the first waits, and says so by `reads`."""
+
+    def __init__(self):
+        self.version = 0
+        self.records = {kind: {} for kind in Kind}
+        self.readers, self.reads, self.go_on, self.held = [], threading.Event(), threading.Event(), False
+
+    def all(self, kind):
+        if kind is Kind.KEYS:
+            self.readers.append(threading.current_thread())
+            if self.held:
+                self.held = False
+                self.reads.set()
+                self.go_on.wait(20)
+        return dict(self.records[kind])
+
+    def find(self, kind, name, *, hasty=False):
+        del hasty
+        return self.records[kind].get(name)
+
+    def write(self, writes, notes):
+        del notes
+        for write in writes:
+            self.records[write.kind][write.id] = write.after
+            if write.after is None:
+                del self.records[write.kind][write.id]
+        self.version += 1
+        return True
+
+    def put(self, kind, name, record):
+        self.write([Write(kind, name, None, record and encoded(record))], ())
+
+    def add_key(self, name):
+        self.put(Kind.KEYS, name, Key(name, b"digest", Caller(name)))
+
+
+def ring_of(store, rules):
+    return Keyring(store, b"p" * 32, lambda found: rules.append([*found]), list, local=False)
+
+
+async def slow_follower(store, ring):
+    """One that has read the version and nothing else yet."""
+    store.add_key("a")
+    store.held = True
+    following = asyncio.create_task(ring.follow())
+    await asyncio.to_thread(store.reads.wait, 20)
+    return following
+
+
+async def test_what_was_deleted_stays_so_whoever_else_follows_and_however_slowly():
+    """A store of which another has seen more meanwhile has not forgotten anything."""
+    store, rules = Store(), []
+    store.put(Kind.RULES, RULE.limit.id, RULE)
+    ring = ring_of(store, rules)
+    slow = await slow_follower(store, ring)
+    store.add_key("b")
+    quick = asyncio.create_task(ring.follow())
+    await asyncio.wait({quick}, timeout=0.1)  # It waits for the other, or else would be done by now.
+    store.put(Kind.RULES, RULE.limit.id, None)
+    store.go_on.set()
+    await asyncio.gather(slow, quick)
+    assert store.records[Kind.RULES] == {}
+    assert rules[-1] == []
+    assert set(ring.tenants.known) == {"a", "b"}
+
+
+async def test_whoever_gives_up_while_it_reads_disturbs_nobody():
+    """Its thread goes on, and nothing of what it finds counts."""
+    threads = ThreadPoolExecutor()
+    asyncio.get_running_loop().set_default_executor(threads)
+    store, rules = Store(), []
+    store.put(Kind.RULES, RULE.limit.id, RULE)
+    ring = ring_of(store, rules)
+    slow = await slow_follower(store, ring)
+    slow.cancel()
+    await asyncio.wait({slow})
+    store.add_key("b")
+    await ring.follow()
+    store.put(Kind.RULES, RULE.limit.id, None)
+    store.go_on.set()
+    await ring.follow()
+    threads.shutdown()  # It has ended.
+    assert store.records[Kind.RULES] == {}
+    assert rules[-1] == []
