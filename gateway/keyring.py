@@ -26,11 +26,15 @@ Seen = tuple[int, dict[str, Key], dict[str, Rule], list[Clearing], dict[str, Dra
 
 class Keyring:
     """Feeds `tenants` from a store, `rule` the limits that were set there, and `clear` what was cleared of the cache.
-    `local`: it is a file, and asking it costs next to nothing."""
+
+    `registry` is what calls ask, and `beside` the same store for threads, which read all of it beside them: who reads a
+    file sees it meanwhile as it was. `local`: it is a file, and asking it one thing costs next to nothing.
+    """
 
     def __init__(
         self,
         registry: Registry,
+        beside: Registry,
         pepper: bytes,
         rule: Callable[[Iterable[Rule]], None],
         clear: Callable[[Iterable[Clearing]], None],
@@ -38,6 +42,7 @@ class Keyring:
         local: bool,
     ) -> None:
         self._registry = registry
+        self._beside = beside
         self._rule = rule
         self._clear = clear
         self._local = local
@@ -66,9 +71,9 @@ class Keyring:
     async def follow(self) -> None:
         """Look whether anything has changed. Raises Unavailable."""
         async with self._following:
-            seen = self._seen
-            changed = self._changes(seen) if self._local else await asyncio.to_thread(self._changes, seen)
-            if changed is not None:
+            if self._local and self._registry.version == self._seen:
+                return
+            if (changed := await asyncio.to_thread(self._changes, self._seen)) is not None:
                 self._heed(changed)
 
     def _heed(self, changed: Seen) -> None:
@@ -83,15 +88,15 @@ class Keyring:
             self._drain(drains)
 
     def _changes(self, seen: int) -> Seen | None:
-        return None if self._registry.version == seen else self._all(seen)
+        return None if self._beside.version == seen else self._all(seen)
 
     def _all(self, seen: int) -> Seen:
         """The version first: what changes meanwhile is read once more."""
-        version = self._registry.version
-        keys, rules, drains = keys_of(self._registry), rules_of(self._registry), drains_of(self._registry)
+        version = self._beside.version
+        keys, rules, drains = keys_of(self._beside), rules_of(self._beside), drains_of(self._beside)
         if version < seen:
             keys, rules, drains = self._told_anew(keys, rules, drains)
-        return version, keys, rules, clearings_of(self._registry), drains
+        return version, keys, rules, clearings_of(self._beside), drains
 
     def _told_anew(
         self, keys: dict[str, Key], rules: dict[str, Rule], drains: dict[str, Drain]
@@ -106,8 +111,8 @@ class Keyring:
         ended = {name: drain for name, drain in self._drains.items() if name not in drains}
         for kind, records in ((Kind.KEYS, lost), (Kind.RULES, missing), (Kind.DRAINS, ended)):
             for name, record in records.items():
-                write = Write(kind, name, self._registry.find(kind, name), encoded(record))
-                self._registry.write([write], ())
+                write = Write(kind, name, self._beside.find(kind, name), encoded(record))
+                self._beside.write([write], ())
         return keys | lost, rules | missing, drains | ended
 
     def _find(self, name: str) -> Key | None:

@@ -4,6 +4,8 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from gateway.core.caller import Caller, Key
 from gateway.core.limit import Limit, Span, Unit
 from gateway.core.tenant import Rule
@@ -50,8 +52,8 @@ class Store:
         self.put(Kind.KEYS, name, Key(name, b"digest", Caller(name)))
 
 
-def ring_of(store, rules):
-    return Keyring(store, b"p" * 32, lambda found: rules.append([*found]), list, local=False)
+def ring_of(store, rules, *, local):
+    return Keyring(store, store, b"p" * 32, lambda found: rules.append([*found]), list, local=local)
 
 
 async def slow_follower(store, ring):
@@ -63,11 +65,12 @@ async def slow_follower(store, ring):
     return following
 
 
-async def test_what_was_deleted_stays_so_whoever_else_follows_and_however_slowly():
+@pytest.mark.parametrize("local", [True, False])
+async def test_what_was_deleted_stays_so_whoever_else_follows_and_however_slowly(local):
     """A store of which another has seen more meanwhile has not forgotten anything."""
     store, rules = Store(), []
     store.put(Kind.RULES, RULE.limit.id, RULE)
-    ring = ring_of(store, rules)
+    ring = ring_of(store, rules, local=local)
     slow = await slow_follower(store, ring)
     store.add_key("b")
     quick = asyncio.create_task(ring.follow())
@@ -80,13 +83,14 @@ async def test_what_was_deleted_stays_so_whoever_else_follows_and_however_slowly
     assert set(ring.tenants.known) == {"a", "b"}
 
 
-async def test_whoever_gives_up_while_it_reads_disturbs_nobody():
+@pytest.mark.parametrize("local", [True, False])
+async def test_whoever_gives_up_while_it_reads_disturbs_nobody(local):
     """Its thread goes on, and nothing of what it finds counts."""
     threads = ThreadPoolExecutor()
     asyncio.get_running_loop().set_default_executor(threads)
     store, rules = Store(), []
     store.put(Kind.RULES, RULE.limit.id, RULE)
-    ring = ring_of(store, rules)
+    ring = ring_of(store, rules, local=local)
     slow = await slow_follower(store, ring)
     slow.cancel()
     await asyncio.wait({slow})
@@ -98,3 +102,16 @@ async def test_whoever_gives_up_while_it_reads_disturbs_nobody():
     threads.shutdown()  # It has ended.
     assert store.records[Kind.RULES] == {}
     assert rules[-1] == []
+
+
+@pytest.mark.parametrize("local", [True, False])
+async def test_all_keys_are_read_beside_the_calls(local):
+    """There may be many thousands of them, and one has changed."""
+    store = Store()
+    ring = ring_of(store, [], local=local)
+    store.readers.clear()
+    store.add_key("a")
+    await ring.follow()
+    await ring.follow()
+    assert len(store.readers) == 1
+    assert threading.current_thread() not in store.readers

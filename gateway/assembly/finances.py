@@ -95,11 +95,12 @@ class Finances:
         self.limits = Limits(settings.limits, self.leases, self._clock)
         hears = told.telling
         self.books = Books(self.limits, self.journal, self._clock, hears.booked, self.replica, hears.voided)
-        kept_keys = registry(settings)
-        self._stack.callback(kept_keys.close)
+        kept_keys, beside = registry(settings), registry(settings)
+        for kept in (kept_keys, beside):
+            self._stack.callback(kept.close)
         self.answers = kept_answers(settings, self._clock, self._stack)
         self.keyring = Keyring(
-            kept_keys, pepper(settings), self._rule, self.answers.clear, local=settings.shared is None
+            kept_keys, beside, pepper(settings), self._rule, self.answers.clear, local=settings.shared is None
         )
 
     async def _join_idempotency(self) -> None:

@@ -390,7 +390,7 @@ async def test_keys_that_the_store_lost_are_given_back_and_revoked_ones_stay_rev
     assert one.write([Write(Kind.RULES, rule.limit.id, None, encoded(rule))], ())
     drain, drains = Drain(1.0, "somebody"), []
     assert one.write([Write(Kind.DRAINS, "local@gpu", None, encoded(drain))], ())
-    ring = Keyring(two, b"p" * 32, lambda found: rules.append([*found]), list, local=False)
+    ring = Keyring(two, two, b"p" * 32, lambda found: rules.append([*found]), list, local=False)
     ring.drain_by(drains.append)
     server.say("FLUSHALL")
     save(one, revoked)
