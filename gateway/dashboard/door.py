@@ -90,7 +90,8 @@ class Door:
         session = self._sessions.of(asked.headers.get("cookie", ""), asked.origin)
         if asked.method not in _READS:
             _same_site(asked.headers)
-            if not compare_digest(asked.headers.get(CSRF, "").encode(), self._sessions.csrf(session).encode()):
+            shown = asked.headers.get(CSRF, "").encode(errors="replace")  # Bytes that are no text may stand there.
+            if not compare_digest(shown, self._sessions.csrf(session).encode()):
                 raise Forbidden("This was not sent by the dashboard: load the page again.")
         return session.key
 
@@ -143,8 +144,11 @@ class Door:
 
 def _same_site(headers: Mapping[str, str]) -> None:
     """Browsers say from which page a request is sent, and pages cannot change what they say. Raises Forbidden."""
-    origin = headers.get("origin", "")
-    if not origin or urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+    try:
+        site = urlsplit(headers.get("origin", "")).netloc.lower()
+    except ValueError:  # No address.
+        site = ""
+    if not site or site != headers.get("host", "").lower():
         raise Forbidden("This was sent by a page of another site. A proxy in between has to pass on the Host header.")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ LASTS_S = 12 * 3600
 ENDED_MAX = 100
 """Sessions of one key that were logged out of and would still be good: this process refuses each of them. With more,
 it refuses all that this key has begun so far."""
+
+
+_UNTIL = re.compile(r"[0-9]{1,12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class Sessions:
         name, _, rest = said.partition(".")
         until = rest.partition(".")[0]
         now = self._clock()
-        if not seal or not until.isdecimal() or now >= int(until) or self._has_ended(name, text, int(until)):
+        if not seal or not _UNTIL.fullmatch(until) or now >= int(until) or self._has_ended(name, text, int(until)):
             raise Unauthorized("You are not logged in, or no longer.")
         key = self._tenants.holder(name, now, origin)
         if not hmac.compare_digest(seal.encode(), self._seal(said, key).encode()):
@@ -94,4 +98,4 @@ def _cookie(header: str) -> str:
         found = SimpleCookie(header).get(COOKIE)
     except CookieError:
         return ""
-    return "" if found is None else found.value
+    return found.value if found is not None and found.value.isascii() else ""  # Ours are.

@@ -99,7 +99,7 @@ def test_a_page_that_came_encrypted_has_a_cookie_for_such_alone(places):
 
 @pytest.mark.parametrize("port", PORTS)
 @pytest.mark.parametrize(
-    "origin", ["https://elsewhere.example", "null", "", "http://127.0.0.1:1", "http://{host}.evil.example"]
+    "origin", ["https://elsewhere.example", "null", "", "http://[", "http://127.0.0.1:1", "http://{host}.evil.example"]
 )
 def test_nobody_is_logged_in_from_another_site(places, port, origin):
     said, cookie, _ = log_in(places[port], Origin=origin)
@@ -137,7 +137,9 @@ def test_a_change_needs_our_own_page_and_what_it_alone_knows(places):
         {"Origin": own},
         {"Origin": own, "x_fareway_csrf": other},
         {"Origin": own, "x_fareway_csrf": "é".encode().decode("latin-1")},
+        {"Origin": own, "x_fareway_csrf": b"\xff"},
         {"Origin": "https://elsewhere.example", "x_fareway_csrf": csrf},
+        {"Origin": "http://[", "x_fareway_csrf": csrf},
         {"x_fareway_csrf": csrf},
     ):
         said = ask(host, "POST", "/dashboard/api/keys", {}, Cookie=cookie, **headers)

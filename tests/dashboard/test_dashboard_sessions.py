@@ -54,6 +54,17 @@ def test_what_is_no_session_opens_nothing(cookie):
         begun()[0].of(cookie, here)
 
 
+@pytest.mark.parametrize(
+    "said", ["{key}.{digits}.x.y", "{key}.\u0663.x.y", '"{key}.{until}.x.\udcff"', '"{key}.{until}.\udcff.x"']
+)
+def test_a_cookie_of_a_known_key_that_nobody_has_sealed_opens_nothing(said):
+    """Neither one with a number of thousands of digits, nor one in bytes that are no text."""
+    sessions, _, session, _ = begun()
+    value = said.format(key=session.key.id, digits="9" * 5000, until=session.until)
+    with pytest.raises(Unauthorized):
+        sessions.of(f"{COOKIE}={value}", here)
+
+
 @given(at=st.integers(0, 200), other=st.sampled_from("abcdef0123456789.-é"))
 def test_a_cookie_of_which_anything_was_changed_opens_nothing(at, other):
     sessions, _, session, _ = begun()
