@@ -169,7 +169,7 @@ class Account:
         self.taken += amount
         self.stirred = True
 
-    def hopeless(self, amount: int, *, heard: bool = False) -> bool:
+    def hopeless(self, amount: int, *, heard: bool = False) -> bool:  # noqa: ARG002 - where a window rolls
         """Whether the store need not be asked: so much is spent of the limit that this much is not left. `heard`: the
         store was asked just now."""
         return self.own or amount > self.limit.amount - self.spent_by_all
