@@ -22,6 +22,7 @@ from gateway.core.price import Cost
 from gateway.core.request import Asked
 from gateway.core.route import Signal
 from gateway.dialects.base import Dialect
+from gateway.journey.counting import input_tokens
 from gateway.journey.option import Chosen, Option
 from gateway.journey.question import Question
 from gateway.journey.replay.budgets import Budgets
@@ -123,10 +124,7 @@ class Desk:
     async def _counted(self, question: Question) -> int:
         bound, tokens = question.request.input_tokens, Tokens(timeout_s=COUNT_S_MAX)
         try:
-            countable = question.dialect.countable(question.asked)
-            return min(
-                bound, max([await tokens.count(countable, m) for m in self.router.models(question.request.facts)])
-            )
+            return min(bound, await input_tokens(question, tokens, self.router.models(question.request.facts)))
         finally:
             tokens.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
@@ -10,12 +11,16 @@ import msgspec
 Members: TypeAlias = dict[str, msgspec.Raw]
 Known: TypeAlias = "Mapping[str, Known] | Callable[[Members], Known] | None"
 """Members of an object that are counted otherwise, and what is known inside each. A list is known as each of its items
-is. An object may be known by what it says of itself. None: all of it is counted, or no part of the prompt."""
+is, which are no lists. An object may be known by what it says of itself. None: all of it is counted, or no part of the
+prompt."""
 
 ALL: Known = None
 
 NUMBER_BYTES_MAX = 32
 """A number, true or false of this length is a setting, whatever its name. Nobody needs a longer number."""
+
+PIECES_MAX = 150_000
+"""A chat of 5,000 messages in two parts each has fewer. To take more apart would keep everybody waiting."""
 
 SETTINGS: dict[str, Known] = dict.fromkeys(
     (
@@ -34,6 +39,9 @@ SETTINGS: dict[str, Known] = dict.fromkeys(
 _object = msgspec.json.Decoder(Members)
 _list = msgspec.json.Decoder(list[msgspec.Raw])
 
+_MANY = re.compile(rb'\s*+(?=\{)(?:[^,{\["]*+(?:[,{\[]|"[^"]*+")){%d}' % PIECES_MAX)
+"""Each is one step, so that it ends soon, whatever the body is like. Strings have lost what is escaped in them."""
+
 
 def by_type(kinds: Mapping[str, Known]) -> Known:
     """An object that is known by its `type`. Of another type, only that is known."""
@@ -51,6 +59,13 @@ def word(members: Members, name: str) -> str:
     return found if isinstance(found, str) else ""
 
 
+def in_many_pieces(body: bytes) -> bool:
+    """Whether JSON has so many strings, commas and opening brackets that its bytes are to bound it, and no count."""
+    if sum(map(body.count, (b",", b"{", b"[", b'"'))) < PIECES_MAX:
+        return False
+    return _MANY.match(body.replace(rb"\\", b"").replace(rb"\"", b"")) is not None
+
+
 def unread(body: bytes, known: Known) -> int:
     """Bytes of a JSON body beside what is known of it. All of them where it cannot be taken apart."""
     try:
@@ -60,24 +75,31 @@ def unread(body: bytes, known: Known) -> int:
 
 
 def _beside(whole: msgspec.Raw, known: Known) -> int:
-    """What is given twice counts too: the earlier of both is in the length of the object and not among its members."""
+    """What is given twice counts too: the earlier of both is in the length of the object and not among its members. So
+    does a list within a list, which nobody reads: each would have to be read once for every one around it."""
     found, left = 0, [(whole, known)]
     while left:
         raw, known = left.pop()
-        opening = bytes(memoryview(raw)[:1])
-        if known is None or opening not in (b"{", b"["):
+        opening = _opening(raw)
+        if opening not in (b"{", b"["):
             continue
         if opening == b"[":
-            left += [(item, known) for item in _list.decode(raw)]
+            items = _list.decode(raw)
+            left += [(item, known) for item in items if _opening(item) != b"["]
+            found += sum(len(memoryview(item)) for item in items if _opening(item) == b"[")
             continue
         members = _object.decode(raw)
         while callable(known):
             known = known(members)
         inside = {name: (known or {}).get(name, ALL) for name in members if known is None or name in known}
-        left += [(members[name], known_inside) for name, known_inside in inside.items()]
+        left += [(members[name], known_inside) for name, known_inside in inside.items() if known_inside is not None]
         understood = (name for name in members if name in inside or _is_number(members[name]))
         found += len(memoryview(raw)) - 1 - sum(_written(name, members[name]) for name in understood)
     return found
+
+
+def _opening(raw: msgspec.Raw) -> bytes:
+    return bytes(memoryview(raw)[:1])
 
 
 def _is_number(raw: msgspec.Raw) -> bool:

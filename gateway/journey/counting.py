@@ -1,14 +1,15 @@
-"""Counting a prompt here, for callers who ask for a count that no provider of the model gives."""
+"""Counting a prompt here: where a decision hangs on it, and for callers whose provider gives no count."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
+from gateway.dialects.unread import in_many_pieces
 from gateway.journey.question import Question
 from gateway.journey.routing import Router
-from gateway.tokens import Tokens
+from gateway.tokens import Tokens, bound
 
 HEADERS = {"content-type": "application/json", "x-fareway-count": "estimated"}
 
@@ -23,6 +24,14 @@ _TOLD: dict[str, Callable[[int], object]] = {
 async def counted_here(question: Question, tokens: Tokens, router: Router) -> bytes:
     """The answer: as many tokens as the model takes that counts the most of those behind the name. Where its provider
     does not publish how it counts, that is an estimate."""
-    countable = question.dialect.countable(question.asked)
-    most = max([await tokens.count(countable, model) for model in router.models(question.request.facts)])
+    most = await input_tokens(question, tokens, router.models(question.request.facts))
     return msgspec.json.encode(_TOLD[question.dialect.name](most))
+
+
+async def input_tokens(question: Question, tokens: Tokens, models: Iterable[str]) -> int:
+    """Tokens of the prompt at the one of these models that takes the most of it: counted; or bounded by the bytes,
+    where to take the body apart would keep other calls waiting."""
+    if in_many_pieces(question.asked.body):
+        return max(bound(question.size.body, question.request.facts, model) for model in models)
+    countable = question.dialect.countable(question.asked)
+    return max([await tokens.count(countable, model) for model in models])

@@ -18,6 +18,7 @@ from gateway.dialects.base import Dialect
 from gateway.dialects.framing import SSE, Framing
 from gateway.dialects.watch import StreamWatch
 from gateway.journey.booking import Booking
+from gateway.journey.counting import input_tokens
 from gateway.journey.option import Option
 from gateway.journey.question import Question
 from gateway.journey.visit import Visit
@@ -252,7 +253,7 @@ class Incoming:
         request, model = self.question.request, self.option.deployment.model
         given = request.input_tokens
         if not request.input_exact and not request.facts.unseen:
-            given = min(given, await self.tokens.count(self.question.dialect.countable(self.question.asked), model))
+            given = min(given, await input_tokens(self.question, self.tokens, [model]))
         made = await self.count_made(watch) if self.option.output_max else 0
         # Running totals of a stream that broke off: better than nothing, and not all.
         reported = watch.report.used

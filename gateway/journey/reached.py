@@ -18,6 +18,7 @@ from gateway.core.errors import BadRequest, LimitReached, Reason, UnknownModel
 from gateway.core.limit import OnReached, Then, Unit
 from gateway.dialects.caps import capped
 from gateway.journey.booking import Booking
+from gateway.journey.counting import input_tokens
 from gateway.journey.detour import Detour
 from gateway.journey.fit import output_that_fits
 from gateway.journey.option import Chosen
@@ -34,8 +35,8 @@ FIT = "x-fareway-fit"
 
 async def counted(question: Question, tokens: Tokens, router: Router) -> Question:
     """The same question with its input counted exactly, where that is less than its bound."""
-    request, countable = question.request, question.dialect.countable(question.asked)
-    exact = max([await tokens.count(countable, model) for model in router.models(request.facts)])
+    request = question.request
+    exact = await input_tokens(question, tokens, router.models(request.facts))
     request = replace(request, input_tokens=min(exact, request.input_tokens), input_exact=True)
     return replace(question, request=request)
 

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.request import Asked
 from gateway.dialects.spoken import DIALECTS
-from gateway.dialects.unread import ALL, SETTINGS, unread
+from gateway.dialects.unread import ALL, PIECES_MAX, SETTINGS, in_many_pieces, unread
 from gateway.tokens.bounds import JSON_TOKENS, ceiling
 from gateway.tokens.count import count_now
 from gateway.tokens.families import GPT
@@ -175,6 +175,7 @@ def test_a_shape_brings_instructions_of_its_own():
         (b'{"a": {"b": "x", "n": 1, "t": true}}', 0),
         (b'{"a": {"b": "x", "c": "y"}}', len('"c":"y",')),
         (b'{"a": [{"c": "y"}, {"c": "y"}, "z"]}', 2 * len('{"c":"y"}')),
+        (b'{"a": [[[{"b": "x"}], []]]}', len('[[{"b":"x"}],[]]')),
         (b'{"n": 1' + b"0" * 50 + b"}", 50 + len('"n":1,')),
         (b'{"a": {"b": "first", "b": "last"}}', len('"b":"first",')),
         (b"{}", 0),
@@ -188,3 +189,27 @@ def test_what_is_known_is_left_out_and_all_else_is_not(body, left):
 @pytest.mark.parametrize("body", [b"{", b'{"\xff": 1}', b"[" * 100_000 + b"]" * 100_000])
 def test_what_cannot_be_taken_apart_counts_as_a_whole(body):
     assert unread(body, {}) == len(body)
+
+
+TALK = '\n"{,[" \\ ' * 100
+
+
+@pytest.mark.parametrize(
+    ("body", "many"),
+    [
+        (chat(content=[{"type": "text", "text": TALK}]), False),
+        ({"messages": 5000 * parts({"type": "text", "text": TALK}, {"type": "text", "text": "a"})["messages"]}, False),
+        ({"input": TALK * 10_000}, False),
+        ({"messages": [{} for _ in range(PIECES_MAX)]}, True),
+        ({"messages": [[[]] for _ in range(PIECES_MAX)]}, True),
+        ({"input": ["a"] * PIECES_MAX}, True),
+        ({"input": [1] * PIECES_MAX}, True),
+    ],
+)
+def test_what_is_in_more_pieces_than_any_talk_is_not_to_be_taken_apart(body, many):
+    """Commas, brackets and quotes in texts are no pieces."""
+    assert in_many_pieces(b" " + json.dumps(body).encode()) == many
+
+
+def test_only_json_has_pieces():
+    assert not in_many_pieces(b"--form," + b'"",' * PIECES_MAX)
