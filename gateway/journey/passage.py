@@ -218,12 +218,13 @@ class Incoming:
         return entry
 
     def tells(self, watch: Watch) -> bool:
-        """Whether what was seen of the answer tells what it costs, where the provider does not say."""
+        """Whether what was seen of the answer tells what it costs, where the provider does not say. Which of
+        several models made it cannot be seen."""
         if self.option.output_max == 0:
             return True
         told = watch.report.usage is not None and watch.report.usage.output_reasoning > 0  # In running totals.
         unseen = self.option.may_reason_unseen and not watch.shows_reasoning and not told
-        if unseen or self.question.request.facts.speaks:
+        if unseen or self.option.besides or self.question.request.facts.speaks:
             return False
         return watch.complete or watch.text_bytes > 0
 

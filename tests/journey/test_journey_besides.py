@@ -1,6 +1,8 @@
 """Other models that a provider may run within a call are held for: none of them makes it cost more than it holds."""
 
+import contextlib
 import json
+from decimal import Decimal
 
 import anthropic
 import harness
@@ -75,6 +77,32 @@ def test_a_model_that_declines_late_and_the_one_in_its_place_cost_no_more_than_w
     assert cost == pytest.approx(0.00001 + 0.04 + 0.04005 + 0.2)
     with pytest.raises(anthropic.RateLimitError, match="max-cost"):
         ask(client, str(cost), **FALLBACK)
+
+
+def event(kind, **more):
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **more})}\n\n".encode()
+
+
+FIRST = {"content": [], "stop_reason": None, "usage": {"input_tokens": 10, "output_tokens": 1}}
+BEGUN = event("message_start", message=ANSWER | FIRST)
+ADVISED = event("content_block_delta", index=0, delta={"type": "text_delta", "text": "It is all quite new to me."})
+CUT = Reply(BEGUN + ADVISED, content_type="text/event-stream")
+WITHOUT_USAGE = Reply(json.dumps({name: said for name, said in ANSWER.items() if name != "usage"}).encode())
+
+
+@pytest.mark.parametrize("reply", [CUT, WITHOUT_USAGE])
+@pytest.mark.parametrize("other", [FALLBACK, ADVISOR, {}])
+def test_where_nobody_says_what_other_models_made_all_that_was_held_is_booked(
+    monkeypatch, provider, gate, client, *, reply, other
+):
+    """It may be far more than the model asked would have cost: the caller could read it, and break off, each time."""
+    monkeypatch.setitem(provider.replies, "anthropic", [reply])
+    raw = ask(client, "2", **other, stream=reply is CUT)
+    with contextlib.suppress(anthropic.APIStatusError):
+        list(raw.parse())
+    entry = harness.get(f"{gate.url}/v1/requests/{raw.headers['x-fareway-request-id']}", gate.tokens[1])["entries"][0]
+    assert entry["cost_status"] == ("uncertain" if other else "estimated")
+    assert (Decimal(entry["cost_usd"]) == Decimal(entry["held_usd"])) == bool(other)
 
 
 def test_where_money_is_limited_an_other_model_needs_a_price(provider, client):
