@@ -13,7 +13,7 @@ from gateway.core.usage import Report
 from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.openai_report import read_report
-from gateway.dialects.pictures import is_image, of_url
+from gateway.dialects.pictures import is_image, is_pages, of_url
 from gateway.dialects.unread import ALL, SETTINGS, Known, Members, by_type, unread
 from gateway.dialects.validate import decode, model_name
 
@@ -131,10 +131,16 @@ def _picture(members: Members) -> Known:
     return dict.fromkeys((*read, "cache_control"), ALL)
 
 
+def _file(members: Members) -> Known:
+    """A part that calls itself a file, which counts as pages: a text may be longer than any."""
+    read = ("type", "file") if is_pages(members.get("file", msgspec.Raw(b"null"))) else ("type",)
+    return dict.fromkeys((*read, "cache_control"), ALL)
+
+
 _BESIDE = _Seen.__struct_fields__[1:]
 _TEXT = dict.fromkeys(("type", "text", "cache_control"), ALL)
-_FILES: Known = {"type": ALL, "file": ALL, "video_url": ALL}
-_PARTS = by_type({"": _TEXT, "text": _TEXT, "image_url": _picture, "file": _FILES, "video_url": _FILES})
+_VIDEO: Known = {"type": ALL, "video_url": ALL}
+_PARTS = by_type({"": _TEXT, "text": _TEXT, "image_url": _picture, "file": _file, "video_url": _VIDEO})
 _COUNTED = dict.fromkeys(("role", "name", "tool_calls", *_BESIDE), ALL)
 _READ: Known = {
     **SETTINGS,

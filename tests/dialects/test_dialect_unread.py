@@ -89,7 +89,21 @@ LEFT_OUT = [
     ("openai-speech", {"input": "hi", "context": WORDS}),
     ("cohere-rerank", {"query": "hi", "documents": ["a"], "instruction": WORDS}),
 ]
+PDF = base64.b64encode(b"%PDF-1.7" + WORDS.encode()).decode()
+
+
+def file(data, **more):
+    return parts({"type": "file", "file": {"file_data": data, **more}})
+
+
 FILES = [
+    ("openai-chat", file("data:text/plain;base64," + BASE64, filename="a.txt")),
+    ("openai-chat", file(BASE64)),
+    ("openai-chat", file("data:text/plain," + WORDS)),
+    ("openai-chat", file(PDF, text=WORDS)),
+    ("openai-chat", file(PDF, filename=WORDS)),
+    ("openai-chat", parts({"type": "file", "file": WORDS})),
+    ("openai-chat", parts({"type": "file", "file": {"file_id": "f"}, "video_url": WORDS})),
     ("openai-chat", parts({"type": "sound", "sound": WORDS})),
     ("anthropic-messages", parts({"type": "document", "source": {"type": "content", "content": WORDS}})),
     ("anthropic-messages", parts({"type": "new", "new": WORDS})),
@@ -114,7 +128,14 @@ def test_what_is_no_file_of_pages_counts_by_its_bytes_beside(dialect, body):
 @pytest.mark.parametrize(
     ("dialect", "body"),
     [
-        ("openai-chat", parts({"type": "image_url", "image_url": {"url": PICTURE}}, {"type": "file", "file": BASE64})),
+        ("openai-chat", parts({"type": "image_url", "image_url": {"url": PICTURE}})),
+        ("openai-chat", file(PDF)),
+        ("openai-chat", file("data:application/pdf;base64," + PDF, filename="a.pdf")),
+        ("openai-chat", parts({"type": "file", "file": {"file_id": "file-1"}})),
+        (
+            "openai-chat",
+            parts({"type": "file"}, {"type": "video_url", "video_url": {"url": "data:video/mp4;base64," + BASE64}}),
+        ),
         ("openai-chat", parts({"type": "image_url", "image_url": "https://x.test/a.png"})),
         ("anthropic-messages", parts({"type": "image", "source": {"type": "base64", "data": BASE64}})),
         ("anthropic-messages", parts({"type": "document", "source": {"type": "base64", "data": BASE64}})),
