@@ -207,7 +207,7 @@ class Price:
         A tier without a price of its own is not the standard tier: the standard rates are the best
         guess then, and the cost says `uncertain`; so it does where a fee is not known, where tokens came and
         only other things have a rate, where a rate is not sure, and where several turns were added up of
-        which a later one may have been in a dearer band than the first.
+        which one may have been in a dearer band than is known.
         """
         rates, matched = self.rates_for(usage, service_tier)
         given, cached, made = rates.input_cost(usage), rates.cache_cost(usage), rates.output_cost(usage)

@@ -56,7 +56,7 @@ class Usage(Struct, frozen=True, gc=False, omit_defaults=True):
     input_video: int = 0
     input_tool: int = 0  # What the provider's own tools put into the prompt (Gemini's toolUsePromptTokenCount).
     extras: Extras | None = None
-    prompt: int | None = None  # What context-size tiers look at, where input is the sum of several turns: the first.
+    prompt: int | None = None  # Of the sum of several turns, what bands by context size look at: one has no less.
 
     @property
     def input_total(self) -> int:
@@ -85,9 +85,6 @@ class Usage(Struct, frozen=True, gc=False, omit_defaults=True):
         """Input and output together: what token limits count."""
         return self.input_total + self.output_total
 
-
-MANY_TURNS = 0
-"""As `Usage.prompt`: what is reported is the sum of several turns, and how large any of them was is not known."""
 
 _COUNTERS = tuple(name for name in Usage.__struct_fields__ if name not in ("final", "extras", "prompt"))
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from gateway.core.usage import MANY_TURNS, Report, Usage
+from gateway.core.usage import Report, Usage
 from gateway.dialects.anthropic_usage import Read, read_conditions, read_usage
 from gateway.dialects.base import NOTHING_YET, Quirk, id_of
 from gateway.dialects.openai_usage import CHARGING, read_cost
@@ -32,8 +32,9 @@ class _Message(msgspec.Struct):
 _messages = msgspec.json.Decoder(_Message)
 _objects = msgspec.json.Decoder(dict[str, Any] | None)
 
-_SERVERS_TOOLS = re.compile(rb'"type"\s*:\s*"(?:server_tool_use|mcp_tool_use|\w+_tool_result)"')
-"""What the server's own tools leave in an answer. The model was asked once more after each."""
+_CALLS = re.compile(rb'"type"\s*:\s*"(?:server|mcp)_tool_use"')
+_RESULTS = re.compile(rb'"type"\s*:\s*"\w+_tool_result"')
+"""What the server's own tools leave in an answer. The model was asked once more after each, at most."""
 
 
 def read_report(message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
@@ -73,14 +74,15 @@ def read_report(message: bytes, quirks: frozenset[Quirk], before: Report = NOTHI
 
 
 def _with_prompt(read: Read, said: _Message, before: Usage | None) -> Usage | None:
-    """The counters, with the prompt of one turn where they are the sum of several that are not listed.
+    """The counters, with what is known of the longest prompt where they are the sum of turns that are not listed.
 
-    The first event of a stream counts the first turn alone, whose prompt is the smallest.
+    It is no shorter than all are on average. The first event of a stream counts the first turn alone.
     """
     usage = read.usage
     if usage is None or read.turns:
         return usage
     if before is None:
-        return replace(usage, prompt=MANY_TURNS) if _SERVERS_TOOLS.search(said.content) else usage
+        calls = max(len(found.findall(said.content)) for found in (_CALLS, _RESULTS))
+        return replace(usage, prompt=usage.input_total // (calls + 1)) if calls else usage
     first = before.input_total if before.prompt is None else before.prompt
     return replace(usage, prompt=first) if first < usage.input_total else usage

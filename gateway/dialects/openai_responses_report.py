@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from gateway.core.usage import MANY_TURNS, Extras, Report, Turn, Usage
+from gateway.core.usage import Extras, Report, Turn, Usage
 from gateway.dialects.base import NOTHING_YET, Quirk, id_of
 from gateway.dialects.openai_usage import TOKENS_CREDIBLE_MAX, UNREADABLE, charged, counted_newer, read_newer_usage
 
@@ -57,7 +57,7 @@ class _Tool(msgspec.Struct):
 _SERVERS_TOOLS = re.compile(
     rb'"type"\s*:\s*"(?:web_search|x_search|file_search|code_interpreter|image_generation|mcp)_call"'
 )
-"""What the provider's own tools leave in an answer. The model was asked once more after each."""
+"""What the provider's own tools leave in an answer. The model was asked once more after each, at most."""
 
 T = TypeVar("T")
 _NOTHING = Usage(requests=0)
@@ -100,7 +100,7 @@ def _with_usage(report: Report, said: _Response, raw: bytes, quirks: frozenset[Q
     if usage is None:
         return replace(report, clamped=True)
     cost = charged(raw, quirks)
-    usage = replace(usage, extras=_extras(said, raw), prompt=MANY_TURNS if _SERVERS_TOOLS.search(said.output) else None)
+    usage = replace(usage, extras=_extras(said, raw), prompt=_prompt(usage, said))
     drawing = _drawing(said)
     return replace(
         report,
@@ -110,6 +110,12 @@ def _with_usage(report: Report, said: _Response, raw: bytes, quirks: frozenset[Q
         turns=(Turn(usage), *drawing) if drawing else (),
         raw=raw,
     )
+
+
+def _prompt(usage: Usage, said: _Response) -> int | None:
+    """See `Usage.prompt`: the largest turn of so many has no less than all have on average."""
+    calls = len(_SERVERS_TOOLS.findall(said.output))
+    return usage.input_total // (calls + 1) if calls else None
 
 
 def _extras(said: _Response, raw: bytes) -> Extras | None:

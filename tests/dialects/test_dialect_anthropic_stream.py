@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.money import Money
-from gateway.core.usage import MANY_TURNS, Extras, Report, Usage
+from gateway.core.usage import Extras, Report, Usage
 from gateway.dialects.anthropic_messages import AnthropicMessages
 from gateway.dialects.anthropic_report import read_report
 from gateway.dialects.base import Quirk
@@ -193,12 +193,13 @@ def test_a_whole_answer_says_the_same():
         ([{"type": "text", "text": "hi"}], None),
         ([{"type": "tool_use", "name": "mine", "input": {}}], None),
         ([{"type": "text", "text": '"type": "server_tool_use"'}], None),
-        ([{"type": "server_tool_use", "name": "web_search"}], MANY_TURNS),
-        ([{"type": "web_fetch_tool_result"}], MANY_TURNS),
-        ([{"type": "mcp_tool_use", "name": "theirs"}], MANY_TURNS),
+        ([{"type": "server_tool_use", "name": "web_search"}, {"type": "web_search_tool_result"}], 3),
+        ([{"type": "web_fetch_tool_result"}], 3),
+        ([{"type": "mcp_tool_use", "name": "theirs"}, {"type": "server_tool_use"}], 2),
     ],
 )
 def test_after_the_servers_own_tools_the_input_is_a_sum(content, prompt):
+    """Of which one turn has no less than all have on average."""
     assert read_report(message(content=content), NONE).usage.prompt == prompt
 
 

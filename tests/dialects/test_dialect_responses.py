@@ -15,7 +15,7 @@ from gateway.catalog.providers import KNOWN
 from gateway.core.errors import BadRequest, UpstreamError
 from gateway.core.money import Money
 from gateway.core.request import Asked
-from gateway.core.usage import MANY_TURNS, Extras, Turn, Usage
+from gateway.core.usage import Extras, Turn, Usage
 from gateway.dialects.base import Quirk
 from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dialects.openai_responses import OpenAIResponses
@@ -333,16 +333,28 @@ def test_calls_of_the_providers_tools_are_counted(more, extras):
 @pytest.mark.parametrize(
     ("output", "prompt"),
     [
-        ([{"type": "web_search_call", "action": {"type": "open_page"}}], MANY_TURNS),
-        ([{"type": "mcp_call", "name": "theirs"}], MANY_TURNS),
+        ([{"type": "web_search_call", "action": {"type": "open_page"}}], 200_000),
+        ([{"type": "mcp_call", "name": "theirs"}, {"type": "file_search_call"}], 133_333),
         ([{"type": "function_call", "name": "ours"}], None),
         ([{"type": "message", "content": [{"type": "output_text", "text": '{"type": "mcp_call"}'}]}], None),
     ],
 )
 def test_the_prompt_is_of_many_turns_where_the_providers_tools_were_at_work(output, prompt):
-    """What is reported is the sum over all of them: it tells of no long context."""
+    """What is reported is the sum over all of them: it tells of no longer context than all have on average."""
     message = {"output": output, "usage": {"input_tokens": 400_000, "output_tokens": 1}}
     assert OpenAIResponses().report(json.dumps(message).encode(), frozenset()).usage.prompt == prompt
+
+
+@pytest.mark.parametrize(
+    ("given", "total", "status"),
+    [(800_000, "4.01", "exact"), (500_000, "1.26", "uncertain"), (200_000, "0.51", "exact")],
+)
+def test_a_long_context_costs_what_it_does_with_a_tool_too(given, total, status):
+    """Two turns of 400,000 tokens, of which the longer has no fewer, are more than the 272,000 of the cheaper band."""
+    price = price_book().price("openai", "gpt-5.4", 1_800_000_000.0)
+    seen = report(answer(used(given, 0), output=[call("web_search")]))
+    cost = price.of(seen.usage)
+    assert (cost.total, cost.status) == (Money.usd(total), status)
 
 
 def test_tools_at_xai_are_counted_as_it_counts_them():
