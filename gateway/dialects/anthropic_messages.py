@@ -225,10 +225,12 @@ def _blocks(body: _Body) -> list[_Block]:
     """Every block, those in results of tools too."""
     given = [message.content for message in body.messages] + [body.system]
     found = [block for content in given if isinstance(content, list) for block in content]
-    for block in found:  # Grows while it is walked.
-        inside = decode(_inner, bytes(block.content)) if block.type == "tool_result" and block.content else None
-        found += inside if isinstance(inside, list) else ()
-    return found
+    results = [block.content for block in found if block.type == "tool_result" and block.content]
+    contents = [decode(_inner, bytes(result)) for result in results]
+    inside = [block for content in contents if isinstance(content, list) for block in content]
+    if any(block.type == "tool_result" for block in inside):  # Each would be read once for every one around it.
+        raise BadRequest("A tool_result must not hold another one", "messages")
+    return found + inside
 
 
 def _is_file(block: _Block) -> bool:

@@ -77,6 +77,7 @@ def counted(**more):
         (body(model=""), "model"),
         (body(model=SECRET + "\n"), "model"),
         (body(messages=said({"type": "tool_result", "content": 5})), None),
+        (body(messages=said({"type": "tool_result", "content": [{"type": "tool_result"}]})), "messages"),
         (body(messages=said({"type": "document", "source": SECRET})), None),
     ],
 )  # fmt: skip
