@@ -10,8 +10,14 @@ import msgspec
 from gateway.core.errors import BadRequest
 
 T = TypeVar("T")
+
+OBJECTS_MAX = 100_000
+"""Of a body. Far more than any call has, and each one takes a step of ours."""
+
 _PATH = re.compile(r" - at `\$\.?(.*)`$")
 _MISSING = re.compile(r"missing required field `(\w+)`")
+_MANY_OBJECTS = re.compile(rb'\s*+(?=\{)(?:(?:[^{"]++|"[^"]*+")*+\{){%d}+' % (OBJECTS_MAX + 1))
+"""Strings have lost what is escaped in them."""
 
 
 MODEL_NAME_MAX = 256
@@ -23,6 +29,14 @@ def model_name(name: str) -> str:
     if not 0 < len(name) <= MODEL_NAME_MAX or not name.isprintable():
         raise BadRequest(f"model must be a name of at most {MODEL_NAME_MAX} printable characters", "model")
     return name
+
+
+def refuse_many_objects(body: bytes) -> None:
+    """Raise BadRequest for JSON that would keep all other calls waiting while it is read."""
+    if body.count(b"{") <= OBJECTS_MAX:
+        return
+    if _MANY_OBJECTS.match(body.replace(rb"\\", b"").replace(rb"\"", b"")) is not None:
+        raise BadRequest(f"The body must not have more than {OBJECTS_MAX:,} objects.")
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:

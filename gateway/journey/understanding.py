@@ -12,6 +12,7 @@ from gateway.core.errors import Forbidden
 from gateway.core.limit import HoldMode
 from gateway.core.request import Asked, Request
 from gateway.dialects.base import Dialect
+from gateway.dialects.validate import refuse_many_objects
 from gateway.journey.carriage import Carrier, lossy
 from gateway.journey.question import Question, ceiling_of, hold_mode, proven
 from gateway.journey.routing import Router
@@ -35,6 +36,7 @@ def understood(call: Call, key: Key, router: Router, mode: HoldMode) -> Question
     """The question. `mode`: how the limits over the caller want streams to hold. Raises GatewayErrors that say what is
     wrong with the call."""
     asked, headers = call.asked, call.headers
+    refuse_many_objects(asked.body)
     facts = call.dialect.read(asked)
     if (session := session_of(headers, facts.session)) != facts.session:
         facts = replace(facts, session=session)
