@@ -71,6 +71,14 @@ def text_of(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def arguments_of(function: dict[str, Any]) -> str:
+    """The JSON of the arguments of a call, or of a piece of it: some engines give it as it is, not as text."""
+    arguments = function.get("arguments")
+    if isinstance(arguments, str):
+        return arguments
+    return "" if arguments is None else msgspec.json.encode(arguments).decode()
+
+
 def input_of(arguments: Any) -> dict[str, Any]:
     """The arguments as an object. What is none is kept in one, for the caller's tool to refuse."""
     if isinstance(arguments, dict):

@@ -129,6 +129,21 @@ def test_calls_that_are_all_counted_as_the_first_stay_apart():
     assert [(call["call_id"], call["arguments"]) for call in calls] == [("a", '{"x":1}'), ("b", '{"y":2}')]
 
 
+def of_chat(calls):
+    """The response that is made of a chat's answer with these calls: whole, and streamed."""
+    told = edge_cases.told_of(CHAT.edge)
+    whole = json.dumps({"choices": [{"index": 0, "message": {"tool_calls": calls}}]}).encode()
+    chunk = json.dumps({"choices": [{"index": 0, "delta": {"tool_calls": calls}}]}).encode()
+    streamed = edge_cases.streamed(CHAT.edge, [b"data: %b\n\ndata: [DONE]\n\n" % chunk], told)
+    return json.loads(CHAT.edge.answer(whole, told)), cases.events(streamed)[-1]["response"]
+
+
+def test_arguments_that_are_no_text_are_told_as_json():
+    call = {"index": 0, "id": "a", "function": {"name": "weather", "arguments": {"city": "Paris"}}}
+    for response in of_chat([call, {"index": 1, "id": "b", "function": {"name": "now", "arguments": None}}]):
+        assert [item["arguments"] for item in response["output"]] == ['{"city":"Paris"}', "{}"]
+
+
 @given(st.sampled_from(STREAMS), st.lists(st.integers(0, 10**6), max_size=8))
 @settings(deadline=None, max_examples=200)
 def test_a_stream_may_be_cut_anywhere(known, places):

@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.translate.anthropic_messages_to_openai_chat.answer import call_id
 from gateway.translate.anthropic_messages_to_openai_chat.names import shortened
-from gateway.translate.chat_said import Counted
+from gateway.translate.chat_said import Counted, arguments_of
 from gateway.translate.edge import Told
 from gateway.translate.messages_stream import MessagesStream
 
@@ -61,9 +61,7 @@ class Calls:
             self._waiting.append(self._calls[place])
             begun = self._next()
         call = self._calls[place]
-        arguments = function.get("arguments")
-        if not isinstance(arguments, str):
-            arguments = "" if arguments is None else msgspec.json.encode(arguments).decode()
+        arguments = arguments_of(function)
         call.said.append(arguments)
         if call is not self._writing or not arguments:
             return begun

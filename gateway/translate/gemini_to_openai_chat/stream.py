@@ -11,7 +11,7 @@ from gateway.dialects.framing import JSON_ARRAY
 from gateway.dialects.gemini import framing_wanted
 from gateway.dialects.openai_report import read_report
 from gateway.dialects.openai_usage import UNREADABLE
-from gateway.translate.chat_said import Choice, Counted, chunks
+from gateway.translate.chat_said import Choice, Counted, arguments_of, chunks
 from gateway.translate.edge import Told
 from gateway.translate.gemini_to_openai_chat.answer import (
     call_part,
@@ -59,9 +59,7 @@ class _Answer:
         call.id = call.id or given.get("id")
         call.name = function.get("name") or call.name
         call.extra = given.get("extra_content") or call.extra
-        arguments = function.get("arguments")
-        if arguments is not None:
-            call.said.append(arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode())
+        call.said.append(arguments_of(function))
 
 
 class Translation:

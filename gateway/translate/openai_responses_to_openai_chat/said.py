@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from gateway.core.usage import Report
 from gateway.dialects.base import NOTHING_YET, Quirk
 from gateway.dialects.spoken import DIALECTS
+from gateway.translate.chat_said import arguments_of
 from gateway.translate.sealed import seal
 
 DIALECT = "openai-chat"
@@ -66,7 +67,7 @@ def calls(message: dict[str, Any]) -> Iterator[Call]:
                 index if type(index) is int else None,
                 _string(call.get("id")),
                 _string(function.get("name")),
-                _string(function.get("arguments")),
+                arguments_of(function),
                 call.get("extra_content"),
             )
 
