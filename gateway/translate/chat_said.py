@@ -34,19 +34,20 @@ class Counted:
         self._ids: list[str] = []
         self._places: dict[int, int] = {}  # By the provider's index.
 
-    def place(self, piece: dict[str, Any], name: Any) -> int:
-        """The place of the call that it begins or goes on with. One without an index is whole."""
-        index, call_id = piece.get("index"), text_of(piece.get("id"))
-        place = self._places.get(index, -1) if type(index) is int else -1
-        if place < 0 or begins_another(call_id, name, self._ids[place]):
+    def place(self, index: Any, call_id: str, name: Any) -> int:
+        """The place of the call that a piece begins or goes on with. One without an index is whole; without a name,
+        too, it is more of the last one."""
+        counted = type(index) is int
+        place = self._places.get(index, -1) if counted else len(self._ids) - 1
+        if place < 0 or (_begins_another(call_id, name, self._ids[place]) if counted else name):
             place = len(self._ids)
             self._ids.append(call_id)
-            if type(index) is int:
+            if counted:
                 self._places[index] = place
         return place
 
 
-def begins_another(call_id: str, name: Any, open_id: str) -> bool:
+def _begins_another(call_id: str, name: Any, open_id: str) -> bool:
     """Whether a piece of a call is of another one than the last of its index: some providers count all of them as the
     first. Others make up an id for each piece; but the name comes only with the first one."""
     return bool(name and call_id and call_id != open_id)

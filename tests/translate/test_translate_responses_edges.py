@@ -144,6 +144,21 @@ def test_arguments_that_are_no_text_are_told_as_json():
         assert [item["arguments"] for item in response["output"]] == ['{"city":"Paris"}', "{}"]
 
 
+def test_calls_that_nobody_counts_or_names_stay_apart():
+    calls = [{"function": {"name": name, "arguments": given}} for name, given in (("f", '{"a":1}'), ("g", '{"b":2}'))]
+    for response in of_chat(calls):
+        assert [(item["call_id"], item["name"], item["arguments"]) for item in response["output"]] == [
+            ("call_req_0000000000000001_0", "f", '{"a":1}'),
+            ("call_req_0000000000000001_1", "g", '{"b":2}'),
+        ]
+
+
+def test_a_piece_without_index_or_name_is_more_of_the_last_call():
+    calls = [{"id": "a", "function": {"name": "f", "arguments": '{"a":'}}, {"function": {"arguments": "1}"}}]
+    (item,) = of_chat(calls)[1]["output"]
+    assert (item["call_id"], item["arguments"]) == ("a", '{"a":1}')
+
+
 @given(st.sampled_from(STREAMS), st.lists(st.integers(0, 10**6), max_size=8))
 @settings(deadline=None, max_examples=200)
 def test_a_stream_may_be_cut_anywhere(known, places):

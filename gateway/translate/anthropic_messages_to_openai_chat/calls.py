@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.translate.anthropic_messages_to_openai_chat.answer import call_id
 from gateway.translate.anthropic_messages_to_openai_chat.names import shortened
-from gateway.translate.chat_said import Counted, arguments_of
+from gateway.translate.chat_said import Counted, arguments_of, text_of
 from gateway.translate.edge import Told
 from gateway.translate.messages_stream import MessagesStream
 
@@ -55,7 +55,8 @@ class Calls:
         """A call, or a part of its arguments. One without an index, as at Gemini's compatible endpoint, is whole."""
         function = given.get("function")
         function = function if isinstance(function, dict) else {}
-        place, begun = self._counted.place(given, function.get("name")), b""
+        begun = b""
+        place = self._counted.place(given.get("index"), text_of(given.get("id")), function.get("name"))
         if place == len(self._calls):
             self._calls.append(self._named(given.get("id"), function.get("name"), place))
             self._waiting.append(self._calls[place])

@@ -11,7 +11,7 @@ from gateway.dialects.framing import JSON_ARRAY
 from gateway.dialects.gemini import framing_wanted
 from gateway.dialects.openai_report import read_report
 from gateway.dialects.openai_usage import UNREADABLE
-from gateway.translate.chat_said import Choice, Counted, arguments_of, chunks
+from gateway.translate.chat_said import Choice, Counted, arguments_of, chunks, text_of
 from gateway.translate.edge import Told
 from gateway.translate.gemini_to_openai_chat.answer import (
     call_part,
@@ -52,7 +52,7 @@ class _Answer:
         """A call, or a part of its arguments."""
         function = given.get("function")
         function = function if isinstance(function, dict) else {}
-        place = self._counted.place(given, function.get("name"))
+        place = self._counted.place(given.get("index"), text_of(given.get("id")), function.get("name"))
         if place == len(self.calls):
             self.calls.append(_Call())
         call = self.calls[place]

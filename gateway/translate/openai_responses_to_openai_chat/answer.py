@@ -22,14 +22,16 @@ def translated(body: bytes, told: Told) -> bytes:
     envelope = Envelope(told)
     output = Output(envelope, toolbox_of(told.asked))
     incomplete = said.INCOMPLETE.get(str(choice.get("finish_reason")))
-    _write(output, message, said.logprobs(choice), "completed" if incomplete is None else "incomplete")
+    status = "completed" if incomplete is None else "incomplete"
+    _write(output, message, said.logprobs(choice), status, told)
     report = said.report(body, told.quirks)
     tier = said.tier(found.get("service_tier"))
     return msgspec.json.encode(envelope.ended(report.model or "", output.items, report.usage, incomplete, tier))
 
 
-def _write(output: Output, message: dict[str, Any], logprobs: list[Any], status: str) -> None:
-    found, calls = list(said.pieces(message)), list(said.calls(message))
+def _write(output: Output, message: dict[str, Any], logprobs: list[Any], status: str, told: Told) -> None:
+    found = list(said.pieces(message))
+    calls = [said.named(call, place, told) for place, call in enumerate(said.calls(message))]
     thoughts = [piece for piece in found if piece.kind == "thought"]
     text = "".join(piece.text for piece in thoughts)
     extra = {call.call_id: call.extra for call in calls if call.extra is not None}

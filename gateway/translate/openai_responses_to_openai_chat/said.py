@@ -9,6 +9,7 @@ from gateway.core.usage import Report
 from gateway.dialects.base import NOTHING_YET, Quirk
 from gateway.dialects.spoken import DIALECTS
 from gateway.translate.chat_said import arguments_of
+from gateway.translate.edge import Told
 from gateway.translate.sealed import seal
 
 DIALECT = "openai-chat"
@@ -34,7 +35,7 @@ class Piece(NamedTuple):
 class Call(NamedTuple):
     """A call of a tool, or some more of one."""
 
-    number: int | None  # Which of several. None where the provider does not count.
+    index: Any  # Which of several, where the provider counts.
     call_id: str
     name: str
     arguments: str
@@ -62,14 +63,18 @@ def calls(message: dict[str, Any]) -> Iterator[Call]:
     for call in given if isinstance(given, list) else ():
         function = call.get("function") if isinstance(call, dict) else None
         if isinstance(function, dict):
-            index = call.get("index")
             yield Call(
-                index if type(index) is int else None,
+                call.get("index"),
                 _string(call.get("id")),
                 _string(function.get("name")),
                 arguments_of(function),
                 call.get("extra_content"),
             )
+
+
+def named(call: Call, place: int, told: Told) -> Call:
+    """The call in this place, with an id also where the provider gave it none."""
+    return call if call.call_id else call._replace(call_id=f"call_{told.request_id}_{place}")
 
 
 def first_choice(found: Any) -> dict[str, Any]:

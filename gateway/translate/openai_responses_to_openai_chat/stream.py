@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.usage import Report
-from gateway.translate.chat_said import begins_another
+from gateway.translate.chat_said import Counted
 from gateway.translate.edge import Told
 from gateway.translate.openai_responses_to_openai_chat import said
 from gateway.translate.responses_settings import toolbox_of
@@ -18,11 +18,12 @@ class Translation:
     """See `StreamTranslation`."""
 
     def __init__(self, told: Told) -> None:
+        self._told = told
         self._writer = ResponsesStream(told, toolbox_of(told.asked))
         self._begun = self._ended = False
         self._thinking = ""  # The field in which the provider shows its thoughts, while it does.
-        self._calls: list[str] = []  # Ids of all calls, in their order.
-        self._counted: dict[int | None, int] = {}  # Their places by what the provider counts them.
+        self._calls = 0  # That have begun.
+        self._counted = Counted()
         self._quirks = told.quirks
         self._report = Report()
         self._finish_reason = ""
@@ -77,14 +78,13 @@ class Translation:
 
     def _call(self, call: said.Call) -> bytes:
         """Begin or go on with one. Calls stay open to the end: some providers mix them."""
-        key = self._counted.get(call.number, len(self._calls) - 1 if call.number is None else -1)
-        begun = b""
-        if key < 0 or begins_another(call.call_id, call.name, self._calls[key]):
+        place, begun = self._counted.place(call.index, call.call_id, call.name), b""
+        if place == self._calls:
+            self._calls += 1
+            call = said.named(call, place, self._told)
             begun = self._seal({} if call.extra is None else {call.call_id: call.extra})
-            key = self._counted[call.number] = len(self._calls)
-            self._calls.append(call.call_id)
-            begun += self._writer.call(key, call.call_id, call.name)
-        return begun + self._writer.arguments(key, call.arguments)
+            begun += self._writer.call(place, call.call_id, call.name)
+        return begun + self._writer.arguments(place, call.arguments)
 
     def _seal(self, extra: dict[str, Any]) -> bytes:
         """What has been thought is over."""
