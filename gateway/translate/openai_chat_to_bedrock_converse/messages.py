@@ -71,6 +71,12 @@ class Conversation:
         return [{"cachePoint": {"type": "default"} | ({"ttl": cache.ttl} if cache.ttl in ("5m", "1h") else {})}]
 
     @property
+    def called(self) -> list[str]:
+        """The tools that were called, by name."""
+        blocks = (block for turn in self.turns for block in turn["content"])
+        return list(dict.fromkeys(block["toolUse"]["name"] for block in blocks if "toolUse" in block))
+
+    @property
     def last_call_unexplained(self) -> bool:
         """Whether the last calls of tools have come back without the thoughts before them."""
         said = [turn["content"] for turn in self.turns if turn["role"] == "assistant"][-1:]

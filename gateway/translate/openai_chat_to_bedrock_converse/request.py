@@ -15,7 +15,7 @@ from gateway.translate.edge import Losses, Target
 from gateway.translate.openai_chat_to_bedrock_converse.asked import Body, read
 from gateway.translate.openai_chat_to_bedrock_converse.messages import Conversation
 from gateway.translate.openai_chat_to_bedrock_converse.reasoning import Frame, thinking
-from gateway.translate.openai_chat_to_bedrock_converse.tools import carry_tools, chosen, tool_config
+from gateway.translate.openai_chat_to_bedrock_converse.tools import carry_tools
 
 _NOTED = (
     "user",
@@ -72,17 +72,12 @@ def translated(asked: Asked, target: Target, losses: Losses) -> Asked:
     for at, message in enumerate(body.messages):
         conversation.add(message, f"messages[{at}]")
     made: dict[str, Any] = {"messages": conversation.turns, "system": conversation.system}
-    choice = chosen(body, losses)
-    own: dict[str, Any] = {}
-    if tools := carry_tools(body, choice, conversation, losses):
-        parallel = body.parallel_tool_calls is not False
-        made["toolConfig"], own = tool_config(
-            tools, choice, parallel=parallel, claude=claude is not None, losses=losses
-        )
+    tools = carry_tools(body, conversation, losses, claude=claude is not None)
+    made["toolConfig"], own = tools.config, tools.own
     given = _cap(body, target)
     cap = target.output_tokens_max if given is None else given
     if body.reasoning_effort is not None:
-        frame = Frame(cap, bool(tools) and choice.forces, conversation.last_call_unexplained)
+        frame = Frame(cap, tools.forced, conversation.last_call_unexplained)
         own |= thinking(target.model, body.reasoning_effort, frame, losses)
     thinks = own.get("thinking", {}).get("type") not in (None, "disabled")
     if thinks and "budget_tokens" in own["thinking"]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from gateway.dialects.validate import convert
 from gateway.translate.edge import Losses
-from gateway.translate.openai_chat_to_bedrock_converse.asked import Body, Tool
+from gateway.translate.openai_chat_to_bedrock_converse.asked import Body, Function
 from gateway.translate.openai_chat_to_bedrock_converse.messages import Conversation
 
 _KINDS = {"auto": "auto", "required": "any", "none": "none"}
@@ -62,21 +62,40 @@ def chosen(body: Body, losses: Losses) -> Chosen:
     return Chosen()
 
 
-def carry_tools(body: Body, choice: Chosen, conversation: Conversation, losses: Losses) -> list[dict[str, Any]]:
-    """The tools as Converse specifies them."""
+class Tools(NamedTuple):
+    """What the request says of tools."""
+
+    config: dict[str, Any]  # `toolConfig`; empty where there are none.
+    own: dict[str, Any]  # What only the vendor's own fields can say of them.
+    forced: bool  # One must be called.
+
+
+def carry_tools(body: Body, conversation: Conversation, losses: Losses, *, claude: bool) -> Tools:
+    """The tools, and how they may be chosen. Those that were called are there also where none may be any more:
+    Converse takes no conversation with calls without a `toolConfig`. Only Claude can be told then to call none."""
+    choice, parallel = chosen(body, losses), body.parallel_tool_calls is not False
+    tools = _specifications(body, choice, conversation, losses)
+    if not tools:
+        tools = [_specified(Function(name)) for name in conversation.called]
+        choice, parallel = Chosen("none" if claude else "auto"), True
+    if not tools:
+        return Tools({}, {}, forced=False)
+    config, own = tool_config(tools, choice, parallel=parallel, claude=claude, losses=losses)
+    return Tools(config, own, choice.forces)
+
+
+def _specifications(body: Body, choice: Chosen, conversation: Conversation, losses: Losses) -> list[dict[str, Any]]:
     carried: list[dict[str, Any]] = []
     for at, tool in enumerate(body.tools or ()):
         if tool.function is None:
             losses.drop(f"tools[{at}]", f"Converse has no tool of type {tool.type!r}.")
         elif choice.only is None or tool.function.name in choice.only:
-            carried.append(_specified(tool))
+            carried.append(_specified(tool.function))
             carried += conversation.cache_point(tool.cache_control, f"tools[{at}].cache_control")
     return carried
 
 
-def _specified(tool: Tool) -> dict[str, Any]:
-    function = tool.function
-    assert function is not None
+def _specified(function: Function) -> dict[str, Any]:
     spec: dict[str, Any] = {"name": function.name, "inputSchema": {"json": function.parameters or _NO_PARAMETERS}}
     if function.description and function.description.strip():  # An empty one is refused.
         spec["description"] = function.description
