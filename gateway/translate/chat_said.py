@@ -6,6 +6,10 @@ from typing import Any
 
 import msgspec
 
+BROKEN_OFF = frozenset({"error", "insufficient_system_resource", "abort"})
+"""Finish reasons of answers that their provider did not finish: Mistral's and OpenRouter's, DeepSeek's, the engines'.
+Beside them Mistral says "model_length" where others say "length"."""
+
 
 class Choice(msgspec.Struct):
     """One of the answers, in a chunk."""

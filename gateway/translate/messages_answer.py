@@ -9,15 +9,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.core.usage import Usage
+from gateway.translate.chat_said import BROKEN_OFF
 
 STOP_REASONS = {
     "stop": "end_turn",
     "length": "max_tokens",
+    "model_length": "max_tokens",
     "tool_calls": "tool_use",
     "function_call": "tool_use",
     "content_filter": "refusal",
-}
-"""By the finish reasons of OpenAI's chat: https://platform.openai.com/docs/api-reference/chat/object"""
+} | dict.fromkeys(BROKEN_OFF, "max_tokens")
+"""By the finish reasons of OpenAI's chat: https://platform.openai.com/docs/api-reference/chat/object. One
+that was broken off is cut short: good answers of this API have no word for an error."""
 
 
 def stop_reason(finish_reason: Any) -> str:

@@ -322,6 +322,13 @@ def test_arguments_become_an_object(arguments, given):
     assert (answer["model"], answer["stop_reason"]) == ("", "tool_use")
 
 
+@pytest.mark.parametrize("finish", ["model_length", "error", "insufficient_system_resource", "abort"])
+def test_an_answer_that_its_provider_did_not_finish_is_cut_short(finish):
+    assert answered({"content": "Hi"}, finish_reason=finish)["stop_reason"] == "max_tokens"
+    call = {"id": "c", "function": {"name": "now", "arguments": "{"}}
+    assert answered({"tool_calls": [call]}, finish_reason=finish)["stop_reason"] == "max_tokens"
+
+
 def test_parts_of_an_unknown_kind_say_nothing():
     assert answered({"content": [7, {"type": "news"}], "tool_calls": 7})["content"] == []
 

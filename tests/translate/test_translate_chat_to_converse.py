@@ -101,6 +101,15 @@ def test_what_is_no_answer(body):
         EDGE.answer(body, told(ASKED))
 
 
+@pytest.mark.parametrize(
+    "reason", ["guardrail_intervened", "content_filtered", "malformed_tool_use", "malformed_model_output"]
+)
+def test_no_good_answer_is_not_told_as_one(reason):
+    body = {"output": {"message": {"content": [{"text": "Hi"}]}}, "stopReason": reason}
+    made = json.loads(EDGE.answer(json.dumps(body).encode(), told(ASKED)))
+    assert made["choices"][0]["finish_reason"] == "content_filter"
+
+
 def test_an_answer_that_is_nested_too_deeply_is_none():
     body = b'{"output":{"message":{"content":[]}},"usage":' + b"[" * 99_999
     with pytest.raises(ValueError, match="nested"):

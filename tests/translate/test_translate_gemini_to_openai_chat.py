@@ -293,6 +293,16 @@ def test_an_answer_may_say_anything():
     types.GenerateContentResponse.model_validate_json(json.dumps(answer))
 
 
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [("model_length", "MAX_TOKENS"), ("error", "OTHER"), ("insufficient_system_resource", "OTHER"), ("abort", "OTHER")],
+)
+def test_an_answer_that_its_provider_did_not_finish_does_not_say_stop(reason, told):
+    body = json.dumps({"choices": [{"message": {"content": "Hi"}, "finish_reason": reason}]}).encode()
+    (candidate,) = json.loads(EDGE.answer(body, told_of(EDGE)))["candidates"]
+    assert candidate["finishReason"] == told
+
+
 def test_a_stream_may_say_anything():
     stream = EDGE.stream(told_of(EDGE))
     for data in [

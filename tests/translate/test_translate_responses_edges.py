@@ -129,11 +129,13 @@ def test_calls_that_are_all_counted_as_the_first_stay_apart():
     assert [(call["call_id"], call["arguments"]) for call in calls] == [("a", '{"x":1}'), ("b", '{"y":2}')]
 
 
-def of_chat(calls):
+def of_chat(calls, finish="tool_calls"):
     """The response that is made of a chat's answer with these calls: whole, and streamed."""
     told = edge_cases.told_of(CHAT.edge)
-    whole = json.dumps({"choices": [{"index": 0, "message": {"tool_calls": calls}}]}).encode()
-    chunk = json.dumps({"choices": [{"index": 0, "delta": {"tool_calls": calls}}]}).encode()
+    whole, chunk = (
+        json.dumps({"choices": [{"index": 0, "finish_reason": finish, name: {"tool_calls": calls}}]}).encode()
+        for name in ("message", "delta")
+    )
     streamed = edge_cases.streamed(CHAT.edge, [b"data: %b\n\ndata: [DONE]\n\n" % chunk], told)
     return json.loads(CHAT.edge.answer(whole, told)), cases.events(streamed)[-1]["response"]
 
@@ -157,6 +159,12 @@ def test_a_piece_without_index_or_name_is_more_of_the_last_call():
     calls = [{"id": "a", "function": {"name": "f", "arguments": '{"a":'}}, {"function": {"arguments": "1}"}}]
     (item,) = of_chat(calls)[1]["output"]
     assert (item["call_id"], item["arguments"]) == ("a", '{"a":1}')
+
+
+@pytest.mark.parametrize("reason", ["model_length", "error", "insufficient_system_resource", "abort"])
+def test_an_answer_that_its_provider_did_not_finish_is_incomplete(reason):
+    for response in of_chat([], reason):
+        assert (response["status"], response["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
 
 
 @given(st.sampled_from(STREAMS), st.lists(st.integers(0, 10**6), max_size=8))

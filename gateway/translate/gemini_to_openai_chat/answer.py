@@ -11,14 +11,18 @@ import msgspec
 
 from gateway.core.usage import Usage
 from gateway.dialects.openai_report import read_report
-from gateway.translate.chat_said import input_of, spoken
+from gateway.translate.chat_said import BROKEN_OFF, input_of, spoken
 from gateway.translate.edge import Told
 from gateway.translate.gemini_to_openai_chat.caller import Caller, caller_of
 
 Json = dict[str, Any]
 
-_FINISHES = {"length": "MAX_TOKENS", "content_filter": "SAFETY"}
-"""By OpenAI's reasons. Gemini says STOP after calls, too."""
+_FINISHES = {
+    "length": "MAX_TOKENS",
+    "model_length": "MAX_TOKENS",
+    "content_filter": "SAFETY",
+} | dict.fromkeys(BROKEN_OFF, "OTHER")
+"""By OpenAI's reasons, and others'. Gemini says STOP after calls, too."""
 
 _objects = msgspec.json.Decoder(dict[str, Any])
 

@@ -13,7 +13,8 @@ from gateway.translate.chat_answer import FINISH_REASONS, choice, completion
 from gateway.translate.edge import Told
 from gateway.translate.openai_chat_to_bedrock_converse.messages import CLAUDE_FORMAT
 
-_FINISH_REASONS = FINISH_REASONS | {"guardrail_intervened": "content_filter", "content_filtered": "content_filter"}
+_NO_GOOD_ANSWER = ("guardrail_intervened", "content_filtered", "malformed_tool_use", "malformed_model_output")
+_FINISH_REASONS = FINISH_REASONS | dict.fromkeys(_NO_GOOD_ANSWER, "content_filter")
 
 
 class Thought(msgspec.Struct, rename="camel"):

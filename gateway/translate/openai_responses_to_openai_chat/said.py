@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from gateway.core.usage import Report
 from gateway.dialects.base import NOTHING_YET, Quirk
 from gateway.dialects.spoken import DIALECTS
-from gateway.translate.chat_said import arguments_of
+from gateway.translate.chat_said import BROKEN_OFF, arguments_of
 from gateway.translate.edge import Told
 from gateway.translate.sealed import seal
 
@@ -17,7 +17,11 @@ DIALECT = "openai-chat"
 REASONING = ("reasoning_content", "reasoning")
 """What providers call the thoughts that they show. Where both are there, they say the same."""
 
-INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
+INCOMPLETE = {
+    "length": "max_output_tokens",
+    "model_length": "max_output_tokens",
+    "content_filter": "content_filter",
+} | dict.fromkeys(BROKEN_OFF, "max_output_tokens")
 """Why a response is incomplete, by finish reasons."""
 
 _TIERS = frozenset({"auto", "default", "flex", "scale", "priority"})
