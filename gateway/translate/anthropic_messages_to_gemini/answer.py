@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gateway.translate import messages_answer
+from gateway.translate import messages_answer, pictures
 from gateway.translate.anthropic_messages_to_gemini.signatures import sealed
 from gateway.translate.edge import Told
 from gateway.translate.gemini import answer as gemini
@@ -72,7 +72,7 @@ def said(parts: Iterable[gemini.Part], *, thinks: bool) -> Iterator[Said]:
         elif part.text and thinks:
             yield Said(thoughts=part.text)
         if part.data:
-            yield Said(text=f"[Here the model made {part.mime}, which this API has no place for.]")
+            yield Said(text=pictures.unplaced(part.mime))
         if part.signature and part.thought and thinks:
             yield Said(signature=sealed(part.signature))
 

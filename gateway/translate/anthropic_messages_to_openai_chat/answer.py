@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.dialects.openai_report import read_report
+from gateway.translate import pictures
 from gateway.translate.anthropic_messages_to_openai_chat.names import shortened
 from gateway.translate.chat_said import input_of, spoken, text_of
 from gateway.translate.edge import Told
@@ -50,10 +51,8 @@ def _content(said: dict[str, Any], told: Told) -> list[dict[str, Any]]:
     content: list[dict[str, Any]] = []
     if thoughts:
         content.append({"type": "thinking", "thinking": thoughts, "signature": ""})
-    if text:
-        content.append({"type": "text", "text": text})
-    if refused := text_of(said.get("refusal")):
-        content.append({"type": "text", "text": refused})
+    texts = (text, pictures.told(said), text_of(said.get("refusal")))
+    content += [{"type": "text", "text": each} for each in texts if each]
     calls = said.get("tool_calls")
     names = shortened(told.asked) if calls else {}
     for index, call in enumerate(calls if isinstance(calls, list) else ()):

@@ -7,6 +7,7 @@ from typing import Any
 from gateway.core.usage import Report
 from gateway.dialects.openai_report import read_report
 from gateway.dialects.openai_usage import UNREADABLE
+from gateway.translate import pictures
 from gateway.translate.anthropic_messages_to_openai_chat.answer import message_id, reason_of
 from gateway.translate.anthropic_messages_to_openai_chat.calls import Calls
 from gateway.translate.chat_said import Choice, chunks, spoken
@@ -66,7 +67,7 @@ class Translation:
         made = []
         if thoughts:
             made.append(self._calls.beside(self._write.thinking, thoughts))
-        if text:
+        if text := text + pictures.told(delta):
             made.append(self._calls.beside(self._write.text, text))
         if isinstance(refused, str) and refused:
             self._refused = True

@@ -11,8 +11,10 @@ import msgspec
 
 from gateway.core.usage import Usage
 from gateway.dialects.openai_report import read_report
+from gateway.translate import pictures
 from gateway.translate.chat_said import BROKEN_OFF, input_of, spoken
 from gateway.translate.edge import Told
+from gateway.translate.gemini.parts import inline
 from gateway.translate.gemini_to_openai_chat.caller import Caller, caller_of
 
 Json = dict[str, Any]
@@ -72,7 +74,7 @@ def finish_of(reason: Any, *, refused: bool) -> str:
 
 
 def said(message: Json, caller: Caller) -> list[Json]:
-    """Thoughts, if they are to be shown, and text of a message, or of a part of one."""
+    """Thoughts, if they are to be shown, text and pictures of a message, or of a part of one."""
     thoughts, text = spoken(message)
     refused = message.get("refusal")
     parts: list[Json] = []
@@ -80,9 +82,15 @@ def said(message: Json, caller: Caller) -> list[Json]:
         parts.append({"text": thoughts, "thought": True})
     if text:
         parts.append({"text": text})
+    parts += [_shown(picture) for picture in pictures.of_chat(message)]
     if isinstance(refused, str) and refused:
         parts.append({"text": refused})
     return parts
+
+
+def _shown(picture: pictures.Picture) -> Json:
+    """Where it lies elsewhere nobody says of what type it is, which Google's clients want to be told."""
+    return inline(picture.mime, picture.data) if picture.data else {"text": pictures.instead(picture)}
 
 
 def call_part(call_id: Any, name: Any, arguments: Any, extra: Any, caller: Caller) -> Json:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from gateway.core.usage import Report
 from gateway.dialects.base import NOTHING_YET, Quirk
 from gateway.dialects.spoken import DIALECTS
+from gateway.translate import pictures
 from gateway.translate.chat_said import BROKEN_OFF, arguments_of
 from gateway.translate.edge import Told
 from gateway.translate.sealed import seal
@@ -56,6 +57,8 @@ def pieces(message: dict[str, Any]) -> Iterator[Piece]:
     if isinstance(content, list):  # Mistral's.
         yield from (piece for part in content if isinstance(part, dict) for piece in _of_part(part))
     elif found := _string(content):
+        yield Piece("text", found)
+    if found := pictures.told(message):
         yield Piece("text", found)
     if found := _string(message.get("refusal")):
         yield Piece("refusal", found)
