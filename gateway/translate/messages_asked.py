@@ -21,6 +21,13 @@ CLEARING = ("clear_thinking_", "clear_tool_uses_")
 https://platform.claude.com/docs/en/build-with-claude/context-editing"""
 
 
+def found_tool(block: Fields, name: str) -> str:
+    """What a search for tools at the caller found, in words: every tool is there from the beginning. `name`: what the
+    provider calls it."""
+    block.leave("messages.content.tool_reference")
+    return f"Tool {name} is available."
+
+
 def leave_out(body: Fields) -> None:
     """Hints are noted. Edits of the context that only clear are hints: without them the model sees all that was
     sent. One that sums up makes another answer."""

@@ -187,8 +187,12 @@ def document(**source):
         ),
         (user(type="tool_result", content="1"), "messages[0].content[0].tool_use_id"),
         (
-            user(type="tool_result", tool_use_id="t", content=[{"type": "tool_reference", "tool_name": "x"}]),
+            user(type="tool_result", tool_use_id="t", content=[{"type": "search_result", "title": "t"}]),
             "messages[0].content[0].content[0]",
+        ),
+        (
+            user(type="tool_result", tool_use_id="t", content=[{"type": "tool_reference"}]),
+            "messages[0].content[0].content[0].tool_name",
         ),
         (assistant(type="server_tool_use", id="s", name="web_search", input={}), "messages[1].content[0]"),
         (

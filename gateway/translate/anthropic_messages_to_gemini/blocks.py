@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.translate.fields import Fields
 from gateway.translate.gemini import parts
+from gateway.translate.messages_asked import found_tool
 
 Json = dict[str, Any]
 
@@ -24,6 +25,8 @@ def shown(block: Fields, kind: str) -> list[Json]:
         return _located(source, source.needed("type"))
     if kind == "document":
         return _document(block)
+    if kind == "tool_reference":
+        return [{"text": found_tool(block, block.needed("tool_name"))}]
     block.drop_all(f"There is no {kind} there.", "type")
     return []
 

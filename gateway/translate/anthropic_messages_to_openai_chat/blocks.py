@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from gateway.translate.anthropic_messages_to_openai_chat.names import short
 from gateway.translate.fields import Fields
+from gateway.translate.messages_asked import found_tool
 
 Part = dict[str, Any]
 CACHE = "cache_control"
@@ -21,6 +23,8 @@ def part(block: Fields, kind: str) -> list[Part]:
         return _picture(block)
     if kind == "document":
         return _document(block)
+    if kind == "tool_reference":
+        return text_part(found_tool(block, short(block.needed("tool_name"))))
     block.drop_all(f"A chat has no {kind}.")
     return []
 
