@@ -33,8 +33,16 @@ class _Any(msgspec.Struct):
     choices: Any = None
 
 
+class _Choice(msgspec.Struct):
+    """Moonshot tells the usage of a stream in the last chunk of each choice."""
+
+    usage: msgspec.Raw = msgspec.Raw()
+
+
+_NOTHING = (b"", b"null")
 _plain = msgspec.json.Decoder(_Plain)
 _any = msgspec.json.Decoder(_Any)
+_choices = msgspec.json.Decoder(list[_Choice])
 _blocks = msgspec.json.Decoder(Block | None)
 
 
@@ -45,6 +53,8 @@ def read_report(message: bytes, quirks: frozenset[Quirk], before: Report = NOTHI
     try:
         answer = _plain.decode(message)
         raw = bytes(answer.usage)
+        if raw in _NOTHING and before.usage is None:
+            raw = _of_choice(bytes(answer.choices))
         block = _blocks.decode(raw) if raw else None
         failed = _is_set(answer.error)
     except UNREADABLE:
@@ -62,6 +72,12 @@ def read_report(message: bytes, quirks: frozenset[Quirk], before: Report = NOTHI
     )
 
 
+def _of_choice(choices: bytes) -> bytes:
+    """The usage that the first choice tells; empty where it tells none."""
+    found = _choices.decode(choices) if b'"usage"' in choices else ()
+    return bytes(found[0].usage) if found else b""
+
+
 def _is_set(raw: msgspec.Raw) -> bool:
     """Whether a field is there and not empty."""
     return len(memoryview(raw)) > 0 and bool(msgspec.json.decode(raw))
@@ -73,10 +89,13 @@ def _read_anything(message: bytes, quirks: frozenset[Quirk], before: Report) -> 
     except UNREADABLE:
         return before
     usage, cost, clamped, raw = None, None, False, b""
-    if isinstance(answer.usage, dict):
-        usage, clamped = read_usage(answer.usage, quirks)
-        cost = read_cost(answer.usage, quirks)
-        raw = msgspec.json.encode(answer.usage)
+    told = answer.usage
+    if told is None and before.usage is None and isinstance(answer.choices, list):
+        told = next((choice.get("usage") for choice in answer.choices[:1] if isinstance(choice, dict)), None)
+    if isinstance(told, dict):
+        usage, clamped = read_usage(told, quirks)
+        cost = read_cost(told, quirks)
+        raw = msgspec.json.encode(told)
     return Report(
         usage=usage or before.usage,
         model=answer.model if isinstance(answer.model, str) else before.model,

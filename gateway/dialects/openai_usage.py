@@ -64,6 +64,7 @@ class Block(msgspec.Struct):
     completion_tokens_details: _Made | None = None
     prompt_cache_hit_tokens: Count | None = None  # DeepSeek.
     num_cached_tokens: Count | None = None  # Mistral.
+    cached_tokens: Count | None = None  # Moonshot, Together.
 
 
 class NewerBlock(Block):
@@ -89,6 +90,7 @@ UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 NO_QUIRKS: frozenset[Quirk] = frozenset()
 _newer = msgspec.json.Decoder(NewerBlock)
 _NONE_GIVEN, _NONE_MADE = _Given(), _Made()
+_HITS = ("prompt_cache_hit_tokens", "num_cached_tokens", "cached_tokens")
 _COUNTS_GIVEN = tuple(name for name in _Given.__struct_fields__ if name != "cache_write_tokens_details")
 
 
@@ -98,7 +100,7 @@ def read_usage(block: Mapping[str, Any], quirks: frozenset[Quirk]) -> tuple[Usag
     mended, clamped = _mended(block, Block, ("prompt_tokens", "completion_tokens", "total_tokens"))
     if clamped or mended.prompt_tokens is None:
         return None, True  # A main counter is nonsense or missing: nothing to charge by.
-    hits, clamped_hits = _mended(block, Block, ("prompt_cache_hit_tokens", "num_cached_tokens"))
+    hits, clamped_hits = _mended(block, Block, _HITS)
     details = block.get("prompt_tokens_details")
     given, clamped_given = _mended(details, _Given, _COUNTS_GIVEN)
     lifetimes = details.get("cache_write_tokens_details") if isinstance(details, Mapping) else None
@@ -108,8 +110,7 @@ def read_usage(block: Mapping[str, Any], quirks: frozenset[Quirk]) -> tuple[Usag
         mended,
         prompt_tokens_details=replace(given, cache_write_tokens_details=kept),
         completion_tokens_details=made,
-        prompt_cache_hit_tokens=hits.prompt_cache_hit_tokens,
-        num_cached_tokens=hits.num_cached_tokens,
+        **{name: getattr(hits, name) for name in _HITS},
     )
     usage, clamped = disjoint(whole, quirks)
     return usage, clamped or clamped_hits or clamped_given or clamped_kept or clamped_made
@@ -159,7 +160,8 @@ def disjoint(block: Block, quirks: frozenset[Quirk]) -> tuple[Usage | None, bool
             reasoning, completion = total - prompt - completion, total - prompt
         if Quirk.REASONING_BESIDE_OUTPUT in quirks:
             completion += reasoning
-    cached = given.cached_tokens or block.prompt_cache_hit_tokens or block.num_cached_tokens or 0
+    hits = block.prompt_cache_hit_tokens or block.num_cached_tokens or block.cached_tokens
+    cached = given.cached_tokens or hits or 0
     written, heard, seen = given.cache_write_tokens or 0, given.audio_tokens or 0, given.image_tokens or 0
     spoken, drawn = made.audio_tokens or 0, made.image_tokens or 0
     beside = heard if Quirk.AUDIO_BESIDE_INPUT in quirks else 0

@@ -25,7 +25,6 @@ class Chunk(msgspec.Struct):
 
     model: Any = None
     choices: list[Choice] | None = None
-    usage: msgspec.Raw = msgspec.Raw()
 
 
 chunks = msgspec.json.Decoder(Chunk)

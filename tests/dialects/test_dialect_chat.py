@@ -11,6 +11,7 @@ from gateway.core.errors import BadRequest
 from gateway.core.usage import Usage
 from gateway.dialects.base import Quirk
 from gateway.dialects.openai_chat import CHOICES_MAX, OUTPUT_TOKENS_CREDIBLE_MAX, OpenAIChat
+from gateway.dialects.openai_usage import CHARGING
 from gateway.dialects.validate import MODEL_NAME_MAX, model_name
 
 CHAT = OnBytes(OpenAIChat())
@@ -426,6 +427,21 @@ USAGE_KEYS = [
     "completion_tokens_details",
 ]
 USAGE_KEYS += ["cost", "cost_in_usd_ticks", "is_byok", "num_cached_tokens", "prompt_cache_hit_tokens"]
+
+
+@pytest.mark.parametrize("quirks", [frozenset(), CHARGING])
+def test_usage_that_the_choice_tells_counts_where_nothing_else_does(quirks):
+    told, own = {"prompt_tokens": 9, "completion_tokens": 4}, {"prompt_tokens": 1, "completion_tokens": 1}
+
+    def tokens(**members):
+        usage = CHAT.report(json.dumps(members).encode(), quirks).usage
+        return None if usage is None else usage.tokens
+
+    assert tokens(choices=[{"delta": {}, "usage": told}, {"usage": own}]) == 13
+    assert tokens(choices=[{"usage": told}], usage=None) == 13
+    assert tokens(choices=[{"usage": told}], usage=own) == 2
+    for choices in ([], None, [None], [{"usage": None}], [{"delta": {"usage": told}}], [7]):
+        assert tokens(choices=choices) is None
 
 
 @given(st.dictionaries(st.sampled_from(USAGE_KEYS), json_values), st.sets(st.sampled_from(list(Quirk))))

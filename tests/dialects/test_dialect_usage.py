@@ -90,8 +90,8 @@ def test_every_class_of_openais_usage_has_its_counter():
     assert not clamped
 
 
-@pytest.mark.parametrize("field", ["prompt_cache_hit_tokens", "num_cached_tokens"])
-def test_cached_tokens_have_other_names_at_deepseek_and_mistral(field):
+@pytest.mark.parametrize("field", ["prompt_cache_hit_tokens", "num_cached_tokens", "cached_tokens"])
+def test_cached_tokens_have_other_names_at_deepseek_mistral_and_moonshot(field):
     assert read(block(100, 1, **{field: 60}))[0].cache_read == 60
     assert read(block(100, 1, {"cached_tokens": 60}, **{field: 60}))[0].cache_read == 60
 

@@ -36,7 +36,7 @@ class Translation:
             chunk = chunks.decode(data)
         except UNREADABLE:
             return b""
-        if chunk.usage:
+        if b'"usage"' in data:
             self._report = read_report(data, self._told.quirks, self._report)
         begun = self._begin(chunk.model)
         return begun + b"".join(self._more(choice) for choice in chunk.choices or () if choice.index in (0, None))
