@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from gateway.core.entry import Part
-from gateway.core.money import ZERO
+from gateway.core.money import ZERO, Money
 from gateway.core.price import UNPRICED, Cost, CostStatus, Price, total
 from gateway.core.usage import Report, Turn, Usage
+
+ROUNDED_BY = Money.usd("0.000025")
+"""What `Report.rounded` may be off by: five parts, each rounded to five decimals of a dollar."""
 
 MOVING = "-latest"
 """How the names end that stand for another model from time to time."""
@@ -20,13 +23,22 @@ PriceOf = Callable[[str], Price | None]  # Of a model, at the provider and the m
 def settled(
     usage: Usage, report: Report, model: str, own: Price | None, price_of: PriceOf
 ) -> tuple[Cost, tuple[Part, ...]]:
-    """What an answer cost: the provider's own figure where it charges by that, else usage times price. And the parts
+    """What an answer cost: the provider's own figure where it charges by that, or where usage times price does not
+    explain what it says in round figures; else usage times price. And the parts
     that were priced on their own, if there are any."""
     price = settling_price(model, report.model, own, price_of)
     computed, parts = priced(usage, report.turns, report.service_tier, price, price_of)
     if report.cost is not None:
         return replace(computed, total=report.cost, status=CostStatus.REPORTED), parts
-    return with_doubt(computed, model, report.model, clamped=report.clamped), parts
+    computed = with_doubt(computed, model, report.model, clamped=report.clamped)
+    if report.rounded is not None and not _explains(computed, report.rounded):
+        return replace(computed, total=report.rounded, status=CostStatus.REPORTED), parts
+    return computed, parts
+
+
+def _explains(computed: Cost, rounded: Money) -> bool:
+    """Whether a computed cost is sure, and not less than what the provider says in round figures."""
+    return computed.status is CostStatus.EXACT and rounded.picos - computed.known.picos <= ROUNDED_BY.picos
 
 
 def settling_price(model: str, served: str | None, own: Price | None, price_of: PriceOf) -> Price | None:

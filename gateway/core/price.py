@@ -174,6 +174,10 @@ PLACE = "geo:"
 STANDARD_TIERS = frozenset({None, "", "default", "standard", "auto", "on_demand", "scale"})
 
 
+SEARCH = "search:"
+"""How conditions begin that say how much each search may give the model to read."""
+
+
 def conditions(*names: str) -> str:
     """One name for several conditions that apply together, such as 'batch,geo:us'."""
     return ",".join(sorted(name for name in names if name not in STANDARD_TIERS))

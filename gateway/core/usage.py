@@ -114,6 +114,7 @@ class Report(Struct, frozen=True):
     model: str | None = None  # The model that served, which may be more precise than the one asked for.
     service_tier: str | None = None  # The served tier, not the requested one; with other `conditions` of the price.
     cost: Money | None = None  # Only if the provider charges by the figure that it reports.
+    rounded: Money | None = None  # What it says that the call costs, where its parts are rounded.
     failed: bool = False  # It is an error under a good status.
     clamped: bool = False  # The provider's counters contradicted each other and were mended.
     turns: tuple[Turn, ...] = ()  # Where parts are priced on their own: then their sum is the cost.

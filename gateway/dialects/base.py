@@ -20,6 +20,7 @@ class Quirk(StrEnum):
     AUDIO_BESIDE_INPUT = "audio_beside_input"  # Mistral: audio tokens are not in prompt_tokens.
     CHARGES_REPORTED_COST = "charges_reported_cost"  # OpenRouter: `usage.cost` is what is charged.
     CHARGES_COST_TICKS = "charges_cost_ticks"  # xAI: `usage.cost_in_usd_ticks`, of 1e-10 dollars.
+    COUNTS_RESEARCH = "counts_research"  # Perplexity: searches and thoughts stand beside, `usage.cost` is rounded.
     CAPS_COMPLETION_TOKENS = "caps_completion_tokens"  # Newer models at OpenAI refuse `max_tokens`.
 
 

@@ -8,11 +8,13 @@ from typing import Any
 import msgspec
 
 from gateway.core.errors import BadRequest
+from gateway.core.price import conditions
 from gateway.core.request import Asked, Countable, Facts, Picture, excerpt
 from gateway.core.usage import Report
 from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.openai_report import read_report
+from gateway.dialects.openai_research import tier_of
 from gateway.dialects.pictures import is_image, is_pages, of_url
 from gateway.dialects.unread import ALL, SETTINGS, Known, Members, by_type, unread
 from gateway.dialects.validate import decode, model_name
@@ -34,6 +36,7 @@ _MONEY_KEYS = (
     "modalities",
     "reasoning_effort",
     "reasoning",
+    "web_search_options",
 )
 _PLAIN_PARTS = frozenset({"", "text", "image_url", "input_audio", "refusal"})
 """Parts whose tokens the bytes or a table bound. Any other (a file, a video) is held for as a file."""
@@ -101,6 +104,7 @@ class _Body(msgspec.Struct):
     response_format: _ResponseFormat | None = None
     service_tier: str | None = None
     models: Any = None
+    web_search_options: Any = None
     modalities: list[str] | None = None
     reasoning_effort: Any = None
     reasoning: Any = None  # OpenRouter's name for it.
@@ -182,7 +186,7 @@ class OpenAIChat:
             files=sum(kind not in _PLAIN_PARTS for kind in parts),
             turns=len(asked.messages),
             prompt=_head(asked.messages[-1]),
-            service_tier=asked.service_tier,
+            service_tier=_conditions(asked),
             session=asked.prompt_cache_key or asked.user,
         )
 
@@ -282,6 +286,13 @@ def _needs(asked: _Body, parts: list[str]) -> frozenset[str]:
     if _wants_json(asked):
         needs.add("json")
     return frozenset(needs)
+
+
+def _conditions(asked: _Body) -> str | None:
+    """The tier, and how much searches may give to read."""
+    options = asked.web_search_options
+    search = tier_of(options.get("search_context_size")) if isinstance(options, dict) else ""
+    return conditions(asked.service_tier or "", search) if search else asked.service_tier
 
 
 def _wants_json(asked: _Body) -> bool:

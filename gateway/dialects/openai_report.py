@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.core.usage import Report
 from gateway.dialects.base import NOTHING_YET, Quirk, id_of
+from gateway.dialects.openai_research import researched, rounded_cost, tier_of
 from gateway.dialects.openai_usage import CHARGING, UNREADABLE, Block, disjoint, read_cost, read_usage
 
 
@@ -39,6 +40,7 @@ class _Choice(msgspec.Struct):
     usage: msgspec.Raw = msgspec.Raw()
 
 
+_LOOKED_AT_WHOLE = CHARGING | {Quirk.COUNTS_RESEARCH}
 _NOTHING = (b"", b"null")
 _plain = msgspec.json.Decoder(_Plain)
 _any = msgspec.json.Decoder(_Any)
@@ -48,7 +50,7 @@ _blocks = msgspec.json.Decoder(Block | None)
 
 def read_report(message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
     """See `Dialect.report`. Garbage says nothing."""
-    if quirks & CHARGING:
+    if quirks & _LOOKED_AT_WHOLE:
         return _read_anything(message, quirks, before)
     try:
         answer = _plain.decode(message)
@@ -88,7 +90,7 @@ def _read_anything(message: bytes, quirks: frozenset[Quirk], before: Report) -> 
         answer = _any.decode(message)
     except UNREADABLE:
         return before
-    usage, cost, clamped, raw = None, None, False, b""
+    usage, cost, rounded, clamped, raw, tier = None, None, None, False, b"", ""
     told = answer.usage
     if told is None and before.usage is None and isinstance(answer.choices, list):
         told = next((choice.get("usage") for choice in answer.choices[:1] if isinstance(choice, dict)), None)
@@ -96,11 +98,16 @@ def _read_anything(message: bytes, quirks: frozenset[Quirk], before: Report) -> 
         usage, clamped = read_usage(told, quirks)
         cost = read_cost(told, quirks)
         raw = msgspec.json.encode(told)
+        if Quirk.COUNTS_RESEARCH in quirks and usage is not None:
+            usage, odd = researched(usage, told)
+            clamped, rounded, tier = clamped or odd, rounded_cost(told), tier_of(told.get("search_context_size"))
+    served = tier or answer.service_tier
     return Report(
         usage=usage or before.usage,
         model=answer.model if isinstance(answer.model, str) else before.model,
-        service_tier=answer.service_tier if isinstance(answer.service_tier, str) else before.service_tier,
+        service_tier=served if isinstance(served, str) else before.service_tier,
         cost=before.cost if cost is None else cost,
+        rounded=before.rounded if rounded is None else rounded,
         failed=bool(answer.error),
         clamped=clamped or before.clamped,
         raw=raw or before.raw,

@@ -232,7 +232,7 @@ def read_cost(block: Mapping[str, Any], quirks: frozenset[Quirk]) -> Money | Non
             return None
         return Money(ticks * PICOS_PER_TICK)
     if Quirk.CHARGES_REPORTED_COST in quirks and not block.get("is_byok"):
-        return _dollars(block.get("cost"))
+        return dollars(block.get("cost"))
     return None
 
 
@@ -252,7 +252,7 @@ def _decoded(raw: bytes) -> Any:
         return None
 
 
-def _dollars(value: Any) -> Money | None:
+def dollars(value: Any) -> Money | None:
     """A JSON number of dollars, rounded up to a pico-dollar: some are the trace of a binary fraction."""
     if type(value) not in (int, float) or not 0 <= value <= DOLLARS_CREDIBLE_MAX:
         return None

@@ -46,7 +46,8 @@ PROVIDERS = [
         "providers: {a: {base_url: http://x, quirks: [output_is_rest]}}",
         (
             "1:46 providers.a.quirks[0]: must be reasoning_beside_output, output_is_the_rest, audio_beside_input, "
-            'charges_reported_cost, charges_cost_ticks or caps_completion_tokens; did you mean "output_is_the_rest"?'
+            "charges_reported_cost, charges_cost_ticks, counts_research or caps_completion_tokens; "
+            'did you mean "output_is_the_rest"?'
         ),
     ),
     ("providers: {a: {base_url: http://x, selfhosted: perhaps}}", "1:49 providers.a.selfhosted: must be true or false"),

@@ -47,6 +47,19 @@ def test_a_part_without_a_price_leaves_the_whole_without_one():
     assert parts[0].cost == UNPRICED
 
 
+def test_a_rounded_figure_counts_where_the_counters_do_not_explain_it():
+    """Perplexity's: 2.5 hundred-thousandths of a dollar are what rounding can make of five parts."""
+
+    def cost(picos, own=OWN, **report):
+        found = settled(Usage(input=5), Report(rounded=Money(picos), **report), "m", own, BOOK)[0]
+        return found.total.picos, found.status
+
+    rounding = 25_000_000
+    assert cost(0) == cost(5 + rounding) == (5, CostStatus.EXACT)
+    assert cost(6 + rounding) == (6 + rounding, CostStatus.REPORTED)
+    assert cost(3, service_tier="unheard-of") == cost(3, None) == (3, CostStatus.REPORTED)
+
+
 def test_what_broke_off_is_priced_whole():
     cost, parts = priced(Usage(input=3, final=False), (Turn(Usage(input=9)),), None, OWN, BOOK)
     assert (cost.total, cost.status, parts) == (Money(3), CostStatus.ESTIMATED, ())

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.errors import BadRequest
-from gateway.core.usage import Usage
-from gateway.dialects.base import Quirk
+from gateway.core.money import Money
+from gateway.core.usage import Extras, Usage
+from gateway.dialects.base import NOTHING_YET, Quirk
 from gateway.dialects.openai_chat import CHOICES_MAX, OUTPUT_TOKENS_CREDIBLE_MAX, OpenAIChat
 from gateway.dialects.openai_usage import CHARGING
 from gateway.dialects.validate import MODEL_NAME_MAX, model_name
@@ -108,7 +109,18 @@ def test_a_wrong_body_is_refused_naming_the_field_and_not_shown(bad, param):
 
 
 @pytest.mark.parametrize(
-    "key", ["model", "models", "stream", "n", "max_tokens", "max_completion_tokens", "service_tier", "stream_options"]
+    "key",
+    [
+        "web_search_options",
+        "model",
+        "models",
+        "stream",
+        "n",
+        "max_tokens",
+        "max_completion_tokens",
+        "service_tier",
+        "stream_options",
+    ],
 )
 def test_a_key_that_money_depends_on_may_stand_there_once_only(key):
     """Parsers disagree on which of two counts: we might price one and the provider serve the other."""
@@ -124,7 +136,7 @@ def test_a_key_that_money_depends_on_may_stand_there_once_only(key):
 
 VALUES = {
     "model": '"m"', "stream": "false", "n": "1", "max_tokens": "5", "max_completion_tokens": "5",
-    "service_tier": '"flex"', "stream_options": "{}", "models": "[]",
+    "service_tier": '"flex"', "stream_options": "{}", "models": "[]", "web_search_options": "{}",
 }  # fmt: skip
 
 
@@ -426,7 +438,52 @@ USAGE_KEYS = [
     "prompt_tokens_details",
     "completion_tokens_details",
 ]
-USAGE_KEYS += ["cost", "cost_in_usd_ticks", "is_byok", "num_cached_tokens", "prompt_cache_hit_tokens"]
+USAGE_KEYS += ["cost", "cost_in_usd_ticks", "is_byok", "num_cached_tokens", "prompt_cache_hit_tokens", "cached_tokens"]
+USAGE_KEYS += ["reasoning_tokens", "citation_tokens", "num_search_queries", "search_context_size"]
+
+
+RESEARCH = frozenset({Quirk.COUNTS_RESEARCH})
+
+
+def test_what_perplexity_counts_beside_the_tokens_is_read():
+    """As recorded in https://github.com/bgeneto/open-webui-cost-tracker/issues/6."""
+    usage = {"prompt_tokens": 33, "completion_tokens": 7163, "total_tokens": 7196, "citation_tokens": 20016}
+    usage |= {"num_search_queries": 18, "reasoning_tokens": 73997, "cost": {"total_cost": 0.409}}
+    report = CHAT.report(json.dumps({"usage": usage}).encode(), RESEARCH)
+    assert report.usage == Usage(
+        input=33, input_tool=20016, output=7163, output_reasoning=73997, extras=Extras(web_searches=18)
+    )
+    assert (report.rounded, report.cost, report.clamped) == (Money.usd("0.409"), None, False)
+    plain = CHAT.report(json.dumps({"usage": usage}).encode(), frozenset())
+    assert (plain.usage, plain.rounded) == (Usage(input=33, output=7163), None)
+
+
+def test_how_much_searches_may_give_to_read_is_asked_and_told():
+    def told(size):
+        usage = {"prompt_tokens": 8, "completion_tokens": 15, "search_context_size": size}
+        return CHAT.report(json.dumps({"usage": usage}).encode(), RESEARCH).service_tier
+
+    def asked(size, **more):
+        options = {"search_context_size": size}
+        return CHAT.read(body(web_search_options=options, **more)).service_tier
+
+    assert [told(size) for size in ("low", "medium", "high", 7)] == [None, "search:medium", "search:high", None]
+    assert [asked(size) for size in ("low", "high", None)] == [None, "search:high", None]
+    assert asked("high", service_tier="flex") == "flex,search:high"
+    assert CHAT.read(body(web_search_options=7)).service_tier is None
+
+
+def test_a_counter_of_searches_that_is_none_is_said_to_be_mended():
+    def read(before=NOTHING_YET, **more):
+        usage = {"prompt_tokens": 8, "completion_tokens": 15} | more
+        return CHAT.report(json.dumps({"usage": usage}).encode(), RESEARCH, before)
+
+    for odd in (-1, 1.5, "5", True, 10**10):
+        report = read(num_search_queries=odd, cost="0.005")
+        assert (report.usage, report.clamped, report.rounded) == (Usage(input=8, output=15), True, None)
+    first = read(cost={"total_cost": 0.005})
+    assert read(first).rounded == first.rounded == Money.usd("0.005")
+    assert read(prompt_tokens="x", num_search_queries=5).usage is None
 
 
 @pytest.mark.parametrize("quirks", [frozenset(), CHARGING])

@@ -5,6 +5,7 @@ from datetime import date, datetime
 import pytest
 
 from gateway.core.money import Money
+from gateway.core.price import CostStatus
 from gateway.core.usage import Extras, Usage
 from gateway.prices.book import PriceBook
 from gateway.prices.bundled import corrections, snapshot
@@ -177,6 +178,23 @@ def test_the_user_wins_over_corrections_and_these_over_the_feed():
     assert PriceBook(snapshot()).price("perplexity", "sonar", NOW).standard.base.request == 12 * 10**9
     assert fee() == 5 * 10**9
     assert fee({"model": "sonar", "request": "7/K"}) == 7 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("model", "fees"), [("sonar", (5, 8, 12)), ("sonar-pro", (6, 10, 14)), ("sonar-reasoning-pro", (6, 10, 14))]
+)
+def test_a_sonar_call_pays_for_what_its_searches_may_give_to_read(model, fees):
+    price = book().price("perplexity", model, NOW)
+    tiers = (None, "search:medium", "search:high")
+    assert tuple(price.of(Usage(), tier).fees.picos // 10**9 for tier in tiers) == fees
+    assert all(price.of(Usage(), tier).status is CostStatus.EXACT for tier in tiers)
+    assert tuple(price.worst(0, 0, tier).picos // 10**9 for tier in tiers) == fees
+
+
+def test_deep_research_pays_for_searches_and_for_what_they_gave_to_read():
+    """The provider said 0.409: https://github.com/bgeneto/open-webui-cost-tracker/issues/6."""
+    usage = Usage(input=33, input_tool=20016, output=7163, output_reasoning=73997, extras=Extras(web_searches=18))
+    assert book().price("perplexity", "sonar-deep-research", NOW).of(usage).total == Money.usd("0.409393")
 
 
 def test_the_more_specific_override_wins():
