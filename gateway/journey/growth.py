@@ -94,8 +94,9 @@ class Growth:
 
     async def _count(self) -> None:
         """Most text has more bytes a token than the least: exactly, there may be room for a good deal more."""
-        self._counted_bytes = self._watch.text_bytes
+        text_bytes = self._watch.text_bytes
         self._counted = await self._passage.count_made(self._watch)
+        self._counted_bytes = text_bytes  # Not before: a caller that leaves meanwhile may leave others who listen.
         self._set_due()
 
     def _extend(self) -> None:

@@ -14,6 +14,7 @@ from gateway.core.entry import Outcome
 from gateway.core.errors import GatewayError
 from gateway.dialects.framing import Framing
 from gateway.journey.growth import Growth
+from gateway.journey.nobody import Nobody
 from gateway.journey.passage import DRAIN_S_MAX, Incoming, Passage, Watch, resume
 from gateway.upstream.errors import Lost
 
@@ -33,17 +34,15 @@ log = logging.getLogger("fareway.streaming")
 async def pass_on_stream(passage: Passage, framing: Framing) -> None:
     """Pass the stream on to its end. However it ends, the booking is settled then."""
     watch = passage.watch(framing)
-    try:
-        refused = await _pump(passage, watch)
-        if refused is not None:
-            await _stop(passage, watch, refused)
-        else:
-            await _end(passage, watch)
-    except Lost as error:
-        await _cut(passage, watch, error)
-    except (ConnectionError, asyncio.CancelledError):
-        await _hung_up(passage, watch)
-        raise
+    with closing(Growth(passage, watch)) as growth:
+        try:
+            began = passage.monotonic()
+            headers = passage.headers(passage.booking.draft, passage.answer, began)
+            await passage.client.start(passage.answer.status, headers)
+            await _pass_on(passage, watch, growth)
+        except (ConnectionError, asyncio.CancelledError):
+            await _hung_up(passage, watch, growth)
+            raise
 
 
 async def settle_unheard_stream(incoming: Incoming, framing: Framing, outcome: Outcome) -> None:
@@ -53,15 +52,21 @@ async def settle_unheard_stream(incoming: Incoming, framing: Framing, outcome: O
     await _settle(incoming, watch, outcome)
 
 
-async def _pump(passage: Passage, watch: Watch) -> GatewayError | None:
+async def _pass_on(passage: Passage, watch: Watch, growth: Growth) -> None:
+    """All that comes, and then what it comes to. Raises ConnectionError once the caller is gone."""
+    try:
+        refused = await _pump(passage, watch, growth)
+        if refused is not None:
+            await _stop(passage, watch, refused)
+        else:
+            await _end(passage, watch)
+    except Lost as error:
+        await _cut(passage, watch, error)
+
+
+async def _pump(passage: Passage, watch: Watch, growth: Growth) -> GatewayError | None:
     """Chunk by chunk until the provider closes. Returns early with the refusal when the money held is used up."""
-    with closing(Growth(passage, watch)) as growth:
-        return await _pass_on(passage, watch, growth)
-
-
-async def _pass_on(passage: Passage, watch: Watch, growth: Growth) -> GatewayError | None:
-    began, last = passage.monotonic(), b""
-    await passage.client.start(passage.answer.status, passage.headers(passage.booking.draft, passage.answer, began))
+    last = b""
 
     def pass_chunk_on(chunk: bytes) -> bool:
         """Pass it on in the turn in which it came, unless there is something to wait for first."""
@@ -100,7 +105,8 @@ async def _end(passage: Passage, watch: Watch) -> None:
 
 
 async def _stop(passage: Passage, watch: Watch, refused: GatewayError) -> None:
-    """What was held is used up and there is no more: end the stream in the caller's own dialect."""
+    """What was held is used up and there is no more: end the stream in the caller's own dialect, whoever listens."""
+    passage.client.stays()  # It is booked to the end, whoever leaves while what came is counted.
     await _leave(passage, watch)
     await _settle(passage, watch, Outcome.STOPPED)
     await _say_last(passage, watch, refused)
@@ -108,7 +114,7 @@ async def _stop(passage: Passage, watch: Watch, refused: GatewayError) -> None:
 
 async def _cut(passage: Passage, watch: Watch, error: Lost) -> None:
     """The provider broke off. Never a clean end: clients must see that something is missing."""
-    passage.client.stays()  # It is booked to the end, whoever leaves while what came is counted.
+    passage.client.stays()
     log.warning("%r: %s", passage.option.candidate.name, error)
     passage.answer.close()
     if passage.booking.entry is not None:  # It had said that this was all.
@@ -123,16 +129,18 @@ async def _say_last(passage: Passage, watch: Watch, error: GatewayError) -> None
     await passage.client.finish()
 
 
-async def _hung_up(passage: Passage, watch: Watch) -> None:
-    """The caller is gone. What it leaves behind may still be of use to others that listen."""
+async def _hung_up(passage: Passage, watch: Watch, growth: Growth) -> None:
+    """The caller is gone. What it leaves behind may still be of use to others: it goes on for them, under the same
+    hold."""
     passage.client.stays()  # Where a write has told of it, the connection is lost only now, and must not end this.
     resume()
     if passage.booking.entry is not None:
         return
-    await _leave(passage, watch)
-    if watch.complete and watch.error is None and passage.listened:
-        await _settle(passage, watch, Outcome.OK)
+    if passage.listened:
+        passage.client = Nobody()
+        await _pass_on(passage, watch, growth)
     else:
+        await _leave(passage, watch)
         await _settle(passage, watch, Outcome.HUNG_UP)
 
 
@@ -155,8 +163,8 @@ async def _settle(passage: Incoming, watch: Watch, outcome: Outcome) -> None:
 
 
 async def _leave(passage: Incoming, watch: Watch) -> None:
-    """No more of this stream is wanted. Read on where others listen or the provider goes on charging; else abort."""
-    if passage.listened or passage.option.deployment.provider.bills_after_abort:
+    """No more of this stream is wanted. Read on where the provider goes on charging; else abort."""
+    if passage.option.deployment.provider.bills_after_abort:
         await _drain(passage, watch)
     else:
         await _catch_up(passage, watch)

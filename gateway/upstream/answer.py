@@ -139,8 +139,9 @@ class Answer:
                     await self._more()
                 finally:
                     stopped, self._take = self._take is None, None
-                if self._raised is not None:
-                    raise self._raised
+                if (raised := self._raised) is not None:
+                    self._raised = None  # Somebody else may take what still comes.
+                    raise raised
                 if stopped:
                     return True
             elif not take(self._taken()):

@@ -25,6 +25,7 @@ class Leaving:
 
     def __init__(self, pass_on):
         self.booked = []
+        self.booking = SimpleNamespace(entry=None, draft=None, elapsed_ms=0, writing=bool)
         self.counted = asyncio.Event()
         source = SimpleNamespace(due=float("inf"), pause=bool, resume=bool, abort=bool, watch=bool)
         self.answer = Answer(asyncio.get_running_loop(), source, Patience(60, 60, 60))
@@ -48,6 +49,7 @@ class Leaving:
 
     def settle(self, outcome, status, report, usage):
         self.booked.append((outcome, status, usage))
+        self.booking.entry = outcome
 
     def passage(self, exchange):
         watch = StreamWatch(DIALECTS["openai-chat"], frozenset(), wants_usage=False, price=lambda _: None)
@@ -56,7 +58,7 @@ class Leaving:
         return SimpleNamespace(
             client=exchange,
             answer=self.answer,
-            booking=SimpleNamespace(entry=None, draft=None, elapsed_ms=0, writing=bool),
+            booking=self.booking,
             question=SimpleNamespace(output_first=lambda _: 10, ceiling=None, request=SimpleNamespace(id="1")),
             option=SimpleNamespace(output_max=10, candidate=candidate, deployment=deployment),
             headers=lambda *_: {},

@@ -66,6 +66,7 @@ class Stream:
 
     async def count(self, watch):
         self.counts += 1
+        await asyncio.sleep(0)
         return watch.text_bytes // self.bytes_per_token
 
     @property
@@ -137,6 +138,17 @@ async def test_nobody_waits_for_a_vocabulary_while_the_provider_goes_on():
     made = await stream.run(1000)
     assert made * 4 >= stream.held - OUTPUT_MARGIN > (made - 1) * 4
     assert stream.counts == 0
+
+
+async def test_a_caller_that_leaves_while_it_is_counted_leaves_it_as_it_was():
+    """What came since the last count is not taken for counted: others may go on listening."""
+    stream = Stream(allowed=400)
+    counting = asyncio.create_task(stream.make(390))
+    await asyncio.sleep(0)
+    counting.cancel()
+    await asyncio.gather(counting, return_exceptions=True)
+    assert (stream.counts, counting.cancelled()) == (1, True)
+    assert await stream.make(391) is not None
 
 
 async def test_what_every_choice_has_under_way_is_kept_back():

@@ -229,6 +229,22 @@ async def test_a_reader_with_something_else_to_wait_for_pauses_the_provider_at_o
     assert took == [b"abc", b"defghi"]
 
 
+async def test_what_its_reader_raises_is_raised_once_and_another_takes_the_rest():
+    """As where a caller has left, and others listen."""
+    line, took = Line(), []
+    line.hear(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", ())
+    reading = asyncio.create_task(line.answer.each(lambda _: {}["gone"]))
+    await asyncio.sleep(0)
+    line.connection.data_received(b"abc")
+    with pytest.raises(KeyError):
+        await reading
+    reading = asyncio.create_task(line.answer.each(lambda part: took.append(part) is None))
+    await asyncio.sleep(0)
+    line.connection.data_received(b"defghi")
+    assert not await reading
+    assert took == [b"defghi"]
+
+
 SPOILED = {
     "length and chunks": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "chunks and length": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
