@@ -99,6 +99,10 @@ async def _end(passage: Passage, watch: Watch) -> None:
         raise Lost("The provider's stream ended before it was complete.")
     if passage.booking.entry is None:
         await _settle(passage, watch, Outcome.OK)
+    await _finish(passage, rest)
+
+
+async def _finish(passage: Passage, rest: bytes) -> None:
     if rest:
         await passage.client.write(rest)
     await passage.client.finish()
@@ -118,7 +122,7 @@ async def _cut(passage: Passage, watch: Watch, error: Lost) -> None:
     log.warning("%r: %s", passage.option.candidate.name, error)
     passage.answer.close()
     if passage.booking.entry is not None:  # It had said that this was all.
-        await passage.client.finish()
+        await _finish(passage, watch.finish())
         return
     await _settle(passage, watch, Outcome.CUT)
     await _say_last(passage, watch, error)
@@ -135,8 +139,8 @@ async def _hung_up(passage: Passage, watch: Watch, growth: Growth) -> None:
     passage.client.stays()  # Where a write has told of it, the connection is lost only now, and must not end this.
     resume()
     if passage.booking.entry is not None:
-        return
-    if passage.listened:
+        watch.finish()  # What is kept of it has its end, too.
+    elif passage.listened:
         passage.client = Nobody()
         await _pass_on(passage, watch, growth)
     else:

@@ -33,7 +33,7 @@ class TranslatedWatch:
         self._translation = translation
         self._shaped = shaped
         self._worded = worded
-        self._over = False  # An error was passed on, and nothing follows it.
+        self._over = False  # An error or the end was passed on, and nothing follows it.
         self._torn = False  # An event was too long to be had whole.
 
     def feed(self, chunk: bytes) -> bytes:
@@ -44,11 +44,12 @@ class TranslatedWatch:
         return self._shaped.feed(self._carried(whole)) if whole else whole
 
     def finish(self) -> bytes:
-        """The stream is over: what is left to pass on, and how the caller's dialect ends if all was said."""
+        """The stream is over: what is left to pass on, and how the caller's dialect ends if all was said. Once."""
         self._watch.finish()
         carried = self._carried(self._splitter.rest())
         if self.complete and not self._over:
             carried += self._translation.finish()
+            self._over = True
         return self._shaped.feed(carried) + self._shaped.finish()
 
     def refusal(self, error: GatewayError, request_id: str) -> bytes:

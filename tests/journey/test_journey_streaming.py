@@ -1,8 +1,11 @@
 """Streams whose callers leave while others may still want them: read on, under the same hold, to the same end."""
 
 import json
+import threading
+from contextlib import contextmanager
 from decimal import Decimal
 from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import openai
@@ -14,6 +17,8 @@ pytestmark = pytest.mark.xdist_group("streaming")
 CONFIG = """
 providers:
   sim: {base_url: SIM_URL/v1}
+  google: {base_url: HERE/gemini, dialects: [gemini], key: SECRET, prices: google}
+  chat: {base_url: HERE/chat, dialects: [openai-chat], key: SECRET, prices: openai}
 routing: {retry: {rounds: 0}, breaker: {failures: 1000}}
 limits:
   - {node: "team:*", amount: 0.01 usd, window: month}
@@ -22,10 +27,79 @@ LEFT = Decimal("0.01")
 CHATS = "/v1/chat/completions"
 LONG = "Go on. [[sim: tokens=2000 tps=400]]"  # Twice what the limit leaves.
 
+GEMINI = [
+    b'data: {"candidates":[{"content":{"role":"model","parts":[{"text":"Yes"}]},"index":0}]}\r\n\r\n',
+    (
+        b'data: {"candidates":[{"content":{"role":"model","parts":[{"text":"."}]},"finishReason":"STOP","index":0}],'
+        b'"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":2,"totalTokenCount":11}}\r\n\r\n'
+    ),
+]
+SAYS = b'data: {"id":"x","object":"chat.completion.chunk","created":1,"model":"gpt-5-nano","choices":[%b]%b}\n\n'
+CHAT = [
+    SAYS % (b'{"index":0,"delta":{"role":"assistant","content":"Yes"},"finish_reason":null}', b""),
+    SAYS % (b'{"index":0,"delta":{"content":"."},"finish_reason":"stop"}', b""),
+    SAYS % (b"", b',"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}') + b"data: [DONE]\n\n",
+]
+
+
+class Provider:
+    """Begins what it is told to stream, and has the rest in a moment when it may go on; breaks off if told to."""
+
+    def __init__(self):
+        self.url, self.go = "", threading.Event()
+        self.pieces, self.breaks = [], False
+
+    def will(self, pieces, *, breaks=False):
+        """What it streams next."""
+        self.pieces, self.breaks = pieces, breaks
+        self.go.clear()
+
+
+@contextmanager
+def streaming():
+    """One that listens while the block runs."""
+    provider = Provider()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            for number, piece in enumerate(provider.pieces):
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                assert number or provider.go.wait(30)
+            self.close_connection = provider.breaks
+            if not provider.breaks:
+                self.wfile.write(b"0\r\n\r\n")
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    provider.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield provider
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
 
 @pytest.fixture(scope="module")
-def way(tmp_path_factory):
-    with road(tmp_path_factory.mktemp("streaming"), CONFIG) as found:
+def provider():
+    with streaming() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def way(provider, tmp_path_factory):
+    with road(tmp_path_factory.mktemp("streaming"), CONFIG.replace("HERE", provider.url)) as found:
         yield found
 
 
@@ -53,6 +127,14 @@ def leave(way, path, asked, headers):
     way.metrics()
 
 
+def again(way, path, asked, headers):
+    """Ask, and read all."""
+    line, answer = begin(way, path, asked, headers)
+    body = answer.read()
+    line.close()
+    return answer, body
+
+
 def last(way):
     return way.entries()[-1]
 
@@ -77,3 +159,48 @@ def test_neither_does_a_caller_by_leaving(way, header):
     asked = {"model": "sim-large", "messages": said(LONG), "stream": True}
     leave(way, CHATS, asked, header | {"Authorization": f"Bearer {key}", "x-api-key": key})
     assert_stopped_in_time(way, before)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        (CHATS, "google/gemini-2.5-flash", GEMINI, b"data: [DONE]\n\n"),
+        ("/v1/messages", "chat/gpt-5-nano", CHAT, b'data: {"type":"message_stop"}\n\n'),
+        (CHATS, "chat/gpt-5-nano", CHAT, b"data: [DONE]\n\n"),
+    ],
+)
+@pytest.mark.parametrize("by", ["Idempotency-Key", "x-fareway-cache"])
+def test_what_a_caller_left_behind_is_given_again_to_its_end(way, provider, header, left, by):
+    """In its own dialect, which the provider's may not have: there it comes once the provider has closed."""
+    path, model, pieces, end = left
+    provider.will(pieces)
+    asked = {"model": model, "messages": said(f"By {header}."), "stream": True, "max_tokens": 99}
+    leave(way, path, asked, header)
+    provider.go.set()
+    assert last(way)["outcome"] == "ok"
+    provider.will([b": nothing\n\n"])
+    answer, body = again(way, path, asked, {by: header[by]})
+    assert body.count(end) == 1
+    assert body.endswith(end)
+    assert "replayed" in answer.headers.values() or answer.headers["x-fareway-cache"] == "hit"
+
+
+def test_what_broke_off_behind_a_caller_that_left_is_not_given_again(way, provider, header):
+    """It had said why it ended, and not what it used."""
+    provider.will(CHAT[:2], breaks=True)
+    asked = {"model": "chat/gpt-5-nano", "messages": said("Break."), "stream": True, "max_tokens": 99}
+    leave(way, CHATS, asked, header)
+    provider.go.set()
+    assert last(way)["outcome"] == "cut"
+    answer, _ = again(way, CHATS, asked, header)
+    assert answer.status == 409
+
+
+def test_what_breaks_off_after_its_last_word_is_whole(way, provider, header):
+    provider.will(CHAT, breaks=True)
+    asked = {"model": "chat/gpt-5-nano", "messages": said("Enough."), "stream": True, "max_tokens": 99}
+    provider.go.set()
+    _, first = again(way, "/v1/messages", asked, header)
+    assert first.count(b'"message_stop"') == 1
+    assert again(way, "/v1/messages", asked, header)[1] == first
+    assert last(way)["outcome"] == "cached"

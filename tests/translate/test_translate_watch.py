@@ -119,6 +119,16 @@ def test_an_event_without_its_empty_line_counts():
     assert watched.complete
 
 
+def test_it_ends_once():
+    """Its caller may leave after the end was made, and before it was booked."""
+    heard: list[bytes] = []
+    watched = watching(heard=heard)
+    watched.feed(STREAM)
+    assert watched.finish().endswith(b"[DONE]\n\n")
+    assert watched.finish() == b""
+    assert b"".join(heard).count(b"[DONE]") == 1
+
+
 def test_a_stream_of_which_an_event_is_missing_is_not_complete(monkeypatch):
     monkeypatch.setattr(sse, "LATE_BYTES_MAX", 300)
     watched = watching()
