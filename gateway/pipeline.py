@@ -139,6 +139,7 @@ class Pipeline:
                 monotonic=self.monotonic,
                 prompt=attempt.prompt,
                 visit=attempt.visit,
+                begun=attempt.begun,
             )
             await pass_on(passage)
         self._learn(leg.question, leg.booking.entry)

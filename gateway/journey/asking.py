@@ -64,6 +64,14 @@ class Attempt:
             self._health.failed(self.option.candidate.name, self._clock())
         self.close()
 
+    def begun(self) -> None:
+        """The first piece of its stream is here."""
+        if self._probe:
+            self._probe = False
+            self._health.of(self.option.candidate.name).begun()
+        if self.visit is not None:
+            self.visit.began()
+
     def close(self) -> None:
         """Nobody wants it any more."""
         self.answer.close()

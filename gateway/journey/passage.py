@@ -271,6 +271,7 @@ class Passage(Incoming):
 
     client: Client
     headers: Headers
+    begun: Callable[[], None]  # To be told of the first piece of a stream.
 
 
 def resume() -> None:

@@ -74,8 +74,7 @@ async def _pump(passage: Passage, watch: Watch, growth: Growth) -> GatewayError 
         if passage.first_token_ms is None:
             passage.first_token_ms = passage.booking.elapsed_ms
             passage.booking.writing()
-            if passage.visit is not None:
-                passage.visit.began()
+            passage.begun()
         out = watch.feed(chunk)
         if watch.done and passage.booking.entry is None:
             last = out

@@ -42,8 +42,10 @@ class Waits:
 class Vitals:
     """One deployment. Its breaker is closed (calls pass), open (none does), or half open (one may try).
 
-    closed ──failures in a row──▶ open ──after a while──▶ half open ──success──▶ closed
+    closed ──failures in a row──▶ open ──after a while──▶ half open ──an answer begins──▶ closed
                                    ▲                          └────failure────▶ open
+
+    Until an answer has come whole, the next failure opens it again.
     """
 
     error_rate: float = 0.0
@@ -72,6 +74,10 @@ class Vitals:
         self.in_flight -= 1
         if probe:
             self.probing = False
+
+    def begun(self) -> None:
+        """The call that tries gets an answer: others need not wait for its end, which may be minutes away."""
+        self.open_until, self.probing = 0.0, False
 
     def succeeded(self) -> None:
         """It answered."""

@@ -71,7 +71,7 @@ class Leaving:
             tells=lambda _: True,
             under_way=lambda *_: 0,
             first_token_ms=None,
-            visit=None,
+            begun=bool,
             flight=None,
             listened=False,
             behind=False,

@@ -19,7 +19,8 @@ providers:
   sim: {base_url: SIM_URL/v1}
   google: {base_url: HERE/gemini, dialects: [gemini], key: SECRET, prices: google}
   chat: {base_url: HERE/chat, dialects: [openai-chat], key: SECRET, prices: openai}
-routing: {retry: {rounds: 0}, breaker: {failures: 1000}}
+  frail: {base_url: SIM_URL/v1, prices: sim, key: SECRET, bills_after_abort: false}
+routing: {retry: {rounds: 0}, breaker: {failures: 3, open: 1s}}
 limits:
   - {node: "team:*", amount: 0.01 usd, window: month}
 """
@@ -204,3 +205,29 @@ def test_what_breaks_off_after_its_last_word_is_whole(way, provider, header):
     assert first.count(b'"message_stop"') == 1
     assert again(way, "/v1/messages", asked, header)[1] == first
     assert last(way)["outcome"] == "cached"
+
+
+def test_a_stream_that_tries_a_deployment_lets_others_in_once_it_has_begun(way):
+    """It goes on for a minute, and its caller may leave: that it answers is seen at its first piece."""
+
+    def asked(text, stream):
+        body = {"model": "frail/sim-small", "messages": said(text), "stream": stream, "max_tokens": 3000}
+        return begin(way, CHATS, body, {})
+
+    def status(text):
+        line, answer = asked(text, False)
+        answer.read()
+        line.close()
+        return answer.status
+
+    assert [status("Fail. [[sim: fail=500]]") for _ in range(4)] == [500, 500, 500, 503]
+    tries = []
+    while not tries or tries[-1][1].status == 503:  # Until it may be tried again.
+        tries.append(asked("Long. [[sim: tokens=3000 tps=50]]", True))
+    line, answer = tries[-1]
+    assert answer.read(20)
+    assert status("Short. [[sim: tokens=3]]") == 200
+    for line, answer in tries:
+        answer.close()
+        line.close()
+    assert status("Short. [[sim: tokens=3]]") == 200

@@ -52,6 +52,30 @@ def test_a_try_that_succeeds_closes_it():
     assert vitals.failures == 0
 
 
+def test_a_try_that_begins_to_be_answered_closes_it_for_the_others():
+    """Its stream may take minutes."""
+    vitals = broken()
+    assert vitals.begin(10.0)
+    vitals.begun()
+    assert vitals.working(10.0)
+    assert vitals.begin(10.0) is False
+    vitals.leave(False)
+    assert vitals.working(10.0), "it has shown that it answers, whoever leaves"
+
+
+def test_until_one_has_succeeded_the_next_failure_opens_it_again():
+    vitals = broken()
+    vitals.begin(10.0)
+    vitals.begun()
+    vitals.failed(11.0, failures_max=3, open_s=10.0)
+    assert not vitals.working(20.9)
+    vitals.begin(21.0)
+    vitals.begun()
+    vitals.succeeded()
+    vitals.failed(22.0, failures_max=3, open_s=10.0)
+    assert vitals.working(22.0)
+
+
 def test_a_try_that_fails_opens_it_again_for_as_long():
     vitals = broken()
     probe = vitals.begin(10.0)
@@ -98,7 +122,10 @@ def test_calls_in_flight_are_counted():
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(["begin", "leave", "fail", "succeed", "wait"]), st.integers(0, 5)), max_size=60)
+    st.lists(
+        st.tuples(st.sampled_from(["begin", "begun", "leave", "fail", "succeed", "wait"]), st.integers(0, 5)),
+        max_size=60,
+    )
 )
 def test_whatever_comes_no_two_calls_try_at_once(steps):
     """And once all calls are over, whoever comes after the pause may try."""
@@ -107,6 +134,9 @@ def test_whatever_comes_no_two_calls_try_at_once(steps):
         match step:
             case "begin":
                 flying.append(vitals.begin(now))
+            case "begun" if any(flying):
+                flying[flying.index(True)] = False
+                vitals.begun()
             case "leave" if flying:
                 vitals.leave(flying.pop(n % len(flying)))
             case "fail":
