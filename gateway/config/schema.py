@@ -137,7 +137,11 @@ class TimeoutsSection(Section):
         default="120s", validate_default=True, description="From the request to the first byte."
     )
     idle: f.Duration = Field(default="60s", validate_default=True, description="Between two pieces of an answer.")
-    total: f.Duration = Field(default="600s", validate_default=True, description="For a whole answer.")
+    total: f.Duration = Field(
+        default="600s",
+        validate_default=True,
+        description="For a whole answer, less what its caller is waited for.",
+    )
 
 
 class PricesSection(Section):

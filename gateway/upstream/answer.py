@@ -17,7 +17,7 @@ READ_BYTES_MAX = 64 << 20
 
 
 class Patience(NamedTuple):
-    """How long an answer is waited for, in seconds."""
+    """How long an answer is waited for, in seconds. What a slow reader takes in between is not its fault."""
 
     head: float  # Until its head is here.
     idle: float  # For the next part of its body, while somebody wants it.
@@ -53,6 +53,7 @@ class Answer:
     """
 
     __slots__ = (
+        "_away_since",
         "_complete",
         "_failure",
         "_loop",
@@ -74,7 +75,7 @@ class Answer:
         self._loop = loop
         self._source = source
         self._patience = patience
-        self._since = loop.time()
+        self._since = self._away_since = loop.time()  # It is later by as long as nobody waited for more of a body.
         self._parts: list[bytes] = []
         self._unread = 0
         self._paused = False
@@ -240,6 +241,8 @@ class Answer:
         self._unpause()
         self._waiter = self._loop.create_future()
         self._waiting_since = self._loop.time()
+        if self.status:
+            self._since += self._waiting_since - self._away_since
         due = self._due()
         if due < self._source.due:
             self._source.watch(due)
@@ -247,6 +250,7 @@ class Answer:
             await self._waiter
         finally:
             self._waiter = None
+            self._away_since = self._loop.time()
 
     def _due(self) -> float:
         """When the present wait, or one that began now, has lasted too long."""
