@@ -36,8 +36,8 @@ class Access:
     """Where to send calls, and what shows that they are ours."""
 
     base_url: str
-    headers: Mapping[str, str] = field(repr=False)
-    defaults: Mapping[str, str] = field(default_factory=dict)  # Of headers that a caller may send itself. Lower case.
+    headers: Mapping[str, str] = field(repr=False)  # Names in lower case, as callers' are: they replace those.
+    defaults: Mapping[str, str] = field(default_factory=dict)  # Of headers that a caller may send itself. The same.
     signed: str = ""  # Who signs each call: "sigv4" or "google"; empty where the headers say all.
 
 
@@ -101,10 +101,11 @@ class Provider:
     def _access(self, base_url: str, auth: str) -> Access:
         before = "" if self.region == "global" else f"{self.region}-"
         url = base_url.replace("{region-}", before).replace("{region}", self.region).replace("{project}", self.project)
+        headers, defaults = _folded(self.headers), _folded(self.defaults)
         if not self.key:
-            return Access(url, self.headers, self.defaults, auth if auth in SIGNED else "")
+            return Access(url, headers, defaults, auth if auth in SIGNED else "")
         shown = {auth: self.key} if auth not in SIGNED | {"bearer"} else {"Authorization": f"Bearer {self.key}"}
-        return Access(url, {**self.headers, **shown}, self.defaults)
+        return Access(url, headers | _folded(shown), defaults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,10 @@ class Deployment:
         object.__setattr__(self, "group", group)
         name = f"{provider.name}@{provider.backend}/{self.model}" if provider.backend else group
         object.__setattr__(self, "name", name)
+
+
+def _folded(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def _known() -> dict[str, Provider]:

@@ -76,7 +76,8 @@ class AwsSigner:
         origin, path = target(url)
         sent = f"{origin.scheme}://{origin.authority}{path}"
         told = {name: value for name, value in headers.items() if _is_signed(name.lower())}
-        return {**headers, **self._sign(self._credentials, self._region, (method, sent), told, body)}
+        signed = self._sign(self._credentials, self._region, (method, sent), told, body)
+        return {**headers, **{name.lower(): value for name, value in signed.items()}}
 
     def _age_s(self) -> float:
         return self._monotonic() - self._at if self._credentials is not None else float("inf")

@@ -324,7 +324,7 @@ def test_bedrock_is_where_aws_tools_would_look(configured, text, environ, region
     access = bedrock.access["bedrock-converse"]
     assert access.base_url == f"https://bedrock-runtime.{region}.amazonaws.com"
     bearer = "AWS_BEARER_TOKEN_BEDROCK" in environ
-    assert (access.signed, access.headers) == (("", {"Authorization": "Bearer x"}) if bearer else ("sigv4", {}))
+    assert (access.signed, access.headers) == (("", {"authorization": "Bearer x"}) if bearer else ("sigv4", {}))
 
 
 @pytest.mark.parametrize("more", ["", "base_url: http://x"])

@@ -96,7 +96,7 @@ class Wire:
 
 def option(name, nanos=1000):
     """A deployment that holds so much."""
-    provider = Provider(name=name, base_url=f"http://{name}", key=f"key-{name}", headers={"x-of": name})
+    provider = Provider(name=name, base_url=f"http://{name}", key=f"key-{name}", headers={"X-Of": name})
     deployment = Deployment(provider, f"model-{name}")
     candidate = Candidate(
         deployment.name, name, deployment.model, "standard", selfhosted=False, cost_likely=None, cost_worst=None
@@ -132,9 +132,8 @@ class Road:
         """Ask; where there is an answer, settle it at 10 nano-dollars. Returns who answered."""
         dialect, asked = OpenAIChat(), Asked(BODY)
         request = Request("req", "key", dialect.name, dialect.read(asked), input_tokens=5)
-        question = Question(
-            request, dialect, asked, {"x-caller": "1"}, HoldMode.PROGRESSIVE, Size(100), Carrier(asked, lossy=False)
-        )
+        headers, carrier = {"x-caller": "1", "x-of": "a caller"}, Carrier(asked, lossy=False)
+        question = Question(request, dialect, asked, headers, HoldMode.PROGRESSIVE, Size(100), carrier)
         options = [option(name) if isinstance(name, str) else name for name in plan]
         chosen = Chosen(tuple(options), "because")
         with Booking(self.books, Trip("req", Caller("key"), "asked", stream=False)) as self.booking:
@@ -209,8 +208,9 @@ async def test_each_is_asked_in_its_own_words_with_its_own_key(build):
     await road.call("a", "b")
     for (url, headers, body, streams), name in zip(road.wire.sent, "ab", strict=True):
         assert url == f"http://{name}/chat/completions"
-        assert headers["Authorization"] == f"Bearer key-{name}"
-        assert headers["x-of"] == name
+        assert headers["authorization"] == f"Bearer key-{name}"
+        assert headers["x-of"] == name, "what the operator sends, a caller does not send beside it"
+        assert all(header == header.lower() for header in headers)
         assert headers["x-caller"] == "1"
         assert headers["x-fareway-request-id"] == "req"
         assert f'"model-{name}"'.encode() in body

@@ -54,7 +54,7 @@ class Way:
 async def test_credentials_are_looked_for_once_and_in_a_thread():
     way = Way()
     given = await asyncio.gather(*(way.ask() for _ in range(5)))
-    assert given == [{"Authorization": "keys-1 us-east-1"}] * 5
+    assert given == [{"authorization": "keys-1 us-east-1"}] * 5
     assert way.found == len(way.threads) == 1
     assert way.threads[0] != threading.get_ident()
 
@@ -64,10 +64,10 @@ async def test_they_are_looked_at_again_beside_the_calls():
     await way.ask()
     way.now = FRESH_S + 1
     way.gate.clear()
-    assert await way.ask() == {"Authorization": "keys-1 us-east-1"}, "nobody waits"
+    assert await way.ask() == {"authorization": "keys-1 us-east-1"}, "nobody waits"
     way.gate.set()
     await way.signer._looking
-    assert await way.ask() == {"Authorization": "keys-2 us-east-1"}
+    assert await way.ask() == {"authorization": "keys-2 us-east-1"}
     assert way.found == 1
 
 
@@ -75,7 +75,7 @@ async def test_old_ones_are_waited_for():
     way = Way()
     await way.ask()
     way.now = USABLE_S + 1
-    assert await way.ask() == {"Authorization": "keys-2 us-east-1"}
+    assert await way.ask() == {"authorization": "keys-2 us-east-1"}
 
 
 async def test_a_failure_to_renew_matters_only_once_they_are_old(caplog):
@@ -109,14 +109,14 @@ async def test_a_caller_that_leaves_does_not_stop_the_search():
     await asyncio.sleep(0)
     asking.cancel()
     way.gate.set()
-    assert await way.ask() == {"Authorization": "keys-1 us-east-1"}
+    assert await way.ask() == {"authorization": "keys-1 us-east-1"}
 
 
 async def test_only_what_must_be_signed_is():
     way = Way()
     ours = {"content-type": "application/json", "x-amz-x": "1", "accept": "x", "x-amzn-bedrock-trace": "ENABLED"}
     given = await way.ask(**ours)
-    assert given == ours | {"Authorization": "keys-1 us-east-1"}
+    assert given == ours | {"authorization": "keys-1 us-east-1"}
     assert way.signed == ("POST", URL, {"content-type": "application/json", "x-amz-x": "1"}, b"{}")
 
 
@@ -173,6 +173,6 @@ async def test_the_chain_starts_with_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
     headers = await AwsSigner.default("us-east-1").signed(URL, {}, b"")
-    assert headers["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKID/")
+    assert headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKID/")
     told = {"host": target(URL).origin.authority, **{name.lower(): value for name, value in headers.items()}}
     assert refusal(target(URL).path, told, b"", region="us-east-1", token=None) is None
