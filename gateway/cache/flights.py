@@ -39,12 +39,19 @@ class Flight:
         self.followers = 0
         self.kept = kept  # Somebody may come back for the answer: it is read to its end whoever leaves.
         self.cached = False  # It is one of `Flights`.
+        self.key_id = ""  # Whose call it is, then.
+        self.in_line = False  # It stands, or stood, in a line for room under its caller's limits.
         self.charged = False  # An attempt was booked, whatever it came to.
         self.over = False
         self.bought: Entry | None = None  # Set once the answer is whole and paid for.
         self._last = Piece(b"", 0)
         self.first: Piece | None = self._last  # Empty. None for an answer that is too long to be kept, or joined late.
         self._news: asyncio.Future[None] | None = None
+
+    def stand_in_line(self) -> None:
+        """It waits for room before it can be asked: callers whom its limits are not need not wait with it."""
+        self.in_line = True
+        self._stir()
 
     def begin(self, head: Head) -> None:
         """The provider has taken the call."""
@@ -73,11 +80,14 @@ class Flight:
             piece = piece.next
         return b"".join(parts)
 
-    async def begun(self) -> Head | None:
-        """Wait for the answer to begin; None if it never does."""
-        while self.head is None and not self.over:
+    async def begun(self, key_id: str | None = None) -> Head | None:
+        """Wait for the answer to begin; None if it never does, or stands in a line that is not this key's."""
+        while self.head is None and not self.over and not self._keeps_waiting(key_id):
             await self._wait()
         return self.head
+
+    def _keeps_waiting(self, key_id: str | None) -> bool:
+        return self.in_line and key_id is not None and key_id != self.key_id
 
     async def after(self, heard: Piece) -> Piece | None:
         """The piece that follows this one, waiting for it; None if there are no more."""
@@ -111,9 +121,9 @@ class Flights:
         flight = self._flights.get(asked)
         return None if flight is None or flight.first is None else flight
 
-    def lead(self, asked: bytes, flight: Flight) -> None:
+    def lead(self, asked: bytes, flight: Flight, key_id: str) -> None:
         """Ask it oneself; identical calls may listen from now on."""
-        flight.cached = True
+        flight.cached, flight.key_id = True, key_id
         self._flights[asked] = flight
 
     def land(self, asked: bytes, flight: Flight) -> None:

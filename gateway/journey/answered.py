@@ -128,7 +128,7 @@ class Answered:
             return
         asked_anyway = similar is not None and similar.kept is not None
         self._metrics.count("fareway_cache", "shadow" if asked_anyway else "miss")
-        self._flights.lead(sought.name, flight)
+        self._flights.lead(sought.name, flight, sought.question.request.key_id)
         try:
             yield None, flight
         finally:
@@ -136,19 +136,19 @@ class Answered:
             self._keep(sought, similar, flight)
 
     async def _find(self, sought: Sought, similar: Similar | None) -> Found | None:
-        """Nothing is awaited between the last look at the calls in flight and the return: who finds none leads one."""
+        """Nothing is awaited between a look at the calls in flight that finds none and the return: who finds none leads
+        one. One call is waited for, and no second: if it comes to nothing, who waited for it ask for themselves."""
         stored = await self._kept.answers.find(sought.name, age_max_s=sought.wish.ttl_s)
         if stored is not None:
             return Found(stored, cache="hit")
         if similar is not None and (found := await self._find_similar(sought, similar)) is not None:
             return found
-        while (flight := self._flights.find(sought.name)) is not None:
-            if await flight.begun() is not None and flight.first is not None:
-                return Found(flight, cache="joined")
-            stored = await self._kept.answers.find(sought.name, age_max_s=sought.wish.ttl_s)
-            if stored is not None:
-                return Found(stored, cache="hit")
-        return None
+        if (flight := self._flights.find(sought.name)) is None:
+            return None
+        if await flight.begun(sought.question.request.key_id) is not None and flight.first is not None:
+            return Found(flight, cache="joined")
+        stored = await self._kept.answers.find(sought.name, age_max_s=sought.wish.ttl_s)
+        return None if stored is None else Found(stored, cache="hit")
 
     def _similar(self, sought: Sought) -> Similar | None:
         semantic, asked = self._kept.semantic, sought.question

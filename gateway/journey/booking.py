@@ -57,7 +57,7 @@ class Booking:
     def __init__(self, books: Books, trip: Trip, ceiling: Account | None = None, flight: Flight | None = None) -> None:
         self._books = books
         self._ceiling = ceiling  # Of all attempts together.
-        self._flight = flight  # To be told that something was booked.
+        self.flight = flight  # To be told that something was booked.
         self._trip = trip
         self._hold: Hold | None = None
         self._draft: Entry | None = None
@@ -96,7 +96,7 @@ class Booking:
 
     def beside(self) -> Booking:
         """Another attempt of the same request, at the same time: with a hold of its own, under the same ceiling."""
-        other = Booking(self._books, self._trip, self._ceiling, self._flight)
+        other = Booking(self._books, self._trip, self._ceiling, self.flight)
         other._numbers, other.decided = self._numbers, self.decided
         return other
 
@@ -163,8 +163,8 @@ class Booking:
     def left_behind(self) -> None:
         """The call ends before the attempt under way is settled. Whoever asks the same again must not be charged for
         it a second time, as if nothing had been booked."""
-        if self._flight is not None:
-            self._flight.charged = True
+        if self.flight is not None:
+            self.flight.charged = True
 
     def settle(
         self,
@@ -259,8 +259,8 @@ class Booking:
         )
         self.entry = entry
         self.entries.append(entry)
-        if self._flight is not None:
-            self._flight.charged = True
+        if self.flight is not None:
+            self.flight.charged = True
         self._books.journal.settle(entry)
         self._books.booked(entry)
         return entry

@@ -156,6 +156,8 @@ class Detours:
             stuck.booking.spot = line.join(stuck.key.id)
         if stuck.booking.spot is None:
             return False
+        if stuck.booking.flight is not None:
+            stuck.booking.flight.stand_in_line()
         stuck.client.may_leave()
         try:
             await self._limits.wait(refused, stuck.booking.spot, until)

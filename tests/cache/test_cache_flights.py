@@ -54,6 +54,22 @@ async def test_the_head_is_waited_for_or_never_comes(begins):
     assert await asyncio.gather(*waiting) == [HEAD if begins else None] * 3
 
 
+async def test_callers_with_other_limits_do_not_stand_in_its_line():
+    """Those of its own key do: they would stand behind it."""
+    flights, flight = Flights(), Flight()
+    flights.lead(b"q", flight, "k")
+    own, other, again = (asyncio.create_task(flight.begun(key)) for key in ("k", "l", None))
+    await asyncio.sleep(0)
+    assert not other.done()
+    flight.stand_in_line()
+    assert await other is None
+    assert await flight.begun("l") is None
+    assert not own.done()
+    assert not again.done()
+    flight.begin(HEAD)
+    assert await asyncio.gather(own, again, flight.begun("l")) == [HEAD] * 3
+
+
 async def test_a_listener_that_leaves_takes_nothing_from_the_others():
     flight = Flight()
     leaving, staying = asyncio.create_task(hear(flight)), asyncio.create_task(hear(flight))
@@ -68,7 +84,7 @@ async def test_a_listener_that_leaves_takes_nothing_from_the_others():
 
 async def test_of_an_answer_that_is_too_long_only_those_who_listen_hear_and_nobody_keeps_what_they_have_heard():
     flights, flight, begin = Flights(), Flight(), b"x" * ANSWER_BYTES_MAX
-    flights.lead(b"q", flight)
+    flights.lead(b"q", flight, "k")
     flight.add(begin)
     listener = asyncio.create_task(hear(flight))
     assert flights.find(b"q") is flight
@@ -96,7 +112,7 @@ async def test_a_question_is_joined_while_it_is_asked_and_not_after():
     flights = Flights()
     assert flights.find(b"q") is None
     flight = Flight()
-    flights.lead(b"q", flight)
+    flights.lead(b"q", flight, "k")
     assert flight.cached
     assert flights.find(b"q") is flight
     assert flights.find(b"other") is None
@@ -108,8 +124,8 @@ async def test_a_question_is_joined_while_it_is_asked_and_not_after():
 async def test_landing_an_older_call_does_not_take_away_a_newer_one():
     flights = Flights()
     first, second = Flight(), Flight()
-    flights.lead(b"q", first)
-    flights.lead(b"q", second)
+    flights.lead(b"q", first, "k")
+    flights.lead(b"q", second, "k")
     flights.land(b"q", first)
     assert flights.find(b"q") is second
     assert (first.over, second.over) == (True, False)
