@@ -34,6 +34,10 @@ Looking = AbstractAsyncContextManager[tuple[Found | None, Flight | None]]
 GOOD = 0.5
 """The score from which on an answer was right."""
 
+WAITED_FOR = 2
+"""Identical calls, one after the other: the first may have left, and where two fail the next will. Where nobody leads
+any more, all who waited ask at once."""
+
 NOT_LOOKING: Looking = nullcontext((None, None))
 """For a call that uses no cache: nothing found, and no flight to feed."""
 
@@ -137,18 +141,22 @@ class Answered:
 
     async def _find(self, sought: Sought, similar: Similar | None) -> Found | None:
         """Nothing is awaited between a look at the calls in flight that finds none and the return: who finds none leads
-        one. One call is waited for, and no second: if it comes to nothing, who waited for it ask for themselves."""
+        one. If one that is waited for comes to nothing, who is first asks and the others wait for that, and no longer:
+        then all ask for themselves."""
         stored = await self._kept.answers.find(sought.name, age_max_s=sought.wish.ttl_s)
         if stored is not None:
             return Found(stored, cache="hit")
         if similar is not None and (found := await self._find_similar(sought, similar)) is not None:
             return found
-        if (flight := self._flights.find(sought.name)) is None:
-            return None
-        if await flight.begun(sought.question.request.key_id) is not None and flight.first is not None:
-            return Found(flight, cache="joined")
-        stored = await self._kept.answers.find(sought.name, age_max_s=sought.wish.ttl_s)
-        return None if stored is None else Found(stored, cache="hit")
+        for _ in range(WAITED_FOR):
+            if (flight := self._flights.find(sought.name)) is None:
+                return None
+            if await flight.begun(sought.question.request.key_id) is not None and flight.first is not None:
+                return Found(flight, cache="joined")
+            stored = await self._kept.answers.find(sought.name, age_max_s=sought.wish.ttl_s)
+            if stored is not None:
+                return Found(stored, cache="hit")
+        return None
 
     def _similar(self, sought: Sought) -> Similar | None:
         semantic, asked = self._kept.semantic, sought.question

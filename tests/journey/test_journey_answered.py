@@ -39,17 +39,37 @@ async def whole(client, text):
     return raw.headers
 
 
-async def test_who_waited_for_a_call_that_failed_ask_at_the_same_time(way):
+async def test_who_waited_for_two_calls_that_failed_ask_at_the_same_time(way):
     """Each on its own, as without a cache: not one after the other, each for as long as a timeout takes."""
     before = len(way.entries())
     async with way.aclient(way.key("--team", "x")) as client:
-        done = await asyncio.gather(*(whole(client, "[[sim: hang]]") for _ in range(5)), return_exceptions=True)
-    assert [type(error) for error in done] == [openai.InternalServerError] * 5
-    first, *others = (await asyncio.to_thread(way.entries))[before:]
-    ends = [line["at"] + line["entry"]["duration_ms"] / 1000 for line in others]
+        done = await asyncio.gather(*(whole(client, "[[sim: hang]]") for _ in range(6)), return_exceptions=True)
+    assert [type(error) for error in done] == [openai.InternalServerError] * 6
+    first, second, *others = sorted((await asyncio.to_thread(way.entries))[before:], key=lambda line: line["at"])
     assert len(others) == 4
-    assert first["at"] < min(line["at"] for line in others)
-    assert max(line["at"] for line in others) < min(ends), "all had left before the first of them failed"
+    assert ended(first) <= second["at"]
+    assert ended(second) <= min(line["at"] for line in others)
+    assert max(line["at"] for line in others) < min(map(ended, others)), "all had left before the first of them failed"
+
+
+def ended(line):
+    return line["at"] + line["entry"]["duration_ms"] / 1000
+
+
+async def test_who_waited_for_a_call_whose_caller_left_listen_to_one(way):
+    """Whether they came before or after it left."""
+    before, text = len(way.bill()), "Leaving. [[sim: slow_headers=2]]"
+    async with way.aclient(way.key("--team", "x")) as client:
+        misses = way.metric("fareway_cache_total", result="miss")
+        leaving = asyncio.create_task(whole(client, text))
+        await asyncio.to_thread(eventually, lambda: way.metric("fareway_cache_total", result="miss") > misses)
+        waiting = [asyncio.create_task(whole(client, text)) for _ in range(4)]
+        await asyncio.wait(waiting, timeout=0.5)
+        leaving.cancel()
+        heads = await asyncio.gather(*waiting)
+    assert sorted(head["x-fareway-cache"] for head in heads) == ["joined"] * 3 + ["miss"]
+    await asyncio.to_thread(way.rest)
+    assert len(way.bill()) - before <= 2
 
 
 async def test_a_caller_does_not_stand_in_the_line_of_anothers_limit(way):
