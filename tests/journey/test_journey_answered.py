@@ -58,7 +58,7 @@ def ended(line):
 
 async def test_who_waited_for_a_call_whose_caller_left_listen_to_one(way):
     """Whether they came before or after it left."""
-    before, text = len(way.bill()), "Leaving. [[sim: slow_headers=2]]"
+    before, text = len(way.bill()), "Leaving. [[sim: slow_headers=1]]"
     async with way.aclient(way.key("--team", "x")) as client:
         misses = way.metric("fareway_cache_total", result="miss")
         leaving = asyncio.create_task(whole(client, text))
