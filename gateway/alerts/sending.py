@@ -97,28 +97,33 @@ async def post(target: Target, message: Post) -> None:
     """Raises NotSentError; NobodyThereError without an answer."""
     try:
         url = URL(target.to)
+        host = url.host or ""  # As it is asked: http://%31%32%37.0.0.1 and http://①27.0.0.1 lead to 127.0.0.1.
     except ValueError:
         raise NotSentError("its address is no URL") from None
-    host = url.host or ""  # As it is asked: http://%31%32%37.0.0.1 and http://①27.0.0.1 lead to 127.0.0.1.
     if not target.private and url.scheme != "https":
         raise NotSentError("only https is asked, unless `private` allows it")
     if not target.private and _is_literal(host) and not is_public(host):
         raise NotSentError(f"{host} is no public address")
-    resolver = None if target.private else PublicOnly()
-    timeout = aiohttp.ClientTimeout(total=SEND_S_MAX)
     try:
-        async with (
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=resolver), timeout=timeout) as session,
-            session.post(url, data=message.body, headers=message.headers, allow_redirects=False) as answer,
-        ):
-            if not 200 <= answer.status < 300:
-                raise NotSentError(f"answered with status {answer.status}")
+        status = await _posted(url, message, None if target.private else PublicOnly())
     except TimeoutError:
         raise NobodyThereError(f"no answer within {SEND_S_MAX:.0f} s") from None
     except aiohttp.ClientConnectionError as error:
         raise NobodyThereError(_why(error)) from None
-    except (aiohttp.ClientError, OSError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever one message meets, the sending of others must not end with it.
         raise NotSentError(_why(error)) from None
+    if not 200 <= status < 300:
+        raise NotSentError(f"answered with status {status}")
+
+
+async def _posted(url: URL, message: Post, resolver: PublicOnly | None) -> int:
+    """The status of the answer."""
+    timeout = aiohttp.ClientTimeout(total=SEND_S_MAX)
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=resolver), timeout=timeout) as session,
+        session.post(url, data=message.body, headers=message.headers, allow_redirects=False) as answer,
+    ):
+        return answer.status
 
 
 async def send_mail(target: Target, message: EmailMessage) -> None:

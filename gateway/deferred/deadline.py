@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
+
+from yarl import URL
 
 from gateway.config.units import duration
 from gateway.core.caller import Key
@@ -50,10 +52,11 @@ def told_at(headers: Mapping[str, str], key: Key, *, private: bool) -> str:
 
 
 def checked_url(url: str, *, private: bool) -> str:
-    """A URL that may be told. Whether its address is public is seen when it is asked. Raises BadRequest."""
+    """A URL that may be told, read as it is when it is asked. Whether its address is public is seen then. Raises
+    BadRequest."""
     try:
-        parts = urlsplit(url)
-        good = bool(parts.hostname) and parts.scheme in ({"https", "http"} if private else {"https"})
+        parts = URL(url)
+        good = bool(parts.host) and parts.scheme in ({"https", "http"} if private else {"https"})
     except ValueError:
         good = False
     if not good or len(url) > URL_CHARACTERS_MAX or not url.isascii() or not url.isprintable():

@@ -251,11 +251,23 @@ def test_addresses_of_ones_own_are_not_public(address):
         ("https://%31%32%37.0.0.1/", "no public address|not reached"),
         ("https://2130706433/", "not reached|no URL"),
         ("https://[::1", "no URL"),
+        ("https://xn--a.com/", "no URL"),
     ],
 )
 def test_no_address_of_ones_own_is_asked(url, why):
     with pytest.raises(NotSentError, match=why):
         asyncio.run(post(Target("t", Shape.SLACK, url), Post(b"{}", {})))
+
+
+def test_whatever_goes_wrong_it_was_not_sent_and_the_text_holds_no_url(monkeypatch):
+    """One message must not end the sending of all others."""
+
+    def broken(**_):
+        raise RuntimeError("https://secret.example/")
+
+    monkeypatch.setattr("aiohttp.ClientSession", broken)
+    with pytest.raises(NotSentError, match=r"^not reached: RuntimeError$"):
+        asyncio.run(post(Target("t", Shape.SLACK, "https://example.com/"), Post(b"{}", {})))
 
 
 def test_a_name_that_leads_inside_is_refused_when_it_is_looked_up():

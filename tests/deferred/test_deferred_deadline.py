@@ -30,7 +30,9 @@ def test_who_asks_for_http_hears_which_key_allows_it():
         told_at({"x-fareway-webhook": "http://example.com/"}, PATIENT, private=False)
 
 
-@pytest.mark.parametrize("url", ["http://example.com/", "ftp://x", "https://", "hook", "https://[", "https://e/\nx"])
+@pytest.mark.parametrize(
+    "url", ["http://example.com/", "ftp://x", "https://", "hook", "https://[", "https://e/\nx", "https://xn--a.com/"]
+)
 def test_a_webhook_is_a_url_with_tls(url):
     with pytest.raises(BadRequest):
         checked_url(url, private=False)
