@@ -15,6 +15,8 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct, field
 
+from gateway.dialects.openai_usage import UNREADABLE
+
 HEADERS = {"Metadata-Flavor": "Google", "Metadata": "true"}
 """Without them Google's and Azure's services do not answer."""
 
@@ -45,7 +47,7 @@ def notice(status: int, body: bytes) -> str:
         return ""
     try:
         document = _document.decode(body)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return _words(text)
     if document.events is not None:
         ending = next((event for event in document.events if event.type in _ENDS), None)

@@ -9,10 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-import msgspec
-
 from gateway.core.errors import UpstreamError
 from gateway.core.tenant import Drain
+from gateway.dialects.openai_usage import UNREADABLE
 from gateway.fleet.backend import Backend, State
 from gateway.fleet.engines import ENGINES
 from gateway.fleet.engines.said import NOTHING, Said
@@ -133,6 +132,8 @@ class Watch:
             return Sight(answers=False, why=str(error))
         except TimeoutError:
             return Sight(answers=False, why=f"no answer within {LOOK_S_MAX:g} s")
+        except Exception as error:  # noqa: BLE001 - whatever one engine says, the others are watched.
+            return Sight(answers=False, why=f"its answer cannot be read: {type(error).__name__}")
 
     async def _noticed(self, backend: Backend) -> str:
         if backend.machine is None or not backend.machine.notice:
@@ -141,8 +142,8 @@ class Watch:
         try:
             async with asyncio.timeout(LOOK_S_MAX):
                 status, _, body = await self._get(url, HEADERS, PAGE_BYTES_MAX)
-        except (UpstreamError, TimeoutError):
-            return backend.noticed  # A machine that ends says nothing more.
+        except Exception:  # noqa: BLE001 - a machine that ends says nothing more; whatever it says, others are watched.
+            return backend.noticed
         return notice(status, body)
 
 
@@ -178,7 +179,7 @@ async def look(backend: Backend, get: Get, headers: Mapping[str, str]) -> Sight:
         return Sight(answers=True, loading=status >= _BROKEN, why=f"its list of models says {status}")
     try:
         models = engine.listed(body) if status == _OK else None
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         models = None
     status, body = await page(engine.metrics) if engine.metrics else (0, b"")
     return Sight(answers=True, models=models, said=engine.said(body) if status == _OK else NOTHING)

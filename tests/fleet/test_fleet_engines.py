@@ -66,6 +66,14 @@ def test_what_cannot_be_is_not_read():
     assert read(page, ENGINES["llamacpp"].names) == NOTHING
 
 
+@pytest.mark.parametrize("each", ["1e308", "9e15"])
+def test_what_adds_up_to_more_than_can_be_counted_is_not_read(each):
+    """Not even where each part of it could be."""
+    names = ("vllm:num_requests_running", "vllm:prompt_tokens_total", "vllm:e2e_request_latency_seconds_sum")
+    page = "".join(f'{name}{{engine="{part}"}} {each}\n' for name in names for part in range(2))
+    assert read(page.encode(), ENGINES["vllm"].names) == NOTHING
+
+
 MODELS = [
     ("", b'{"object": "list", "data": [{"id": "a"}, {"id": "org/b", "owned_by": "vllm"}]}', {"a", "org/b"}),
     ("llamacpp", b'{"data": [{"id": "a.gguf", "aliases": ["a"]}], "models": [{"name": "a.gguf"}]}', {"a.gguf", "a"}),

@@ -26,6 +26,8 @@ NOTICES = [
     (200, AZURE, "Preempt Tue, 01 Dec 2026 08:22:00 GMT"),
     (200, b"this host ends at noon", "this host ends at noon"),
     (200, b"{}", "{}"),
+    (200, b'{"action": "\xff"}', '{"action": "\N{REPLACEMENT CHARACTER}"}'),
+    (200, b"[" * 20_000, "[" * WORDS_MAX),
     (401, b"no token", ""),
     (500, b"?", ""),
 ]

@@ -73,7 +73,10 @@ def test_one_without_metrics():
     assert (engine.backend.load.running, engine.backend.load.at) == (None, 101.0)
 
 
-@pytest.mark.parametrize("answer", [(404, b""), (405, b""), (200, b"{}")])
+UNREADABLE = [b"{}", b'{"data": [{"id": "\xff"}]}', b'{"x": ' + b"[" * 20_000]
+
+
+@pytest.mark.parametrize("answer", [(404, b""), (405, b""), *((200, page) for page in UNREADABLE)])
 def test_one_that_lists_no_models_may_serve_any(answer):
     engine = Engine(kind="")
     engine.answers["/v1/models"] = answer
@@ -117,6 +120,18 @@ def test_one_that_is_silent_is_down_after_a_while():
     engine.failure = UpstreamError("it said nothing")
     assert engine.look() is State.READY
     assert engine.backend.told == ""
+
+
+def test_one_whose_answer_breaks_the_look_is_down_after_a_while():
+    """No engine may end the watch over all others."""
+    engine = Engine(notice=NOTICE)
+    engine.answers["http://gpu:81/spot"] = (200, b"TRUE")
+    engine.look()
+    engine.failure = RuntimeError("a bug")
+    assert [engine.look() for _ in range(3)] == [State.DRAINING, State.DRAINING, State.DOWN]
+    assert engine.backend.told == "its answer cannot be read: RuntimeError"
+    engine.failure = None
+    assert engine.look() is State.DRAINING
 
 
 def test_one_that_takes_no_connection_is_down_at_once():

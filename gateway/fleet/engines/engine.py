@@ -13,7 +13,7 @@ from gateway.fleet.engines.said import NOTHING, Names, Said, read
 class Engine(Struct, frozen=True):
     """Its pages, below {base}, the address that calls go to, or below {root}, the same without /v1."""
 
-    listed: Callable[[bytes], frozenset[str]]  # The models that a page names. Raises msgspec.MsgspecError.
+    listed: Callable[[bytes], frozenset[str]]  # The models that a page names. Raises UNREADABLE.
     models: str = "{base}/models"
     health: str = ""  # Empty: it has none, and is well if it lists its models.
     metrics: str = ""  # Empty: it has none.
@@ -37,5 +37,5 @@ _models = msgspec.json.Decoder(_Models)
 
 
 def listed(page: bytes) -> frozenset[str]:
-    """The models of OpenAI's GET /v1/models. Raises msgspec.MsgspecError."""
+    """The models of OpenAI's GET /v1/models. Raises UNREADABLE."""
     return frozenset(name for model in _models.decode(page).data for name in (model.id, *(model.aliases or ())))

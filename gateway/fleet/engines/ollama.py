@@ -26,7 +26,7 @@ _models = msgspec.json.Decoder(_Models)
 
 
 def listed(page: bytes) -> frozenset[str]:
-    """The models of GET /api/tags, by all names that they answer to. Raises msgspec.MsgspecError."""
+    """The models of GET /api/tags, by all names that they answer to. Raises UNREADABLE."""
     names = [model.name for model in _models.decode(page).models]
     return frozenset((*names, *(name.removesuffix(NEWEST) for name in names)))
 

@@ -10,6 +10,9 @@ from math import isfinite
 
 from msgspec import Struct
 
+COUNTED_MAX = 2.0**53
+"""Beyond it a float counts no single call or token: no engine says so much."""
+
 
 class Names(Struct, frozen=True):
     """What an engine calls its figures, of each the newest name first; of histograms without _sum or _count."""
@@ -99,7 +102,8 @@ def _first(series: Mapping[str, list[float]], names: Collection[str]) -> list[fl
 
 def _sum(series: Mapping[str, list[float]], names: Collection[str]) -> float | None:
     values = _first(series, names)
-    return sum(values) if values else None
+    counted = sum(values)
+    return counted if values and counted <= COUNTED_MAX else None
 
 
 def _largest(series: Mapping[str, list[float]], names: Collection[str]) -> float | None:

@@ -18,7 +18,7 @@ _info = msgspec.json.Decoder(_Info)
 
 
 def listed(page: bytes) -> frozenset[str]:
-    """The model of GET /info. Raises msgspec.MsgspecError."""
+    """The model of GET /info. Raises UNREADABLE."""
     return frozenset((_info.decode(page).model_id,))
 
 
