@@ -11,6 +11,7 @@ from gateway.config.units import duration
 from gateway.core.caller import Key
 from gateway.core.errors import BadRequest
 from gateway.core.request import Asked
+from gateway.deferred.record import as_text
 
 DEADLINE, WEBHOOK = "x-fareway-deadline", "x-fareway-webhook"
 
@@ -67,10 +68,11 @@ def checked_url(url: str, *, private: bool) -> str:
 
 def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """What stays of the head while a call waits: nothing that shows a key."""
-    return {name: value for name, value in headers.items() if name not in _CREDENTIALS | _SPENT}
+    return {name: as_text(value) for name, value in headers.items() if name not in _CREDENTIALS | _SPENT}
 
 
 def kept_asked(asked: Asked) -> Asked:
     """The same for what the path says; the body is kept beside it. Google's clients may show their key in the query."""
     query = urlencode([(name, value) for name, value in parse_qsl(asked.query, True) if name != "key"])
-    return Asked(b"", asked.model, asked.verb, query, asked.content_type, asked.betas, asked.tier, asked.provider)
+    kind, betas, tier = as_text(asked.content_type), as_text(asked.betas), as_text(asked.tier)
+    return Asked(b"", asked.model, asked.verb, query, kind, betas, tier, asked.provider)

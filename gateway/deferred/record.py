@@ -26,6 +26,16 @@ class State(StrEnum):
 ENDED = frozenset({State.DONE, State.FAILED, State.CANCELLED})
 
 
+def as_text(said: str) -> str:
+    """A header's value as JSON can hold it: what is no UTF-8 is read as Latin-1, as HTTP once had it (RFC 9110, section
+    5.5)."""
+    try:
+        said.encode()
+    except UnicodeEncodeError:
+        return said.encode("utf-8", "surrogateescape").decode("latin-1")
+    return said
+
+
 class Place(Struct, frozen=True):
     """Where a call stands, or stood, in a batch at a provider."""
 

@@ -24,7 +24,7 @@ from gateway.deferred.asking import Answer, Asking, worded
 from gateway.deferred.choosing import Choice, Offer, Way, choose
 from gateway.deferred.lanes import Lanes
 from gateway.deferred.offers import Offered, Offering
-from gateway.deferred.record import Later, State
+from gateway.deferred.record import Later, State, as_text
 from gateway.deferred.settling import Found
 from gateway.deferred.shelf import NotKept, Shelf, surely
 
@@ -273,9 +273,8 @@ class Running:
     async def _end(self, later: Later, answer: Answer, batch: str | None = None) -> None:
         now = self._clock()
         state = State.DONE if answer.status < 400 else State.FAILED
-        ended = replace(
-            later, state=state, status=answer.status, answer_headers=dict(answer.headers), ended=now, lane=""
-        )
+        headers = {name: as_text(value) for name, value in answer.headers.items()}
+        ended = replace(later, state=state, status=answer.status, answer_headers=headers, ended=now, lane="")
         until = now + self._keep_s
         if await self._shelf.put(ended, before=later.state, answer=answer.body, until=until, batch=batch):
             self._ended(later.way, state)

@@ -44,11 +44,15 @@ def test_where_it_is_told():
     assert told_at({"x-fareway-webhook": ""}, PATIENT, private=False) == ""
 
 
-def test_no_key_is_kept():
+def test_what_is_kept_is_text_and_shows_no_key():
     shown = {"authorization": "Bearer x", "x-api-key": "x", "cookie": "x", "x-fareway-deadline": "2h"}
     assert kept_headers({**shown, "x-fareway-tags": "a", "anthropic-beta": "b"}) == {
         "x-fareway-tags": "a",
         "anthropic-beta": "b",
     }
+    odd, read = "caf\udce9", "café"  # As the front reads Latin-1, and as JSON can hold it.
+    assert kept_headers({"x-title": odd, "x-name": read}) == {"x-title": read, "x-name": read}
+    asked = kept_asked(Asked(b"{}", content_type=odd, betas=odd, tier=odd))
+    assert (asked.content_type, asked.betas, asked.tier) == (read, read, read)
     kept = kept_asked(Asked(b"{}", "gemini", "generateContent", "key=secret&alt=json", "application/json"))
     assert (kept.body, kept.query, kept.model) == (b"", "alt=json", "gemini")

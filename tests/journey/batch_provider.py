@@ -231,6 +231,7 @@ def batch_provider() -> Iterator[BatchProvider]:
                 return
             self.send_response(status)
             self.send_header("Content-Type", kind)
+            self.send_header("x-region", "Zürich")  # In Latin-1, which is no UTF-8.
             self.send_header("Content-Length", str(len(told)))
             self.end_headers()
             self.wfile.write(told)

@@ -192,6 +192,15 @@ def test_the_answer_alone_comes_as_it_would_have_at_once(way, key):
     assert head["x-fareway-request-id"] == f"{name}-1"
 
 
+def test_headers_that_are_no_utf_8_keep_neither_the_call_nor_its_answer_from_being_written_down(way, key):
+    name = way.later("flexible", key=key, x_title="café")
+    document = way.over(name, key)
+    assert (document["status"], document["headers"]["x-region"]) == ("done", "Zürich")
+    assert len(document["requests"]) == 1
+    status, head, _ = way.ask("GET", f"/v1/requests/{name}/answer", key=key)
+    assert (status, head["x-region"].encode("latin-1").decode()) == (200, "Zürich")
+
+
 def test_a_provider_that_recovers_in_time_answers(way, provider, key):
     provider.says["default"] = [503] * 3
     document = way.over(way.later("plain", key=key), key)
