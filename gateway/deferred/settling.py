@@ -125,14 +125,20 @@ class Settling:
             return Found(later, None)
         usage = result.report.used
         if usage is None:
-            log.error("call %s stays charged at its bound: its result tells no usage", later.id)
-            return Found(later, self._answer(entry, entry.cost, entry.usage, 0, result))
+            return self._at_bound(later, entry, result, "its result tells no usage")
         cost = self._cost(entry, provider, result.report, usage, entry.at)
+        if cost.total is None and entry.cost.total is not None:
+            return self._at_bound(later, entry, result, "not all of it has a price")
         usual = self._cost(entry, provider, replace(result.report, service_tier=None, cost=None), usage, later.accepted)
         saved = max(0, usual.known.nanos_up - cost.known.nanos_up) if usual.total is not None else 0
         if not done:
             self._correct(entry, usage, cost, saved, result.report.answer_id)
         return Found(later, self._answer(entry, cost, usage, saved, result))
+
+    def _at_bound(self, later: Later, entry: Entry, result: Result, why: str) -> Found:
+        """Nobody says what it cost: unknown is not nothing."""
+        log.error("call %s stays charged at its bound: %s", later.id, why)
+        return Found(later, self._answer(entry, entry.cost, entry.usage, 0, result))
 
     def _cost(self, entry: Entry, provider: Provider, report: Report, usage: Usage, at: float) -> Cost:
         def price_of(model: str) -> Price | None:

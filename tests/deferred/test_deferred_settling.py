@@ -63,9 +63,12 @@ class Reading:
 class Settled:
     """Settles these calls by what is read, and remembers the corrections."""
 
+    price = Price("p", Schedule(flat(10)), {"batch": Schedule(flat(5))})
+
     def __init__(self, names, *chunks):
         self.reading = Reading(chunks)
         self.booked = {}
+        self.answers = {}
         self._calls, self._entries = zip(*map(call, names), strict=True)
 
     async def collect(self, done):
@@ -77,8 +80,9 @@ class Settled:
 
         async def give(found):
             self.reading.happened.append(found.later.id)
+            self.answers[found.later.id] = found.answer
 
-        book = SimpleNamespace(price=lambda *_: Price("p", Schedule(flat(10)), {"batch": Schedule(flat(5))}))
+        book = SimpleNamespace(price=lambda *_: self.price)
         journal = SimpleNamespace(note=lambda _: None, settle=self._settle)
         limits = SimpleNamespace(correct=lambda _: None, remaining_now=lambda _: None)
         books = SimpleNamespace(journal=journal, limits=limits, booked=lambda _: None, clock=lambda: 2.0)
@@ -114,3 +118,12 @@ async def test_a_call_without_a_result_costs_nothing_only_where_all_answers_are_
     assert lacking.booked["b-1"].total == Money(0) - BOUND.known
     assert "c-1" not in lacking.booked
     assert lacking.reading.happened[-1] == "c"
+
+
+async def test_what_cannot_be_priced_any_more_stays_charged_at_its_bound(caplog):
+    settled = Settled(["a"], answered("a"))
+    settled.price = None
+    await settled.collect(done=1)
+    assert not settled.booked
+    assert settled.answers["a"].headers["x-fareway-cost-usd"] == BOUND.total.decimal
+    assert "stays charged at its bound" in caplog.text
