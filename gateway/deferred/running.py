@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -23,20 +23,18 @@ from gateway.deferred.again import BrokeDown, again_at
 from gateway.deferred.asking import Answer, Asking, worded
 from gateway.deferred.choosing import Choice, Offer, Way, choose
 from gateway.deferred.lanes import Lanes
-from gateway.deferred.offers import Offered, Offering
+from gateway.deferred.offers import DURATION_S, Offered, Offering
 from gateway.deferred.record import Later, State, as_text
 from gateway.deferred.settling import Found
 from gateway.deferred.shelf import NotKept, Shelf, surely
+from gateway.deferred.under_way import UnderWay
 
 LOOK_EVERY_S, LOOK_S_MIN = 1.0, 0.02
-AT_ONCE = 64
-"""Calls under way in the ordinary journey."""
+AT_ONCE, URGENT_AT_ONCE = 64, 16
+"""Works under way at most, and so many beside them for calls that have no time left."""
 
 CRASHES_MAX = 1
 """Times that a call is asked again after the process died during it."""
-
-DRAIN_S = 30.0
-"""How long calls under way may run on when the gateway stops."""
 
 SWEEP_EVERY_S = 600.0
 
@@ -71,7 +69,7 @@ class Running:
         self._margin_s = margin_s  # Before the deadline, beside what a call takes.
         self._keep_s = keep_s  # For an answer that nobody fetches.
         self._wake = wake  # Set when a call was taken.
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._under_way = UnderWay()
         self._resumed = False
         self._swept = self._wiped = clock()
 
@@ -90,25 +88,18 @@ class Running:
                     async with asyncio.timeout(wait_s):
                         await self._wake.wait()
         finally:
-            await self._drain()
-
-    async def _drain(self) -> None:
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=DRAIN_S)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._under_way.drain()
 
     async def _turn(self) -> float:
         """Look at all that is due. Returns for how many seconds nothing is, as far as this process knows."""
         if not self._resumed:
             await self._resume()
             self._resumed = True
-        room = AT_ONCE - len(self._tasks)
-        for later in await self._shelf.due(self._clock(), room) if room > 0 else ():
+        room = AT_ONCE - len(self._under_way)
+        for later in await self._due(room):
             await self._step(later)
         for batch in self._lanes.due(self._clock()):
-            self._begin(self._collect(batch))
+            self._under_way.begin(self._collect(batch))
         if self._clock() - self._swept > SWEEP_EVERY_S:
             self._swept = self._clock()
             await self._shelf.sweep(self._swept)
@@ -117,6 +108,15 @@ class Running:
             await self._shelf.wipe()
         due = await self._shelf.next_due() if room > 0 else None
         return LOOK_EVERY_S if due is None else min(LOOK_EVERY_S, max(LOOK_S_MIN, due - self._clock()))
+
+    async def _due(self, room: int) -> list[Later]:
+        """What is to be looked at now. Where there is no room, others may take long: what must leave now does."""
+        now = self._clock()
+        if room > 0:
+            return await self._shelf.due(now, room)
+        urgent = room + URGENT_AT_ONCE
+        soon = now + self._margin_s + DURATION_S  # Nobody has looked yet when a call must be asked that is new.
+        return await self._shelf.due(now, urgent, soon) if urgent > 0 else []
 
     async def _resume(self) -> None:
         """What an earlier process has left under way."""
@@ -134,7 +134,7 @@ class Running:
         """One call that is due."""
         if later.state is State.RUNNING:
             await self._shelf.put(later, before=State.RUNNING)
-            self._begin(surely(self._switch, later))  # Nothing else makes it due again.
+            self._under_way.begin(surely(self._switch, later))  # Nothing else makes it due again.
             return
         try:
             body = await self._shelf.body(later.id)
@@ -160,23 +160,11 @@ class Running:
             await self._shelf.put(replace(later, lane=""), before=State.WAITING, due=due)
         elif choice.offer.way is Way.BATCH:
             if await self._lanes.gather(later, offered, choice.offer):
-                self._begin(self._send(later.lane))
+                self._under_way.begin(self._send(later.lane))
         else:
             running = _again(later, lane="")
             if await self._shelf.put(running, before=State.WAITING):
-                self._begin(self._answer(running, body, choice.offer))
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        self._leave(asyncio.create_task(_guarded(work)))
-
-    def _leave(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.add(task)
-        task.add_done_callback(self._over)
-
-    def _over(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            task.exception()  # Whoever still waited for it has heard of it.
+                self._under_way.begin(self._answer(running, body, choice.offer))
 
     # The ordinary journey.
 
@@ -203,14 +191,14 @@ class Running:
         if offer.way is Way.SYNC:
             return later, self._asking.answer(later, body, offer)
         first = asyncio.create_task(self._asking.answer(later, body, offer))
-        self._leave(first)
+        self._under_way.keep(first)
         await asyncio.wait({first}, timeout=max(0.0, later.switch_at - self._clock()))
         if first.done():
             return later, first
         beside = _again(later, way=Way.SYNC, reason=f"{offer.way} took too long")
         await surely(self._shelf.put, beside, before=State.RUNNING)
         second = asyncio.create_task(self._asking.answer(beside, body, _AT_ONCE))
-        self._leave(second)
+        self._under_way.keep(second)
         pending = {first, second}
         while pending:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
@@ -253,7 +241,7 @@ class Running:
             body = await self._shelf.body(later.id)
             if not await self._shelf.put(switched, before=State.RUNNING):
                 return
-        self._begin(self._lanes.cancel(switched))
+        self._under_way.begin(self._lanes.cancel(switched))
         await self._answer(switched, body, _AT_ONCE)
 
     # The end.
@@ -283,12 +271,3 @@ class Running:
 def _again(later: Later, **changes: Any) -> Later:
     """It is asked once more: under another name in the books."""
     return replace(later, state=State.RUNNING, runs=later.runs + 1, **changes)
-
-
-async def _guarded(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        await work
-    except NotKept as error:
-        log.warning("calls for later are not looked after now: %s", error)
-    except Exception:
-        log.exception("unhandled error in a call for later")

@@ -12,6 +12,7 @@ import os
 import sqlite3
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
@@ -31,13 +32,17 @@ AGAIN_S = 1.0
 
 log = logging.getLogger("fareway.deferred")
 
-_SCHEMA = """
+_ENDS = "coalesce(json_extract(record, '$.switch_at'), json_extract(record, '$.deadline'))"
+"""When the time of a call is over, as far as is known."""
+
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS calls (
     id TEXT PRIMARY KEY, key TEXT NOT NULL, idem TEXT, state TEXT NOT NULL, lane TEXT NOT NULL, batch TEXT NOT NULL,
     due REAL, tell REAL, until REAL, record TEXT NOT NULL, body BLOB NOT NULL, answer BLOB
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS calls_by_idem ON calls (key, idem) WHERE idem IS NOT NULL;
 CREATE INDEX IF NOT EXISTS calls_by_due ON calls (due) WHERE due IS NOT NULL;
+CREATE INDEX IF NOT EXISTS calls_by_time_left ON calls (key, {_ENDS}, due) WHERE due IS NOT NULL;
 CREATE INDEX IF NOT EXISTS calls_by_lane ON calls (lane) WHERE lane != '';
 CREATE INDEX IF NOT EXISTS calls_by_batch ON calls (batch) WHERE batch != '';
 CREATE INDEX IF NOT EXISTS calls_to_tell ON calls (key, tell) WHERE tell IS NOT NULL;
@@ -93,10 +98,10 @@ class Shelf:
         """What was asked."""
         return await self._run(self._body, name)
 
-    async def due(self, now: float, count: int) -> list[Later]:
-        """What is to be looked at by now, the most urgent first."""
-        query = "SELECT record FROM calls WHERE due <= ? ORDER BY due LIMIT ?"
-        return await self._run(self._all, query, now, count)
+    async def due(self, now: float, count: int, soon: float = inf) -> list[Later]:
+        """What is to be looked at by now, of each key as many, and of these what has the least time left. `soon`: only
+        what has none after that."""
+        return await self._run(self._by_turns, f"due <= ? AND {_ENDS} <= ?", _ENDS, (now, soon), count)
 
     async def next_due(self) -> float | None:
         """When something is to be looked at."""
@@ -144,7 +149,7 @@ class Shelf:
 
     async def untold(self, now: float, count: int) -> list[Later]:
         """Whose webhook is to be asked by now: of each key as many, so that none waits for the dead ones of another."""
-        return await self._run(self._untold, now, count)
+        return await self._run(self._by_turns, "tell <= ?", "tell", (now,), count)
 
     async def tell_at(self, later: Later, at: float | None) -> None:
         """When its webhook is to be asked; None: no more."""
@@ -208,12 +213,12 @@ class Shelf:
     def _all(self, query: str, *values: object) -> list[Later]:
         return [_later.decode(text) for (text,) in self._opened().execute(query, values)]
 
-    def _untold(self, now: float, count: int) -> list[Later]:
-        due = "SELECT key FROM calls WHERE tell <= ? GROUP BY key ORDER BY min(tell) LIMIT ?"
-        keys = [key for (key,) in self._opened().execute(due, (now, count))]
+    def _by_turns(self, wanted: str, order: str, values: tuple[float, ...], count: int) -> list[Later]:
+        first = f"SELECT key FROM calls WHERE {wanted} GROUP BY key ORDER BY min({order}) LIMIT ?"  # noqa: S608 - ours
+        keys = [key for (key,) in self._opened().execute(first, (*values, count))]
         share = count // max(1, len(keys))
-        query = "SELECT record FROM calls WHERE key = ? AND tell <= ? ORDER BY tell LIMIT ?"
-        return [later for key in keys for later in self._all(query, key, now, share)]
+        query = f"SELECT record FROM calls WHERE key = ? AND {wanted} ORDER BY {order} LIMIT ?"  # noqa: S608 - the same
+        return [later for key in keys for later in self._all(query, key, *values, share)]
 
     def _next_due(self) -> float | None:
         due: float | None = self._opened().execute("SELECT min(due) FROM calls WHERE due IS NOT NULL").fetchone()[0]

@@ -35,7 +35,8 @@ class Stage:
         self.outcomes = []
         self.asked = []
         self.ended = asyncio.Queue()
-        self._now = ACCEPTED
+        self.now = ACCEPTED
+        self.busy = asyncio.Event()  # The idle machine has been asked.
         self._failing = asyncio.Event()
         ways = tuple(Offer(way, "own/m", "own", ZERO) for way in (Way.SYNC, Way.IDLE))
         self._offered = SimpleNamespace(offers=ways, duration_s=0.0)
@@ -56,7 +57,7 @@ class Stage:
             SimpleNamespace(ours=Counter(), of=self._of),
             self._lanes,
             asyncio.Event(),
-            clock=lambda: self._now,
+            clock=lambda: self.now,
             ended=lambda way, state: self.ended.put_nowait((way, state)),
             margin_s=DEADLINE - SWITCH,
             keep_s=60.0,
@@ -73,9 +74,10 @@ class Stage:
     async def _answer(self, later, _, offer):
         self.asked.append((later.request_id, offer.way))
         if offer.way is Way.IDLE:
+            self.busy.set()
             await self._failing.wait()
             raise Lost("It broke off.")
-        self._now = max(self._now, SWITCH)
+        self.now = max(self.now, SWITCH)
         self._failing.set()
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, Exception):
@@ -136,3 +138,18 @@ async def test_a_switch_that_meets_a_file_that_is_away_is_made_up_for(stage, mon
     stage.outcomes = [YES]
     assert await stage.end() == (Way.SYNC, State.DONE)
     assert stage.asked == [("later_a_1-2", Way.SYNC)]
+
+
+async def test_who_has_no_time_left_is_asked_though_others_have_taken_all_places(stage, monkeypatch):
+    monkeypatch.setattr("gateway.deferred.running.AT_ONCE", 1)
+    monkeypatch.setattr("gateway.deferred.running.LOOK_EVERY_S", 0.01)
+    await stage.shelf.put(LATER, due=SWITCH)
+    for number in range(2):
+        patient = replace(LATER, id=f"later_b_{number}", caller=Caller(key_id="other"), deadline=10 * DEADLINE)
+        await stage.shelf.add(patient, b"{}", None, 2)
+    stage.outcomes = [YES]
+    ending = asyncio.create_task(stage.end())
+    await stage.busy.wait()
+    stage.now = SWITCH
+    assert await ending == (Way.SYNC, State.DONE)
+    assert stage.asked == [("later_b_0-1", Way.IDLE), ("later_a_1-1", Way.SYNC)]

@@ -136,6 +136,19 @@ async def test_a_webhook_that_cannot_be_asked_is_tried_again(shelf, url):
     assert untold.tells == 1
 
 
+async def test_calls_of_one_key_keep_no_other_waiting_and_who_has_little_time_goes_first(shelf):
+    for number in range(5):
+        call = replace(later(f"flood_{number}", "flood"), deadline=900.0 - number)
+        await shelf.add(call, b"", None, 5)
+    await shelf.add(replace(later("urgent", "k"), accepted=150.0, deadline=200.0), b"", None, MOST)
+    in_batch = replace(later("at its switch", "other"), deadline=900.0, state=State.RUNNING, switch_at=160.0)
+    await shelf.put(await shelf.add(in_batch, b"", None, MOST), due=160.0)
+    assert [one.id for one in await shelf.due(160, 3)] == ["at its switch", "urgent", "flood_4"]
+    assert [one.id for one in await shelf.due(160, 6)] == ["at its switch", "urgent", "flood_4", "flood_3"]
+    assert [one.id for one in await shelf.due(160, 6, soon=200)] == ["at its switch", "urgent"]
+    assert [one.id for one in await shelf.due(149, 2)] == ["flood_4", "flood_3"]
+
+
 async def test_webhooks_of_one_key_keep_no_other_waiting(shelf):
     """They may all be dead, and take as long as anything may."""
     keys = ["flood"] * 5 + ["k", "other"]
