@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -74,7 +73,6 @@ class Lanes:
         self._collect_s = collect_s  # For which a call waits for others.
         self._polls: dict[str, Poll] = {}
         self._sending: set[str] = set()
-        self.turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # Of each batch.
 
     async def resume(self) -> None:
         """The batches of an earlier process."""
@@ -104,7 +102,8 @@ class Lanes:
         if not members:
             return failed
         try:
-            refused = await self._outgoing.send(members, self._keep)
+            patience_s = min(member.later.switch_at for member in members) - self._clock()
+            refused = await self._outgoing.send(members, self._keep, patience_s)
         except GatewayError as error:
             return failed + [(member.later, error) for member in members]
         except Exception:
@@ -145,11 +144,10 @@ class Lanes:
 
     def due(self, now: float) -> list[str]:
         """Batches to be asked about."""
-        return [name for name, poll in self._polls.items() if poll.at <= now and not self.turns[name].locked()]
+        return [name for name, poll in self._polls.items() if poll.at <= now]
 
     async def collect(self, batch: str, give: Give) -> None:
-        """Give what a batch has come to, once it has ended: the books know it then. It is in its own turn. Raises
-        NotKept."""
+        """Give what a batch has come to, once it has ended: the books know it then. Raises NotKept."""
         poll = self._polls.get(batch)
         if poll is None:
             return
@@ -183,7 +181,6 @@ class Lanes:
         """What was found is written down: nothing is left to ask, unless something was not found."""
         if not await self._shelf.in_batch(batch):
             self._polls.pop(batch, None)
-            self.turns.pop(batch, None)
 
     async def cancel(self, later: Later) -> None:
         """Its batch is not waited for any more."""

@@ -36,6 +36,9 @@ AT_ONCE, URGENT_AT_ONCE = 64, 16
 CRASHES_MAX = 1
 """Times that a call is asked again after the process died during it."""
 
+SWITCH_S_MAX = 5.0
+"""For a last look at a batch: results that take longer are charged, and come too late."""
+
 SWEEP_EVERY_S = 600.0
 
 _AT_ONCE = Offer(Way.SYNC, "", "", None)
@@ -70,6 +73,8 @@ class Running:
         self._keep_s = keep_s  # For an answer that nobody fetches.
         self._wake = wake  # Set when a call was taken.
         self._under_way = UnderWay()
+        self._collecting: dict[str, asyncio.Task[None]] = {}  # By batch.
+        self._giving = asyncio.Lock()  # A call is given its batch's answer, or is switched.
         self._resumed = False
         self._swept = self._wiped = clock()
 
@@ -99,7 +104,7 @@ class Running:
         for later in await self._due(room):
             await self._step(later)
         for batch in self._lanes.due(self._clock()):
-            self._under_way.begin(self._collect(batch))
+            self._collect(batch)
         if self._clock() - self._swept > SWEEP_EVERY_S:
             self._swept = self._clock()
             await self._shelf.sweep(self._swept)
@@ -213,27 +218,32 @@ class Running:
         for later, error in await self._lanes.send(lane):
             await surely(self._not_now, later, error)
 
-    async def _collect(self, batch: str) -> None:
-        """Give the answers of a batch to those that still wait for them."""
-        async with self._lanes.turns[batch]:
-            await self._lanes.collect(batch, self._give)
+    def _collect(self, batch: str) -> asyncio.Task[None]:
+        """Give the answers of a batch to those that still wait for them. It is done once at a time."""
+        collecting = self._collecting.get(batch)
+        if collecting is None:
+            collecting = self._under_way.begin(self._lanes.collect(batch, self._give))
+            self._collecting[batch] = collecting
+            collecting.add_done_callback(lambda _: self._collecting.pop(batch))
+        return collecting
 
     async def _give(self, found: Found) -> None:
-        later, answer = found
-        if later.state is not State.RUNNING or later.switched:
-            await self._shelf.settled(later.id)
-        elif answer is not None:
-            await self._end(later, answer, batch="")
-        else:
-            given_up = (*later.given_up, Way.BATCH)
-            waiting = replace(later, state=State.WAITING, given_up=given_up)
-            await self._shelf.put(waiting, before=State.RUNNING, due=self._clock(), batch="")
+        async with self._giving:
+            kept = await self._shelf.find(found.later.id)  # As it stands now: it may have been switched meanwhile.
+            if kept is None or kept.later.state is not State.RUNNING or kept.later.switched:
+                await self._shelf.settled(found.later.id)
+            elif found.answer is not None:
+                await self._end(kept.later, found.answer, batch="")
+            else:
+                given_up = (*kept.later.given_up, Way.BATCH)
+                waiting = replace(kept.later, state=State.WAITING, given_up=given_up)
+                await self._shelf.put(waiting, before=State.RUNNING, due=self._clock(), batch="")
 
     async def _switch(self, later: Later) -> None:
-        """Its batch has had its time: its answer is taken if there is one, else it is asked at once."""
+        """Its batch has had its time: its answer is taken if it is there by now, else it is asked at once."""
         assert later.place is not None
-        await self._collect(later.place.batch)
-        async with self._lanes.turns[later.place.batch]:
+        await asyncio.wait({self._collect(later.place.batch)}, timeout=SWITCH_S_MAX)
+        async with self._giving:
             kept = await self._shelf.find(later.id)
             if kept is None or kept.later.state is not State.RUNNING or kept.later.switched:
                 return

@@ -5,6 +5,7 @@ held, each ─▶ sent ─▶ booked at its bound (pending); corrected once the 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import msgspec
 
 from gateway.catalog.providers import Provider
 from gateway.core.entry import Outcome
-from gateway.core.errors import GatewayError
+from gateway.core.errors import GatewayError, UpstreamTimeout
 from gateway.core.limit import Fare
 from gateway.core.price import Cost, CostStatus
 from gateway.deferred.offers import Offered
@@ -62,14 +63,19 @@ class Sending:
     books: Books
     desk: Desk
 
-    async def send(self, members: Sequence[Member], keep: Keep) -> dict[str, GatewayError]:
+    async def send(self, members: Sequence[Member], keep: Keep, patience_s: float) -> dict[str, GatewayError]:
         """Put them into one batch: they have one dialect, and go to one deployment. Returns those that could not be
-        held for, by id, and why. Raises GatewayError if none left, or if nobody knows whether they did."""
+        held for, by id, and why. Raises GatewayError if none left, or if nobody knows whether they did. `patience_s`:
+        until when the provider must have taken them."""
         with ExitStack() as stack:
             held, refused = await self._held(members, stack)
             if not held:
                 return refused
-            name, status = await self._post(held)
+            try:
+                async with asyncio.timeout(patience_s):
+                    name, status = await self._post(held)
+            except TimeoutError:
+                raise UpstreamTimeout("The provider did not take the batch in time.") from None
             provider = held[0][0].option.deployment.provider.name
             await keep([(m.later, Place(provider, name, m.later.request_id, b.draft.id)) for m, b in held])
             for _, booking in held:

@@ -24,9 +24,11 @@ class UnderWay:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """What goes wrong with it is told, and ends nothing else."""
-        self.keep(asyncio.create_task(_guarded(work)))
+        task = asyncio.create_task(_guarded(work))
+        self.keep(task)
+        return task
 
     def keep(self, task: asyncio.Task[Any]) -> None:
         """It runs to its end, whoever waits for it."""

@@ -1,7 +1,7 @@
 """Sending calls that have time: none is asked twice under one name, and none is forgotten."""
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter
 from contextlib import suppress
 from types import SimpleNamespace
 
@@ -15,6 +15,7 @@ from gateway.deferred.asking import Answer
 from gateway.deferred.choosing import Offer, Way
 from gateway.deferred.record import Later, Place, State
 from gateway.deferred.running import Running
+from gateway.deferred.settling import Found
 from gateway.deferred.shelf import NotKept, Shelf
 from gateway.journey.refused import ProviderRefused
 from gateway.upstream.errors import Lost
@@ -37,15 +38,16 @@ class Stage:
         self.ended = asyncio.Queue()
         self.now = ACCEPTED
         self.busy = asyncio.Event()  # The idle machine has been asked.
-        self._failing = asyncio.Event()
+        self.at_once = asyncio.Event()  # It is asked at once,
+        self.answers_after = asyncio.Event()  # and answered once this has come.
+        self.answers_after.set()
         ways = tuple(Offer(way, "own/m", "own", ZERO) for way in (Way.SYNC, Way.IDLE))
         self._offered = SimpleNamespace(offers=ways, duration_s=0.0)
-        self._lanes = SimpleNamespace(
+        self.lanes = SimpleNamespace(
             resume=self._nothing,
             due=lambda _: (),
             collect=self._nothing,
             cancel=self._nothing,
-            turns=defaultdict(asyncio.Lock),
         )
 
     async def end(self):
@@ -55,7 +57,7 @@ class Stage:
             self.shelf,
             asking,
             SimpleNamespace(ours=Counter(), of=self._of),
-            self._lanes,
+            self.lanes,
             asyncio.Event(),
             clock=lambda: self.now,
             ended=lambda way, state: self.ended.put_nowait((way, state)),
@@ -75,10 +77,11 @@ class Stage:
         self.asked.append((later.request_id, offer.way))
         if offer.way is Way.IDLE:
             self.busy.set()
-            await self._failing.wait()
+            await self.at_once.wait()
             raise Lost("It broke off.")
         self.now = max(self.now, SWITCH)
-        self._failing.set()
+        self.at_once.set()
+        await self.answers_after.wait()
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, Exception):
             raise outcome
@@ -115,18 +118,32 @@ async def test_after_both_ways_have_failed_it_is_asked_under_a_new_name(stage, m
     assert [name for name, _ in stage.asked] == ["later_a_1-1", "later_a_1-2", "later_a_1-3"]
 
 
+IN_BATCH = replace(
+    LATER, state=State.RUNNING, way=Way.BATCH, runs=1, switch_at=ACCEPTED, place=Place("own", "b", "later_a_1-1", "e")
+)
+
+
+async def test_results_that_take_too_long_keep_nobody_waiting_and_are_not_given(stage, monkeypatch):
+    monkeypatch.setattr("gateway.deferred.running.SWITCH_S_MAX", 0.01)
+    assert await stage.shelf.put(IN_BATCH, due=ACCEPTED, batch="b")
+    given = asyncio.Event()
+
+    async def slow(_, give):
+        await stage.at_once.wait()
+        await give(Found(IN_BATCH, Answer(200, {}, b"From the batch.")))
+        given.set()
+
+    stage.lanes.collect, stage.outcomes, stage.answers_after = slow, [YES], given
+    assert await stage.end() == (Way.SYNC, State.DONE)
+    kept = await stage.shelf.find(LATER.id)
+    assert (kept.answer, kept.later.request_ids) == (YES.body, ["later_a_1-1", "later_a_1-2"])
+    assert await stage.shelf.in_batch("b") == [], "what the batch did is in the books"
+
+
 @pytest.mark.parametrize("step", ["find", "body"])
 async def test_a_switch_that_meets_a_file_that_is_away_is_made_up_for(stage, monkeypatch, step):
     monkeypatch.setattr("gateway.deferred.shelf.AGAIN_S", 0.0)
-    in_batch = replace(
-        LATER,
-        state=State.RUNNING,
-        way=Way.BATCH,
-        runs=1,
-        switch_at=ACCEPTED,
-        place=Place("own", "b", "later_a_1-1", "e"),
-    )
-    assert await stage.shelf.put(in_batch, batch="b")
+    assert await stage.shelf.put(IN_BATCH, batch="b")
     working, failures = getattr(stage.shelf, step), [NotKept("It is another process's.")]
 
     async def away_once(name):

@@ -46,6 +46,8 @@ class BatchProvider:
         self.says: dict[str, list[int]] = {}
         self.answers = threading.Event()  # Cleared, ordinary calls hang.
         self.answers.set()
+        self.takes = threading.Event()  # Cleared, files that are sent hang.
+        self.takes.set()
         self.loses = False  # Whether it takes a new batch and says nothing.
         self._numbers = itertools.count(1)
 
@@ -84,6 +86,7 @@ class BatchProvider:
     def _of_files(self, method: str, parts: list[str], content_type: str, body: bytes) -> tuple | None:
         match (method, *parts):
             case ("POST", "files"):
+                self.takes.wait()
                 return self._json(self._upload(content_type, body))
             case ("GET", "files", name, "content") if name in self.files:
                 return 200, self.files[name][1], "application/octet-stream"

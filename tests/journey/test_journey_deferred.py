@@ -139,6 +139,16 @@ def test_a_batch_that_never_ends_is_given_up_in_time(way, provider, key):
     assert Decimal(way.told(name, key)["cost_usd"]) == cost(MINI), "what the batch did not do costs nothing"
 
 
+def test_a_batch_that_cannot_be_sent_is_given_up_in_time(way, provider, key):
+    provider.takes.clear()
+    try:
+        document = way.over(way.later(key=key, deadline="6s"), key)
+    finally:
+        provider.takes.set()
+    assert (document["status"], document["way"]) == ("done", "sync")
+    assert Decimal(document["cost_usd"]) == cost(MINI), "no batch was made"
+
+
 def test_what_a_batch_did_before_it_was_given_up_is_charged(way, provider, key):
     before = set(provider.batches)
     name = way.later(key=key, deadline="5s")
