@@ -127,7 +127,7 @@ class Running:
         """What an earlier process has left under way."""
         await self._lanes.resume()
         for later in await self._shelf.running():
-            if later.place is not None and not later.switched:
+            if later.place is not None and later.way == Way.BATCH:  # Else it stood there once.
                 await self._shelf.put(later, before=State.RUNNING, due=later.switch_at)
             elif later.crashes >= CRASHES_MAX:
                 await self._end(replace(later, crashes=later.crashes + 1), worded(BrokeDown(), later))

@@ -140,6 +140,16 @@ async def test_results_that_take_too_long_keep_nobody_waiting_and_are_not_given(
     assert await stage.shelf.in_batch("b") == [], "what the batch did is in the books"
 
 
+async def test_a_call_that_its_batch_gave_up_before_the_process_died_is_asked_at_once_and_the_crash_counts(stage):
+    """It once stood in a batch, and does so no more."""
+    given_up = replace(IN_BATCH, way=Way.SYNC, runs=2, given_up=(Way.BATCH, Way.IDLE), switch_at=DEADLINE)
+    assert await stage.shelf.put(given_up)
+    stage.outcomes = [YES]
+    assert await stage.end() == (Way.SYNC, State.DONE)
+    assert stage.asked == [("later_a_1-3", Way.SYNC)]
+    assert (await stage.shelf.find(LATER.id)).later.crashes == 1
+
+
 @pytest.mark.parametrize("step", ["find", "body"])
 async def test_a_switch_that_meets_a_file_that_is_away_is_made_up_for(stage, monkeypatch, step):
     monkeypatch.setattr("gateway.deferred.shelf.AGAIN_S", 0.0)
