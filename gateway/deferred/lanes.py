@@ -72,6 +72,7 @@ class Lanes:
         self._clock = clock
         self._collect_s = collect_s  # For which a call waits for others.
         self._polls: dict[str, Poll] = {}
+        self._full: set[str] = set()
         self._sending: set[str] = set()
 
     async def resume(self) -> None:
@@ -80,18 +81,24 @@ class Lanes:
             assert later.place is not None
             self._polls[later.place.batch] = Poll(later, self._clock())
 
-    async def gather(self, later: Later, offered: Offered, offer: Offer) -> bool:
-        """Let it wait for others. Whether it has done so long enough, and the lane is to be sent."""
+    async def gather(self, later: Later, offered: Offered, offer: Offer) -> None:
+        """Let it wait for others, unless it has done so long enough."""
         lane, now = _lane(later, offered, offer), self._clock()
         if lane in self._sending:
-            return False
+            return
         since = later.laned if later.lane == lane else now
         if since + self._collect_s <= now and later.lane == lane:
-            self._sending.add(lane)
-            return True
+            self._full.add(lane)
+            return
         waiting, due = replace(later, lane=lane, laned=since), since + self._collect_s
         await self._shelf.put(waiting, before=State.WAITING, due=min(due, later.switch_at))
-        return False
+
+    def full(self) -> list[str]:
+        """What is to be sent, once all that is due has had its turn to join."""
+        full = [*self._full]
+        self._sending |= self._full
+        self._full.clear()
+        return full
 
     async def send(self, lane: str) -> list[tuple[Later, GatewayError]]:
         """Send what waits there as one batch. Returns what did not leave, and why."""

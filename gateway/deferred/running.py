@@ -103,6 +103,8 @@ class Running:
         room = AT_ONCE - len(self._under_way)
         for later in await self._due(room):
             await self._step(later)
+        for lane in self._lanes.full():
+            self._under_way.begin(self._send(lane))
         for batch in self._lanes.due(self._clock()):
             self._collect(batch)
         if self._clock() - self._swept > SWEEP_EVERY_S:
@@ -164,8 +166,7 @@ class Running:
             due = min(choice.at, max(now, later.switch_at))
             await self._shelf.put(replace(later, lane=""), before=State.WAITING, due=due)
         elif choice.offer.way is Way.BATCH:
-            if await self._lanes.gather(later, offered, choice.offer):
-                self._under_way.begin(self._send(later.lane))
+            await self._lanes.gather(later, offered, choice.offer)
         else:
             running = _again(later, lane="")
             if await self._shelf.put(running, before=State.WAITING):

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.core.caller import Caller
 from gateway.core.request import Asked
+from gateway.deferred.choosing import Offer, Way
 from gateway.deferred.lanes import Lanes
 from gateway.deferred.record import Later, Place, State
 from gateway.deferred.settling import Found
@@ -54,6 +55,27 @@ async def lanes(shelf):
     lanes = Lanes(shelf, nobody, nobody, nobody, Ended(), clock=lambda: 1000.0, collect_s=1.0)
     await lanes.resume()
     return lanes
+
+
+async def test_what_is_due_in_the_turn_in_which_a_lane_is_full_leaves_with_it(shelf):
+    """Whichever of them comes first."""
+    now, nobody = 1000.0, SimpleNamespace()
+    lanes = Lanes(shelf, nobody, nobody, nobody, nobody, clock=lambda: now, collect_s=1.0)
+    offered, offer = SimpleNamespace(question=SimpleNamespace(headers={})), Offer(Way.BATCH, "openai/m", "openai", None)
+
+    async def come(name):
+        call = Later(name, Caller("k"), "openai-chat", "m", Asked(b""), {}, 1000.0, deadline=2000.0, switch_at=1900.0)
+        await lanes.gather(await shelf.add(call, b"{}", None, 9), offered, offer)
+
+    await come("first")
+    assert lanes.full() == []
+    now = 1002.0
+    await lanes.gather((await shelf.find("first")).later, offered, offer)
+    await come("second")
+    (lane,) = lanes.full()
+    await come("third, while it is sent")
+    assert lanes.full() == []
+    assert {one.id for one in await shelf.of_lane(lane, 9)} == {"first", "second"}
 
 
 async def test_what_cannot_be_kept_is_given_again(lanes, shelf):

@@ -46,6 +46,7 @@ class Stage:
         self.lanes = SimpleNamespace(
             resume=self._nothing,
             due=lambda _: (),
+            full=lambda: (),
             collect=self._nothing,
             cancel=self._nothing,
         )
