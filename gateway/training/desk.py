@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from gateway.core.caller import Role
@@ -33,6 +34,7 @@ class Desk:
     metering: Metering
     approve_above: Money | None
     interval_ms: int
+    _beginning: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def heartbeat_ms(self) -> int:
@@ -78,23 +80,27 @@ class Desk:
         where it does not run, and LimitReached where it cannot begin."""
         job = await self._own(actor, name)
         if job.state is State.APPROVED:
-            job = await self._begin(job)
+            await self._begin(name)
         job = await self.jobs.change(name, partial(heard, now=self.metering.now, progress=progress))
         return await self.metering.look(job)
 
-    async def _begin(self, job: Job) -> Job:
-        running = await self.metering.begin(job)
+    async def _begin(self, name: str) -> None:
+        async with self._beginning:  # All ranks of a job may be heard of at once: the first one's heartbeat begins it.
+            job = await self.jobs.find(name)
+            if job.state is not State.APPROVED:
+                return
+            running = await self.metering.begin(job)
 
-        def first(there: Job) -> Job:
-            if there.state is not State.APPROVED:
-                raise Conflict(f"This job has begun elsewhere, or is over: it is {there.state}.")
-            return begun(there, running.began, running.replica)
+            def first(there: Job) -> Job:
+                if there.state is not State.APPROVED:
+                    raise Conflict(f"This job has begun elsewhere, or is over: it is {there.state}.")
+                return begun(there, running.began, running.replica)
 
-        try:
-            return await self.jobs.change(job.id, first)
-        except BaseException:
-            self.metering.give_up(running)
-            raise
+            try:
+                await self.jobs.change(name, first)
+            except BaseException:
+                self.metering.give_up(running)
+                raise
 
     async def end(self, actor: Actor, name: str, state: State, progress: Progress) -> Job:
         """It is over, done or failed. Raises Conflict where it did not run."""

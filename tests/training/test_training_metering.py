@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from pathlib import Path
 
@@ -210,6 +211,19 @@ async def test_a_dear_job_waits_for_a_yes_and_begins_with_its_first_heartbeat(wo
         await world.desk.approve(ADMIN, "job_1")
     await end(world, 10)
     assert await world.booked() == job().lasting(10).picos
+
+
+async def test_all_ranks_of_a_job_may_begin_it_at_the_same_time(world_of):
+    world = world_of(usd("100"), approve_above=Money(0))
+    await world.desk.start(ADMIN, job())
+    await world.desk.approve(ADMIN, "job_1")
+    ranks = await asyncio.gather(*(beat(world, 0) for _ in range(3)))
+    assert {rank.state for rank in ranks} == {State.RUNNING}
+    await end(world, 10)
+    assert await world.booked() == job().lasting(10).picos
+    assert world.desk.metering.held_count == 0
+    assert world.account().held == 0
+    assert await world.drift() == 0
 
 
 async def test_a_cheap_job_waits_for_nobody(world_of):
