@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 
@@ -61,7 +61,10 @@ def hours(
         money.books.journal.settle(entry)
         money.books.booked(entry)
 
-    return Hours(fleet.backends, read, money.mover.find, add, clock, reach_s=reach_s)
+    def waiting() -> Sequence[Entry]:
+        return money.books.journal.settled
+
+    return Hours(fleet.backends, read, money.mover.find, add, clock, reach_s=reach_s, waiting=waiting)
 
 
 def watch(

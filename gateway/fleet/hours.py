@@ -54,7 +54,8 @@ class Reading(Protocol):
 
 class Hours:
     """See the module. `find`: what the ledger has of one request; `add`: an entry for it; `reach_s`: how long a call
-    takes at most. Several may close the same hours: they write the same."""
+    takes at most; `waiting`: what is on its way into the ledger, in order. Several may close the same hours: they write
+    the same."""
 
     def __init__(
         self,
@@ -65,6 +66,7 @@ class Hours:
         clock: Callable[[], float],
         *,
         reach_s: Callable[[], float],
+        waiting: Callable[[], Sequence[Entry]],
     ) -> None:
         self._backends = [backend for backend in backends if backend.machine is not None]
         self._read = read
@@ -72,6 +74,7 @@ class Hours:
         self._add = add
         self._clock = clock
         self._reach_s = reach_s
+        self._waiting = waiting
         self._opened: dict[str, float] = {}  # By backend: since when it is paid for here, in Unix seconds.
         self._last: Hour | None = None  # That was looked at.
 
@@ -93,8 +96,8 @@ class Hours:
         for backend in self._backends:
             if backend.id not in self._opened:
                 self._opened[backend.id] = await self._open(backend)
-        last = int((self._clock() - GRACE_S) // HOUR_S) - 1
-        if last == self._last:
+        last = self._over()
+        if self._last is not None and last <= self._last:
             return
         first = await self._unclosed(last - AGAIN_FIRST) if self._last is None else self._last + 1 - AGAIN
         for number, entry in enumerate(await asyncio.to_thread(self._due, first, last)):
@@ -102,6 +105,11 @@ class Hours:
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)  # Calls have their turn, too. What is not written now is found again.
         self._last = last
+
+    def _over(self) -> Hour:
+        """The last hour that the ledger has all of: a ledger may be read for long that takes nothing."""
+        until = self._clock() - GRACE_S
+        return int(min([until, *(entry.at for entry in self._waiting()[:1])]) // HOUR_S) - 1
 
     async def _open(self, backend: Backend) -> float:
         entry = opened(backend.provider, backend.name, self._clock())

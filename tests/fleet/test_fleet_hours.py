@@ -28,6 +28,7 @@ class Ledger:
         self.now = START
         self.looks = 0
         self.away = False
+        self.waiting = []
         self.heard = asyncio.Queue()
 
     async def asked(self, times):
@@ -40,7 +41,15 @@ class Ledger:
         machine = Machine("mine", 1, Tier.ON_DEMAND, RATE)
         backends = [Backend("local", name, f"http://{name}", machine=machine) for name in names or ("10.0.0.5:8000",)]
         backends.append(Backend("free", "a:1", "http://a:1"))
-        return Hours(backends, self.read, self.find, self.add, lambda: self.now, reach_s=lambda: 600)
+        return Hours(
+            backends,
+            self.read,
+            self.find,
+            self.add,
+            lambda: self.now,
+            reach_s=lambda: 600,
+            waiting=lambda: self.waiting,
+        )
 
     @contextmanager
     def read(self):
@@ -130,6 +139,20 @@ async def test_a_call_that_was_in_flight_then_and_comes_late_is_put_right(ledger
     assert owed == {HOUR: 600 * CENT, HOUR + 1: 100 * CENT}
 
 
+async def test_no_hour_is_closed_while_entries_of_it_wait_for_the_ledger(ledger):
+    """It may be readable for long and take nothing; what was closed as idle then would not be looked at again."""
+    gateway = ledger.gateway()
+    await gateway.catch_up()
+    ledger.waiting = [call("a.1", 3000, 3100, picos=100 * CENT)]
+    for number in range(2 * AGAIN):
+        ledger.over(HOUR + number)
+        await gateway.catch_up()
+    assert ledger.picos(HOUR) == 0
+    ledger.add(ledger.waiting.pop())
+    await gateway.catch_up()
+    assert {ledger.picos(HOUR + number) for number in range(2 * AGAIN)} == {PAID}
+
+
 async def test_each_of_several_machines_of_one_provider_has_its_own_books(ledger):
     gateway = ledger.gateway("10.0.0.5:8000", "10.0.0.6:8000")
     await gateway.catch_up()
@@ -154,5 +177,5 @@ async def test_a_ledger_that_is_away_is_asked_again(ledger, monkeypatch, caplog)
 
 
 async def test_without_machines_nothing_is_done(ledger):
-    await Hours([], ledger.read, ledger.find, ledger.add, lambda: 0.0, reach_s=lambda: 1).run()
+    await Hours([], ledger.read, ledger.find, ledger.add, lambda: 0.0, reach_s=lambda: 1, waiting=list).run()
     assert ledger.looks == 0

@@ -62,7 +62,7 @@ def closed(home: Path, sim: str) -> list[Entry]:
     async def close() -> None:
         ledger, added = sqlite.SqliteLedger(home / "ledger.db"), []
         reading = lambda: sqlite.reading(home / "ledger.db")  # noqa: E731
-        hours = Hours([backend], reading, ledger.find, added.append, lambda: later, reach_s=lambda: 600)
+        hours = Hours([backend], reading, ledger.find, added.append, lambda: later, reach_s=lambda: 600, waiting=list)
         for _ in range(2):  # The second time there is nothing to be added.
             await hours.catch_up()
             assert await ledger.record(added) == len(added)
