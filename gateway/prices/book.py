@@ -8,8 +8,9 @@ from functools import cached_property
 from gateway.core.price import Price
 from gateway.prices.compose import Dated, compose
 from gateway.prices.feed import Feed
-from gateway.prices.match import LONGEST_NAME, Found, find
+from gateway.prices.match import Found, find
 from gateway.prices.overrides import Override
+from gateway.prices.patterns import LONGEST_NAME
 from gateway.prices.rates import Inexact, card, inexact, sold
 from gateway.prices.recent import Recent
 from gateway.prices.surcharges import Surcharge

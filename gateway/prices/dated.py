@@ -98,6 +98,18 @@ def window(constraints: Iterable[Constraint | None], at: float) -> Window:
     return result
 
 
+def changes(constraints: Iterable[Constraint | None], at: float) -> list[float]:
+    """`at`, and later instants that between them see every combination of these constraints that is still to come: the
+    start dates, and on the day after each of these and after `at` the hours that begin or end."""
+    present = [constraint for constraint in constraints if constraint is not None]
+    days = {float(midnight(item.start_date)) for item in present if item.start_date is not None}
+    clocks = {
+        second_of_day(clock) for item in present for clock in (item.start_time, item.end_time) if clock is not None
+    }
+    begins = [at, *(day for day in days if day > at)]
+    return sorted({*begins, *(begin + (clock - begin) % DAY for begin in begins for clock in clocks)})
+
+
 def around(instants: Iterable[int], at: float) -> Window:
     """The time between the neighbours of `at` among some instants."""
     result = Window()

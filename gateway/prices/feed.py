@@ -17,6 +17,8 @@ from decimal import Decimal
 
 import msgspec
 
+from gateway.prices.patterns import slow
+
 DEAREST = 10**6  # USD per million tokens or thousand requests: a thousand times any published rate.
 FINEST = -40  # Decimal places that a rate may have; floats printed in full have 17 significant digits.
 
@@ -159,15 +161,18 @@ def faults(model: Model) -> Iterator[str]:
 
 
 def clause_faults(clause: Clause, path: str) -> Iterator[str]:
-    """A clause with none or several kinds set, or a regex that does not compile."""
+    """A clause with none or several kinds set, or a regex that does not compile or may take too long."""
     kinds = [kind for kind in clause.__struct_fields__ if getattr(clause, kind) is not None]
     if len(kinds) != 1:
         yield f"{path} must have exactly one kind of clause"
     if clause.regex is not None:
         try:
             re.compile(clause.regex)
-        except re.error as error:
+        except (re.error, ArithmeticError, ValueError, RecursionError) as error:
             yield f"{path}.regex does not compile: {error}"
+        else:
+            if why := slow(clause.regex):
+                yield f"{path}.regex may take too long to match: {why}"
     for index, inner in enumerate(clause.any_of or clause.all_of or ()):
         yield from clause_faults(inner, f"{path}[{index}]")
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from fractions import Fraction
 
 from gateway.core.price import Price, Rates, Schedule
 from gateway.prices.compose import compose
-from gateway.prices.feed import Feed
+from gateway.prices.dated import changes
+from gateway.prices.feed import Constraint, Feed
+from gateway.prices.match import find
 
 KEPT = Fraction(9, 10)  # A feed that lost this much or more is damaged: 10 % fewer providers or models.
 FACTOR = 3  # No honest price moves more at once; a slip of the unit moves it a thousandfold.
+TIER_FACTOR = 4  # No published tier is further from its standard: batch half, or a quarter, where input is cached too.
+MOST_CHANGES = 100  # Instants of one model that are looked at. Published lists have seven conditions at most.
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +31,37 @@ class Verdict:
 def judge(
     old: Feed, new: Feed, in_use: Iterable[tuple[str, str]], at: float, factor: int | Fraction = FACTOR
 ) -> Verdict:
-    """Refuse a feed that shrinks, or in which a price in use moves too far, becomes zero or disappears.
+    """Refuse a feed that shrinks, or in which a price in use moves too far, becomes zero or disappears: at the unix
+    time `at`, or at a later one for which either feed says by now what will be charged.
 
     `in_use` holds (provider, model) pairs; those that the old feed does not price cannot get worse.
     """
     reasons = list(shrinkage(old, new))
     for provider, model in sorted(in_use):
-        before, after = (compose(feed, provider, model, at).price for feed in (old, new))
-        if before is None:
+        instants = changes([*constraints(old, provider, model), *constraints(new, provider, model)], at)
+        if len(instants) > MOST_CHANGES:
+            reasons.append(f"{provider}/{model} has more than {MOST_CHANGES} dates and hours at which it changes")
             continue
-        name = f"{provider}/{model}"
-        if after is None:
-            reasons.append(f"{name} is no longer priced")
-        else:
-            reasons.extend(f"{name}{problem}" for problem in moves(before, after, factor))
+        found: dict[str, str] = {}
+        for instant in instants:
+            before, after = (compose(feed, provider, model, instant).price for feed in (old, new))
+            for problem in moves(before, after, factor):
+                found.setdefault(problem, "" if instant == at else f", as of {written(instant)}")
+        reasons.extend(f"{provider}/{model}{problem}{when}" for problem, when in found.items())
     return Verdict(not reasons, tuple(reasons))
+
+
+def constraints(feed: Feed, provider: str, model: str) -> Iterator[Constraint | None]:
+    """When each of the prices applies that a feed has for a model."""
+    found = find(feed, provider, model)
+    if found is not None:
+        yield from (item.constraint for item in found.model.conditionals)
+        yield from (variant.constraint for variant in found.model.variants)
+
+
+def written(instant: float) -> str:
+    """A unix time for people, to the minute."""
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def shrinkage(old: Feed, new: Feed) -> Iterator[str]:
@@ -54,15 +75,22 @@ def shrinkage(old: Feed, new: Feed) -> Iterator[str]:
             yield f"the feed has {after} {what} where it had {before}"
 
 
-def moves(before: Price, after: Price, factor: int | Fraction) -> Iterator[str]:
-    """Suspicious differences between two prices of a model, standard and every tier that there was."""
+def moves(before: Price | None, after: Price | None, factor: int | Fraction) -> Iterator[str]:
+    """Suspicious differences between two prices of a model: standard, every tier that there was, and each new one,
+    which is compared with what was the standard."""
+    if before is None:
+        return
+    if after is None:
+        yield " is no longer priced"
+        return
     yield from schedule_moves(before.standard, after.standard, factor)
-    for tier, schedule in before.tiers.items():
+    for tier in before.tiers:
         if tier not in after.tiers:
             yield f" no longer has a price for {tier}"
-        else:
-            found = schedule_moves(schedule, after.tiers[tier], factor)
-            yield from (f" at {tier}{problem}" for problem in found)
+    for tier, schedule in after.tiers.items():
+        known = tier in before.tiers
+        was, most = (before.tiers[tier], factor) if known else (before.standard, max(factor, TIER_FACTOR))
+        yield from (f" at {'' if known else 'the new '}{tier}{found}" for found in schedule_moves(was, schedule, most))
 
 
 def schedule_moves(before: Schedule, after: Schedule, factor: int | Fraction) -> Iterator[str]:

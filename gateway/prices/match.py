@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from gateway.prices.feed import Clause, Feed, Model
+from gateway.prices.patterns import LONGEST_NAME
 
-LONGEST_NAME = 256  # Characters. Names come from callers; a longer one is no model, and regexes take their time.
 COMPACT_DATE = re.compile(r"-(20\d\d)(\d\d)(\d\d)(?=[-:]|$)")
 
 

@@ -55,7 +55,12 @@ def test_a_digest_names_a_live_feed():
         (body(match={}), "match must have exactly one"),
         (body(match={"or": [{"equals": "a", "regex": "b"}]}), r"match\[0\]"),
         (body(match={"like": "a"}), "like"),
-        (body(match={"regex": "("}), r"match\.regex"),
+        (body(match={"regex": "("}), r"match\.regex does not compile"),
+        (body(match={"regex": "a{99999999999}"}), r"match\.regex does not compile"),
+        (
+            body(match={"or": [{"regex": "^(z+)+$"}]}),
+            r"match\[0\]\.regex may take too long to match: it repeats a group",
+        ),
         (body(price_variants=[{"when": {}, "prices": {}}]), "when is empty"),
     ],
 )
