@@ -22,7 +22,8 @@ from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
 from gateway.core.threshold import Passed
 from gateway.ledger.base import LedgerUnfit
-from gateway.ledger.journal import SYNC_NEVER, Journal, JournalBusy
+from gateway.ledger.disk import JournalBusy
+from gateway.ledger.journal import SYNC_NEVER, Journal
 from gateway.ledger.mover import Mover
 from gateway.limits.booked import spent_on
 from gateway.stores.base import Standing

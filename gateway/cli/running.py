@@ -17,7 +17,7 @@ from gateway.cli.settings import Unusable
 from gateway.config.fields import PORT_MAX
 from gateway.core.errors import Unavailable
 from gateway.ledger.base import LedgerUnfit
-from gateway.ledger.journal import JournalBusy
+from gateway.ledger.disk import JournalBusy
 
 if TYPE_CHECKING:
     from gateway.app import Gateway  # Other commands than `serve` need not wait for all of it.

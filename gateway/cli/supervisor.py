@@ -32,7 +32,7 @@ from gateway.config.settings import Server, Settings
 from gateway.config.takeover import Source
 from gateway.core.errors import Unavailable
 from gateway.ledger.base import LedgerUnfit
-from gateway.ledger.journal import JournalBusy
+from gateway.ledger.disk import JournalBusy
 from gateway.prices.bundled import price_book
 
 LIVED_S = 5.0

@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import fcntl
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
 
 from gateway.core.entry import Entry
 from gateway.core.errors import Unavailable
 from gateway.core.price import Price
+from gateway.ledger.disk import locked, to_disk
 from gateway.ledger.records import NOTHING, Kind, Recovered, files_in, line, look_over, price_line
 
 SEGMENT_BYTES = 16 << 20
@@ -42,12 +41,6 @@ COMPLAINT_S = 60.0
 
 log = logging.getLogger("fareway.journal")
 
-H = TypeVar("H")
-
-
-class JournalBusy(Exception):
-    """Another process uses this journal."""
-
 
 class Journal:
     """One process's journal in a directory of its own. `sync_s`: seconds between syncs, SYNC_ALWAYS or SYNC_NEVER."""
@@ -56,7 +49,7 @@ class Journal:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._directory = directory
         self._sync_s = sync_s
-        self._lock = _lock(directory)
+        self._lock = locked(directory)
         self._old = files_in(directory)
         self._number = int(self._old[-1].stem) if self._old else 0
         self._unsynced = False
@@ -75,6 +68,8 @@ class Journal:
         self.noted: dict[str, Price] = {}  # Every price that entries of this process may be booked at, by its id.
         self.prices: list[Price] = []  # Of these, what is not yet in the ledger.
         self.retired: list[Path] = []  # Left behind; may go once everything settled so far is in the ledger.
+        self._carried_on: list[Path] = []  # Left behind, and not retired before what is open is on the disk elsewhere.
+        self._on_disk = 0  # The last file that was synced, its name included; with it went all that it carries.
         self._number, self._file = self._create(self._number + 1)
         self._size = self._carried = 0  # Bytes in the file; of these, what was open when it was begun.
 
@@ -111,7 +106,7 @@ class Journal:
         self.extend(entry)
         if self._sync_s == SYNC_ALWAYS:
             try:
-                await self._in_thread(os.fdatasync, self._file)
+                await self._sync()
             except OSError as error:
                 self._unsynced, self._doubtful, self._unsyncable = True, True, error
             if self._unsyncable is not None:  # A failure is told to one of those who sync, and to no other.
@@ -153,8 +148,8 @@ class Journal:
         """The ledger has the first `count` settled entries and `prices`, and so needs these files no more."""
         del self.settled[:count]
         del self.prices[:prices]
-        for path in retired:
-            with suppress(OSError):  # On a disk that is read-only now, it goes with later ones.
+        with suppress(OSError):  # On a disk that is read-only now, it goes with later ones, and none before it.
+            for path in retired:
                 path.unlink(missing_ok=True)
                 self.retired.remove(path)
 
@@ -177,10 +172,10 @@ class Journal:
             if self._doubtful:
                 return
         left, self._left = self._left, []
-        wanted = self._sync_s > 0 or self._unsyncable is not None
+        wanted = self._sync_s > 0 or self._unsyncable is not None or bool(self._carried_on)
         unsynced, self._unsynced = self._unsynced and wanted, False  # Set anew by what comes meanwhile.
         try:
-            await self._in_thread(_sync, [*left, self._file] if unsynced else left)
+            await self._sync(left, current=unsynced)
         except OSError as error:
             self._unsynced, self._doubtful, self._unsyncable = True, True, error
             log.warning("the journal could not be synced: %s", error)
@@ -190,22 +185,30 @@ class Journal:
         for handle in left:
             os.close(handle)
 
-    async def _in_thread(self, sync: Callable[[H], None], handles: H) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._threads, sync, handles)
+    async def _sync(self, left: Sequence[int] = (), *, current: bool = True) -> None:
+        """Bring files left behind and the current one to the disk. Raises OSError."""
+        number, unnamed = self._number, current and self._on_disk < self._number
+        handles, named = [*left, self._file] if current else left, self._directory if unnamed else None
+        await asyncio.get_running_loop().run_in_executor(self._threads, to_disk, handles, named)
+        if unnamed and not self._doubtful:
+            self._on_disk = max(self._on_disk, number)
+            while self._carried_on and self._carried_on[0] < self._path(self._on_disk):
+                self.retired.append(self._carried_on.pop(0))
 
     def close(self) -> None:
         """Sync and let go. With nothing open and all moved, the last file goes as well."""
         self._pay_owed()
         try:
-            _sync([*self._left, self._file])
+            to_disk([*self._left, self._file], self._directory)
         except OSError as error:
             log.error("the journal could not be synced at the end: %s", error)  # noqa: TRY400 - nobody's bug
         for handle in [*self._left, *self._lost, self._file]:
             os.close(handle)
         self._threads.shutdown(wait=False)
         if not (self._open or self.settled or self.prices or self._owed):
-            with suppress(OSError):  # What it says is in the ledger, and is not booked twice.
-                self._path(self._number).unlink()
+            with suppress(OSError):  # What they say is in the ledger, and is not booked twice.
+                for path in (*self.retired, *self._carried_on, self._path(self._number)):
+                    path.unlink(missing_ok=True)
         os.close(self._lock)
 
     def _path(self, number: int) -> Path:
@@ -260,7 +263,7 @@ class Journal:
         if anew and self._anew:  # Nothing of it was ever on the disk, and all of it is in the new one.
             self._path(self._number).unlink(missing_ok=True)
         else:
-            self.retired.append(self._path(self._number))
+            self._carried_on.append(self._path(self._number))
         (self._lost if anew else self._left).append(self._file)
         self._anew, self._doubtful = anew, False
         self._number, self._file = number, file
@@ -283,18 +286,3 @@ class Journal:
             except OSError:
                 return
             del self._owed[0]
-
-
-def _lock(directory: Path) -> int:
-    handle = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise JournalBusy(f"another gateway is running with {directory}") from None
-    return handle
-
-
-def _sync(handles: list[int]) -> None:
-    for handle in handles:
-        os.fdatasync(handle)

@@ -27,6 +27,11 @@ def recovered(folder):
     return found
 
 
+async def on_disk(journal):
+    """A turn of syncing: what was left behind may be retired."""
+    await journal._sync_group()
+
+
 def refuse(_):
     """As a disk that is broken."""
     raise OSError(errno.EIO, "Input/output error")

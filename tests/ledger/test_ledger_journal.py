@@ -12,10 +12,11 @@ import pytest
 from entries import entry, held, ids
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from journals import die, files, recovered
+from journals import die, files, on_disk, recovered
 
 from gateway.ledger import journal as module
-from gateway.ledger.journal import SYNC_NEVER, Journal, JournalBusy
+from gateway.ledger.disk import JournalBusy
+from gateway.ledger.journal import SYNC_NEVER, Journal
 from gateway.ledger.records import Kind, line, look_over, replay
 
 
@@ -43,7 +44,9 @@ async def test_an_attempt_that_is_over_stays_over(tmp_path):
 
 OPERATIONS = st.lists(
     st.tuples(
-        st.sampled_from(["open", "extend", "settle", "void", "restart", "move"]), st.integers(0, 5), st.integers(0, 99)
+        st.sampled_from(["open", "extend", "settle", "void", "restart", "sync", "move"]),
+        st.integers(0, 5),
+        st.integers(0, 99),
     ),
     max_size=40,
 )
@@ -81,6 +84,8 @@ async def play(folder, operations, segment_bytes):
                 settled |= opened
                 opened.clear()
                 journal.forget_recovered()
+            elif what == "sync":
+                await on_disk(journal)
             elif what == "move":
                 ledger |= {e.id: e for e in journal.settled}
                 journal.moved(len(journal.settled), list(journal.retired))
@@ -183,7 +188,9 @@ async def test_segments_follow_each_other_and_go_when_the_ledger_has_them(tmp_pa
         journal.settle(entry(f"{number}", ("x", 1)))
     kept = files(tmp_path)
     assert len(kept) > 3
-    assert journal.retired == kept[:-1]
+    assert journal.retired == []
+    await on_disk(journal)
+    assert journal.retired == kept[:-1], "as soon as the disk has what was carried on"
     half = journal.retired[:1]
     journal.moved(10, half)
     assert not half[0].exists()
@@ -227,6 +234,19 @@ async def test_an_end_in_order_leaves_nothing(tmp_path):
     journal.settle(entry("b"))
     journal.close()
     assert ids(recovered(tmp_path).settled) == ["b"], "not in the ledger yet, so it stays"
+
+
+async def test_an_end_in_order_leaves_no_file_that_was_carried_on(tmp_path, monkeypatch):
+    """Where the last file went alone, an attempt that was void in it would be open again."""
+    monkeypatch.setattr(module, "SEGMENT_BYTES", 500)
+    journal = Journal(tmp_path, SYNC_NEVER)
+    await journal.open(held("a"))
+    journal.settle(entry("b"))
+    journal.void(held("a"))
+    assert len(files(tmp_path)) > 1
+    journal.moved(1, [])
+    journal.close()
+    assert files(tmp_path) == []
 
 
 def test_one_journal_is_one_process(tmp_path):

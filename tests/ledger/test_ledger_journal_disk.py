@@ -11,7 +11,7 @@ from pathlib import Path
 import harness
 import pytest
 from entries import entry, held, ids
-from journals import die, files, recovered, refuse, stop, until
+from journals import die, files, on_disk, recovered, refuse, stop, until
 
 from gateway.core.errors import Unavailable
 from gateway.ledger import journal as module
@@ -112,6 +112,7 @@ async def test_files_that_may_not_be_deleted_now_go_later(tmp_path, monkeypatch)
     journal = Journal(tmp_path, SYNC_NEVER)
     for number in range(5):
         journal.settle(entry(f"{number}"))
+    await on_disk(journal)
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", lambda *_, **__: refuse(_))
         journal.moved(5, list(journal.retired))

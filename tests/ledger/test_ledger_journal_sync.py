@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from entries import entry, held
-from journals import die, files, recovered, refuse, stop, until
+from journals import die, files, on_disk, recovered, refuse, stop, until
 
 from gateway.core.errors import Unavailable
 from gateway.ledger import journal as module
@@ -242,3 +242,88 @@ async def test_handles_of_files_left_behind_are_closed(tmp_path, monkeypatch):
     await stop(task)
     journal.close()
     assert handles() <= before + 1
+
+
+class Disk:
+    """What a power cut would leave: of each file as much as was synced, if its name was; what was deleted is gone."""
+
+    def __init__(self, monkeypatch):
+        self._sizes, self._named = {}, set()
+        self._fdatasync, self._fsync = os.fdatasync, os.fsync
+        monkeypatch.setattr(os, "fdatasync", self.fdatasync)
+        monkeypatch.setattr(os, "fsync", self.fsync)
+
+    def fdatasync(self, handle):
+        self._fdatasync(handle)
+        self._sizes[path_of(handle)] = os.fstat(handle).st_size
+
+    def fsync(self, folder):
+        self._fsync(folder)
+        self._named |= set(path_of(folder).iterdir())
+
+    def unresolved(self, folder, elsewhere):
+        """The calls in flight that the next process would find."""
+        elsewhere.mkdir()
+        for path in files(folder):
+            if path in self._named:
+                (elsewhere / path.name).write_bytes(path.read_bytes()[: self._sizes.get(path, 0)])
+        return [one.id for one in recovered(elsewhere).unresolved]
+
+
+def path_of(handle):
+    return Path(f"/proc/self/fd/{handle}").readlink()
+
+
+@pytest.mark.parametrize("pace", [SYNC_ALWAYS, 60])
+async def test_a_power_cut_after_a_new_file_finds_what_was_in_flight(tmp_path, monkeypatch, pace):
+    """A file goes when the next one is on the disk with what it carries, and with its name in the folder."""
+    monkeypatch.setattr(module, "SEGMENT_BYTES", 2000)
+    disk, home = Disk(monkeypatch), tmp_path / "home"
+    journal = Journal(home, pace)
+    await journal.open(held("long"))
+    await on_disk(journal)
+    assert disk.unresolved(home, tmp_path / "begun") == ["long"]
+    for number in range(20):
+        journal.settle(entry(f"{number}"))
+    journal.moved(20, list(journal.retired))
+    assert len(files(home)) > 2
+    assert disk.unresolved(home, tmp_path / "carried") == ["long"]
+    await on_disk(journal)
+    journal.moved(0, list(journal.retired))
+    assert len(files(home)) == 1
+    assert disk.unresolved(home, tmp_path / "moved") == ["long"]
+    journal.void(held("long"))
+    journal.close()
+
+
+async def test_a_call_leaves_when_the_name_of_its_file_is_on_the_disk(tmp_path, monkeypatch):
+    """Before every call, in files that are new, too."""
+    monkeypatch.setattr(module, "SEGMENT_BYTES", 2000)
+    disk, home = Disk(monkeypatch), tmp_path / "home"
+    journal = Journal(home, SYNC_ALWAYS)
+    for number in range(10):
+        await journal.open(held(f"{number}"))
+        journal.moved(0, list(journal.retired))
+        assert len(files(home)) == 1
+        assert len(disk.unresolved(home, tmp_path / f"{number}")) == number + 1
+    for number in range(10):
+        journal.void(held(f"{number}"))
+    journal.close()
+
+
+async def test_a_file_that_could_not_be_synced_lets_none_before_it_go(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "SEGMENT_BYTES", 500)
+    journal = Journal(tmp_path, 60)
+    for number in range(3):
+        journal.settle(entry(f"{number}"))
+    first = files(tmp_path)[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", refuse)
+        await on_disk(journal)
+        assert journal.trouble
+        assert journal.retired == []
+    await on_disk(journal)
+    assert not journal.trouble
+    assert first in journal.retired
+    journal.moved(3, list(journal.retired))
+    journal.close()

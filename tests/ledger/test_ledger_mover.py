@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from entries import entry, held, ids
+from journals import on_disk
 from ledgers import balances
 
 from gateway.core.caller import Caller
@@ -68,6 +69,7 @@ async def test_more_than_a_batch_is_moved_in_order_and_by_whoever_comes(books, m
     monkeypatch.setattr(journals, "SEGMENT_BYTES", 3000)
     for number in range(50):
         books.journal.settle(entry(f"{number}", ("x", 1)))
+    await on_disk(books.journal)
     retired = list(books.journal.retired)
     assert retired
     await asyncio.gather(*(books.mover.move() for _ in range(3)))
@@ -137,6 +139,7 @@ async def test_a_locked_ledger_is_tried_again_and_again(books, monkeypatch, capl
     with books.kept.locked():
         for number in range(10):
             books.journal.settle(entry(f"{number}", ("x", 1)))
+        await on_disk(books.journal)
         retired = list(books.journal.retired)
         while "Entries wait in the journal" not in caplog.text:  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.01)

@@ -27,7 +27,7 @@ from gateway.core.errors import Unavailable
 from gateway.core.money import ZERO, Money
 from gateway.core.price import SEPARATOR, Price
 from gateway.ledger.base import LedgerUnfit
-from gateway.ledger.journal import JournalBusy
+from gateway.ledger.disk import JournalBusy
 from gateway.ledger.mover import BATCH
 from gateway.ledger.reader import Reader
 from gateway.ledger.rerate import Kept, Rerated, rerated
