@@ -81,6 +81,14 @@ class Rotation(Given, frozen=True, kw_only=True):
     grace: Annotated[str, Meta(max_length=20, description="How long the one before stays good: 1h, 30m.")] = "0s"
 
 
+class Yes(Given, frozen=True, kw_only=True):
+    """Which feed is meant."""
+
+    sha256: Annotated[
+        str, Meta(max_length=64, description="That of the quarantine; where another feed waits it is 409. Empty: any.")
+    ] = ""
+
+
 class Page(Given, frozen=True, kw_only=True):
     """Which part of a list."""
 

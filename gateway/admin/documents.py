@@ -246,6 +246,7 @@ class Quarantine(Shown, frozen=True, kw_only=True):
     waiting: bool
     id: str | None
     date: str | None
+    sha256: str | None  # To say yes to this one and no other.
     reasons: tuple[str, ...]
 
 

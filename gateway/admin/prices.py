@@ -8,7 +8,7 @@ from gateway.admin import bodies as b
 from gateway.admin import documents as d
 from gateway.admin.site import ADMIN, WATCHING, Call, Route, page
 from gateway.catalog.providers import KNOWN
-from gateway.core.errors import NotFound
+from gateway.core.errors import Conflict, NotFound
 from gateway.prices.book import PriceBook
 from gateway.prices.spelled_out import rates
 
@@ -30,15 +30,23 @@ async def _feed(call: Call) -> Struct:
 async def _quarantine(call: Call) -> Struct:
     waiting = call.site.pricing.waiting
     if waiting is None:
-        return d.Quarantine(waiting=False, id=None, date=None, reasons=())
-    return d.Quarantine(waiting=True, id=waiting.id, date=waiting.date, reasons=tuple(waiting.reasons))
+        return d.Quarantine(waiting=False, id=None, date=None, sha256=None, reasons=())
+    return d.Quarantine(
+        waiting=True, id=waiting.id, date=waiting.date, sha256=waiting.sha256, reasons=tuple(waiting.reasons)
+    )
 
 
 async def _approve(call: Call) -> Struct:
-    site, waiting = call.site, call.site.pricing.waiting
-    approved = await site.together.approve()
+    site = call.site
+    await site.pricing.look()  # Another process may have put another feed there.
+    waiting = site.pricing.waiting
+    if waiting is None:
+        return d.Approval(approved=False)
+    if call.body.sha256 not in ("", waiting.sha256):
+        raise Conflict(f"Another feed waits for a yes by now: {waiting.id} of {waiting.date}.")
+    approved = await site.together.approve(waiting.sha256)
     if approved:
-        await site.ask(site.audited.note, call.actor, "prices.approve", waiting.id if waiting is not None else "")
+        await site.ask(site.audited.note, call.actor, "prices.approve", waiting.id)
     return d.Approval(approved=approved)
 
 
@@ -61,7 +69,7 @@ async def _show(call: Call) -> Struct:
 ROUTES = [
     Route("GET", "/prices", _feed, "The feed in use", WATCHING, d.PriceFeed),
     Route("GET", "/prices/quarantine", _quarantine, "The feed that waits for a yes", WATCHING, d.Quarantine),
-    Route("POST", "/prices/approve", _approve, "Say yes to it, for all workers", ADMIN, d.Approval),
+    Route("POST", "/prices/approve", _approve, "Say yes to it, for all workers", ADMIN, d.Approval, body=b.Yes),
     Route("GET", "/prices/{provider}", _list, "What a provider's models cost now", WATCHING, PriceList, query=b.Page),
     Route("GET", "/prices/{provider}/{model:.+}", _show, "What a model costs now", WATCHING, d.ModelPrice),
 ]

@@ -83,10 +83,11 @@ class Alarms:
 
         def seen() -> Seen:
             every_s = self._settings.prices.feed_every_s if self._settings.prices.feed_url is not None else None
+            waiting = pricing.waiting
             return Seen(
                 down=frozenset(name for name, is_down in health.states(self._clock()).items() if is_down),
                 drift=money.mover.drift,
-                quarantined="; ".join(pricing.quarantined),
+                quarantined=f"{waiting.id}: {'; '.join(waiting.reasons)}" if waiting is not None else "",
                 stale=every_s is not None and pricing.age_s() > STALE_AFTER * every_s,
                 keys={name: (key.alias, key.revoked) for name, key in money.keyring.tenants.known.items()},
             )

@@ -46,7 +46,7 @@ def add_gauges(
     add("fareway_tasks", "Of the event loop, not done.", (), lambda: {(): len(asyncio.all_tasks())})
     add("fareway_price_age_seconds", "Age of the prices.", (), lambda: {(): prices.age_s()})
     add("fareway_price_feed", "1: a feed keeps prices up to date.", (), lambda: {(): int(prices.fed)})
-    add("fareway_price_quarantined", "1: a feed waits for a yes.", (), lambda: {(): int(bool(prices.quarantined))})
+    add("fareway_price_quarantined", "1: a feed waits for a yes.", (), lambda: {(): int(prices.waiting is not None)})
     add("fareway_price_pinned", "1: no feed is asked.", (), lambda: {(): int(prices.pinned)})
     Budgets(leases, clock).add_to(gauges)
     add("fareway_token_estimate_error_ratio", "Of likely input.", ("model", "kind"), calibration.errors)

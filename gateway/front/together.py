@@ -58,7 +58,7 @@ class Together:
         metrics: Metrics,
         live: Live,
         find: Callable[[str], Awaitable[list[Entry]]],
-        approve: Callable[[], bool],
+        approve: Callable[[str], bool],
         *,
         prices: Callable[[Collection[str]], Awaitable[dict[str, Price]]],
         replica: Callable[[], Replica],
@@ -96,10 +96,10 @@ class Together:
         """The prices that these entries were booked at, as far as they are known."""
         return await self._prices(frozenset().union(*(entry.price_ids for entry in entries)))
 
-    async def approve(self) -> bool:
-        """Take over the prices that wait in quarantine, everywhere. Whether any worker had some."""
-        approved = self._approve()
-        return any([approved, *(text == b"yes" for text in await self._ask("approve"))])
+    async def approve(self, sha256: str) -> bool:
+        """Take over the prices with this digest that wait in quarantine, everywhere. Whether any worker had them."""
+        approved = self._approve(sha256)
+        return any([approved, *(text == b"yes" for text in await self._ask(f"approve {sha256}"))])
 
     async def replicas(self) -> list[Replica]:
         """All workers that answer."""
@@ -135,7 +135,7 @@ class Together:
             case "find":
                 writer.write(msgspec.json.encode(await self._find(about)))
             case "approve":
-                writer.write(b"yes" if self._approve() else b"no")
+                writer.write(b"yes" if self._approve(about) else b"no")
             case "replica":
                 writer.write(msgspec.json.encode(self._replica()))
             case "watch" | "watch-all":

@@ -77,11 +77,6 @@ class Pricing:
                 tasks.create_task(self._refresh.run())
 
     @property
-    def quarantined(self) -> tuple[str, ...]:
-        """Why the last feed was not accepted; empty if none waits."""
-        return self._waiting.heading.reasons if self._waiting is not None else ()
-
-    @property
     def waiting(self) -> Heading | None:
         """The feed that was not accepted and waits for a yes."""
         return self._waiting.heading if self._waiting is not None else None
@@ -96,17 +91,25 @@ class Pricing:
         """Whether a feed is asked, unless they are pinned."""
         return self._refresh is not None and self._pin is None
 
-    def approve(self) -> bool:
-        """Somebody says yes to the feed in quarantine. False if none waits there, or prices are pinned."""
-        if self._waiting is None or self._shelf.pin(self._clock()) is not None:
+    def approve(self, sha256: str) -> bool:
+        """Somebody says yes to the feed in quarantine with this digest. False if it does not wait there (any more), or
+        prices are pinned."""
+        waiting = self._waiting
+        if waiting is None or waiting.heading.sha256 != sha256 or self._shelf.pin(self._clock()) is not None:
             return False
-        waiting, self._waiting = self._waiting, None
         try:
-            self._shelf.approve()  # Where another worker was faster there is nothing left to do.
+            if not self._shelf.approve(sha256) and not self._accepted(sha256):
+                return False
         except OSError as error:
             log.warning("the approved prices hold until a restart: %s", error)
+        self._waiting = None
         self._use(waiting.feed)
         return True
+
+    def _accepted(self, sha256: str) -> bool:
+        """Whether another worker was faster."""
+        accepted = self._shelf.heading(Slot.ACCEPTED)
+        return accepted is not None and accepted.sha256 == sha256
 
     def age_s(self) -> float:
         """Seconds since the prices were known to be current."""

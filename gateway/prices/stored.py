@@ -69,11 +69,7 @@ class Shelf:
 
     def heading(self, slot: Slot) -> Heading | None:
         """What is stored there, unchecked; None for nothing, or what cannot be read."""
-        try:
-            with self._path(slot).open("rb") as file:
-                return msgspec.json.decode(file.readline(), type=Heading)
-        except (OSError, msgspec.MsgspecError):
-            return None
+        return _heading(self._path(slot))
 
     def read(self, slot: Slot) -> Stored | None:
         """A stored feed. One that is broken is set aside with a warning, and counts as none."""
@@ -104,13 +100,19 @@ class Shelf:
             return False
         return True
 
-    def approve(self) -> bool:
-        """Accept the feed in quarantine. Whether there was one. Raises OSError."""
+    def approve(self, sha256: str) -> bool:
+        """Accept the feed in quarantine if it is this one. Whether it was. Raises OSError."""
+        waiting, taken = self._path(Slot.QUARANTINED), self.folder / f".approving-{os.getpid()}"
         try:
-            self._path(Slot.QUARANTINED).replace(self._path(Slot.ACCEPTED))
+            waiting.replace(taken)  # First, so that what is looked at is what is accepted, whoever writes meanwhile.
         except FileNotFoundError:
             return False
-        return True
+        heading = _heading(taken)
+        if heading is not None and heading.sha256 == sha256:
+            taken.replace(self._path(Slot.ACCEPTED))
+            return True
+        taken.replace(waiting)
+        return False
 
     def pin(self, now: float) -> Heading | None:
         """What is pinned at a unix time."""
@@ -156,6 +158,14 @@ def write(path: Path, content: bytes) -> None:
         except BaseException:
             Path(file.name).unlink(missing_ok=True)
             raise
+
+
+def _heading(path: Path) -> Heading | None:
+    try:
+        with path.open("rb") as file:
+            return msgspec.json.decode(file.readline(), type=Heading)
+    except (OSError, msgspec.MsgspecError):
+        return None
 
 
 def _checked(first: bytes, body: bytes) -> Stored:

@@ -94,7 +94,13 @@ def test_prices_are_shown_with_the_feed_that_says_so(admin):
     feed = admin.get("/prices")
     assert (feed["pinned"], feed["quarantined"]) == (False, False)
     assert feed["providers"]["openai"] > 20
-    assert admin.get("/prices/quarantine") == {"waiting": False, "id": None, "date": None, "reasons": []}
+    assert admin.get("/prices/quarantine") == {
+        "waiting": False,
+        "id": None,
+        "date": None,
+        "sha256": None,
+        "reasons": [],
+    }
     assert admin.post("/prices/approve", status=200) == {"approved": False}
     page = admin.get("/prices/openai?limit=5")
     assert len(page["data"]) == 5

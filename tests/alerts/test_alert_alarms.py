@@ -56,7 +56,7 @@ alerts: [{{to: "{hook.url}", private: true}}]
         claims=Claims(),
         in_force=(),
     )
-    pricing = SimpleNamespace(book=book("2026-11-01", 2), quarantined=(), age_s=lambda: 0.0)
+    pricing = SimpleNamespace(book=book("2026-11-01", 2), waiting=None, age_s=lambda: 0.0)
     settings = load(file, {"FAREWAY_HOME": str(tmp_path)})
     yield SimpleNamespace(hook=hook, money=money, pricing=pricing, settings=settings, path=path)
     hook.stop()

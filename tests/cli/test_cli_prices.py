@@ -85,6 +85,7 @@ def test_list_tells_the_feed_and_the_rates(prices):
         "pinned": False,
         "pinned_until": None,
         "quarantined": [],
+        "waiting": None,
     }
     (mini,) = [row for row in told["models"] if row["model"] == "gpt-4o-mini"]
     assert (mini["input_usd"], mini["output_usd"], mini["cache_read_usd"]) == ("0.15", "0.60", "0.075")
@@ -192,10 +193,12 @@ def test_a_suspicious_feed_waits_for_a_yes(prices, tmp_path):
     told = json.loads(done.out)
     assert told["status"] == "quarantined"
     assert "openai/gpt-4o-mini.input moves" in told["reasons"][0]
-    assert "waits for a yes" in prices("list").out
+    assert f"waits for a yes (`fareway prices approve {told['feed']}`)" in prices("list").out
+    other = prices("approve", "genai-prices-live-000000000000")
+    assert (other.status, f"another feed waits for a yes: {told['feed']}" in other.err) == (4, True)
     assert table(prices("list", "--format", "json"))["feed"]["quarantined"] == told["reasons"]
     assert table(prices("show", "openai/gpt-4o-mini", "--format", "json"))["price"].startswith("genai-prices-0.2.3/")
-    assert table(prices("approve", "--format", "json")) == {"approved": True, "feed": told["feed"]}
+    assert table(prices("approve", told["feed"], "--format", "json")) == {"approved": True, "feed": told["feed"]}
     assert table(prices("show", "openai/gpt-4o-mini", "--format", "json"))["rates"][0]["usd"] == "30.00"
     assert prices("approve").status == 3
 
@@ -309,17 +312,27 @@ def test_a_bad_server_changes_nothing(prices, home, monkeypatch, respond, said):
 
 def test_a_running_gateway_is_asked_to_approve(prices, monkeypatch):
     """With the admin's key of the environment; what it refuses is said."""
-    asked = []
+    asked, waiting = [], {"waiting": True, "id": "live-1", "sha256": "5a"}
 
     def respond(handler):
-        asked.append((handler.command, handler.path, handler.headers["Authorization"]))
-        answering(json.dumps({"approved": len(asked) == 1}).encode())(handler)
+        body = handler.rfile.read(int(handler.headers["Content-Length"] or 0))
+        asked.append((handler.command, handler.path, handler.headers["Authorization"], body))
+        told = waiting if handler.command == "GET" else {"approved": True}
+        answering(json.dumps(told).encode())(handler)
 
     monkeypatch.setenv("FAREWAY_KEY", "k")
     with server(respond) as url:
-        assert prices("approve", "--gateway", url).status == 0
-        assert prices("approve", "--gateway", url + "/").status == 3
-    assert asked == [("POST", "/admin/v1/prices/approve", "Bearer k")] * 2
+        assert prices("approve", "live-1", "--gateway", url).status == 0
+        assert [one[:3] for one in asked] == [
+            ("GET", "/admin/v1/prices/quarantine", "Bearer k"),
+            ("POST", "/admin/v1/prices/approve", "Bearer k"),
+        ]
+        assert json.loads(asked[1][3]) == {"sha256": "5a"}
+        assert "live-1" in prices("approve", "--gateway", url + "/").out
+        assert prices("approve", "live-0", "--gateway", url).status == 4
+        waiting["waiting"] = False
+        assert prices("approve", "--gateway", url).status == 3
+    assert [one[0] for one in asked] == ["GET", "POST", "GET", "POST", "GET", "GET"]
     with server(answering(b"{}", 403)) as url:
         done = prices("approve", "--gateway", url)
     assert (done.status, "403" in done.err) == (1, True)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
@@ -93,12 +94,17 @@ def call(process, path, body=b""):
         return answer.headers, answer.read()
 
 
-def approve(process):
-    """The admin's yes."""
+def admin(process, path, body=None):
+    """The admin API."""
     said = re.search(r"admin API is at (\S+)", process.stderr)[1]
-    request = urllib.request.Request(f"{said}/prices/approve", b"", {"Authorization": f"Bearer {process.tokens[0]}"})
+    request = urllib.request.Request(f"{said}/prices/{path}", body, {"Authorization": f"Bearer {process.tokens[0]}"})
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
+
+
+def approve(process, body=b""):
+    """The admin's yes."""
+    return admin(process, "approve", body)
 
 
 def cost(process):
@@ -128,6 +134,21 @@ def test_a_feed_is_taken_guarded_and_approved(running):
     until(lambda: "was not refreshed" in running.stderr)
     assert cost(running) == "0.03"
     until(lambda: any(tag is not None for tag in Upstream.asked))
+
+
+def test_a_yes_is_to_the_feed_that_was_looked_at(running):
+    """One that took its place since then waits on, and the admin hears of it."""
+    Upstream.body = feed(30)
+    until(lambda: admin(running, "quarantine")["waiting"])
+    looked_at = admin(running, "quarantine")
+    Upstream.body = feed(0.000001)
+    until(lambda: admin(running, "quarantine")["sha256"] != looked_at["sha256"])
+    with pytest.raises(urllib.error.HTTPError, match="409") as refused:
+        approve(running, json.dumps({"sha256": looked_at["sha256"]}).encode())
+    waiting = admin(running, "quarantine")
+    assert f"Another feed waits for a yes by now: {waiting['id']} of " in refused.value.read().decode()
+    assert cost(running) == "0.00015"
+    assert approve(running, json.dumps({"sha256": waiting["sha256"]}).encode()) == {"approved": True}
 
 
 def prices(process, *arguments):

@@ -82,11 +82,11 @@ async def test_a_suspicious_feed_waits_for_a_yes(tmp_path):
     assert world.refresh.last_success_at is None
     assert "p/m.input moves from 1000000 to 9000000" in world.waiting.reasons[0]
     assert world.asked[1][1] == "e1"
-    assert world.shelf.approve()
+    assert world.shelf.approve(world.shelf.heading(Slot.QUARANTINED).sha256)
     await world.look()
     assert world.usd == 9
     assert world.waiting is None
-    assert not world.shelf.approve()
+    assert not world.shelf.approve(world.shelf.heading(Slot.ACCEPTED).sha256)
 
 
 async def test_a_later_good_feed_ends_the_quarantine(tmp_path):
@@ -160,7 +160,7 @@ async def test_what_was_approved_meanwhile_is_not_judged_again(tmp_path):
     world = World(tmp_path, Fetched(200, "e1", body(9)), Fetched(200, "e2", body(9)))
     await world.refresh.once()
     assert world.usd == 1
-    assert world.shelf.approve()
+    assert world.shelf.approve(world.shelf.heading(Slot.QUARANTINED).sha256)
     await world.refresh.once()
     assert world.waiting is None
     assert world.usd == 9

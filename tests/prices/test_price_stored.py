@@ -9,6 +9,7 @@ from gateway.prices import bundled
 from gateway.prices.stored import Heading, Shelf, Slot, book_in_use, write
 
 NOW = 1_800_000_000  # 2027-01-15
+SHA256 = hashlib.sha256(b"").hexdigest()
 
 
 def body(usd=1):
@@ -41,7 +42,7 @@ def test_what_is_kept_is_read_again(shelf, tmp_path):
 def test_an_empty_home_means_the_bundled_snapshot(shelf, tmp_path):
     assert shelf.read(Slot.ACCEPTED) is shelf.in_use(NOW) is shelf.pin(NOW) is None
     assert not shelf.drop(Slot.PINNED)
-    assert not shelf.approve()
+    assert not shelf.approve(SHA256)
     assert shelf.stamp() == ()
     assert book_in_use(tmp_path, (), NOW).id == bundled.header().id
 
@@ -106,10 +107,23 @@ def test_approval_moves_the_waiting_feed(shelf):
     before = shelf.stamp()
     keep(shelf, Slot.QUARANTINED, 2, "new", reasons=("far",))
     assert shelf.heading(Slot.QUARANTINED).reasons == ("far",)
-    assert shelf.approve()
+    assert shelf.approve(heading(body(2)).sha256)
     assert shelf.in_use(NOW).feed.id == "new"
     assert shelf.stamp() != before
-    assert not shelf.approve()
+    assert not shelf.approve(heading(body(2)).sha256)
+
+
+def test_a_yes_to_one_feed_is_none_to_another(shelf):
+    """What came since somebody looked waits on, as it was; so does what nobody can read."""
+    keep(shelf, Slot.QUARANTINED, 2, "looked-at")
+    keep(shelf, Slot.QUARANTINED, 3, "later")
+    assert not shelf.approve(heading(body(2)).sha256)
+    assert shelf.heading(Slot.QUARANTINED).id == "later"
+    assert shelf.in_use(NOW) is None
+    path = shelf.folder / "quarantined.feed"
+    path.write_bytes(b"nothing")
+    assert not shelf.approve(heading(body(2)).sha256)
+    assert list(shelf.folder.iterdir()) == [path]
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path):

@@ -48,6 +48,7 @@ def _add_feeds(verb: Callable[[str, Run, str], argparse.ArgumentParser]) -> None
     update = verb("update", feeds.update, "fetch the feed, judge it, and keep it")
     update.add_argument("--feed", metavar="FILE|URL", help="default: prices.feed, else the feed of genai-prices")
     approve = verb("approve", feeds.approve, "take over the feed, or the GPU prices, that wait for a yes")
+    approve.add_argument("feed", nargs="?", metavar="FEED", help="only if it is this one: its id, as `update` says it")
     approve.add_argument("--gateway", metavar="URL", help="ask its admin API, with the admin key in $FAREWAY_KEY")
     approve.add_argument("--gpus", action="store_true", help="the proposed GPU prices")
     pin = verb("pin", feeds.pin, "keep the feed in use, whatever comes")

@@ -68,7 +68,7 @@ def _tell(parsed: argparse.Namespace, found: Settings, old: PriceBook, told: dic
     if parsed.format == "table":
         print(f"{told['feed']}: {told['status']}, {len(differing)} rates differ")
         for reason in told["reasons"]:
-            print(f"It waits for a yes (`fareway prices approve`): {reason}")
+            print(f"It waits for a yes (`fareway prices approve {told['feed']}`): {reason}")
     print_rows(differing, CHANGES, parsed.format)
 
 
@@ -81,36 +81,59 @@ def in_use(found: Settings, prices: PriceBook, now: float) -> Pairs:
 
 
 def approve(parsed: argparse.Namespace) -> int:
-    """Take over what waits: 3 where nothing does, 4 while prices are pinned."""
+    """Take over what waits: 3 where nothing does, 4 while prices are pinned, or where it is another feed than FEED."""
     if parsed.gpus:
         return approve_gpus(parsed)
-    if parsed.gateway:
-        done, what = _approve_there(parsed.gateway.rstrip("/")), parsed.gateway
-    else:
-        shelf = Shelf(settings(parsed).home)
-        if (pin := shelf.pin(time.time())) is not None:
-            raise Unusable(f"prices are pinned to {pin.id}; `fareway prices unpin` lets them go", REFUSED)
-        waiting = shelf.read(Slot.QUARANTINED)
-        done, what = waiting is not None and _changed(shelf.approve), waiting.heading.id if waiting else ""
-    if not done:
+    approved = _approve_there if parsed.gateway else _approve_here
+    what = approved(parsed)
+    if what is None:
         raise Unusable("no price feed waits for a yes", NOTHING_THERE)
     _say(parsed, {"approved": True, "feed": what}, f"approved: {what}")
     return 0
 
 
-def _approve_there(url: str) -> bool:
-    """Ask a running gateway. Raises Unusable."""
+def _approve_here(parsed: argparse.Namespace) -> str | None:
+    """The id of the feed that was approved in this home. Raises Unusable."""
+    shelf = Shelf(settings(parsed).home)
+    if (pin := shelf.pin(time.time())) is not None:
+        raise Unusable(f"prices are pinned to {pin.id}; `fareway prices unpin` lets them go", REFUSED)
+    waiting = shelf.read(Slot.QUARANTINED)
+    if waiting is None:
+        return None
+    heading = waiting.heading
+    _expect(parsed.feed, heading.id)
+    return heading.id if _changed(lambda: shelf.approve(heading.sha256)) else None
+
+
+def _approve_there(parsed: argparse.Namespace) -> str | None:
+    """The id of the feed that a running gateway has approved. Raises Unusable."""
+    url = parsed.gateway.rstrip("/")
     key = os.environ.get("FAREWAY_KEY")
     if not key or not url.startswith(("http://", "https://")):
         raise Unusable("--gateway takes the gateway's http URL, and an admin's key in $FAREWAY_KEY")
-    request = urllib.request.Request(  # noqa: S310 - the scheme was looked at.
-        f"{url}/admin/v1/prices/approve", b"{}", {"Authorization": f"Bearer {key}"}, method="POST"
-    )
-    try:
+
+    def ask(path: str, body: bytes | None = None) -> Any:
+        request = urllib.request.Request(  # noqa: S310 - the scheme was looked at.
+            f"{url}/admin/v1/prices/{path}", body, {"Authorization": f"Bearer {key}"}
+        )
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - the same.
-            return bool(json.load(answer)["approved"])
+            return json.load(answer)
+
+    try:
+        waiting = ask("quarantine")
+        if not waiting["waiting"]:
+            return None
+        _expect(parsed.feed, waiting["id"])
+        done = ask("approve", json.dumps({"sha256": waiting["sha256"]}).encode())["approved"]
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise Unusable(f"{url} did not approve: {error}") from None
+    return str(waiting["id"]) if done else None
+
+
+def _expect(feed: str | None, waiting: str) -> None:
+    """Refuse another feed than was asked for: it came after somebody had looked."""
+    if feed is not None and feed != waiting:
+        raise Unusable(f"another feed waits for a yes: {waiting}", REFUSED)
 
 
 def pin(parsed: argparse.Namespace) -> int:

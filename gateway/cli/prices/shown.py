@@ -62,6 +62,7 @@ def feed_in_use(found: Settings, prices: PriceBook) -> dict[str, Any]:
         "pinned": pin is not None,
         "pinned_until": written(pin.until) if pin is not None and pin.until is not None else None,
         "quarantined": list(waiting.reasons) if waiting is not None else [],
+        "waiting": waiting.id if waiting is not None else None,
     }
 
 
@@ -71,7 +72,7 @@ def print_feed(told: dict[str, Any]) -> None:
     if told["pinned"]:
         print(f"Pinned until {told['pinned_until'] or 'somebody unpins it'}: no feed is asked.")
     for reason in told["quarantined"]:
-        print(f"Another feed waits for a yes (`fareway prices approve`): {reason}")
+        print(f"Another feed waits for a yes (`fareway prices approve {told['waiting']}`): {reason}")
 
 
 def show(parsed: argparse.Namespace) -> int:

@@ -43,7 +43,7 @@ const COLUMNS = [
 function quarantine(waiting) {
   if (!waiting.waiting) return card("Quarantine", null, h("p", { class: "quiet" }, "No feed waits for a yes."));
   const ask = () => sure("Approve these prices?", `${waiting.id} of ${waiting.date} will count from now on, for all workers.`, "Approve", async () => {
-    const { approved } = await post("/prices/approve");
+    const { approved } = await post("/prices/approve", { sha256: waiting.sha256 });
     say(approved ? "Approved." : "Nothing waited any more.");
     location.reload();
   });
