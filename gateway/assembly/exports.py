@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 
 from gateway.config.settings import ExportTo, Settings
 from gateway.export.places import place
 from gateway.export.scheduled import Books, Export, Schedule
 from gateway.export.table import CALLS, FOCUS, Form
+from gateway.export.written import Written
 from gateway.telemetry.metrics import Metrics
 
 
@@ -22,7 +24,8 @@ def exports(
     """What is due. One worker of a home does it for all. Raises PlaceError where a package is missing."""
     wanted = settings.exports if worker in (None, 1) else ()
     rules = [Export(_form(export), place(export.to), export.to) for export in wanted]
-    return Schedule(rules, read, clock, lambda outcome: metrics.count("fareway_exports", outcome))
+    told = partial(metrics.count, "fareway_exports")
+    return Schedule(rules, read, clock, told, Written(settings.home / "exports.json"))
 
 
 def _form(export: ExportTo) -> Form:

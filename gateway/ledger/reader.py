@@ -82,6 +82,12 @@ class Reader:
         for (text,) in self._select(f"{query} ORDER BY at, id", values):
             yield _entry.decode(text)
 
+    def count(self, since: float, until: float) -> int:
+        """How many entries there are from `since` until before `until`, adjustments included."""
+        query = "SELECT count(*) FROM entries WHERE at >= :since AND at < :until"
+        ((found,),) = self._select(query, {"since": since, "until": until})
+        return cast("int", found)
+
     def request(self, request_id: str) -> list[Entry]:
         """All entries of one request, in their order, without adjustments."""
         query = "SELECT entry FROM entries WHERE request_id = :name AND outcome <> 'adjusted' ORDER BY at, id"

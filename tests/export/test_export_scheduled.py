@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from contextlib import contextmanager
 
 import pytest
@@ -13,6 +14,7 @@ from gateway.export import places
 from gateway.export.places import Folder, PlaceError, place
 from gateway.export.scheduled import DAY_S, SETTLED_S, Export, Schedule
 from gateway.export.table import Form
+from gateway.export.written import Written
 
 DAY_40 = 40 * DAY_S
 CALLS = Form("calls", "csv")
@@ -34,6 +36,9 @@ class Books:
     def entries(self, since, until):
         return iter([one for one in self.calls if since <= one.at < until])
 
+    def count(self, since, until):
+        return len(list(self.entries(since, until)))
+
     def prices(self):
         return {}
 
@@ -41,20 +46,35 @@ class Books:
         return min((one.at for one in self.calls), default=None)
 
 
-def schedule(books, to, now, form=CALLS):
-    told = []
-    return Schedule([Export(form, to, "there")], books.read, lambda: now, told.append), told
+@pytest.fixture
+def home(tmp_path):
+    """Where it is noted what files were written from."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def schedule(home):
+    """A gateway of this home that has just started."""
+
+    def started(books, to, now, form=CALLS):
+        told, clock = [], now if callable(now) else lambda: now
+        written = Written(home / "exports.json")
+        return Schedule([Export(form, to, "there")], books.read, clock, told.append, written), told
+
+    return started
 
 
 def names(folder):
-    return sorted(path.name for path in folder.glob("*")) if folder.exists() else []
+    return sorted(path.name for path in folder.glob("*.csv"))
 
 
 def rows(path):
     return list(csv.DictReader(io.StringIO(path.read_text(), newline="")))
 
 
-def test_days_since_the_first_call_have_a_file_each_the_quiet_ones_too(tmp_path):
+def test_days_since_the_first_call_have_a_file_each_the_quiet_ones_too(schedule, tmp_path):
     wanted, told = schedule(Books(37, 39, 40), Folder(tmp_path / "out"), DAY_40 + SETTLED_S)
     wanted.catch_up()
     assert names(tmp_path / "out") == [f"fareway-calls-1970-02-{day}.csv" for day in ("07", "08", "09")]
@@ -62,27 +82,82 @@ def test_days_since_the_first_call_have_a_file_each_the_quiet_ones_too(tmp_path)
     assert told == ["written"] * 3
 
 
-def test_a_day_is_over_when_its_calls_have_ended(tmp_path):
+def test_a_day_is_over_when_its_calls_have_ended(schedule, tmp_path):
     wanted, _ = schedule(Books(39), Folder(tmp_path), DAY_40 + SETTLED_S - 1)
     wanted.catch_up()
     assert names(tmp_path) == []
 
 
-def test_without_any_call_there_is_no_file(tmp_path):
+def test_without_any_call_there_is_no_file(schedule, tmp_path):
     wanted, told = schedule(Books(), Folder(tmp_path / "out"), DAY_40 + SETTLED_S)
     wanted.catch_up()
     assert (names(tmp_path / "out"), told) == ([], [])
 
 
-def test_what_is_there_is_left_alone(tmp_path):
-    path = tmp_path / "fareway-calls-1970-02-09.csv"
-    path.write_text("mine")
-    wanted, told = schedule(Books(39), Folder(tmp_path), DAY_40 + SETTLED_S)
+def test_a_day_of_which_the_ledger_has_more_is_written_again(schedule, tmp_path):
+    """A batch that ended in the evening is corrected at the moment of its call, whose day may be over for weeks."""
+    books, out, now = Books(37, 39), Folder(tmp_path / "out"), [DAY_40 + SETTLED_S]
+    wanted, told = schedule(books, out, lambda: now[0])
     wanted.catch_up()
-    assert (path.read_text(), told) == ("mine", [])
+    (path,) = tmp_path.glob("out/*-07.csv")
+    books.calls.append(call(at=37 * DAY_S + 5, usd="-0.5"))
+    wanted.catch_up()
+    assert (len(told), len(rows(path))) == (3, 1), "once a day"
+    now[0] += DAY_S
+    wanted.catch_up()
+    assert (len(told), len(rows(path))) == (5, 2), "the corrected day, and the new one"
+    now[0] += DAY_S
+    wanted.catch_up()
+    assert len(told) == 6
 
 
-def test_what_failed_is_tried_again(tmp_path):
+def test_a_restart_writes_only_what_is_out_of_date(schedule, tmp_path):
+    books, out = Books(37, 39), Folder(tmp_path / "out")
+    schedule(books, out, DAY_40 + SETTLED_S)[0].catch_up()
+    books.calls.append(call(at=39 * DAY_S + 6))
+    again, told = schedule(books, out, DAY_40 + SETTLED_S)
+    again.catch_up()
+    assert told == ["written"]
+
+
+def test_what_the_ledger_has_no_more_stays_in_its_file(schedule, tmp_path):
+    """Days may be taken out of a ledger."""
+    books, out, now = Books(37, 39), Folder(tmp_path / "out"), [DAY_40 + SETTLED_S]
+    wanted, told = schedule(books, out, lambda: now[0])
+    wanted.catch_up()
+    del books.calls[1]
+    now[0] += DAY_S
+    wanted.catch_up()
+    assert len(told) == 4
+    assert len(rows(tmp_path / "out" / "fareway-calls-1970-02-09.csv")) == 1
+
+
+def test_files_of_which_nothing_is_known_are_written_once_more(schedule, tmp_path, home, caplog):
+    """From an earlier version, or where the note is lost. Notes of days that are not looked at any more go."""
+    (home / "exports.json").write_text("{")
+    path = tmp_path / "fareway-calls-1970-02-09.csv"
+    path.write_text("old")
+    now = [DAY_40 + SETTLED_S]
+    wanted, told = schedule(Books(39), Folder(tmp_path), lambda: now[0])
+    assert "so they are written again" in caplog.text
+    wanted.catch_up()
+    assert (len(rows(path)), told) == (1, ["written"])
+    assert json.loads((home / "exports.json").read_text()) == {"1970-02-09": {f"there {path.name}": 1}}
+    now[0] += 31 * DAY_S
+    wanted.catch_up()
+    assert min(json.loads((home / "exports.json").read_text())) == "1970-02-10"
+
+
+def test_a_home_that_cannot_be_written_costs_another_writing(schedule, tmp_path, home, caplog):
+    home.rmdir()
+    for _ in range(2):
+        wanted, told = schedule(Books(39), Folder(tmp_path / "out"), DAY_40 + SETTLED_S)
+        wanted.catch_up()
+        assert told == ["written"]
+    assert "could not be noted" in caplog.text
+
+
+def test_what_failed_is_tried_again(schedule, tmp_path):
     """A ledger or a place that is away; and no half of a file is left behind."""
     books = Books(39)
     books.away = True
@@ -108,12 +183,13 @@ def test_whatever_goes_wrong_with_an_export_stops_nothing(tmp_path, caplog):
 
     told = []
     exports = [Export(CALLS, place, "there") for place in (Broken(tmp_path / "x"), Folder(tmp_path / "out"))]
-    Schedule(exports, Books(39).read, lambda: DAY_40 + SETTLED_S, told.append).catch_up()
+    written = Written(tmp_path / "exports.json")
+    Schedule(exports, Books(39).read, lambda: DAY_40 + SETTLED_S, told.append, written).catch_up()
     assert told == ["failed", "written"]
     assert "a bug" in caplog.text
 
 
-def test_charges_say_what_they_leave_out(tmp_path, caplog):
+def test_charges_say_what_they_leave_out(schedule, tmp_path, caplog):
     books = Books(39)
     books.calls.append(call(at=39 * DAY_S + 6, usd=None))
     wanted, _ = schedule(books, Folder(tmp_path), DAY_40 + SETTLED_S, Form("focus", "csv", "1.4"))
@@ -137,7 +213,7 @@ def s3(monkeypatch):
     server.stop()
 
 
-def test_a_bucket_gets_the_same_files(s3):
+def test_a_bucket_gets_the_same_files(schedule, s3):
     wanted, told = schedule(Books(39), place("s3://finance/fareway/"), DAY_40 + SETTLED_S)
     wanted.catch_up()
     again, _ = schedule(Books(39), place("s3://finance/fareway"), DAY_40 + SETTLED_S)
@@ -148,7 +224,7 @@ def test_a_bucket_gets_the_same_files(s3):
     assert told == ["written"]
 
 
-def test_a_bucket_that_refuses_is_tried_again(s3):
+def test_a_bucket_that_refuses_is_tried_again(schedule, s3):
     s3.status = 403
     wanted, told = schedule(Books(39), place("s3://finance"), DAY_40 + SETTLED_S)
     wanted.catch_up()

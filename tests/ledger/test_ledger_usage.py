@@ -68,6 +68,8 @@ async def test_a_ledger_says_when_it_began(kept, ledger):
     await ledger.record([entry("b.1", at=NOON), entry("a.1", at=NOON - 1)])
     with kept.reading() as reader:
         assert reader.began() == NOON - 1
+        assert reader.count(0, NOON - 1) == 0
+        assert reader.count(NOON - 1, NOON + 1e6) == len(list(reader.entries(NOON - 1, NOON + 1e6))) > 0
 
 
 async def test_a_period_is_read_in_order_and_by_what_is_asked_for(kept, ledger):
