@@ -145,6 +145,7 @@ def _mail(server: str, message: EmailMessage) -> None:
     else:
         connection = smtplib.SMTP(host, port, timeout=SEND_S_MAX)
     with connection:
+        connection.ehlo_or_helo_if_needed()  # Else it is not known what the server offers.
         if not secure and connection.has_extn("starttls"):
             connection.starttls(context=context)
             secure = True

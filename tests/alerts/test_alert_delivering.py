@@ -297,15 +297,17 @@ ANSWERS = {
     b"AUTH": b"235 yes\r\n",
     b"DATA": b"354 go\r\n",
     b"QUIT": b"221 bye\r\n",
+    b"STAR": b"220 go\r\n",
 }
 
 
 class MailServer:
-    """Takes one message over SMTP; with TLS from the beginning where it has a certificate."""
+    """Takes one message over SMTP; with TLS from the beginning, or as it offers after that, where it has a certificate.
+    `said` is what came, `sealed` the part of it that came under TLS."""
 
-    def __init__(self, context=None):
-        self.said = []
-        self._context = context
+    def __init__(self, context=None, *, offers=None):
+        self.said, self.sealed = [], []
+        self._context, self._offers = context, offers
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
@@ -316,9 +318,13 @@ class MailServer:
 
         async def talk(reader, writer):
             writer.write(b"220 here\r\n")
-            in_data = False
+            in_data, secure, answers = False, self._context is not None, ANSWERS
+            if self._offers is not None:
+                answers = ANSWERS | {b"EHLO": b"250-here\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n"}
             while line := await reader.readline():
                 self.said.append(line)
+                if secure:
+                    self.sealed.append(line)
                 if in_data:
                     in_data = line != b".\r\n"
                     if not in_data:
@@ -326,7 +332,10 @@ class MailServer:
                     continue
                 word = line[:4].upper()
                 in_data = word == b"DATA"
-                writer.write(ANSWERS.get(word, b"250 ok\r\n"))
+                writer.write(answers.get(word, b"250 ok\r\n"))
+                if word == b"STAR":
+                    await writer.start_tls(self._offers)
+                    secure, answers = True, ANSWERS
                 if word == b"QUIT":
                     break
             await writer.drain()
@@ -359,13 +368,33 @@ def test_mail_goes_out_by_smtp(tmp_path, outbox):
     assert world.counts == ["sent"]
 
 
-def test_a_password_travels_under_tls_alone(tmp_path, outbox, monkeypatch):
+@pytest.fixture
+def certified(monkeypatch):
+    """What a server with a certificate that is trusted here shows."""
     authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
     monkeypatch.setattr(sending.ssl, "create_default_context", lambda: trusting)
-    plain, safe = MailServer(), MailServer(context)
+    return context
+
+
+@pytest.mark.parametrize("user", ["", "user:p%40ss@"])
+def test_tls_is_used_where_the_server_offers_it(tmp_path, outbox, certified, user):
+    """With a password, and without: what is told is nobody else's business either."""
+    server = MailServer(offers=certified)
+    world = World(tmp_path, mail_to(f"smtp://{user}127.0.0.1:{server.port}"))
+    world.alerts.tell(alert())
+    world.turn(outbox)
+    assert world.counts == ["sent"]
+    assert [line[:4].upper() for line in server.said[:2]] == [b"EHLO", b"STAR"]
+    assert server.said[2:] == server.sealed
+    assert any(line.startswith(b"AUTH PLAIN") for line in server.sealed) is bool(user)
+    assert any(line.startswith(b"Subject: ") for line in server.sealed)
+
+
+def test_a_password_travels_under_tls_alone(tmp_path, outbox, certified):
+    plain, safe = MailServer(), MailServer(certified)
     world = World(
         tmp_path,
         mail_to(f"smtp://user:p%40ss@127.0.0.1:{plain.port}"),
