@@ -39,6 +39,7 @@ class Alerts:
         self._counted = counted
         self._news: list[Alert] = []
         self._swept = -SWEEP_EVERY_S
+        self._outcomes: dict[str, Callable[[], None]] = {}  # By target: what the outbox has not heard yet.
 
     @property
     def wanted(self) -> bool:
@@ -94,19 +95,29 @@ class Alerts:
 
     async def deliver(self, outbox: Outbox, target: Target) -> None:
         """Send what is due there; where nobody is there, the rest waits. Raises sqlite3.Error."""
+        await self._note(target)
         due = await asyncio.to_thread(outbox.due, target.name, self._clock(), AT_ONCE)
         for some in _messages(target, due):
             try:
                 await send(target, some, self._clock())
             except NotSentError as error:
                 log.warning("%d alerts did not reach %s: %s", len(some), target.name, error)
-                await asyncio.to_thread(outbox.failed, target.name, some, self._clock(), str(error))
+                self._outcomes[target.name] = partial(outbox.failed, target.name, some, self._clock(), str(error))
                 self._count(some, "failed")
+                await self._note(target)
                 if isinstance(error, NobodyThereError):
                     return
             else:
-                await asyncio.to_thread(outbox.arrived, target.name, some, self._clock())
+                self._outcomes[target.name] = partial(outbox.arrived, target.name, some, self._clock())
                 self._count(some, "sent")
+                await self._note(target)
+
+    async def _note(self, target: Target) -> None:
+        """What became of the last message there. While that cannot be written down nothing else is sent, for what was
+        told is due in the file. Raises sqlite3.Error."""
+        if (outcome := self._outcomes.get(target.name)) is not None:
+            await asyncio.to_thread(outcome)
+            del self._outcomes[target.name]
 
     def _count(self, alerts: Sequence[Alert], outcome: str) -> None:
         for alert in alerts:

@@ -229,6 +229,46 @@ def test_what_cannot_be_written_down_waits(tmp_path, hook, monkeypatch, caplog):
     assert "disk is full" in caplog.text
 
 
+class FullDisk(Outbox):
+    """An outbox that writes down nothing of what became of messages while `full`."""
+
+    full = True
+
+    def arrived(self, *told):
+        self._refuse()
+        super().arrived(*told)
+
+    def failed(self, *told):
+        self._refuse()
+        super().failed(*told)
+
+    def _refuse(self):
+        if self.full:
+            raise sqlite3.OperationalError("database or disk is full")
+
+
+@pytest.mark.parametrize(("status", "how"), [(200, "sent"), (500, "failed")])
+def test_what_became_of_a_message_is_written_down_before_the_next_is_sent(tmp_path, hook, status, how):
+    """On a full disk what was told is still due in the file, and would be told anew every second."""
+    hook.statuses = [status]
+    world = World(tmp_path, to(hook))
+    with closing(FullDisk(tmp_path / "alerts.db")) as outbox:
+        world.alerts.tell(alert("first"))
+        for _ in range(3):
+            with pytest.raises(sqlite3.OperationalError):
+                world.turn(outbox)
+        assert (len(hook.got), world.counts) == (1, [how])
+        outbox.full = False
+        world.turn(outbox)
+        world.turn(outbox)
+        assert len(hook.got) == 1
+        (one,) = outbox.history(9)
+        assert (one.attempts, one.delivered) == (1, 100.0 if how == "sent" else None)
+        world.alerts.tell(alert("second"))
+        world.turn(outbox)
+        assert world.counts == [how, "sent"]
+
+
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "10.1.2.3", "169.254.169.254", "192.168.0.1", "::1", "fe80::1%eth0", "::ffff:10.0.0.1", "0.0.0.0",
