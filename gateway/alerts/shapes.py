@@ -21,6 +21,9 @@ from gateway.core.alert import Alert, AlertKind
 LINES_MAX = 20
 """Of one message; it says how many more there are."""
 
+DISCORD_MAX = 2000
+"""Characters of one message."""
+
 SECRET_PREFIX = "whsec_"  # noqa: S105 - how Standard Webhooks writes that a secret follows, in base64
 
 _GOOD = (AlertKind.PROVIDER_RECOVERED, AlertKind.STORE_RECOVERED, AlertKind.TEST)
@@ -62,13 +65,12 @@ def signed(name: str, body: bytes, secret: str, now: float) -> Post:
 
 def chat(alerts: Sequence[Alert], shape: Shape) -> Post:
     """One message for a channel."""
-    lines = _lines(alerts)
     if shape is Shape.SLACK:
-        told: object = {"text": _slack("\n".join(lines))}
+        told: object = {"text": _slack("\n".join(_lines(alerts)))}
     elif shape is Shape.DISCORD:
-        told = {"content": _discord("\n".join(lines))[:2000], "allowed_mentions": {"parse": []}}
+        told = {"content": _discord(alerts), "allowed_mentions": {"parse": []}}
     else:
-        told = _card(lines)
+        told = _card(_lines(alerts))
     return Post(msgspec.json.encode(told), {"Content-Type": "application/json"})
 
 
@@ -82,10 +84,10 @@ def mail(alerts: Sequence[Alert], sender: str, to: str) -> EmailMessage:
     return message
 
 
-def _lines(alerts: Sequence[Alert]) -> list[str]:
+def _lines(alerts: Sequence[Alert], most: int = LINES_MAX) -> list[str]:
     """One for each, whatever names it tells of."""
-    lines = [f"{_SIGNS[alert.kind in _GOOD]} {' '.join(alert.sentence.split())}" for alert in alerts[:LINES_MAX]]
-    return [*lines, f"… and {len(alerts) - LINES_MAX} more"] if len(alerts) > LINES_MAX else lines
+    lines = [f"{_SIGNS[alert.kind in _GOOD]} {' '.join(alert.sentence.split())}" for alert in alerts[:most]]
+    return [*lines, f"… and {len(alerts) - most} more"] if len(alerts) > most else lines
 
 
 def _slack(text: str) -> str:
@@ -93,7 +95,18 @@ def _slack(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _discord(text: str) -> str:
+def _discord(alerts: Sequence[Alert]) -> str:
+    """As many whole lines as Discord takes; a first one that is too long for it is cut where one sees it."""
+    for most in range(LINES_MAX, 0, -1):
+        text = "\n".join(map(_unlinked, _lines(alerts, most)))
+        if len(text) <= DISCORD_MAX:
+            return text
+    first, *more = map(_unlinked, _lines(alerts, 1))
+    end = "\n".join(["…", *more])
+    return first[: DISCORD_MAX - len(end)] + end
+
+
+def _unlinked(text: str) -> str:
     """Without what Discord takes for a link that looks like something else."""
     return text.replace("\\", "\\\\").replace("[", "\\[")
 

@@ -71,8 +71,20 @@ def test_a_bad_day_is_one_message_that_says_how_much_more_there_was():
 
 
 def test_discord_takes_no_more_than_it_can():
-    long = [Alert("x", AlertKind.KEY_CREATED, 0.0, "k" * 3000)]
-    assert len(json.loads(chat(long, Shape.DISCORD).body)["content"]) == 2000
+    """And says how much of it there is more, in whole lines, however long its way of writing makes them."""
+
+    def told(*sentences):
+        alerts = [Alert(str(n), AlertKind.KEY_CREATED, 0.0, said) for n, said in enumerate(sentences)]
+        return json.loads(chat(alerts, Shape.DISCORD).body)["content"]
+
+    lines = told(*["[" * 68] * 25).splitlines()
+    assert (len(lines), len(set(lines[:-1])), lines[-1]) == (15, 1, "… and 11 more")
+    assert len(told("k" * 1994, "k").splitlines()) == 2
+    full = told("k" * 1995, "k" * 3)
+    assert (len(full), full[-15:]) == (2000, "k…\n… and 1 more")
+    alone = told("k" * 3000)
+    assert (len(alone), alone[-2:]) == (2000, "k…")
+    assert told("k" * 1997) == f"⚠️ {'k' * 1997}"
 
 
 def test_mail_has_no_header_that_an_alert_could_smuggle_in():
