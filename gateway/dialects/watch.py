@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from string import digits
 
 import msgspec
 
@@ -25,6 +26,7 @@ TEXT_BYTES_KEPT_MAX = 1 << 20
 HEAD_BYTES = 4096
 """Of a long event: its name, and what its data begins with."""
 
+_DIGITS = digits.encode()
 _ERROR_FIELD = re.compile(rb'"error"\s*:\s*[{"]')
 
 
@@ -55,7 +57,8 @@ class StreamWatch:
         self._ended = False  # All have, or usage came without any choice.
         self._torn = False  # The stream was over in the middle of an event.
         self.report = Report()
-        self.text_bytes = 0  # Of generated text, as JSON writes it.
+        self.text_bytes = 0  # Of generated text, as JSON writes it,
+        self.text_digits = 0  # and so many of what is kept of it are digits.
         self.shows_reasoning = False  # Reasoning is part of the stream, and so of the text.
         self.done = False  # The provider said that this was all.
         self.error: bytes | None = None  # The data of an error event inside the stream.
@@ -136,7 +139,7 @@ class StreamWatch:
             start, end = match.span(1)
             self.text_bytes += end - start
             if self.text_bytes <= TEXT_BYTES_KEPT_MAX:
-                self._text += event[start:end]
+                self._keep(event[start:end])
         self._note_ends(event)
         if self._signs.done.search(event[:HEAD_BYTES]):
             self.done = True
@@ -150,8 +153,12 @@ class StreamWatch:
         for text in texts.findall(whole):
             self.text_bytes += len(text)
             if self.text_bytes <= TEXT_BYTES_KEPT_MAX:
-                self._text += text
+                self._keep(text)
         self._note_ends(whole)
+
+    def _keep(self, text: bytes) -> None:
+        self._text += text
+        self.text_digits += len(text) - len(text.translate(None, _DIGITS))
 
     def _note_ends(self, whole: bytes) -> None:
         """What has finished, and whether reasoning is shown."""

@@ -28,10 +28,11 @@ async def counted_here(question: Question, tokens: Tokens, router: Router) -> by
     return msgspec.json.encode(_TOLD[question.dialect.name](most))
 
 
-async def input_tokens(question: Question, tokens: Tokens, models: Iterable[str]) -> int:
-    """Tokens of the prompt at the one of these models that takes the most of it: counted; or bounded by the bytes,
-    where to take the body apart would keep other calls waiting."""
+async def input_tokens(question: Question, tokens: Tokens, models: Iterable[str], *, proof: bool = False) -> int:
+    """Tokens of the prompt at the one of these models that takes the most of it: counted, as a `proof` never too
+    little; or bounded by the bytes, where to take the body apart would keep other calls waiting."""
     if in_many_pieces(question.asked.body):
         return max(bound(question.size.body, question.request.facts, model) for model in models)
     countable = question.dialect.countable(question.asked)
-    return max([await tokens.count(countable, model) for model in models])
+    count = tokens.most if proof else tokens.count
+    return max([await count(countable, model) for model in models])

@@ -32,7 +32,7 @@ class Growth:
         self._refused: GatewayError | None = None  # Even the smallest step.
         self._waiting: asyncio.Task[None] | None = None  # For what other replicas may give back,
         self._without: GatewayError | None = None  # and what is to be told if the stream runs dry before.
-        self._due_from = 0.0  # Bytes of text. Every chunk asks.
+        self._due_from = 0.0  # Of `_bytes`. Every chunk asks.
         self._ceiling = passage.question.ceiling is not None
         if self._ceiling:
             passage.tokens.ready(passage.option.deployment.model)  # It loads while the stream begins.
@@ -41,7 +41,7 @@ class Growth:
     @property
     def due(self) -> bool:
         """Whether three quarters of what is held may be used by now, and more may be needed."""
-        return self._watch.text_bytes >= self._due_from and self._passage.booking.entry is None
+        return self._bytes >= self._due_from and self._passage.booking.entry is None
 
     def _set_due(self) -> None:
         if self._told is None and self._held >= self._passage.option.output_max:
@@ -83,9 +83,14 @@ class Growth:
         return self._refused or self._without
 
     @property
+    def _bytes(self) -> int:
+        """Of text, with those of digits twice: most vocabularies make a token of each."""
+        return self._watch.text_bytes + self._watch.text_digits
+
+    @property
     def _made_most(self) -> int:
         """Tokens that can have been generated, at most."""
-        return self._counted + (self._watch.text_bytes - self._counted_bytes) // OUTPUT_BYTES_PER_TOKEN
+        return self._counted + (self._bytes - self._counted_bytes) // OUTPUT_BYTES_PER_TOKEN
 
     @property
     def _under_way(self) -> int:
@@ -94,9 +99,9 @@ class Growth:
 
     async def _count(self) -> None:
         """Most text has more bytes a token than the least: exactly, there may be room for a good deal more."""
-        text_bytes = self._watch.text_bytes
+        counted_bytes = self._bytes
         self._counted = await self._passage.count_made(self._watch)
-        self._counted_bytes = text_bytes  # Not before: a caller that leaves meanwhile may leave others who listen.
+        self._counted_bytes = counted_bytes  # Not before: a caller that leaves meanwhile may leave others who listen.
         self._set_due()
 
     def _extend(self) -> None:

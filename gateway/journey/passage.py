@@ -44,7 +44,7 @@ PACE_S_MIN = 0.25
 """The shortest time that says anything of a provider's pace: the first tokens may come together."""
 
 OUTPUT_BYTES_PER_TOKEN = 2
-"""Hardly any text has fewer bytes a token, as JSON writes it."""
+"""Hardly any text but digits has fewer bytes a token, as JSON writes it."""
 
 
 class Client(Protocol):
@@ -253,7 +253,7 @@ class Incoming:
         """Usage as far as we can count it ourselves: a little too much rather than too little."""
         request, model = self.question.request, self.option.deployment.model
         given = request.input_tokens
-        if not request.input_exact and not request.facts.unseen:
+        if not request.facts.unseen:
             given = min(given, await input_tokens(self.question, self.tokens, [model]))
         made = await self.count_made(watch) if self.option.output_max else 0
         # Running totals of a stream that broke off: better than nothing, and not all.

@@ -34,9 +34,9 @@ FIT = "x-fareway-fit"
 
 
 async def counted(question: Question, tokens: Tokens, router: Router) -> Question:
-    """The same question with its input counted exactly, where that is less than its bound."""
+    """The same question with its input counted, where that is less than its bound: exactly, or never too little."""
     request = question.request
-    exact = await input_tokens(question, tokens, router.models(request.facts))
+    exact = await input_tokens(question, tokens, router.models(request.facts), proof=True)
     request = replace(request, input_tokens=min(exact, request.input_tokens), input_exact=True)
     return replace(question, request=request)
 

@@ -12,6 +12,7 @@ from gateway.core.request import Countable
 from gateway.tokens import bpe
 from gateway.tokens.bounds import JSON_TOKENS, MESSAGE_TOKENS, attachments, ceiling, size
 from gateway.tokens.families import Family, family_of
+from gateway.tokens.foreign import weigher
 from gateway.tokens.tools import rendered
 
 TOOLS_MARGIN_PERCENT = 125  # The worst recorded error of the rendering is 24 %.
@@ -31,18 +32,20 @@ class Tokens:
         self._loading: set[str] = set()  # Vocabularies that somebody was told are not at hand.
 
     async def count(self, countable: Countable, model: str) -> int:
-        """Input tokens at `model`: OpenAI's own formula for its models, never less than the truth for others.
+        """Input tokens at `model`: OpenAI's own formula for its models, for others as many as were recorded at most.
 
         `countable.texts` holds contents and names but no roles: a role is one token each.
         """
-        family = family_of(model)
-        most = ceiling(countable, family)
-        return min(most, await self._apart(partial(count_now, countable, family), otherwise=most))
+        return await self._count(countable, model, proof=False)
+
+    async def most(self, countable: Countable, model: str) -> int:
+        """The same, never less than the truth: what may be held in the place of a bound (`foreign.py` says how far)."""
+        return await self._count(countable, model, proof=True)
 
     async def count_text(self, text: str, model: str) -> int:
         """Tokens of a plain text at `model`, such as an answer, or the part of it that has come."""
         family, most = family_of(model), size(text)
-        return min(most, await self._apart(partial(_scaled, (text,), family), otherwise=most))
+        return min(most, await self._apart(partial(_said, (text,), family, proof=False), otherwise=most))
 
     def ready(self, model: str) -> bool:
         """Whether the vocabulary of the model is at hand; if not, it is from soon on."""
@@ -58,6 +61,11 @@ class Tokens:
         """Take no more work. A thread that is still counting finishes by itself."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    async def _count(self, countable: Countable, model: str, *, proof: bool) -> int:
+        family = family_of(model)
+        most = ceiling(countable, family)
+        return min(most, await self._apart(partial(count_now, countable, family, proof=proof), otherwise=most))
+
     async def _apart(self, work: Callable[[], int], *, otherwise: int) -> int:
         loop = asyncio.get_running_loop()
         try:
@@ -69,25 +77,27 @@ class Tokens:
             return otherwise
 
 
-def count_now(countable: Countable, family: Family) -> int:
+def count_now(countable: Countable, family: Family, *, proof: bool = False) -> int:
     """The count itself; blocks."""
-    text = _scaled((*countable.texts, countable.schema), family) + countable.unread
+    text = _said((*countable.texts, countable.schema), family, proof=proof) + countable.unread
     messages = countable.messages * MESSAGE_TOKENS + countable.names + (family.priming if countable.messages else 0)
     template = (family.template if countable.messages else 0) + (JSON_TOKENS if countable.schema else 0)
-    return text + messages + template + _tools(countable.tools, family) + attachments(countable, family)
+    return text + messages + template + _tools(countable.tools, family, proof=proof) + attachments(countable, family)
 
 
-def _tools(tools: str, family: Family) -> int:
+def _tools(tools: str, family: Family, *, proof: bool) -> int:
     if not tools:
         return 0
     if family.openai:
         vocabulary = bpe.encoding(family.encoding)
         return _percent(bpe.count((rendered(tools),), vocabulary), TOOLS_MARGIN_PERCENT) + family.tools
-    return _scaled((tools,), family) + family.tools
+    return _said((tools,), family, proof=proof) + family.tools
 
 
-def _scaled(texts: tuple[str, ...], family: Family) -> int:
-    return _percent(bpe.count(texts, bpe.encoding(family.encoding)), family.percent)
+def _said(texts: tuple[str, ...], family: Family, *, proof: bool) -> int:
+    vocabulary = bpe.encoding(family.encoding)
+    weigh = len if family.openai else weigher(vocabulary, family.percent, proof=proof)
+    return bpe.count(texts, vocabulary, weigh)
 
 
 def _percent(tokens: int, percent: int) -> int:

@@ -25,7 +25,7 @@ class Family:
 
     openai: bool = False  # True: OpenAI's chat formula holds. False: the count is scaled, to be on the safe side.
     encoding: str = O200K
-    percent: int = 130  # Tokens per hundred o200k tokens, at the upper end of what was recorded.
+    percent: int = 130  # Per hundred o200k tokens of letters, at the upper end of what was recorded.
     pictures: Rule = Flat(16_384)
     priming: int = 3  # Tokens that open the answer.
     template: int = 15  # Hidden tokens around any conversation.

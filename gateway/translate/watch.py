@@ -103,6 +103,11 @@ class TranslatedWatch:
         return self._watch.text_bytes
 
     @property
+    def text_digits(self) -> int:
+        """See `StreamWatch`."""
+        return self._watch.text_digits
+
+    @property
     def text_bytes_not_kept(self) -> int:
         """See `StreamWatch`."""
         return self._watch.text_bytes_not_kept

@@ -274,6 +274,12 @@ def test_text_beyond_what_is_kept_is_still_counted():
     assert watched.text_bytes_not_kept == 1_200_000 - len(watched.text) == 200_000
 
 
+def test_digits_of_the_text_are_counted():
+    watched = watch()
+    watched.feed(chunk("pi is 3.14159") + b"\n\n" + chunk("and 7") + b"\n\n")
+    assert (watched.text_bytes, watched.text_digits) == (18, 7)
+
+
 def test_while_all_text_is_kept_none_is_not_kept():
     watched = watch()
     assert watched.text_bytes_not_kept == 0

@@ -53,7 +53,7 @@ class Stream:
         question = SimpleNamespace(
             output_first=lambda _: first, request=SimpleNamespace(facts=facts), ceiling=None if ready else 1
         )
-        self.watch = SimpleNamespace(text_bytes=0)
+        self.watch = SimpleNamespace(text_bytes=0, text_digits=0)
         passage = SimpleNamespace(
             option=option,
             question=question,
@@ -90,6 +90,16 @@ async def test_a_read_that_brings_much_at_once_is_covered_at_once():
     stream = Stream(first=100, most=10_000)
     assert await stream.make(3000) is None
     assert stream.held == 6400
+
+
+async def test_digits_are_a_token_each():
+    stream = Stream(bytes_per_token=1)
+    stream.watch.text_digits = 74
+    assert await stream.make(74) is None
+    assert stream.booking.extended == []
+    stream.watch.text_digits = 75
+    assert await stream.make(75) is None
+    assert stream.booking.extended == [200]
 
 
 async def test_nothing_is_extended_before_three_quarters_may_be_used():

@@ -273,15 +273,58 @@ def test_the_bound_is_never_below_the_count(said, tools, images, files, model):
     countable = Countable(texts=tuple(said), messages=len(said), tools=listed, images=images, files=files)
 
     counter = Tokens(timeout_s=20)
-    counted = asyncio.run(counter.count(countable, model))
+    counted, most = asyncio.run(counter.count(countable, model)), asyncio.run(counter.most(countable, model))
     counter.close()
-    assert counted <= bound(size, facts, model)
+    assert counted <= most <= bound(size, facts, model)
     assert counted >= images * family_of(model).image + files * FILE_TOKENS
 
 
 def test_a_factor_keeps_the_count_above_the_text_alone():
     countable = Countable(texts=("A plain sentence of some length, twice. " * 40,), messages=1)
     assert count_now(countable, OTHER) > count_now(countable, GPT)
+
+
+DIGITS = "3.14159265358979323846 26433 83279,50288\n" * 50
+"""As Mistral's Tekken, Llama 2, Qwen and Gemini read it: each digit is a token, and so is each sign."""
+
+
+@pytest.mark.parametrize("family", [OTHER, CLAUDE, GEMINI, family_of("mistral-large-latest")])
+@pytest.mark.parametrize("proof", [False, True])
+def test_each_digit_is_a_token_where_the_vocabulary_is_not_openais(family, proof):
+    countable = Countable(texts=(DIGITS,))
+    assert count_now(countable, family, proof=proof) >= len(DIGITS.replace(" ", ""))
+    assert count_now(countable, GPT, proof=proof) < len(DIGITS) / 2
+
+
+@pytest.mark.parametrize(
+    ("text", "least"),
+    [
+        # Tokens by Mistral's SentencePiece of 32,000 (v3), of repetitions of a plain sentence.
+        ("ఇది ఒక పరీక్ష వాక్యం మరియు ఇది పొడవుగా ఉంది. " * 100, 7_901),
+        ("هذه جملة اختبار طويلة وهي تتكرر عدة مرات. " * 100, 4_101),
+        ("นี่คือประโยคทดสอบที่ยาวและซ้ำหลายครั้ง " * 100, 3_901),
+        (" " * 20_000, 1_250),
+        ("\n" * 5_000, 5_000),
+        ("=" * 20_000, 1_252),
+        ("\r\n" * 5_000, 10_000),  # Tekken.
+    ],
+)
+async def test_what_takes_the_place_of_a_bound_holds_for_other_vocabularies(tokens, text, least):
+    most = await tokens.most(Countable(texts=(text,)), "open-mixtral-8x7b")
+    assert least <= most <= len(text.encode())
+
+
+async def test_an_estimate_beyond_ascii_is_as_recorded(tokens):
+    """A stream that broke off is not booked at its bytes: in most vocabularies a word is a token or two."""
+    text = "Привет, как дела? " * 100
+    assert await tokens.count_text(text, "deepseek-chat") < len(text) / 2
+
+
+def test_prose_and_code_are_not_held_for_by_their_bytes():
+    """Where all is letters and a few signs the proof is near the count."""
+    text = "def total(self) -> int:\n    return sum(line.amount for line in self.lines)\n" * 50
+    counted, most = (count_now(Countable(texts=(text,)), OTHER, proof=proof) for proof in (False, True))
+    assert counted <= most < 1.3 * counted < len(text) / 2
 
 
 OFFLINE = """
