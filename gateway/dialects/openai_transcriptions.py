@@ -1,7 +1,7 @@
 """OpenAI's `POST /v1/audio/transcriptions` and `/translations`: a recording as a form in, text out.
 
 GPT models report tokens, Whisper reports seconds; Groq's Whisper and the formats that are no JSON report nothing.
-How long a recording is only its decoder knows: at most, what its bytes can hold at the lowest bit rate in use.
+How long a recording is only its decoder knows: at most, what `recordings.py` says.
 """
 
 from __future__ import annotations
@@ -19,10 +19,8 @@ from gateway.dialects import openai_errors
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.multipart import read_form
 from gateway.dialects.openai_usage import TOKENS_CREDIBLE_MAX, UNREADABLE, read_newer_usage
+from gateway.dialects.recordings import longest_ms
 from gateway.dialects.validate import model_name
-
-BYTES_PER_SECOND_MIN = 750
-"""Opus at 6 kbit/s, the lowest bit rate of any codec that is taken (RFC 6716, section 2.1.1)."""
 
 TOKENS_PER_SECOND = 10
 """Of audio, as OpenAI's models hear it."""
@@ -65,7 +63,7 @@ class OpenAITranscriptions:
         if model is None:
             raise BadRequest("model is required", "model")
         form.text("prompt")  # It is counted where a decision hangs on that, and must be text.
-        sound_ms = form.files_bytes * 1000 // BYTES_PER_SECOND_MIN + 1
+        sound_ms = longest_ms(form.body, form.files_bytes)
         return Facts(
             model=model_name(model),
             stream=(form.text("stream") or "").lower() in ("true", "1"),

@@ -14,7 +14,8 @@ from gateway.core.usage import Extras, Usage
 from gateway.dialects.base import Quirk
 from gateway.dialects.openai_images import IMAGE_TOKENS_MAX, PARTIAL_TOKENS, OpenAIImages
 from gateway.dialects.openai_speech import TOKENS_PER_CHARACTER, OpenAISpeech
-from gateway.dialects.openai_transcriptions import BYTES_PER_SECOND_MIN, OpenAITranscriptions
+from gateway.dialects.openai_transcriptions import OpenAITranscriptions
+from gateway.dialects.recordings import BYTES_PER_SECOND_MIN
 from gateway.dialects.watch import StreamWatch
 from gateway.prices.bundled import price_book
 from gateway.tokens import bound
@@ -154,6 +155,30 @@ def test_a_prompt_of_a_recording_that_is_no_text_is_refused_at_once():
     call = form("transcriptions", [("file", b"x")], model="m", prompt="NONE")
     with pytest.raises(BadRequest, match="UTF-8"):
         TRANSCRIPTIONS.read(Asked(call.body.replace(b"NONE", b"\xff"), verb=call.verb, content_type=call.content_type))
+
+
+SILENT_FRAME = bytes.fromhex("fff8c408 00 0000 0000 00 00")  # Of FLAC: 4,096 samples in a few bytes.
+
+
+@pytest.mark.parametrize(
+    ("recording", "lasts_s"),
+    [
+        (b"fLaC" + b"\0" * 38 + SILENT_FRAME * 7031, 3600),  # Of so many samples in all says its header: none.
+        (b"ID3" + b"\0" * 100 + b"fLaC" + b"\0" * 38 + SILENT_FRAME * 7031, 3600),
+        ((b"OggS" + b"\0" * 570) * 39, 300),  # Vorbis by libvorbis.
+    ],
+)
+def test_silence_is_as_long_as_its_frames_can_be(recording, lasts_s):
+    """Whatever the recording says of itself: a few bytes a second is all that it takes."""
+    facts = TRANSCRIPTIONS.read(form("transcriptions", [("file", recording)], model="m"))
+    assert len(recording) / BYTES_PER_SECOND_MIN < lasts_s / 8
+    assert facts.extras_max.audio_ms >= lasts_s * 1000
+    assert facts.input_tokens_max >= lasts_s * 10
+
+
+def test_what_is_like_a_frame_of_flac_is_none_in_other_recordings():
+    facts = TRANSCRIPTIONS.read(form("transcriptions", [("file", b"RIFF" + b"\xff\xf8" * 3000)], model="m"))
+    assert facts.extras_max.audio_ms < 9000
 
 
 @pytest.mark.parametrize("call", [form("transcriptions", prompt="x"), asked()])
