@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 HEAD_CHARS = 64
-"""Of base64: where PNG, GIF and WebP say their size."""
+"""Of base64: where PNG and WebP say their size."""
 
 JPEG_CHARS = 400_000
 """Where a JPEG does, behind what cameras write of themselves."""
@@ -24,14 +24,13 @@ _BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 
 
 def dimensions(base64: str) -> tuple[int, int] | None:
-    """Width and height in pixels; None for what is no PNG, JPEG, GIF or WebP."""
+    """Width and height in pixels; None for what is no PNG, JPEG or WebP. A GIF says the size of a screen at its head,
+    and its pictures, anywhere behind that, may be larger."""
     head = _decoded(base64[:HEAD_CHARS])
     if head.startswith(b"\xff\xd8"):
         found = _jpeg(_decoded(base64[:JPEG_CHARS]))
     elif head.startswith(b"\x89PNG\r\n\x1a\n"):
         found = int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
-    elif head[:6] in (b"GIF87a", b"GIF89a"):
-        found = _little(head[6:8]), _little(head[8:10])
     elif head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         found = _webp(head[12:])
     else:
