@@ -263,14 +263,16 @@ def _read_of(members: Members) -> Known:
         return {"type": ALL, "tool_use_id": ALL, "cache_control": ALL, "content": _read_of}
     if kind == "text" and "text" in members:
         return dict.fromkeys(("type", "text", "cache_control", "citations"), ALL)
-    if kind in {"document", "image"}:
+    if kind == "image":
+        return dict.fromkeys(("type", "source", "cache_control"), ALL)
+    if kind == "document":
         return {"type": ALL, "source": _read_of_source, "cache_control": ALL}
     return ALL if kind in _PLAIN or kind.endswith(_BOUNDED) else {"type": ALL}
 
 
 def _read_of_source(source: Members) -> Known:
-    """A document that lies elsewhere, or has pages, counts as a file. One of blocks may be longer than any file."""
-    return {"type": ALL} if word(source, "type") == "content" else ALL
+    """A document that is no text counts as a file, and by its bytes: it may be longer than any file."""
+    return ALL if word(source, "type") == "text" else {"type": ALL}
 
 
 _SHAPES: dict[str, Known] = {"output_format": ALL, "output_config": ALL}

@@ -20,7 +20,7 @@ from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.bedrock_usage import asked_conditions, read_usage
 from gateway.dialects.generated import generated
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
-from gateway.dialects.unread import ALL, SETTINGS, Known, Members, unread, word
+from gateway.dialects.unread import ALL, SETTINGS, Known, unread
 from gateway.dialects.validate import decode, model_name
 
 STREAM = "converse-stream"
@@ -129,6 +129,7 @@ class BedrockConverse:
             turns=len(body.messages),
             prompt=excerpt(" ".join(part.text for part in body.messages[-1].content if part.text)),
             service_tier=asked_conditions(body.service_tier, body.performance_config),
+            unseen=_attached(parts, "video") > 0,  # An hour of film can be a few kilobytes.
         )
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
@@ -183,14 +184,9 @@ _NOTHING_BYTES_MAX = 4
 _COUNTED = ("json", "search_result", "tool_use", "guarded", "reasoning", "cited")
 
 
-def _read_of(document: Members) -> Known:
-    """Of a document that is no PDF, the bytes count too: a text may be longer than any that has pages."""
-    return ALL if word(document, "format") == "pdf" else {"format": ALL, "name": ALL}
-
-
 _SAID: dict[str, Known] = {
     **dict.fromkeys(("text", "json", "image", "video", "searchResult"), ALL),
-    "document": _read_of,
+    "document": {"format": ALL, "name": ALL},  # Its bytes count, too.
 }
 _BLOCK: Known = {
     **_SAID,

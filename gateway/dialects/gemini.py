@@ -57,12 +57,10 @@ _RAW_PARTS = ("function_call", "function_response", "executable_code", "code_exe
 
 
 def _read_of(blob: Members) -> Known:
-    """What is counted of a picture, a recording or a document: of sound and text, its bytes are."""
-    mime = word(blob, "mimeType")
-    return ALL if mime.startswith(_BY_TABLE) else {"mimeType": ALL}
+    """What is counted of a picture, a recording or a document: of all but pictures, its bytes are."""
+    return ALL if _is_image(word(blob, "mimeType")) else {"mimeType": ALL}
 
 
-_BY_TABLE = ("image/", "video/", "application/pdf")
 SAID = {
     "role": ALL,
     "parts": {
@@ -107,7 +105,7 @@ class Gemini:
             turns=len(said),
             prompt=excerpt(" ".join(part.text for part in parts(said[-1:]) if part.text)),
             service_tier=_tier(body.service_tier or asked.tier),
-            unseen=bool(body.cached_content) or not all(map(_is_image, referred)),
+            unseen=bool(body.cached_content) or not all(map(_is_image, referred)) or any(map(_is_film, mimes)),
         )
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
@@ -192,8 +190,13 @@ def _is_image(mime: str) -> bool:
     return mime.startswith("image/")
 
 
+def _is_film(mime: str) -> bool:
+    """Whether an hour of it, a million tokens, can be a few kilobytes."""
+    return mime.startswith("video/")
+
+
 def _is_file(mime: str) -> bool:
-    """Whether neither its bytes nor a table bound its tokens: a page of a PDF or a second of film can be short."""
+    """Whether its bytes alone do not bound its tokens: a page of a PDF can be short."""
     return not mime.startswith(("image/", "audio/", "text/"))
 
 

@@ -15,7 +15,7 @@ from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.openai_report import read_report
 from gateway.dialects.openai_research import tier_of
-from gateway.dialects.pictures import is_image, is_pages, of_url
+from gateway.dialects.pictures import is_image, of_url
 from gateway.dialects.unread import ALL, SETTINGS, Known, Members, by_type, unread
 from gateway.dialects.validate import decode, model_name
 
@@ -40,6 +40,9 @@ _MONEY_KEYS = (
 )
 _PLAIN_PARTS = frozenset({"", "text", "image_url", "input_audio", "refusal"})
 """Parts whose tokens the bytes or a table bound. Any other (a file, a video) is held for as a file."""
+
+_FILM = frozenset({"video_url", "input_video"})
+"""An hour of it can be a few kilobytes: only the context window bounds its tokens."""
 
 _NO_NEEDS: frozenset[str] = frozenset()
 _PART_NEEDS = {"image_url": "vision", "input_audio": "audio", "file": "files"}
@@ -135,16 +138,9 @@ def _picture(members: Members) -> Known:
     return dict.fromkeys((*read, "cache_control"), ALL)
 
 
-def _file(members: Members) -> Known:
-    """A part that calls itself a file, which counts as pages: a text may be longer than any."""
-    read = ("type", "file") if is_pages(members.get("file", msgspec.Raw(b"null"))) else ("type",)
-    return dict.fromkeys((*read, "cache_control"), ALL)
-
-
 _BESIDE = _Seen.__struct_fields__[1:]
 _TEXT = dict.fromkeys(("type", "text", "cache_control"), ALL)
-_VIDEO: Known = {"type": ALL, "video_url": ALL}
-_PARTS = by_type({"": _TEXT, "text": _TEXT, "image_url": _picture, "file": _file, "video_url": _VIDEO})
+_PARTS = by_type({"": _TEXT, "text": _TEXT, "image_url": _picture})
 _COUNTED = dict.fromkeys(("role", "name", "tool_calls", *_BESIDE), ALL)
 _READ: Known = {
     **SETTINGS,
@@ -188,6 +184,7 @@ class OpenAIChat:
             prompt=_head(asked.messages[-1]),
             service_tier=_conditions(asked),
             session=asked.prompt_cache_key or asked.user,
+            unseen=not _FILM.isdisjoint(parts),
         )
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:

@@ -125,9 +125,7 @@ class _Texts(msgspec.Struct):
     text: msgspec.Raw = msgspec.Raw()
 
 
-_DATA = re.compile(
-    r'"(?:image_url|file_data)"\s*+:\s*+"data:(?:image/[\w.+-]++|application/pdf);base64,[\w+/=-]*+"', re.ASCII
-)
+_DATA = re.compile(r'"image_url"\s*+:\s*+"data:image/[\w.+-]++;base64,[\w+/=-]*+"', re.ASCII)
 _READ = SETTINGS | dict.fromkeys(("instructions", "input", "tools", "text"), ALL)
 _NEVER = re.compile(rb"\0(?!)")  # Beginning with a byte that never comes, it is fast to say so.
 _SIGNS = Signs(
@@ -193,7 +191,7 @@ class OpenAIResponses:
         items = _items(asked)
         parts = [part for item in items for part in item.parts]
         images, files = sum(map(_IMAGES.__contains__, parts)), sum(map(_is_file, parts))
-        said = (_text(texts.instructions), _without_data(_text(texts.input), images + files))
+        said = (_text(texts.instructions), _without_data(_text(texts.input), images))
         structured = "json" in _needs(asked, parts)
         return Countable(
             texts=tuple(filter(None, said if structured else (*said, _text(texts.text)))),
@@ -292,7 +290,7 @@ def _text(raw: msgspec.Raw) -> str:
     return bytes(raw).decode(errors="replace") if _given(raw) else ""
 
 
-def _without_data(text: str, attached: int) -> str:
-    """Without what pictures and files say of themselves, which are counted apart. More than those are is text."""
+def _without_data(text: str, images: int) -> str:
+    """Without what pictures say of themselves, which are counted apart. More than those are is text."""
     without, found = _DATA.subn('""', text)
-    return without if found <= attached else text
+    return without if found <= images else text

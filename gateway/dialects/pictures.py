@@ -1,15 +1,10 @@
-"""Pictures that a body carries in itself, for telling their size; and pages."""
+"""Pictures that a body carries in itself, for telling their size."""
 
 from __future__ import annotations
-
-from typing import Annotated
 
 import msgspec
 
 from gateway.core.request import Picture
-
-NAME_MAX = 256
-"""Characters. No file's name or id is longer."""
 
 
 class _Image(msgspec.Struct):
@@ -26,16 +21,6 @@ class _Source(msgspec.Struct):
     data: str = ""
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True):
-    """`file` of a chat, as far as nothing in it can be a text."""
-
-    file_data: str | None = None
-    file_id: Annotated[str, msgspec.Meta(max_length=NAME_MAX)] | None = None
-    filename: Annotated[str, msgspec.Meta(max_length=NAME_MAX)] | None = None
-
-
-_PDF = ("data:application/pdf;base64,", "JVBERi0")  # The latter is how each begins, in base64.
-_files = msgspec.json.Decoder(_File)
 _images = msgspec.json.Decoder(_Image | str)
 _sources = msgspec.json.Decoder(_Source)
 
@@ -59,15 +44,6 @@ def is_image(image_url: msgspec.Raw) -> bool:
         return False
     url = (given if isinstance(given, str) else given.url).strip().lower()
     return not url.startswith("data:") or (url.startswith("data:image/") and ";base64," in url)
-
-
-def is_pages(file: msgspec.Raw) -> bool:
-    """Whether a chat's file is a PDF, or lies elsewhere: text in it would be read as such."""
-    try:
-        data = _files.decode(bytes(file)).file_data
-    except (msgspec.MsgspecError, ValueError):
-        return False
-    return data is None or data.startswith(_PDF)
 
 
 def of_source(source: msgspec.Raw) -> Picture | None:

@@ -85,8 +85,10 @@ class Router:
         if facts.free:
             return 0
         if facts.unseen:
-            return max([self._window(deployment) for deployment in self._catalog.find(facts.model, facts.provider)])
+            return self._widest(facts)
         by_bytes = max([tokens.bound(size.body, facts, model) for model in self.models(facts)])
+        if facts.files:  # Their bytes may be many times their tokens.
+            by_bytes = min(by_bytes, self._widest(facts))
         return by_bytes if proven else min(by_bytes, self._learned(facts, size) or by_bytes)
 
     def _learned(self, facts: Facts, size: Size) -> int | None:
@@ -94,6 +96,10 @@ class Router:
         bounds = [self._calibration.most(size, d.group) for d in self._catalog.find(facts.model, facts.provider)]
         known = [bound for bound in bounds if bound is not None]
         return max(known) if len(known) == len(bounds) else None
+
+    def _widest(self, facts: Facts) -> int:
+        """No prompt is longer than the context window of who answers it."""
+        return max([self._window(deployment) for deployment in self._catalog.find(facts.model, facts.provider)])
 
     def _window(self, deployment: Deployment) -> int:
         window = self._catalog.book().context_window(deployment.provider.priced_as, deployment.model)

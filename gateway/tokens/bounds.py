@@ -6,7 +6,7 @@ from gateway.core.request import Countable, Facts, Picture
 from gateway.tokens.families import Family, family_of
 from gateway.tokens.pictures import dimensions
 
-FILE_TOKENS = 100_000  # A document given by reference: about a hundred pages, as text and picture.
+FILE_TOKENS = 100_000  # A document beyond its bytes: about a hundred pages, as text and picture.
 JSON_TOKENS = 512  # Hidden instructions for structured output; 462 were recorded for a ten-token prompt.
 MESSAGE_TOKENS = 4  # Three around a message, one for its role.
 RENDERING_TOKENS = 48  # What surrounds tool definitions once they are rendered, and rounding.

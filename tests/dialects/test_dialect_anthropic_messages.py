@@ -287,6 +287,7 @@ def test_everything_that_becomes_tokens_is_countable():
         images=1,
             pictures=(Picture("iVBORw0KGgo="),),
         files=1,
+        unread=len('"url":"https://example.com/a.pdf",'),
     )  # fmt: skip
     assert counted(system="be").texts == ("hi", "be")
     assert counted().tools == counted(tools=None).tools == ""

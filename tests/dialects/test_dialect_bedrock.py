@@ -74,6 +74,8 @@ def test_what_a_request_needs():
     assert (facts.images, facts.files, facts.turns, facts.prompt) == (2, 3, 2, "a b")
     assert facts.needs == {"tools", "json", "vision", "files", "audio"}
     assert facts.service_tier == "flex,latency:optimized"
+    assert facts.unseen, "of film only the context window bounds the tokens"
+    assert not CONVERSE.read(asked(messages=[{"content": [PICTURE, FILE]}])).unseen
 
 
 @pytest.mark.parametrize(

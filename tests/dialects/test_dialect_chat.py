@@ -230,6 +230,11 @@ def test_a_part_that_we_do_not_know_is_held_for_as_a_file(kind, files):
     assert CHAT.read(asked).files == CHAT.countable(asked).files == 2 * files
 
 
+@pytest.mark.parametrize(("kind", "unseen"), [("video_url", True), ("input_video", True), ("file", False)])
+def test_only_the_context_window_bounds_film(kind, unseen):
+    assert CHAT.read(body(messages=[{"role": "user", "content": [{"type": kind}]}])).unseen is unseen
+
+
 def test_a_part_without_a_type_is_text():
     asked = body(messages=[{"role": "user", "content": [{"text": "hi"}]}])
     assert (CHAT.read(asked).files, CHAT.read(asked).prompt) == (0, "hi")

@@ -75,6 +75,10 @@ def parts(*given):
             {"files": 1, "needs": frozenset({"files"}), "prompt": ""},
         ),
         (
+            {"contents": parts({"inlineData": {"mimeType": "video/mp4", "data": "AA=="}})},
+            {"unseen": True, "files": 1, "needs": frozenset({"files"}), "prompt": ""},
+        ),
+        (
             {"contents": parts({"inlineData": {"mimeType": "audio/wav"}})},
             {"needs": frozenset({"audio"}), "prompt": ""},
         ),

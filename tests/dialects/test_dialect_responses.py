@@ -161,12 +161,14 @@ def test_aiming_changes_the_model_alone():
 
 def test_what_becomes_tokens_is_counted_without_the_bytes_of_pictures():
     picture = "data:image/png;base64," + "A" * 5000
-    parts = [{"type": "input_image", "image_url": picture}, {"type": "input_file", "file_data": picture}]
+    pages = "data:application/pdf;base64,PAGES"
+    parts = [{"type": "input_image", "image_url": picture}, {"type": "input_file", "file_data": pages}]
     found = RESPONSES.countable(
         body(input=[{"role": "user", "content": parts}], instructions="Be brief", tools=[{"type": "function"}])
     )
     assert sum(map(len, found.texts)) < 500
     assert "Be brief" in found.texts[0]
+    assert pages in found.texts[1], "a PDF counts by its bytes beside"
     assert (found.images, found.files, found.messages) == (1, 1, 1)
     assert found.tools == '[{"type": "function"}]'
     assert RESPONSES.countable(body(tools=[])).tools == ""
