@@ -73,6 +73,14 @@ SAID = {
 
 _READ = {**SETTINGS, "contents": SAID, "systemInstruction": SAID, "tools": ALL, "toolConfig": ALL}
 
+_NAMED_TOOLS = frozenset({"functionDeclarations", "function_declarations"}) | {
+    *("googleSearch", "google_search", "googleSearchRetrieval", "google_search_retrieval")
+}
+"""Tools that the caller runs, and a search: what that finds is in no recorded prompt, and of its queries there were 319
+tokens at most, which is within what any tools are held for."""
+
+_tools = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
+
 
 class Gemini:
     """The lens for generated content."""
@@ -105,7 +113,7 @@ class Gemini:
             turns=len(said),
             prompt=excerpt(" ".join(part.text for part in parts(said[-1:]) if part.text)),
             service_tier=_tier(body.service_tier or asked.tier),
-            unseen=bool(body.cached_content) or not all(map(_is_image, referred)) or any(map(_is_film, mimes)),
+            unseen=_sees_more(body, referred) or any(map(_is_film, mimes)),
         )
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
@@ -188,6 +196,21 @@ def _pictures(everything: Iterable[Part]) -> Iterator[Picture]:
 
 def _is_image(mime: str) -> bool:
     return mime.startswith("image/")
+
+
+def _sees_more(body: Body, referred: list[str]) -> bool:
+    """Whether part of the prompt is not in the request."""
+    return bool(body.cached_content) or not all(map(_is_image, referred)) or _fetches(body.tools)
+
+
+def _fetches(tools: msgspec.Raw) -> bool:
+    """Whether a tool runs at Google, which charges as input what it puts into the prompt."""
+    if not _text(tools):
+        return False
+    try:
+        return not _NAMED_TOOLS.issuperset(name for tool in _tools.decode(tools) for name in tool)
+    except msgspec.DecodeError:
+        return True
 
 
 def _is_film(mime: str) -> bool:

@@ -22,6 +22,7 @@ from gateway.prices.bundled import price_book
 
 LENS, COUNTS, EMBEDDINGS = Gemini(), GeminiCountTokens(), GeminiEmbeddings()
 SAID = [{"role": "user", "parts": [{"text": "Hi"}]}]
+FETCHES = {"unseen": True, "needs": frozenset({"tools"})}
 PNG = {"inlineData": {"mimeType": "image/png", "data": "AA=="}}
 
 
@@ -63,6 +64,13 @@ def parts(*given):
         ({"generationConfig": {"responseMimeType": "application/json"}}, {"needs": frozenset({"json"})}),
         ({"generationConfig": {"response_mime_type": "text/plain"}}, {}),
         ({"tools": [{"googleSearch": {}}]}, {"needs": frozenset({"tools"})}),
+        ({"tools": [{"functionDeclarations": []}, {"google_search": {}}]}, {"needs": frozenset({"tools"})}),
+        ({"tools": [{"functionDeclarations": []}, {"urlContext": {}}]}, FETCHES),
+        ({"tools": [{"google_search": {}, "url_context": {}}]}, FETCHES),
+        ({"tools": [{"codeExecution": {}}]}, FETCHES),
+        ({"tools": [{"fileSearch": {}}]}, FETCHES),
+        ({"tools": [{"new": {}}]}, FETCHES),
+        ({"tools": {"urlContext": {}}}, FETCHES),
         ({"tools": []}, {}),
         ({"serviceTier": "SERVICE_TIER_FLEX"}, {"service_tier": "flex"}),
         ({"service_tier": "priority"}, {"service_tier": "priority"}),
