@@ -60,6 +60,7 @@ class Facts(Struct, frozen=True):
     also: tuple[Other, ...] = ()
     input_tokens_max: int | None = None  # Of the body, where not all of it is text: a form with files.
     unseen: bool = False  # Part of the prompt lies at the provider: only the context window bounds it.
+    fees_untold: bool = False  # It may be charged for more than any answer tells, as for tools of the provider's.
     extras: Extras | None = None  # What it is charged for by the request itself: characters to speak, images to make.
     extras_max: Extras | None = None  # The same where only the answer tells how much: the length of a recording.
     provider: str = ""  # The only one that it may go to. Of the path, not of the body.

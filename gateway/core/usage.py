@@ -107,6 +107,10 @@ class Turn(Struct, frozen=True):
     doubtful: bool = False  # Whether it is charged at all is not known: it is counted, and costs nothing so far.
 
 
+MAYBE_MORE = Turn(Usage(requests=0), doubtful=True)
+"""Something that may be charged for beside what is reported, nobody says how much."""
+
+
 class Report(Struct, frozen=True):
     """What a provider's answer says about itself, as far as it has come."""
 

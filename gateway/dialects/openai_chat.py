@@ -13,6 +13,7 @@ from gateway.core.request import Asked, Countable, Facts, Picture, excerpt
 from gateway.core.usage import Report
 from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
+from gateway.dialects.openai_chat_tools import fetches
 from gateway.dialects.openai_report import read_report
 from gateway.dialects.openai_research import tier_of
 from gateway.dialects.pictures import is_image, of_url
@@ -169,6 +170,7 @@ class OpenAIChat:
         stream = bool(asked.stream)
         options = asked.stream_options
         parts = [p.type for m in asked.messages if isinstance(m.content, list) for p in m.content]
+        theirs = fetches(asked.tools)
         return Facts(
             model=model_name(asked.model),
             stream=stream,
@@ -184,7 +186,8 @@ class OpenAIChat:
             prompt=_head(asked.messages[-1]),
             service_tier=_conditions(asked),
             session=asked.prompt_cache_key or asked.user,
-            unseen=not _FILM.isdisjoint(parts),
+            unseen=theirs or not _FILM.isdisjoint(parts),
+            fees_untold=theirs,
         )
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:

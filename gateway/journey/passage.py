@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from gateway.cache.flights import Flight
 from gateway.core.entry import Entry, Outcome
 from gateway.core.money import Money
-from gateway.core.usage import Report, Usage
+from gateway.core.request import Facts
+from gateway.core.usage import MAYBE_MORE, Report, Turn, Usage
 from gateway.dialects.base import Dialect
 from gateway.dialects.framing import SSE, Framing
 from gateway.dialects.watch import StreamWatch
@@ -170,6 +171,12 @@ class Incoming:
         return self.option.cost(used, report, self.booking.draft.at).total if share is None else share
 
     @property
+    def _facts(self) -> Facts:
+        """Of the call as it left: an edge may have taken out what they tell."""
+        carried = self.option.carried
+        return self.question.request.facts if carried is None else carried.facts
+
+    @property
     def _told(self) -> Told:
         quirks = self.option.deployment.provider.quirks
         return Told(self.question.asked, self.question.request.id, int(self.booking.draft.at), quirks)
@@ -183,6 +190,8 @@ class Incoming:
     def settle(self, outcome: Outcome, status: int, report: Report, usage: Usage) -> Entry:
         """Book what the answer came to. A whole one is of use to whoever asks the same."""
         at = self.booking.draft.at
+        if self._facts.fees_untold:
+            report = replace(report, turns=(*(report.turns or (Turn(usage),)), MAYBE_MORE))
         cost, parts = self.option.settled(usage, report, at)
         since = self.question.baseline_at
         if self.option.price is None or cost.price_id != self.option.price.id:

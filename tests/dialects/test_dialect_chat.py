@@ -235,6 +235,23 @@ def test_only_the_context_window_bounds_film(kind, unseen):
     assert CHAT.read(body(messages=[{"role": "user", "content": [{"type": kind}]}])).unseen is unseen
 
 
+@pytest.mark.parametrize(
+    ("tools", "theirs"),
+    [
+        (None, False),
+        ([], False),
+        ([{"type": "function"}, {"type": "custom"}, {"function": {"name": "f"}}], False),
+        ([{"type": "function"}, {"type": "browser_search"}], True),
+        ([{"type": "code_interpreter"}], True),
+        ([{"type": ["function"]}], True),
+        ({"type": "function"}, True),
+    ],
+)
+def test_tools_that_the_provider_runs_fetch_and_may_have_a_fee(tools, theirs):
+    facts = CHAT.read(body(tools=tools))
+    assert (facts.unseen, facts.fees_untold) == (theirs, theirs)
+
+
 def test_a_part_without_a_type_is_text():
     asked = body(messages=[{"role": "user", "content": [{"text": "hi"}]}])
     assert (CHAT.read(asked).files, CHAT.read(asked).prompt) == (0, "hi")

@@ -89,6 +89,19 @@ def test_a_whole_response_costs_what_it_used(client, answers, provider):
     assert provider.got["openai"][0].path == "/openai/v1/responses"
 
 
+@pytest.mark.parametrize(("kind", "status"), [("browser_search", "uncertain"), ("function", "exact")])
+def test_a_tool_that_the_provider_runs_in_a_chat_may_have_a_fee(client, answers, kind, status):
+    """Groq's, for one: no usage tells of it."""
+    usage = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Yes."}, "finish_reason": "stop"}
+    answers({"id": "c", "object": "chat.completion", "model": "gpt-5", "choices": [choice], "usage": usage})
+    got = client.chat.completions.with_raw_response.create(
+        model="gpt-5", messages=[{"role": "user", "content": "Hi"}], extra_body={"tools": [{"type": kind}]}
+    )
+    assert Decimal(got.headers["x-fareway-cost-usd"]) > 0
+    assert got.headers["x-fareway-cost-status"] == status
+
+
 @pytest.mark.parametrize("size", [10, 3 << 20])
 def test_a_streamed_response_costs_the_same_however_long_its_last_event(client, answers, entry, size):
     delta = {"item_id": "m", "output_index": 0, "content_index": 0, "logprobs": [], "sequence_number": 1}
