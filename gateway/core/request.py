@@ -59,6 +59,7 @@ class Facts(Struct, frozen=True):
     free: bool = False  # Nobody charges for it, as for counting tokens.
     also: tuple[Other, ...] = ()
     input_tokens_max: int | None = None  # Of the body, where not all of it is text: a form with files.
+    defined: int = 0  # Tokens of definitions that the provider has for tools of its own, which it puts into the prompt.
     unseen: bool = False  # Part of the prompt lies at the provider: only the context window bounds it.
     fees_untold: bool = False  # It may be charged for more than any answer tells, as for tools of the provider's.
     extras: Extras | None = None  # What it is charged for by the request itself: characters to speak, images to make.
@@ -95,7 +96,8 @@ class Countable(Struct, frozen=True, gc=False):
     texts: tuple[str, ...] = ()
     messages: int = 0
     names: int = 0  # Messages that carry a `name`.
-    tools: str = ""  # The tool definitions, as their JSON.
+    tools: str = ""  # The tool definitions, as their JSON,
+    defined: int = 0  # and the tokens of those that are not in the body.
     schema: str = ""  # What the answer has to be like, as its JSON.
     images: int = 0  # All of them,
     pictures: tuple[Picture, ...] = ()  # and those whose size can be told.

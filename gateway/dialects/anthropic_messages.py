@@ -14,7 +14,7 @@ from gateway.core.price import PLACE, conditions
 from gateway.core.request import Asked, Countable, Facts, excerpt
 from gateway.core.usage import Report
 from gateway.dialects import anthropic_errors, splice
-from gateway.dialects.anthropic_others import Tool, others, speed_condition
+from gateway.dialects.anthropic_others import Tool, others, own_tools_tokens, speed_condition
 from gateway.dialects.anthropic_report import read_report
 from gateway.dialects.anthropic_usage import NOWHERE_SPECIAL
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
@@ -153,6 +153,7 @@ class AnthropicMessages:
             texts=tuple(_texts(contents)),
             messages=facts.turns + (body.system is not None),
             tools=_text(body.tools),
+            defined=facts.defined,
             schema=_text(body.output_format) + _text(body.output_config) if "json" in facts.needs else "",
             images=facts.images,
             pictures=tuple(filter(None, map(of_source, pictured))),
@@ -198,6 +199,7 @@ def _facts(body: _Body) -> Facts:
         prompt=_head(body.messages[-1]),
         session=body.metadata.user_id if body.metadata else None,
         also=others(body.tools, body.fallbacks),
+        defined=own_tools_tokens(body.tools),
     )
 
 

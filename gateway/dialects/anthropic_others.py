@@ -1,4 +1,5 @@
-"""Other models that a request to Anthropic names: an advisor's, and those to fall back to."""
+"""What a request to Anthropic only names: other models, an advisor's and those to fall back to, and Anthropic's own
+tools."""
 
 from __future__ import annotations
 
@@ -13,9 +14,17 @@ OTHERS_MAX = 16
 """Anthropic takes three to fall back to. Each of them is priced for each call."""
 
 
-class Tool(msgspec.Struct):
-    """What a tool of the request says about a model. An advisor names one."""
+TOOL_TOKENS = 750
+"""Of the definition that Anthropic has for a tool of its own, at most: 735 for a computer, 700 for an editor."""
 
+COMPUTER_TOKENS = 500
+"""What it says to a model about a computer, beside: 499 at most."""
+
+
+class Tool(msgspec.Struct):
+    """What a tool of the request says of itself. An advisor names a model."""
+
+    type: Any = None
     model: Any = None
     max_tokens: Any = None
     max_uses: Any = None
@@ -37,6 +46,13 @@ def others(tools: list[Tool] | None, fallbacks: Any) -> tuple[Other, ...]:
     if len(advisors) + len(instead) > OTHERS_MAX:
         raise BadRequest(f"a call may name {OTHERS_MAX} other models at most")
     return (*advisors, *instead)
+
+
+def own_tools_tokens(tools: list[Tool] | None) -> int:
+    """Tokens, at most, of the definitions of tools that have none in the request."""
+    own = [tool.type for tool in tools or () if tool.type not in (None, "custom")]
+    computers = [kind for kind in own if isinstance(kind, str) and kind.startswith("computer_")]
+    return len(own) * TOOL_TOKENS + len(computers) * COMPUTER_TOKENS
 
 
 def speed_condition(speed: Any) -> str:

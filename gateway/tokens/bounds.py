@@ -19,7 +19,7 @@ def bound(body_bytes: int, facts: Facts, model: str) -> int:
     bills; what a provider's own tools fetch (web pages, search results) is not in it.
     """
     family = family_of(model)
-    hidden = _hidden(family, tools="tools" in facts.needs)
+    hidden = _hidden(family, tools="tools" in facts.needs) + facts.defined
     structured = JSON_TOKENS if "json" in facts.needs else 0
     said = body_bytes if facts.input_tokens_max is None else facts.input_tokens_max
     return said + facts.images * family.image + facts.files * FILE_TOKENS + hidden + structured
@@ -30,7 +30,7 @@ def ceiling(countable: Countable, family: Family) -> int:
     text = sum(size(text) for text in (*countable.texts, countable.tools, countable.schema)) + countable.unread
     messages = countable.messages * MESSAGE_TOKENS + countable.names
     images = countable.images * family.image
-    hidden = _hidden(family, tools=bool(countable.tools)) + (JSON_TOKENS if countable.schema else 0)
+    hidden = countable.defined + _hidden(family, tools=bool(countable.tools)) + (JSON_TOKENS if countable.schema else 0)
     return text + messages + images + countable.files * FILE_TOKENS + hidden
 
 

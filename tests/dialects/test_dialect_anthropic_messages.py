@@ -28,6 +28,10 @@ from gateway.dialects.anthropic_messages import AnthropicMessages
 from gateway.dialects.anthropic_others import OTHERS_MAX
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
 from gateway.front.paths import way_of
+from gateway.tokens import bound
+from gateway.tokens.bounds import ceiling
+from gateway.tokens.count import count_now
+from gateway.tokens.families import CLAUDE
 
 MESSAGES, COUNTS = AnthropicMessages(), AnthropicCountTokens()
 HI = [{"role": "user", "content": "hi"}]
@@ -348,3 +352,21 @@ def test_every_refusal_has_anthropics_shape(error, kind, more):
         assert json.loads(dialect.error(error, "req-1")) == told
         event = dialect.stream_error(error, "req-1")
         assert event == b"event: error\ndata: " + dialect.error(error, "req-1") + b"\n\n"
+
+
+def test_definitions_that_are_not_in_the_request_are_held_for():
+    """A computer, an editor and a shell at claude-sonnet-4-5, as Anthropic documents them: what any tools cost, each
+    definition, and what is said of computers."""
+    tools = [
+        {"type": "computer_20250124", "name": "computer", "display_width_px": 1024, "display_height_px": 768},
+        {"type": "text_editor_20250728", "name": "str_replace_based_edit_tool"},
+        {"type": "bash_20250124", "name": "bash"},
+    ]
+    facts, found = read(tools=tools), counted(tools=tools)
+    truth = 346 + 735 + 700 + 245 + 499
+    assert bound(0, facts, "claude-sonnet-4-5") > truth
+    assert count_now(found, CLAUDE) > truth
+    assert ceiling(found, CLAUDE) > count_now(found, CLAUDE)
+    own = [{"name": "f"}, {"type": "custom"}, {"type": None}]
+    assert (read(tools=own).defined, counted(tools=own).defined, read(tools=None).defined) == (0, 0, 0)
+    assert read(tools=[{"type": ["odd"]}]).defined > 0
