@@ -8,14 +8,13 @@ from typing import Any
 import msgspec
 
 from gateway.core.errors import BadRequest
-from gateway.core.price import conditions
 from gateway.core.request import Asked, Countable, Facts, Picture, excerpt
 from gateway.core.usage import Report
 from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.openai_chat_tools import fetches
 from gateway.dialects.openai_report import read_report
-from gateway.dialects.openai_research import tier_of
+from gateway.dialects.openai_research import asked_conditions
 from gateway.dialects.pictures import is_image, of_url
 from gateway.dialects.unread import ALL, SETTINGS, Known, Members, by_type, unread
 from gateway.dialects.validate import decode, model_name
@@ -184,7 +183,7 @@ class OpenAIChat:
             files=sum(kind not in _PLAIN_PARTS for kind in parts),
             turns=len(asked.messages),
             prompt=_head(asked.messages[-1]),
-            service_tier=_conditions(asked),
+            service_tier=asked_conditions(asked.service_tier, asked.web_search_options),
             session=asked.prompt_cache_key or asked.user,
             unseen=theirs or not _FILM.isdisjoint(parts),
             fees_untold=theirs,
@@ -286,13 +285,6 @@ def _needs(asked: _Body, parts: list[str]) -> frozenset[str]:
     if _wants_json(asked):
         needs.add("json")
     return frozenset(needs)
-
-
-def _conditions(asked: _Body) -> str | None:
-    """The tier, and how much searches may give to read."""
-    options = asked.web_search_options
-    search = tier_of(options.get("search_context_size")) if isinstance(options, dict) else ""
-    return conditions(asked.service_tier or "", search) if search else asked.service_tier
 
 
 def _wants_json(asked: _Body) -> bool:

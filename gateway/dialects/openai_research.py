@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from gateway.core.money import Money
-from gateway.core.price import SEARCH
+from gateway.core.price import SEARCH, conditions
 from gateway.core.usage import Extras, Usage
 from gateway.dialects.openai_usage import TOKENS_CREDIBLE_MAX, dollars
 
@@ -21,6 +21,12 @@ _COUNTERS = ("reasoning_tokens", "citation_tokens", "num_search_queries")
 def tier_of(size: Any) -> str:
     """The condition of the price that a call with searches of this size pays; empty for the least."""
     return SEARCH + size if isinstance(size, str) and size in DEARER else ""
+
+
+def asked_conditions(service_tier: str | None, options: Any) -> str | None:
+    """The tier that a call asks for, and how much its searches may give to read (`web_search_options`)."""
+    search = tier_of(options.get("search_context_size")) if isinstance(options, dict) else ""
+    return conditions(service_tier or "", search) if search else service_tier
 
 
 def researched(usage: Usage, block: Mapping[str, Any]) -> tuple[Usage, bool]:
