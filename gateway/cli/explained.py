@@ -124,7 +124,8 @@ class Desk:
     async def _counted(self, question: Question) -> int:
         bound, tokens = question.request.input_tokens, Tokens(timeout_s=COUNT_S_MAX)
         try:
-            return min(bound, await input_tokens(question, tokens, self.router.models(question.request.facts)))
+            models = self.router.models(question.request.facts)
+            return min(bound, await input_tokens(question, tokens, models, proof=True))
         finally:
             tokens.close()
 

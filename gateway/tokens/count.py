@@ -82,14 +82,8 @@ def count_now(countable: Countable, family: Family, *, proof: bool = False) -> i
     text = _said((*countable.texts, countable.schema), family, proof=proof) + countable.unread
     messages = countable.messages * MESSAGE_TOKENS + countable.names + (family.priming if countable.messages else 0)
     template = (family.template if countable.messages else 0) + (JSON_TOKENS if countable.schema else 0)
-    return (
-        text
-        + messages
-        + template
-        + countable.defined
-        + _tools(countable.tools, family, proof=proof)
-        + attachments(countable, family)
-    )
+    tools = _tools(countable.tools, family, proof=proof) + countable.defined
+    return text + messages + template + tools + attachments(countable, family)
 
 
 def _tools(tools: str, family: Family, *, proof: bool) -> int:

@@ -69,7 +69,7 @@ def test_every_event_is_carried_and_what_the_provider_says_is_read():
     assert watched.done
     assert watched.error is None
     assert (watched.report.usage.input, watched.report.usage.output) == (3, 7)
-    assert (watched.text, watched.text_bytes, watched.text_bytes_not_kept) == ("Hi", 2, 0)
+    assert (watched.text, watched.text_bytes, watched.text_bytes_not_kept, watched.text_digits) == ("Hi", 2, 0, 0)
     assert not watched.shows_reasoning
 
 
