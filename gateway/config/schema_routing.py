@@ -56,7 +56,9 @@ class RetrySection(Section):
 class BreakerSection(Section):
     """Leaving a failing deployment alone."""
 
-    failures: f.Whole = Field(default=5, ge=1, le=1000, description="In a row.")
+    failures: f.Whole = Field(
+        default=5, ge=1, le=1000, description="In a row. Of one key's calls alone: open to that key alone."
+    )
     open: f.Duration = Field(default="10s", validate_default=True, description="For how long.")
 
 

@@ -33,7 +33,7 @@ class Redirected(UpstreamError):
 class Attempt:
     """An attempt that was answered: `with` it, the answer is passed on. Leaving ends the attempt."""
 
-    __slots__ = ("_clock", "_health", "_probe", "answer", "option", "prompt", "visit")
+    __slots__ = ("_clock", "_health", "_probe", "answer", "key_id", "option", "prompt", "visit")
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class Attempt:
         answer: Answer,
         health: Health,
         clock: Callable[[], float],
+        key_id: str,
         *,
         probe: bool,
         prompt: Watched | None = None,
@@ -52,6 +53,7 @@ class Attempt:
         self.visit = visit
         self._health = health
         self._clock = clock
+        self.key_id = key_id
         self._probe = probe  # It tries a deployment that had been left alone.
 
     def __enter__(self) -> Self:
@@ -61,7 +63,7 @@ class Attempt:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, Lost):
-            self._health.failed(self.option.candidate.name, self._clock())
+            self._health.failed(self.option.candidate.name, self._clock(), self.key_id)
         self.close()
 
     def begun(self) -> None:
@@ -198,26 +200,26 @@ class Asking:
                 raise failures.told
         return None
 
-    def may_ask(self, option: Option) -> bool:
+    def may_ask(self, option: Option, question: Question) -> bool:
         """Whether it is not left alone after failing repeatedly."""
-        return self._health.seen(option.candidate.name).working(self._clock())
+        return self._health.seen(option.candidate.name).working(self._clock(), question.request.key_id)
 
     def lost(self, attempt: Attempt, booking: Booking, error: Lost) -> None:
         """The answer had not begun to say anything, and will not."""
-        self._note(booking, attempt.option.candidate.name, error)
+        self._note(booking, attempt.option.candidate.name, attempt.key_id, error)
         attempt.close()
 
     async def _begin(self, question: Question, chosen: Chosen, booking: Booking, option: Option) -> None:
-        if not self.may_ask(option):
+        if not self.may_ask(option, question):
             raise Unavailable("This deployment is left alone after failing repeatedly.")
         fare, worst = question.fare(option)
         await booking.begin(option, chosen.reason, fare, worst)
 
     async def _try(self, question: Question, booking: Booking, option: Option) -> Attempt:
         """One attempt: an answer whose status is good, with its deployment marked busy."""
-        name = option.candidate.name
+        name, key_id = option.candidate.name, question.request.key_id
         vitals = self._health.of(name)
-        probe = vitals.begin(self._clock())
+        probe = vitals.begin(self._clock(), key_id)
         visit = Visit(option.expected, self._clock) if option.expected is not None else None
         try:
             said = question.said_to(option)
@@ -239,12 +241,12 @@ class Asking:
                 headers = await self._signers[option.candidate.provider].signed(url, headers, body)
             answer = await self._wire.post(url, headers, body, streams=streams, leaving=booking.leaving)
             await self._expect_good(answer, booking, carried=option.carried is not None)
-            return Attempt(option, answer, self._health, self._clock, probe=probe, prompt=prompt, visit=visit)
+            return Attempt(option, answer, self._health, self._clock, key_id, probe=probe, prompt=prompt, visit=visit)
         except BaseException as error:
             vitals.leave(probe)
             if visit is not None:
                 visit.failed(reached=not isinstance(error, Unreached))
-            self._note(booking, name, error)
+            self._note(booking, name, key_id, error)
             raise
 
     async def _expect_good(self, answer: Answer, booking: Booking, *, carried: bool) -> None:
@@ -259,19 +261,20 @@ class Asking:
         async with answer:
             raise await refusal(answer, retry_after_s(answer.headers, self._clock()), carried=carried)
 
-    def _note(self, booking: Booking, name: str, error: BaseException) -> None:
+    def _note(self, booking: Booking, name: str, key_id: str, error: BaseException) -> None:
         """What the failed attempt means for the books and for the deployment's health."""
+        now = self._clock()
         if isinstance(error, Lost):
             booking.tried.append(f"{name}: {error}")
             booking.settle_in_full(Outcome.FAILED, error.status)
-            self._health.failed(name, self._clock())
+            self._health.failed(name, now, key_id)
         elif isinstance(error, ProviderRefused):
             booking.void(f"{name}: status {error.status}")
             if says_unwell(error.status):
-                self._health.failed(name, self._clock())
+                self._health.failed(name, now, key_id)
         elif isinstance(error, Unreached | Redirected):
             booking.void(f"{name}: {'not reached' if isinstance(error, Unreached) else 'redirected'}")
-            self._health.failed(name, self._clock())
+            self._health.failed(name, now, key_id)
         elif isinstance(error, BadRequest):
             booking.void(f"{name}: not sent")
 

@@ -147,7 +147,7 @@ class Hedging:
     async def _second(self, question: Question, chosen: Chosen, first: Lane) -> Lane | None:
         """The next of the plan is asked, if there is one, and room for it beside the first. It is held for at once or
         not at all."""
-        if not first.untried or not self._asking.may_ask(first.untried[0]) or not self._retries.take():
+        if not first.untried or not self._asking.may_ask(first.untried[0], question) or not self._retries.take():
             return None
         option, late = first.untried.pop(0), f"nothing came in {chosen.hedge_after_ms:.0f} ms"
         chosen = replace(chosen, reason=f"hedge to {option.candidate.name}: {late}; {chosen.reason}")

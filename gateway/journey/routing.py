@@ -283,7 +283,7 @@ def _candidate(
         error_rate=vitals.error_rate,
         first_token_ms=vitals.waits(stream=request.facts.stream).average,
         in_flight=vitals.in_flight,
-        working=vitals.working(now),
+        working=vitals.working(now, request.key_id),
         backend=deployment.provider.backend,
     )
 

@@ -75,7 +75,7 @@ def learned(health: Health, entry: Entry, now: float) -> None:
     elif entry.outcome is Outcome.OUTRUN:  # It took at least so long: else only the quick ones would be counted.
         _timed(vitals, entry)
     elif entry.outcome is Outcome.CUT:
-        health.failed(name, now)
+        health.failed(name, now, entry.caller.key_id)
 
 
 def _timed(vitals: Vitals, entry: Entry) -> None:

@@ -45,7 +45,8 @@ class Vitals:
     closed ──failures in a row──▶ open ──after a while──▶ half open ──an answer begins──▶ closed
                                    ▲                          └────failure────▶ open
 
-    Until an answer has come whole, the next failure opens it again.
+    Until an answer has come whole, the next failure opens it again. While only calls of one key have failed, it is
+    open to that key alone: what one caller asks may break a provider each time, and must not take it from others.
     """
 
     error_rate: float = 0.0
@@ -54,18 +55,19 @@ class Vitals:
     output_tokens: float | None = None
     reasons: bool = False  # It has reported reasoning tokens: some of its output may be charged for unseen.
     in_flight: int = 0
-    failures: int = 0  # In a row.
+    failures: int = 0  # In a row,
+    failing_key: str = ""  # all of this key's calls; empty: of several.
     open_until: float = 0.0
     probing: bool = False
 
-    def working(self, now: float) -> bool:
-        """Whether a call may be sent now."""
-        return self.open_until == 0.0 or (now >= self.open_until and not self.probing)
+    def working(self, now: float, key_id: str = "") -> bool:
+        """Whether a call of this key may be sent now; without one, whether any key's may."""
+        return self._closed_to(key_id) or (now >= self.open_until and not self.probing)
 
-    def begin(self, now: float) -> bool:
+    def begin(self, now: float, key_id: str = "") -> bool:
         """A call leaves. Returns whether it is the one that tries while the breaker is half open."""
         self.in_flight += 1
-        probe = self.open_until != 0.0 and now >= self.open_until and not self.probing
+        probe = not self._closed_to(key_id) and now >= self.open_until and not self.probing
         self.probing = self.probing or probe
         return probe
 
@@ -84,12 +86,17 @@ class Vitals:
         self.failures, self.open_until = 0, 0.0
         self.error_rate *= 1 - RECENT
 
-    def failed(self, now: float, *, failures_max: int, open_s: float) -> None:
-        """It failed in a way that says something about the deployment, not about the request."""
+    def failed(self, now: float, key_id: str = "", *, failures_max: int, open_s: float) -> None:
+        """A call of this key failed in a way that says something about the deployment, not about the request."""
+        self.failing_key = key_id if self.failures == 0 or self.failing_key == key_id else ""
         self.failures += 1
         self.error_rate += RECENT * (1 - self.error_rate)
         if self.failures >= failures_max or self.open_until:
             self.open_until = now + open_s
+
+    def _closed_to(self, key_id: str) -> bool:
+        others = bool(self.failing_key and key_id) and self.failing_key != key_id
+        return self.open_until == 0.0 or others
 
     def waits(self, *, stream: bool) -> Waits:
         """Of calls of this kind."""
@@ -134,9 +141,9 @@ class Health:
             vitals = self._vitals[deployment] = Vitals()
         return vitals
 
-    def failed(self, deployment: str, now: float) -> None:
-        """Note a failure under the configured breaker."""
-        self.of(deployment).failed(now, failures_max=self._failures_max, open_s=self._open_s)
+    def failed(self, deployment: str, now: float, key_id: str = "") -> None:
+        """Note a failure of a call of this key under the configured breaker."""
+        self.of(deployment).failed(now, key_id, failures_max=self._failures_max, open_s=self._open_s)
 
     @property
     def known(self) -> dict[str, Vitals]:

@@ -154,6 +154,15 @@ def test_failing_repeatedly_opens_the_breaker(way, up, client):
     assert raised.value.status_code == 503
     assert raised.value.code == "service_unavailable"
     assert len(up.got["open"]) == 4
+    with way.client(way.key("--team", "other")) as other:  # What breaks it may be what one caller asks.
+        with pytest.raises(openai.InternalServerError) as raised:
+            ask(other, "open/sim-small")
+        assert raised.value.status_code == 500
+        assert len(up.got["open"]) == 5, "and it is left alone for all then: it was not asked twice"
+        with pytest.raises(openai.InternalServerError) as raised:
+            ask(other, "open/sim-small")
+        assert raised.value.status_code == 503
+    assert len(up.got["open"]) == 5
 
 
 def test_one_call_probes_whether_it_works_again(way, up, client):

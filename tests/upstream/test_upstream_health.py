@@ -76,6 +76,46 @@ def test_until_one_has_succeeded_the_next_failure_opens_it_again():
     assert vitals.working(22.0)
 
 
+def failing(*keys, now=0.0):
+    vitals = Vitals()
+    for key_id in keys:
+        vitals.failed(now, key_id, failures_max=3, open_s=10.0)
+    return vitals
+
+
+def test_what_fails_for_one_key_alone_is_left_alone_by_that_key_alone():
+    """Its calls may be what breaks the provider."""
+    vitals = failing("a", "a", "a")
+    assert (vitals.working(0.0, "a"), vitals.working(0.0), vitals.working(0.0, "b")) == (False, False, True)
+    assert vitals.begin(0.0, "b") is False
+    vitals.succeeded()
+    assert vitals.working(0.0, "a"), "it answers"
+
+
+def test_the_first_failure_of_another_key_leaves_it_alone_for_all():
+    vitals = failing("a", "a", "a", "b", now=5.0)
+    assert not any(vitals.working(14.9, key_id) for key_id in ("a", "b", "c", ""))
+    assert vitals.begin(15.0, "c") is True
+    assert not any(vitals.working(15.0, key_id) for key_id in ("a", "b", "c", ""))
+    mixed = failing("a", "b", "a")
+    assert not mixed.working(0.0, "c")
+
+
+def test_a_key_that_breaks_it_takes_the_try_from_nobody():
+    vitals = failing("a", "a", "a")
+    assert vitals.begin(10.0, "b") is False
+    assert vitals.begin(10.0, "a") is True
+    assert (vitals.working(10.0, "a"), vitals.working(10.0, "b")) == (False, True)
+
+
+def test_failures_before_a_success_are_nobodys_any_more():
+    vitals = failing("a", "a", "b")
+    vitals.succeeded()
+    for _ in range(3):
+        vitals.failed(0.0, "b", failures_max=3, open_s=10.0)
+    assert (vitals.working(0.0, "a"), vitals.working(0.0, "b")) == (True, False)
+
+
 def test_a_try_that_fails_opens_it_again_for_as_long():
     vitals = broken()
     probe = vitals.begin(10.0)

@@ -34,8 +34,8 @@ class Standing:
         for words in entry.attempts:
             tried = _TRIED.fullmatch(words)
             if tried is not None and (tried["status"] is None or says_unwell(int(tried["status"]))):
-                self._health.failed(tried["name"], self._timeline.now)
-        probe = self._health.of(entry.deployment).begin(self._timeline.now)
+                self._health.failed(tried["name"], self._timeline.now, entry.caller.key_id)
+        probe = self._health.of(entry.deployment).begin(self._timeline.now, entry.caller.key_id)
         ended = partial(self._ended, entry, probe=probe)
         self._timeline.at(entry.at + entry.duration_ms / 1000, ended)
 
@@ -43,7 +43,7 @@ class Standing:
         name, now = entry.deployment, self._timeline.now
         self._health.of(name).leave(probe)
         if entry.outcome is Outcome.FAILED:
-            self._health.failed(name, now)
+            self._health.failed(name, now, entry.caller.key_id)
         learned(self._health, entry, now)
         if entry.outcome is Outcome.OK and entry.usage.final and entry.usage.output_total:
             self._outputs.learn(entry.caller.key_id, entry.group, entry.usage.output_total)
