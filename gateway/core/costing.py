@@ -31,9 +31,18 @@ def settled(
     if report.cost is not None:
         return replace(computed, total=report.cost, status=CostStatus.REPORTED), parts
     computed = with_doubt(computed, model, report.model, clamped=report.clamped)
-    if report.rounded is not None and not _explains(computed, report.rounded):
-        return replace(computed, total=report.rounded, status=CostStatus.REPORTED), parts
-    return computed, parts
+    return _beside(computed, report.rounded, final=usage.final), parts
+
+
+def _beside(computed: Cost, rounded: Money | None, *, final: bool) -> Cost:
+    """A computed cost, or what the provider says in round figures where that tells more. Of a stream that broke off it
+    has said what was made by then: it is not less."""
+    if rounded is None or (final and _explains(computed, rounded)):
+        return computed
+    if final:
+        return replace(computed, total=rounded, status=CostStatus.REPORTED)
+    known = computed.total is not None and computed.total.picos < rounded.picos
+    return replace(computed, total=rounded) if known else computed
 
 
 def _explains(computed: Cost, rounded: Money) -> bool:

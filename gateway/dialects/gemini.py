@@ -31,6 +31,7 @@ from gateway.dialects.gemini_request import (
 )
 from gateway.dialects.generated import generated
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
+from gateway.dialects.openai_usage import UNREADABLE
 from gateway.dialects.unread import ALL, SETTINGS, Known, Members, unread, word
 from gateway.dialects.validate import model_name
 
@@ -209,7 +210,7 @@ def _fetches(tools: msgspec.Raw) -> bool:
         return False
     try:
         return not _NAMED_TOOLS.issuperset(name for tool in _tools.decode(tools) for name in tool)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return True
 
 

@@ -34,17 +34,9 @@ class _Any(msgspec.Struct):
     choices: Any = None
 
 
-class _Choice(msgspec.Struct):
-    """Moonshot tells the usage of a stream in the last chunk of each choice."""
-
-    usage: msgspec.Raw = msgspec.Raw()
-
-
 _LOOKED_AT_WHOLE = CHARGING | {Quirk.COUNTS_RESEARCH}
-_NOTHING = (b"", b"null")
 _plain = msgspec.json.Decoder(_Plain)
 _any = msgspec.json.Decoder(_Any)
-_choices = msgspec.json.Decoder(list[_Choice])
 _blocks = msgspec.json.Decoder(Block | None)
 
 
@@ -55,8 +47,6 @@ def read_report(message: bytes, quirks: frozenset[Quirk], before: Report = NOTHI
     try:
         answer = _plain.decode(message)
         raw = bytes(answer.usage)
-        if raw in _NOTHING and before.usage is None:
-            raw = _of_choice(bytes(answer.choices))
         block = _blocks.decode(raw) if raw else None
         failed = _is_set(answer.error)
     except UNREADABLE:
@@ -74,12 +64,6 @@ def read_report(message: bytes, quirks: frozenset[Quirk], before: Report = NOTHI
     )
 
 
-def _of_choice(choices: bytes) -> bytes:
-    """The usage that the first choice tells; empty where it tells none."""
-    found = _choices.decode(choices) if b'"usage"' in choices else ()
-    return bytes(found[0].usage) if found else b""
-
-
 def _is_set(raw: msgspec.Raw) -> bool:
     """Whether a field is there and not empty."""
     return len(memoryview(raw)) > 0 and bool(msgspec.json.decode(raw))
@@ -92,8 +76,6 @@ def _read_anything(message: bytes, quirks: frozenset[Quirk], before: Report) -> 
         return before
     usage, cost, rounded, clamped, raw, tier = None, None, None, False, b"", ""
     told = answer.usage
-    if told is None and before.usage is None and isinstance(answer.choices, list):
-        told = next((choice.get("usage") for choice in answer.choices[:1] if isinstance(choice, dict)), None)
     if isinstance(told, dict):
         usage, clamped = read_usage(told, quirks)
         cost = read_cost(told, quirks)

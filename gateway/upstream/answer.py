@@ -135,14 +135,13 @@ class Answer:
                     raise self._failure
                 if self._complete:
                     return False
-                self._take = take
+                self._take, self._raised = take, None  # What an earlier one raised is not of this one.
                 try:
                     await self._more()
                 finally:
                     stopped, self._take = self._take is None, None
-                if (raised := self._raised) is not None:
-                    self._raised = None  # Somebody else may take what still comes.
-                    raise raised
+                if self._raised is not None:
+                    raise self._raised
                 if stopped:
                     return True
             elif not take(self._taken()):

@@ -60,6 +60,18 @@ def test_a_rounded_figure_counts_where_the_counters_do_not_explain_it():
     assert cost(3, service_tier="unheard-of") == cost(3, None) == (3, CostStatus.REPORTED)
 
 
+def test_of_what_broke_off_a_rounded_figure_is_the_least():
+    """It tells what was made when it was said."""
+
+    def cost(picos, own=OWN):
+        found = settled(Usage(input=5, final=False), Report(rounded=Money(picos)), "m", own, BOOK)[0]
+        return found.total and found.total.picos, found.status
+
+    assert cost(4) == cost(5) == (5, CostStatus.ESTIMATED)
+    assert cost(6) == (6, CostStatus.ESTIMATED)
+    assert cost(6, None) == (None, CostStatus.UNPRICED)
+
+
 def test_what_broke_off_is_priced_whole():
     cost, parts = priced(Usage(input=3, final=False), (Turn(Usage(input=9)),), None, OWN, BOOK)
     assert (cost.total, cost.status, parts) == (Money(3), CostStatus.ESTIMATED, ())

@@ -12,7 +12,6 @@ from gateway.core.money import Money
 from gateway.core.usage import Extras, Usage
 from gateway.dialects.base import NOTHING_YET, Quirk
 from gateway.dialects.openai_chat import CHOICES_MAX, OUTPUT_TOKENS_CREDIBLE_MAX, OpenAIChat
-from gateway.dialects.openai_usage import CHARGING
 from gateway.dialects.validate import MODEL_NAME_MAX, model_name
 
 CHAT = OnBytes(OpenAIChat())
@@ -506,21 +505,6 @@ def test_a_counter_of_searches_that_is_none_is_said_to_be_mended():
     first = read(cost={"total_cost": 0.005})
     assert read(first).rounded == first.rounded == Money.usd("0.005")
     assert read(prompt_tokens="x", num_search_queries=5).usage is None
-
-
-@pytest.mark.parametrize("quirks", [frozenset(), CHARGING])
-def test_usage_that_the_choice_tells_counts_where_nothing_else_does(quirks):
-    told, own = {"prompt_tokens": 9, "completion_tokens": 4}, {"prompt_tokens": 1, "completion_tokens": 1}
-
-    def tokens(**members):
-        usage = CHAT.report(json.dumps(members).encode(), quirks).usage
-        return None if usage is None else usage.tokens
-
-    assert tokens(choices=[{"delta": {}, "usage": told}, {"usage": own}]) == 13
-    assert tokens(choices=[{"usage": told}], usage=None) == 13
-    assert tokens(choices=[{"usage": told}], usage=own) == 2
-    for choices in ([], None, [None], [{"usage": None}], [{"delta": {"usage": told}}], [7]):
-        assert tokens(choices=choices) is None
 
 
 @given(st.dictionaries(st.sampled_from(USAGE_KEYS), json_values), st.sets(st.sampled_from(list(Quirk))))

@@ -416,3 +416,8 @@ def test_a_search_that_may_be_free_is_counted_and_not_charged(name):
 def test_each_dialect_is_found_by_its_name():
     for lens in (LENS, EMBEDDINGS, COUNTS):
         assert type(DIALECTS[lens.name]) is type(lens)
+
+
+def test_tools_that_are_no_text_may_be_anything():
+    body = b'{"contents":[{"parts":[{"text":"a"}]}],"tools":[{"\xff":1}]}'
+    assert Gemini().read(Asked(body, "m", "generateContent")).unseen

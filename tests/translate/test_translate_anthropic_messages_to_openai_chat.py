@@ -348,13 +348,6 @@ def test_usage_is_read_as_its_provider_means_it():
     assert json.loads(payloads(stream.finish())[-2])["usage"]["output_tokens"] == 10
 
 
-def test_usage_that_a_streams_choice_tells_is_told():
-    """As at Moonshot."""
-    stream = EDGE.stream(told_of(EDGE))
-    stream.feed(b'{"choices": [{"delta": {}, "usage": {"prompt_tokens": 9, "completion_tokens": 4}}]}')
-    assert json.loads(payloads(stream.finish())[-2])["usage"]["output_tokens"] == 4
-
-
 def test_a_stream_may_say_anything():
     stream = EDGE.stream(told_of(EDGE))
     assert stream.finish() == stream.feed(b"[DONE]") == stream.feed(b"no JSON") == b""

@@ -319,14 +319,6 @@ def test_a_stream_may_say_anything():
     assert stream.finish() == stream.feed(b"[DONE]") == b""
 
 
-def test_usage_that_a_streams_choice_tells_is_told():
-    """As at Moonshot."""
-    stream = EDGE.stream(told_of(EDGE))
-    stream.feed(b'{"choices": [{"delta": {}, "usage": {"prompt_tokens": 9, "completion_tokens": 4}}]}')
-    (last,) = payloads(stream.finish())
-    assert json.loads(last)["usageMetadata"]["totalTokenCount"] == 13
-
-
 def test_arguments_that_can_just_be_read_are_told():
     for levels in range(900, 1000):
         arguments = '{"a":' * levels + "1" + "}" * levels

@@ -98,3 +98,27 @@ async def test_until_its_head_is_here_all_time_counts():
     answer.look()
     with pytest.raises(LostWaiting):
         await waiting
+
+
+async def test_what_a_reader_that_was_cancelled_raised_is_not_the_next_ones():
+    """Its caller is lost in the turn of the loop in which a piece comes: others may listen to the rest."""
+    coming = Coming()
+
+    def lost(chunk):
+        raise ConnectionResetError(chunk)
+
+    first = asyncio.create_task(coming.answer.each(lost))
+    await asyncio.sleep(0)
+    first.cancel()
+    coming.answer.feed(b"one")
+    coming.answer.flush()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    heard = []
+    second = asyncio.create_task(coming.answer.each(lambda chunk: heard.append(chunk) or True))
+    await asyncio.sleep(0)
+    coming.answer.feed(b"two")
+    coming.answer.flush()
+    coming.answer.end()
+    assert await second is False
+    assert heard == [b"two"]
