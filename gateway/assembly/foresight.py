@@ -100,14 +100,15 @@ class Foresight:
                     yield _odd_alert(node, looked_at, found.spent, found.usual, now)
 
     def _ending(self, ledger: Reader, limits: Collection[Limit], now: float) -> Iterator[Alert]:
-        rules = Rules(limits)
+        rules, seen = Rules(limits), set[tuple[str, str]]()
         for limit in limits:
             if limit.unit is Unit.USD and limit.span in _SPANS and "tag:" not in limit.node:
-                for node, alert in self._ending_at(ledger, limit, now):
-                    if rules.at(node).get((node, limit.counts)) is limit:  # Else a narrower one rules it.
+                for node, alert in self._ending_at(ledger, limit, rules, now):
+                    if (node, limit.counts) not in seen:  # Several may speak about it, of which one rules.
+                        seen.add((node, limit.counts))
                         yield alert
 
-    def _ending_at(self, ledger: Reader, limit: Limit, now: float) -> Iterator[tuple[str, Alert]]:
+    def _ending_at(self, ledger: Reader, limit: Limit, rules: Rules, now: float) -> Iterator[tuple[str, Alert]]:
         kinds = () if limit.node == "all" else tuple(kind_of(part) for part in parts(limit.node))
         today, pieces = self._days.look(ledger, kinds, now)
         window = window_at(limit.span, limit.timezone, now, limit.start)
@@ -119,11 +120,12 @@ class Foresight:
                 continue
             by_day = {day: of[names] for day, of in pieces.items() if names in of}
             so_far = begun.get(names, 0) + sum(nanos for day, nanos in by_day.items() if day >= whole)
-            left = Money.of_nanos(limit.amount - so_far)
+            ruling = rules.at(node)[node, limit.counts]
+            left = Money.of_nanos(ruling.amount - so_far)
             low = _passing(by_day, left, today, now, window.end) if left.picos > 0 else None
             if low is not None:
                 so_far_usd = Money.of_nanos(so_far)
-                yield node, _forecast_alert(node, limit, so_far_usd, so_far_usd + low, window, now=now)
+                yield node, _forecast_alert(node, ruling, so_far_usd, so_far_usd + low, window, now=now)
 
 
 def _passing(by_day: Mapping[int, int], left: Money, today: int, now: float, end: float) -> Money | None:

@@ -126,6 +126,10 @@ class Limit:
         return spelled(self.rolling_s) if self.span is Span.ROLLING else self.span
 
 
+_REFUSES = (Mode.SHADOW, Mode.SOFT, Mode.HARD)
+"""From nothing to all that is beyond."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tightening(Limit):
     """One that a team's admin has set. It tightens what others have set, also what they set later."""
@@ -136,10 +140,14 @@ class Tightening(Limit):
         return cls(**{field.name: getattr(limit, field.name) for field in fields(limit)})
 
     def within(self, given: Limit | None) -> Limit:
-        """What rules where without it `given` would: the same, of a lower amount at most."""
-        if given is None:
+        """What rules where without it `given` would: the same, of a lower amount at most. One that refuses less than
+        this does not take its place."""
+        if given is None or _REFUSES.index(given.mode) < _REFUSES.index(self.mode):
             return self
-        return given if given.amount <= self.amount else replace(given, node=self.node, amount=self.amount)
+        hold = self.hold if self.hold is HoldMode.STRICT else given.hold
+        if given.amount <= self.amount and hold is given.hold:
+            return given
+        return replace(given, node=self.node, amount=min(given.amount, self.amount), hold=hold)
 
 
 class Fare(Struct, frozen=True, gc=False):

@@ -35,6 +35,9 @@ FIRST_POLL_S, POLL_S_MAX = 1.0, 60.0
 
 STATUS_S_MAX = 5.0
 
+SEND_S_MIN = 2.0
+"""A call with less time before it must be asked at once joins no batch: it would hurry the sending of all others."""
+
 GIVEN_UP_S = 35 * 86_400.0
 """Results are kept for a month at most: later a call stays charged at its bound."""
 
@@ -123,6 +126,8 @@ class Lanes:
         failed: list[tuple[Later, GatewayError]] = []
         room = BYTES_MAX
         for later in await self._shelf.of_lane(lane, CALLS_MAX):
+            if later.switch_at - self._clock() < SEND_S_MIN:
+                continue  # It is due to be asked at once, and must not hurry the others.
             running = replace(later, state=State.RUNNING, runs=later.runs + 1, lane="")
             try:
                 body = await self._shelf.body(later.id)

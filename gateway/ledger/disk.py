@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterable
 from pathlib import Path
+
+_NOT_FOR_FOLDERS = (errno.EINVAL, errno.ENOTSUP)
+"""What some mounts (FUSE, 9p) say of a folder, whatever they can do for files: no other call would get further."""
 
 
 class JournalBusy(Exception):
@@ -32,5 +36,8 @@ def to_disk(handles: Iterable[int], named_in: Path | None = None) -> None:
         folder = os.open(named_in, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
+        except OSError as error:
+            if error.errno not in _NOT_FOR_FOLDERS:
+                raise
         finally:
             os.close(folder)

@@ -12,7 +12,7 @@ from math import inf
 from gateway.core.errors import BadRequest, NotFound
 from gateway.core.limit import Limit, Span, Unit
 from gateway.core.money import ZERO, Money
-from gateway.core.node import breadth
+from gateway.limits.rules import Rules
 from gateway.limits.windows import Window, window_at
 from gateway.planning.forecast import DAY_S, Days, Fit, Rolling, horizon, reached, reached_rolling
 from gateway.planning.scenarios import Scenario
@@ -93,12 +93,14 @@ def _foreseen(limit: Limit) -> bool:
 
 
 def _budget_rows(outlook: Outlook, limits: Iterable[Limit]) -> list[Row]:
-    """Every limit on every node that has spent; of two that count the same the narrower one."""
-    found: dict[tuple[str, str], Row] = {}
-    for limit in sorted(limits, key=lambda one: -breadth(one.node)):
+    """Every limit on every node that has spent; of two that count the same the one that rules."""
+    given = tuple(limits)
+    rules, found = Rules(given), dict[tuple[str, str], Row]()
+    for limit in given:
         start, end = _window(limit, outlook.now)
         for node, course, spent in outlook.on(limit, start):
-            dates = _dates(limit, course, spent, outlook.now, end)
+            ruling = rules.at(node)[node, limit.counts]
+            dates = _dates(ruling, course, spent, outlook.now, end)
             found[node, limit.counts] = {"limit": f"{node}/{limit.counts}", **dates}
     rows = found.values()
     return sorted(rows, key=lambda row: (row["reached_on"] is None, str(row["reached_on"]), str(row["limit"])))

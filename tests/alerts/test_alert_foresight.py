@@ -9,7 +9,7 @@ from booked_calls import call
 from gateway.assembly import foresight as looking
 from gateway.assembly.foresight import Foresight, Sums
 from gateway.core.alert import AlertKind
-from gateway.core.limit import Limit, Span, Unit
+from gateway.core.limit import Limit, Span, Tightening, Unit
 from gateway.ledger.sqlite import SqliteLedger, reading
 
 HOUR, DAY, WEEK = 3600, 86_400, 7 * 86_400
@@ -54,6 +54,14 @@ def test_a_budget_that_will_not_last_is_told(ledger):
     assert alert.data["spent"] == "110.00"
     assert alert.data["low"] == "305.00"
     assert "all will pass its limit (month): $110.00 of $290.00 are spent" in alert.sentence
+
+
+def test_what_a_team_admin_has_tightened_is_told_once_and_of_what_rules(ledger):
+    with ledger(*days(30, "10", team="red")) as known:
+        for wide, rules in ((1000, "290.00"), (280, "280.00")):
+            limits = month("team:*", wide), Tightening.of(month("team:red", 290))
+            (alert,) = Foresight().look(known, limits, NOW)
+            assert f"of ${rules} are spent" in alert.sentence
 
 
 def test_one_that_will_last_or_has_not_is_not_told(ledger):

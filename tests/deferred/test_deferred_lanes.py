@@ -78,6 +78,34 @@ async def test_what_is_due_in_the_turn_in_which_a_lane_is_full_leaves_with_it(sh
     assert {one.id for one in await shelf.of_lane(lane, 9)} == {"first", "second"}
 
 
+async def test_a_call_that_must_be_asked_at_once_hurries_no_batch(shelf):
+    """It stays where it was, and is due by itself."""
+    now, asked = 1000.0, SimpleNamespace(call=lambda *_: None, key=lambda _: None)
+    sent = []
+
+    class Outgoing:
+        async def send(self, members, keep, patience_s):
+            sent.append(([member.later.id for member in members], patience_s))
+            return {}
+
+    class Offering:
+        async def of(self, *_):
+            return offered
+
+    offer = Offer(Way.BATCH, "openai/m", "openai", None)
+    offered = SimpleNamespace(question=SimpleNamespace(headers={}), offers=[offer], option=lambda name: name)
+    lanes = Lanes(shelf, asked, Offering(), Outgoing(), SimpleNamespace(), clock=lambda: now, collect_s=1.0)
+    for name, switch_at in (("late", 1001.5), ("early", 1900.0)):
+        call = Later(
+            name, Caller("k"), "openai-chat", "m", Asked(b""), {}, 1000.0, deadline=2000.0, switch_at=switch_at
+        )
+        await lanes.gather(await shelf.add(call, b"{}", None, 9), offered, offer)
+    (lane,) = {(await shelf.find(name)).later.lane for name in ("late", "early")}
+    assert await lanes.send(lane) == []
+    assert sent == [(["early"], 900.0)]
+    assert (await shelf.find("late")).later.state is State.WAITING
+
+
 async def test_what_cannot_be_kept_is_given_again(lanes, shelf):
     given = []
 

@@ -408,6 +408,19 @@ def test_but_for_its_amount_a_limit_of_a_teams_admin_is_the_one_that_it_tightens
     assert series.limit == usd("key:k1", 40, alert=(80,), timezone="Asia/Tokyo")
 
 
+@pytest.mark.parametrize("mode", [Mode.SOFT, Mode.SHADOW])
+@pytest.mark.parametrize("amount", [30, 1000])
+def test_a_limit_that_refuses_less_takes_the_place_of_none_of_a_teams_admin(mode, amount):
+    team = teams("key:k1", 40)
+    (series,) = make(usd("key:*", amount, mode=mode), team).chain(ANN).series
+    assert series.limit == team
+
+
+def test_a_team_admin_may_hold_more_strictly_than_others_say():
+    (series,) = make(usd("key:*", 30), teams("key:k1", 40, hold=HoldMode.STRICT)).chain(ANN).series
+    assert (series.limit.amount, series.limit.hold) == (30, HoldMode.STRICT)
+
+
 def test_tags_that_a_call_brings_are_heeded_where_a_limit_names_them():
     """A star stands for what keys carry: else callers could open any number of accounts."""
     caller = Caller(key_id="k", tags=("prod", "web"), brought_tags=("launch", "junk"))
