@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 import msgspec
+from msgspec.structs import replace
 
+from gateway.core.request import Countable
 from gateway.dialects.unread import in_many_pieces
 from gateway.journey.question import Question
 from gateway.journey.routing import Router
 from gateway.tokens import Tokens, bound
 
 HEADERS = {"content-type": "application/json", "x-fareway-count": "estimated"}
+
+_PDF = re.compile(r"JVBERi0[\w+/=-]*+", re.ASCII)
+_PDF_BYTES = re.compile(rb"JVBERi0[\w+/=-]*+")
+"""As each begins in base64."""
 
 _TOLD: dict[str, Callable[[int], object]] = {
     "anthropic-count-tokens": lambda tokens: {"input_tokens": tokens},
@@ -34,5 +41,15 @@ async def input_tokens(question: Question, tokens: Tokens, models: Iterable[str]
     if in_many_pieces(question.asked.body):
         return max(bound(question.size.body, question.request.facts, model) for model in models)
     countable = question.dialect.countable(question.asked)
+    if countable.files and not proof:
+        countable = _by_pages(countable, question.asked.body)
     count = tokens.most if proof else tokens.count
     return max([await count(countable, model) for model in models])
+
+
+def _by_pages(countable: Countable, body: bytes) -> Countable:
+    """With PDFs counted as files are, and not by their bytes too: those bound it, and are ten times what most have."""
+    texts = tuple(_PDF.sub("", text) for text in countable.texts)
+    read = sum(map(len, countable.texts)) - sum(map(len, texts))
+    pages = sum(len(found[0]) for found in _PDF_BYTES.finditer(body))
+    return replace(countable, texts=texts, unread=max(0, countable.unread - max(0, pages - read)))

@@ -1,5 +1,6 @@
 """How large a prompt is, where a decision hangs on it: counted, unless that would keep all other calls waiting."""
 
+import base64
 import json
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ from gateway.core.request import Asked
 from gateway.dialects.spoken import DIALECTS
 from gateway.journey.counting import input_tokens
 from gateway.tokens import Tokens, bound, measure
+from gateway.tokens.bounds import FILE_TOKENS
 
 CHAT = DIALECTS["openai-chat"]
 MODELS = ("gpt-4o-mini", "claude-haiku-4-5")
@@ -22,11 +24,44 @@ def tokens():
 
 
 def question(*messages):
-    asked = Asked(json.dumps({"model": "m", "messages": messages}).encode())
-    facts = CHAT.read(asked)
+    return question_of(CHAT, {"model": "m", "messages": messages})
+
+
+def question_of(dialect, body):
+    asked = Asked(json.dumps(body).encode(), model="m")
+    facts = dialect.read(asked)
     return SimpleNamespace(
-        asked=asked, dialect=CHAT, request=SimpleNamespace(facts=facts), size=measure(asked.body, facts)
+        asked=asked, dialect=dialect, request=SimpleNamespace(facts=facts), size=measure(asked.body, facts)
     )
+
+
+BYTES = 600_000
+PDF = base64.b64encode(b"%PDF-1.7" + b"x" * BYTES).decode()
+TEXT = base64.b64encode(b"text\n" * (BYTES // 5)).decode()
+
+
+def user(*content):
+    return {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": content}]}
+
+
+def carrying(data, mime):
+    url = f"data:{mime};base64,{data}"
+    return {
+        "openai-chat": user({"type": "file", "file": {"file_data": url, "filename": "a"}}),
+        "openai-responses": {
+            "model": "m",
+            "input": [{"role": "user", "content": [{"type": "input_file", "file_data": url, "filename": "a"}]}],
+        },
+        "anthropic-messages": user(
+            {"type": "document", "source": {"type": "base64", "media_type": mime, "data": data}}
+        ),
+        "gemini": {"contents": [{"parts": [{"inlineData": {"mimeType": mime, "data": data}}]}]},
+        "bedrock-converse": {
+            "messages": [
+                {"role": "user", "content": [{"document": {"format": "pdf", "name": "a", "source": {"bytes": data}}}]}
+            ]
+        },
+    }
 
 
 async def test_a_long_talk_is_counted(tokens):
@@ -51,3 +86,13 @@ async def test_what_is_in_too_many_pieces_is_bounded_by_its_bytes(monkeypatch, t
     monkeypatch.delattr(type(CHAT), "countable")
     expected = [bound(len(asked.asked.body), asked.request.facts, model) for model in MODELS]
     assert await input_tokens(asked, tokens, MODELS) == max(expected)
+
+
+@pytest.mark.parametrize("dialect", carrying("", ""))
+async def test_a_pdf_counts_as_its_pages_and_as_a_proof_by_its_bytes_too(tokens, dialect):
+    """Most have a tenth of the tokens that their bytes could be; a text of which nobody knows has what it has."""
+    asked = question_of(DIALECTS[dialect], carrying(PDF, "application/pdf")[dialect])
+    assert FILE_TOKENS <= await input_tokens(asked, tokens, MODELS[:1]) < FILE_TOKENS + 1000
+    assert await input_tokens(asked, tokens, MODELS[:1], proof=True) > 2 * FILE_TOKENS
+    text = question_of(DIALECTS[dialect], carrying(TEXT, "text/plain")[dialect])
+    assert await input_tokens(text, tokens, MODELS[:1]) > 2 * FILE_TOKENS
