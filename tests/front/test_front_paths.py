@@ -223,7 +223,7 @@ def test_where_a_path_lies_at_its_provider(name, rest, url):
 def test_the_native_address_has_its_own_way_to_show_the_key():
     google = replace(PROVIDERS["google"], key="k")
     assert located(google, "/v1beta/files").access.headers == {"x-goog-api-key": "k"}
-    assert located(google, "/v1beta/openai/files").access.headers == {"Authorization": "Bearer k"}
+    assert located(google, "/v1beta/openai/files").access.headers == {"authorization": "Bearer k"}
 
 
 @pytest.mark.parametrize("prefix", ["", "/openai"])

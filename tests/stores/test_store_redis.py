@@ -390,14 +390,14 @@ async def test_keys_that_the_store_lost_are_given_back_and_revoked_ones_stay_rev
     assert one.write([Write(Kind.RULES, rule.limit.id, None, encoded(rule))], ())
     drain, drains = Drain(1.0, "somebody"), []
     assert one.write([Write(Kind.DRAINS, "local@gpu", None, encoded(drain))], ())
-    ring = Keyring(two, b"p" * 32, lambda limits: rules.append([*limits]), list, local=False)
+    ring = Keyring(two, two, b"p" * 32, lambda found: rules.append([*found]), list, local=False)
     ring.drain_by(drains.append)
     server.say("FLUSHALL")
     save(one, revoked)
     await ring.follow()
     assert keys_of(one) == ring.tenants.known == {"kept": kept, "revoked": replace(revoked, revoked=True)}
     assert rules_of(one) == {rule.limit.id: rule}
-    assert rules == [[rule.limit]]
+    assert rules == [[rule]]
     assert drains_of(one) == {"local@gpu": drain}
     assert drains == [{"local@gpu": drain}]
     assert one.write([Write(Kind.DRAINS, "local@gpu", encoded(drain), None)], ())
