@@ -42,16 +42,22 @@ class Telling:
         self._pepper = pepper
         self._clock = clock
         self._private = private
+        self._outcomes: dict[str, tuple[Later, float | None]] = {}  # By call: what the shelf has not heard yet.
 
     async def run(self) -> None:
         """For ever."""
         while True:
             if self._shelf.used:
                 try:
-                    await asyncio.gather(*map(self.tell, await self._shelf.untold(self._clock(), AT_ONCE)))
+                    await self.round()
                 except Unavailable as error:
                     log.warning("webhooks wait: %s", error)
             await asyncio.sleep(LOOK_EVERY_S)
+
+    async def round(self) -> None:
+        """Tell all that is due. Raises Unavailable; then what was told is written down first, and nobody told again."""
+        await asyncio.gather(*map(self._note, [*self._outcomes]))
+        await asyncio.gather(*map(self.tell, await self._shelf.untold(self._clock(), AT_ONCE)))
 
     async def tell(self, later: Later) -> None:
         """Until it has arrived, for a day."""
@@ -66,9 +72,15 @@ class Telling:
             log.warning(
                 "the webhook of call %s was not told%s: %s", later.id, " and is given up" if over else "", error
             )
-            await self._shelf.tell_at(told, None if over else self._clock() + wait)
+            self._outcomes[later.id] = told, None if over else self._clock() + wait
         else:
-            await self._shelf.tell_at(told, None)
+            self._outcomes[later.id] = told, None
+        await self._note(later.id)
+
+    async def _note(self, name: str) -> None:
+        if (outcome := self._outcomes.get(name)) is not None:
+            await self._shelf.tell_at(*outcome)
+            self._outcomes.pop(name, None)
 
 
 def body_of(later: Later) -> bytes:
