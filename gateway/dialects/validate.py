@@ -18,6 +18,7 @@ _PATH = re.compile(r" - at `\$\.?(.*)`$")
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _MANY_OBJECTS = re.compile(rb'\s*+(?=\{)(?:(?:[^{"]++|"[^"]*+")*+\{){%d}+' % (OBJECTS_MAX + 1))
 """Strings have lost what is escaped in them."""
+_any = msgspec.json.Decoder(msgspec.Raw)
 
 
 MODEL_NAME_MAX = 256
@@ -33,10 +34,18 @@ def model_name(name: str) -> str:
 
 def refuse_many_objects(body: bytes) -> None:
     """Raise BadRequest for JSON that would keep all other calls waiting while it is read."""
-    if body.count(b"{") <= OBJECTS_MAX:
+    if body.count(b"{") <= OBJECTS_MAX or not _is_json(body):  # What is none is refused by whoever reads it.
         return
     if _MANY_OBJECTS.match(body.replace(rb"\\", b"").replace(rb"\"", b"")) is not None:
         raise BadRequest(f"The body must not have more than {OBJECTS_MAX:,} objects.")
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        _any.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:

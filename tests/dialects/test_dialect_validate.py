@@ -29,3 +29,9 @@ def test_braces_in_texts_are_no_objects(text):
 
 def test_a_form_is_no_json():
     refuse_many_objects(b"--boundary\r\n" + b"{" * 200_000)
+
+
+def test_what_is_no_json_is_left_to_who_reads_it():
+    """Which ends soon: at the first thing that is wrong, or nested too deeply."""
+    refuse_many_objects(b'{"a":' * 200_000)
+    refuse_many_objects(body(200_000)[:-1])
