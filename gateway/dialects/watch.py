@@ -180,6 +180,8 @@ class StreamWatch:
         """An event that carries usage: note it, then pass it on, leave it out, or add the cost."""
         data = self._framing.payload(event)
         seen = self._dialect.report(data, self._quirks, self.report)
+        if seen is self.report:
+            return event  # It is garbage.
         if seen.failed and self.error is None:
             self.error = data
         if seen.usage is None and not seen.clamped:

@@ -137,6 +137,15 @@ def test_a_cost_is_written_into_no_usage_that_is_null():
     assert report.usage.tokens == 3
 
 
+def test_a_cost_is_written_into_no_garbage():
+    """It stands where usage may, after some that was told."""
+    first = last(1, 2) + b"\n\n"
+    later = b'data: {"choices": [], "usage": {"prompt_tokens": 9]}\n\n'
+    out, report, *_ = run(first + later)
+    assert out.endswith(later)
+    assert report.usage.tokens == 3
+
+
 def test_without_a_price_nothing_is_written():
     stream = last(1, 2) + b"\n\n"
     assert run(stream, price=lambda _: None)[0] == stream
