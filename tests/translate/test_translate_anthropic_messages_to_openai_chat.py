@@ -348,6 +348,13 @@ def test_usage_is_read_as_its_provider_means_it():
     assert json.loads(payloads(stream.finish())[-2])["usage"]["output_tokens"] == 10
 
 
+def test_usage_beside_choices_that_are_none_is_told_as_it_is_booked():
+    stream = EDGE.stream(told_of(EDGE))
+    stream.feed(b'{"choices": [{"delta": {"content": "Hi"}}]}')
+    stream.feed(b'{"choices": 2, "usage": {"prompt_tokens": 9, "completion_tokens": 4}}')
+    assert json.loads(payloads(stream.finish())[-2])["usage"]["output_tokens"] == 4
+
+
 def test_a_stream_may_say_anything():
     stream = EDGE.stream(told_of(EDGE))
     assert stream.finish() == stream.feed(b"[DONE]") == stream.feed(b"no JSON") == b""

@@ -303,6 +303,13 @@ def test_an_answer_that_its_provider_did_not_finish_does_not_say_stop(reason, to
     assert candidate["finishReason"] == told
 
 
+def test_usage_beside_choices_that_are_none_is_told_as_it_is_booked():
+    stream = EDGE.stream(told_of(EDGE))
+    stream.feed(b'{"choices": 2, "usage": {"prompt_tokens": 9, "completion_tokens": 4}}')
+    (last,) = payloads(stream.finish())
+    assert json.loads(last)["usageMetadata"]["totalTokenCount"] == 13
+
+
 def test_a_stream_may_say_anything():
     stream = EDGE.stream(told_of(EDGE))
     for data in [

@@ -32,12 +32,12 @@ class Translation:
         """See `StreamTranslation.feed`."""
         if data.strip() == _DONE:
             return self.finish()
+        if b'"usage"' in data:
+            self._report = read_report(data, self._told.quirks, self._report)
         try:
             chunk = chunks.decode(data)
         except UNREADABLE:
             return b""
-        if b'"usage"' in data:
-            self._report = read_report(data, self._told.quirks, self._report)
         begun = self._begin(chunk.model)
         return begun + b"".join(self._more(choice) for choice in chunk.choices or () if choice.index in (0, None))
 

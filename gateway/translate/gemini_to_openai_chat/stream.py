@@ -79,13 +79,13 @@ class Translation:
         """See `StreamTranslation.feed`."""
         if data.strip() == _DONE:
             return self.finish()
+        if b'"usage"' in data:
+            self._report = read_report(data, self._told.quirks, self._report)
         try:
             chunk = chunks.decode(data)
         except UNREADABLE:
             return b""
         self._model = chunk.model or self._model
-        if b'"usage"' in data:
-            self._report = read_report(data, self._told.quirks, self._report)
         more = [made for choice in chunk.choices or () if (made := self._more(choice)) is not None]
         return self._written(response(self._told, self._model, more, None)) if more else b""
 
