@@ -79,7 +79,7 @@ def _outcome(choice: int, how: int, framing: Framing, chunks: list[bytes]) -> tu
         framing=framing,
     )
     out = b"".join([watch.feed(chunk) for chunk in chunks]) + watch.finish()
-    said = (watch.done, watch.complete, watch.error)
+    said = (watch.done, watch.complete, watch.error is not None)  # Which of several errors came first is nobody's.
     return out, watch.report, said, watch.text, watch.text_bytes
 
 
