@@ -58,7 +58,8 @@ def record(work: Path) -> None:
     """Write what was worked out there into the repository, for each target that ran later than what it says."""
     before, now = recorded(), {name: known(name, work) for name in NAMES}
     newest = {
-        name: max(now[name], before.get(name, Figures()), key=lambda one: (one.date, one.cpu_s)) for name in NAMES
+        name: max(now[name], before.get(name, Figures()), key=lambda one: (one.crashes, one.date, one.cpu_s))
+        for name in NAMES
     }
     told = {
         "command": "make fuzz MINUTES=30",
