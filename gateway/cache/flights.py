@@ -82,11 +82,11 @@ class Flight:
 
     async def begun(self, key_id: str | None = None) -> Head | None:
         """Wait for the answer to begin; None if it never does, or stands in a line that is not this key's."""
-        while self.head is None and not self.over and not self._keeps_waiting(key_id):
+        while self.head is None and not self.over and not self._in_anothers_line(key_id):
             await self._wait()
         return self.head
 
-    def _keeps_waiting(self, key_id: str | None) -> bool:
+    def _in_anothers_line(self, key_id: str | None) -> bool:
         return self.in_line and key_id is not None and key_id != self.key_id
 
     async def after(self, heard: Piece) -> Piece | None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from gateway.dialects.openai_usage import UNREADABLE
+
 _CALLERS = ("function", "custom")
 
 
@@ -22,5 +24,5 @@ def fetches(tools: msgspec.Raw) -> bool:
         return False
     try:
         return any(tool.type not in _CALLERS for tool in _tools.decode(tools))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return True

@@ -8,6 +8,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from gateway.dialects.validate import without_escapes
+
 Members: TypeAlias = dict[str, msgspec.Raw]
 Known: TypeAlias = "Mapping[str, Known] | Callable[[Members], Known] | None"
 """Members of an object that are counted otherwise, and what is known inside each. A list is known as each of its items
@@ -40,7 +42,7 @@ _object = msgspec.json.Decoder(Members)
 _list = msgspec.json.Decoder(list[msgspec.Raw])
 
 _MANY = re.compile(rb'\s*+(?=\{)(?:[^,{\["]*+(?:[,{\[]|"[^"]*+")){%d}' % PIECES_MAX)
-"""Each is one step, so that it ends soon, whatever the body is like. Strings have lost what is escaped in them."""
+"""Each is one step, so that it ends soon, whatever the body is like."""
 
 
 def by_type(kinds: Mapping[str, Known]) -> Known:
@@ -63,7 +65,7 @@ def in_many_pieces(body: bytes) -> bool:
     """Whether JSON has so many strings, commas and opening brackets that its bytes are to bound it, and no count."""
     if sum(map(body.count, (b",", b"{", b"[", b'"'))) < PIECES_MAX:
         return False
-    return _MANY.match(body.replace(rb"\\", b"").replace(rb"\"", b"")) is not None
+    return _MANY.match(without_escapes(body)) is not None
 
 
 def unread(body: bytes, known: Known) -> int:
