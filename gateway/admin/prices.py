@@ -7,9 +7,8 @@ from msgspec import Struct, convert
 from gateway.admin import bodies as b
 from gateway.admin import documents as d
 from gateway.admin.site import ADMIN, WATCHING, Call, Route, page
-from gateway.catalog.providers import KNOWN
+from gateway.catalog.providers import priced_as
 from gateway.core.errors import Conflict, NotFound
-from gateway.prices.book import PriceBook
 from gateway.prices.spelled_out import rates
 
 PriceList = d.page_of(d.ModelPrice)
@@ -51,16 +50,16 @@ async def _approve(call: Call) -> Struct:
 
 
 async def _list(call: Call) -> Struct:
-    book, provider, now = call.site.pricing.book, call.path["provider"], call.site.clock()
-    names = book.models(_priced_as(provider))
+    provider = call.path["provider"]
+    names = call.site.pricing.book.models(_priced_as(call, provider))
     rows, following = page(names, lambda name: name, call.query.cursor, call.query.limit)
-    found = (_document(book, provider, name, now) for name in rows)
+    found = (_document(call, provider, name) for name in rows)
     return PriceList(data=[price for price in found if price is not None], next=following)
 
 
 async def _show(call: Call) -> Struct:
     provider, model = call.path["provider"], call.path["model"]
-    price = _document(call.site.pricing.book, provider, model, call.site.clock())
+    price = _document(call, provider, model)
     if price is None:
         raise NotFound(f"No price is known for {provider}/{model}.")
     return price
@@ -75,13 +74,13 @@ ROUTES = [
 ]
 
 
-def _document(book: PriceBook, provider: str, model: str, now: float) -> d.ModelPrice | None:
-    price = book.price(_priced_as(provider), model, now)
+def _document(call: Call, provider: str, model: str) -> d.ModelPrice | None:
+    price = call.site.pricing.book.price(_priced_as(call, provider), model, call.site.clock())
     if price is None:
         return None
     shown = convert(list(rates(price)), list[d.Rate])
     return d.ModelPrice(provider=provider, model=model, price=price.id, rates=shown)
 
 
-def _priced_as(provider: str) -> str:
-    return KNOWN[provider].priced_as if provider in KNOWN else provider
+def _priced_as(call: Call, provider: str) -> str:
+    return priced_as(provider, call.site.catalog().providers)

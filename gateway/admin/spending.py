@@ -15,7 +15,7 @@ from msgspec import Struct
 from gateway.admin import documents as d
 from gateway.admin.site import READING, WATCHING, Call, Route, Site
 from gateway.catalog.catalog import AUTO
-from gateway.catalog.providers import KNOWN, Deployment
+from gateway.catalog.providers import Deployment, priced_as
 from gateway.core.caller import Caller
 from gateway.core.entry import Entry
 from gateway.core.errors import NotFound, UnknownModel
@@ -166,12 +166,11 @@ def _first(site: Site) -> Callable[[str], str | None]:
 
 
 def _rates(site: Site, now: float) -> Callable[[str], Rates | None]:
-    providers = KNOWN | dict(site.catalog().providers)
+    providers = site.catalog().providers
 
     def rates(deployment: str) -> Rates | None:
         provider, _, model = deployment.partition("/")
-        priced_as = providers[provider].priced_as if provider in providers else provider
-        price = site.pricing.book.price(priced_as, model, now)
+        price = site.pricing.book.price(priced_as(provider, providers), model, now)
         return price.standard.base if price is not None and price.standard.base.by_token else None
 
     return cache(rates)

@@ -141,3 +141,9 @@ def _known() -> dict[str, Provider]:
 
 KNOWN = _known()
 """Providers that need no more than a key, or less; one file each in `known/`, which says where its facts are from."""
+
+
+def priced_as(name: str, configured: Mapping[str, Provider]) -> str:
+    """A provider's name in the price book, by its name in calls, `configured` or not."""
+    provider = configured.get(name) or KNOWN.get(name)
+    return name if provider is None else provider.priced_as

@@ -13,7 +13,7 @@ from road import PROVIDERS, road  # noqa: E402
 
 CONFIG = f"""
 server: {{trusted_proxies: [127.0.0.0/8]}}
-{PROVIDERS}
+{PROVIDERS}  second: {{kind: openai, base_url: SIM_URL/v1, key: SECRET}}
 limits:
   - {{node: all, amount: 1000 usd, window: month}}
   - {{node: "key:*", amount: 50 usd, window: month}}

@@ -107,6 +107,8 @@ def test_prices_are_shown_with_the_feed_that_says_so(admin):
     assert page["next"] == page["data"][-1]["model"]
     price = admin.get("/prices/openai/gpt-4o-mini")
     assert {"tier": "standard", "above_tokens": 0, "rate": "input", "usd": "0.15", "per": "1M tokens"} in price["rates"]
+    assert admin.get("/prices/second?limit=5")["data"][0]["rates"] == page["data"][0]["rates"], "of its kind"
+    assert admin.get("/prices/second/gpt-4o-mini")["rates"] == price["rates"]
     assert admin.get("/prices/openai/nothing", 404)["code"] == "not_found"
     assert admin.get("/prices/nobody") == {"data": [], "next": None}
 

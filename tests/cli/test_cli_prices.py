@@ -124,6 +124,15 @@ def test_show_tells_where_a_price_is_from(prices):
     assert before["until"] <= told["since"]
 
 
+def test_a_provider_of_the_configuration_has_the_prices_of_its_kind(prices, tmp_path):
+    """Its calls are charged by them, whatever it is called there."""
+    (tmp_path / "fareway.yaml").write_text('providers: {second: {kind: openai, key: "${OPENAI_API_KEY}"}}\n')
+    rates = [table(prices("show", f"{name}/gpt-4o-mini", "--format", "json")) for name in ("openai", "second")]
+    assert rates[0]["rates"] == rates[1]["rates"]
+    lists = [table(prices("list", name, "--format", "json"))["models"] for name in ("openai", "second")]
+    assert lists[0] == lists[1] != []
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [

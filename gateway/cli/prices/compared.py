@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Iterable
 
-from gateway.cli.prices.shown import priced_as
+from gateway.catalog.providers import priced_as
 from gateway.cli.prices.sources import NOTHING_THERE, book, document, moment
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import print_rows
@@ -28,7 +28,7 @@ def diff(parsed: argparse.Namespace) -> int:
     before = book(found, parsed.before or ("in-use" if dated else "bundled"))
     after = book(found, parsed.after or "in-use")
     differing = changes(before, moment(parsed.since, now), after, moment(parsed.until, now))
-    provider = priced_as(parsed.provider) if parsed.provider else None
+    provider = priced_as(parsed.provider, found.providers) if parsed.provider else None
     print_rows(rows(one for one in differing if provider in {None, one.provider}), CHANGES, parsed.format)
     return 0
 
@@ -60,13 +60,15 @@ def verify(parsed: argparse.Namespace) -> int:
     """Print how far the book and litellm's table agree. 1 where more models differ than the threshold allows."""
     if not 0 <= parsed.threshold <= 100:
         raise Unusable("--threshold is a share of models in percent, 0 to 100")
-    prices, where = book(settings(parsed), "in-use"), parsed.table or URL
+    found = settings(parsed)
+    prices, where = book(found, "in-use"), parsed.table or URL
     try:
         tallies = crosscheck(prices, read_table(document(where)), time.time())
     except FeedError as error:
         raise Unusable(f"{where}: {error}") from None
     if parsed.provider:
-        tallies = [tally for tally in tallies if tally.provider == priced_as(parsed.provider)]
+        provider = priced_as(parsed.provider, found.providers)
+        tallies = [tally for tally in tallies if tally.provider == provider]
     compared, different = sum(t.equal + t.different for t in tallies), sum(t.different for t in tallies)
     if not compared:
         raise Unusable(f"{where} prices no model that is priced here", NOTHING_THERE)

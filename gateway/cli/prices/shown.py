@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.catalog.providers import KNOWN
+from gateway.catalog.providers import priced_as
 from gateway.cli.prices.sources import NOTHING_THERE, at_of, book, written
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import print_rows
@@ -31,15 +31,16 @@ def listing(parsed: argparse.Namespace) -> int:
     """Print the models of a provider, or all providers."""
     found = settings(parsed)
     prices = book(found, "in-use")
+    provider = priced_as(parsed.provider, found.providers) if parsed.provider is not None else None
     columns: tuple[str, ...]
     rows: list[dict[str, object]]
     if parsed.exceptions:
-        key, columns, rows = "exceptions", _EXCEPTIONS, list(_exceptions(prices, parsed.provider))
-    elif parsed.provider is None:
+        key, columns, rows = "exceptions", _EXCEPTIONS, list(_exceptions(prices, provider))
+    elif provider is None:
         counts = ((name, len(prices.models(name))) for name in sorted(prices.feed.providers))
         key, columns, rows = "providers", _PROVIDERS, [{"provider": n, "models": c} for n, c in counts]
     else:
-        key, columns, rows = "models", _MODELS, list(_models(prices, parsed.provider, at_of(parsed)))
+        key, columns, rows = "models", _MODELS, list(_models(prices, provider, at_of(parsed)))
         if not rows:
             raise Unusable(f"no model of {parsed.provider!r} has a price; `fareway prices list`", NOTHING_THERE)
     told = feed_in_use(found, prices)
@@ -80,8 +81,8 @@ def show(parsed: argparse.Namespace) -> int:
     called, slash, model = parsed.model.partition("/")
     if not slash:
         raise Unusable("write it as provider/model, such as openai/gpt-4o-mini")
-    provider, at = priced_as(called), at_of(parsed)
-    prices = book(settings(parsed), "in-use")
+    found = settings(parsed)
+    provider, at, prices = priced_as(called, found.providers), at_of(parsed), book(found, "in-use")
     dated = prices.dated(provider, model, at)
     if dated.price is None:
         raise Unusable(f"no price is known for {parsed.model} at {written(at)}", NOTHING_THERE)
@@ -107,11 +108,6 @@ def show(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def priced_as(provider: str) -> str:
-    """A provider's name in the price book."""
-    return KNOWN[provider].priced_as if provider in KNOWN else provider
-
-
 def _print_head(told: dict[str, Any]) -> None:
     print(f"{told['model']} at {told['at']}")
     print(f"price   {told['price']}")
@@ -122,8 +118,8 @@ def _print_head(told: dict[str, Any]) -> None:
 
 
 def _models(prices: PriceBook, provider: str, at: float) -> Iterator[dict[str, object]]:
-    for model in prices.models(priced_as(provider)):
-        price = prices.price(priced_as(provider), model, at)
+    for model in prices.models(provider):
+        price = prices.price(provider, model, at)
         if price is None:
             continue
         base = price.standard.base
@@ -136,7 +132,7 @@ _SHORT = ("input", "cache_read", "cache_write", "output", "request")
 
 def _exceptions(prices: PriceBook, provider: str | None) -> Iterator[dict[str, object]]:
     for found in prices.exceptions:
-        if provider is None or found.provider == priced_as(provider):
+        if provider in {None, found.provider}:
             yield {
                 "provider": found.provider,
                 "model": found.model,
