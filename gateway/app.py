@@ -1,4 +1,4 @@
-"""The composition root: the only place where parts are chosen and joined."""
+"""The composition root: where a process is put together, started and stopped."""
 
 from __future__ import annotations
 
@@ -220,7 +220,8 @@ class Gateway:
             exports(settings, reading, self._clock, told.metrics, self._number).run(),
             kept.keep(lasting.learned_path, lasting.calibration),
             background.look_at_lag(told.metrics.loop_lag.observe),
-            background.audit(money.mover, money.leases, money.claims, self._clock, money.ledger, money.store),
+            background.audit(money.mover, money.leases),
+            background.sweep(money.claims, self._clock, money.ledger, money.store),
             self.reloading.run(),
         )
         alarms = told.alarms.works(self._number, lasting.pricing, money, told.health, reading)

@@ -9,10 +9,12 @@ from contextlib import AsyncExitStack, suppress
 from typing import Any, Protocol
 
 from gateway.core.errors import Unavailable
-from gateway.ledger.mover import AUDIT_EVERY_S, Mover
+from gateway.ledger.mover import Mover
 from gateway.limits.leases import Leases
 from gateway.stores.base import KEPT_S
 from gateway.stores.claims import Claims
+
+AUDIT_EVERY_S = SWEEP_EVERY_S = 60
 
 LOOKED_EVERY_S = 0.05
 """At how late the event loop is: often enough to see whatever holds it up for as long."""
@@ -42,14 +44,22 @@ async def look_at_lag(observe: Callable[[float], None]) -> None:
         observe(max(0.0, loop.time() - due))
 
 
-async def audit(mover: Mover, leases: Leases, claims: Claims, clock: Callable[[], float], *stores: Sweeping) -> None:
-    """Compare the books for ever, and let the stores forget what is over."""
+async def audit(mover: Mover, leases: Leases) -> None:
+    """Compare the books for ever."""
     while True:
         await asyncio.sleep(AUDIT_EVERY_S)
         with suppress(Unavailable):  # The next one will do.
             await mover.audit(leases.accounts)
+
+
+async def sweep(claims: Claims, clock: Callable[[], float], *stores: Sweeping) -> None:
+    """Let each forget what is over, for ever. One that is away keeps no other from it."""
+    while True:
+        await asyncio.sleep(SWEEP_EVERY_S)
+        with suppress(Unavailable):
             await claims.sweep()
-            for store in stores:
+        for store in stores:
+            with suppress(Unavailable):
                 await store.sweep(clock() - KEPT_S)
 
 

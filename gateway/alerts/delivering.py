@@ -41,11 +41,6 @@ class Alerts:
         self._swept = -SWEEP_EVERY_S
         self._outcomes: dict[str, Callable[[], None]] = {}  # By target: what the outbox has not heard yet.
 
-    @property
-    def wanted(self) -> bool:
-        """Whether anybody is to be told."""
-        return bool(self._targets)
-
     def tell(self, alert: Alert) -> None:
         """Something happened. Does not wait."""
         if not self._targets:

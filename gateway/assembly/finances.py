@@ -36,7 +36,7 @@ from gateway.stores.clock import StoreClock
 class Finances:
     """`await Finances(…).open()`. What it opens, the stack closes, when the last call is over.
 
-    `number`: which of several workers this is. `alone`: no other process shares its home or its limits.
+    `number`: which of several workers this is; None where there is one.
     """
 
     def __init__(

@@ -116,13 +116,13 @@ def read_usage(block: Mapping[str, Any], quirks: frozenset[Quirk]) -> tuple[Usag
     return usage, clamped or clamped_hits or clamped_given or clamped_kept or clamped_made
 
 
-def counted_newer(raw: bytes, quirks: frozenset[Quirk] = NO_QUIRKS) -> tuple[Usage | None, bool]:
+def counted_newer(raw: bytes) -> tuple[Usage | None, bool]:
     """As `read_usage`, of valid JSON by the names of OpenAI's newer endpoints."""
     try:
-        return disjoint(_newer.decode(raw), quirks)
+        return disjoint(_newer.decode(raw), NO_QUIRKS)
     except UNREADABLE:
         found = _decoded(raw)
-        return read_newer_usage(found, quirks) if isinstance(found, Mapping) else (None, True)
+        return read_newer_usage(found) if isinstance(found, Mapping) else (None, True)
 
 
 def read_newer_usage(block: Mapping[str, Any], quirks: frozenset[Quirk] = NO_QUIRKS) -> tuple[Usage | None, bool]:

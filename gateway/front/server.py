@@ -211,7 +211,7 @@ class Front:
         _only(exchange, "GET", "HEAD")
         key = self.dashboard.key(exchange)
         if asked == "key":
-            await self._own_key(exchange, key)
+            await self._tell_key(exchange, key)
         elif asked == "live":
             await live(exchange, self.together, partial(self.dashboard.key, exchange), own=True)
         elif asked.startswith("requests/"):
@@ -233,9 +233,11 @@ class Front:
         body = await exchange.body(bytes_max=feedback.BYTES_MAX, stall_s=self.body_stall_s)
         await _json(exchange, await self.ratings.take(body, key))
 
-    async def _own_key(self, exchange: Exchange, key: Key | None = None) -> None:
+    async def _own_key(self, exchange: Exchange) -> None:
+        await self._tell_key(exchange, self._key(exchange))
+
+    async def _tell_key(self, exchange: Exchange, key: Key) -> None:
         """What a key is good for, and what is left of its limits."""
-        key = key or self._key(exchange)
         accounts = await self.pipeline.books.limits.accounts(key.caller)
         await _json(exchange, key_document(key, accounts, self.later.secret(key.id)))
 

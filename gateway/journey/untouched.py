@@ -61,7 +61,7 @@ class Untouched(Struct, frozen=True):
 
 
 class Destination(NamedTuple):
-    """See `gateway.journey.booking.Destination`."""
+    """See `gateway.journey.draft.Destination`."""
 
     candidate: Candidate
     price: Price | None

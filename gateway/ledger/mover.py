@@ -17,7 +17,6 @@ from gateway.ledger.journal import Journal
 MOVE_EVERY_S = 0.25
 BATCH = 1000
 """Entries moved at once: what waited for hours must not be one transaction that takes too long for ever."""
-AUDIT_EVERY_S = 60
 
 log = logging.getLogger("fareway.ledger")
 

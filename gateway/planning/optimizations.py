@@ -39,7 +39,6 @@ class Habit:
     name: str
     least: int
     most: int
-    latency: str
     effort: Effort
 
 
@@ -61,14 +60,14 @@ TRAINING = (
 )
 
 INFERENCE = (
-    Habit("request batching", 30, 50, "50–100 ms more", Effort.LOW),
-    Habit("KV cache", 40, 60, "better", Effort.MEDIUM),
-    Habit("prompt and response caching", 50, 90, "better", Effort.MEDIUM),
-    Habit("INT8/INT4 quantisation", 50, 75, "better", Effort.MEDIUM),
-    Habit("speculative decoding", 20, 40, "better", Effort.HIGH),
-    Habit("continuous batching", 30, 50, "better", Effort.HIGH),
-    Habit("smaller models, by tier", 40, 60, "better", Effort.MEDIUM),
-    Habit("flex and batch endpoints", 50, 50, "minutes to hours", Effort.LOW),
+    Habit("request batching", 30, 50, Effort.LOW),
+    Habit("KV cache", 40, 60, Effort.MEDIUM),
+    Habit("prompt and response caching", 50, 90, Effort.MEDIUM),
+    Habit("INT8/INT4 quantisation", 50, 75, Effort.MEDIUM),
+    Habit("speculative decoding", 20, 40, Effort.HIGH),
+    Habit("continuous batching", 30, 50, Effort.HIGH),
+    Habit("smaller models, by tier", 40, 60, Effort.MEDIUM),
+    Habit("flex and batch endpoints", 50, 50, Effort.LOW),
 )
 
 

@@ -21,7 +21,6 @@ UTILISATION = Fraction("0.4")
 class Run:
     """A training run: how long on one GPU, and what for."""
 
-    flops: Fraction
     gpu_hours: Fraction
     total: Money
     per_billion_tokens: Money
@@ -34,7 +33,7 @@ def training_run(
     flops = FLOPS_PER_PARAMETER_TOKEN * params_b * tokens_b * 10**18
     gpu_hours = flops / (hardware.tflops * 10**12 * utilisation) / 3600
     total = times(hourly, gpu_hours)
-    return Run(flops, gpu_hours, total, over(total, tokens_b))
+    return Run(gpu_hours, total, over(total, tokens_b))
 
 
 def scale(params_b: Fraction) -> str:

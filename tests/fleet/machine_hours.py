@@ -1,7 +1,5 @@
 """Calls of a machine as the ledger has them, for tests of its hours."""
 
-from msgspec.structs import replace
-
 from gateway.core.caller import Caller
 from gateway.core.entry import Entry, Outcome
 from gateway.core.money import Money
@@ -59,10 +57,6 @@ def call(
         backend="10.0.0.5:8000",
         occupied=Occupied(moment(began_s), *weights, moment(first_s), moment(ended_s)),
     )
-
-
-def booked_at(entry: Entry, picos: int) -> Entry:
-    return replace(entry, cost=replace(entry.cost, total=Money(picos), output=Money(picos)))
 
 
 def total(entries: list[Entry], within: Books) -> int:

@@ -34,11 +34,6 @@ class Disk:
         return written
 
 
-def assert_whole(folder):
-    """No torn line: neither at the end nor, worse, in the middle."""
-    assert all(recovered(folder).damaged == 0 for _ in range(1))
-
-
 @pytest.mark.parametrize("left", [0, 1, 7, 8, 9, 100, 300])
 async def test_a_full_disk_lets_no_call_leave_and_forgets_no_settled_one(tmp_path, monkeypatch, left):
     journal = Journal(tmp_path, SYNC_NEVER)
@@ -55,7 +50,7 @@ async def test_a_full_disk_lets_no_call_leave_and_forgets_no_settled_one(tmp_pat
     assert ids(journal.settled) == ["a"], "the ledger gets it all the same"
     disk.left = left
     journal.settle(entry("c", ("x", 4)))
-    assert_whole_now(journal)
+    assert_whole(journal)
     disk.left = 1 << 20
     journal._pay_owed()
     await journal.open(held("d"))
@@ -142,7 +137,7 @@ async def test_why_calls_are_refused_is_told_once(tmp_path, monkeypatch, caplog)
     journal.close()
 
 
-def assert_whole_now(journal):
+def assert_whole(journal):
     """Every byte in the file belongs to a whole line."""
     assert look_over([journal._path(journal._number)]).damaged == 0
 
@@ -264,7 +259,7 @@ async def test_a_real_disk_that_is_full(small_disk):
         await journal.open(held("one more"))
     begun = journal.open_count
     journal.settle(entry("a", ("x", 3)))
-    assert_whole_now(journal)
+    assert_whole(journal)
     ballast.unlink()
     journal._pay_owed()
     await journal.open(held("b"))

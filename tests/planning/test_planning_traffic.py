@@ -29,7 +29,6 @@ from gateway.planning.sizing import Need, kv_bytes, sized
 from gateway.planning.traffic import calls, percentile, profiles
 
 HOUR = 3600
-SELF = {"selfhosted": True}
 
 
 def test_adjustments_belong_to_the_call_that_they_adjust():

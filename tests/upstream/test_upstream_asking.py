@@ -40,7 +40,6 @@ from gateway.upstream.retry import RetryBudget
 
 NOW = 1_800_000_000.0
 BODY = b'{"model":"asked","messages":[{"role":"user","content":"Hi"}]}'
-FARE = Fare(nanos=1000, output_tokens=50)
 ACCOUNT = "all/usd/lifetime@always"
 
 
