@@ -1,10 +1,7 @@
 """Writes the bundled price snapshot into gateway/prices/, the same bytes on every run.
 
-Run it in a throwaway environment, so that the calculator never becomes a dependency of the gateway:
-
-    python3 -m venv /tmp/gpvenv && /tmp/gpvenv/bin/pip install genai-prices==0.2.3
     pip download --no-deps litellm==1.109.1 -d /tmp/wheels
-    /tmp/gpvenv/bin/python scripts/snapshot_prices.py --litellm /tmp/wheels/litellm-*.whl
+    .venv/bin/python scripts/snapshot_prices.py --litellm /tmp/wheels/litellm-*.whl
 
 Only public attributes of genai-prices' data classes are read. The output has the shape of that project's live
 feed (`prices/new_data/v2/data.json`), less what a gateway does not need, so that one parser reads both.
@@ -25,36 +22,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from gateway.prices.crosscheck import PREFIXES, PROVIDERS
+
 GENAI_PRICES = "0.2.3"
 RELEASED = "2026-11-10"  # The day of that release, which the package itself does not say.
 LITELLM_TABLE = "litellm/model_prices_and_context_window_backup.json"
 GENERATING_MODES = {"chat", "completion", "responses"}
-
-# litellm's provider names under the ids of genai-prices.
-LITELLM_PROVIDERS = {
-    "openai": "openai",
-    "text-completion-openai": "openai",
-    "anthropic": "anthropic",
-    "gemini": "google",
-    "vertex_ai-language-models": "google",
-    "groq": "groq",
-    "mistral": "mistral",
-    "deepseek": "deepseek",
-    "xai": "x-ai",
-    "openrouter": "openrouter",
-    "together_ai": "together",
-    "fireworks_ai": "fireworks",
-    "perplexity": "perplexity",
-    "cohere": "cohere",
-    "cohere_chat": "cohere",
-    "azure": "azure",
-    "azure_ai": "azure",
-    "bedrock": "aws",
-    "bedrock_converse": "aws",
-    "cerebras": "cerebras",
-    "moonshot": "moonshotai",
-}
-PREFIXES = tuple(f"{name}/" for name in (*LITELLM_PROVIDERS, "vertex_ai", "cohere"))
 
 
 def plain(value: Any) -> Any:
@@ -102,7 +75,7 @@ def output_limits(wheel: Path) -> dict[str, dict[str, int]]:
         table = json.loads(archive.read(LITELLM_TABLE))
     limits: dict[str, dict[str, int]] = {}
     for name, entry in table.items():
-        provider = LITELLM_PROVIDERS.get(str(entry.get("litellm_provider")))
+        provider = PROVIDERS.get(str(entry.get("litellm_provider")))
         most = entry.get("max_output_tokens")
         if provider and entry.get("mode") in GENERATING_MODES and type(most) is int and most > 0:
             models = limits.setdefault(provider, {})

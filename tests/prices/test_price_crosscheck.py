@@ -1,12 +1,9 @@
 """A second opinion: what counts as equal, different, missing; and a table that is none."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
-from gateway.prices import crosscheck as module
 from gateway.prices.book import PriceBook
 from gateway.prices.crosscheck import crosscheck, read_table
 from gateway.prices.feed import FeedError, parse
@@ -99,11 +96,3 @@ def test_an_absurd_number_costs_no_time():
     """An exponent that would make a number of a billion digits is no price."""
     body = json.dumps({"m": GOOD}).replace("2e-06", "2e-999999999").encode()
     assert crosscheck(BOOK, read_table(body), AT) == []
-
-
-def test_providers_go_by_the_names_of_the_snapshot_script():
-    path = Path(__file__).parents[2] / "scripts" / "snapshot_prices.py"
-    spec = importlib.util.spec_from_file_location("snapshot_prices", path)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    assert script.LITELLM_PROVIDERS == module.PROVIDERS
