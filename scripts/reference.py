@@ -86,10 +86,8 @@ def _kind(node: dict[str, Any], kinds: dict[str, Any]) -> str:
             found.append(", ".join(f"`{word if isinstance(word, str) else json.dumps(word)}`" for word in one["enum"]))
         elif one.get("type") == "array":
             found.append(f"list of: {_kind(one.get('items', {}), kinds)}")
-        elif one.get("type") not in (None, "null") and one.get("pattern") != REFERENCE:
-            found.append(
-                {"object": "section", "string": "text", "integer": "whole number"}.get(one["type"], one["type"])
-            )
+        elif (kind := one.get("type", "string")) != "null" and one.get("pattern") != REFERENCE:
+            found.append({"object": "section", "string": "text", "integer": "whole number"}.get(kind, kind))
     return " or ".join(dict.fromkeys(filter(None, found))) or "`${NAME}`"
 
 
