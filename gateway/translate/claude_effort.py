@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from gateway.translate.claude import Claude
 
-BUDGET_TOKENS_MIN = 1024
+_BUDGET_TOKENS_MIN = 1024
 """Anthropic's own limit. A budget must also be less than `max_tokens`."""
 
 _SHARES = {"minimal": 10, "low": 20, "medium": 50, "high": 80, "xhigh": 95, "max": 95}
@@ -19,7 +19,18 @@ _SHARES = {"minimal": 10, "low": 20, "medium": 50, "high": 80, "xhigh": 95, "max
 EFFORTS = (None, "none", *_SHARES)
 """OpenAI's levels. None leaves it to the model."""
 
+UNKNOWN = f"Its levels are {', '.join(filter(None, EFFORTS))}."
+"""Why any other level cannot be carried."""
+
 _CANNOT_STOP = (5, 5)
+
+
+class Frame(NamedTuple):
+    """What a model is to think within."""
+
+    cap: int  # Tokens of output.
+    forced: bool = False  # A tool must be called, which goes with no thinking.
+    unexplained: bool = False  # Its last calls of tools came back without its thoughts: no budget is taken then.
 
 
 class Thinking(NamedTuple):
@@ -28,6 +39,7 @@ class Thinking(NamedTuple):
     thinking: dict[str, Any] | None = None
     effort: str | None = None
     exact: bool = True  # What was asked for can be had.
+    why_not: str | None = None  # Why it cannot think although it is asked to, if so.
 
     @property
     def thinks(self) -> bool:
@@ -35,26 +47,38 @@ class Thinking(NamedTuple):
         return self.thinking is not None and self.thinking["type"] != "disabled"
 
     @property
-    def budgeted(self) -> bool:
-        """Whether it thinks by a budget of tokens."""
-        return self.thinking is not None and self.thinking["type"] == "enabled"
+    def members(self) -> dict[str, Any]:
+        """Both fields, as members of a request."""
+        thinking = {} if self.thinking is None else {"thinking": self.thinking}
+        return thinking if self.effort is None else thinking | {"output_config": {"effort": self.effort}}
 
 
-def thinking_for(claude: Claude, effort: str | None, *, summary: bool, max_tokens: int, forced: bool) -> Thinking:
-    """`effort` as OpenAI names it, from "none" to "max". `summary`: the thoughts are to be shown. `forced`: a tool must
-    be called, which goes with no thinking."""
-    if effort == "none" or forced:
-        off = _without(claude)
-        return off if effort == "none" else off._replace(exact=effort is None)
+def thinking_for(claude: Claude, wanted: str | int | None, frame: Frame, *, summary: bool) -> Thinking:
+    """`wanted`: one of EFFORTS, or a budget in tokens, as OpenRouter has it. `summary`: the thoughts are to be shown;
+    later models hide them unless asked."""
+    if wanted == "none":
+        return _without(claude)
+    if wanted is not None and not claude.thinks:
+        return _unable("This model does not think before it answers.")
+    if frame.forced:
+        why = None if wanted is None else "It does not think before a call that tool_choice demands."
+        return _without(claude)._replace(exact=why is None, why_not=why)
     if claude.adapts:
         shown: dict[str, Any] = {"type": "adaptive", "display": "summarized"} if summary else {"type": "adaptive"}
-        return Thinking(shown, _level(claude, effort))
-    if effort is None or not claude.thinks:
-        return Thinking(exact=effort is None and not summary)
-    budget = max(max_tokens * _SHARES[effort] // 100, BUDGET_TOKENS_MIN)
-    if budget >= max_tokens:
+        level = _level(claude, wanted)
+        return Thinking(shown, level, exact=wanted in (None, "minimal", level))
+    return Thinking(exact=not summary) if wanted is None else _budget(wanted, frame)
+
+
+def _budget(wanted: str | int, frame: Frame) -> Thinking:
+    """Tokens to think with, which are a part of the cap."""
+    if frame.cap <= _BUDGET_TOKENS_MIN:
+        return _unable(f"Thinking takes {_BUDGET_TOKENS_MIN} tokens and more of max_tokens.")
+    if frame.unexplained:
         return Thinking(exact=False)
-    return Thinking({"type": "enabled", "budget_tokens": budget})
+    tokens = wanted if isinstance(wanted, int) else frame.cap * _SHARES[wanted] // 100
+    tokens = min(max(tokens, _BUDGET_TOKENS_MIN), frame.cap - 1)
+    return Thinking({"type": "enabled", "budget_tokens": tokens})
 
 
 def _without(claude: Claude) -> Thinking:
@@ -64,8 +88,14 @@ def _without(claude: Claude) -> Thinking:
     return Thinking({"type": "disabled"} if claude.thinks_unasked else None)
 
 
-def _level(claude: Claude, effort: str | None) -> str | None:
-    """A level that the model has not is a lower one."""
-    if effort is None or effort in claude.efforts:
-        return effort
-    return "low" if effort == "minimal" else "high"
+def _unable(why: str) -> Thinking:
+    return Thinking(exact=False, why_not=why)
+
+
+def _level(claude: Claude, wanted: str | int | None) -> str | None:
+    """A level that the model has not is a lower one. It takes no budget."""
+    if not isinstance(wanted, str):
+        return None
+    if wanted in claude.efforts:
+        return wanted
+    return "low" if wanted == "minimal" else "high"

@@ -1,4 +1,4 @@
-"""What the edges from the Responses API share: efforts, sealed reasoning, and counters in this API's convention."""
+"""What the edges from the Responses API share: sealed reasoning, and counters in this API's convention."""
 
 import base64
 import json
@@ -14,8 +14,6 @@ from translate import responses_cases as cases
 from gateway.core.errors import BadRequest
 from gateway.core.request import Asked
 from gateway.core.usage import Usage
-from gateway.translate.claude import claude_of
-from gateway.translate.claude_effort import Thinking, thinking_for
 from gateway.translate.edge import Losses, Target
 from gateway.translate.edges import EDGES
 from gateway.translate.responses_answer import usage_block
@@ -25,49 +23,10 @@ from gateway.translate.sealed import seal, unseal
 COUNTS = st.integers(0, 10**8)
 TOKENS = [name for name in Usage.__struct_fields__ if name not in ("requests", "final", "extras", "prompt")]
 EDGES_FROM_RESPONSES = [edge for edge in EDGES if edge.inbound == "openai-responses"]
-ADAPTIVE = {"type": "adaptive"}
 
 
 def asked(body):
     return Asked(json.dumps(body).encode())
-
-
-def thinking(model, effort, summary=False, max_tokens=10_000, forced=False):
-    return thinking_for(claude_of(model), effort, summary=summary, max_tokens=max_tokens, forced=forced)
-
-
-@pytest.mark.parametrize(
-    ("model", "effort", "expected"),
-    [
-        ("claude-opus-5", "high", Thinking(ADAPTIVE, "high")),
-        ("claude-opus-5", "xhigh", Thinking(ADAPTIVE, "xhigh")),
-        ("claude-opus-5", "minimal", Thinking(ADAPTIVE, "low")),
-        ("claude-opus-4-6", "xhigh", Thinking(ADAPTIVE, "high")),
-        ("claude-opus-5", "none", Thinking({"type": "disabled"})),
-        ("claude-opus-5-5", "none", Thinking(effort="low", exact=False)),
-        ("claude-opus-4-8", "none", Thinking()),
-        ("claude-sonnet-4-5", "low", Thinking({"type": "enabled", "budget_tokens": 2000})),
-        ("claude-sonnet-4-5", "minimal", Thinking({"type": "enabled", "budget_tokens": 1024})),
-        ("claude-3-5-haiku-20241022", "low", Thinking(exact=False)),
-    ],
-)
-def test_efforts_are_said_as_each_generation_understands_them(model, effort, expected):
-    assert thinking(model, effort) == expected
-
-
-def test_thoughts_are_shown_where_they_are_asked_for():
-    assert thinking("claude-opus-5", None, summary=True) == Thinking({"type": "adaptive", "display": "summarized"})
-    assert thinking("claude-sonnet-4-5", None, summary=True) == Thinking(exact=False)
-
-
-def test_a_budget_leaves_room_for_the_answer():
-    assert thinking("claude-sonnet-4-5", "low", max_tokens=1024) == Thinking(exact=False)
-    assert thinking("claude-sonnet-4-5", "low", max_tokens=1025).thinking == {"type": "enabled", "budget_tokens": 1024}
-
-
-def test_who_must_call_a_tool_does_not_think_first():
-    assert thinking("claude-opus-5", "high", forced=True) == Thinking({"type": "disabled"}, exact=False)
-    assert thinking("claude-opus-5", None, forced=True) == Thinking({"type": "disabled"})
 
 
 def test_what_was_sealed_comes_back_in_its_own_dialect_only():

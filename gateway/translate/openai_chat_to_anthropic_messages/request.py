@@ -9,6 +9,7 @@ import msgspec
 from gateway.core.errors import BadRequest
 from gateway.core.request import Asked
 from gateway.translate.claude import Claude, claude_of
+from gateway.translate.claude_effort import Frame
 from gateway.translate.edge import Losses, Target
 from gateway.translate.fields import NO_SETTING, Fields
 from gateway.translate.openai_chat_to_anthropic_messages import thoughts
@@ -53,8 +54,7 @@ def translated(asked: Asked, target: Target, losses: Losses) -> Asked:
         turns.add(message)
     made |= _tools(body, claude, turns.called())
     forced = made.get("tool_choice", {}).get("type") in ("any", "tool")
-    unexplained = turns.last_call_unexplained()
-    made |= thoughts.asked(body, claude, made["max_tokens"], forced=forced, unexplained=unexplained)
+    made |= thoughts.asked(body, claude, Frame(made["max_tokens"], forced, turns.last_call_unexplained()))
     made |= _sampling(body, claude, thinks=made.get("thinking", {}).get("type") not in (None, "disabled"))
     if answers := _format(body, claude):
         made["output_config"] = made.get("output_config", {}) | answers

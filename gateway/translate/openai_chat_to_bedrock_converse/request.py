@@ -11,10 +11,11 @@ from gateway.core.request import Asked
 from gateway.dialects.bedrock_converse import STREAM
 from gateway.dialects.validate import convert
 from gateway.translate.claude import Claude, claude_of
+from gateway.translate.claude_effort import Frame
 from gateway.translate.edge import Losses, Target
 from gateway.translate.openai_chat_to_bedrock_converse.asked import Body, read
 from gateway.translate.openai_chat_to_bedrock_converse.messages import Conversation
-from gateway.translate.openai_chat_to_bedrock_converse.reasoning import Frame, thinking
+from gateway.translate.openai_chat_to_bedrock_converse.reasoning import thinking
 from gateway.translate.openai_chat_to_bedrock_converse.tools import carry_tools
 
 _NOTED = (

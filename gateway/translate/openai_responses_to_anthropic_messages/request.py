@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from gateway.core.request import Asked
 from gateway.translate.claude import Claude, claude_of
-from gateway.translate.claude_effort import EFFORTS, Thinking, thinking_for
+from gateway.translate.claude_effort import EFFORTS, UNKNOWN, Frame, Thinking, thinking_for
 from gateway.translate.edge import Losses, Target
 from gateway.translate.openai_responses_to_anthropic_messages.conversation import Conversation, converse
 from gateway.translate.responses_settings import Format, Settings, read_settings
@@ -75,12 +75,10 @@ def _thinking(said: Settings, claude: Claude, conversation: Conversation, cap: i
     if said.effort is None and said.summary is None:
         return Thinking()
     if said.effort not in EFFORTS:
-        losses.drop("reasoning.effort", f"It is none of {', '.join(filter(None, EFFORTS))}.")
+        losses.drop("reasoning.effort", UNKNOWN)
         return Thinking()
-    forced, shown = said.choice.mode in ("required", "tool"), said.summary is not None
-    found = thinking_for(claude, said.effort, summary=shown, max_tokens=cap, forced=forced)
-    if found.budgeted and conversation.unthinking:
-        found = Thinking(exact=False)
+    frame = Frame(cap, said.choice.mode in ("required", "tool"), conversation.unthinking)
+    found = thinking_for(claude, said.effort, frame, summary=said.summary is not None)
     if not found.exact:
         losses.note("reasoning.effort" if said.effort else "reasoning.summary")
     return found
