@@ -263,6 +263,29 @@ def test_elsewhere_than_at_openai_tools_do_not_keep_a_model_from_thinking():
     assert body["reasoning_effort"] == "high"
 
 
+CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "additionalProperties": False}
+STRICT = CITY | {"required": ["city"]}
+
+
+@pytest.mark.parametrize(("schema", "dropped"), [(STRICT, []), (CITY, ["output_config.format"])])
+def test_a_schema_with_what_openai_does_not_keep_to_is_told_and_named(schema, dropped):
+    """Anthropic lets properties be optional; OpenAI refuses such a schema if it is to be strict."""
+    asked = {"output_config": {"format": {"type": "json_schema", "schema": schema}}}
+    body, left_out = carried(EDGE, {"to": "gpt-4o", "body": BASE | asked})
+    assert body["response_format"]["json_schema"] == {"name": "answer", "schema": schema, "strict": not dropped}
+    assert left_out == dropped
+
+
+def test_a_strict_tool_with_what_openai_does_not_keep_to_is_told_and_named():
+    tools = [{"name": f"t{at}", "input_schema": schema, "strict": True} for at, schema in enumerate((STRICT, CITY))]
+    body, left_out = carried(EDGE, {"to": "gpt-4o", "body": BASE | {"tools": tools}})
+    assert [tool["function"] for tool in body["tools"]] == [
+        {"name": "t0", "parameters": STRICT, "strict": True},
+        {"name": "t1", "parameters": CITY},
+    ]
+    assert left_out == ["tools.strict"]
+
+
 def test_an_error_is_said_and_nothing_may_come_of_a_tool():
     blocks = [{"type": "tool_result", "tool_use_id": "t", "is_error": True}]
     body, _ = carried(EDGE, {"to": "gpt-4o", "body": BASE | {"messages": [{"role": "user", "content": blocks}]}})

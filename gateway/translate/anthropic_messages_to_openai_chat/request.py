@@ -14,6 +14,7 @@ from gateway.translate.anthropic_messages_to_openai_chat.turns import messages_o
 from gateway.translate.edge import Losses, Target
 from gateway.translate.fields import NO_SETTING, Fields
 from gateway.translate.messages_asked import leave_out
+from gateway.translate.schemas import strictly
 
 STOPS_MAX = 4
 """Stop sequences that OpenAI takes."""
@@ -78,7 +79,8 @@ def _plainly(body: Fields, *, own: bool) -> dict[str, Any]:
 
 
 def _output(body: Fields) -> tuple[str | None, dict[str, Any]]:
-    """The effort that is asked for, and a schema for the answer, kept to strictly, as it is at Anthropic."""
+    """The effort that is asked for, and a schema for the answer, kept to strictly, as it is at Anthropic, where OpenAI
+    can."""
     config = body.object("output_config")
     level = None if config is None else config.text("effort")
     described = None if config is None else config.object("format")
@@ -91,5 +93,9 @@ def _output(body: Fields) -> tuple[str | None, dict[str, Any]]:
     if described.needed("type") != "json_schema":
         described.drop_all("Only json_schema is known.")
         return level, {}
-    schema = {"name": "answer", "schema": described.mapping("schema"), "strict": True}
-    return level, {"response_format": {"type": "json_schema", "json_schema": schema}}
+    schema = described.mapping("schema")
+    strict = strictly(schema)
+    if strict is None:
+        body.leave(described.path)  # The model is told, and not everybody makes it keep to it.
+    told = {"name": "answer", "schema": strict or schema, "strict": strict is not None}
+    return level, {"response_format": {"type": "json_schema", "json_schema": told}}

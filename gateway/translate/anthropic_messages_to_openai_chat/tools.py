@@ -8,6 +8,7 @@ from gateway.core.errors import BadRequest
 from gateway.translate.anthropic_messages_to_openai_chat.blocks import CACHE
 from gateway.translate.anthropic_messages_to_openai_chat.names import short
 from gateway.translate.fields import Fields
+from gateway.translate.schemas import strictly
 
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 
@@ -31,8 +32,16 @@ def tool(given: Fields) -> dict[str, Any] | None:
         made["description"] = about
     made["parameters"] = given.mapping("input_schema") or {"type": "object", "properties": {}}
     if given.flag("strict"):
-        made["strict"] = True
+        made |= _strict(given, made["parameters"])
     return {"type": "function", "function": made}
+
+
+def _strict(given: Fields, schema: dict[str, Any]) -> dict[str, Any]:
+    """Anthropic keeps to schemas that OpenAI refuses to: then the model is told, and not made to."""
+    if (strict := strictly(schema)) is not None:
+        return {"parameters": strict, "strict": True}
+    given.leave("tools.strict")
+    return {}
 
 
 def choice(body: Fields) -> dict[str, Any]:

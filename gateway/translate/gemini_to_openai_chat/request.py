@@ -17,10 +17,11 @@ from gateway.dialects.gemini import STREAMS
 from gateway.translate import chat_effort
 from gateway.translate.edge import Losses, Target
 from gateway.translate.fields import Fields
-from gateway.translate.gemini_to_openai_chat.schema import json_schema, strictly
+from gateway.translate.gemini_to_openai_chat.schema import json_schema
 from gateway.translate.gemini_to_openai_chat.spelt import Spelt
 from gateway.translate.gemini_to_openai_chat.tools import tools
 from gateway.translate.gemini_to_openai_chat.turns import messages
+from gateway.translate.schemas import strictly
 
 Json = dict[str, Any]
 

@@ -17,12 +17,6 @@ _OF_NUMBERS = frozenset({"enum", "int32", "int64", "float", "double"})
 _UNTOLD = "type_unspecified"
 _REF, _DEFS = "#/defs/", "#/$defs/"
 
-_STRICT = frozenset(
-    {"type", "title", "description", "enum", "const", "properties", "required", "additionalProperties", "items"}
-    | {"anyOf", "$ref", "$defs", "minItems", "maxItems", "minimum", "maximum"}
-)
-"""Words that OpenAI keeps to strictly: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas"""
-
 
 def json_schema(given: Fields) -> Json:
     """The same as every other provider reads it."""
@@ -44,12 +38,6 @@ def json_schema(given: Fields) -> Json:
         opened = isinstance(beyond, dict)
         made["additionalProperties"] = json_schema(given.opened(beyond, "additionalProperties")) if opened else beyond
     return _nullable(made) if given.flag("nullable") else made
-
-
-def strictly(schema: Json) -> Json | None:
-    """The schema with its objects closed, if OpenAI can keep to it to the letter; else None."""
-    closed = _closed(schema)
-    return closed if _strict(closed) else None
 
 
 def _plain(given: Fields) -> Json:
@@ -82,31 +70,3 @@ def _nullable(made: Json) -> Json:
     if "enum" in made:
         made["enum"] = [*made["enum"], None]
     return made
-
-
-def _closed(schema: Any) -> Any:
-    if isinstance(schema, list):
-        return [_closed(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    closed = {name: value if name in ("enum", "const") else _closed(value) for name, value in schema.items()}
-    return closed if not isinstance(closed.get("properties"), dict) else {"additionalProperties": False} | closed
-
-
-def _strict(schema: Any) -> bool:
-    """Whether nothing in it is optional or unknown to OpenAI."""
-    if not isinstance(schema, dict) or not _STRICT.issuperset(schema):
-        return False
-    properties, definitions = schema.get("properties", {}), schema.get("$defs", {})
-    others, required = schema.get("anyOf", []), schema.get("required", [])
-    if not (isinstance(properties, dict) and isinstance(definitions, dict)):
-        return False
-    if not (isinstance(others, list) and isinstance(required, list)):
-        return False
-    objects = schema.get("type") == "object" or "properties" in schema
-    if objects and (
-        schema.get("additionalProperties") is not False or not all(name in required for name in properties)
-    ):
-        return False
-    items = [schema["items"]] if "items" in schema else []
-    return all(map(_strict, [*properties.values(), *definitions.values(), *others, *items]))
