@@ -16,6 +16,9 @@ _STRICT = frozenset(
 _FORMATS = ("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid")
 """Of texts, by the same."""
 
+OPEN = "Objects there hold only what they name: additionalProperties must be false."
+"""Why a schema that `closed` does not take cannot be carried."""
+
 _BY_NAME = frozenset({"properties", "$defs", "definitions"})
 """Words with a schema for each name."""
 
@@ -27,6 +30,12 @@ def strictly(schema: Json) -> Json | None:
     """The schema with its objects closed, if OpenAI can keep to it to the letter; else None."""
     made = _closed(schema)
     return made if _is_object(made) and "anyOf" not in made and _strict(made) else None
+
+
+def closed(schema: Json) -> Json | None:
+    """The same, as Claude keeps to it, which takes no object that is not closed; None where one is meant to be open."""
+    made: Json = _closed(schema)
+    return None if _open(made) else made
 
 
 def _closed(schema: Any) -> Any:
@@ -45,6 +54,18 @@ def _closed_in(word: str, value: Any) -> Any:
     if word in _BY_NAME and isinstance(value, dict):
         return {name: _closed(each) for name, each in value.items()}
     return _closed(value) if word in _PLAIN else value
+
+
+def _open(schema: Any) -> bool:
+    """Whether an object in it may hold what it does not name."""
+    if isinstance(schema, list):
+        return any(map(_open, schema))
+    if not isinstance(schema, dict):
+        return False
+    if (_is_object(schema) or "additionalProperties" in schema) and schema.get("additionalProperties") is not False:
+        return True
+    named = [each for word in _BY_NAME if isinstance(schema.get(word), dict) for each in schema[word].values()]
+    return any(map(_open, [*named, *(schema[word] for word in _PLAIN & schema.keys())]))
 
 
 def _is_object(schema: Json) -> bool:

@@ -1,8 +1,14 @@
 """Schemas that providers keep to: what can be said to whom, and that names of properties are never taken for words."""
 
+import json
+
 import pytest
 
-from gateway.translate.schemas import strictly
+from gateway.core.errors import BadRequest
+from gateway.core.request import Asked
+from gateway.translate.edge import Losses, Target
+from gateway.translate.edges import EDGES
+from gateway.translate.schemas import closed, strictly
 
 TEXT = {"type": "string"}
 
@@ -55,3 +61,76 @@ def test_objects_that_say_nothing_of_more_are_closed():
 )
 def test_what_openai_refuses_to_keep_to_is_not_said_to_be_strict(schema):
     assert strictly(schema) is None
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {},
+        {"type": "array", "items": obj(a=TEXT)},
+        obj(a=TEXT) | {"required": []},
+        obj(a={"type": "string", "default": {"type": "object"}}, type=TEXT),
+        obj(a={"anyOf": [obj(b=TEXT), {"type": "null"}], "allOf": 7, "properties": 7, "additionalProperties": False}),
+        {"$ref": "#/$defs/A", "$defs": {"A": obj(a={"items": [TEXT, True]})}},
+    ],
+)
+def test_what_is_closed_already_is_told_to_claude_as_it_is(schema):
+    assert closed(schema) == schema
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object"},
+        obj() | {"additionalProperties": True},
+        obj(a={"type": ["null", "object"]}),
+        obj(a={"additionalProperties": TEXT}),
+        obj(a={"anyOf": [TEXT, {"type": "object"}]}),
+        obj(a={"$ref": "#/definitions/B"}) | {"definitions": {"B": {"type": "object"}}},
+    ],
+)
+def test_an_object_that_is_meant_to_be_open_is_nothing_to_say_to_claude(schema):
+    assert closed(schema) is None
+
+
+def sent(outbound, inbound, schema, lossy=False):
+    """The schema that goes up, which Bedrock has in a string, and what was left out."""
+    described = {"name": "n", "schema": schema}
+    if inbound == "openai-chat":
+        said = {"messages": [{"role": "user", "content": "Hi"}]}
+        said |= {"response_format": {"type": "json_schema", "json_schema": described}}
+    else:
+        said = {"input": "Hi", "store": False, "text": {"format": {"type": "json_schema"} | described}}
+    edge = next(edge for edge in EDGES if (edge.inbound, edge.outbound) == (inbound, outbound))
+    losses, target = Losses(allowed=lossy), Target("anthropic.claude-opus-4-8", 1000)
+    made = json.loads(edge.request(Asked(json.dumps({"model": "m"} | said).encode()), target, losses).body)
+    if outbound == "anthropic-messages":
+        return made.get("output_config", {}).get("format", {}).get("schema"), losses.dropped
+    if (config := made.get("outputConfig")) is None:
+        return None, losses.dropped
+    return json.loads(config["textFormat"]["structure"]["jsonSchema"]["schema"]), losses.dropped
+
+
+TO_CLAUDE = pytest.mark.parametrize(
+    ("inbound", "outbound", "name"),
+    [
+        ("openai-chat", "anthropic-messages", "response_format.json_schema.schema"),
+        ("openai-chat", "bedrock-converse", "response_format.json_schema.schema"),
+        ("openai-responses", "anthropic-messages", "text.format.schema"),
+    ],
+)
+
+
+@TO_CLAUDE
+def test_a_schema_that_openai_takes_without_strict_is_closed_for_claude(inbound, outbound, name):
+    del name
+    assert sent(outbound, inbound, obj(closed=False, a=obj(closed=False, b=TEXT))) == (obj(a=obj(b=TEXT)), ())
+
+
+@TO_CLAUDE
+def test_a_map_is_refused_by_name_for_claude_and_may_be_left_out(inbound, outbound, name):
+    schema = obj(a={"type": "object", "additionalProperties": TEXT})
+    with pytest.raises(BadRequest, match="additionalProperties must be false") as refused:
+        sent(outbound, inbound, schema)
+    assert refused.value.param == name
+    assert sent(outbound, inbound, schema, lossy=True) == (None, (name,))

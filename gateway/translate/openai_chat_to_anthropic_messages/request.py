@@ -15,6 +15,7 @@ from gateway.translate.fields import NO_SETTING, Fields
 from gateway.translate.openai_chat_to_anthropic_messages import thoughts
 from gateway.translate.openai_chat_to_anthropic_messages.tools import choice, tool
 from gateway.translate.openai_chat_to_anthropic_messages.turns import Turns
+from gateway.translate.schemas import OPEN, closed
 
 _HINTS = (
     "store",
@@ -105,7 +106,7 @@ def _sampling(body: Fields, claude: Claude, *, thinks: bool) -> dict[str, Any]:
 
 
 def _format(body: Fields, claude: Claude) -> dict[str, Any]:
-    """A schema for the answer. It is always kept to strictly."""
+    """A schema for the answer. It is always kept to strictly, so it is closed where it does not say."""
     given = body.object("response_format")
     kind = "text" if given is None else given.needed("type")
     described = None if given is None else given.object("json_schema")
@@ -120,9 +121,10 @@ def _format(body: Fields, claude: Claude) -> dict[str, Any]:
     if not claude.formats:
         body.lose("response_format", "This model cannot be held to a schema.")
         return {}
-    if about:
-        schema = {"description": about} | schema
-    return {"format": {"type": "json_schema", "schema": schema}}
+    if (kept := closed(schema)) is None:
+        described.lose("schema", OPEN)
+        return {}
+    return {"format": {"type": "json_schema", "schema": ({"description": about} if about else {}) | kept}}
 
 
 def _plainly(body: Fields) -> dict[str, Any]:

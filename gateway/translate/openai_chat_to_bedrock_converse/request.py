@@ -17,6 +17,7 @@ from gateway.translate.openai_chat_to_bedrock_converse.asked import Body, read
 from gateway.translate.openai_chat_to_bedrock_converse.messages import Conversation
 from gateway.translate.openai_chat_to_bedrock_converse.reasoning import thinking
 from gateway.translate.openai_chat_to_bedrock_converse.tools import carry_tools
+from gateway.translate.schemas import OPEN, closed
 
 _NOTED = (
     "user",
@@ -164,7 +165,11 @@ def _output_config(body: Body, claude: Claude | None, losses: Losses) -> dict[st
     if claude is not None and not claude.formats:
         losses.drop("response_format", "This model cannot be held to a schema.")
         return {}
-    schema: dict[str, Any] = {"schema": msgspec.json.encode(wanted.json_schema.schema).decode()}
+    kept = wanted.json_schema.schema if claude is None else closed(wanted.json_schema.schema)
+    if kept is None:
+        losses.drop("response_format.json_schema.schema", OPEN)
+        return {}
+    schema: dict[str, Any] = {"schema": msgspec.json.encode(kept).decode()}
     for name in ("name", "description"):
         if value := getattr(wanted.json_schema, name):
             schema[name] = value

@@ -14,6 +14,7 @@ from gateway.translate.edge import Losses, Target
 from gateway.translate.openai_responses_to_anthropic_messages.conversation import Conversation, converse
 from gateway.translate.responses_settings import Format, Settings, read_settings
 from gateway.translate.responses_tools import Tool
+from gateway.translate.schemas import OPEN, closed
 
 _MODES = {"required": "any", "none": "none", "auto": "auto"}
 _USER_CHARACTERS_MAX = 256
@@ -95,12 +96,15 @@ def _config(said: Settings, claude: Claude, effort: str | None, losses: Losses) 
 
 
 def _schema(form: Format, claude: Claude, losses: Losses) -> dict[str, Any]:
-    """What the answer must match. It is always kept to strictly."""
+    """What the answer must match. It is always kept to strictly, so it is closed where it does not say."""
     if not claude.formats:
         losses.drop("text.format", "This model cannot be held to a schema.")
         return {}
+    if (schema := closed(form.schema)) is None:
+        losses.drop("text.format.schema", OPEN)
+        return {}
     described = {"description": form.description} if form.description else {}
-    return {"format": {"type": "json_schema", "schema": described | form.schema}}
+    return {"format": {"type": "json_schema", "schema": described | schema}}
 
 
 def _sampling(said: Settings, claude: Claude, *, thinks: bool, losses: Losses) -> dict[str, Any]:
