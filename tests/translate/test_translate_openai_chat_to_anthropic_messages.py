@@ -205,10 +205,14 @@ def test_an_empty_assistant_says_nothing():
     assert body["messages"] == [{"role": "user", "content": [{"type": "text", "text": "Hi"}] * 2}]
 
 
-def test_a_tool_that_answers_nothing():
-    tool = {"role": "tool", "tool_call_id": "c", "content": ""}
-    body, _ = carried(EDGE, {"to": NEW, "body": {"model": "m", "messages": [HI, tool]}})
-    assert body["messages"][0]["content"][0] == {"type": "tool_result", "tool_use_id": "c"}
+@pytest.mark.parametrize("blank", ["", " ", "\n\n"])
+def test_blank_texts_are_left_out(blank):
+    """Anthropic refuses them, and models write such beside their calls."""
+    said = {"role": "assistant", "content": blank, "tool_calls": [CALL]}
+    tool = {"role": "tool", "tool_call_id": "c", "content": blank}
+    body, _ = carried(EDGE, {"to": NEW, "body": {"model": "m", "messages": [HI, said, tool]}})
+    assert [block["type"] for block in body["messages"][1]["content"]] == ["tool_use"]
+    assert body["messages"][2]["content"] == [{"type": "tool_result", "tool_use_id": "c"}]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"content": 1}', b"[" * 2000, b'{"content": [7]}'])

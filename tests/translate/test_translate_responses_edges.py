@@ -167,6 +167,21 @@ def test_an_answer_that_its_provider_did_not_finish_is_incomplete(reason):
         assert (response["status"], response["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
 
 
+@pytest.mark.parametrize("blank", ["", " ", "\n\n"])
+def test_blank_texts_are_left_out_for_anthropic(blank):
+    """It refuses them, and models write such beside their calls."""
+    said = [
+        {"type": "message", "role": "user", "content": "Hi"},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": blank}]},
+        {"type": "function_call", "call_id": "c", "name": "now", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c", "output": blank},
+    ]
+    asked = {"to": "claude-opus-4-8", "body": {"model": "m", "input": said, "store": False}}
+    body, _ = edge_cases.carried(MESSAGES.edge, asked)
+    assert [block["type"] for block in body["messages"][1]["content"]] == ["tool_use"]
+    assert body["messages"][2]["content"] == [{"type": "tool_result", "tool_use_id": "c"}]
+
+
 @given(st.sampled_from(STREAMS), st.lists(st.integers(0, 10**6), max_size=8))
 @settings(deadline=None, max_examples=200)
 def test_a_stream_may_be_cut_anywhere(known, places):

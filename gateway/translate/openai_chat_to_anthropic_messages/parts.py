@@ -21,7 +21,7 @@ def text_blocks(message: Fields, name: str = "content") -> list[Block]:
 
 
 def content_blocks(message: Fields, name: str = "content") -> list[Block]:
-    """Any content. Empty texts are left out: they say nothing, and Anthropic refuses them."""
+    """Any content. Blank texts are left out: they say nothing, and Anthropic refuses them."""
     return _content(message, name, only_text=False)
 
 
@@ -45,7 +45,7 @@ def _block(part: Fields, *, only_text: bool) -> Block | None:
 
 def _text(part: Fields, kind: str) -> Block | None:
     text = part.needed(kind)
-    return {"type": "text", "text": text} if text else None
+    return {"type": "text", "text": text} if text.strip() else None
 
 
 def _picture(part: Fields) -> Block | None:

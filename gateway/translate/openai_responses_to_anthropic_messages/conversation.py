@@ -157,7 +157,7 @@ def _blocks(parts: list[Part], losses: Losses) -> list[Block]:
 def _block(part: Part, losses: Losses) -> Block | None:
     match part:
         case Text():
-            return {"type": "text", "text": part.text} if part.text else None  # Anthropic refuses an empty one.
+            return {"type": "text", "text": part.text} if part.text.strip() else None  # Anthropic refuses a blank one.
         case Image():
             return _image(part, losses)
         case Audio():
