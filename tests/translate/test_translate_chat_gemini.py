@@ -59,6 +59,20 @@ def test_an_effort_becomes_the_nearest_that_the_model_has(model, effort, config,
     assert dropped == left_out
 
 
+@pytest.mark.parametrize(
+    ("asked", "config"),
+    [
+        ({"logprobs": False, "top_logprobs": 0}, {}),
+        ({"logprobs": True, "top_logprobs": 0}, {"responseLogprobs": True}),
+        ({"logprobs": True, "top_logprobs": 2}, {"responseLogprobs": True, "logprobs": 2}),
+    ],
+)
+def test_no_rivals_are_asked_for_where_none_are(asked, config):
+    """Gemini takes a number of them only with `responseLogprobs`."""
+    body, dropped = sent(**asked)
+    assert (body.get("generationConfig", {}), dropped) == (config, [])
+
+
 def test_a_model_that_does_not_think_refuses_to():
     with pytest.raises(BadRequest, match=r"reasoning_effort cannot be carried .* This model does not think"):
         sent(OLD, reasoning_effort="low")

@@ -237,6 +237,20 @@ def test_a_schema_that_openai_does_not_know_to_the_letter_is_told_as_it_is(loose
     assert dropped == ["generationConfig.responseJsonSchema"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"responseLogprobs": False, "logprobs": 0}, {}),
+        ({"responseLogprobs": True, "logprobs": 0}, {"logprobs": True}),
+        ({"responseLogprobs": True, "logprobs": 2}, {"logprobs": True, "top_logprobs": 2}),
+    ],
+)
+def test_no_rivals_are_asked_for_where_none_are(asked, told):
+    """OpenAI takes a number of them only with `logprobs`."""
+    body, _ = sent(**config(**asked))
+    assert {name: value for name, value in body.items() if "logprobs" in name} == told
+
+
 def test_a_system_instruction_without_words_is_none():
     assert sent(systemInstruction={"parts": []})[0]["messages"] == [{"role": "user", "content": "Hi"}]
 

@@ -87,7 +87,7 @@ def _plainly(config: Fields, target: Target, *, own: bool) -> Json:
         "presence_penalty": config.number("presencePenalty"),
         "seed": config.whole("seed"),
         "logprobs": config.flag("responseLogprobs") or None,
-        "top_logprobs": config.whole("logprobs"),
+        "top_logprobs": config.whole("logprobs") or None,
         "stop": _stops(config),
     }
     return {name: value for name, value in given.items() if value is not None}

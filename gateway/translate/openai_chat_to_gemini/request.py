@@ -77,7 +77,7 @@ def _generation(body: Fields, target: Target) -> Json:
             "candidateCount": _within(body, "n", CANDIDATES_MAX, f"It gives {CANDIDATES_MAX} answers at most."),
             "seed": _within(body, "seed", SEED_MAX, "Seeds have 32 bits there."),
             "responseLogprobs": body.flag("logprobs") or None,
-            "logprobs": body.whole("top_logprobs"),
+            "logprobs": body.whole("top_logprobs") or None,
             "responseModalities": _modalities(body),
             "thinkingConfig": _thinking(body, target.model),
             **_format(body),
