@@ -86,7 +86,8 @@ def _strict(schema: Any) -> bool:
     if not (isinstance(others, list) and isinstance(required, list)):
         return False
     if _is_object(schema) and (
-        schema.get("additionalProperties") is not False or not all(name in required for name in properties)
+        schema.get("additionalProperties") is not False
+        or not {name for name in required if isinstance(name, str)}.issuperset(properties)
     ):
         return False
     items = [schema["items"]] if "items" in schema else []

@@ -48,6 +48,7 @@ def test_objects_that_say_nothing_of_more_are_closed():
         {"type": "array", "items": TEXT},
         obj() | {"anyOf": [obj()]},
         obj(a=TEXT) | {"required": []},
+        obj(a=TEXT) | {"required": [["a"]]},
         obj(a=TEXT) | {"additionalProperties": True},
         obj(a={"type": ["object", "null"]}),
         obj(a={"type": "object", "additionalProperties": TEXT}),
