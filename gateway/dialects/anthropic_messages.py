@@ -118,6 +118,7 @@ SIGNS = Signs(
     reasoning=re.compile(rb'"thinking"\s*:\s*"[^"]'),
     reasoning_hint=b'"thinking',
     text_whole=lambda: generated(rb"text|thinking", rb"input"),
+    fetched=re.compile(rb'"type"\s*:\s*"(\w+?)_tool_result"'),
 )
 
 

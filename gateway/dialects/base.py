@@ -49,6 +49,7 @@ class Signs(NamedTuple):
     arrays: bool = False  # A stream may come as one JSON array.
     opaque: bool = False  # A whole answer need not be JSON: sound, plain text.
     text_whole: Callable[[], re.Pattern[bytes]] | None = None  # As `text`, in whole answers that have it elsewhere.
+    fetched: re.Pattern[bytes] | None = None  # A result of the tool in group 1, which the provider ran.
 
 
 NOTHING_YET = Report()

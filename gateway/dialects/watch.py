@@ -17,6 +17,7 @@ from gateway.core.money import Money
 from gateway.core.usage import Report
 from gateway.dialects import splice
 from gateway.dialects.base import Dialect, Quirk
+from gateway.dialects.fetched import Fetched
 from gateway.dialects.framing import SSE, Framing
 from gateway.dialects.openai_usage import UNREADABLE
 
@@ -59,6 +60,7 @@ class StreamWatch:
         self.report = Report()
         self.text_bytes = 0  # Of generated text, as JSON writes it,
         self.text_digits = 0  # and so many of what is kept of it are digits.
+        self.fetched = Fetched()  # By tools that the provider ran.
         self.shows_reasoning = False  # Reasoning is part of the stream, and so of the text.
         self.done = False  # The provider said that this was all.
         self.error: bytes | None = None  # The data of an error event inside the stream.
@@ -120,6 +122,8 @@ class StreamWatch:
         signs, framing = self._signs, self._framing
         read = whole if framing.readable is None else framing.readable(whole)
         self._note_text(read, signs.text)
+        if signs.fetched is not None and signs.fetched.search(read):
+            self._note_fetched(framing.events(whole))
         if signs.done_hint in read and signs.done.search(read):
             self.done = True
         if self.error is None and (b"error" in read or framing.error_hint in read):
@@ -141,6 +145,7 @@ class StreamWatch:
             if self.text_bytes <= TEXT_BYTES_KEPT_MAX:
                 self._keep(event[start:end])
         self._note_ends(event)
+        self._note_fetched((event,))
         if self._signs.done.search(event[:HEAD_BYTES]):
             self.done = True
         if b"error" in event and self.error is None:
@@ -168,6 +173,13 @@ class StreamWatch:
             self._ended = self._ended or self._running <= 0
         if signs.reasoning_hint in whole and signs.reasoning.search(whole):
             self.shows_reasoning = True
+
+    def _note_fetched(self, events: Iterable[bytes]) -> None:
+        if (result := self._signs.fetched) is None:
+            return
+        for event in events:
+            if found := result.search(event, 0, HEAD_BYTES):
+                self.fetched.note(found[1], len(event))
 
     def _note_error(self, events: Iterable[bytes]) -> None:
         for event in events:

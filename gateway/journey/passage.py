@@ -271,7 +271,7 @@ class Incoming:
             made += self.under_way(made) if self.option.output_max else 0
             return Usage(input=given, output=made, final=False)
         made = max(reported.output, made)
-        return replace(reported, output=made + self.under_way(made), final=False)
+        return watch.fetched.added_to(replace(reported, output=made + self.under_way(made), final=False))
 
 
 @dataclass(slots=True, kw_only=True)

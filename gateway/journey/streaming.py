@@ -155,13 +155,14 @@ async def _settle(passage: Incoming, watch: Watch, outcome: Outcome) -> None:
     status = 499 if outcome is Outcome.HUNG_UP else passage.answer.status
     if watch.complete and (used := watch.report.used) is not None:
         passage.settle(outcome, status, watch.report, used)
-    elif not passage.tells(watch):
+    elif not (passage.tells(watch) or watch.fetched.turns):
         passage.settle_in_full(outcome, status)
     else:
         usage = await passage.estimate(watch)
-        if watch.complete or not passage.behind or passage.costs_more_than_held(usage, watch.report):
+        told = passage.tells(watch) and (watch.complete or not passage.behind)  # Else more was made than came.
+        if told or passage.costs_more_than_held(usage, watch.report):
             passage.settle(outcome, status, watch.report, usage)
-        else:  # More was made than came.
+        else:
             passage.settle_in_full(outcome, status)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from gateway.core.errors import GatewayError, UpstreamError
 from gateway.core.usage import Report
+from gateway.dialects.fetched import Fetched
 from gateway.dialects.framing import Framing
 from gateway.dialects.watch import StreamWatch
 from gateway.translate.edge import StreamTranslation
@@ -96,6 +97,11 @@ class TranslatedWatch:
     def shows_reasoning(self) -> bool:
         """Reasoning is part of the stream, and so of the text."""
         return self._watch.shows_reasoning
+
+    @property
+    def fetched(self) -> Fetched:
+        """What the provider's own tools found."""
+        return self._watch.fetched
 
     @property
     def text_bytes(self) -> int:

@@ -12,6 +12,8 @@ from gateway.core.usage import Extras, Report, Usage
 from gateway.dialects.anthropic_messages import AnthropicMessages
 from gateway.dialects.anthropic_report import read_report
 from gateway.dialects.base import Quirk
+from gateway.dialects.fetched import BYTES_PER_TOKEN, Fetched
+from gateway.dialects.sse import EVENT_BYTES_MAX
 from gateway.dialects.watch import StreamWatch
 
 NONE = frozenset()
@@ -260,3 +262,65 @@ def test_nonsense_after_good_usage_is_noted_and_the_good_usage_kept():
 def test_nothing_is_raised_whatever_comes(one, other):
     for said in (one, b'{"usage": ' + one + b', "model": ' + other + b"}", b'{"usage": {"x": ' + other + b"}}"):
         read_report(said, NONE, read_report(message(), NONE))
+
+
+def result(tool, content, index=1):
+    block = {"type": f"{tool}_tool_result", "tool_use_id": "srvtoolu_1", "content": content}
+    return event("content_block_start", index=index, content_block=block)
+
+
+def test_what_the_providers_tools_found_is_read_in_every_turn_after_it():
+    """Two searches and a page, and then the stream breaks off: the first event told of one turn of four."""
+    found = [
+        result("web_search", [{"encrypted_content": "x" * 3000}]),
+        result("web_search", []),
+        result("web_fetch", "y"),
+    ]
+    before = start(2000, cache_read_input_tokens=10, cache_creation_input_tokens=5)
+    watched = watch()
+    watched.feed(streamed(before, PING, found[0]))  # They may come together.
+    for one in (*found[1:], delta("text_delta", text='"type": "web_search_tool_result"')):
+        watched.feed(one + b"\n\n")
+    sizes = [len(one) + 2 for one in found]
+    read = 3 * sizes[0] + 2 * sizes[1] + sizes[2]
+    assert watched.fetched.added_to(watched.report.usage) == Usage(
+        input=4 * 2000 + read // BYTES_PER_TOKEN,
+        cache_read=10 + 3 * 15,
+        cache_write=5,
+        output=1,
+        prompt=2015,
+        extras=Extras(web_searches=2),
+    )
+
+
+def test_a_result_that_is_too_long_to_be_held_back_is_read_too():
+    watched = watch()
+    watched.feed(streamed(start(10)))
+    page = streamed(result("web_fetch", "x" * EVENT_BYTES_MAX))
+    for at in range(0, len(page), 1 << 16):
+        watched.feed(page[at : at + (1 << 16)])
+    assert watched.fetched.added_to(watched.report.usage).input == 20 + len(page) // BYTES_PER_TOKEN
+
+
+def test_a_tool_of_the_callers_own_leaves_the_usage_as_it_is():
+    watched = watch()
+    use = {"type": "tool_use", "id": "t", "name": "web_search_tool_result", "input": {}}
+    watched.feed(streamed(start(10), event("content_block_start", index=0, content_block=use)))
+    assert watched.fetched.added_to(watched.report.usage) is watched.report.usage
+
+
+@pytest.mark.parametrize(
+    ("first", "sizes", "searches", "billed"),
+    [
+        (2068, [16156, 23206], 2, 22_397),
+        (2479, [16766, 26206, 13830, 40380, 27810, 29379, 25091, 10152, 17061, 26437], 10, 404_500),
+    ],
+)
+def test_searches_that_were_recorded_are_counted_a_little_too_high(first, sizes, searches, billed):
+    """claude-sonnet-4 and 4.5: the prompt of the first turn, bytes of each result, and what the last event told."""
+    fetched = Fetched()
+    for size in sizes:
+        fetched.note(b"web_search", size)
+    counted = fetched.added_to(Usage(input=first))
+    assert billed <= counted.input < 1.2 * billed
+    assert counted.extras == Extras(web_searches=searches)

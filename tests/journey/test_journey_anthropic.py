@@ -197,6 +197,25 @@ def test_a_stream_that_breaks_off_ends_with_an_error(gate, client, answers):
     assert entry_of(gate, raw.headers)[0]["outcome"] == "cut"
 
 
+@pytest.mark.parametrize("thinking", [{}, {"thinking": {"type": "adaptive"}}])
+def test_a_stream_that_breaks_off_is_booked_with_what_anthropics_own_tools_found(gate, client, answers, thinking):
+    """The first event counts the first turn alone, and fees come with the last; thoughts may not be shown."""
+    found = [{"type": "web_search_result", "encrypted_content": "x" * 30_000}]
+    block = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": found}
+    result = {"type": "content_block_start", "index": 0, "content_block": block}
+    answers(events(START, result, result, BLOCK, *WORDS))
+    tools = [{"type": "web_search_20250305", "name": "web_search"}]
+    raw = client.messages.with_raw_response.create(**ASKED, **thinking, tools=tools, stream=True)
+    with raw.parse() as stream, pytest.raises(anthropic.APIStatusError):
+        list(stream)
+    entry, cost = entry_of(gate, raw.headers)
+    assert (entry["outcome"], entry["cost_status"]) == ("cut", "estimated")
+    assert entry["tokens"]["input"] > 3 * 10 + 3 * 10_000
+    assert entry["tokens"]["cache_read"] == 2000 + 2 * 2300
+    assert Decimal(entry["cost_parts_usd"]["fees"]) == Decimal("0.02")
+    assert cost > Decimal("0.02") + 30_000 * Decimal("0.000003")
+
+
 def test_the_providers_own_error_comes_back_as_it_is(client, answers):
     theirs = {"type": "error", "error": {"type": "invalid_request_error", "message": "Too long."}, "request_id": "r"}
     answers(Reply(json.dumps(theirs).encode(), status=400, headers={"request-id": "req_theirs"}))

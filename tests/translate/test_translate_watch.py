@@ -71,6 +71,7 @@ def test_every_event_is_carried_and_what_the_provider_says_is_read():
     assert (watched.report.usage.input, watched.report.usage.output) == (3, 7)
     assert (watched.text, watched.text_bytes, watched.text_bytes_not_kept, watched.text_digits) == ("Hi", 2, 0, 0)
     assert not watched.shows_reasoning
+    assert not watched.fetched.turns
 
 
 def test_usage_that_was_not_asked_for_is_heard_by_others_and_not_told():
