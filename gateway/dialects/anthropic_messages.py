@@ -200,7 +200,7 @@ def _facts(body: _Body) -> Facts:
         prompt=_head(body.messages[-1]),
         session=body.metadata.user_id if body.metadata else None,
         also=others(body.tools, body.fallbacks),
-        defined=own_tools_tokens(body.tools),
+        defined=own_tools_tokens(tool.type for tool in body.tools or ()),
     )
 
 

@@ -16,6 +16,7 @@ from gateway.core.errors import BadRequest
 from gateway.core.request import Asked, Countable, Facts, excerpt
 from gateway.core.usage import Report
 from gateway.dialects import aws_errors, splice
+from gateway.dialects.anthropic_others import kinds_of, own_tools_tokens
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.bedrock_usage import asked_conditions, read_usage
 from gateway.dialects.generated import generated
@@ -115,20 +116,20 @@ class BedrockConverse:
         _refuse_twins(asked.body)
         if not body.messages:  # Or they are kept at AWS, where nobody can count them.
             raise BadRequest("messages must not be empty", "messages")
-        more = body.additional_model_request_fields
-        more = more if isinstance(more, dict) else {}
+        more = _more(body)
         parts = list(_parts(body))
         return Facts(
             model=model_name(asked.model),
             stream=asked.verb == STREAM,
             output_tokens_max=_output_cap(body.inference_config, more),
-            needs=_needs(body, parts),
+            needs=_needs(body, parts, more),
             reasons=any(more.get(name) for name in _THINKING),
             images=_attached(parts, "image"),
             files=sum(_attached(parts, kind) for kind in ("document", "video", "audio")),
             turns=len(body.messages),
             prompt=excerpt(" ".join(part.text for part in body.messages[-1].content if part.text)),
             service_tier=asked_conditions(body.service_tier, body.performance_config),
+            defined=own_tools_tokens(kinds_of(more.get("tools"))),
             unseen=_attached(parts, "video") > 0,  # An hour of film can be a few kilobytes.
         )
 
@@ -143,13 +144,14 @@ class BedrockConverse:
         parts = list(_parts(body))
         texts = [part.text for part in parts if part.text]
         texts += [text for part in parts for name in _COUNTED if (text := _text(getattr(part, name, b"")))]
-        more = body.additional_model_request_fields  # May define tools of its own.
+        more = _more(body)  # May define tools of its own.
         return Countable(
             texts=tuple(texts),
             messages=len(body.messages) + len(body.system or ()),
             tools=_text(body.tool_config)
             + _text(body.output_config)
             + (msgspec.json.encode(more).decode() if more else ""),
+            defined=own_tools_tokens(kinds_of(more.get("tools"))),
             images=_attached(parts, "image"),
             files=sum(_attached(parts, kind) for kind in ("document", "video", "audio")),
             unread=unread(asked.body, _READ),
@@ -204,10 +206,16 @@ _READ: Known = {
 def _refuse_twins(body: bytes) -> None:
     """Raises BadRequest if a field that money depends on is given twice."""
     splice.refuse_twins(body, _MONEY_KEYS)
-    for name, keys in (("inferenceConfig", ("maxTokens",)), ("additionalModelRequestFields", CAPS)):
+    for name, keys in (("inferenceConfig", ("maxTokens",)), ("additionalModelRequestFields", (*CAPS, "tools"))):
         span = splice.find(body, name)
         if span is not None and body[span[0] : span[0] + 1] == b"{":
             splice.refuse_twins(body[slice(*span)], keys)
+
+
+def _more(body: _Body) -> dict[str, Any]:
+    """What Bedrock hands on as it is."""
+    more = body.additional_model_request_fields
+    return more if isinstance(more, dict) else {}
 
 
 def _parts(body: _Body) -> Iterator[_Inner]:
@@ -245,10 +253,10 @@ def _output_cap(inference: _Inference | None, more: dict[str, Any]) -> int | Non
     return min(max(caps), OUTPUT_TOKENS_CREDIBLE_MAX)
 
 
-def _needs(body: _Body, parts: list[_Inner]) -> frozenset[str]:
+def _needs(body: _Body, parts: list[_Inner], more: dict[str, Any]) -> frozenset[str]:
     kinds = {"image": "vision", "document": "files", "video": "files", "audio": "audio"}
     needs = {need for kind, need in kinds.items() if _attached(parts, kind)}
-    if _given(body.tool_config):
+    if _given(body.tool_config) or more.get("tools"):
         needs.add("tools")
     if _given(body.output_config):
         needs.add("json")

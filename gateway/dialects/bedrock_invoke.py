@@ -16,6 +16,7 @@ from gateway.core.errors import BadRequest
 from gateway.core.request import Asked, Countable, Facts
 from gateway.core.usage import Report, Usage
 from gateway.dialects import aws_errors, splice
+from gateway.dialects.anthropic_others import kinds_of, own_tools_tokens
 from gateway.dialects.anthropic_report import read_report
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.bedrock_usage import read_usage
@@ -78,7 +79,7 @@ class BedrockInvoke:
         if asked.tier:
             raise BadRequest("InvokeModel's service tiers and latency are not metered here: ask with Converse.")
         body = decode(_requests, asked.body)
-        splice.refuse_twins(asked.body, (*CAPS, *NESTED))
+        splice.refuse_twins(asked.body, (*CAPS, *NESTED, "tools"))
         messages = body.get("messages")
         tools = body.get("tools") or body.get("toolConfig")
         pictures, files = len(_PICTURE.findall(asked.body)), len(_FILE.findall(asked.body))
@@ -92,6 +93,7 @@ class BedrockInvoke:
             images=pictures,
             files=files,
             turns=len(messages) if isinstance(messages, list) else 1,
+            defined=own_tools_tokens(kinds_of(body.get("tools"))),
         )
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
@@ -102,7 +104,8 @@ class BedrockInvoke:
     def countable(self, asked: Asked) -> Countable:
         """See `Dialect.countable`. All of the body counts: no one knows every vendor's."""
         files, pictures = len(_FILE.findall(asked.body)), len(_PICTURE.findall(asked.body))
-        return Countable(texts=(asked.body.decode(errors="replace"),), images=pictures, files=files)
+        defined = own_tools_tokens(kinds_of(decode(_requests, asked.body).get("tools")))
+        return Countable(texts=(asked.body.decode(errors="replace"),), defined=defined, images=pictures, files=files)
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
         """See `Dialect.report`. The vendor's own usage says more than Bedrock's metrics, so they come second."""

@@ -95,7 +95,7 @@ class Router:
         """A bound from what all deployments behind this name have billed; None while one of them is not known well."""
         bounds = [self._calibration.most(size, d.group) for d in self._catalog.find(facts.model, facts.provider)]
         known = [bound for bound in bounds if bound is not None]
-        return max(known) if len(known) == len(bounds) else None
+        return max(known) + facts.defined if len(known) == len(bounds) else None
 
     def _widest(self, facts: Facts) -> int:
         """No prompt is longer than the context window of who answers it."""
@@ -214,7 +214,7 @@ class Router:
         vitals = self._health.seen(deployment.name)
         most = _output_max(deployment, book, request)
         guess = min(most, round(vitals.output_tokens or OUTPUT_TOKENS_GUESS))
-        given = min(request.input_tokens, self._calibration.likely(size, deployment.group))
+        given = min(request.input_tokens, self._calibration.likely(size, deployment.group) + request.facts.defined)
         likely = price.likely(given, guess) if price else None
         others = request.facts.also and meter is None and not request.facts.free
         besides = _besides(request.facts, provider, book, now) if others else ()

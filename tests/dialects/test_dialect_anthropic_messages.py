@@ -367,6 +367,24 @@ def test_definitions_that_are_not_in_the_request_are_held_for():
     assert bound(0, facts, "claude-sonnet-4-5") > truth
     assert count_now(found, CLAUDE) > truth
     assert ceiling(found, CLAUDE) > count_now(found, CLAUDE)
-    own = [{"name": "f"}, {"type": "custom"}, {"type": None}]
+    own = [{"name": "f"}, {"type": "custom"}, {"type": None}, {"type": "function"}]
     assert (read(tools=own).defined, counted(tools=own).defined, read(tools=None).defined) == (0, 0, 0)
     assert read(tools=[{"type": ["odd"]}]).defined > 0
+
+
+@pytest.mark.parametrize(
+    ("kinds", "recorded"),
+    [
+        (["code_execution_20260120"], 2_293),
+        (["web_fetch_20260209", "code_execution_20260120"], 3_465),
+        (["web_search_20260209", "web_fetch_20260209", "code_execution_20260120"], 4_786),
+        (["web_search_20250305"], 2_068),
+        (["memory_20250818"], 1_577),
+    ],
+)
+def test_prompts_that_were_recorded_are_within_the_bound(kinds, recorded):
+    """Of the first turn, before anything was fetched, at claude-sonnet-4 to 4.6; and as many as the vocabulary from 4.7
+    on would make of them. The caller said less than a hundred tokens."""
+    facts = read(tools=[{"type": kind, "name": "t"} for kind in kinds])
+    assert bound(0, facts, "claude-sonnet-4-6") > recorded - 100
+    assert bound(0, facts, "claude-opus-4-8") > 1.37 * (recorded - 100)

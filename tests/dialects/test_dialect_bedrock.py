@@ -59,6 +59,30 @@ def test_plain_request():
     assert CONVERSE.read(asked()).output_tokens_max is None
 
 
+@pytest.mark.parametrize(
+    "tools", [[{"type": "memory_20250818", "name": "memory"}, {"name": "mine"}, "odd"], "odd", None]
+)
+def test_tools_of_anthropics_own_are_held_for_with_what_is_not_in_the_request(tools):
+    """Converse hands them on in fields of the model's own."""
+    defined = 1_750 if isinstance(tools, list) else 0
+    for dialect, call in (
+        (INVOKE, asked(tools=tools)),
+        (CONVERSE, asked(additionalModelRequestFields={"tools": tools})),
+    ):
+        facts = dialect.read(call)
+        assert (facts.defined, dialect.countable(call).defined) == (defined, defined)
+        assert ("tools" in facts.needs) == (tools is not None)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body"),
+    [(INVOKE, b'{"tools":[],"tools":[]}'), (CONVERSE, b'{"additionalModelRequestFields":{"tools":[],"tools":[]}}')],
+)
+def test_tools_that_are_given_twice_are_refused(dialect, body):
+    with pytest.raises(BadRequest, match="twice"):
+        dialect.read(asked(body))
+
+
 def test_what_a_request_needs():
     result = {"toolResult": {"toolUseId": "1", "content": [{"json": {"a": 1}}, PICTURE, {"text": "t"}]}}
     content = [{"text": "see"}, PICTURE, FILE, {"video": {}}, {"video": {"format": "mp4"}}, {"audio": {"x": 1}}, result]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import anthropic
 import pytest
 from road import eventually, road, said
 
@@ -62,3 +63,14 @@ def test_bounds_come_down_and_survive(tmp_path):
     kept = json.loads((way.gate.home / "tokens.json").read_text())
     assert kept[MODEL]["text"]["samples"] > BOUND_SAMPLES_MIN
     assert f"tokens {MODEL} text" in way.command("doctor")
+
+
+def test_definitions_that_are_not_in_the_request_are_not_learned(tmp_path):
+    """They are held for by themselves. What is left of a short prompt's bill is nothing to learn from."""
+    own, plain = {"type": "bash_20250124", "name": "bash"}, {"name": "f", "input_schema": {"type": "object"}}
+    with road(tmp_path, "providers: {sim: {base_url: SIM_URL/v1}}") as way:
+        for tool in (own, plain):
+            with anthropic.Anthropic(base_url=way.gate.url, api_key=way.key(), max_retries=0) as client:
+                client.messages.create(model="sim-small", max_tokens=16, messages=said("Hi"), tools=[tool])
+    kept = json.loads((way.gate.home / "tokens.json").read_text())
+    assert kept[MODEL]["tools"]["samples"] == 1

@@ -17,6 +17,8 @@ from gateway.journey.option import OUTPUT_TOKENS_GUESS
 from gateway.journey.routing import CONTEXT_TOKENS_MAX, OUTPUT_TOKENS_MAX, Router
 from gateway.journey.signals import Signals
 from gateway.plugins import Plugin
+from gateway.tokens import measure
+from gateway.tokens.calibration import BOUND_SAMPLES_MIN, Calibration
 from gateway.tokens.size import Size
 from gateway.upstream.health import Health
 
@@ -52,14 +54,15 @@ def as_they_come(request, candidates, context):
     return Decision(candidates, f"as they come, with {context.params}")
 
 
-def router(*deployments, prices, most=None, fallback=2, health=None, reads=frozenset(), signals=None):
+def router(*deployments, prices, most=None, fallback=2, health=None, reads=frozenset(), signals=None, learned=None):
     book = Book(prices, most)
     names = {"models": {"m": deployments, "n": deployments}, "aliases": {"its": "n", "any": AUTO}}
     catalog = Catalog({"p": PROVIDER}, lambda: book, lambda: 0.0, **names, tiers={"standard": ("m",)})
     health = health or Health(failures_max=1, open_s=10)
     as_named = Plugin(as_they_come, reads)
     plain, auto, own = (as_named, {"plain": 1}), (as_named, {"auto": 1}), {"n": (as_named, {"own": 1})}
-    return Router(catalog, health, lambda: 0.0, policy=plain, auto=auto, named=own, fallback=fallback, signals=signals)
+    more = {"fallback": fallback, "signals": signals, "calibration": learned}
+    return Router(catalog, health, lambda: 0.0, policy=plain, auto=auto, named=own, **more)
 
 
 def asked(model="m", *, tokens=100, **facts):
@@ -109,6 +112,19 @@ def test_what_the_request_itself_is_charged_for_is_in_its_worst_cost():
     assert option(heard, prices={"a": price}).candidate.cost_worst == Money(200)
     held, _ = option(heard, prices={"a": price}).worst(heard, for_money=1, for_count=1)
     assert held.nanos == 1
+
+
+def test_definitions_that_no_size_tells_are_added_to_what_was_learned():
+    """To the bound, and to what is likely: bodies without them taught both."""
+    one, learned, facts = Deployment(PROVIDER, "a"), Calibration(), asked().facts
+    size = measure(b"The quick brown fox jumps over the lazy dog. " * 200, facts)
+    for _ in range(BOUND_SAMPLES_MIN):
+        learned.learn(size, one.group, 2000, bound=9000)
+    way = router(one, prices={"a": flat(2)}, learned=learned)
+    own = replace(facts, defined=700)
+    assert way.bound(own, size, proven=False) == way.bound(facts, size, proven=False) + 700 < 9000
+    likely = [way.options(asked(tokens=9000, defined=n), size, NOT_CARRIED)[0].input_guess for n in (0, 700)]
+    assert likely[1] == likely[0] + 700
 
 
 @pytest.mark.parametrize(
