@@ -37,7 +37,8 @@ CAPS = (
 )
 NESTED = ("inferenceConfig", "textGenerationConfig")  # Nova's and Titan's.
 _PICTURE = re.compile(rb'"type"\s*:\s*"(image|image_url)"|"(image)"\s*:\s*\{')
-_FILE = re.compile(rb'"type"\s*:\s*"(document|file)"|"(document|video|audio)"\s*:\s*\{')
+_FILE = re.compile(rb'"type"\s*:\s*"(document|file)"|"(document|audio)"\s*:\s*\{')
+_FILM = re.compile(rb'"type"\s*:\s*"(?:video|video_url|input_video)"|"video"\s*:\s*\{')
 
 
 class _Answer(msgspec.Struct):
@@ -82,8 +83,8 @@ class BedrockInvoke:
         splice.refuse_twins(asked.body, (*CAPS, *NESTED, "tools"))
         messages = body.get("messages")
         tools = body.get("tools") or body.get("toolConfig")
-        pictures, files = len(_PICTURE.findall(asked.body)), len(_FILE.findall(asked.body))
-        needs = {name for name, needed in (("tools", tools), ("vision", pictures), ("files", files)) if needed}
+        pictures, files, films = _shown(asked.body)
+        needs = {name for name, needed in (("tools", tools), ("vision", pictures), ("files", files + films)) if needed}
         return Facts(
             model=model_name(asked.model),
             stream=asked.verb == STREAM,
@@ -91,9 +92,10 @@ class BedrockInvoke:
             needs=frozenset(needs),
             reasons=bool(body.get("thinking") or body.get("reasoning_effort")),
             images=pictures,
-            files=files,
+            files=files + films,
             turns=len(messages) if isinstance(messages, list) else 1,
             defined=own_tools_tokens(kinds_of(body.get("tools"))),
+            unseen=films > 0,  # An hour of film can be a few kilobytes.
         )
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
@@ -103,9 +105,11 @@ class BedrockInvoke:
 
     def countable(self, asked: Asked) -> Countable:
         """See `Dialect.countable`. All of the body counts: no one knows every vendor's."""
-        files, pictures = len(_FILE.findall(asked.body)), len(_PICTURE.findall(asked.body))
+        pictures, files, films = _shown(asked.body)
         defined = own_tools_tokens(kinds_of(decode(_requests, asked.body).get("tools")))
-        return Countable(texts=(asked.body.decode(errors="replace"),), defined=defined, images=pictures, files=files)
+        return Countable(
+            texts=(asked.body.decode(errors="replace"),), defined=defined, images=pictures, files=files + films
+        )
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
         """See `Dialect.report`. The vendor's own usage says more than Bedrock's metrics, so they come second."""
@@ -127,6 +131,12 @@ class BedrockInvoke:
 
     error = staticmethod(aws_errors.error_body)
     stream_error = staticmethod(aws_errors.stream_error)
+
+
+def _shown(body: bytes) -> tuple[int, ...]:
+    """How many pictures, files and films there are, by whoever's names."""
+    plain = splice.with_plain_letters(body)
+    return tuple(len(kind.findall(plain)) for kind in (_PICTURE, _FILE, _FILM))
 
 
 def _with_usage(before: Report, read: tuple[Usage | None, bool], block: dict[str, Any]) -> Report:

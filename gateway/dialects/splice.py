@@ -171,6 +171,13 @@ def _hides_letters(body: bytes) -> bool:
     return _HIDDEN_LETTER.search(body, backslashes) is not None
 
 
+def with_plain_letters(body: bytes) -> bytes:
+    """The same for searching, with no letter of a name escaped. Other escapes may be lost."""
+    if not _hides_letters(body):
+        return body
+    return _MAYBE_HIDDEN.sub(lambda escape: bytes.fromhex(escape[0][-2:].decode()), body.replace(rb"\\", b""))
+
+
 def _plain(quoted: bytes) -> bytes:
     if b"\\" not in quoted:
         return quoted[1:-1]

@@ -75,6 +75,27 @@ def test_tools_of_anthropics_own_are_held_for_with_what_is_not_in_the_request(to
 
 
 @pytest.mark.parametrize(
+    ("part", "counts"),
+    [
+        (rb'{"image":{"source":{"s3Location":{"uri":"s3://x/y"}}}}', (1, 0, False)),
+        (rb'{"im\u0061ge":{"source":{"s3Location":{"uri":"s3://x/y"}}}}', (1, 0, False)),
+        (rb'{"document":{"source":{"s3Location":{"uri":"s3://x/y"}}}}', (0, 1, False)),
+        (rb'{"video":{"source":{"s3Location":{"uri":"s3://x/y"}}}}', (0, 1, True)),
+        (rb'{"vid\u0065o":{"source":{"s3Location":{"uri":"s3://x/y"}}}}', (0, 1, True)),
+        (rb'{"text":"\\","vid\u0065o" : {"format":"mp4"}}', (0, 1, True)),
+        (rb'{"type":"video_url","video_url":{"url":"https://x/y"}}', (0, 1, True)),
+        (rb'{"text":"\"vid\u0065o\": {"}', (0, 0, False)),
+        (rb'{"text":"\\\"video\\\": {"}', (0, 0, False)),
+    ],
+)
+def test_film_is_held_for_by_the_window_however_its_name_is_written(part, counts):
+    call = asked(b'{"messages":[{"role":"user","content":[%b]}]}' % part, verb="invoke")
+    facts, counted = INVOKE.read(call), INVOKE.countable(call)
+    assert (facts.images, facts.files, facts.unseen) == counts
+    assert (counted.images, counted.files) == counts[:2]
+
+
+@pytest.mark.parametrize(
     ("dialect", "body"),
     [(INVOKE, b'{"tools":[],"tools":[]}'), (CONVERSE, b'{"additionalModelRequestFields":{"tools":[],"tools":[]}}')],
 )
