@@ -26,17 +26,8 @@ OUTPUT_TOKENS_CREDIBLE_MAX = 10_000_000
 
 _CAP_KEYS = ("max_tokens", "max_completion_tokens")
 _MONEY_KEYS = (
-    "model",
-    "models",
-    "stream",
-    "stream_options",
-    "n",
-    "service_tier",
-    *_CAP_KEYS,
-    "modalities",
-    "reasoning_effort",
-    "reasoning",
-    "web_search_options",
+    *("model", "models", "stream", "stream_options", "n", "service_tier", *_CAP_KEYS),
+    *("modalities", "prediction", "reasoning_effort", "reasoning", "web_search_options"),
 )
 _PLAIN_PARTS = frozenset({"", "text", "image_url", "input_audio", "refusal"})
 """Parts whose tokens the bytes or a table bound. Any other (a file, a video) is held for as a file."""
@@ -109,6 +100,7 @@ class _Body(msgspec.Struct):
     models: Any = None
     web_search_options: Any = None
     modalities: list[str] | None = None
+    prediction: Any = None
     reasoning_effort: Any = None
     reasoning: Any = None  # OpenRouter's name for it.
     prompt_cache_key: str | None = None
@@ -178,7 +170,7 @@ class OpenAIChat:
             choices=choices(asked.n),
             needs=_needs(asked, parts),
             reasons=asked.reasoning_effort not in (None, "none") or bool(asked.reasoning),
-            speaks="audio" in (asked.modalities or ()),
+            speaks="audio" in (asked.modalities or ()) or asked.prediction is not None,
             images=parts.count("image_url"),
             files=sum(kind not in _PLAIN_PARTS for kind in parts),
             turns=len(asked.messages),

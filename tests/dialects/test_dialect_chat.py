@@ -119,6 +119,7 @@ def test_a_wrong_body_is_refused_naming_the_field_and_not_shown(bad, param):
         "max_completion_tokens",
         "service_tier",
         "stream_options",
+        "prediction",
     ],
 )
 def test_a_key_that_money_depends_on_may_stand_there_once_only(key):
@@ -135,7 +136,7 @@ def test_a_key_that_money_depends_on_may_stand_there_once_only(key):
 
 VALUES = {
     "model": '"m"', "stream": "false", "n": "1", "max_tokens": "5", "max_completion_tokens": "5",
-    "service_tier": '"flex"', "stream_options": "{}", "models": "[]", "web_search_options": "{}",
+    "service_tier": '"flex"', "stream_options": "{}", "models": "[]", "web_search_options": "{}", "prediction": "{}",
 }  # fmt: skip
 
 
@@ -264,9 +265,12 @@ def test_a_part_without_a_type_is_text():
         ({"modalities": ["text"]}, False),
         ({"modalities": []}, False),
         ({"audio": {"voice": "x"}}, False),
+        ({"prediction": {"type": "content", "content": "x"}}, True),
+        ({"prediction": None}, False),
     ],
 )
-def test_a_call_that_asks_for_speech_says_so(more, speaks):
+def test_a_call_that_asks_for_what_no_stream_shows_says_so(more, speaks):
+    """Speech; and of a prediction the tokens that the model rejects, which are charged as if it had made them."""
     assert CHAT.read(body(**more)).speaks is speaks
 
 

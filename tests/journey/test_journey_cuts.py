@@ -83,6 +83,18 @@ def test_hidden_reasoning_of_a_broken_stream_is_paid_for(way, client):
     assert spent(lines) <= Decimal(lines[0]["entry"]["held_nanos"]) / 10**9
 
 
+def test_a_stream_with_a_prediction_is_held_and_booked_for_all_that_may_be_rejected(way, client):
+    """Rejected tokens do not show: no stream tells how many there were before its usage."""
+    held = []
+    for more in ({}, {"prediction": {"type": "content", "content": "x = 1"}}):
+        text = "Break. [[sim: cut=5 tokens=50 tps=200]]"
+        request_id, _, _ = streamed(client, text, max_tokens=8000, extra_body=more)
+        (line,) = books(way, request_id)[0]
+        held.append(line["entry"]["held_nanos"])
+    assert held[1] > 10 * held[0]
+    assert int(line["cost_picos"]) == 1000 * held[1]
+
+
 @pytest.mark.parametrize("how", ["cut=5", "cut=0", "hang_after=3", "garbage", "hang"])
 def test_a_whole_answer_that_never_comes(way, client, how):
     with pytest.raises(openai.InternalServerError) as raised:
