@@ -25,16 +25,8 @@ from gateway.dialects.unread import ALL, SETTINGS, Known, Members, unread, word
 from gateway.dialects.validate import decode, model_name
 
 _MONEY_KEYS = (
-    "model",
-    "stream",
-    "max_tokens",
-    "service_tier",
-    "speed",
-    "inference_geo",
-    "thinking",
-    "tools",
-    "fallbacks",
-    "thread",
+    *("model", "messages", "system", "stream", "max_tokens", "service_tier", "speed", "inference_geo"),
+    *("thinking", "tools", "mcp_servers", "fallbacks", "thread"),
 )
 _BOUNDED = ("_use", "_result")
 """How the types of blocks end that the bytes of their JSON bound."""

@@ -26,7 +26,7 @@ OUTPUT_TOKENS_CREDIBLE_MAX = 10_000_000
 
 _CAP_KEYS = ("max_tokens", "max_completion_tokens")
 _MONEY_KEYS = (
-    *("model", "models", "stream", "stream_options", "n", "service_tier", *_CAP_KEYS),
+    *("model", "models", "messages", "tools", "stream", "stream_options", "n", "service_tier", *_CAP_KEYS),
     *("modalities", "prediction", "reasoning_effort", "reasoning", "web_search_options"),
 )
 _PLAIN_PARTS = frozenset({"", "text", "image_url", "input_audio", "refusal"})

@@ -93,10 +93,14 @@ def test_a_wrong_body_is_refused_naming_the_field_and_not_shown(bad, param):
 
 
 @pytest.mark.parametrize(
-    "key", ["model", "stream", "max_tokens", "service_tier", "speed", "inference_geo", "thinking", "tools", "fallbacks"]
+    "key",
+    [
+        *("model", "messages", "system", "stream", "max_tokens", "service_tier", "speed", "inference_geo"),
+        *("thinking", "tools", "mcp_servers", "fallbacks"),
+    ],
 )
 def test_a_key_that_money_depends_on_may_stand_there_once_only(key):
-    value = {"model": '"m"', "stream": "false", "max_tokens": "5"}.get(key, "null")
+    value = {"model": '"m"', "messages": json.dumps(HI), "stream": "false", "max_tokens": "5"}.get(key, "null")
     once = body(**{key: json.loads(value)})
     assert MESSAGES.read(Asked(once))
     with pytest.raises(BadRequest) as refused:

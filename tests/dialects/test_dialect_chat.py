@@ -120,6 +120,8 @@ def test_a_wrong_body_is_refused_naming_the_field_and_not_shown(bad, param):
         "service_tier",
         "stream_options",
         "prediction",
+        "messages",
+        "tools",
     ],
 )
 def test_a_key_that_money_depends_on_may_stand_there_once_only(key):
@@ -137,6 +139,7 @@ def test_a_key_that_money_depends_on_may_stand_there_once_only(key):
 VALUES = {
     "model": '"m"', "stream": "false", "n": "1", "max_tokens": "5", "max_completion_tokens": "5",
     "service_tier": '"flex"', "stream_options": "{}", "models": "[]", "web_search_options": "{}", "prediction": "{}",
+    "messages": '[{"role":"user","content":"hi"}]', "tools": "[]",
 }  # fmt: skip
 
 
