@@ -160,8 +160,8 @@ class Pipeline:
         actual = usage.input_total if usage.prompt is None else usage.prompt
         if actual > bound:
             self.metrics.count("fareway_token_bound_exceeded")
-        defined = question.request.facts.defined  # Which no size tells, and is added to what was learned.
-        self.calibration.learn(question.size, name, actual - defined, bound=bound - defined)
+        if not question.request.facts.defined:  # What a provider says of its own tools, no size tells.
+            self.calibration.learn(question.size, name, actual, bound=bound)
 
     def _headers(self, leg: Leg, entry: Entry, answer: Answer, *, upstream_s: float) -> dict[str, str]:
         """What the caller is told: the provider's own headers, and the receipt."""
