@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
 
 Json = dict[str, Any]
 
@@ -16,8 +19,16 @@ _STRICT = frozenset(
 _FORMATS = ("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid")
 """Of texts, by the same."""
 
+_UNKEPT = frozenset(
+    {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength"}
+    | {"maxItems", "uniqueItems", "minContains", "maxContains", "minProperties", "maxProperties"}
+)
+"""Words that Claude refuses to keep to: https://platform.claude.com/docs/en/build-with-claude/structured-outputs ."""
+
+_CLAUDE_FORMATS = (*_FORMATS, "uri")
+
 OPEN = "Objects there hold only what they name: additionalProperties must be false."
-"""Why a schema that `closed` does not take cannot be carried."""
+"""Why a schema that `for_claude` does not take cannot be carried."""
 
 _BY_NAME = frozenset({"properties", "$defs", "definitions"})
 """Words with a schema for each name."""
@@ -32,10 +43,29 @@ def strictly(schema: Json) -> Json | None:
     return made if _is_object(made) and "anyOf" not in made and _strict(made) else None
 
 
-def closed(schema: Json) -> Json | None:
-    """The same, as Claude keeps to it, which takes no object that is not closed; None where one is meant to be open."""
+class ForClaude(NamedTuple):
+    """A schema that Claude takes."""
+
+    schema: Json
+    exact: bool  # It keeps to all of it. Else what it does not is in descriptions.
+
+
+def for_claude(schema: Json) -> ForClaude | None:
+    """The same, as Claude keeps to it, which takes no object that is not closed; None where one is meant to be open.
+    Bounds it does not keep to, and refuses, are told in the descriptions, as Anthropic's own clients do."""
     made: Json = _closed(schema)
-    return None if _open(made) else made
+    if _open(made):
+        return None
+    told = _told(made)
+    return ForClaude(told, exact=told == made)
+
+
+def strict_tool(schema: Json, leave: Callable[[str], None]) -> tuple[Json, bool]:
+    """What a tool takes, as Claude keeps to it strictly, and whether it can. `leave` hears of what it does not."""
+    kept = for_claude(schema)
+    if kept is None or not kept.exact:
+        leave("tools.strict")
+    return (schema, False) if kept is None else (kept.schema, True)
 
 
 def _closed(schema: Any) -> Any:
@@ -44,16 +74,37 @@ def _closed(schema: Any) -> Any:
         return [_closed(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    made = {word: _closed_in(word, value) for word, value in schema.items()}
+    made = {word: _within(_closed, word, value) for word, value in schema.items()}
     if isinstance(made.get("properties"), dict):
         made.setdefault("additionalProperties", False)
     return made
 
 
-def _closed_in(word: str, value: Any) -> Any:
+def _told(schema: Any) -> Any:
+    """With what Claude does not keep to in words."""
+    if isinstance(schema, list):
+        return [_told(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    bounds = {word: value for word, value in schema.items() if _unkept(word, value)}
+    made = {word: _within(_told, word, value) for word, value in schema.items() if word not in bounds}
+    if bounds:
+        about, told = schema.get("description"), msgspec.json.encode(bounds).decode()
+        made["description"] = f"{about} {told}" if about else told
+    return made
+
+
+def _unkept(word: str, value: Any) -> bool:
+    if word == "format":
+        return value not in _CLAUDE_FORMATS
+    return word in _UNKEPT or (word == "minItems" and value not in (0, 1))
+
+
+def _within(change: Callable[[Any], Any], word: str, value: Any) -> Any:
+    """The value of a word, with the schemas in it changed."""
     if word in _BY_NAME and isinstance(value, dict):
-        return {name: _closed(each) for name, each in value.items()}
-    return _closed(value) if word in _PLAIN else value
+        return {name: change(each) for name, each in value.items()}
+    return change(value) if word in _PLAIN else value
 
 
 def _open(schema: Any) -> bool:

@@ -8,7 +8,7 @@ from gateway.core.errors import BadRequest
 from gateway.core.request import Asked
 from gateway.translate.edge import Losses, Target
 from gateway.translate.edges import EDGES
-from gateway.translate.schemas import closed, strictly
+from gateway.translate.schemas import ForClaude, for_claude, strict_tool, strictly
 
 TEXT = {"type": "string"}
 
@@ -76,7 +76,7 @@ def test_what_openai_refuses_to_keep_to_is_not_said_to_be_strict(schema):
     ],
 )
 def test_what_is_closed_already_is_told_to_claude_as_it_is(schema):
-    assert closed(schema) == schema
+    assert for_claude(schema) == ForClaude(schema, exact=True)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,46 @@ def test_what_is_closed_already_is_told_to_claude_as_it_is(schema):
     ],
 )
 def test_an_object_that_is_meant_to_be_open_is_nothing_to_say_to_claude(schema):
-    assert closed(schema) is None
+    assert for_claude(schema) is None
+
+
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        (obj(a={"type": "integer", "minimum": 0}), obj(a={"type": "integer", "description": '{"minimum":0}'})),
+        (
+            obj(minimum=TEXT | {"maxLength": 9, "description": "A name."}),
+            obj(minimum=TEXT | {"description": 'A name. {"maxLength":9}'}),
+        ),
+        (
+            obj(a={"anyOf": [{"items": TEXT, "minItems": 2, "format": ["x"]}]}),
+            obj(a={"anyOf": [{"items": TEXT, "description": '{"minItems":2,"format":["x"]}'}]}),
+        ),
+        (obj(a=TEXT | {"format": "iri"}), obj(a=TEXT | {"description": '{"format":"iri"}'})),
+    ],
+)
+def test_bounds_that_claude_refuses_are_told_in_words(schema, told):
+    """Pydantic writes them for `Field(ge=0)`; OpenAI keeps to them."""
+    assert for_claude(schema) == ForClaude(told, exact=False)
+
+
+def test_what_claude_keeps_to_stays():
+    schema = obj(a={"items": TEXT | {"format": "uri", "pattern": "^h"}, "minItems": 1, "default": {"minimum": 1}})
+    assert for_claude(schema) == ForClaude(schema, exact=True)
+
+
+@pytest.mark.parametrize(
+    ("schema", "told", "strict", "left"),
+    [
+        (obj(a=TEXT), obj(a=TEXT), True, []),
+        (obj(a=TEXT | {"minLength": 1}), obj(a=TEXT | {"description": '{"minLength":1}'}), True, ["tools.strict"]),
+        ({"type": "object"}, {"type": "object"}, False, ["tools.strict"]),
+    ],
+)
+def test_a_strict_tool_is_as_strict_as_claude_can_be(schema, told, strict, left):
+    heard = []
+    assert strict_tool(schema, heard.append) == (told, strict)
+    assert heard == left
 
 
 def sent(outbound, inbound, schema, lossy=False):
@@ -126,6 +165,37 @@ TO_CLAUDE = pytest.mark.parametrize(
 def test_a_schema_that_openai_takes_without_strict_is_closed_for_claude(inbound, outbound, name):
     del name
     assert sent(outbound, inbound, obj(closed=False, a=obj(closed=False, b=TEXT))) == (obj(a=obj(b=TEXT)), ())
+
+
+@TO_CLAUDE
+def test_a_bound_that_claude_refuses_is_named_and_told(inbound, outbound, name):
+    schema = obj(a={"type": "integer", "minimum": 1})
+    told = obj(a={"type": "integer", "description": '{"minimum":1}'})
+    assert sent(outbound, inbound, schema) == (told, (name,))
+
+
+def strict_tools(outbound, inbound, schema):
+    """What goes up of a strict tool, and what was left out."""
+    described = {"name": "f", "parameters": schema, "strict": True}
+    if inbound == "openai-chat":
+        said = {"messages": [{"role": "user", "content": "Hi"}], "tools": [{"type": "function", "function": described}]}
+    else:
+        said = {"input": "Hi", "store": False, "tools": [{"type": "function"} | described]}
+    edge = next(edge for edge in EDGES if (edge.inbound, edge.outbound) == (inbound, outbound))
+    losses, target = Losses(allowed=False), Target("anthropic.claude-opus-4-8", 1000)
+    made = json.loads(edge.request(Asked(json.dumps({"model": "m"} | said).encode()), target, losses).body)
+    if outbound == "anthropic-messages":
+        (tool,) = made["tools"]
+        return tool["input_schema"], tool["strict"], losses.dropped
+    tool = made["toolConfig"]["tools"][0]["toolSpec"]
+    return tool["inputSchema"]["json"], tool["strict"], losses.dropped
+
+
+@TO_CLAUDE
+def test_strict_tools_go_up_as_claude_keeps_to_them(inbound, outbound, name):
+    del name
+    told = obj(a=TEXT | {"description": '{"minLength":1}'})
+    assert strict_tools(outbound, inbound, obj(a=TEXT | {"minLength": 1})) == (told, True, ("tools.strict",))
 
 
 @TO_CLAUDE

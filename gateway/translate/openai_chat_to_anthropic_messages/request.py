@@ -15,7 +15,7 @@ from gateway.translate.fields import NO_SETTING, Fields
 from gateway.translate.openai_chat_to_anthropic_messages import thoughts
 from gateway.translate.openai_chat_to_anthropic_messages.tools import choice, tool
 from gateway.translate.openai_chat_to_anthropic_messages.turns import Turns
-from gateway.translate.schemas import OPEN, closed
+from gateway.translate.schemas import OPEN, for_claude
 
 _HINTS = (
     "store",
@@ -121,10 +121,12 @@ def _format(body: Fields, claude: Claude) -> dict[str, Any]:
     if not claude.formats:
         body.lose("response_format", "This model cannot be held to a schema.")
         return {}
-    if (kept := closed(schema)) is None:
+    if (kept := for_claude(schema)) is None:
         described.lose("schema", OPEN)
         return {}
-    return {"format": {"type": "json_schema", "schema": ({"description": about} if about else {}) | kept}}
+    if not kept.exact:
+        described.hint("schema")
+    return {"format": {"type": "json_schema", "schema": ({"description": about} if about else {}) | kept.schema}}
 
 
 def _plainly(body: Fields) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from gateway.core.errors import BadRequest
 from gateway.translate.claude import Claude
 from gateway.translate.fields import Fields
+from gateway.translate.schemas import strict_tool
 
 _KINDS = {"auto": "auto", "required": "any", "none": "none"}
 
@@ -24,7 +25,7 @@ def tool(given: Fields, claude: Claude) -> dict[str, Any] | None:
     made["input_schema"] = function.any("parameters") or {"type": "object", "properties": {}}
     if function.flag("strict"):
         if claude.formats:
-            made["strict"] = True
+            made["input_schema"], made["strict"] = strict_tool(made["input_schema"], function.leave)
         else:
             function.lose("strict", "This model cannot be held to a schema.")
     if (marked := given.any("cache_control")) is not None:

@@ -17,7 +17,7 @@ from gateway.translate.openai_chat_to_bedrock_converse.asked import Body, read
 from gateway.translate.openai_chat_to_bedrock_converse.messages import Conversation
 from gateway.translate.openai_chat_to_bedrock_converse.reasoning import thinking
 from gateway.translate.openai_chat_to_bedrock_converse.tools import carry_tools
-from gateway.translate.schemas import OPEN, closed
+from gateway.translate.schemas import OPEN, ForClaude, for_claude
 
 _NOTED = (
     "user",
@@ -165,11 +165,13 @@ def _output_config(body: Body, claude: Claude | None, losses: Losses) -> dict[st
     if claude is not None and not claude.formats:
         losses.drop("response_format", "This model cannot be held to a schema.")
         return {}
-    kept = wanted.json_schema.schema if claude is None else closed(wanted.json_schema.schema)
+    kept = ForClaude(wanted.json_schema.schema, exact=True) if claude is None else for_claude(wanted.json_schema.schema)
     if kept is None:
         losses.drop("response_format.json_schema.schema", OPEN)
         return {}
-    schema: dict[str, Any] = {"schema": msgspec.json.encode(kept).decode()}
+    if not kept.exact:
+        losses.note("response_format.json_schema.schema")
+    schema: dict[str, Any] = {"schema": msgspec.json.encode(kept.schema).decode()}
     for name in ("name", "description"):
         if value := getattr(wanted.json_schema, name):
             schema[name] = value

@@ -11,6 +11,7 @@ from gateway.dialects.validate import convert
 from gateway.translate.edge import Losses
 from gateway.translate.openai_chat_to_bedrock_converse.asked import Body, Function
 from gateway.translate.openai_chat_to_bedrock_converse.messages import Conversation
+from gateway.translate.schemas import strict_tool
 
 _KINDS = {"auto": "auto", "required": "any", "none": "none"}
 _NO_PARAMETERS = {"type": "object", "properties": {}}
@@ -74,9 +75,9 @@ def carry_tools(body: Body, conversation: Conversation, losses: Losses, *, claud
     """The tools, and how they may be chosen. Those that were called are there also where none may be any more:
     Converse takes no conversation with calls without a `toolConfig`. Only Claude can be told then to call none."""
     choice, parallel = chosen(body, losses), body.parallel_tool_calls is not False
-    tools = _specifications(body, choice, conversation, losses)
+    tools = _specifications(body, choice, conversation, losses, claude=claude)
     if not tools:
-        tools = [_specified(Function(name)) for name in conversation.called]
+        tools = [_specified(Function(name), losses, claude=claude) for name in conversation.called]
         choice, parallel = Chosen("none" if claude else "auto"), True
     if not tools:
         return Tools({}, {}, forced=False)
@@ -84,22 +85,27 @@ def carry_tools(body: Body, conversation: Conversation, losses: Losses, *, claud
     return Tools(config, own, choice.forces)
 
 
-def _specifications(body: Body, choice: Chosen, conversation: Conversation, losses: Losses) -> list[dict[str, Any]]:
+def _specifications(
+    body: Body, choice: Chosen, conversation: Conversation, losses: Losses, *, claude: bool
+) -> list[dict[str, Any]]:
     carried: list[dict[str, Any]] = []
     for at, tool in enumerate(body.tools or ()):
         if tool.function is None:
             losses.drop(f"tools[{at}]", f"Converse has no tool of type {tool.type!r}.")
         elif choice.only is None or tool.function.name in choice.only:
-            carried.append(_specified(tool.function))
+            carried.append(_specified(tool.function, losses, claude=claude))
             carried += conversation.cache_point(tool.cache_control, f"tools[{at}].cache_control")
     return carried
 
 
-def _specified(function: Function) -> dict[str, Any]:
-    spec: dict[str, Any] = {"name": function.name, "inputSchema": {"json": function.parameters or _NO_PARAMETERS}}
+def _specified(function: Function, losses: Losses, *, claude: bool) -> dict[str, Any]:
+    schema, strict = function.parameters or _NO_PARAMETERS, bool(function.strict)
+    if strict and claude:
+        schema, strict = strict_tool(schema, losses.note)
+    spec: dict[str, Any] = {"name": function.name, "inputSchema": {"json": schema}}
     if function.description and function.description.strip():  # An empty one is refused.
         spec["description"] = function.description
-    if function.strict:
+    if strict:
         spec["strict"] = True
     return {"toolSpec": spec}
 

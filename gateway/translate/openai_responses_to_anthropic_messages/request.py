@@ -14,7 +14,7 @@ from gateway.translate.edge import Losses, Target
 from gateway.translate.openai_responses_to_anthropic_messages.conversation import Conversation, converse
 from gateway.translate.responses_settings import Format, Settings, read_settings
 from gateway.translate.responses_tools import Tool
-from gateway.translate.schemas import OPEN, closed
+from gateway.translate.schemas import OPEN, for_claude, strict_tool
 
 _MODES = {"required": "any", "none": "none", "auto": "auto"}
 _USER_CHARACTERS_MAX = 256
@@ -37,7 +37,7 @@ def translated(asked: Asked, target: Target, losses: Losses) -> Asked:
     thinking = _thinking(said, claude, conversation, cap, losses)
     if thinking.thinking is not None:
         body["thinking"] = thinking.thinking
-    body |= _tools(said, claude, conversation.called) | _config(said, claude, thinking.effort, losses)
+    body |= _tools(said, claude, conversation.called, losses) | _config(said, claude, thinking.effort, losses)
     body |= _sampling(said, claude, thinks=thinking.thinks, losses=losses) | _tier(said, losses)
     if said.user is not None:
         body["metadata"] = {"user_id": said.user[:_USER_CHARACTERS_MAX]}
@@ -45,11 +45,11 @@ def translated(asked: Asked, target: Target, losses: Losses) -> Asked:
     return replace(asked, body=msgspec.json.encode(body))
 
 
-def _tools(said: Settings, claude: Claude, called: list[str]) -> dict[str, Any]:
+def _tools(said: Settings, claude: Claude, called: list[str], losses: Losses) -> dict[str, Any]:
     """Tools, and how they may be chosen. Those that were `called` are there also where none may be any more, since
     Anthropic wants every tool of a conversation defined."""
     only = said.choice.only
-    tools = [_tool(tool, claude) for tool in said.toolbox.tools if only is None or tool.name in only]
+    tools = [_tool(tool, claude, losses) for tool in said.toolbox.tools if only is None or tool.name in only]
     if not tools and called:
         tools = [{"name": name, "input_schema": {"type": "object", "properties": {}}} for name in called]
         return {"tools": tools, "tool_choice": {"type": "none"}}
@@ -62,12 +62,12 @@ def _tools(said: Settings, claude: Claude, called: list[str]) -> dict[str, Any]:
     return {"tools": tools} if mode == "auto" else {"tools": tools, "tool_choice": choice}
 
 
-def _tool(tool: Tool, claude: Claude) -> dict[str, Any]:
+def _tool(tool: Tool, claude: Claude, losses: Losses) -> dict[str, Any]:
     found: dict[str, Any] = {"name": tool.name, "input_schema": tool.parameters}
     if tool.description:
         found["description"] = tool.description
     if tool.strict and claude.formats:  # Others come close without.
-        found["strict"] = True
+        found["input_schema"], found["strict"] = strict_tool(tool.parameters, losses.note)
     return found
 
 
@@ -100,11 +100,13 @@ def _schema(form: Format, claude: Claude, losses: Losses) -> dict[str, Any]:
     if not claude.formats:
         losses.drop("text.format", "This model cannot be held to a schema.")
         return {}
-    if (schema := closed(form.schema)) is None:
+    if (kept := for_claude(form.schema)) is None:
         losses.drop("text.format.schema", OPEN)
         return {}
+    if not kept.exact:
+        losses.note("text.format.schema")
     described = {"description": form.description} if form.description else {}
-    return {"format": {"type": "json_schema", "schema": described | schema}}
+    return {"format": {"type": "json_schema", "schema": described | kept.schema}}
 
 
 def _sampling(said: Settings, claude: Claude, *, thinks: bool, losses: Losses) -> dict[str, Any]:
