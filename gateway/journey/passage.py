@@ -228,7 +228,10 @@ class Incoming:
 
     def tells(self, watch: Watch) -> bool:
         """Whether what was seen of the answer tells what it costs, where the provider does not say. Which of
-        several models made it cannot be seen."""
+        several models made it cannot be seen, nor how long a recording was that is charged by its length."""
+        untold, price = self._facts.extras_max, self.option.price
+        if untold is not None and price is not None and price.charges(untold):
+            return False
         if self.option.output_max == 0:
             return True
         told = watch.report.usage is not None and watch.report.usage.output_reasoning > 0  # In running totals.

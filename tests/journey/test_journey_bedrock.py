@@ -363,6 +363,13 @@ def test_ranking_is_charged_by_search_units_and_unpriced_without_a_price(gate, r
     assert (code, headers["x-fareway-cost-status"], headers.get("x-fareway-cost-usd")) == (200, status, usd)
 
 
+def test_ranking_that_does_not_tell_its_search_units_is_booked_at_what_was_held(gate, replies):
+    replies(whole({"results": []}), name="cohere")
+    _, headers, _ = post(gate, "/v2/rerank", {"model": "cohere/rerank-v3.5", "query": "q", "documents": ["a"] * 101})
+    entry = entry_of(gate, headers)
+    assert (entry["cost_status"], Decimal(entry["cost_usd"])) == ("uncertain", Decimal("0.004"))
+
+
 def test_coheres_refusals(gate):
     status, headers, said = post(
         gate, "/v2/chat", {"model": "nothing", "messages": [{"role": "user", "content": "Hi"}]}

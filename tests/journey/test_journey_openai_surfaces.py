@@ -13,6 +13,7 @@ pytestmark = pytest.mark.xdist_group("openai_surfaces")
 CONFIG = """
 providers:
   openai: {base_url: URL/openai/v1}
+  groq: {base_url: URL/openai/v1}
 models:
   painter: {deployments: [openai/gpt-image-1.5]}
   hearer: {deployments: [openai/gpt-4o-transcribe]}
@@ -48,7 +49,9 @@ def provider():
 @pytest.fixture(scope="module")
 def gate(provider, tmp_path_factory):
     running = harness.gateway(
-        tmp_path_factory.mktemp("surfaces"), CONFIG.replace("URL", provider.url), env={"OPENAI_API_KEY": "a-key"}
+        tmp_path_factory.mktemp("surfaces"),
+        CONFIG.replace("URL", provider.url),
+        env={"OPENAI_API_KEY": "a-key", "GROQ_API_KEY": "a-key"},
     )
     yield running
     assert running.stop() == 0
@@ -158,6 +161,17 @@ def test_a_transcript_in_plain_text_passes_and_is_booked_at_what_was_held(client
     assert got.content == b"Hi there\n"
     assert (booked["outcome"], booked["cost_status"]) == ("ok", "uncertain")
     assert booked["cost_usd"] > 0
+
+
+def test_minutes_that_an_answer_does_not_tell_are_booked_at_what_was_held(client, answers, entry):
+    """So answers Groq's Whisper in its ordinary format. Tokens have no rate there: what came counts for nothing."""
+    answers({"text": "Hi there", "x_groq": {"id": "req_1"}})
+    got = client.audio.transcriptions.with_raw_response.create(
+        model="groq/whisper-large-v3", file=("a.mp3", b"\0" * 750_000)
+    )
+    booked = entry(got.headers)
+    assert (booked["outcome"], booked["cost_status"]) == ("ok", "uncertain")
+    assert booked["cost_usd"] == Decimal("0.030834030834")  # 1,000 s at 6 kbit/s, and the millisecond begun.
 
 
 def test_speech_passes_byte_for_byte_and_is_never_free(client, answers, entry):
