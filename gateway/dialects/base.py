@@ -17,7 +17,7 @@ class Quirk(StrEnum):
 
     REASONING_BESIDE_OUTPUT = "reasoning_beside_output"  # xAI chat: completion_tokens leave reasoning out.
     OUTPUT_IS_THE_REST = "output_is_the_rest"  # Google's compatible endpoint: output = total - prompt.
-    AUDIO_BESIDE_INPUT = "audio_beside_input"  # Mistral: audio tokens are not in prompt_tokens.
+    AUDIO_BESIDE_INPUT = "audio_beside_input"  # Mistral: not in prompt_tokens, charged by prompt_audio_seconds.
     CHARGES_REPORTED_COST = "charges_reported_cost"  # OpenRouter: `usage.cost` is what is charged.
     CHARGES_COST_TICKS = "charges_cost_ticks"  # xAI: `usage.cost_in_usd_ticks`, of 1e-10 dollars.
     COUNTS_RESEARCH = "counts_research"  # Perplexity: searches and thoughts stand beside, `usage.cost` is rounded.

@@ -12,6 +12,7 @@ from gateway.core.request import Asked, Countable, Facts, Picture, excerpt
 from gateway.core.usage import Report
 from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
+from gateway.dialects.openai_chat_parts import FILM, NEEDS, PLAIN, Part, sound
 from gateway.dialects.openai_chat_tools import fetches
 from gateway.dialects.openai_report import read_report
 from gateway.dialects.openai_research import asked_conditions
@@ -29,19 +30,7 @@ _MONEY_KEYS = (
     *("model", "models", "messages", "tools", "stream", "stream_options", "n", "service_tier", *_CAP_KEYS),
     *("modalities", "prediction", "reasoning_effort", "reasoning", "web_search_options"),
 )
-_PLAIN_PARTS = frozenset({"", "text", "image_url", "input_audio", "refusal"})
-"""Parts whose tokens the bytes or a table bound. Any other (a file, a video) is held for as a file."""
-
-_FILM = frozenset({"video_url", "input_video"})
-"""An hour of it can be a few kilobytes: only the context window bounds its tokens."""
-
 _NO_NEEDS: frozenset[str] = frozenset()
-_PART_NEEDS = {"image_url": "vision", "input_audio": "audio", "file": "files"}
-
-
-class _Part(msgspec.Struct):
-    type: str = ""
-    text: str | None = None
 
 
 class _Picture(msgspec.Struct):
@@ -70,7 +59,7 @@ class _Said(msgspec.Struct):
 
 class _Message(msgspec.Struct):
     role: str = ""
-    content: str | list[_Part] | None = None
+    content: str | list[Part] | None = None
     name: str | None = None
     tool_calls: msgspec.Raw = msgspec.Raw()
 
@@ -160,7 +149,8 @@ class OpenAIChat:
             raise BadRequest("models is not taken here: ask for one model, and configure fallbacks", "models")
         stream = bool(asked.stream)
         options = asked.stream_options
-        parts = [p.type for m in asked.messages if isinstance(m.content, list) for p in m.content]
+        everything = [p for m in asked.messages if isinstance(m.content, list) for p in m.content]
+        parts = [part.type for part in everything]
         theirs = fetches(asked.tools)
         return Facts(
             model=model_name(asked.model),
@@ -172,13 +162,14 @@ class OpenAIChat:
             reasons=asked.reasoning_effort not in (None, "none") or bool(asked.reasoning),
             speaks="audio" in (asked.modalities or ()) or asked.prediction is not None,
             images=parts.count("image_url"),
-            files=sum(kind not in _PLAIN_PARTS for kind in parts),
+            files=sum(kind not in PLAIN for kind in parts),
             turns=len(asked.messages),
             prompt=_head(asked.messages[-1]),
             service_tier=asked_conditions(asked.service_tier, asked.web_search_options),
             session=asked.prompt_cache_key or asked.user,
-            unseen=theirs or not _FILM.isdisjoint(parts),
+            unseen=theirs or not FILM.isdisjoint(parts),
             fees_untold=theirs,
+            extras_max=sound(everything).extras_max,
         )
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
@@ -202,7 +193,7 @@ class OpenAIChat:
             schema=shape if structured else "",
             images=(images := sum(p.type == "image_url" for p in parts)),
             pictures=_pictures(said) if images else (),
-            files=sum(p.type not in _PLAIN_PARTS for p in parts),
+            files=sum(p.type not in PLAIN for p in parts),
             unread=unread(request.body, _READ),
         )
 
@@ -271,7 +262,7 @@ def choices(n: int | None) -> int:
 def _needs(asked: _Body, parts: list[str]) -> frozenset[str]:
     if not (parts or asked.tools or asked.functions or asked.response_format):
         return _NO_NEEDS
-    needs = {_PART_NEEDS[kind] for kind in parts if kind in _PART_NEEDS}
+    needs = {NEEDS[kind] for kind in parts if kind in NEEDS}
     if _given(asked.tools) or _given(asked.functions):
         needs.add("tools")
     if _wants_json(asked):

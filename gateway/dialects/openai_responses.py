@@ -19,6 +19,8 @@ from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
 from gateway.dialects.openai_responses_report import read_report
+from gateway.dialects.openai_responses_tools import Tool
+from gateway.dialects.recordings import heard
 from gateway.dialects.unread import ALL, SETTINGS, unread
 from gateway.dialects.validate import decode, model_name
 
@@ -36,12 +38,6 @@ _MONEY_KEYS = (
     "tools",
     "reasoning",
 )
-_CALLERS_TOOLS = frozenset({"function", "custom", "local_shell", "apply_patch", "computer", "computer_use_preview"})
-"""Tools that the caller runs. Any other is the provider's, and may put into the prompt what it likes."""
-
-_CALLERS_NAMED = ("function", "custom")
-"""Tools that can stand in a namespace."""
-
 _IMAGES = frozenset({"input_image", "computer_screenshot"})
 _PLAIN_PARTS = frozenset({"", "text", "input_text", "output_text", "summary_text", "reasoning_text", "refusal"})
 """Parts whose tokens the bytes bound. Any other that is no image and no sound is held for as a file."""
@@ -50,6 +46,7 @@ _PLAIN_PARTS = frozenset({"", "text", "input_text", "output_text", "summary_text
 class _Part(msgspec.Struct):
     type: str = ""
     text: Any = None
+    input_audio: msgspec.Raw = msgspec.Raw()
 
 
 class _Item(msgspec.Struct):
@@ -68,22 +65,15 @@ class _Item(msgspec.Struct):
         return [*said, "input_image"] if self.type == "image_generation_call" else said
 
     @property
+    def recordings(self) -> list[msgspec.Raw]:
+        """The sound in it."""
+        said = self.content if isinstance(self.content, list) else []
+        return [part.input_audio for part in said if part.type == "input_audio"]
+
+    @property
     def kept(self) -> bool:
         """Whether it stands for something that lies at the provider."""
         return self.type == "item_reference" or not (self.type or self.role)
-
-
-class _Tool(msgspec.Struct):
-    type: str = ""
-    tools: Any = None  # In a namespace.
-
-    @property
-    def callers(self) -> bool:
-        """Whether the caller runs it, or all that are in it."""
-        if self.type != "namespace":
-            return self.type in _CALLERS_TOOLS
-        inner = self.tools if isinstance(self.tools, list) else [None]
-        return all(isinstance(tool, dict) and tool.get("type") in _CALLERS_NAMED for tool in inner)
 
 
 class _Format(msgspec.Struct):
@@ -104,7 +94,7 @@ class _Body(msgspec.Struct):
     stream: bool | None = None
     background: bool | None = None
     max_output_tokens: int | None = None
-    tools: list[_Tool] | None = None
+    tools: list[Tool] | None = None
     text: _Text | None = None
     reasoning: _Reasoning | None = None
     service_tier: str | None = None
@@ -179,6 +169,7 @@ class OpenAIResponses:
             service_tier=asked.service_tier,
             session=asked.prompt_cache_key or _named(asked.conversation) or asked.user,
             unseen=_sees_more(asked, items),
+            extras_max=heard(recording for item in items for recording in item.recordings).extras_max,
         )
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
@@ -239,7 +230,7 @@ def _adds_more(item: _Item) -> bool:
     if item.type != "additional_tools":
         return False
     try:
-        return any(not tool.callers for tool in msgspec.convert(item.tools or [], list[_Tool]))
+        return any(not tool.callers for tool in msgspec.convert(item.tools or [], list[Tool]))
     except msgspec.ValidationError:
         return True
 

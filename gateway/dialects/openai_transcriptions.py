@@ -18,7 +18,7 @@ from gateway.core.usage import Extras, Report, Usage
 from gateway.dialects import openai_errors
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.multipart import read_form
-from gateway.dialects.openai_usage import TOKENS_CREDIBLE_MAX, UNREADABLE, read_newer_usage
+from gateway.dialects.openai_usage import UNREADABLE, length_ms, read_newer_usage
 from gateway.dialects.recordings import longest_ms
 from gateway.dialects.validate import model_name
 
@@ -101,16 +101,10 @@ def _report(said: _Answer, quirks: frozenset[Quirk], before: Report) -> Report:
         usage, clamped = read_newer_usage(said.usage, quirks & {Quirk.AUDIO_BESIDE_INPUT})
     else:
         seconds = said.usage.get("seconds") if isinstance(said.usage, dict) else said.duration
-        usage, clamped = _lasting(seconds), said.usage is not None
-        clamped = clamped and usage is None
+        length = length_ms(seconds)
+        usage = None if length is None else Usage(extras=Extras(audio_ms=length))
+        clamped = usage is None and said.usage is not None
     if usage is None:
         return replace(report, clamped=clamped or before.clamped)
     raw = b"" if said.usage is None else msgspec.json.encode(said.usage)
     return replace(report, usage=usage, clamped=clamped or before.clamped, raw=raw)
-
-
-def _lasting(seconds: Any) -> Usage | None:
-    """The usage of a recording that is charged by its length. Begun milliseconds count as whole ones."""
-    if type(seconds) not in (int, float) or not 0 <= seconds <= TOKENS_CREDIBLE_MAX // 1000:
-        return None
-    return Usage(extras=Extras(audio_ms=-int(-seconds * 1000 // 1)))

@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway.core.money import Money
-from gateway.core.usage import Usage
+from gateway.core.usage import Extras, Usage
 from gateway.dialects.base import Quirk
 
 TOKENS_CREDIBLE_MAX = 1_000_000_000
@@ -65,6 +65,7 @@ class Block(msgspec.Struct):
     prompt_cache_hit_tokens: Count | None = None  # DeepSeek.
     num_cached_tokens: Count | None = None  # Mistral.
     cached_tokens: Count | None = None  # Moonshot, Together.
+    prompt_audio_seconds: Any = None  # Mistral.
 
 
 class NewerBlock(Block):
@@ -110,6 +111,7 @@ def read_usage(block: Mapping[str, Any], quirks: frozenset[Quirk]) -> tuple[Usag
         mended,
         prompt_tokens_details=replace(given, cache_write_tokens_details=kept),
         completion_tokens_details=made,
+        prompt_audio_seconds=block.get("prompt_audio_seconds"),
         **{name: getattr(hits, name) for name in _HITS},
     )
     usage, clamped = disjoint(whole, quirks)
@@ -145,7 +147,26 @@ def _counts(value: Any) -> bool:
 
 
 def disjoint(block: Block, quirks: frozenset[Quirk]) -> tuple[Usage | None, bool]:
-    """The counters, none holding another's tokens, and whether they contradicted each other.
+    """The counters, none holding another's tokens, and whether they contradicted each other, or leave out how long the
+    sound was that is charged by that."""
+    usage, clamped = _divided(block, quirks)
+    if usage is None or Quirk.AUDIO_BESIDE_INPUT not in quirks:
+        return usage, clamped
+    heard = length_ms(block.prompt_audio_seconds)
+    if heard is None:
+        return usage, clamped or usage.input_audio > 0
+    return replace(usage, extras=Extras(audio_ms=heard)) if heard else usage, clamped
+
+
+def length_ms(seconds: Any) -> int | None:
+    """How long a recording was, in milliseconds, begun ones included. None for what is no length."""
+    if type(seconds) not in (int, float) or not 0 <= seconds <= TOKENS_CREDIBLE_MAX // 1000:
+        return None
+    return -int(-seconds * 1000 // 1)
+
+
+def _divided(block: Block, quirks: frozenset[Quirk]) -> tuple[Usage | None, bool]:
+    """The counters of tokens.
 
     Identities and departures: OpenAI counts cached, written and audio tokens inside the prompt and
     reasoning inside the completion; see `Quirk` for who does not. What only the total counts is taken for output.

@@ -9,6 +9,14 @@ of Ogg that nobody's encoder writes.
 
 from __future__ import annotations
 
+from binascii import a2b_base64
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.core.usage import Extras
+
 BYTES_PER_SECOND_MIN = 750
 """Opus at 6 kbit/s, the lowest bit rate in use (RFC 6716, section 2.1.1)."""
 
@@ -24,3 +32,42 @@ def longest_ms(body: bytes, recorded: int) -> int:
     frames = body.count(b"\xff\xf8") + body.count(b"\xff\xf9") if b"fLaC" in body else 0
     pages = body.count(b"OggS")
     return max(recorded * 1000 // BYTES_PER_SECOND_MIN, frames * FLAC_FRAME_MS_MAX, pages * OGG_PAGE_MS_MAX) + 1
+
+
+class Heard(NamedTuple):
+    """Recordings that a body has in base64, all together."""
+
+    ms: int = 0  # At most, in begun seconds: so they are charged where they are charged by their length.
+
+    @property
+    def extras_max(self) -> Extras | None:
+        """See `Facts.extras_max`."""
+        return Extras(audio_ms=self.ms) if self.ms else None
+
+
+class _Clip(msgspec.Struct):
+    """`input_audio` of a chat."""
+
+    data: str | None = None
+
+
+_written = msgspec.json.Decoder(str | _Clip)
+_ALPHABET = bytes.maketrans(b"-_", b"+/")
+_BREAKS = b" \t\r\n"
+
+
+def heard(recordings: Iterable[msgspec.Raw]) -> Heard:
+    """How much recordings can be, each the JSON of its base64 or of an object with that as `data`."""
+    decoded = [found for recording in recordings if (found := _decoded(recording)) is not None]
+    return Heard(sum(-(-longest_ms(found, len(found)) // 1000) * 1000 for found in decoded))
+
+
+def _decoded(recording: msgspec.Raw) -> bytes | None:
+    """What stands there in base64 of either alphabet, with or without the head of a data URL; None where none does."""
+    try:
+        given = _written.decode(recording)
+        written = (given.data if isinstance(given, _Clip) else given) or ""
+        data = written.partition(",")[2] if written.startswith("data:") else written
+        return a2b_base64(data.encode().translate(_ALPHABET, _BREAKS), strict_mode=True) or None
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None

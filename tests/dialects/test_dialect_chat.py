@@ -1,5 +1,6 @@
 """Chat completions: what is read, what is refused, and the little that is changed on the way."""
 
+import base64
 import json
 
 import pytest
@@ -12,6 +13,7 @@ from gateway.core.money import Money
 from gateway.core.usage import Extras, Usage
 from gateway.dialects.base import NOTHING_YET, Quirk
 from gateway.dialects.openai_chat import CHOICES_MAX, OUTPUT_TOKENS_CREDIBLE_MAX, OpenAIChat
+from gateway.dialects.recordings import BYTES_PER_SECOND_MIN
 from gateway.dialects.validate import MODEL_NAME_MAX, model_name
 
 CHAT = OnBytes(OpenAIChat())
@@ -231,6 +233,23 @@ def test_a_part_that_we_do_not_know_is_held_for_as_a_file(kind, files):
     """What it becomes at the provider, a video for one, no number of bytes bounds."""
     asked = body(messages=[*HI, {"role": "user", "content": [{"type": kind}, {"type": kind}]}])
     assert CHAT.read(asked).files == CHAT.countable(asked).files == 2 * files
+
+
+def sounding(*recordings):
+    return body(messages=[{"role": "user", "content": [{"type": "input_audio", "input_audio": r} for r in recordings]}])
+
+
+@pytest.mark.parametrize("head", ["", "data:audio/mp3;base64,"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode, base64.encodebytes])
+def test_sound_is_as_long_as_its_bytes_can_be(head, encode):
+    """For providers that charge it by the minute, whatever they say of it in tokens: in begun seconds, as they do."""
+    written = head + encode(b"\xff\xfb" * (30 * BYTES_PER_SECOND_MIN)).decode()
+    facts = CHAT.read(sounding({"data": written, "format": "mp3"}, written))
+    assert (facts.extras_max, facts.unseen) == (Extras(audio_ms=2 * 61_000), False)
+
+
+def test_a_chat_without_sound_is_charged_for_none():
+    assert CHAT.read(body(messages=[{"role": "user", "content": [{"type": "text", "text": "Hi"}]}])).extras_max is None
 
 
 @pytest.mark.parametrize(("kind", "unseen"), [("video_url", True), ("input_video", True), ("file", False)])

@@ -1,5 +1,6 @@
 """OpenAI's Responses API: what is asked, what it used, and what its tools did."""
 
+import base64
 import gzip
 import json
 from datetime import datetime
@@ -81,6 +82,13 @@ def test_what_routing_and_billing_need_is_read():
     assert facts.needs == {"tools", "vision", "audio", "files", "json"}
     assert (facts.images, facts.files, facts.turns, facts.prompt) == (4, 1, 6, "last")
     assert (facts.service_tier, facts.session, facts.reasons, facts.unseen) == ("flex", "k", True, False)
+
+
+def test_sound_is_as_long_as_its_bytes_can_be():
+    """For those that it is carried to who charge it by the minute."""
+    part = {"type": "input_audio", "input_audio": {"data": base64.b64encode(b"\0" * 7500).decode(), "format": "mp3"}}
+    facts = RESPONSES.read(body({"input": [{"role": "user", "content": [part]}, {"role": "user", "content": "Hi"}]}))
+    assert (facts.extras_max, facts.unseen) == (Extras(audio_ms=11_000), False)
 
 
 @pytest.mark.parametrize(

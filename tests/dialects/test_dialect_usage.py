@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.money import Money
-from gateway.core.usage import Usage
+from gateway.core.usage import Extras, Usage
 from gateway.dialects.base import Quirk
 from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dialects.openai_usage import DOLLARS_CREDIBLE_MAX, TOKENS_CREDIBLE_MAX, read_cost, read_usage
@@ -129,10 +129,19 @@ def test_a_total_that_is_the_prompt_alone_is_sure():
 
 
 def test_mistrals_audio_stands_beside_the_prompt():
-    voxtral = {**block(9, 248, {"audio_tokens": 375}), "total_tokens": 632}
+    voxtral = {**block(9, 248, {"audio_tokens": 375}, prompt_audio_seconds=3), "total_tokens": 632}
     usage, clamped = read(voxtral, Quirk.AUDIO_BESIDE_INPUT)
     assert (usage.input, usage.input_audio, usage.tokens, clamped) == (9, 375, 632, False)
+    assert usage.extras == Extras(audio_ms=3000), "it is charged by its length"
     assert read(voxtral)[1], "without the quirk, audio beyond the prompt is a contradiction"
+
+
+@pytest.mark.parametrize("heard", [{}, {"prompt_audio_seconds": -1}, {"prompt_audio_seconds": "3"}])
+def test_sound_whose_length_is_not_told_is_not_sure(heard):
+    """Missing is not zero. Where nothing was heard, there is none to tell."""
+    assert read(block(9, 2, {"audio_tokens": 375}, **heard), Quirk.AUDIO_BESIDE_INPUT)[1]
+    assert read(block(9, 2, **heard), Quirk.AUDIO_BESIDE_INPUT) == (Usage(input=9, output=2), False)
+    assert read(block(9, 2, prompt_audio_seconds=0), Quirk.AUDIO_BESIDE_INPUT) == (Usage(input=9, output=2), False)
 
 
 def test_cached_beyond_the_prompt_is_clamped_as_at_azures_grok():
@@ -349,7 +358,8 @@ def test_recorded_answers_without_a_price_have_their_counters_too(data):
     stream = usage("mistral_stream.sse", "mistral")
     assert (stream.usage, stream.clamped) == (Usage(input=22, output=8), False)
     audio = usage("mistral_voxtral_audio.json", "mistral")
-    assert (audio.usage, audio.clamped) == (Usage(input=9, input_audio=375, output=248), False)
+    heard = Usage(input=9, input_audio=375, output=248, extras=Extras(audio_ms=3000))
+    assert (audio.usage, audio.clamped) == (heard, False)
     cache = usage("openrouter_anthropic_cache.json", "openrouter")
     assert cache.usage == Usage(input=1, cache_read=2569, cache_write=79, output=100)
     assert cache.cost == Money.usd("0.00256995")
@@ -363,7 +373,10 @@ anything = st.one_of(
     st.none(), st.booleans(), st.integers(-5, 2 * TOKENS_CREDIBLE_MAX), st.floats(), st.text(max_size=3)
 )
 DETAILS = ["cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens", "reasoning_tokens"]
-MAIN = ["prompt_tokens", "completion_tokens", "total_tokens", "prompt_cache_hit_tokens", "num_cached_tokens"]
+MAIN = [
+    *("prompt_tokens", "completion_tokens", "total_tokens", "prompt_cache_hit_tokens", "num_cached_tokens"),
+    "prompt_audio_seconds",
+]
 
 
 @given(

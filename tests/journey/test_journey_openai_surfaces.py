@@ -1,11 +1,12 @@
 """OpenAI's own client at every endpoint of OpenAI's that this gateway speaks, over real sockets."""
 
+import base64
 import json
 from decimal import Decimal
 
 import harness
 import pytest
-from openai import BadRequestError, OpenAI
+from openai import BadRequestError, OpenAI, RateLimitError
 from upstream import Reply, upstream
 
 pytestmark = pytest.mark.xdist_group("openai_surfaces")
@@ -14,6 +15,7 @@ CONFIG = """
 providers:
   openai: {base_url: URL/openai/v1}
   groq: {base_url: URL/openai/v1}
+  mistral: {base_url: URL/openai/v1}
 models:
   painter: {deployments: [openai/gpt-image-1.5]}
   hearer: {deployments: [openai/gpt-4o-transcribe]}
@@ -51,7 +53,7 @@ def gate(provider, tmp_path_factory):
     running = harness.gateway(
         tmp_path_factory.mktemp("surfaces"),
         CONFIG.replace("URL", provider.url),
-        env={"OPENAI_API_KEY": "a-key", "GROQ_API_KEY": "a-key"},
+        env={"OPENAI_API_KEY": "a-key", "GROQ_API_KEY": "a-key", "MISTRAL_API_KEY": "a-key"},
     )
     yield running
     assert running.stop() == 0
@@ -60,7 +62,8 @@ def gate(provider, tmp_path_factory):
 
 @pytest.fixture
 def client(gate):
-    return OpenAI(base_url=f"{gate.url}/v1", api_key=gate.tokens[1], max_retries=0)
+    with OpenAI(base_url=f"{gate.url}/v1", api_key=gate.tokens[1], max_retries=0) as client:
+        yield client
 
 
 @pytest.fixture
@@ -172,6 +175,26 @@ def test_minutes_that_an_answer_does_not_tell_are_booked_at_what_was_held(client
     booked = entry(got.headers)
     assert (booked["outcome"], booked["cost_status"]) == ("ok", "uncertain")
     assert booked["cost_usd"] == Decimal("0.030834030834")  # 1,000 s at 6 kbit/s, and the millisecond begun.
+
+
+def asks_of_sound(client, seconds, model="mistral/voxtral-small-latest", **more):
+    sound = base64.b64encode(b"\0" * 750 * seconds).decode()
+    part = {"type": "input_audio", "input_audio": {"data": sound, "format": "mp3"}}
+    messages = [{"role": "user", "content": [part]}]
+    return client.chat.completions.with_raw_response.create(model=model, messages=messages, max_tokens=9, **more)
+
+
+def test_minutes_of_sound_in_a_chat_are_held_for_and_charged(client, answers):
+    """At Mistral, which charges them beside the tokens of its text."""
+    usage = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 386, "prompt_audio_seconds": 3}
+    usage |= {"prompt_tokens_details": {"audio_tokens": 375}}
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Yes."}, "finish_reason": "stop"}
+    answers({"id": "c", "object": "chat.completion", "model": "voxtral", "choices": [choice], "usage": usage})
+    with pytest.raises(RateLimitError):
+        asks_of_sound(client, 60, extra_headers={"x-fareway-max-cost": "0.004"})
+    got = asks_of_sound(client, 3)
+    assert Decimal(got.headers["x-fareway-cost-usd"]) == Decimal(9 * 100 + 2 * 400 + 3000 * Decimal("66.667")) / 10**9
+    assert got.headers["x-fareway-cost-status"] == "exact"
 
 
 def test_speech_passes_byte_for_byte_and_is_never_free(client, answers, entry):

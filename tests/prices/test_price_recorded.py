@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.money import Money
 from gateway.core.price import CostStatus
-from gateway.core.usage import Usage
+from gateway.core.usage import Extras, Usage
 
 APIS = {"chat.completions", "embeddings", "openai-compat chat", "models chat.completions"}
 UNPRICED = {
@@ -62,6 +62,14 @@ def test_recordings_without_an_expected_cost(shared, file, why):
     index = json.loads((shared / "data" / "recorded" / "index.json").read_text())
     (entry,) = (entry for entry in index if entry["file"] == file)
     assert entry["expected_cost_usd"] is None, f"no longer so: {why}"
+
+
+def test_what_voxtral_hears_is_charged_by_the_minute_and_not_by_the_token(book):
+    """As mistral_voxtral_audio.json, of which no charge is known: three seconds at 0.004 a minute, and its text."""
+    heard = Usage(input=9, input_audio=375, output=248, extras=Extras(audio_ms=3000))
+    cost = book.price("mistral", "voxtral-small-latest", 1_787_150_225).of(heard)
+    assert (cost.fees.picos, cost.total.picos) == (3000 * 66_667, 9 * 100_000 + 248 * 400_000 + 3000 * 66_667)
+    assert cost.status is CostStatus.EXACT
 
 
 @pytest.mark.parametrize(

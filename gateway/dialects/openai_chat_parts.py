@@ -1,0 +1,30 @@
+"""Parts of a message in a chat: which are bounded by what, and how long their sound can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from gateway.dialects.recordings import Heard, heard
+
+PLAIN = frozenset({"", "text", "image_url", "input_audio", "refusal"})
+"""Parts whose tokens the bytes or a table bound. Any other (a file, a video) is held for as a file."""
+
+FILM = frozenset({"video_url", "input_video"})
+"""An hour of it can be a few kilobytes: only the context window bounds its tokens."""
+
+NEEDS = {"image_url": "vision", "input_audio": "audio", "file": "files"}
+
+
+class Part(msgspec.Struct):
+    """A part as far as money depends on it."""
+
+    type: str = ""
+    text: str | None = None
+    input_audio: msgspec.Raw = msgspec.Raw()
+
+
+def sound(parts: Iterable[Part]) -> Heard:
+    """The recordings among them, together."""
+    return heard(part.input_audio for part in parts if part.type == "input_audio")
