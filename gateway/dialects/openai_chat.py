@@ -151,7 +151,7 @@ class OpenAIChat:
         options = asked.stream_options
         everything = [p for m in asked.messages if isinstance(m.content, list) for p in m.content]
         parts = [part.type for part in everything]
-        theirs = fetches(asked.tools)
+        theirs, heard = fetches(asked.tools), sound(everything)
         return Facts(
             model=model_name(asked.model),
             stream=stream,
@@ -167,9 +167,9 @@ class OpenAIChat:
             prompt=_head(asked.messages[-1]),
             service_tier=asked_conditions(asked.service_tier, asked.web_search_options),
             session=asked.prompt_cache_key or asked.user,
-            unseen=theirs or not FILM.isdisjoint(parts),
+            unseen=theirs or heard.elsewhere or not FILM.isdisjoint(parts),
             fees_untold=theirs,
-            extras_max=sound(everything).extras_max,
+            extras_max=heard.extras_max,
         )
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:

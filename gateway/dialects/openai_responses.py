@@ -156,6 +156,7 @@ class OpenAIResponses:
             raise BadRequest("models is not taken here: ask for one model, and configure fallbacks", "models")
         items = _items(asked)
         parts = [part for item in items for part in item.parts]
+        sound = heard(recording for item in items for recording in item.recordings)
         return Facts(
             model=model_name(asked.model),
             stream=bool(asked.stream),
@@ -168,8 +169,8 @@ class OpenAIResponses:
             prompt=_head(asked.input),
             service_tier=asked.service_tier,
             session=asked.prompt_cache_key or _named(asked.conversation) or asked.user,
-            unseen=_sees_more(asked, items),
-            extras_max=heard(recording for item in items for recording in item.recordings).extras_max,
+            unseen=sound.elsewhere or _sees_more(asked, items),
+            extras_max=sound.extras_max,
         )
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:

@@ -17,13 +17,16 @@ from gateway.core.request import Asked, Countable, Facts
 from gateway.core.usage import Extras, Report, Usage
 from gateway.dialects import openai_errors
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
-from gateway.dialects.multipart import read_form
+from gateway.dialects.multipart import Form, read_form
 from gateway.dialects.openai_usage import UNREADABLE, length_ms, read_newer_usage
 from gateway.dialects.recordings import longest_ms
 from gateway.dialects.validate import model_name
 
 TOKENS_PER_SECOND = 10
 """Of audio, as OpenAI's models hear it."""
+
+_ELSEWHERE = frozenset({"url", "file_url", "file_id"})
+"""Where Groq and Mistral take a recording from that is not in the form."""
 
 _NEVER = re.compile(rb"\0(?!)")
 _SIGNS = Signs(
@@ -62,6 +65,7 @@ class OpenAITranscriptions:
         model = form.text("model")
         if model is None:
             raise BadRequest("model is required", "model")
+        _refuse_elsewhere(form)
         form.text("prompt")  # It is counted where a decision hangs on that, and must be text.
         sound_ms = longest_ms(form.body, form.files_bytes)
         return Facts(
@@ -93,6 +97,16 @@ class OpenAITranscriptions:
 
     error = staticmethod(openai_errors.error_body)
     stream_error = staticmethod(openai_errors.stream_error)
+
+
+def _refuse_elsewhere(form: Form) -> None:
+    """Raise BadRequest for a recording that is not in the form."""
+    for name in _ELSEWHERE.intersection(field.name for field in form.fields):
+        raise BadRequest(
+            f"{name} is not taken here, as nobody could say how long what lies there is: send a file", name
+        )
+    if len(form.files("file")) != 1:
+        raise BadRequest("file must be given once, as a file", "file")
 
 
 def _report(said: _Answer, quirks: frozenset[Quirk], before: Report) -> Report:

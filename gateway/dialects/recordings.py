@@ -26,6 +26,9 @@ FLAC_FRAME_MS_MAX = 8192
 OGG_PAGE_MS_MAX = 8000
 """As libvorbis writes silence at 8 kHz: 255 packets of 30 ms. Opus has a second in a page."""
 
+ELSEWHERE_MS_MAX = 3 * 3600 * 1000
+"""Of sound that a chat refers to: more than fits into a window of 128,000 tokens at Voxtral's 12.5 a second."""
+
 
 def longest_ms(body: bytes, recorded: int) -> int:
     """Milliseconds at most, begun ones included, of what a body has that many recorded bytes of."""
@@ -35,9 +38,10 @@ def longest_ms(body: bytes, recorded: int) -> int:
 
 
 class Heard(NamedTuple):
-    """Recordings that a body has in base64, all together."""
+    """The recordings of a chat, all together."""
 
-    ms: int = 0  # At most, in begun seconds: so they are charged where they are charged by their length.
+    ms: int  # At most, in begun seconds: so they are charged where they are charged by their length.
+    elsewhere: bool  # One of them is not in the body.
 
     @property
     def extras_max(self) -> Extras | None:
@@ -58,8 +62,11 @@ _BREAKS = b" \t\r\n"
 
 def heard(recordings: Iterable[msgspec.Raw]) -> Heard:
     """How much recordings can be, each the JSON of its base64 or of an object with that as `data`."""
-    decoded = [found for recording in recordings if (found := _decoded(recording)) is not None]
-    return Heard(sum(-(-longest_ms(found, len(found)) // 1000) * 1000 for found in decoded))
+    ms, elsewhere = 0, False
+    for found in map(_decoded, recordings):
+        ms += 0 if found is None else -(-longest_ms(found, len(found)) // 1000) * 1000
+        elsewhere = elsewhere or found is None
+    return Heard(ms + ELSEWHERE_MS_MAX if elsewhere else ms, elsewhere)
 
 
 def _decoded(recording: msgspec.Raw) -> bytes | None:
@@ -67,7 +74,7 @@ def _decoded(recording: msgspec.Raw) -> bytes | None:
     try:
         given = _written.decode(recording)
         written = (given.data if isinstance(given, _Clip) else given) or ""
-        data = written.partition(",")[2] if written.startswith("data:") else written
+        data = written.partition(";base64,")[2] if written.startswith("data:") else written
         return a2b_base64(data.encode().translate(_ALPHABET, _BREAKS), strict_mode=True) or None
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None

@@ -13,7 +13,7 @@ from gateway.core.money import Money
 from gateway.core.usage import Extras, Usage
 from gateway.dialects.base import NOTHING_YET, Quirk
 from gateway.dialects.openai_chat import CHOICES_MAX, OUTPUT_TOKENS_CREDIBLE_MAX, OpenAIChat
-from gateway.dialects.recordings import BYTES_PER_SECOND_MIN
+from gateway.dialects.recordings import BYTES_PER_SECOND_MIN, ELSEWHERE_MS_MAX
 from gateway.dialects.validate import MODEL_NAME_MAX, model_name
 
 CHAT = OnBytes(OpenAIChat())
@@ -246,6 +246,17 @@ def test_sound_is_as_long_as_its_bytes_can_be(head, encode):
     written = head + encode(b"\xff\xfb" * (30 * BYTES_PER_SECOND_MIN)).decode()
     facts = CHAT.read(sounding({"data": written, "format": "mp3"}, written))
     assert (facts.extras_max, facts.unseen) == (Extras(audio_ms=2 * 61_000), False)
+
+
+@pytest.mark.parametrize(
+    "recording",
+    [{"data": data} for data in ("https://x/3h.mp3", "data:audio/mp3,AAAA", "AAAA=AAAA", "AAA", "", None)]
+    + ["https://x/3h.mp3", {"file_id": "x"}, None, 3],
+)
+def test_sound_that_is_not_in_the_body_may_be_as_long_as_any(recording):
+    """And fill the context window."""
+    facts = CHAT.read(sounding(recording, "AAAA"))
+    assert (facts.extras_max, facts.unseen) == (Extras(audio_ms=ELSEWHERE_MS_MAX + 1000), True)
 
 
 def test_a_chat_without_sound_is_charged_for_none():

@@ -181,6 +181,17 @@ def test_what_is_like_a_frame_of_flac_is_none_in_other_recordings():
     assert facts.extras_max.audio_ms < 9000
 
 
+@pytest.mark.parametrize(
+    ("fields", "files"),
+    [({"url": "https://x/3h.mp3"}, 0), ({"file": "AAAA"}, 0), ({}, 0), ({}, 2)]
+    + [({name: "x"}, 1) for name in ("url", "file_url", "file_id")],
+)
+def test_a_recording_is_in_the_form_once_and_nowhere_else(fields, files):
+    """Nobody could say how long one is that lies elsewhere: nothing would be held for it."""
+    with pytest.raises(BadRequest, match="file"):
+        TRANSCRIPTIONS.read(form("transcriptions", [("file", b"x")] * files, model="m", **fields))
+
+
 @pytest.mark.parametrize("call", [form("transcriptions", prompt="x"), asked()])
 def test_a_recording_without_a_form_or_a_model_is_refused(call):
     with pytest.raises(BadRequest):

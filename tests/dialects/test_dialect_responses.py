@@ -38,6 +38,10 @@ def answer(usage=None, **more):
     return json.dumps({"object": "response", "model": "gpt-5-x", "status": "completed", "usage": usage} | more).encode()
 
 
+def sound(data):
+    return {"type": "input_audio", "input_audio": {"data": data, "format": "mp3"}}
+
+
 def report(message, quirks=NONE):
     return RESPONSES.report(message, quirks)
 
@@ -70,7 +74,7 @@ def test_what_routing_and_billing_need_is_read():
         text={"format": {"type": "json_schema"}},
         input=[
             {"role": "user", "content": [{"type": "input_text", "text": "a"}, {"type": "input_image"}]},
-            {"role": "user", "content": [{"type": "input_file"}, {"type": "input_audio"}, {"type": "input_text"}]},
+            {"role": "user", "content": [{"type": "input_file"}, sound("AAAA"), {"type": "input_text"}]},
             {"type": "computer_call_output", "output": {"type": "computer_screenshot"}},
             {"type": "function_call_output", "output": [{"type": "input_image"}]},
             {"type": "image_generation_call", "result": "AAAA"},
@@ -86,8 +90,8 @@ def test_what_routing_and_billing_need_is_read():
 
 def test_sound_is_as_long_as_its_bytes_can_be():
     """For those that it is carried to who charge it by the minute."""
-    part = {"type": "input_audio", "input_audio": {"data": base64.b64encode(b"\0" * 7500).decode(), "format": "mp3"}}
-    facts = RESPONSES.read(body({"input": [{"role": "user", "content": [part]}, {"role": "user", "content": "Hi"}]}))
+    said = {"role": "user", "content": [sound(base64.b64encode(b"\0" * 7500).decode())]}
+    facts = RESPONSES.read(body({"input": [said, {"role": "user", "content": "Hi"}]}))
     assert (facts.extras_max, facts.unseen) == (Extras(audio_ms=11_000), False)
 
 
@@ -108,6 +112,7 @@ def test_the_simplest_input_is_read(more, prompt):
         {"conversation": "conv_1"},
         {"conversation": {"id": "conv_1"}},
         {"prompt": {"id": "pmpt_1"}},
+        {"input": [{"role": "user", "content": [sound("https://x/3h.mp3")]}]},
         {"tools": [{"type": "web_search"}]},
         {"tools": [{"type": "function"}, {"type": "mcp"}]},
         {"input": [{"type": "item_reference", "id": "msg_1"}]},
