@@ -32,6 +32,7 @@ from gateway.dialects.gemini_request import (
 from gateway.dialects.generated import generated
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
 from gateway.dialects.openai_usage import UNREADABLE
+from gateway.dialects.recordings import Heard, heard
 from gateway.dialects.unread import ALL, SETTINGS, Known, Members, unread, word
 from gateway.dialects.validate import model_name
 
@@ -100,6 +101,7 @@ class Gemini:
             raise BadRequest("contents must not be empty", "contents")
         everything = tuple(parts(_contents(body)))
         mimes = [part.inline_data.mime_type or "" for part in everything if part.inline_data]
+        sound = _sound(everything)
         referred = [part.file_data.mime_type or "" for part in everything if part.file_data]
         return Facts(
             model=model_name(asked.model),
@@ -114,7 +116,8 @@ class Gemini:
             turns=len(said),
             prompt=excerpt(" ".join(part.text for part in parts(said[-1:]) if part.text)),
             service_tier=_tier(body.service_tier or asked.tier),
-            unseen=_sees_more(body, referred) or any(map(_is_film, mimes)),
+            input_tokens_max=sound.tokens_max(asked.body),
+            unseen=sound.elsewhere or _sees_more(body, referred) or any(map(_is_film, mimes)),
         )
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:
@@ -138,7 +141,8 @@ class Gemini:
             images=sum(map(_is_image, mimes)),
             pictures=tuple(_pictures(everything)),
             files=sum(map(_is_file, mimes)),
-            unread=unread(camel(asked.body), {**_READ, "generationConfig": ALL if structured else SETTINGS}),
+            unread=unread(camel(asked.body), {**_READ, "generationConfig": ALL if structured else SETTINGS})
+            + _sound(everything).more,
         )
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
@@ -195,6 +199,12 @@ def _pictures(everything: Iterable[Part]) -> Iterator[Picture]:
             yield Picture(bytes(blob.data)[1:-1].decode(errors="replace"))
 
 
+def _sound(everything: Iterable[Part]) -> Heard:
+    """The recordings in the body itself."""
+    blobs = (part.inline_data for part in everything)
+    return heard(blob.data for blob in blobs if blob and (blob.mime_type or "").startswith("audio/"))
+
+
 def _is_image(mime: str) -> bool:
     return mime.startswith("image/")
 
@@ -220,7 +230,7 @@ def _is_film(mime: str) -> bool:
 
 
 def _is_file(mime: str) -> bool:
-    """Whether its bytes alone do not bound its tokens: a page of a PDF can be short."""
+    """Whether neither its bytes nor its length bound its tokens: a page of a PDF can be short."""
     return not mime.startswith(("image/", "audio/", "text/"))
 
 

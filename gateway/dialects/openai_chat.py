@@ -169,6 +169,7 @@ class OpenAIChat:
             session=asked.prompt_cache_key or asked.user,
             unseen=theirs or heard.elsewhere or not FILM.isdisjoint(parts),
             fees_untold=theirs,
+            input_tokens_max=heard.tokens_max(body),
             extras_max=heard.extras_max,
         )
 
@@ -194,7 +195,7 @@ class OpenAIChat:
             images=(images := sum(p.type == "image_url" for p in parts)),
             pictures=_pictures(said) if images else (),
             files=sum(p.type not in PLAIN for p in parts),
-            unread=unread(request.body, _READ),
+            unread=unread(request.body, _READ) + sound(parts).more,
         )
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:

@@ -20,7 +20,7 @@ from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
 from gateway.dialects.openai_responses_report import read_report
 from gateway.dialects.openai_responses_tools import Tool
-from gateway.dialects.recordings import heard
+from gateway.dialects.recordings import Heard, heard
 from gateway.dialects.unread import ALL, SETTINGS, unread
 from gateway.dialects.validate import decode, model_name
 
@@ -156,7 +156,7 @@ class OpenAIResponses:
             raise BadRequest("models is not taken here: ask for one model, and configure fallbacks", "models")
         items = _items(asked)
         parts = [part for item in items for part in item.parts]
-        sound = heard(recording for item in items for recording in item.recordings)
+        sound = _sound(items)
         return Facts(
             model=model_name(asked.model),
             stream=bool(asked.stream),
@@ -170,6 +170,7 @@ class OpenAIResponses:
             service_tier=asked.service_tier,
             session=asked.prompt_cache_key or _named(asked.conversation) or asked.user,
             unseen=sound.elsewhere or _sees_more(asked, items),
+            input_tokens_max=sound.tokens_max(request.body),
             extras_max=sound.extras_max,
         )
 
@@ -192,7 +193,7 @@ class OpenAIResponses:
             schema=_text(texts.text) if structured else "",
             images=images,
             files=files,
-            unread=unread(request.body, _READ),
+            unread=unread(request.body, _READ) + _sound(items).more,
         )
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
@@ -211,6 +212,10 @@ class OpenAIResponses:
 
 def _items(asked: _Body) -> list[_Item]:
     return asked.input if isinstance(asked.input, list) else []
+
+
+def _sound(items: list[_Item]) -> Heard:
+    return heard(recording for item in items for recording in item.recordings)
 
 
 def _is_file(part: str) -> bool:

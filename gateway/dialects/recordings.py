@@ -29,6 +29,9 @@ OGG_PAGE_MS_MAX = 8000
 ELSEWHERE_MS_MAX = 3 * 3600 * 1000
 """Of sound that a chat refers to: more than fits into a window of 128,000 tokens at Voxtral's 12.5 a second."""
 
+TOKENS_PER_SECOND_MAX = 32
+"""Of sound, as Gemini hears it. Voxtral hears 12.5, OpenAI's models 10."""
+
 
 def longest_ms(body: bytes, recorded: int) -> int:
     """Milliseconds at most, begun ones included, of what a body has that many recorded bytes of."""
@@ -38,15 +41,20 @@ def longest_ms(body: bytes, recorded: int) -> int:
 
 
 class Heard(NamedTuple):
-    """The recordings of a chat, all together."""
+    """The recordings in a body of JSON, all together."""
 
     ms: int  # At most, in begun seconds: so they are charged where they are charged by their length.
     elsewhere: bool  # One of them is not in the body.
+    more: int  # Tokens that they can be beyond one for each byte: those of silence.
 
     @property
     def extras_max(self) -> Extras | None:
         """See `Facts.extras_max`."""
         return Extras(audio_ms=self.ms) if self.ms else None
+
+    def tokens_max(self, body: bytes) -> int | None:
+        """See `Facts.input_tokens_max`, of the body that they are in."""
+        return len(body) + self.more if self.more else None
 
 
 class _Clip(msgspec.Struct):
@@ -62,11 +70,16 @@ _BREAKS = b" \t\r\n"
 
 def heard(recordings: Iterable[msgspec.Raw]) -> Heard:
     """How much recordings can be, each the JSON of its base64 or of an object with that as `data`."""
-    ms, elsewhere = 0, False
-    for found in map(_decoded, recordings):
-        ms += 0 if found is None else -(-longest_ms(found, len(found)) // 1000) * 1000
-        elsewhere = elsewhere or found is None
-    return Heard(ms + ELSEWHERE_MS_MAX if elsewhere else ms, elsewhere)
+    ms, elsewhere, more = 0, False, 0
+    for recording in recordings:
+        found = _decoded(recording)
+        if found is None:
+            elsewhere = True
+            continue
+        seconds = -(-longest_ms(found, len(found)) // 1000)
+        ms += seconds * 1000
+        more += max(0, seconds * TOKENS_PER_SECOND_MAX - len(memoryview(recording)))
+    return Heard(ms + ELSEWHERE_MS_MAX if elsewhere else ms, elsewhere, more)
 
 
 def _decoded(recording: msgspec.Raw) -> bytes | None:

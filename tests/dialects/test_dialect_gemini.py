@@ -87,8 +87,12 @@ def parts(*given):
             {"unseen": True, "files": 1, "needs": frozenset({"files"}), "prompt": ""},
         ),
         (
-            {"contents": parts({"inlineData": {"mimeType": "audio/wav"}})},
+            {"contents": parts({"inlineData": {"mimeType": "audio/wav", "data": "AAAA" * 11}})},
             {"needs": frozenset({"audio"}), "prompt": ""},
+        ),
+        (
+            {"contents": parts({"inlineData": {"mimeType": "audio/wav", "data": "https://x"}})},
+            {"unseen": True, "needs": frozenset({"audio"}), "prompt": ""},
         ),
         (
             {"contents": parts({"fileData": {"mimeType": "image/png", "fileUri": "gs://x"}})},

@@ -1,5 +1,6 @@
 """Images, recordings and speech: what is asked, and what was used or is charged by the request itself."""
 
+import base64
 import json
 
 import harness
@@ -16,9 +17,12 @@ from gateway.dialects.openai_images import IMAGE_TOKENS_MAX, PARTIAL_TOKENS, Ope
 from gateway.dialects.openai_speech import TOKENS_PER_CHARACTER, OpenAISpeech
 from gateway.dialects.openai_transcriptions import OpenAITranscriptions
 from gateway.dialects.recordings import BYTES_PER_SECOND_MIN
+from gateway.dialects.spoken import DIALECTS
 from gateway.dialects.watch import StreamWatch
 from gateway.prices.bundled import price_book
 from gateway.tokens import bound
+from gateway.tokens.bounds import ceiling
+from gateway.tokens.families import family_of
 
 IMAGES, SPEECH, TRANSCRIPTIONS = OpenAIImages(), OpenAISpeech(), OpenAITranscriptions()
 NONE = frozenset()
@@ -174,6 +178,28 @@ def test_silence_is_as_long_as_its_frames_can_be(recording, lasts_s):
     assert len(recording) / BYTES_PER_SECOND_MIN < lasts_s / 8
     assert facts.extras_max.audio_ms >= lasts_s * 1000
     assert facts.input_tokens_max >= lasts_s * 10
+
+
+def in_base64(dialect, recording):
+    data = base64.b64encode(recording).decode()
+    part = {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}
+    said = [{"role": "user", "content": [part]}]
+    blob = {"mimeType": "audio/flac", "data": data}
+    bodies = {"openai-chat": {"messages": said}, "openai-responses": {"input": said}}
+    bodies["gemini"] = {"contents": [{"parts": [{"inlineData": blob}]}]}
+    return Asked(json.dumps({"model": "m"} | bodies[dialect]).encode(), model="m", verb="generateContent")
+
+
+@pytest.mark.parametrize("dialect", ["openai-chat", "openai-responses", "gemini"])
+def test_silence_in_base64_is_bounded_by_its_length_and_not_by_its_bytes(dialect):
+    """Sound at some constant bit rate is bounded by its bytes, as ever."""
+    lens = DIALECTS[dialect]
+    silent = in_base64(dialect, b"fLaC" + b"\0" * 38 + SILENT_FRAME * 3600)
+    seconds = 3600 * 65_535 // 8000
+    assert bound(len(silent.body), lens.read(silent), "gemini-2.5-pro") >= seconds * 32 > 10 * len(silent.body)
+    assert ceiling(lens.countable(silent), family_of("gemini-2.5-pro")) >= seconds * 32
+    plain = in_base64(dialect, b"RIFF" + SILENT_FRAME * 3600)
+    assert lens.read(plain).input_tokens_max is None
 
 
 def test_what_is_like_a_frame_of_flac_is_none_in_other_recordings():
