@@ -45,7 +45,7 @@ class Flight:
         self.over = False
         self.bought: Entry | None = None  # Set once the answer is whole and paid for.
         self._last = Piece(b"", 0)
-        self.first: Piece | None = self._last  # Empty. None for an answer that is too long to be kept, or joined late.
+        self.first: Piece | None = self._last  # Empty. None for what is too long to keep, joined late or given up.
         self._news: asyncio.Future[None] | None = None
 
     def stand_in_line(self) -> None:
@@ -65,6 +65,10 @@ class Flight:
         if piece.end > ANSWER_BYTES_MAX:
             self.first = None
         self._stir()
+
+    def give_up(self) -> None:
+        """It will not be whole: nobody joins it any more."""
+        self.first = None
 
     def end(self) -> None:
         """No more comes."""

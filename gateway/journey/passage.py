@@ -183,9 +183,13 @@ class Incoming:
 
     @property
     def listened(self) -> bool:
-        """Whether identical calls listen to this answer, or may come back for it."""
+        """Whether identical calls listen to this answer, or may come back for it: by its key, or, where all of it is
+        paid for anyway, by the cache."""
         flight = self.flight
-        return flight is not None and (flight.followers > 0 or (flight.kept and flight.first is not None))
+        if flight is None:
+            return False
+        awaited = flight.kept or (flight.cached and self.option.deployment.provider.bills_after_abort)
+        return flight.followers > 0 or (awaited and flight.first is not None)
 
     def settle(self, outcome: Outcome, status: int, report: Report, usage: Usage) -> Entry:
         """Book what the answer came to. A whole one is of use to whoever asks the same."""

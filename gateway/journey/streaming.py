@@ -168,6 +168,8 @@ async def _settle(passage: Incoming, watch: Watch, outcome: Outcome) -> None:
 
 async def _leave(passage: Incoming, watch: Watch) -> None:
     """No more of this stream is wanted. Read on where the provider goes on charging; else abort."""
+    if passage.flight is not None:
+        passage.flight.give_up()
     if passage.option.deployment.provider.bills_after_abort:
         await _drain(passage, watch)
     else:

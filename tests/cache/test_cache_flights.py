@@ -121,6 +121,19 @@ async def test_a_question_is_joined_while_it_is_asked_and_not_after():
     assert await flight.begun() is None
 
 
+async def test_what_is_given_up_is_heard_by_those_who_listen_and_joined_by_nobody():
+    flights, flight = Flights(), Flight()
+    flights.lead(b"q", flight, "k")
+    listener = asyncio.create_task(hear(flight))
+    await asyncio.sleep(0)
+    flight.add(b"a")
+    flight.give_up()
+    assert flights.find(b"q") is None
+    flight.add(b"b")
+    flight.end()
+    assert await listener == [b"a", b"b"]
+
+
 async def test_landing_an_older_call_does_not_take_away_a_newer_one():
     flights = Flights()
     first, second = Flight(), Flight()

@@ -19,12 +19,14 @@ providers:
   sim: {base_url: SIM_URL/v1}
   google: {base_url: HERE/gemini, dialects: [gemini], key: SECRET, prices: google}
   chat: {base_url: HERE/chat, dialects: [openai-chat], key: SECRET, prices: openai}
+  stops: {base_url: HERE/chat, dialects: [openai-chat], key: SECRET, prices: openai, bills_after_abort: false}
   frail: {base_url: SIM_URL/v1, prices: sim, key: SECRET, bills_after_abort: false}
 routing: {retry: {rounds: 0}, breaker: {failures: 3, open: 1s}}
 limits:
   - {node: "team:*", amount: 0.01 usd, window: month}
 """
 LEFT = Decimal("0.01")
+USE = {"x-fareway-cache": "use"}
 CHATS = "/v1/chat/completions"
 LONG = "Go on. [[sim: tokens=2000 tps=400]]"  # Twice what the limit leaves.
 
@@ -44,16 +46,21 @@ CHAT = [
 
 
 class Provider:
-    """Begins what it is told to stream, and has the rest in a moment when it may go on; breaks off if told to."""
+    """Begins what it is told to stream, and has each piece more when it may go on; breaks off if told to."""
 
     def __init__(self):
-        self.url, self.go = "", threading.Event()
-        self.pieces, self.breaks = [], False
+        self.url = ""
+        self.will([])
 
     def will(self, pieces, *, breaks=False):
         """What it streams next."""
         self.pieces, self.breaks = pieces, breaks
-        self.go.clear()
+        self.go, self.gone = threading.Semaphore(0), threading.Semaphore(0)
+
+    def one_more(self):
+        """Stream one piece more."""
+        self.go.release()
+        assert self.gone.acquire(timeout=30)
 
 
 @contextmanager
@@ -71,8 +78,10 @@ def streaming():
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
             for number, piece in enumerate(provider.pieces):
+                assert not number or provider.go.acquire(timeout=30)
                 self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
-                assert number or provider.go.wait(30)
+                if number:
+                    provider.gone.release()
             self.close_connection = provider.breaks
             if not provider.breaks:
                 self.wfile.write(b"0\r\n\r\n")
@@ -177,7 +186,7 @@ def test_what_a_caller_left_behind_is_given_again_to_its_end(way, provider, head
     provider.will(pieces)
     asked = {"model": model, "messages": said(f"By {header}."), "stream": True, "max_tokens": 99}
     leave(way, path, asked, header)
-    provider.go.set()
+    provider.go.release(len(CHAT))
     assert last(way)["outcome"] == "ok"
     provider.will([b": nothing\n\n"])
     answer, body = again(way, path, asked, {by: header[by]})
@@ -186,12 +195,45 @@ def test_what_a_caller_left_behind_is_given_again_to_its_end(way, provider, head
     assert "replayed" in answer.headers.values() or answer.headers["x-fareway-cache"] == "hit"
 
 
+def test_who_asks_the_same_after_a_caller_left_hears_what_is_read_on_anyway(way, provider):
+    """Its provider charges for all of it: the caller that comes back gets it, and it is kept."""
+    provider.will(CHAT)
+    asked = {"model": "chat/gpt-5-nano", "messages": said("Once more."), "stream": True, "max_tokens": 99}
+    leave(way, CHATS, asked, USE)
+    provider.one_more()
+    way.metrics()  # By now it was written to nobody.
+    joined = begin(way, CHATS, asked, USE)
+    provider.go.release(len(CHAT))
+    assert_whole_and_kept(way, asked, joined, "joined")
+
+
+def test_who_asks_the_same_after_a_caller_left_does_not_hear_what_is_given_up(way, provider):
+    provider.will(CHAT)
+    asked = {"model": "stops/gpt-5-nano", "messages": said("Anew."), "stream": True, "max_tokens": 99}
+    leave(way, CHATS, asked, USE)
+    anew = begin(way, CHATS, asked, USE)
+    provider.go.release(2 * len(CHAT))
+    assert_whole_and_kept(way, asked, anew, "miss")
+
+
+def assert_whole_and_kept(way, asked, begun, happened):
+    """An answer that had begun comes to its end, and is given again."""
+    line, answer = begun
+    body = answer.read()
+    line.close()
+    assert (answer.status, answer.headers["x-fareway-cache"]) == (200, happened)
+    assert b"error" not in body
+    assert body.endswith(b"data: [DONE]\n\n")
+    kept, same = again(way, CHATS, asked, USE)
+    assert (kept.headers["x-fareway-cache"], same) == ("hit", body)
+
+
 def test_what_broke_off_behind_a_caller_that_left_is_not_given_again(way, provider, header):
     """It had said why it ended, and not what it used."""
     provider.will(CHAT[:2], breaks=True)
     asked = {"model": "chat/gpt-5-nano", "messages": said("Break."), "stream": True, "max_tokens": 99}
     leave(way, CHATS, asked, header)
-    provider.go.set()
+    provider.go.release(len(CHAT))
     assert last(way)["outcome"] == "cut"
     answer, _ = again(way, CHATS, asked, header)
     assert answer.status == 409
@@ -200,7 +242,7 @@ def test_what_broke_off_behind_a_caller_that_left_is_not_given_again(way, provid
 def test_what_breaks_off_after_its_last_word_is_whole(way, provider, header):
     provider.will(CHAT, breaks=True)
     asked = {"model": "chat/gpt-5-nano", "messages": said("Enough."), "stream": True, "max_tokens": 99}
-    provider.go.set()
+    provider.go.release(len(CHAT))
     _, first = again(way, "/v1/messages", asked, header)
     assert first.count(b'"message_stop"') == 1
     assert again(way, "/v1/messages", asked, header)[1] == first
