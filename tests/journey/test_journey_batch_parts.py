@@ -42,8 +42,8 @@ class Book:
         return Price("p", Schedule(flat(10)), {"batch": Schedule(flat(5))}) if model in self.models else None
 
 
-def result(**usage):
-    return json.dumps({"custom_id": "a", "response": {"body": {"model": "m", "usage": usage}}}).encode()
+def result(name="a", **usage):
+    return json.dumps({"custom_id": name, "response": {"body": {"model": "m", "usage": usage}}}).encode()
 
 
 def tally(*models, booked=PENDING):
@@ -53,10 +53,32 @@ def tally(*models, booked=PENDING):
 def test_each_result_pays_the_price_of_batches():
     adding = tally("m")
     adding.add([result(prompt_tokens=3, completion_tokens=4), b'{"custom_id":"b","error":{"code":"x"}}', b""])
-    adding.add([result(prompt_tokens=1, completion_tokens=1)])
+    adding.add([result("c", prompt_tokens=1, completion_tokens=1)])
     adding.close(2)
-    assert (adding.cost.total, adding.cost.status, adding.results) == (Money(45), CostStatus.EXACT, 3)
+    assert (adding.cost.total, adding.cost.status) == (Money(45), CostStatus.EXACT)
     assert (adding.usage.tokens, set(adding.prices)) == (9, {"p"})
+
+
+A, B = (result(name, prompt_tokens=1, completion_tokens=1) for name in "ab")
+EXPIRED, TORN = b'{"custom_id":"c","error":{"code":"batch_expired"}}', b'{"custom_id":"b","respo'
+
+
+@pytest.mark.parametrize("found", [[A, B, A], [EXPIRED, A, A, B], [b'{"custom_id":"a","error":{"code":"x"}}', A, B]])
+def test_a_result_that_is_told_twice_is_paid_once(found):
+    adding = tally("m")
+    for line in found:
+        adding.add([line])
+    adding.close(2)
+    assert (adding.cost.total, adding.usage.tokens) == (Money(20), 4)
+
+
+@pytest.mark.parametrize("found", [[A], [A, EXPIRED], [A, A], [A, TORN], [EXPIRED, TORN, A, A]])
+def test_a_result_that_is_lost_is_not_nothing_whatever_else_was_told(found):
+    """The provider says that it has answered two calls."""
+    adding = tally("m")
+    adding.add(found)
+    with pytest.raises(Unclear):
+        adding.close(2)
 
 
 def test_a_batch_of_which_nothing_was_done_costs_nothing():

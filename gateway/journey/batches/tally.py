@@ -27,17 +27,20 @@ class Tally:
         self._dialect = dialect
         self._provider = provider
         self._book = book
-        self.results = 0  # Those of calls that failed and cost nothing included.
+        self._answered: set[str] = set()  # By the caller's names for its calls.
         self.usage = Usage(requests=0)
         self.cost = Cost(ZERO, CostStatus.EXACT)
         self.prices: dict[str, Price] = {}  # That the cost is made of.
 
     def add(self, lines: Iterable[bytes]) -> None:
-        """Some results more. Raises Unclear."""
+        """Some results more. What was told before counts once. Raises Unclear."""
         usages, costs = [self.usage], [self.cost] if self.usage.requests else []
         for result in read_results(lines, self._dialect, self._provider.quirks):
             report = result.report
-            self.results += 1
+            if result.custom_id in self._answered:
+                continue
+            if result.answer or report.used is not None:
+                self._answered.add(result.custom_id)
             if report.used is not None:
                 usages.append(report.used)
                 model = self._entry.model
@@ -49,8 +52,8 @@ class Tally:
 
     def close(self, done: int) -> None:
         """All results were read; so many calls were answered. Raises Unclear where that cannot be all."""
-        if self.results < done:
-            raise Unclear(f"{done} calls were answered, and only {self.results} results found")
+        if len(self._answered) < done:
+            raise Unclear(f"{done} calls were answered, and only {len(self._answered)} results found")
         if self.cost.total is None and self._entry.cost.total is not None:
             raise Unclear("not all of it has a price")
 
