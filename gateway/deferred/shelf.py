@@ -90,6 +90,10 @@ class Shelf:
         so many already that have not ended."""
         return await self._run(self._add, later, body, idem, most)
 
+    async def by_key(self, key_id: str, idem: str) -> Later | None:
+        """The call that came with this Idempotency-Key."""
+        return await self._run(self._by_key, key_id, idem) if self.used else None
+
     async def find(self, name: str) -> Kept | None:
         """The call of that id."""
         return await self._run(self._find, name) if self.used else None
@@ -188,9 +192,8 @@ class Shelf:
     def _add(self, later: Later, body: bytes, idem: str | None, most: int) -> Later:
         key = later.caller.key_id
         with transaction(self._opened()) as database:
-            row = database.execute("SELECT record FROM calls WHERE key = ? AND idem = ?", (key, idem)).fetchone()
-            if row is not None:
-                return _later.decode(row[0])
+            if (before := self._by_key(key, idem)) is not None:
+                return before
             count = "SELECT count(*) FROM calls WHERE key = ? AND state IN (?, ?)"
             if database.execute(count, (key, *OPEN)).fetchone()[0] >= most:
                 raise Full
@@ -199,6 +202,10 @@ class Shelf:
                 (later.id, key, idem, later.state, later.accepted, _encode(later).decode(), body),
             )
         return later
+
+    def _by_key(self, key_id: str, idem: str | None) -> Later | None:
+        query = "SELECT record FROM calls WHERE key = ? AND idem = ?"
+        return next(iter(self._all(query, key_id, idem)), None)
 
     def _find(self, name: str) -> Kept | None:
         query = "SELECT record, answer FROM calls WHERE id = ?"

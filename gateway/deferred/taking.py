@@ -78,8 +78,13 @@ class Taking:
             digest="" if idem is None else fingerprint(key.id, call.dialect.name, call.asked).hex(),
             webhook=told_at(call.headers, key, private=self.private),
         )
-        await self._payable(await self.offering.of_question(question, key), key)
-        await self._tell(client, await self._kept(later, call.asked.body, idem))
+        kept = None if idem is None else await self.shelf.by_key(key.id, idem)
+        if kept is None:
+            await self._payable(await self.offering.of_question(question, key), key)
+            kept = await self._kept(later, call.asked.body, idem)
+        if kept.digest != later.digest:
+            raise IdempotencyKeyReused("This Idempotency-Key came with another call.", HEADER)
+        await self._tell(client, kept)
         self.taken()
         return True
 
@@ -100,12 +105,9 @@ class Taking:
 
     async def _kept(self, later: Later, body: bytes, idem: str | None) -> Later:
         try:
-            kept = await self.shelf.add(later, body, idem, self.most)
+            return await self.shelf.add(later, body, idem, self.most)
         except Full:
             raise TooManyWait(f"{self.most} calls of this key wait already.", DEADLINE) from None
-        if kept.digest != later.digest:
-            raise IdempotencyKeyReused("This Idempotency-Key came with another call.", HEADER)
-        return kept
 
     async def _tell(self, client: Client, later: Later) -> None:
         where = f"/v1/requests/{later.id}"

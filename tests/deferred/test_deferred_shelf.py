@@ -88,8 +88,11 @@ async def test_so_many_of_one_key(shelf):
 
 
 async def test_one_idempotency_key_is_one_call(shelf):
+    assert await shelf.by_key("k", "once") is None
     first = await shelf.add(later(digest="d"), b"", "once", MOST)
     assert await shelf.add(later("later_a_2", digest="d"), b"", "once", MOST) == first
+    assert await shelf.by_key("k", "once") == first
+    assert await shelf.by_key("other", "once") is None
     assert (await shelf.add(later("later_a_2", key="other"), b"", "once", MOST)).id == "later_a_2"
 
 

@@ -27,6 +27,7 @@ models:
   clever: {deployments: [anthropic/claude-sonnet-4-5]}
 limits:
   - {node: "team:poor", amount: 0.012 usd, window: month}
+  - {node: "team:lean", amount: 0.012 usd, window: month}
 deferred: {margin: 100ms, batch: 1s, collect: 500ms, waiting: 20, private_webhooks: true}
 """
 

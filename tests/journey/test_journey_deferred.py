@@ -309,6 +309,18 @@ def test_one_idempotency_key_is_one_call(way, key):
     assert status == 422
 
 
+def test_a_call_that_comes_again_is_the_same_though_a_second_could_not_be_paid(way, provider):
+    """What is set aside for the first is all that there is."""
+    lean, before = way.key("--team", "lean"), set(provider.batches)
+    name = way.later(key=lean, cap=16_000, idempotency_key="once")
+    batch = the_batch(provider, before)
+    assert way.later(key=lean, cap=16_000, idempotency_key="once") == name
+    body = {"model": "mini", "max_completion_tokens": 16_000, "messages": [{"role": "user", "content": "Hello"}]}
+    assert way.ask("POST", "/v1/chat/completions", body, lean, x_fareway_deadline="2h")[0] == 429
+    provider.end(batch)
+    assert way.over(name, lean)["status"] == "done"
+
+
 def test_a_keys_own_deadline_rules_where_a_call_says_nothing(way):
     patient = way.key("--deadline", "2h", "--webhook", "https://example.com/hook")
     body = {"model": "flexible", "messages": [{"role": "user", "content": "Hello"}]}
