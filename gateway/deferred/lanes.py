@@ -6,7 +6,6 @@ have about as much time: so that giving it up for the first of them takes little
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 import msgspec
 from msgspec.structs import replace
 
-from gateway.core.errors import GatewayError, Unavailable, UpstreamTimeout
+from gateway.core.errors import GatewayError, Unavailable
 from gateway.deferred.asking import Asking
 from gateway.deferred.choosing import Offer, Way
 from gateway.deferred.offers import Offered, Offering
@@ -24,7 +23,6 @@ from gateway.deferred.record import Later, Place, State
 from gateway.deferred.sending import Member, Sending
 from gateway.deferred.settling import Found, Give, Settling
 from gateway.deferred.shelf import NotKept, Shelf, surely
-from gateway.dialects.batch_status import Status
 from gateway.journey.option import Option
 
 CALLS_MAX, BYTES_MAX = 5_000, 64 << 20
@@ -32,8 +30,6 @@ CALLS_MAX, BYTES_MAX = 5_000, 64 << 20
 
 FIRST_POLL_S, POLL_S_MAX = 1.0, 60.0
 """The provider is asked after a second, then after twice as long each time."""
-
-STATUS_S_MAX = 5.0
 
 SEND_S_MIN = 2.0
 """A call with less time before it must be asked at once joins no batch: it would hurry the sending of all others."""
@@ -165,7 +161,8 @@ class Lanes:
             return
         poll.at, poll.wait_s = self._clock() + poll.wait_s, min(POLL_S_MAX, 2 * poll.wait_s)
         try:
-            status = await self._status(poll)
+            assert poll.one.place is not None
+            status = await self._settling.status(poll.one.place, poll.one.dialect)
             if status is not None and status.ended:
                 if calls := await self._shelf.in_batch(batch):
                     await self._settling.collect(calls, status, give)
@@ -179,15 +176,6 @@ class Lanes:
             for later in await self._shelf.in_batch(batch):
                 await give(Found(later, None))
             await self._forget(batch)
-
-    async def _status(self, poll: Poll) -> Status | None:
-        """In little time: a call may wait for this to be asked at once."""
-        assert poll.one.place is not None
-        try:
-            async with asyncio.timeout(STATUS_S_MAX):
-                return await self._settling.status(poll.one.place, poll.one.dialect)
-        except TimeoutError:
-            raise UpstreamTimeout("The provider does not say how it stands.") from None
 
     async def _forget(self, batch: str) -> None:
         """What was found is written down: nothing is left to ask, unless something was not found."""

@@ -59,9 +59,10 @@ class Settling:
     accounts_here: Callable[[str], bool]
 
     async def status(self, place: Place, dialect: str) -> Status | None:
-        """How the batch stands; None where the provider's answer is none. Raises GatewayError."""
+        """How the batch stands; None where the provider's answer is none. It takes little time: a call may wait for it
+        to be asked at once. Raises GatewayError."""
         provider = self.desk.provider(STYLES[dialect], place.provider)
-        return read_status(await self.desk.get(provider, f"{BATCHES[provider.batches]}/{place.batch}"))
+        return read_status(await self.desk.status(provider, place.batch))
 
     async def cancel(self, place: Place, dialect: str) -> None:
         """What is done by now is charged. Raises GatewayError."""

@@ -105,7 +105,7 @@ class BatchPages:
         body = batch.document.encode()
         if not batch.settled:
             with suppress(GatewayError):
-                body = await self.desk.get(self._provider(batch), f"{BATCHES[batch.style]}/{name}", call.travelling)
+                body = await self.desk.status(self._provider(batch), name, call.travelling)
         return self._shown(call, name, body).decode(errors="replace")
 
     async def _told(self, call: PageCall) -> None:

@@ -13,11 +13,12 @@ from gateway.assembly.home import settles
 from gateway.catalog.providers import KNOWN
 from gateway.core.caller import Caller, Key, Role
 from gateway.core.entry import Outcome
-from gateway.core.errors import BadRequest, NotFound, Unavailable, UpstreamError
+from gateway.core.errors import BadRequest, NotFound, Unavailable, UpstreamError, UpstreamTimeout
 from gateway.core.money import Money
 from gateway.core.price import UNPRICED, Cost, CostStatus, Price, Schedule
 from gateway.dialects.spoken import DIALECTS
 from gateway.front.batch_routes import Page, Route, route_of
+from gateway.journey.batches import desk as desk_module
 from gateway.journey.batches import settling as settling_module
 from gateway.journey.batches.desk import ANTHROPIC, OPENAI, Desk
 from gateway.journey.batches.kept import Batch, File, Kept, owns
@@ -226,12 +227,14 @@ class Desks(Desk):
     """Says what it is told to, and counts who asks."""
 
     def __init__(self, *says):
-        super().__init__(None, [KNOWN["openai"]])
+        super().__init__(None, [KNOWN["openai"], KNOWN["anthropic"]])
         self.says, self.asked, self.heard = list(says), Counter(), asyncio.Queue()
 
-    async def get(self, provider, path, headers=None):
-        self.asked[path] += 1
-        self.heard.put_nowait(path)
+    async def status(self, provider, name, headers=None):
+        self.asked[name] += 1
+        self.heard.put_nowait(name)
+        if provider.name == "anthropic":
+            await asyncio.Event().wait()
         said = self.says.pop(0) if len(self.says) > 1 else self.says[0]
         if isinstance(said, Exception):
             raise said
@@ -322,7 +325,7 @@ async def test_it_goes_on_while_a_provider_does_not_answer_and_wakes_when_told(k
     running = asyncio.create_task(looking.run())
     async with asyncio.timeout(20):
         for _ in range(3):
-            assert await desk.heard.get() == "/batches/b"
+            assert await desk.heard.get() == "b"
             looking.soon("b")
             looking.soon("unheard of")
         assert await looking.settle("b"), "once it is done"
@@ -330,7 +333,7 @@ async def test_it_goes_on_while_a_provider_does_not_answer_and_wakes_when_told(k
     running.cancel()
     await asyncio.wait([running])
     assert "cannot be settled yet" in caplog.text
-    assert desk.asked["/batches/done"] == 0
+    assert desk.asked["done"] == 0
 
 
 async def test_what_is_open_is_found_once_the_store_answers(kept, caplog, monkeypatch):
@@ -339,10 +342,65 @@ async def test_what_is_open_is_found_once_the_store_answers(kept, caplog, monkey
     desk = Desks(RUNNING)
     running = asyncio.create_task(settling(desk, Away(kept)).run())
     async with asyncio.timeout(20):
-        assert await desk.heard.get() == await desk.heard.get() == "/batches/b"
+        assert await desk.heard.get() == await desk.heard.get() == "b"
     running.cancel()
     await asyncio.wait([running])
     assert "not looked after now" in caplog.text
+
+
+async def test_a_provider_that_hangs_keeps_the_batches_of_no_other_waiting(kept):
+    """Anthropic never says how its own stand."""
+    for name in ("hung", "hung too"):
+        await kept.put(name, replace(BATCH, provider="anthropic", dialect="anthropic-messages"))
+    await kept.put("b", BATCH)
+    desk = Desks(RUNNING, FAILED)
+    looking = settling(desk, kept)
+    running = asyncio.create_task(looking.run())
+    async with asyncio.timeout(20):
+        assert {await desk.heard.get(), await desk.heard.get()} == {"hung", "b"}
+        looking.soon("hung too")
+        looking.soon("b")
+        assert await desk.heard.get() == "b"
+        await looking.settle("b")
+    assert (await kept.batch("b")).settled
+    assert desk.asked["hung too"] == 0, "those of one provider are asked about one after the other"
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_what_was_seen_to_end_while_its_provider_was_asked_is_looked_at_next(kept):
+    await kept.put("b", BATCH)
+    desk = Desks(RUNNING, FAILED)
+    looking, said = settling(desk, kept), asyncio.Event()
+
+    async def slow(provider, name, headers=None, *, known=desk.status):
+        status = await known(provider, name)
+        await said.wait()
+        return status
+
+    desk.status = slow
+    running = asyncio.create_task(looking.run())
+    async with asyncio.timeout(20):
+        assert await desk.heard.get() == "b"
+        looking.soon("b")
+        await asyncio.sleep(0)  # It is heard of, and there is nobody to look at it yet.
+        said.set()
+        assert await desk.heard.get() == "b"
+        await looking.settle("b")
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_a_provider_has_little_time_to_say_how_a_batch_stands(monkeypatch):
+    """It may accept connections, and say nothing."""
+    monkeypatch.setattr(desk_module, "STATUS_S_MAX", 0.01)
+
+    class Silent:
+        async def send(self, *_, **__):
+            await asyncio.Event().wait()
+
+    with pytest.raises(UpstreamTimeout):
+        await Desk(Silent(), [KNOWN["openai"]]).status(KNOWN["openai"], "b")
 
 
 def test_who_takes_batches():

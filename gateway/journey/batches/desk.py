@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
 from gateway.catalog.providers import Provider
-from gateway.core.errors import NotFound
+from gateway.core.errors import NotFound, UpstreamTimeout
 from gateway.journey.refused import WeAreRefused, refusal
 from gateway.upstream.answer import Answer
 from gateway.upstream.retry import REFUSED_US
@@ -18,6 +19,9 @@ SPEAKS = {OPENAI: "openai-chat", ANTHROPIC: "anthropic-messages"}
 
 BATCHES = {OPENAI: "/batches", ANTHROPIC: "/messages/batches"}
 """Where it takes them, below that address."""
+
+STATUS_S_MAX = 5.0
+"""For saying how a batch stands."""
 
 _NO_HEADERS: Mapping[str, str] = {}
 
@@ -56,11 +60,16 @@ class Desk:
         shown = {**access.defaults, **headers, **access.headers}
         return await self._wire.send(method, access.base_url + path, shown, body, streams=False, leaving=leaving)
 
-    async def get(self, provider: Provider, path: str, headers: Mapping[str, str] = _NO_HEADERS) -> bytes:
-        """A whole document. Raises ProviderRefused for anything but a good status, and as `ask` does."""
-        async with await self.ask(provider, "GET", path, headers) as answer:
-            await good(answer)
-            return await answer.read()
+    async def status(self, provider: Provider, name: str, headers: Mapping[str, str] = _NO_HEADERS) -> bytes:
+        """The provider's document that says how a batch stands, in little time: others wait for it. Raises
+        UpstreamTimeout, ProviderRefused for anything but a good status, and as `ask` does."""
+        path = f"{BATCHES[provider.batches]}/{name}"
+        try:
+            async with asyncio.timeout(STATUS_S_MAX), await self.ask(provider, "GET", path, headers) as answer:
+                await good(answer)
+                return await answer.read()
+        except TimeoutError:
+            raise UpstreamTimeout("The provider does not say how it stands.") from None
 
 
 async def good(answer: Answer) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from msgspec.structs import replace
@@ -33,6 +33,8 @@ POLL_S = 60.0
 
 GIVEN_UP_S = 35 * 86400.0
 """A batch ends within a day, and its results are kept for a month at most: later nothing is learned any more."""
+
+_NOT_NOW = "batches are not looked after now: %s"
 
 log = logging.getLogger("fareway.batches")
 
@@ -61,6 +63,7 @@ class Settling:
         self._accounts_here = accounts_here
         self._open: dict[str, Batch] = {}
         self._ended: set[str] = set()  # Of these, what somebody has seen to have ended.
+        self._asked: set[str] = set()  # Providers, just now.
         self._wake = asyncio.Event()
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -75,30 +78,53 @@ class Settling:
             self._wake.set()
 
     async def run(self) -> None:
-        """Look after batches for ever, those of earlier processes included."""
+        """Look after batches for ever, those of earlier processes included: of one provider one after the other, and
+        providers beside each other, so that one that hangs keeps nobody else's waiting."""
         known, clock = False, asyncio.get_running_loop().time
         all_at = clock()
-        while True:
-            seen, self._ended = self._ended, set()
-            due = clock() >= all_at
-            if due:
-                all_at = clock() + POLL_S
-            try:
-                known = known or await self._resume()
-                for name in list(self._open) if due else seen:
-                    await self._look_after(name)
-            except Unavailable as error:
-                log.warning("batches are not looked after now: %s", error)
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(all_at):
-                    await self._wake.wait()
-            self._wake.clear()
+        async with asyncio.TaskGroup() as rounds:
+            while True:
+                due = clock() >= all_at
+                if due:
+                    all_at = clock() + POLL_S
+                try:
+                    known = known or await self._resume()
+                    for provider, names in self._free(self._open if due else self._ended).items():
+                        self._asked.add(provider)
+                        self._ended.difference_update(names)
+                        rounds.create_task(self._round(provider, names))
+                except Unavailable as error:
+                    log.warning(_NOT_NOW, error)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(all_at):
+                        await self._wake.wait()
+                self._wake.clear()
 
     async def _resume(self) -> bool:
         for name, batch in (await self._kept.batches()).items():
             if not batch.settled and self._ours(batch.replica):
                 self._open.setdefault(name, batch)
         return True
+
+    def _free(self, wanted: Iterable[str]) -> dict[str, list[str]]:
+        """Of these batches, by provider, those of providers that are not being asked."""
+        free = defaultdict(list)
+        for name in wanted:
+            if (batch := self._open.get(name)) is not None and batch.provider not in self._asked:
+                free[batch.provider].append(name)
+        return free
+
+    async def _round(self, provider: str, names: Sequence[str]) -> None:
+        """These batches of one provider."""
+        try:
+            for name in names:
+                await self._look_after(name)
+        except Unavailable as error:
+            log.warning(_NOT_NOW, error)
+        finally:
+            self._asked.remove(provider)
+            if self._ended:
+                self._wake.set()
 
     async def _look_after(self, name: str) -> None:
         """One batch. What goes wrong there keeps none of the others waiting."""
@@ -125,7 +151,7 @@ class Settling:
             if batch is None:
                 return await self._is_settled(name)
             provider = self._desk.provider(batch.style, batch.provider)
-            document = await self._desk.get(provider, f"{BATCHES[batch.style]}/{name}")
+            document = await self._desk.status(provider, name)
             status = read_status(document)
             if status is None or not status.ended:
                 return False
@@ -181,6 +207,7 @@ class Settling:
     async def _close(self, name: str, batch: Batch) -> None:
         await self._kept.put(name, replace(batch, settled=True))
         self._open.pop(name, None)
+        self._ended.discard(name)
 
 
 def _results(name: str, batch: Batch, status: Status) -> list[str]:
