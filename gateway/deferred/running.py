@@ -248,7 +248,8 @@ class Running:
             kept = await self._shelf.find(later.id)
             if kept is None or kept.later.state is not State.RUNNING or kept.later.switched:
                 return
-            switched = _again(kept.later, way=Way.SYNC, reason="the batch had not ended in time", switched=True)
+            given_up, reason = (*kept.later.given_up, Way.BATCH), "the batch had not ended in time"
+            switched = _again(kept.later, way=Way.SYNC, reason=reason, given_up=given_up, switched=True)
             body = await self._shelf.body(later.id)
             if not await self._shelf.put(switched, before=State.RUNNING):
                 return

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.core.caller import Caller
-from gateway.core.money import ZERO
+from gateway.core.money import ZERO, Money
 from gateway.core.request import Asked
 from gateway.deferred.asking import Answer
 from gateway.deferred.choosing import Offer, Way
@@ -41,8 +41,7 @@ class Stage:
         self.at_once = asyncio.Event()  # It is asked at once,
         self.answers_after = asyncio.Event()  # and answered once this has come.
         self.answers_after.set()
-        ways = tuple(Offer(way, "own/m", "own", ZERO) for way in (Way.SYNC, Way.IDLE))
-        self._offered = SimpleNamespace(offers=ways, duration_s=0.0)
+        self.ways = tuple(Offer(way, "own/m", "own", ZERO) for way in (Way.SYNC, Way.IDLE))
         self.lanes = SimpleNamespace(
             resume=self._nothing,
             due=lambda _: (),
@@ -89,7 +88,7 @@ class Stage:
         return outcome
 
     async def _of(self, *_):
-        return self._offered
+        return SimpleNamespace(offers=self.ways, duration_s=0.0)
 
     async def _nothing(self, *_):
         pass
@@ -139,6 +138,21 @@ async def test_results_that_take_too_long_keep_nobody_waiting_and_are_not_given(
     kept = await stage.shelf.find(LATER.id)
     assert (kept.answer, kept.later.request_ids) == (YES.body, ["later_a_1-1", "later_a_1-2"])
     assert await stage.shelf.in_batch("b") == [], "what the batch did is in the books"
+
+
+async def test_a_call_that_was_switched_away_from_its_batch_joins_none_again(stage, monkeypatch):
+    """It is refused for now; and calls take less time than when it was switched, so that there is some left."""
+    monkeypatch.setattr("gateway.deferred.again.FIRST_WAIT_S", 0.0)
+
+    async def gather(later, *_):
+        stage.ended.put_nowait((Way.BATCH, later.state))
+
+    stage.lanes.gather = gather
+    stage.ways = (Offer(Way.SYNC, "openai/m", "openai", Money(2)), Offer(Way.BATCH, "openai/m", "openai", Money(1)))
+    await stage.shelf.put(replace(IN_BATCH, deadline=10 * DEADLINE), due=ACCEPTED, batch="b")
+    stage.outcomes = [NOT_NOW, YES]
+    assert await stage.end() == (Way.SYNC, State.DONE)
+    assert [name for name, _ in stage.asked] == ["later_a_1-2", "later_a_1-3"]
 
 
 async def test_a_call_that_its_batch_gave_up_before_the_process_died_is_asked_at_once_and_the_crash_counts(stage):
