@@ -9,7 +9,7 @@ import asyncio
 import base64
 import hmac
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 from msgspec.structs import replace
@@ -55,9 +55,10 @@ class Telling:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def round(self) -> None:
-        """Tell all that is due. Raises Unavailable; then what was told is written down first, and nobody told again."""
-        await asyncio.gather(*map(self._note, [*self._outcomes]))
-        await asyncio.gather(*map(self.tell, await self._shelf.untold(self._clock(), AT_ONCE)))
+        """Tell all that is due. Raises Unavailable, once nobody is being told any more; the next round writes down
+        first what was told, and tells nobody again."""
+        await _all(map(self._note, [*self._outcomes]))
+        await _all(map(self.tell, await self._shelf.untold(self._clock(), AT_ONCE)))
 
     async def tell(self, later: Later) -> None:
         """Until it has arrived, for a day."""
@@ -81,6 +82,13 @@ class Telling:
         if (outcome := self._outcomes.get(name)) is not None:
             await self._shelf.tell_at(*outcome)
             self._outcomes.pop(name, None)
+
+
+async def _all(works: Iterable[Awaitable[None]]) -> None:
+    """Wait for each of them. Raises what one of them has raised."""
+    for failed in await asyncio.gather(*works, return_exceptions=True):
+        if failed is not None:
+            raise failed
 
 
 def body_of(later: Later) -> bytes:

@@ -1,5 +1,7 @@
 """A webhook is told once, whatever the disk does."""
 
+import asyncio
+
 import pytest
 
 from gateway.core.caller import Caller
@@ -50,4 +52,29 @@ async def test_what_was_told_is_not_told_again_while_that_cannot_be_written(monk
             await webhooks.round()
     await webhooks.round()
     assert sorted(told) == ["a", "b"]
+    assert shelf.left == {}
+
+
+async def test_a_round_ends_once_all_were_told_though_what_was_told_cannot_be_written_down(monkeypatch):
+    """Else the next one would tell those beside it who still listen."""
+    told, listened = [], asyncio.Event()
+
+    async def post(target, _):
+        told.append(target.name)
+        if target.name == "b":
+            await listened.wait()
+
+    monkeypatch.setattr(telling, "post", post)
+    shelf = Full(refused=1)
+    webhooks = Telling(shelf, b"p" * 32, lambda: 3.0, private=False)
+    first = asyncio.create_task(webhooks.round())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not shelf.refused
+    assert not first.done()
+    listened.set()
+    with pytest.raises(NotKept):
+        await first
+    await webhooks.round()
+    assert told == ["a", "b"]
     assert shelf.left == {}
