@@ -78,7 +78,7 @@ class LaterPages:
             document |= {"status_code": later.status, "headers": later.answer_headers}
             document |= _shown(kept.answer, "answer" if later.state is State.DONE else "error")
         await exchange.respond(200, {"Content-Type": "application/json"}, msgspec.json.encode(document))
-        await self._fetched(later)
+        await self._fetched(exchange, later)
 
     async def _answer(self, exchange: Exchange, kept: Kept) -> None:
         """As it would have come at once."""
@@ -87,10 +87,10 @@ class LaterPages:
         if kept.answer is None or kept.later.state not in (State.DONE, State.FAILED):
             raise NotFound(f"There is no answer yet: the call is {kept.later.state}.")
         await exchange.respond(kept.later.status, kept.later.answer_headers, kept.answer)
-        await self._fetched(kept.later)
+        await self._fetched(exchange, kept.later)
 
-    async def _fetched(self, later: Later) -> None:
-        if later.state in ENDED:
+    async def _fetched(self, exchange: Exchange, later: Later) -> None:
+        if exchange.method == "GET" and later.state in ENDED:  # HEAD gets no answer.
             await self.shelf.keep_until(later.id, self.clock() + FETCHED_KEPT_S)
 
     async def _delete(self, exchange: Exchange, later: Later) -> None:
