@@ -68,14 +68,14 @@ class Sending:
         held for, by id, and why. Raises GatewayError if none left, or if nobody knows whether they did. `patience_s`:
         until when the provider must have taken them."""
         with ExitStack() as stack:
-            held, refused = await self._held(members, stack)
-            if not held:
-                return refused
             try:
                 async with asyncio.timeout(patience_s):
+                    held, refused = await self._held(members, stack)
+                    if not held:
+                        return refused
                     name, status = await self._post(held)
             except TimeoutError:
-                raise UpstreamTimeout("The provider did not take the batch in time.") from None
+                raise UpstreamTimeout("The provider did not have the batch in time.") from None
             provider = held[0][0].option.deployment.provider.name
             await keep([(m.later, Place(provider, name, m.later.request_id, b.draft.id)) for m, b in held])
             for _, booking in held:
@@ -83,12 +83,14 @@ class Sending:
         return refused
 
     async def _held(self, members: Sequence[Member], stack: ExitStack) -> tuple[Held, dict[str, GatewayError]]:
+        """Once one is refused, what other replicas may give back is not waited for again: members share a team, and
+        thousands would wait for the same money, each by itself."""
         held: Held = []
         refused: dict[str, GatewayError] = {}
         for member in members:
             booking = stack.enter_context(_booking(self.books, member))
             try:
-                await booking.begin(member.option, member.reason, *_fare(member))
+                await booking.begin(member.option, member.reason, *_fare(member), patient=not refused)
             except GatewayError as error:
                 refused[member.later.id] = error
             else:
