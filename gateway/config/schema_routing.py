@@ -57,7 +57,10 @@ class BreakerSection(Section):
     """Leaving a failing deployment alone."""
 
     failures: f.Whole = Field(
-        default=5, ge=1, le=1000, description="In a row. Of one key's calls alone: open to that key alone."
+        default=5,
+        ge=1,
+        le=1000,
+        description="In a row. Those of one key open it to that key alone, as many of others to all.",
     )
     open: f.Duration = Field(default="10s", validate_default=True, description="For how long.")
 

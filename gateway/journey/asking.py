@@ -70,7 +70,7 @@ class Attempt:
         """The first piece of its stream is here."""
         if self._probe:
             self._probe = False
-            self._health.of(self.option.candidate.name).begun()
+            self._health.of(self.option.candidate.name).begun(self.key_id)
         if self.visit is not None:
             self.visit.began()
 

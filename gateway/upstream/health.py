@@ -45,8 +45,9 @@ class Vitals:
     closed ──failures in a row──▶ open ──after a while──▶ half open ──an answer begins──▶ closed
                                    ▲                          └────failure────▶ open
 
-    Until an answer has come whole, the next failure opens it again. While only calls of one key have failed, it is
-    open to that key alone: what one caller asks may break a provider each time, and must not take it from others.
+    Until an answer has come whole, the next failure opens it again. What one caller asks may break a provider each
+    time, and must not take it from others: it opens to the key that failed most alone, and to all by the failures of
+    the other keys. Who tries and fails tells of one key, too: another key may try next, and opens it if it fails.
     """
 
     error_rate: float = 0.0
@@ -55,19 +56,21 @@ class Vitals:
     output_tokens: float | None = None
     reasons: bool = False  # It has reported reasoning tokens: some of its output may be charged for unseen.
     in_flight: int = 0
-    failures: int = 0  # In a row,
-    failing_key: str = ""  # all of this key's calls; empty: of several.
-    open_until: float = 0.0
+    failures: dict[str, int] = field(default_factory=dict)  # In a row, by key, until it is open to all.
+    open_until: float = 0.0  # To all,
+    failing_key: str = ""  # and to this key alone
+    key_open_until: float = 0.0  # until then.
     probing: bool = False
 
     def working(self, now: float, key_id: str = "") -> bool:
         """Whether a call of this key may be sent now; without one, whether any key's may."""
-        return self._closed_to(key_id) or (now >= self.open_until and not self.probing)
+        until = self._open_to(key_id)
+        return until == 0.0 or (now >= until and not self.probing)
 
     def begin(self, now: float, key_id: str = "") -> bool:
         """A call leaves. Returns whether it is the one that tries while the breaker is half open."""
         self.in_flight += 1
-        probe = not self._closed_to(key_id) and now >= self.open_until and not self.probing
+        probe = self._open_to(key_id) > 0.0 and self.working(now, key_id)
         self.probing = self.probing or probe
         return probe
 
@@ -77,26 +80,44 @@ class Vitals:
         if probe:
             self.probing = False
 
-    def begun(self) -> None:
-        """The call that tries gets an answer: others need not wait for its end, which may be minutes away."""
+    def begun(self, key_id: str = "") -> None:
+        """The call that tries, of this key, gets an answer: others need not wait for its end, minutes away maybe."""
         self.open_until, self.probing = 0.0, False
+        if key_id == self.failing_key:
+            self.failing_key, self.key_open_until = "", 0.0
 
     def succeeded(self) -> None:
         """It answered."""
-        self.failures, self.open_until = 0, 0.0
+        self.failures.clear()
+        self.open_until, self.failing_key, self.key_open_until = 0.0, "", 0.0
         self.error_rate *= 1 - RECENT
 
     def failed(self, now: float, key_id: str = "", *, failures_max: int, open_s: float) -> None:
         """A call of this key failed in a way that says something about the deployment, not about the request."""
-        self.failing_key = key_id if self.failures == 0 or self.failing_key == key_id else ""
-        self.failures += 1
         self.error_rate += RECENT * (1 - self.error_rate)
-        if self.failures >= failures_max or self.open_until:
+        if not self.open_until:
+            self.failures[key_id] = self.failures.get(key_id, 0) + 1
+        if self._fails_alone(now, key_id, failures_max):
+            self.failing_key, self.key_open_until = key_id, now + open_s
+        elif self.open_until or self._failures_of_others >= failures_max:
             self.open_until = now + open_s
 
-    def _closed_to(self, key_id: str) -> bool:
-        others = bool(self.failing_key and key_id) and self.failing_key != key_id
-        return self.open_until == 0.0 or others
+    def _open_to(self, key_id: str) -> float:
+        """Until when it is open to this key; 0 where it is closed."""
+        return max(self.open_until, self.key_open_until) if key_id in ("", self.failing_key) else self.open_until
+
+    def _fails_alone(self, now: float, key_id: str, failures_max: int) -> bool:
+        """Whether the failure of this key that was just counted is to be heard by no other."""
+        if not key_id or key_id == self.failing_key:
+            return bool(key_id)
+        if self.open_until:  # No other key has tried since.
+            return self.key_open_until <= self.open_until <= now
+        return self.failures[key_id] >= failures_max > self._failures_of_others
+
+    @property
+    def _failures_of_others(self) -> int:
+        """Than of the key that failed most."""
+        return sum(self.failures.values()) - max((n for key, n in self.failures.items() if key), default=0)
 
     def waits(self, *, stream: bool) -> Waits:
         """Of calls of this kind."""

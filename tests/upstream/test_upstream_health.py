@@ -49,7 +49,7 @@ def test_a_try_that_succeeds_closes_it():
     vitals.leave(probe)
     assert vitals.begin(10.0) is False
     assert vitals.working(10.0)
-    assert vitals.failures == 0
+    assert not vitals.failures
 
 
 def test_a_try_that_begins_to_be_answered_closes_it_for_the_others():
@@ -92,13 +92,93 @@ def test_what_fails_for_one_key_alone_is_left_alone_by_that_key_alone():
     assert vitals.working(0.0, "a"), "it answers"
 
 
-def test_the_first_failure_of_another_key_leaves_it_alone_for_all():
-    vitals = failing("a", "a", "a", "b", now=5.0)
-    assert not any(vitals.working(14.9, key_id) for key_id in ("a", "b", "c", ""))
+def test_as_many_failures_of_other_keys_leave_it_alone_for_all():
+    """What one key's calls did before says nothing of the first failure of another's: that may be a hiccup."""
+    vitals = failing("a", "a", "a", "b", "c", now=5.0)
+    assert [vitals.working(5.0, key_id) for key_id in "abcd"] == [False, True, True, True]
+    vitals.failed(5.0, "b", failures_max=3, open_s=10.0)
+    assert not any(vitals.working(14.9, key_id) for key_id in ("a", "b", "c", "d", ""))
     assert vitals.begin(15.0, "c") is True
-    assert not any(vitals.working(15.0, key_id) for key_id in ("a", "b", "c", ""))
-    mixed = failing("a", "b", "a")
-    assert not mixed.working(0.0, "c")
+    assert not any(vitals.working(15.0, key_id) for key_id in ("a", "b", "c", "d", ""))
+
+
+def test_it_is_the_key_that_failed_most_whose_failures_are_its_own():
+    """Not the one that failed first."""
+    assert failing("b", "a", "a", "a").working(0.0, "b")
+    assert not failing("b", "a", "a", "a").working(0.0, "a")
+    assert failing("a", "b", "a", "b").working(0.0, "c"), "each was counted twice"
+    assert not failing("a", "b", "c", "d").working(0.0, "e"), "three beside any of them"
+
+
+def broken_for_all():
+    """By two keys, until 10."""
+    return failing("a", "b", "c", "d")
+
+
+def test_a_try_that_fails_tells_of_its_own_key_and_another_may_try():
+    """Or the key that breaks it, and asks most often, would win every try."""
+    vitals = broken_for_all()
+    probe = vitals.begin(10.0, "a")
+    vitals.failed(10.0, "a", failures_max=3, open_s=10.0)
+    vitals.leave(probe)
+    assert not vitals.working(19.9, "a")
+    assert vitals.begin(10.0, "b") is True
+    assert not vitals.working(10.0, "c"), "one at a time"
+    vitals.succeeded()
+    assert vitals.working(10.0, "a")
+
+
+def test_where_a_second_key_tries_in_vain_it_is_left_alone_by_all_again():
+    vitals = broken_for_all()
+    for key_id in "ab":
+        probe = vitals.begin(10.0, key_id)
+        vitals.failed(10.0, key_id, failures_max=3, open_s=10.0)
+        vitals.leave(probe)
+    assert not any(vitals.working(19.9, key_id) for key_id in ("a", "b", "c", ""))
+    assert all(vitals.working(20.0, key_id) for key_id in ("a", "b", "c", ""))
+    vitals.failed(20.0, "b", failures_max=3, open_s=10.0)
+    assert [vitals.working(20.0, key_id) for key_id in "abc"] == [True, False, True], "whoever tries first this time"
+
+
+def test_a_key_alone_tries_again_after_a_while():
+    vitals = failing("a", "a", "a")
+    for now in (10.0, 20.0):
+        assert vitals.begin(now, "a") is True
+        vitals.leave(True)
+        vitals.failed(now, "a", failures_max=3, open_s=10.0)
+        assert not vitals.working(now + 9.9, "a")
+    assert vitals.working(30.0, "a")
+    assert vitals.begin(30.0, "a")
+    vitals.begun("a")
+    assert vitals.begin(30.0, "a") is False, "it answers this key, too"
+
+
+def test_an_answer_that_begins_for_another_key_says_nothing_to_the_key_that_breaks_it():
+    vitals = broken_for_all()
+    vitals.failed(10.0, "a", failures_max=3, open_s=10.0)
+    assert vitals.begin(10.0, "b")
+    vitals.begun("b")
+    assert [vitals.working(10.0, key_id) for key_id in "abc"] == [False, True, True]
+    vitals.failed(11.0, "a", failures_max=3, open_s=10.0)
+    assert [vitals.working(11.0, key_id) for key_id in "abc"] == [False, True, True]
+
+
+def test_one_key_that_breaks_it_all_the_time_takes_it_from_nobody():
+    """Twenty calls a second that fail, beside one a second of another key, of which every fifth fails."""
+    vitals, refused = Vitals(), 0
+    for tick in range(20 * 60):
+        now = tick / 20
+        if vitals.working(now, "a"):
+            probe = vitals.begin(now, "a")
+            vitals.failed(now, "a", failures_max=5, open_s=10.0)
+            vitals.leave(probe)
+        if tick % 20 == 10 and not vitals.working(now, "b"):
+            refused += 1
+        elif tick % 100 == 10:
+            vitals.failed(now, "b", failures_max=5, open_s=10.0)
+        elif tick % 20 == 10:
+            vitals.succeeded()
+    assert refused == 0
 
 
 def test_a_key_that_breaks_it_takes_the_try_from_nobody():
@@ -168,19 +248,20 @@ def test_calls_in_flight_are_counted():
     )
 )
 def test_whatever_comes_no_two_calls_try_at_once(steps):
-    """And once all calls are over, whoever comes after the pause may try."""
+    """Whosever they are. And once all calls are over, whoever comes after the pause may try."""
     vitals, now, flying = broken(), 0.0, []
     for step, n in steps:
+        key_id = ("", "a", "b")[n % 3]
         match step:
             case "begin":
-                flying.append(vitals.begin(now))
+                flying.append(vitals.begin(now, key_id))
             case "begun" if any(flying):
                 flying[flying.index(True)] = False
-                vitals.begun()
+                vitals.begun(key_id)
             case "leave" if flying:
                 vitals.leave(flying.pop(n % len(flying)))
             case "fail":
-                vitals.failed(now, failures_max=3, open_s=10.0)
+                vitals.failed(now, key_id, failures_max=3, open_s=10.0)
             case "succeed":
                 vitals.succeeded()
             case "wait":
@@ -190,7 +271,7 @@ def test_whatever_comes_no_two_calls_try_at_once(steps):
         assert vitals.open_until == 0.0 or not (vitals.probing and vitals.working(now))
     for probe in flying:
         vitals.leave(probe)
-    assert vitals.working(now + 10.0)
+    assert all(vitals.working(now + 10.0, key_id) for key_id in ("", "a", "b", "c"))
 
 
 def test_every_deployment_has_vitals_of_its_own_under_the_configured_breaker():
