@@ -103,8 +103,9 @@ class Pipeline:
                 detour = question.detour
                 left = self.monotonic() - (0.0 if detour is None else detour.waited_s)
                 around = _around(detour, booking.passed) if detour is not None or booking.passed else {}
-                if question.stops_when_left(chosen) and not (flight is not None and flight.kept):
-                    client.may_leave()
+                if flight is None or not flight.kept:
+                    booking.expect_caller = partial(_expect, client, stops=question.stops_when_left(chosen))
+                booking.expect_caller()
 
                 # 8. Ask, and pass the answer on.  9. It is settled on the way, and 10. told by its entry.
                 leg = Leg(call, key, question, booking, left, around, cached=flight is not None and flight.cached)
@@ -173,6 +174,13 @@ class Pipeline:
 
     def _asker(self, call: Call, key: Key, question: Question) -> Asker:
         return Asker(call.id, key, question, lambda: (self.monotonic() - call.arrived) * 1000)
+
+
+def _expect(client: Client, *, stops: bool) -> None:
+    """Raise ConnectionError where the caller has left. `stops`: from here on its leaving ends the call at once."""
+    client.may_leave()
+    if not stops:
+        client.stays()
 
 
 def _trip(call: Call, key: Key, request: Request) -> Trip:

@@ -166,7 +166,8 @@ class Asking:
         """The first good answer, open. The booking may have begun for the first choice. `way`: another one than to walk
         through the plan. `patient`: if all of it failed, it is tried again a little later.
 
-        Raises ProviderRefused with the provider's last word, or the error of the last attempt.
+        Raises ProviderRefused with the provider's last word, the error of the last attempt, or ConnectionError once the
+        caller has left.
         """
         self._retries.called()
         failures, way = Failures(), way or self.walk
@@ -177,6 +178,7 @@ class Asking:
             wait = failures.wait_s(self._clock()) if rounds_left else None
             if wait is None or not self._retries.take():
                 break
+            booking.expect_caller()
             await asyncio.sleep(wait)
         raise failures.told
 

@@ -64,6 +64,7 @@ class Booking:
         self._fare = NOTHING  # Of the attempt under way. The hold may be larger, from an attempt before it.
         self._numbers = count(1)  # Of attempts.
         self._left = False  # The attempt under way has, and was not refused.
+        self.expect_caller: Callable[[], None] = lambda: None  # Raises ConnectionError where nobody waits for it.
         self._occupancy: Occupancy | None = None  # Of the machine that the attempt under way goes to.
         self.decided = NOT_DECIDED  # What its entries say of the decision.
         self.spot: Spot | None = None  # In a line, while it waits for room.
@@ -97,7 +98,7 @@ class Booking:
     def beside(self) -> Booking:
         """Another attempt of the same request, at the same time: with a hold of its own, under the same ceiling."""
         other = Booking(self._books, self._trip, self._ceiling, self.flight)
-        other._numbers, other.decided = self._numbers, self.decided
+        other._numbers, other.decided, other.expect_caller = self._numbers, self.decided, self.expect_caller
         return other
 
     def take(self, other: Booking) -> None:
@@ -128,7 +129,8 @@ class Booking:
         self._draft, self._fare = draft, fare
 
     def leaving(self) -> None:
-        """Its first byte goes out now."""
+        """Its first byte goes out now. Raises ConnectionError where nobody waits for it: then it does not."""
+        self.expect_caller()
         self._left = True
         if self._occupancy is not None:
             self._occupancy.leaves(self._now_ns)

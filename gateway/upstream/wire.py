@@ -66,12 +66,16 @@ class Wire:
         """Ask, and wait for the head of the answer: which comes last where the answer does not stream. Not for HEAD,
         whose answer has a length and no body: ask with GET.
 
-        `leaving` is called once there is a connection and the first byte goes out.
-        Raises Unreached, Lost or LostWaiting.
+        `leaving` is called once there is a connection and the first byte goes out; where it raises, none does.
+        Raises that, Unreached, Lost or LostWaiting.
         """
         origin, head = self._request(method, url, headers, len(body))
         connection = self._pool.idle(origin) or await self._pool.connect(origin)
-        leaving()
+        try:
+            leaving()
+        except BaseException:
+            connection.close()
+            raise
         answer = connection.ask(head, body, self._streaming if streams else self._whole)
         await answer.head()
         return answer

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+PATIENCE_S = 20
+
 OK = (
     b'{"id":"x","object":"chat.completion","created":1,"model":"sim-small","choices":[{"index":0,"finish_reason":"stop",'
     b'"message":{"role":"assistant","content":"Yes."}}],'
@@ -24,6 +26,7 @@ class Reply:
     status: int = 200
     content_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
+    once: threading.Event | None = None  # It answers once this is set.
 
 
 @dataclass
@@ -63,6 +66,8 @@ def upstream() -> Iterator[Upstream]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             got = Got(self.path, {k.lower(): v for k, v in self.headers.items()}, body, self.command)
             reply = known.take(got)
+            if reply.once is not None:
+                reply.once.wait(PATIENCE_S)
             self.send_response(reply.status)
             for name, value in (reply.headers | {"Content-Type": reply.content_type}).items():
                 self.send_header(name, value)

@@ -127,8 +127,14 @@ class Road:
     async def _balances(self, accounts):
         return {}
 
-    async def call(self, *plan, leave=None):
-        """Ask; where there is an answer, settle it at 10 nano-dollars. Returns who answered."""
+    async def call(self, *plan, leave=None, gone_after=None):
+        """Ask; where there is an answer, settle it at 10 nano-dollars. Returns who answered. The caller has left once
+        so many answers were given."""
+
+        def expect_caller():
+            if len(self.wire.given) == gone_after:
+                raise ConnectionResetError("the caller has left")
+
         dialect, asked = OpenAIChat(), Asked(BODY)
         request = Request("req", "key", dialect.name, dialect.read(asked), input_tokens=5)
         headers, carrier = {"x-caller": "1", "x-of": "a caller"}, Carrier(asked, lossy=False)
@@ -136,6 +142,7 @@ class Road:
         options = [option(name) if isinstance(name, str) else name for name in plan]
         chosen = Chosen(tuple(options), "because")
         with Booking(self.books, Trip("req", Caller("key"), "asked", stream=False)) as self.booking:
+            self.booking.expect_caller = expect_caller
             fare, worst = question.fare(options[0])
             await self.booking.begin(options[0], "because", fare, worst)
             with await self.asking.ask(question, chosen, self.booking) as turn:
@@ -292,6 +299,25 @@ async def test_a_caller_that_leaves_while_waiting_is_booked_in_full(build):
         await task
     road.assert_in_order((Outcome.HUNG_UP, 1000))
     assert road.entries[0].status == 499
+
+
+@pytest.mark.parametrize("answers", [0, 1])
+async def test_nothing_is_sent_for_a_caller_that_has_left(build, answers):
+    """Whether it left while a connection was made or while another deployment failed: nobody has charged for it."""
+    road = build(rounds=1, a=[500], b=[200])
+    with pytest.raises(ConnectionResetError):
+        await road.call("a", "b", gone_after=answers)
+    assert len(road.wire.given) == answers
+    assert road.naps == []
+    road.assert_in_order()
+
+
+async def test_nobody_waits_for_another_round_for_a_caller_that_has_left(build):
+    road = build(rounds=1, a=[500], b=[503])
+    with pytest.raises(ConnectionResetError):
+        await road.call("a", "b", gone_after=2)
+    assert road.naps == []
+    road.assert_in_order()
 
 
 @pytest.mark.parametrize("leave", [ValueError("a bug"), Lost("broke off"), asyncio.CancelledError()])

@@ -62,6 +62,20 @@ async def test_any_method_is_sent_as_it_is_and_tells_its_length_where_one_is_exp
     assert left == [1]
 
 
+async def test_what_may_not_leave_any_more_does_not(wire):
+    """Its connection is closed: nobody has it now."""
+
+    def leaving():
+        raise ConnectionResetError("the caller has left")
+
+    async with serving(says(GOOD)) as server:
+        for _ in range(2):  # Over a new connection, and over one that was used before.
+            with pytest.raises(ConnectionResetError, match="caller"):
+                await asked(wire, server, leaving=leaving)
+            await asked(wire, server)
+    assert len(server.requests) == 2
+
+
 async def test_connections_are_used_again_after_good_answers(wire):
     chunked = EVENTS + b"4\r\ndata\r\n0\r\n\r\n"
     for script in (

@@ -73,7 +73,7 @@ class Climb:
     async def run(self, cascade: Cascade) -> None:
         """Give the caller an answer. Raises GatewayError where nobody has one, as asking a plan does."""
         for option in self.chosen.plan[: cascade.steps]:
-            self._expect_caller()
+            self.booking.expect_caller()
             step = await self._ask(option)
             if step is None:
                 continue
@@ -88,13 +88,6 @@ class Climb:
                 return
             self.why = f"{option.candidate.name}: {verdict.why}"
         await self._escalate(cascade.steps)
-
-    def _expect_caller(self) -> None:
-        """Raise ConnectionError where nobody would read what is asked next."""
-        if self.flight is None or not self.flight.kept:
-            self.client.may_leave()
-            if not self.question.stops_when_left(self.chosen):
-                self.client.stays()
 
     async def _ask(self, option: Option) -> Step | None:
         """One of the cheap ones. None where it did not answer."""
@@ -130,7 +123,7 @@ class Climb:
 
     async def _escalate(self, steps: int) -> None:
         """The rest of the plan answers; where it cannot, what there is."""
-        self._expect_caller()
+        self.booking.expect_caller()
         told = {CASCADE: plain(f"escalated: {self.why}")} | self._cost_of(self.booking.entries)
         rest = self._reasoned(replace(self.chosen.without_first(steps), told=told))
         try:
