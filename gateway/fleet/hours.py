@@ -29,7 +29,7 @@ AT_ONCE = 50
 
 AGAIN = 3
 """So many hours before the one that has ended are looked at again: calls that were in flight then are booked by now.
-Longer than any call may take."""
+Longer than any call takes but one that is read very slowly: what its caller is waited for is no part of its time."""
 
 AGAIN_FIRST = 48
 """The same at a start: journals that were left may be read only now."""
@@ -54,8 +54,8 @@ class Reading(Protocol):
 
 class Hours:
     """See the module. `find`: what the ledger has of one request; `add`: an entry for it; `reach_s`: how long a call
-    takes at most; `waiting`: what is on its way into the ledger, in order. Several may close the same hours: they write
-    the same."""
+    takes at most, less what its caller is waited for; `waiting`: what is on its way into the ledger, in order. Several
+    may close the same hours: they write the same."""
 
     def __init__(
         self,
@@ -156,8 +156,8 @@ class Hours:
         until = 0
         by_backend: defaultdict[str, list[Entry]] = defaultdict(list)
         for books in several[:1]:  # The same hour of the same provider, all of them.
-            begins = books.hour * HOUR_S
-            for entry in ledger.entries(begins - self._reach_s(), begins + HOUR_S, (books.provider,)):
+            begins, reach_s = books.hour * HOUR_S, max(self._reach_s(), AGAIN * HOUR_S)
+            for entry in ledger.entries(begins - reach_s, begins + HOUR_S, (books.provider,)):
                 by_backend[entry.backend].append(entry)
         for books in several:
             own = by_backend[books.backend]

@@ -139,6 +139,20 @@ async def test_a_call_that_was_in_flight_then_and_comes_late_is_put_right(ledger
     assert owed == {HOUR: 600 * CENT, HOUR + 1: 100 * CENT}
 
 
+async def test_a_call_that_was_read_slowly_pays_for_its_later_hours_too(ledger):
+    """Longer than a provider is waited for: what its caller is waited for is no part of that."""
+    gateway = ledger.gateway()
+    await gateway.catch_up()
+    ledger.add(call("a.1", 1800, 1800 + 3000, picos=3000 * CENT))
+    ledger.over(HOUR + 1)
+    await gateway.catch_up()
+    assert [ledger.picos(HOUR + number) for number in range(2)] == [PAID, PAID]
+    with sqlite.reading(ledger.path) as reader:
+        entries = [e for e in reader.entries(0, 2e9) if "a.1" in (e.id, e.adjusts)]
+    later = [e.cost.known.picos for e in entries if e.at >= (HOUR + 1) * HOUR_S]
+    assert (sum(e.cost.known.picos for e in entries), later) == (3000 * CENT, [1200 * CENT])
+
+
 async def test_no_hour_is_closed_while_entries_of_it_wait_for_the_ledger(ledger):
     """It may be readable for long and take nothing; what was closed as idle then would not be looked at again."""
     gateway = ledger.gateway()
