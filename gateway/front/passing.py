@@ -15,7 +15,7 @@ from gateway.catalog.prefixes import Place, located
 from gateway.catalog.providers import Provider
 from gateway.core.caller import Key
 from gateway.core.entry import Entry
-from gateway.core.errors import BadRequest, Forbidden, MethodNotAllowed, NotFound
+from gateway.core.errors import BadRequest, Forbidden, MethodNotAllowed, NotFound, Unavailable
 from gateway.dialects.openai_usage import UNREADABLE
 from gateway.front.exchange import Exchange
 from gateway.front.paths import Way
@@ -87,16 +87,28 @@ class Passing:
 
     async def continues_at(self, body: bytes, exchange: Exchange) -> str:
         """The provider of the response that a new one continues; empty where that is not known, or there is none: an
-        entry may still be on its way from another replica. Raises BadRequest where it is another's response."""
+        entry may still be on its way from another replica. Raises Unauthorized before anything is looked up, BadRequest
+        where it is another's response, and Unavailable where nobody can tell whose it is."""
         try:
             previous = _continues.decode(body).previous_response_id
         except UNREADABLE:
             return ""
-        entries = await self._made(previous) if previous else []
-        seen = [e.provider for e in entries if self._key(exchange, exchange.headers).sees(e.caller)]
+        if not previous:
+            return ""
+        key = self._key(exchange, exchange.headers)
+        try:
+            entries = await self._made(previous)
+        except Unavailable:  # The ledger is away. What was made here since then waits for it.
+            entries = [e for e in self._waiting(previous) if key.sees(e.caller)]
+            if not entries:
+                raise
+        seen = [e.provider for e in entries if key.sees(e.caller)]
         if entries and not seen:
             raise BadRequest(f"No response {previous} was made with this key.", "previous_response_id")
         return seen[-1] if seen and seen[-1] in self.catalog.providers else ""
+
+    def _waiting(self, answer_id: str) -> list[Entry]:
+        return [e for e in self.pipeline.books.journal.settled if e.answer_id == answer_id]
 
     async def _made(self, answer_id: str) -> list[Entry]:
         return [e for e in await self.find(answer_id) if e.answer_id == answer_id]
