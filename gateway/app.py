@@ -152,7 +152,7 @@ class Gateway:
             leases=money.leases,
             calibration=lasting.calibration,
             learning=lasting.learning,
-            breakers=lambda: told.health.states(self._clock()),
+            breakers=told.health.states,
             in_flight=lambda: money.journal.open_count - self.training.metering.held_count,
             home=self.settings.home,
             clock=self._clock,

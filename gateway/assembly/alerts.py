@@ -85,7 +85,7 @@ class Alarms:
             every_s = self._settings.prices.feed_every_s if self._settings.prices.feed_url is not None else None
             waiting = pricing.waiting
             return Seen(
-                down=frozenset(name for name, is_down in health.states(self._clock()).items() if is_down),
+                down=frozenset(name for name, is_down in health.states().items() if is_down),
                 drift=money.mover.drift,
                 quarantined=f"{waiting.id}: {'; '.join(waiting.reasons)}" if waiting is not None else "",
                 stale=every_s is not None and pricing.age_s() > STALE_AFTER * every_s,

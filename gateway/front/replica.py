@@ -19,15 +19,15 @@ def replica_teller(
     started = datetime.fromtimestamp(clock(), UTC).isoformat(timespec="seconds")
 
     def tell() -> Replica:
-        left_alone = sorted(one for one, state in health.states(clock()).items() if state)
-        doing = [_doing(one, vitals, clock()) for one, vitals in sorted(health.known.items())]
+        left_alone = sorted(one for one, state in health.states().items() if state)
+        doing = [_doing(one, vitals) for one, vitals in sorted(health.known.items())]
         in_flight, waiting = journal.open_count, len(journal.settled)
         return Replica(name, os.getpid(), started, in_flight, waiting, mover.drift, left_alone, doing)
 
     return tell
 
 
-def _doing(name: str, vitals: Vitals, now: float) -> Doing:
+def _doing(name: str, vitals: Vitals) -> Doing:
     streams, answers = vitals.streams, vitals.answers
     waits = (streams.average, streams.p95, answers.average, answers.p95)
-    return Doing(name, vitals.working(now), vitals.in_flight, vitals.error_rate, *waits)
+    return Doing(name, not vitals.left_alone, vitals.in_flight, vitals.error_rate, *waits)

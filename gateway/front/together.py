@@ -20,7 +20,7 @@ class Doing(msgspec.Struct, frozen=True):
     """How a deployment has been doing of late, as one process sees it."""
 
     name: str
-    working: bool  # False while it is left alone.
+    working: bool  # False once it is left alone, until it answers again.
     in_flight: int
     error_rate: float  # 0 to 1.
     first_token_ms: float | None  # Of streams: the average of late,

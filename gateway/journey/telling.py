@@ -67,7 +67,7 @@ def learned(health: Health, entry: Entry, now: float) -> None:
     name = entry.deployment
     vitals = health.of(name)
     if entry.outcome is Outcome.OK:
-        vitals.succeeded()
+        vitals.succeeded(entry.caller.key_id)
     if entry.outcome is Outcome.OK and entry.usage.tokens:  # Counting tokens says nothing about answers.
         vitals.saw_output(entry.usage.output_total)
         vitals.reasons = vitals.reasons or entry.usage.output_reasoning > 0

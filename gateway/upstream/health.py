@@ -61,6 +61,13 @@ class Vitals:
     failing_key: str = ""  # and to this key alone
     key_open_until: float = 0.0  # until then.
     probing: bool = False
+    answered_key: str = ""  # Whose call was answered last; empty: nobody's yet.
+
+    @property
+    def left_alone(self) -> bool:
+        """By all, or by the key that was answered last: until it answers again. What one key breaks for itself is not
+        the operator's matter."""
+        return self.open_until > 0.0 or (self.failing_key != "" and self.answered_key in ("", self.failing_key))
 
     def working(self, now: float, key_id: str = "") -> bool:
         """Whether a call of this key may be sent now; without one, whether any key's may."""
@@ -86,8 +93,9 @@ class Vitals:
         if key_id == self.failing_key:
             self.failing_key, self.key_open_until = "", 0.0
 
-    def succeeded(self) -> None:
-        """It answered."""
+    def succeeded(self, key_id: str = "") -> None:
+        """It answered a call of this key."""
+        self.answered_key = key_id
         self.failures.clear()
         self.open_until, self.failing_key, self.key_open_until = 0.0, "", 0.0
         self.error_rate *= 1 - RECENT
@@ -175,7 +183,6 @@ class Health:
         """Calls that are at each deployment now, where there are any or were lately."""
         return {name: vitals.in_flight for name, vitals in self._vitals.items()}
 
-    def states(self, now: float) -> dict[str, int]:
-        """For a gauge: 1 where the breaker keeps calls away, else 0. Of those that were ever left alone."""
-        known = {name: vitals for name, vitals in self._vitals.items() if vitals.open_until or vitals.error_rate}
-        return {name: int(not vitals.working(now)) for name, vitals in known.items()}
+    def states(self) -> dict[str, int]:
+        """For a gauge: 1 where one is left alone, else 0. Of those that ever failed."""
+        return {name: int(vitals.left_alone) for name, vitals in self._vitals.items() if vitals.error_rate}

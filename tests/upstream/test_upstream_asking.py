@@ -475,7 +475,7 @@ async def test_a_deployment_that_is_left_alone_is_passed_over(build):
         await road.call("a", "b", "c")
     road.wire.asked.clear()
     assert await road.call("c", "a", "b") == "c"
-    assert road.health.states(NOW)["b/model-b"] == 1
+    assert road.health.states()["b/model-b"] == 1
     road.wire.asked.clear()
     road.wire.says["c"] = [500]
     with pytest.raises(ProviderRefused):

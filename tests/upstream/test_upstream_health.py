@@ -281,8 +281,7 @@ def test_every_deployment_has_vitals_of_its_own_under_the_configured_breaker():
         health.failed("a", 0.0)
     health.failed("c", 0.0)
     assert health.of("b").working(0.0)
-    assert health.states(0.0) == {"a": 1, "c": 0}
-    assert health.states(5.0) == {"a": 0, "c": 0}
+    assert health.states() == {"a": 1, "c": 0}
 
 
 def test_a_gauge_shows_who_failed_once_also_after_it_is_well_again():
@@ -291,7 +290,42 @@ def test_a_gauge_shows_who_failed_once_also_after_it_is_well_again():
     health.of("never").succeeded()
     health.failed("once", 0.0)
     health.of("once").succeeded()
-    assert health.states(0.0) == {"once": 0}
+    assert health.states() == {"once": 0}
+
+
+def test_it_is_left_alone_until_it_answers():
+    """A pause that is over says nothing: who takes it for an answer tells of one that never came."""
+    vitals = broken_for_all()
+    assert vitals.left_alone
+    assert vitals.begin(10.0, "a")
+    assert vitals.left_alone
+    vitals.failed(10.0, "a", failures_max=3, open_s=10.0)
+    assert vitals.left_alone
+    vitals.leave(True)
+    assert vitals.begin(10.0, "b")
+    vitals.begun("b")
+    vitals.succeeded("b")
+    assert not vitals.left_alone
+
+
+def test_the_only_key_that_uses_it_finds_it_left_alone_for_everybody():
+    vitals = failing("a", "a", "a")
+    assert vitals.left_alone, "it has answered nobody yet"
+    vitals.succeeded("a")
+    assert not vitals.left_alone
+    for _ in range(3):
+        vitals.failed(0.0, "a", failures_max=3, open_s=10.0)
+    assert vitals.left_alone
+
+
+def test_what_one_key_breaks_for_itself_is_not_left_alone():
+    """Whoever holds a key could have the operator called."""
+    vitals = Vitals()
+    vitals.succeeded("b")
+    for _ in range(3):
+        vitals.failed(0.0, "a", failures_max=3, open_s=10.0)
+    assert not vitals.working(0.0, "a")
+    assert not vitals.left_alone
 
 
 def test_a_look_keeps_nothing():
