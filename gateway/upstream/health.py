@@ -143,6 +143,9 @@ def _mixed(average: float | None, value: float) -> float:
 DEPLOYMENTS_MAX = 2_000
 """Whose vitals are kept."""
 
+FORGOTTEN = 100
+"""So many go at once where there are more."""
+
 
 class Health:
     """Vitals of every deployment, by name."""
@@ -165,10 +168,15 @@ class Health:
         vitals = self._vitals.get(deployment)
         if vitals is None:
             if len(self._vitals) >= DEPLOYMENTS_MAX:  # Callers can name any model of a provider.
-                idle = (name for name, v in self._vitals.items() if not v.in_flight and not v.open_until)
-                self._vitals.pop(next(idle, ""), None)
+                self._forget()
             vitals = self._vitals[deployment] = Vitals()
         return vitals
+
+    def _forget(self) -> None:
+        """So many at once that the search is no part of a call: such as no call is at, rather those not left alone."""
+        idle = {name: max(v.open_until, v.key_open_until) for name, v in self._vitals.items() if not v.in_flight}
+        for name in sorted(idle, key=idle.__getitem__)[:FORGOTTEN]:
+            del self._vitals[name]
 
     def failed(self, deployment: str, now: float, key_id: str = "") -> None:
         """Note a failure of a call of this key under the configured breaker."""

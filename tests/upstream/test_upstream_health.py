@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.upstream import health as health_module
-from gateway.upstream.health import DEPLOYMENTS_MAX, WAITS_KEPT, WAITS_MIN, Health, Vitals, Waits
+from gateway.upstream.health import DEPLOYMENTS_MAX, FORGOTTEN, WAITS_KEPT, WAITS_MIN, Health, Vitals, Waits
 
 
 def broken(now=0.0, failures_max=3, open_s=10.0):
@@ -344,7 +344,7 @@ def test_a_look_keeps_nothing():
 
 
 def test_vitals_are_kept_of_so_many_and_no_more():
-    """The one asked first goes, but never one with calls in flight."""
+    """Those asked first go, but never one with calls in flight."""
     health = Health(failures_max=1, open_s=5.0)
     busy = health.of("busy")
     busy.begin(0.0)
@@ -352,10 +352,22 @@ def test_vitals_are_kept_of_so_many_and_no_more():
         health.of(f"d{n}").saw_output(n)
         assert len(health._vitals) <= DEPLOYMENTS_MAX
     assert health.of("busy") is busy
-    assert health.seen("d50").output_tokens is None
-    assert health.seen("d51").output_tokens == 51
-    assert health.of("d51") is health.seen("d51")
-    assert len(health._vitals) == DEPLOYMENTS_MAX
+    assert health.seen(f"d{FORGOTTEN - 1}").output_tokens is None
+    assert health.seen(f"d{FORGOTTEN}").output_tokens == FORGOTTEN
+    assert health.of(f"d{FORGOTTEN}") is health.seen(f"d{FORGOTTEN}")
+    assert len(health._vitals) == DEPLOYMENTS_MAX - FORGOTTEN + 51
+
+
+def test_names_that_were_made_up_are_forgotten_though_their_provider_is_down():
+    """Those whose pause is over first: what failed last is left alone with reason."""
+    health = Health(failures_max=1, open_s=5.0)
+    health.of("well").succeeded()
+    for n in range(2 * DEPLOYMENTS_MAX):
+        health.failed(f"d{n}", n / 1000, ("a", "")[n % 2])
+        assert len(health._vitals) <= DEPLOYMENTS_MAX
+    last = 2 * DEPLOYMENTS_MAX - 1
+    assert not health.seen(f"d{last}").working(last / 1000)
+    assert not {"well", "d0"} & health.known.keys()
 
 
 def test_where_all_are_busy_another_is_kept_all_the_same(monkeypatch):
