@@ -22,6 +22,7 @@ from gateway.deferred.taking import Taking
 from gateway.journey.again import Asker
 from gateway.journey.answered import Answered
 from gateway.journey.booking import Booking, Books
+from gateway.journey.carriage import headers_of
 from gateway.journey.cascade.climbing import Climb
 from gateway.journey.counting import HEADERS, counted_here
 from gateway.journey.detour import Detour
@@ -124,8 +125,7 @@ class Pipeline:
 
             def headers(entry: Entry, answer: Answer, received: float) -> dict[str, str]:
                 told = self._headers(leg, entry, answer, upstream_s=received - leg.left)
-                if attempt.option.carried is not None:
-                    told |= attempt.option.carried.headers_of(answer.headers)
+                told |= headers_of(attempt.option.carried, attempt.dropped, answer.headers)
                 return told | leg.around | (chosen.told or {}) if leg.around or chosen.told else told
 
             passage = Passage(

@@ -114,9 +114,11 @@ def _row(option: Option, told: Explained, plan: Sequence[str]) -> dict[str, obje
         value = getattr(candidate, name)
         if signal in told.signals or (signal is None and value):
             row[name] = round(value, 4) if isinstance(value, float) else value
+    dropped = told.question.said_to(option).dropped
     if option.carried is not None:
         row["carried"] = f"{option.carried.edge.inbound} to {option.carried.edge.outbound}"
-        row["dropped"] = ", ".join(option.carried.dropped) or None
+    if option.carried is not None or dropped:
+        row["dropped"] = ", ".join(dropped) or None
     return row | {"why": _why(candidate, told, plan)}
 
 

@@ -33,7 +33,7 @@ class Redirected(UpstreamError):
 class Attempt:
     """An attempt that was answered: `with` it, the answer is passed on. Leaving ends the attempt."""
 
-    __slots__ = ("_clock", "_health", "_probe", "answer", "key_id", "option", "prompt", "visit")
+    __slots__ = ("_clock", "_health", "_probe", "answer", "dropped", "key_id", "option", "prompt", "visit")
 
     def __init__(
         self,
@@ -43,11 +43,13 @@ class Attempt:
         clock: Callable[[], float],
         key_id: str,
         *,
+        said: Said,
         probe: bool,
         prompt: Watched | None = None,
         visit: Visit | None = None,
     ) -> None:
         self.option = option
+        self.dropped = said.dropped
         self.prompt = prompt
         self.answer = answer
         self.visit = visit
@@ -243,7 +245,9 @@ class Asking:
                 headers = await self._signers[option.candidate.provider].signed(url, headers, body)
             answer = await self._wire.post(url, headers, body, streams=streams, leaving=booking.leaving)
             await self._expect_good(answer, booking, carried=option.carried is not None)
-            return Attempt(option, answer, self._health, self._clock, key_id, probe=probe, prompt=prompt, visit=visit)
+            return Attempt(
+                option, answer, self._health, self._clock, key_id, said=said, probe=probe, prompt=prompt, visit=visit
+            )
         except BaseException as error:
             vitals.leave(probe)
             if visit is not None:

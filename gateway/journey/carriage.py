@@ -15,6 +15,7 @@ from gateway.dialects.gemini import framing_wanted
 from gateway.dialects.spoken import DIALECTS
 from gateway.journey.receipt import plain
 from gateway.translate.edge import Edge, Losses, Target
+from gateway.translate.returning import returned
 
 LOSSY = "x-fareway-lossy"
 """The header by which a caller allows what cannot be carried to be left out."""
@@ -29,11 +30,6 @@ class Carried(Struct, frozen=True):
     facts: Facts
     dropped: tuple[str, ...]  # Fields that were left out.
     framing: Framing  # As the caller wants a stream.
-
-    def headers_of(self, answer: Mapping[str, str]) -> dict[str, str]:
-        """What the caller is told beside or instead of the provider's own headers."""
-        told = {"content-type": self.content_type(answer.get("content-type", ""))}
-        return told | {"x-fareway-dropped": plain(", ".join(self.dropped))} if self.dropped else told
 
     def content_type(self, of_provider: str) -> str:
         """How the answer comes to the caller."""
@@ -78,6 +74,18 @@ class Carrier:
             raise BadRequest("The body is not valid JSON in UTF-8.") from None
         dialect = DIALECTS[edge.outbound]
         return Carried(edge, dialect, translated, dialect.read(translated), losses.dropped, framing_wanted(asked))
+
+
+def home(dialect: str, asked: Asked) -> tuple[Asked, tuple[str, ...]]:
+    """The call as it goes to who speaks its own dialect, and what was left out of it. Raises BadRequest."""
+    losses = Losses(allowed=False)
+    return returned(dialect, asked, losses), losses.dropped
+
+
+def headers_of(carried: Carried | None, dropped: tuple[str, ...], answer: Mapping[str, str]) -> dict[str, str]:
+    """What the caller is told beside or instead of the provider's own headers. `dropped`: what was left out."""
+    told = {} if carried is None else {"content-type": carried.content_type(answer.get("content-type", ""))}
+    return told | {"x-fareway-dropped": plain(", ".join(dropped))} if dropped else told
 
 
 def lossy(headers: Mapping[str, str]) -> bool:

@@ -13,7 +13,7 @@ from gateway.core.money import ZERO, Money
 from gateway.core.price import Cost
 from gateway.core.request import Asked, Facts, Request
 from gateway.dialects.base import Dialect
-from gateway.journey.carriage import Carrier
+from gateway.journey.carriage import Carrier, home
 from gateway.journey.detour import Detour
 from gateway.journey.option import Chosen, Option
 from gateway.journey.routing import Router
@@ -37,6 +37,7 @@ class Said(NamedTuple):
     asked: Asked
     facts: Facts
     headers: Mapping[str, str]  # Of the caller, as far as they travel there.
+    dropped: tuple[str, ...] = ()  # Fields that were left out.
 
 
 class Question(Struct, frozen=True):
@@ -70,11 +71,12 @@ class Question(Struct, frozen=True):
         if self.detour is not None:
             asked = self.detour.asked(asked, self.dialect, option)
         if carried is None:
-            return Said(self.dialect, asked, self.request.facts, self.headers)
+            asked, dropped = home(self.dialect.name, asked)
+            return Said(self.dialect, asked, self.request.facts, self.headers, dropped)
         if asked is not self.asked:
             each = option.output_max // self.request.facts.choices
             carried = self.carrier.over(carried.edge, asked, option.deployment, each)
-        return Said(carried.dialect, carried.asked, carried.facts, for_stranger(self.headers))
+        return Said(carried.dialect, carried.asked, carried.facts, for_stranger(self.headers), carried.dropped)
 
     def output_first(self, option: Option) -> int:
         """Output tokens that the hold of a stream begins with.

@@ -11,6 +11,7 @@ import msgspec
 
 from gateway.core.usage import Usage
 from gateway.translate.messages_answer import message, usage_or_zero
+from gateway.translate.sealed import UNSIGNED
 
 _encode = msgspec.json.encode
 
@@ -40,7 +41,7 @@ class MessagesStream:
     def signature(self, signature: str) -> bytes:
         """What proves the thoughts said just now to be the model's own. It ends them."""
         begun = self._block("thinking", {"thinking": "", "signature": ""})
-        return begun + self._delta(b'"type":"signature_delta","signature":' + _encode(signature)) + self.close()
+        return begun + self._close(signature)
 
     def tool_use(self, call_id: str, name: str) -> bytes:
         """A call of a tool begins."""
@@ -51,11 +52,8 @@ class MessagesStream:
         return self._delta(b'"type":"input_json_delta","partial_json":' + _encode(text))
 
     def close(self) -> bytes:
-        """End the open block, if there is one."""
-        if not self._open:
-            return b""
-        self._open = ""
-        return _event("content_block_stop", {"index": self._index})
+        """End the open block, if there is one. Thoughts are told to be signed by nobody."""
+        return self._close(UNSIGNED)
 
     def end(
         self, reason: str, usage: Usage | None, sequence: str | None = None, details: dict[str, Any] | None = None
@@ -67,6 +65,13 @@ class MessagesStream:
             stop["stop_details"] = details
         delta = {"delta": stop, "usage": usage_or_zero(usage)}
         return self.close() + _event("message_delta", delta) + _event("message_stop", {})
+
+    def _close(self, signature: str) -> bytes:
+        if not self._open:
+            return b""
+        thought, self._open = self._open == "thinking", ""
+        signed = self._delta(b'"type":"signature_delta","signature":' + _encode(signature)) if thought else b""
+        return signed + _event("content_block_stop", {"index": self._index})
 
     def _block(self, kind: str, fields: dict[str, Any]) -> bytes:
         """Begin a block of this type, unless one is open."""

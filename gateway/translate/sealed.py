@@ -12,8 +12,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-_MARK = "fareway-1."
-"""Begins what was written here, and by which rules: anything else is another provider's."""
+MARK = "fareway-1."
+"""Begins what an edge wrote where a provider's own dialect has what it signed or sealed, and by which rules: anything
+else is another provider's."""
+
+UNSIGNED = f"{MARK}unsigned"
+"""Stands for the signature of thoughts that nobody signed."""
 
 
 class Sealed(NamedTuple):
@@ -28,15 +32,15 @@ _decoder = msgspec.json.Decoder(Sealed)
 
 def seal(dialect: str, block: dict[str, Any]) -> str:
     """As a text that a client keeps without looking into it."""
-    return _MARK + base64.urlsafe_b64encode(msgspec.json.encode(Sealed(dialect, block))).decode()
+    return MARK + base64.urlsafe_b64encode(msgspec.json.encode(Sealed(dialect, block))).decode()
 
 
 def unseal(text: str | None, dialect: str) -> dict[str, Any] | None:
     """What was sealed; None for what is not ours, or was said in another dialect."""
-    if text is None or not text.startswith(_MARK):
+    if text is None or not text.startswith(MARK):
         return None
     try:
-        found = _decoder.decode(base64.urlsafe_b64decode(text[len(_MARK) :]))
+        found = _decoder.decode(base64.urlsafe_b64decode(text[len(MARK) :]))
     except (binascii.Error, msgspec.DecodeError, ValueError, RecursionError):
         return None
     return found.block if found.dialect == dialect else None

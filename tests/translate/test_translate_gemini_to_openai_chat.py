@@ -35,6 +35,7 @@ from gateway.core.request import Asked
 from gateway.dialects import json_array
 from gateway.dialects.spoken import DIALECTS
 from gateway.translate.edge import Losses, Target, Told
+from gateway.translate.gemini.parts import NO_SIGNATURE_BYTES
 from gateway.translate.gemini_to_openai_chat.caller import fitting
 
 EDGE = edge_of("gemini", "openai-chat")
@@ -302,7 +303,9 @@ def test_an_answer_may_say_anything():
     told = Told(asked({}), REQUEST_ID, CREATED)
     answer = json.loads(EDGE.answer(json.dumps({"choices": choices}).encode(), told))
     assert [each["index"] for each in answer["candidates"]] == [0, 1, 5]
-    assert answer["candidates"][0]["content"]["parts"] == [{"functionCall": {"name": "", "args": {}}}]
+    assert answer["candidates"][0]["content"]["parts"] == [
+        {"functionCall": {"name": "", "args": {}}, "thoughtSignature": NO_SIGNATURE_BYTES}
+    ]
     assert answer["modelVersion"] == "pro"
     types.GenerateContentResponse.model_validate_json(json.dumps(answer))
 

@@ -170,7 +170,9 @@ def test_a_signature_of_thoughts_is_told_to_those_who_asked_for_thinking(thinkin
     asked = ASKED | {"thinking": {"type": thinking, "budget_tokens": 1024}}
     content = json.loads(EDGE.answer(json.dumps(gemini.whole(parts)).encode(), gemini.told(asked)))["content"]
     assert [block["type"] for block in content] == told
-    assert [block["signature"] for block in content if "signature" in block] == ["gemini:c2lnbmVk"] * (len(told) - 1)
+    assert [block["signature"] for block in content if "signature" in block] == ["fareway-1.gemini.c2lnbmVk"] * (
+        len(told) - 1
+    )
 
 
 def test_it_serves_what_answers_in_words():

@@ -49,6 +49,16 @@ def test_what_is_carried_is_carried_byte_for_byte():
     )
 
 
+def test_thoughts_that_claude_has_not_signed_are_left_out_and_named():
+    thoughts = [{"type": "thinking", "thinking": "Hm.", "signature": sign} for sign in ("fareway-1.unsigned", "c2ln")]
+    said = [*ASKED["messages"], {"role": "assistant", "content": [*thoughts, {"type": "text", "text": "Yes."}]}]
+    losses = Losses(allowed=False)
+    asked = Asked(json.dumps(ASKED | {"messages": said}).encode())
+    made = json.loads(EDGE.request(asked, Target("anthropic.x", 64), losses).body)
+    assert made["messages"][1]["content"] == [thoughts[1], {"type": "text", "text": "Yes."}]
+    assert losses.dropped == ("messages.content.thinking",)
+
+
 @pytest.mark.parametrize(
     ("model", "served"),
     [

@@ -194,6 +194,14 @@ def test_thoughts_that_are_hidden_still_have_their_signature():
     assert (block.thinking, block.signature) == ("", "c2ln")
 
 
+def test_thoughts_that_nobody_signed_say_so():
+    """So that they are known where they come back: an empty signature could be any provider's."""
+    write = messages_stream.MessagesStream()
+    stream = write.begin("msg_1", "m") + write.thinking("Hm.") + write.text("Yes.") + write.end("end_turn", None)
+    thoughts, text = added_up(stream).content
+    assert (thoughts.thinking, thoughts.signature, text.text) == ("Hm.", "fareway-1.unsigned", "Yes.")
+
+
 @pytest.mark.parametrize(
     ("stop", "finish"),
     [

@@ -16,6 +16,7 @@ from gateway.dialects.bedrock_invoke import STREAM
 from gateway.dialects.validate import decode
 from gateway.translate.anthropic_messages_to_bedrock_invoke.content import without_links
 from gateway.translate.edge import Losses, Target
+from gateway.translate.returning import own_messages
 
 VERSION = b'"bedrock-2023-05-31"'
 
@@ -90,7 +91,7 @@ def translated(asked: Asked, target: Target, losses: Losses) -> Asked:
     """See `Edge.request`. What is carried is carried byte for byte."""
     given = decode(_bodies, asked.body)
     kept = {name: value for name, value in given.items() if _carried(name, bytes(value), losses)}
-    for name, carry in (("tools", _with_tools), ("messages", without_links)):
+    for name, carry in (("tools", _with_tools), ("messages", without_links), ("messages", own_messages)):
         if name in kept:
             kept[name] = msgspec.Raw(carry(bytes(kept[name]), losses))
     if _cap.decode(kept["max_tokens"]) > target.output_tokens_max:  # What is more than the model can make.

@@ -11,6 +11,7 @@ from gateway.translate import messages_answer, pictures
 from gateway.translate.anthropic_messages_to_gemini.signatures import sealed
 from gateway.translate.edge import Told
 from gateway.translate.gemini import answer as gemini
+from gateway.translate.sealed import UNSIGNED
 
 Json = dict[str, Any]
 
@@ -121,12 +122,12 @@ def _content(candidate: gemini.Candidate, caller: Caller) -> list[Json]:
         else:
             block = _block(blocks, "thinking", {"thinking": "", "signature": ""})
             block["thinking"] += step.thoughts
-            block["signature"] = step.signature
+            block["signature"] = step.signature or UNSIGNED
     return blocks
 
 
 def _block(blocks: list[Json], kind: str, empty: Json) -> Json:
     """The last block, if it is of this type and goes on; else a new one."""
-    if not blocks or blocks[-1]["type"] != kind or blocks[-1].get("signature"):
+    if not blocks or blocks[-1]["type"] != kind or blocks[-1].get("signature", UNSIGNED) != UNSIGNED:
         blocks.append({"type": kind} | empty)
     return blocks[-1]

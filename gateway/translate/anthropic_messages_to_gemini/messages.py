@@ -10,11 +10,9 @@ from gateway.translate.anthropic_messages_to_gemini.signatures import opened
 from gateway.translate.fields import Fields
 from gateway.translate.gemini import call, parts
 from gateway.translate.instructions import in_turn
+from gateway.translate.messages_asked import THOUGHTS
 
 Json = dict[str, Any]
-
-THOUGHTS = "messages.content.thinking"
-"""What the thoughts of other models are called where they are left out, all together."""
 
 
 def conversation(body: Fields, model: str) -> Json:

@@ -7,14 +7,16 @@ made would be refused there.
 
 from __future__ import annotations
 
-_MARK = "gemini:"
+from gateway.translate.sealed import MARK
+
+_GEMINIS = f"{MARK}gemini."
 
 
 def sealed(signature: str) -> str:
     """For a thinking block."""
-    return _MARK + signature
+    return _GEMINIS + signature
 
 
 def opened(signature: str) -> str:
     """From a thinking block; empty where it is not Gemini's."""
-    return signature.removeprefix(_MARK) if signature.startswith(_MARK) else ""
+    return signature.removeprefix(_GEMINIS) if signature.startswith(_GEMINIS) else ""

@@ -12,6 +12,7 @@ from gateway.translate.anthropic_messages_to_openai_chat.names import shortened
 from gateway.translate.chat_said import input_of, spoken, text_of
 from gateway.translate.edge import Told
 from gateway.translate.messages_answer import message, stop_reason
+from gateway.translate.sealed import UNSIGNED
 
 _objects = msgspec.json.Decoder(dict[str, Any])
 
@@ -50,7 +51,7 @@ def _content(said: dict[str, Any], told: Told) -> list[dict[str, Any]]:
     thoughts, text = spoken(said)
     content: list[dict[str, Any]] = []
     if thoughts:
-        content.append({"type": "thinking", "thinking": thoughts, "signature": ""})
+        content.append({"type": "thinking", "thinking": thoughts, "signature": UNSIGNED})
     texts = (text, pictures.told(said), text_of(said.get("refusal")))
     content += [{"type": "text", "text": each} for each in texts if each]
     calls = said.get("tool_calls")

@@ -5,6 +5,7 @@ Sources: https://ai.google.dev/api/caching#Part and, for signatures, https://ai.
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Any
 
@@ -16,6 +17,9 @@ Json = dict[str, Any]
 
 NO_SIGNATURE = "skip_thought_signature_validator"
 """Google's own word for a call whose signature is lost, or that another model made."""
+
+NO_SIGNATURE_BYTES = base64.b64encode(NO_SIGNATURE.encode()).decode()
+"""The same in an answer, where Google's clients read base64, and some of them in one of its alphabets alone."""
 
 _DATA_URL = re.compile(r"data:([^;,]+)(?:;[^;,]+)*;base64,", re.IGNORECASE)
 
@@ -67,10 +71,15 @@ def call(call_id: str, name: str, args: Json, signature: str = "") -> Json:
 
 def acceptable(said: list[Json], model: str) -> list[Json]:
     """A turn of the model's as it may be told again: newer models refuse one whose first call has no signature."""
+    return said if version(model) < LEVELS else excused(said, NO_SIGNATURE)
+
+
+def excused(said: list[Json], word: str) -> list[Json]:
+    """The same with this word at the first call, where that has no signature."""
     first = next((place for place, part in enumerate(said) if "functionCall" in part), None)
-    if first is None or version(model) < LEVELS or "thoughtSignature" in said[first]:
+    if first is None or "thoughtSignature" in said[first]:
         return said
-    return [*said[:first], said[first] | {"thoughtSignature": NO_SIGNATURE}, *said[first + 1 :]]
+    return [*said[:first], said[first] | {"thoughtSignature": word}, *said[first + 1 :]]
 
 
 TEXT_ALONE = "Of what a tool gives back this model takes text, and newer ones what is in the body itself."

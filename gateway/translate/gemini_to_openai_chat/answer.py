@@ -14,7 +14,7 @@ from gateway.dialects.openai_report import read_report
 from gateway.translate import pictures
 from gateway.translate.chat_said import BROKEN_OFF, input_of, spoken
 from gateway.translate.edge import Told
-from gateway.translate.gemini.parts import inline
+from gateway.translate.gemini.parts import NO_SIGNATURE_BYTES, excused, inline
 from gateway.translate.gemini_to_openai_chat.caller import Caller, caller_of
 
 Json = dict[str, Any]
@@ -56,8 +56,9 @@ def response(told: Told, model: Any, candidates: list[Json], usage: Usage | None
 
 
 def candidate(index: int, parts: list[Json], finish: str = "", probable: Json | None = None) -> Json:
-    """One of several answers, or some more of it. `finish`: why it ended; empty while it goes on."""
-    content = {"parts": parts, "role": "model"} if parts else {"role": "model"}
+    """One of several answers, or some more of it. `finish`: why it ended; empty while it goes on. Calls come all at
+    once: newer models of Google's, which may be told of them later, want a signature at the first."""
+    content = {"parts": excused(parts, NO_SIGNATURE_BYTES), "role": "model"} if parts else {"role": "model"}
     made: Json = {"content": content}
     if finish:
         made["finishReason"] = finish

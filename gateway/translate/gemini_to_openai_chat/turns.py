@@ -9,6 +9,7 @@ import msgspec
 from gateway.core.errors import BadRequest
 from gateway.translate.chat_effort import recalls
 from gateway.translate.fields import Fields
+from gateway.translate.gemini.parts import NO_SIGNATURE_BYTES
 from gateway.translate.gemini_to_openai_chat.caller import fitting
 from gateway.translate.gemini_to_openai_chat.parts import URL_SAFE, Part, spoken, text_part
 
@@ -104,7 +105,7 @@ class _Conversation:
                 thoughts.append(self._thought(part))
             else:
                 texts.append(_only_text(part))
-            if signature and not (called is not None and self._signs):
+            if signature not in (None, "", NO_SIGNATURE_BYTES) and not (called is not None and self._signs):
                 part.leave("contents.parts.thoughtSignature")
         if not (calls or any(texts)):
             return []
