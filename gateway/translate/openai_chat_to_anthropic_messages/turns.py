@@ -14,6 +14,9 @@ from gateway.translate.openai_chat_to_anthropic_messages import thoughts
 from gateway.translate.openai_chat_to_anthropic_messages.parts import Block, content_blocks, text_blocks
 
 _NO_ID = re.compile(r"[^a-zA-Z0-9_-]")
+_SIGNED = "extra_content"
+"""Where signatures of Gemini's stand: https://ai.google.dev/gemini-api/docs/thought-signatures#openai"""
+
 _OLDER = "Calls of functions are not known there: use tools."
 _NAMELESS = "Who speaks cannot be named there."
 
@@ -87,7 +90,7 @@ def _assistant(message: Fields) -> list[Block]:
     blocks += [block for call in message.each("tool_calls") if (block := _call(call)) is not None]
     message.drop("function_call", _OLDER)
     message.drop("audio", "It neither hears nor speaks.")
-    message.note("annotations", "provider_specific_fields")
+    message.note("annotations", "provider_specific_fields", _SIGNED)
     return blocks
 
 
@@ -95,6 +98,7 @@ def _call(call: Fields) -> Block | None:
     kind = call.text("type") or "function"
     function = call.object("function")
     call.any("index")  # As it stood in a stream.
+    call.note(_SIGNED)
     if kind != "function" or function is None:
         call.drop_all("Only tools with a JSON schema are known there.", kind)
         return None

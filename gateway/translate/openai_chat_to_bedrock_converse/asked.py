@@ -115,6 +115,7 @@ class Message(msgspec.Struct):
     reasoning: Any = None
     annotations: Any = None
     provider_specific_fields: Any = None  # LiteLLM repeats it.
+    extra_content: Any = None  # Gemini's signature.
     audio: Any = None
     function_call: Any = None
     cache_control: Cache | None = None

@@ -21,7 +21,7 @@ CLAUDE_FORMAT = "anthropic-claude-v1"
 
 _CACHING = re.compile(r"anthropic\.|amazon\.nova")
 _TOOL_ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
-_ECHOES = ("reasoning", "annotations", "provider_specific_fields", "audio", "function_call")
+_ECHOES = ("reasoning", "annotations", "provider_specific_fields", "extra_content", "audio", "function_call")
 
 _objects = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
