@@ -77,9 +77,14 @@ def answers(provider):
 
 
 @pytest.fixture
-def models(gate):
-    with Client(api_key=gate.tokens[1], http_options={"base_url": gate.url}) as client:
-        yield client.models
+def client(gate):
+    with Client(api_key=gate.tokens[1], http_options={"base_url": gate.url}) as found:
+        yield found
+
+
+@pytest.fixture
+def models(client):
+    return client.models
 
 
 def asked(got):
@@ -206,6 +211,17 @@ def test_an_error_inside_a_stream_is_said_in_the_callers_dialect(gate, models, a
     answers(Reply(BROKEN, content_type=SSE))
     _, body = posted(gate, "streamGenerateContent")
     assert "Too much at once" in json.loads(body)[-1]["error"]["message"]
+
+
+def test_a_picture_that_was_made_is_seen_in_the_next_turn(client, answers):
+    """Google's client sends back by itself what the model said."""
+    shown = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0="}}
+    got = answers(said(content="Here.", images=[shown]), said(content="Blue."))
+    talk = client.chats.create(model="gpt")
+    assert talk.send_message("Draw a boat.").parts[1].inline_data.mime_type == "image/png"
+    assert talk.send_message("Make it blue.").text == "Blue."
+    last = asked(got)[1]["messages"][-1]
+    assert last["content"][1:] == [shown, {"type": "text", "text": "Make it blue."}]
 
 
 def test_refusals_are_googles(models, answers):

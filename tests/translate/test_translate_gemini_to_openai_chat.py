@@ -162,7 +162,7 @@ def test_what_cannot_be_carried_is_refused_by_name(body, param):
     [
         user(text="Hi", inlineData={"mimeType": "video/mp4", "data": ""}),
         {"systemInstruction": {"parts": [{"fileData": {}}]}},
-        {"contents": [HI, {"role": "model", "parts": [{"inlineData": {}}]}, HI]},
+        {"contents": [HI, {"role": "model", "parts": [{"inlineData": {"mimeType": "audio/wav", "data": "QQ=="}}]}, HI]},
         config(responseSchema={"type": "STRING"}),
         config(responseModalities=["TEXT", "IMAGE"]),
         {"tools": [{"googleSearch": {}}]},

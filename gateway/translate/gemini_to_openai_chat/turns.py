@@ -21,6 +21,9 @@ _SIGNING = "gemini"
 SHOWN_BELOW = "The result is in the user's next message."
 """Instead of a picture or a document in what a function gave back, which can only be text in a chat."""
 
+DRAWN_BELOW = "(The picture is in the user's next message.)"
+"""Of a turn in which the model said nothing and drew: a chat has pictures in what the user says alone."""
+
 _MEDIA = ("inlineData", "fileData")
 
 
@@ -61,6 +64,7 @@ class _Conversation:
         self._signs = _SIGNING in model.lower()
         self._made = 0  # Ids.
         self._waiting: list[tuple[str, str]] = []  # The id and the name of each call.
+        self._drawn: list[Part] = []  # By the model, since the user last spoke.
 
     def messages_of(self, turn: Fields) -> list[Message]:
         """One turn."""
@@ -86,7 +90,7 @@ class _Conversation:
                 result, media = self._result(given)
                 results.append(result)
                 shown += media
-        said = shown + said
+        said = self._pictures() + shown + said
         if not said:
             return results
         alone = len(said) == 1 and said[0]["type"] == "text"
@@ -104,15 +108,30 @@ class _Conversation:
             elif part.flag("thought"):
                 thoughts.append(self._thought(part))
             else:
-                texts.append(_only_text(part))
+                texts.append(self._answer(part))
             if signature not in (None, "", NO_SIGNATURE_BYTES) and not (called is not None and self._signs):
                 part.leave("contents.parts.thoughtSignature")
         if not (calls or any(texts)):
-            return []
+            if not self._drawn:
+                return []
+            texts = [DRAWN_BELOW]
         said: Message = {"role": "assistant", "content": "".join(texts) or None}
         if any(thoughts):
             said["reasoning_content"] = "".join(thoughts)
         return [said | ({"tool_calls": calls} if calls else {})]
+
+    def _answer(self, part: Fields) -> str:
+        """What the model said. What it drew is kept for the user's next message."""
+        said = spoken(part)
+        if any(each["type"] not in ("text", "image_url") for each in said):
+            part.drop_all("A chat's model has said text and drawn pictures alone.")
+            return ""
+        self._drawn += [each for each in said if each["type"] == "image_url"]
+        return "".join(each["text"] for each in said if each["type"] == "text")
+
+    def _pictures(self) -> list[Part]:
+        drawn, self._drawn = self._drawn, []
+        return text_part("What you drew:") + drawn if drawn else []
 
     def _thought(self, part: Fields) -> str:
         """What was thought, if it may come back."""
