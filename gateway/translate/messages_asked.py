@@ -31,6 +31,16 @@ def found_tool(block: Fields, name: str) -> str:
     return f"Tool {name} is available."
 
 
+def searches_tools(tool: Fields, kind: str | None) -> bool:
+    """Whether this is a search for tools that runs at Anthropic: a hint, since every tool is there from the
+    beginning."""
+    if kind is None or not kind.startswith("tool_search_tool"):
+        return False
+    tool.skip()
+    tool.hint(kind)
+    return True
+
+
 def leave_out(body: Fields) -> None:
     """Hints are noted. Edits of the context that only clear are hints: without them the model sees all that was
     sent. One that sums up makes another answer."""

@@ -10,6 +10,7 @@ from typing import Any
 from gateway.core.errors import BadRequest
 from gateway.translate.fields import Fields
 from gateway.translate.gemini import call
+from gateway.translate.messages_asked import searches_tools
 
 Json = dict[str, Any]
 
@@ -21,6 +22,8 @@ def tools(body: Fields) -> Json:
     declared, strict = [], False
     for tool in body.each("tools"):
         kind = tool.text("type")
+        if searches_tools(tool, kind):
+            continue
         if kind not in (None, "custom"):
             tool.drop_all(f"{kind} is a tool of Anthropic's own.", "type")
             continue

@@ -8,6 +8,7 @@ from gateway.core.errors import BadRequest
 from gateway.translate.anthropic_messages_to_openai_chat.blocks import CACHE
 from gateway.translate.anthropic_messages_to_openai_chat.names import short
 from gateway.translate.fields import Fields
+from gateway.translate.messages_asked import searches_tools
 from gateway.translate.schemas import strictly
 
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
@@ -16,9 +17,7 @@ _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 def tool(given: Fields) -> dict[str, Any] | None:
     """One tool of the caller's; None where it was left out, as those that run at the provider are."""
     kind = given.text("type")
-    if kind is not None and kind.startswith("tool_search_tool"):  # All tools are there from the beginning.
-        given.skip()
-        given.hint(kind)
+    if searches_tools(given, kind):
         return None
     if kind not in (None, "custom"):
         given.drop_all(f"{kind} is a tool of Anthropic's own.")
