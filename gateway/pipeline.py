@@ -21,7 +21,8 @@ from gateway.deferred.deadline import DEADLINE
 from gateway.deferred.taking import Taking
 from gateway.journey.again import Asker
 from gateway.journey.answered import Answered
-from gateway.journey.booking import Booking, Books
+from gateway.journey.booking import Booking
+from gateway.journey.books import Books
 from gateway.journey.carriage import headers_of
 from gateway.journey.cascade.climbing import Climb
 from gateway.journey.counting import HEADERS, counted_here

@@ -68,10 +68,9 @@ class Deferred:
         """What runs beside the calls. Of several workers the first does it for all."""
         if worker not in (None, 1):
             return ()
-        settings, wanted, books, clock = self._settings, self._settings.deferred, money.books, self._clock
-        alone = worker is None and settings.shared is None
+        wanted, books, clock = self._settings.deferred, money.books, self._clock
         asking = Asking(ask, money.keyring.tenants, clock, time.perf_counter)
-        settling = Settling(books, desk, money.mover, self._book, lambda name: alone or name == books.replica)
+        settling = Settling(books, desk, money.mover, self._book)
         sending = Sending(books, desk)
         lanes = Lanes(self.shelf, asking, self._offering, sending, settling, clock=clock, collect_s=wanted.collect_s)
 

@@ -18,7 +18,7 @@ from gateway.core.errors import Unavailable
 from gateway.core.limit import Limit
 from gateway.core.tenant import Rule
 from gateway.directory.rules import in_force
-from gateway.journey.booking import Books
+from gateway.journey.books import Books
 from gateway.journey.idempotency import ANSWERS_BYTES_MAX, Idempotency
 from gateway.journey.outages import Outages
 from gateway.keyring import Keyring
@@ -94,7 +94,9 @@ class Finances:
             add_store_figures(told.metrics, self.store, self._store_clock, self.leases)
         self.limits = Limits(settings.limits, self.leases, self._clock)
         hears = told.telling
-        self.books = Books(self.limits, self.journal, self._clock, hears.booked, self.replica, hears.voided)
+        self.books = Books(
+            self.limits, self.journal, self._clock, hears.booked, self.replica, hears.voided, alone=self._alone
+        )
         kept_keys, beside = registry(settings), registry(settings)
         for kept in (kept_keys, beside):
             self._stack.callback(kept.close)

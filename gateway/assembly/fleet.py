@@ -57,14 +57,10 @@ def hours(
 ) -> Hours:
     """What closes the hours of machines. `reach_s`: how long a call takes at most."""
 
-    def add(entry: Entry) -> None:
-        money.books.journal.settle(entry)
-        money.books.booked(entry)
-
     def waiting() -> Sequence[Entry]:
         return money.books.journal.settled
 
-    return Hours(fleet.backends, read, money.mover.find, add, clock, reach_s=reach_s, waiting=waiting)
+    return Hours(fleet.backends, read, money.mover.find, money.books.book, clock, reach_s=reach_s, waiting=waiting)
 
 
 def watch(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 
 from gateway.assembly.finances import Finances
-from gateway.assembly.home import settles, worker_number
+from gateway.assembly.home import settles
 from gateway.assembly.stores import registry
 from gateway.assembly.told import Told
 from gateway.config.settings import Settings
@@ -21,7 +21,6 @@ def training_desk(settings: Settings, told: Told, money: Finances, stack: AsyncE
     """Everything about training jobs; its `metering` is to be run. It has a connection to the store of its own."""
     jobs, figures, terms = Jobs(registry(settings), told.clock), Figures(told.metrics), settings.training
     stack.callback(jobs.close)
-    alone = not worker_number(money.replica) and settings.shared is None
 
     def hear(job: Job, entry: Entry) -> None:
         figures.told(job, entry)
@@ -37,7 +36,7 @@ def training_desk(settings: Settings, told: Told, money: Finances, stack: AsyncE
         silent_ms=int(terms.silent_after_s * 1000),
         since=int(told.clock() * 1000),
         ours=lambda replica: settles(money.replica, settings.server.workers, replica),
-        accounts_here=lambda replica: alone or replica == money.replica,
+        accounts_here=money.books.has_accounts_of,
         told=hear,
     )
     stack.push_async_callback(metering.close)

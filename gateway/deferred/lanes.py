@@ -23,6 +23,7 @@ from gateway.deferred.record import Later, Place, State
 from gateway.deferred.sending import Member, Sending
 from gateway.deferred.settling import Found, Give, Settling
 from gateway.deferred.shelf import NotKept, Shelf, surely
+from gateway.journey.batches.desk import GIVEN_UP_S
 from gateway.journey.option import Option
 
 CALLS_MAX, BYTES_MAX = 5_000, 64 << 20
@@ -33,9 +34,6 @@ FIRST_POLL_S, POLL_S_MAX = 1.0, 60.0
 
 SEND_S_MIN = 2.0
 """A call with less time before it must be asked at once joins no batch: it would hurry the sending of all others."""
-
-GIVEN_UP_S = 35 * 86_400.0
-"""Results are kept for a month at most: later a call stays charged at its bound."""
 
 log = logging.getLogger("fareway.deferred")
 

@@ -23,7 +23,8 @@ from gateway.deferred.record import Later, Place
 from gateway.dialects.batch_requests import ENDPOINTS
 from gateway.dialects.batch_status import read_id, read_status
 from gateway.journey.batches.desk import ANTHROPIC, BATCHES, Desk, good
-from gateway.journey.booking import Booking, Books
+from gateway.journey.booking import Booking
+from gateway.journey.books import Books
 from gateway.journey.draft import Trip
 from gateway.journey.option import Option
 from gateway.journey.shape import shape_of

@@ -27,8 +27,8 @@ from gateway.dialects.batch_requests import Lines
 from gateway.dialects.batch_status import Status, read_status
 from gateway.dialects.batches import BATCH, Result, read_results
 from gateway.dialects.spoken import DIALECTS
-from gateway.journey.batches.desk import ANTHROPIC, BATCHES, OPENAI, Desk, good
-from gateway.journey.booking import Books
+from gateway.journey.batches.desk import BATCHES, Desk, good, result_paths
+from gateway.journey.books import Books
 from gateway.journey.receipt import Receipt
 from gateway.ledger.correction import corrected
 from gateway.ledger.mover import Mover
@@ -50,13 +50,12 @@ Give = Callable[[Found], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Settling:
-    """See the module. `accounts_here`: whether a replica's accounts are in memory here."""
+    """See the module."""
 
     books: Books
     desk: Desk
     mover: Mover
     book: Callable[[], PriceBook]
-    accounts_here: Callable[[str], bool]
 
     async def status(self, place: Place, dialect: str) -> Status | None:
         """How the batch stands; None where the provider's answer is none. It takes little time: a call may wait for it
@@ -93,10 +92,7 @@ class Settling:
                 await give(found)
 
     async def _results(self, provider: Provider, first: Later, status: Status) -> AsyncGenerator[Result]:
-        paths = [f"/files/{file}/content" for file in status.files]
-        if provider.batches != OPENAI:
-            paths = [f"{BATCHES[ANTHROPIC]}/{status.id}/results"]
-        for path in paths if status.files or provider.batches != OPENAI else ():
+        for path in result_paths(provider.batches, status.id, status.files):
             async with await self.desk.ask(provider, "GET", path) as answer:
                 await good(answer)
                 lines = Lines()
@@ -154,10 +150,7 @@ class Settling:
         correction = replace(
             corrected(entry, usage, cost, BATCH, now=self.books.clock()), saved_nanos=saved, answer_id=answer_id
         )
-        self.books.journal.settle(correction)
-        if self.accounts_here(entry.replica):
-            self.books.limits.correct(correction.charges)
-        self.books.booked(correction)
+        self.books.correct(correction)
 
     def _answer(self, entry: Entry, cost: Cost, usage: Usage, saved: int, result: Result) -> Answer:
         """As the ordinary journey gives it, its receipt included."""

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from gateway.assembly.finances import Finances
-from gateway.assembly.home import settles, worker_number
+from gateway.assembly.home import settles
 from gateway.assembly.stores import registry
 from gateway.config.settings import Settings
 from gateway.front.batches import BatchPages
@@ -43,14 +43,10 @@ def batches(
     """They have a connection to the store of their own: calls wait for no disk."""
     books, server, kept = money.books, settings.server, Kept(registry(settings))
     stack.callback(kept.close)
-    alone = not worker_number(books.replica) and settings.shared is None
 
     def ours(replica: str) -> bool:
         return settles(books.replica, server.workers, replica)
 
-    def accounts_here(replica: str) -> bool:
-        return alone or replica == books.replica
-
-    settling = Settling(books, desk, kept, money.mover, book, ours=ours, accounts_here=accounts_here)
+    settling = Settling(books, desk, kept, money.mover, book, ours=ours)
     files = FilePages(desk, kept, settling, books.clock, server.body_bytes_max, server.body_timeout_s)
     return Batches(desk, kept, settling, files)

@@ -21,7 +21,7 @@ from gateway.core.price import Cost, CostStatus
 from gateway.core.usage import Usage
 from gateway.dialects.framing import SSE, framing_of
 from gateway.dialects.watch import StreamWatch
-from gateway.journey.booking import Books
+from gateway.journey.books import Books
 from gateway.journey.passage import Client
 from gateway.journey.question import Question
 from gateway.journey.receipt import Receipt
@@ -101,8 +101,7 @@ class Giving:
 
     def _book(self, found: Found, asker: Asker, bought: Entry) -> Entry:
         entry = _entry(found, asker, bought, self.books.clock())
-        self.books.journal.settle(entry)
-        self.books.booked(entry)
+        self.books.book(entry)
         return entry
 
 

@@ -22,7 +22,7 @@ from gateway.cache.semantic import Candidate, Semantic
 from gateway.core.caller import Key
 from gateway.core.rating import Rating
 from gateway.journey.again import Asker, Giving, text_of
-from gateway.journey.booking import Books
+from gateway.journey.books import Books
 from gateway.journey.cache_wish import CacheUse, Wish, wish
 from gateway.journey.idempotency import Idempotency, idempotency_key
 from gateway.journey.passage import Client

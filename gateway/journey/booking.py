@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from itertools import count
 from types import TracebackType
 from typing import Any, Self
@@ -29,26 +28,13 @@ from gateway.core.prompt_note import PromptNote
 from gateway.core.rating import NOT_DECIDED
 from gateway.core.usage import Report, Usage
 from gateway.fleet.meter import Occupancy
+from gateway.journey.books import Books
 from gateway.journey.draft import UNKNOWN, Destination, Trip, stored, unresolved
-from gateway.ledger.journal import Journal
 from gateway.limits.accounts import Account
-from gateway.limits.chain import Limits, Room
+from gateway.limits.chain import Room
 from gateway.limits.holds import NOTHING, Hold
 from gateway.limits.line import Spot
 from gateway.telemetry.metrics import NOT_SENT
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """Where a booking writes. `booked` hears of every entry, `voided` of every attempt that nobody charges
-    for, and why."""
-
-    limits: Limits
-    journal: Journal
-    clock: Callable[[], float]
-    booked: Callable[[Entry], None]
-    replica: str = ""
-    voided: Callable[[Entry, str], None] | None = None
 
 
 class Booking:
@@ -263,8 +249,7 @@ class Booking:
         self.entries.append(entry)
         if self.flight is not None:
             self.flight.charged = True
-        self._books.journal.settle(entry)
-        self._books.booked(entry)
+        self._books.book(entry)
         return entry
 
     def _shared(self, occupancy: Occupancy, fare: Fare, outcome: dict[str, Any]) -> tuple[Fare, dict[str, Any]]:

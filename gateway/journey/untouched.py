@@ -24,7 +24,8 @@ from gateway.core.price import FREE, UNPRICED, CostStatus, Price
 from gateway.core.route import Candidate
 from gateway.core.usage import Report, Usage
 from gateway.dialects.openai_usage import UNREADABLE
-from gateway.journey.booking import Booking, Books
+from gateway.journey.booking import Booking
+from gateway.journey.books import Books
 from gateway.journey.draft import Trip
 from gateway.journey.passage import Client
 from gateway.journey.question import ceiling_of

@@ -15,6 +15,7 @@ from gateway.core.request import Asked
 from gateway.deferred.record import Later, Place
 from gateway.deferred.settling import Settling
 from gateway.dialects.batch_status import Status
+from gateway.journey.books import Books
 from gateway.upstream.errors import Lost
 
 BOUND = Cost(Money(10**6), CostStatus.UNCERTAIN, "p")
@@ -85,9 +86,9 @@ class Settled:
         book = SimpleNamespace(price=lambda *_: self.price)
         journal = SimpleNamespace(note=lambda _: None, settle=self._settle)
         limits = SimpleNamespace(correct=lambda _: None, remaining_now=lambda _: None)
-        books = SimpleNamespace(journal=journal, limits=limits, booked=lambda _: None, clock=lambda: 2.0)
+        books = Books(limits, journal, lambda: 2.0, lambda _: None)
         desk = SimpleNamespace(provider=lambda *_: KNOWN["openai"], ask=ask)
-        settling = Settling(books, desk, SimpleNamespace(find=find), lambda: book, lambda _: True)
+        settling = Settling(books, desk, SimpleNamespace(find=find), lambda: book)
         await settling.collect(self._calls, Status("b", ended=True, files=("f",), done=done), give)
 
     def _settle(self, correction):

@@ -256,7 +256,7 @@ class Nobody:
 
 def settling(desk, kept, books=None):
     books = books or Nobody()
-    return Settling(books, desk, kept, books, None, ours=lambda _: True, accounts_here=lambda _: True)
+    return Settling(books, desk, kept, books, None, ours=lambda _: True)
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from gateway.core.price import UNPRICED
 from gateway.core.route import Candidate
 from gateway.fleet.meter import Meter
 from gateway.fleet.rate import SECOND_NS, constant
-from gateway.journey.booking import Booking, Books
+from gateway.journey.booking import Booking
+from gateway.journey.books import Books
 from gateway.journey.draft import Trip
 from gateway.ledger.journal import SYNC_NEVER, Journal
 from gateway.limits.chain import Limits

@@ -24,7 +24,8 @@ from gateway.core.usage import Report, Usage
 from gateway.dialects.openai_chat import OpenAIChat
 from gateway.journey import asking as module
 from gateway.journey.asking import Asking, Question
-from gateway.journey.booking import Booking, Books
+from gateway.journey.booking import Booking
+from gateway.journey.books import Books
 from gateway.journey.carriage import Carrier
 from gateway.journey.draft import Trip
 from gateway.journey.option import Chosen

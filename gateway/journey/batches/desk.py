@@ -20,6 +20,9 @@ SPEAKS = {OPENAI: "openai-chat", ANTHROPIC: "anthropic-messages"}
 BATCHES = {OPENAI: "/batches", ANTHROPIC: "/messages/batches"}
 """Where it takes them, below that address."""
 
+GIVEN_UP_S = 35 * 86_400.0
+"""A batch ends within a day, and its results are kept for a month at most: later nothing is learned of it any more."""
+
 STATUS_S_MAX = 5.0
 """For saying how a batch stands."""
 
@@ -70,6 +73,13 @@ class Desk:
                 return await answer.read()
         except TimeoutError:
             raise UpstreamTimeout("The provider does not say how it stands.") from None
+
+
+def result_paths(style: str, name: str, files: Iterable[str]) -> list[str]:
+    """Where the results of a batch that has ended are, below the provider's address. `files`: those it tells of."""
+    if style == ANTHROPIC:
+        return [f"{BATCHES[ANTHROPIC]}/{name}/results"]
+    return [f"/files/{file}/content" for file in files]
 
 
 async def good(answer: Answer) -> None:

@@ -17,7 +17,8 @@ from gateway.journey.batches.bound import Bound
 from gateway.journey.batches.desk import ANTHROPIC, BATCHES, OPENAI, Desk, good
 from gateway.journey.batches.kept import Batch, Kept, owns
 from gateway.journey.batches.settling import Settling
-from gateway.journey.booking import Booking, Books
+from gateway.journey.booking import Booking
+from gateway.journey.books import Books
 from gateway.journey.draft import Trip
 from gateway.journey.question import ceiling_of
 from gateway.journey.routing import Router

@@ -20,10 +20,10 @@ from gateway.dialects.batch_requests import Lines
 from gateway.dialects.batch_status import Status, read_status
 from gateway.dialects.batches import BATCH
 from gateway.dialects.spoken import DIALECTS
-from gateway.journey.batches.desk import ANTHROPIC, BATCHES, Desk, good
+from gateway.journey.batches.desk import GIVEN_UP_S, Desk, good, result_paths
 from gateway.journey.batches.kept import Batch, File, Kept
 from gateway.journey.batches.tally import Tally, Unclear
-from gateway.journey.booking import Books
+from gateway.journey.books import Books
 from gateway.ledger.correction import corrected
 from gateway.ledger.mover import Mover
 from gateway.prices.book import PriceBook
@@ -31,17 +31,13 @@ from gateway.prices.book import PriceBook
 POLL_S = 60.0
 """How often a provider is asked whether a batch has ended. Whoever looks at one through us learns it at once."""
 
-GIVEN_UP_S = 35 * 86400.0
-"""A batch ends within a day, and its results are kept for a month at most: later nothing is learned any more."""
-
 _NOT_NOW = "batches are not looked after now: %s"
 
 log = logging.getLogger("fareway.batches")
 
 
 class Settling:
-    """See the module. `ours`: whether a replica's batches are for this process to settle; `accounts_here`: whether its
-    accounts are in memory here."""
+    """See the module. `ours`: whether a replica's batches are for this process to settle."""
 
     def __init__(
         self,
@@ -52,7 +48,6 @@ class Settling:
         book: Callable[[], PriceBook],
         *,
         ours: Callable[[str], bool],
-        accounts_here: Callable[[str], bool],
     ) -> None:
         self._books = books
         self._desk = desk
@@ -60,7 +55,6 @@ class Settling:
         self._mover = mover
         self._book = book
         self._ours = ours
-        self._accounts_here = accounts_here
         self._open: dict[str, Batch] = {}
         self._ended: set[str] = set()  # Of these, what somebody has seen to have ended.
         self._asked: set[str] = set()  # Providers, just now.
@@ -182,13 +176,10 @@ class Settling:
         correction = corrected(entry, tally.usage, tally.cost, BATCH, now=self._books.clock())
         for price in tally.prices.values():
             self._books.journal.note(price)
-        self._books.journal.settle(correction)
-        if self._accounts_here(entry.replica):
-            self._books.limits.correct(correction.charges)
-        self._books.booked(correction)
+        self._books.correct(correction)
 
     async def _read(self, name: str, batch: Batch, provider: Provider, status: Status, tally: Tally) -> None:
-        for path in _results(name, batch, status):
+        for path in result_paths(batch.style, name, status.files):
             async with await self._desk.ask(provider, "GET", path) as answer:
                 await good(answer)
                 lines = Lines()
@@ -208,10 +199,3 @@ class Settling:
         await self._kept.put(name, replace(batch, settled=True))
         self._open.pop(name, None)
         self._ended.discard(name)
-
-
-def _results(name: str, batch: Batch, status: Status) -> list[str]:
-    """Where the results are, below the provider's address."""
-    if batch.style == ANTHROPIC:
-        return [f"{BATCHES[ANTHROPIC]}/{name}/results"]
-    return [f"/files/{file}/content" for file in status.files]
