@@ -16,10 +16,10 @@ from enum import StrEnum
 from msgspec.structs import replace
 
 from gateway.core.costing import priced, settling_price, with_doubt
-from gateway.core.entry import Entry, Outcome
+from gateway.core.entry import TRAINING, Entry, Outcome
 from gateway.core.limit import Unit, account_unit
 from gateway.core.money import ZERO, Money
-from gateway.core.price import Cost, CostStatus, Price
+from gateway.core.price import FREE, Cost, CostStatus, Price
 from gateway.core.usage import Turn
 from gateway.ledger.correction import correction
 
@@ -34,6 +34,8 @@ class Kept(StrEnum):
     REPORTED = "reported"  # The provider charged that very figure.
     UNCOUNTED = "uncounted"  # Booked at all that was held: there are no counters to price.
     MACHINE = "machine"  # It is time of a machine of ours, which the closing of its hour puts right.
+    TRAINING = "training"  # It is time of a training job, at the job's own rate.
+    FREE = "free"  # A call that nobody charges for.
     NO_PRICE = "no price"  # The new prices do not know the model.
 
 
@@ -67,20 +69,28 @@ def rerated(books: Iterable[Entry], price_of: PriceOf, now: float) -> Iterator[R
 
 def cost_of(entry: Entry, price_of: PriceOf) -> Cost | Kept:
     """What an entry costs by these prices, from its counters, parts and served conditions. Estimates stay estimates."""
-    if entry.outcome is Outcome.CACHED:
-        return Kept.CACHED
-    if entry.of_machine or entry.outcome is Outcome.IDLE:
-        return Kept.MACHINE
-    if entry.cost.status is CostStatus.REPORTED:
-        return Kept.REPORTED
-    if entry.uncounted:
-        return Kept.UNCOUNTED
+    kept = _kept(entry)
+    if kept is not None:
+        return kept
     own = settling_price(entry.model, entry.served_model, price_of(entry, entry.model), lambda m: price_of(entry, m))
     turns = [Turn(part.usage, part.model or None, part.doubtful) for part in entry.parts]
     cost, _ = priced(entry.usage, turns, entry.service_tier or None, own, lambda m: price_of(entry, m))
     if cost.total is None:
         return Kept.NO_PRICE
     return with_doubt(cost, entry.model, entry.served_model, clamped=entry.clamped)
+
+
+def _kept(entry: Entry) -> Kept | None:
+    """Why prices of tokens say nothing about an entry, whichever they are."""
+    found = {
+        Kept.CACHED: entry.outcome is Outcome.CACHED,
+        Kept.MACHINE: entry.of_machine or entry.outcome is Outcome.IDLE,
+        Kept.TRAINING: entry.tier == TRAINING,
+        Kept.FREE: entry.cost.price_id == FREE.id,
+        Kept.REPORTED: entry.cost.status is CostStatus.REPORTED,
+        Kept.UNCOUNTED: entry.uncounted,
+    }
+    return next((why for why, is_so in found.items() if is_so), None)
 
 
 def _compared(entry: Entry, adjustments: Sequence[Entry], after: Cost, now: float) -> Rerated:

@@ -4,15 +4,16 @@ from collections import Counter
 
 import pytest
 from charges import RATED
-from entries import entry
+from entries import entry, held
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from gateway.core.entry import Outcome, Part
+from gateway.core.entry import TRAINING, Outcome, Part
 from gateway.core.money import Money
-from gateway.core.price import UNPRICED, Cost, CostStatus, Price, Rates, Schedule, total
+from gateway.core.price import FREE, UNPRICED, Cost, CostStatus, Price, Rates, Schedule, total
 from gateway.core.usage import Usage
+from gateway.ledger.correction import NOTHING_USED
 from gateway.ledger.rerate import Kept, Rerated, rerated
 
 NOW = 1_800_000_000.0
@@ -99,6 +100,9 @@ def test_a_call_that_nobody_could_price_gets_its_cost_and_is_charged_to_no_budge
         (entry("r.1", cost=Cost(Money(1), CostStatus.REPORTED)), Kept.REPORTED),
         (entry("r.1", cost=Cost(Money(1), CostStatus.UNCERTAIN), usage=Usage(final=False)), Kept.UNCOUNTED),
         (entry("r.1", model="nobody knows"), Kept.NO_PRICE),
+        (entry("r.1", usage=NOTHING_USED, tier=TRAINING, outcome=Outcome.TRAINED), Kept.TRAINING),
+        (held("r.1", usage=NOTHING_USED, tier=TRAINING), Kept.TRAINING),
+        (entry("r.1", cost=FREE.of(Usage())), Kept.FREE),
     ],
 )
 def test_what_prices_say_nothing_about_is_kept(one, why):
