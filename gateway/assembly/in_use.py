@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from gateway.catalog.catalog import Catalog
-from gateway.catalog.providers import KNOWN
+from gateway.catalog.providers import priced_as
 from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable, UnknownModel
 from gateway.ledger.reader import Reader
@@ -27,9 +27,5 @@ def configured(names: Catalog) -> Pairs:
 
 
 def called(settings: Settings, ledger: Reader, now: float) -> Pairs:
-    """What was called lately, by whichever process."""
-    providers = {**KNOWN, **settings.providers}
-    return {
-        (providers[provider].priced_as if provider in providers else provider, model)
-        for provider, model in ledger.called(now - IN_USE_S)
-    }
+    """What calls were settled by lately, of whichever process: models as they were asked, and as answers named them."""
+    return {(priced_as(name, settings.providers), model) for name, model in ledger.priced(now - IN_USE_S)}

@@ -43,10 +43,15 @@ INSERT INTO balances SELECT account, replica, sum(spent)
 FROM unnest(%s::text[], %s::text[], %s::bigint[]) AS charged (account, replica, spent) GROUP BY 1, 2 ORDER BY 1, 2
 ON CONFLICT (account, replica) DO UPDATE SET spent = balances.spent + excluded.spent
 """
+_JSON = r"replace(entry, '\u0000', '\ufffd')::json"
+"""An entry, with what no text in PostgreSQL may hold as `_text` writes it."""
 _WORDS = Words(
     day="to_char(to_timestamp(at) AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
     hour="""to_char(to_timestamp(at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:00"Z"')""",
     adjusts="split_part(id, '~', 1)",
+    served=f"{_JSON} ->> 'served_model'",
+    parts=f"json_array_elements({_JSON} -> 'parts') AS part",
+    ran_on="part.value ->> 'model'",
 )
 _KEPT = f"/({'|'.join({*Span} - {*SHORT_SPANS})})@[^@]*$"
 """Accounts whose balances are kept for ever: there are few of them, and yet too many to look at every minute."""

@@ -47,6 +47,10 @@ GROUP BY {positions} ORDER BY sum(cost_picos / {half}) DESC NULLS LAST, {positio
 """
 _ADJUSTED = "SELECT {adjusts} FROM entries WHERE outcome = 'adjusted' AND at >= :since AND at < :until"
 """What was adjusted has a price by now. An adjustment is no call, and has the moment of what it adjusts."""
+_PRICED = """
+SELECT DISTINCT provider, model, {served}, {ran_on} FROM entries LEFT JOIN {parts} ON true
+WHERE at >= :since AND outcome <> 'idle'
+"""
 
 _entry = msgspec.json.Decoder(Entry)
 
@@ -58,6 +62,9 @@ class Words:
     day: str  # The day of `at` as text, UTC.
     hour: str
     adjusts: str  # What stands in an id before the ~.
+    served: str  # The model that an entry says was served.
+    parts: str  # The parts of an entry, one a row, as `part`.
+    ran_on: str  # The model of one of them.
 
 
 class Reader:
@@ -120,6 +127,14 @@ class Reader:
         """Every (provider, model) that was called since then."""
         query = "SELECT DISTINCT provider, model FROM entries WHERE at >= :since AND outcome <> 'idle'"
         return [(provider, model) for provider, model in self._select(query, {"since": since})]
+
+    def priced(self, since: float) -> set[tuple[str, str]]:
+        """Every (provider, model) whose price decides on what was called since then: the deployments' own, those that
+        answers named, and those that parts ran on. It reads each entry whole."""
+        words = self._words
+        query = _PRICED.format(served=words.served, parts=words.parts, ran_on=words.ran_on)
+        rows = self._select(query, {"since": since})
+        return {(provider, model) for provider, *models in rows for model in models if model}
 
     def newest(self, wanted: Mapping[str, str], since: float, before: tuple[float, str], count: int) -> Iterator[Entry]:
         """Entries since then, adjustments included, newest first, from the one after `before` on: a moment and an id.

@@ -74,6 +74,9 @@ _WORDS = Words(
     day="date(at, 'unixepoch')",
     hour="strftime('%Y-%m-%dT%H:00Z', at, 'unixepoch')",
     adjusts="substr(id, 1, instr(id, '~') - 1)",
+    served="json_extract(CAST(entry AS TEXT), '$.served_model')",
+    parts="json_each(CAST(entry AS TEXT), '$.parts') AS part",
+    ran_on="json_extract(part.value, '$.model')",
 )
 
 _LATER = {"prices": "id, price", "feedback": ", ".join(RATED)}

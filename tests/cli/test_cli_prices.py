@@ -20,7 +20,9 @@ from ledger.entries import entry
 
 from gateway.cli.main import main
 from gateway.cli.prices import sources
+from gateway.core.entry import Part
 from gateway.core.price import UNPRICED
+from gateway.core.usage import Usage
 from gateway.ledger.sqlite import SqliteLedger
 from gateway.prices.stored import Shelf, Slot
 
@@ -40,12 +42,12 @@ HUNT = "provider,instance_name,location,price,gpu_name,gpu_count,gpu_memory,spot
 SKY = "InstanceType,AcceleratorName,AcceleratorCount,vCPUs,MemoryGiB,GpuInfo,Region,Price,SpotPrice\n"
 
 
-def feed(input_price=0.15):
-    """The snapshot with another input price for gpt-4o-mini."""
+def feed(input_price=0.15, provider="openai", model="gpt-4o-mini"):
+    """The snapshot with another input price for a model."""
     providers = json.loads(BUNDLED)
-    (openai,) = [p for p in providers if p["id"] == "openai"]
-    (model,) = [m for m in openai["models"] if m["id"] == "gpt-4o-mini"]
-    model["prices"]["input_mtok"] = input_price
+    (of,) = [p for p in providers if p["id"] == provider]
+    (one,) = [m for m in of["models"] if m["id"] == model]
+    one["prices"]["input_mtok"] = input_price
     return json.dumps(providers).encode()
 
 
@@ -411,13 +413,23 @@ def test_gpuhunt_itself_may_be_asked(prices, monkeypatch):
     assert "not installed" in prices("propose", "--gpus", "gpuhunt").err
 
 
-def test_the_price_in_use_is_known_from_the_ledger_too(home, tmp_path, prices):
-    """A model that nobody configured, but somebody called lately, must not jump either."""
+@pytest.mark.parametrize(
+    ("jumps", "called"),
+    [
+        ("openai/gpt-4o-mini", {"model": "gpt-4o-mini"}),
+        ("mistral/mistral-large-2512", {"model": "mistral-large-latest", "served_model": "mistral-large-2512"}),
+        ("anthropic/claude-haiku-4-5", {"model": "m", "parts": (Part(Usage(), UNPRICED, "claude-haiku-4-5"),)}),
+    ],
+)
+def test_the_price_in_use_is_known_from_the_ledger_too(home, tmp_path, prices, jumps, called):
+    """A model that nobody configured, but somebody called lately, must not jump either: nor one that an alias stood
+    for, or that a part of a call ran on."""
     (tmp_path / "fareway.yaml").write_text('providers: {openai: {key: "${OPENAI_API_KEY}"}}\n')
-    (tmp_path / "far.json").write_bytes(feed(30))
+    provider, _, model = jumps.partition("/")
+    (tmp_path / "far.json").write_bytes(feed(1000, provider, model))
     home.mkdir()
     ledger = SqliteLedger(home / "ledger.db")
-    one = entry("r1.1", cost=UNPRICED, model="gpt-4o-mini", at=time.time(), provider="openai")
-    asyncio.run(ledger.record([one]))
+    asyncio.run(ledger.record([entry("r1.1", at=time.time(), provider=provider, cost=UNPRICED, **called)]))
     ledger.close()
-    assert prices("update", "--feed", "far.json").status == 4
+    done = prices("update", "--feed", "far.json", "--format", "json")
+    assert (done.status, f"{jumps}.input moves" in done.out) == (4, True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from entries import entry
 
 from gateway.core.caller import Caller
-from gateway.core.entry import Outcome
+from gateway.core.entry import Outcome, Part
 from gateway.core.money import Money
 from gateway.core.price import UNPRICED, Cost, CostStatus
+from gateway.core.usage import Usage
 from gateway.ledger.reader import DIMENSIONS
 
 NOON = 1795176000.0  # 2026-11-20
@@ -87,6 +88,24 @@ async def test_a_period_is_read_in_order_and_by_what_is_asked_for(kept, ledger):
         assert [e.id for e in reader.entries(0, 2 * NOON, ["one"], "other")] == ["c.1"]
         assert sorted(reader.called(NOON)) == [("one", "m"), ("two", "m")]
         assert reader.called(3 * NOON) == []
+
+
+async def test_prices_in_use_are_those_of_served_models_and_of_parts_too(kept, ledger):
+    """An alias settles at the model that it stood for, and a turn at the model that it ran on."""
+    part = Cost(Money(1), CostStatus.EXACT)
+    await ledger.record(
+        [
+            entry("a.1", at=NOON, model="m-latest", served_model="m-2512"),
+            entry("b.1", at=NOON, parts=(Part(Usage(), part), Part(Usage(), part, "advisor"))),
+            entry("c.1", at=NOON, model="x", served_model='what\0"\\u0000'),
+            entry("d.1", at=NOON - 1, model="older"),
+            entry("idle:e", at=NOON, model="nobody's", outcome=Outcome.IDLE),
+        ]
+    )
+    with kept.reading() as reader:
+        found = {model for _, model in reader.priced(NOON)}
+    assert found > {"m-latest", "m-2512", "m", "m-1", "advisor", "x"}
+    assert len(found) == 7, "what no database holds as a text keeps nobody from the others"
 
 
 async def test_the_newest_come_first_page_by_page(kept, ledger):
