@@ -35,12 +35,17 @@ def settled(
 
 
 def _beside(computed: Cost, rounded: Money | None, *, final: bool) -> Cost:
-    """A computed cost, or what the provider says in round figures where that tells more. Of a stream that broke off it
-    has said what was made by then: it is not less."""
+    """A computed cost, or what the provider says in round figures where that tells more."""
     if rounded is None or (final and _explains(computed, rounded)):
         return computed
     if final:
         return replace(computed, total=rounded, status=CostStatus.REPORTED)
+    return at_least(computed, rounded)
+
+
+def at_least(computed: Cost, rounded: Money) -> Cost:
+    """The cost of a stream that broke off, of which the provider has said in round figures what was made by then: it
+    is not less."""
     known = computed.total is not None and computed.total.picos < rounded.picos
     return replace(computed, total=rounded) if known else computed
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from msgspec.structs import replace
 
-from gateway.core.costing import priced, settling_price, with_doubt
+from gateway.core.costing import at_least, priced, settling_price, with_doubt
 from gateway.core.entry import TRAINING, Entry, Outcome
 from gateway.core.limit import Unit, account_unit
 from gateway.core.money import ZERO, Money
@@ -77,7 +77,8 @@ def cost_of(entry: Entry, price_of: PriceOf) -> Cost | Kept:
     cost, _ = priced(entry.usage, turns, entry.service_tier or None, own, lambda m: price_of(entry, m))
     if cost.total is None:
         return Kept.NO_PRICE
-    return with_doubt(cost, entry.model, entry.served_model, clamped=entry.clamped)
+    cost = with_doubt(cost, entry.model, entry.served_model, clamped=entry.clamped)
+    return cost if _explained(entry) else at_least(cost, entry.cost.known)
 
 
 def _kept(entry: Entry) -> Kept | None:
@@ -91,6 +92,12 @@ def _kept(entry: Entry) -> Kept | None:
         Kept.UNCOUNTED: entry.uncounted,
     }
     return next((why for why, is_so in found.items() if is_so), None)
+
+
+def _explained(entry: Entry) -> bool:
+    """Whether its counters make its cost. Else it is what the provider had said when the stream broke off."""
+    cost = entry.cost
+    return entry.usage.final or cost.known <= cost.input + cost.cache + cost.output + cost.fees
 
 
 def _compared(entry: Entry, adjustments: Sequence[Entry], after: Cost, now: float) -> Rerated:

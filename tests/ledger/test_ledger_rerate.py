@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from gateway.core.costing import settled
 from gateway.core.entry import TRAINING, Outcome, Part
 from gateway.core.money import Money
 from gateway.core.price import FREE, UNPRICED, Cost, CostStatus, Price, Rates, Schedule, total
-from gateway.core.usage import Usage
+from gateway.core.usage import Report, Usage
 from gateway.ledger.correction import NOTHING_USED
 from gateway.ledger.rerate import Kept, Rerated, rerated
 
@@ -114,6 +115,19 @@ def test_estimates_stay_estimates_and_mended_counters_stay_in_doubt():
     mended = booked("s.1", Usage(output=10), price("old", 3), clamped=True)
     statuses = [found.after.status for found in rated([cut, mended], price("new", 1))]
     assert statuses == [CostStatus.ESTIMATED, CostStatus.UNCERTAIN]
+
+
+def test_what_the_provider_had_said_of_a_stream_that_broke_off_stays_the_least():
+    """In round figures, beyond what its counters come to: as when it was booked, whatever a token costs now."""
+    old, report = price("old", 3), Report(rounded=Money(50))
+    cost, _ = settled(Usage(output=10, final=False), report, "m", old, lambda _: None)
+    one = entry("r.1", (USD[0], 50), usage=Usage(output=10, final=False), cost=cost)
+    assert adjustments(rated([one], old)) == adjustments(rated([one], price("new", 4))) == []
+    (found,) = adjustments(rated([one], price("new", 6)))
+    assert (found.cost.total, found.cost.status) == (Money(10), CostStatus.ESTIMATED)
+    assert adjustments(rated([one, found], price("new", 6))) == []
+    (back,) = adjustments(rated([one, found], old))
+    assert back.cost.total == Money(-10)
 
 
 def test_parts_are_priced_at_the_models_that_they_ran_on():
