@@ -118,9 +118,11 @@ class Foresight:
             node = " ".join(map(part_of, kinds, names)) or "all"
             if not covers(limit.node, node):
                 continue
+            ruling = rules.at(node)[node, limit.counts]
+            if not ruling.keeps_time_with(limit):  # Another says what was spent in its window.
+                continue
             by_day = {day: of[names] for day, of in pieces.items() if names in of}
             so_far = begun.get(names, 0) + sum(nanos for day, nanos in by_day.items() if day >= whole)
-            ruling = rules.at(node)[node, limit.counts]
             left = Money.of_nanos(ruling.amount - so_far)
             low = _passing(by_day, left, today, now, window.end) if left.picos > 0 else None
             if low is not None:

@@ -125,6 +125,10 @@ class Limit:
         """As people write it: "month", "rolling 30d"."""
         return spelled(self.rolling_s) if self.span is Span.ROLLING else self.span
 
+    def keeps_time_with(self, other: Limit) -> bool:
+        """Whether its windows begin when those of another do that counts the same."""
+        return (self.timezone, self.start) == (other.timezone, other.start)
+
 
 _REFUSES = (Mode.SHADOW, Mode.SOFT, Mode.HARD)
 """From nothing to all that is beyond."""

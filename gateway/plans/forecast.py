@@ -100,8 +100,9 @@ def _budget_rows(outlook: Outlook, limits: Iterable[Limit]) -> list[Row]:
         start, end = _window(limit, outlook.now)
         for node, course, spent in outlook.on(limit, start):
             ruling = rules.at(node)[node, limit.counts]
-            dates = _dates(ruling, course, spent, outlook.now, end)
-            found[node, limit.counts] = {"limit": f"{node}/{limit.counts}", **dates}
+            if ruling.keeps_time_with(limit):  # Else another says what was spent in its window.
+                dates = _dates(ruling, course, spent, outlook.now, end)
+                found[node, limit.counts] = {"limit": f"{node}/{limit.counts}", **dates}
     rows = found.values()
     return sorted(rows, key=lambda row: (row["reached_on"] is None, str(row["reached_on"]), str(row["limit"])))
 

@@ -9,7 +9,7 @@ from booked_calls import call
 from gateway.assembly import foresight as looking
 from gateway.assembly.foresight import Foresight, Sums
 from gateway.core.alert import AlertKind
-from gateway.core.limit import Limit, Span, Tightening, Unit
+from gateway.core.limit import Limit, Span, Start, Tightening, Unit
 from gateway.ledger.sqlite import SqliteLedger, reading
 
 HOUR, DAY, WEEK = 3600, 86_400, 7 * 86_400
@@ -83,6 +83,15 @@ def test_each_node_of_a_pattern_is_foreseen_and_the_narrower_limit_rules(ledger)
     books = ledger(*days(30, "10", team="red"), *days(30, "10", team="blue"), *days(30, "10"))
     told = look(books, month("team:*", 150), month("team:blue", 1000))
     assert [alert.data["node"] for alert in told] == ["team:red"]
+
+
+def test_what_was_spent_is_that_of_the_window_of_what_rules(ledger):
+    """Since the first it is $110, and since the ninth $30."""
+    wide, own = month("team:*", 1000), month("team:red", 200, start=Start(day=8))
+    with ledger(*days(30, "10", team="red")) as known:
+        for limits in (wide, own), (own, wide):
+            (alert,) = Foresight().look(known, limits, NOW)
+            assert (alert.data["spent"], alert.data["resets_at"][:10]) == ("30.00", "2026-12-09")
 
 
 def test_it_is_the_same_alert_as_long_as_the_window_and_the_amount_are(ledger):

@@ -400,6 +400,17 @@ def test_the_month_and_the_limits(plan, ledger, tmp_path):
     ET.fromstring((tmp_path / "plot.svg").read_text())
 
 
+def test_a_limit_counts_in_its_own_windows_whichever_stands_first(plan, ledger, tmp_path):
+    """Red's month begins on the fifth, whenever that of other teams does."""
+    limits = ['{node: "team:*", amount: 1000 usd, window: month}']
+    limits.append("{node: team:red, amount: 5000 usd, window: month, start: 5}")
+    for given in limits, limits[::-1]:
+        (tmp_path / "fareway.yaml").write_text(f"limits: [{', '.join(given)}]")
+        rows = {row["limit"]: row for row in plan("forecast", "--json").told["limits"]}
+        assert rows["team:red/usd/month"]["ends"] == "2026-12-05"
+        assert rows["team:blue/usd/month"]["ends"] == "2026-12-01"
+
+
 def test_a_month_is_read_whole(plan, ledger):
     """However short the time is that the trend is of."""
     rows = {since: plan("forecast", "--since", since, "--json").told["rows"][0] for since in ("2d", "90d")}
