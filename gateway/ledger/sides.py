@@ -7,15 +7,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
-from gateway.core.entry import Entry, Outcome
-from gateway.core.lines import Line, counted, of_entry
+from gateway.core.entry import Entry, Outcome, Part
+from gateway.core.lines import counted, of_entry
 from gateway.core.money import Money
 from gateway.core.price import CostStatus, Price
 from gateway.ledger.exports.rows import Billed, Kind
 
 Place = tuple[str, str]
 """A UTC day and a model's `plain_name`."""
+
+Amount = tuple[str, Kind, int]
+"""Of a model, empty for the call's own: pico-dollars of a class."""
 
 UNSURE = {CostStatus.ESTIMATED, CostStatus.UNCERTAIN}
 
@@ -45,6 +49,7 @@ class Side:
 Sides = Mapping[Place, Side]
 
 
+@lru_cache(maxsize=1024)
 def plain_name(model: str) -> str:
     """What is left of a model's name when vendors, regions, dates, versions and punctuation are taken away: each
     export writes it in its own way."""
@@ -58,20 +63,29 @@ def day_of_entry(entry: Entry) -> str:
 
 
 def booked(entries: Iterable[Entry], prices: Mapping[str, Price], *, by_model: bool = True) -> dict[Place, Side]:
-    """The ledger's side. Adjustments count on the day of what they adjust; what was cached cost nothing."""
+    """The ledger's side. Adjustments count on the day of what they adjust, and parts of a call at the models that they
+    ran on; what was cached cost nothing."""
     sides: dict[Place, Side] = {}
     adjusted = set()
+
+    def side_of(entry: Entry, model: str = "") -> Side:
+        name = (model or entry.served_model) if by_model else ""
+        side = sides.setdefault((day_of_entry(entry), plain_name(name)), Side(name))
+        side.has_tokens = side.has_amounts = True
+        return side
+
     for entry in sorted(entries, key=lambda e: e.outcome is not Outcome.ADJUSTED):
         if entry.outcome is Outcome.CACHED:
             continue
         adjusted.add(entry.adjusts)
-        name = entry.served_model if by_model else ""
-        side = sides.setdefault((day_of_entry(entry), plain_name(name)), Side(name))
-        side.has_tokens = side.has_amounts = True
-        for counter, count in counted(entry.usage).items():
-            if (kind := _class(counter)) is not Kind.OTHER:
-                side.tokens[kind] += count
-        side.picos.update(_amounts(entry, prices))
+        for part in _parts(entry):
+            tokens = side_of(entry, part.model).tokens
+            for counter, count in counted(part.usage).items():
+                if (kind := _class(counter)) is not Kind.OTHER:
+                    tokens[kind] += count
+        for model, kind, picos in _amounts(entry, prices):
+            side_of(entry, model).picos[kind] += picos
+        side = side_of(entry)
         side.unsure += abs(entry.cost.known.picos) if entry.cost.status in UNSURE else 0
         side.unpriced += entry.cost.total is None and entry.id not in adjusted
         side.tiers |= {entry.service_tier} - {""}
@@ -100,24 +114,26 @@ def billed(rows: Iterable[Billed], *, by_model: bool = True) -> dict[Place, Side
     return sides
 
 
-def _amounts(entry: Entry, prices: Mapping[str, Price]) -> Counter[Kind]:
-    found: Counter[Kind] = Counter()
-    explained = None if entry.outcome is Outcome.ADJUSTED else of_entry(entry, prices)
-    for kind, picos in _by_line(explained) if explained is not None else _by_part(entry):
-        found[kind] += picos
-    return found
+def _parts(entry: Entry) -> Sequence[Part]:
+    return entry.parts or [Part(entry.usage, entry.cost)]
 
 
-def _by_line(lines: list[Line]) -> list[tuple[Kind, int]]:
-    return [(_class(line.kind), line.amount.picos) for line in lines]
+def _amounts(entry: Entry, prices: Mapping[str, Price]) -> list[Amount]:
+    if entry.cost.total is None:
+        return []
+    lines = None if entry.outcome is Outcome.ADJUSTED else of_entry(entry, prices)
+    return _by_part(entry) if lines is None else [(one.model, _class(one.kind), one.amount.picos) for one in lines]
 
 
-def _by_part(entry: Entry) -> list[tuple[Kind, int]]:
+def _by_part(entry: Entry) -> list[Amount]:
     """By what the cost itself keeps apart, for entries whose rates are not known any more."""
-    cost = entry.cost
-    cache = Kind.CACHE_READ if entry.usage.cache_read or not entry.usage.input_total else Kind.CACHE_WRITE
-    parts = [(Kind.INPUT, cost.input.picos), (cache, cost.cache.picos), (Kind.OUTPUT, cost.output.picos)]
-    return [*parts, (Kind.OTHER, cost.known.picos - sum(picos for _, picos in parts))]
+    found: list[Amount] = []
+    for part in _parts(entry):
+        cost, usage = part.cost, part.usage
+        cache = Kind.CACHE_READ if usage.cache_read or not usage.input_total else Kind.CACHE_WRITE
+        amounts = {Kind.INPUT: cost.input, cache: cost.cache, Kind.OUTPUT: cost.output, Kind.OTHER: cost.fees}
+        found += [(part.model, kind, amount.picos) for kind, amount in amounts.items()]
+    return [*found, ("", Kind.OTHER, entry.cost.known.picos - sum(picos for _, _, picos in found))]
 
 
 def _class(counter: str) -> Kind:

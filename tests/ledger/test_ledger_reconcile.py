@@ -10,11 +10,12 @@ from entries import entry
 from hypothesis import given
 from hypothesis import strategies as st
 from ledgers import InPostgres
+from msgspec.structs import replace
 
 from gateway.cli.main import main
-from gateway.core.entry import Outcome
+from gateway.core.entry import Outcome, Part
 from gateway.core.money import Money
-from gateway.core.price import UNPRICED, Cost, CostStatus, Price, Rates, Schedule
+from gateway.core.price import UNPRICED, Cost, CostStatus, Price, Rates, Schedule, total
 from gateway.core.usage import Extras, Usage
 from gateway.ledger.exports.rows import Billed, Kind
 from gateway.ledger.reconcile import Cause, compare, share
@@ -123,6 +124,24 @@ def test_adjustments_count_where_the_call_was_and_cached_answers_nowhere():
     (side,) = booked([unpriced, adjustment, cached], {"p": PRICE}).values()
     assert (side.total, side.unpriced, side.tokens) == (Money(4 * DOLLAR), 0, TOKENS)
     assert {kind for kind, picos in side.picos.items() if picos} == {Kind.INPUT, Kind.CACHE_READ, Kind.OUTPUT}
+
+
+@pytest.mark.parametrize("rates", [{"p": PRICE}, {}])
+def test_turns_count_at_the_models_that_they_ran_on(rates):
+    """As the provider bills them; what no part explains stays with the model that the answer named."""
+    own, other = Usage(input=1_000_000, output=500_000), Usage(cache_read=2_000_000, cache_write=500_000, requests=0)
+    parts = (Part(own, PRICE.of(own)), Part(other, PRICE.of(other), "advisor-20260101"))
+    whole = total([part.cost for part in parts])
+    rows = [*bill({Kind.INPUT: 1_000_000, Kind.OUTPUT: 500_000})]
+    rows += bill({Kind.CACHE_READ: 2_000_000, Kind.CACHE_WRITE: 500_000}, model="advisor")
+    ours = booked([called(parts=parts, cost=whole)], rates)
+    assert share(ours, billed(rows)) == 0
+    assert ours[DAY, "advisor"].tokens == {Kind.CACHE_READ: 2_000_000, Kind.CACHE_WRITE: 500_000}
+    more = replace(whole, total=Money(whole.total.picos + 7), status=CostStatus.REPORTED)
+    ours = booked([called(parts=parts, cost=more)], rates)
+    assert [ours[DAY, model].total.picos for model in ("m1", "advisor")] == [15 * 10**11 + 7, 25 * 10**11]
+    (side,) = booked([called(parts=parts, cost=UNPRICED)], rates, by_model=False).values()
+    assert (side.total, side.tokens) == (Money(0), TOKENS)
 
 
 def test_without_rates_amounts_are_kept_apart_as_far_as_the_entry_does():
