@@ -41,6 +41,9 @@ export const DIMENSIONS = [
 
 export const PERIODS = [["24h", "24 h"], ["7d", "7 days"], ["30d", "30 days"]];
 
+/** Outcomes of entries that are no call: what corrects others, a machine's idle time, training. */
+export const NO_CALLS = ["adjusted", "idle", "trained"];
+
 /** A word for an outcome, and how it looks. */
 export function outcome(word) {
   const look = { ok: "good", cached: "good", failed: "bad", cut: "bad", unresolved: "bad", stopped: "warn", hung_up: "warn" };

@@ -8,7 +8,7 @@ import { exact, picos, share, sum, usd } from "../money.js";
 import { keyName } from "../names.js";
 import { story } from "../story.js";
 import { money, outcomeTag, table, tr } from "../tables.js";
-import { DIMENSIONS, PERIODS, compact, count, moment } from "../words.js";
+import { DIMENSIONS, NO_CALLS, PERIODS, compact, count, moment } from "../words.js";
 import { saved } from "./saved.js";
 
 const TAIL = 8;
@@ -67,24 +67,11 @@ export async function open(page) {
 
 const failed = (error) => say(error.message);
 
-/** The figures on top, which move with every call. They are known a little later than the rest: a month may be long. */
+/** The figures on top, which move with every call, and begin anew with the day. They are known a little later than the
+ * rest: a month may be long. */
 function started() {
-  const now = new Date();
-  const all = { today: 0n, month: 0n, calls: 0, known: false };
-  const today = now.toISOString().slice(0, 10);
+  let all;
   get("/requests", { since: "60s", limit: 200 }).then((recent) => { before(recent.data); tick(); }, failed);
-  get("/usage", { by: "day", since: now.toISOString().slice(0, 8) + "01" }).then((month) => {
-    for (const row of month.data) {
-      const cost = picos(row.cost_usd) ?? 0n;
-      all.month += cost;
-      if (row.by.day === today) {
-        all.today += cost;
-        all.calls += row.calls;
-      }
-    }
-    all.known = true;
-    show();
-  }, failed);
   const value = (id) => h("span", { class: "value", id }, "…");
   const figure = (title, ...rest) => h("section", { class: "card figure" }, h("h2", { class: "quiet" }, title), ...rest);
   const second = value("now");
@@ -94,7 +81,25 @@ function started() {
   const forecast = h("span", { class: "quiet small" });
   const minute = h("div", {});
 
+  function read() {
+    const mine = { day: today(), today: 0n, month: 0n, calls: 0, known: false };
+    all = mine;
+    for (const place of [day, whole, calls]) place.textContent = "…";
+    forecast.textContent = "";
+    get("/usage", { by: "day", since: `${monthOf(mine.day)}-01` }).then((month) => {
+      for (const row of month.data) {
+        const cost = picos(row.cost_usd) ?? 0n;
+        mine.month += cost;
+        if (row.by.day !== mine.day) continue;
+        mine.today += cost;
+        mine.calls += row.calls;
+      }
+      mine.known = true;
+      show();
+    }, failed);
+  }
   function tick() {
+    if (today() !== all.day) read();
     second.textContent = `${usd(pace())}/s`;
     minute.replaceChildren(spark(lately(), "Spend in each second of the last minute"));
     if (all.known) forecast.textContent = `${usd(atThisPace(all.month))} by its end, at its pace so far`;
@@ -108,19 +113,27 @@ function started() {
     whole.title = exact(all.month);
     calls.textContent = count(all.calls);
   }
+  read();
   return {
     place: h("div", { class: "cards" },
       figure("Now", second, minute), figure("Today (UTC)", day), figure("This month", whole, forecast), figure("Calls today", calls)),
     tick,
     add(call) {
       const cost = picos(call.cost_usd) ?? 0n;
-      all.today += cost;
-      all.month += cost;
-      if (call.outcome !== "adjusted") all.calls += 1;
+      const on = dayOf(call.at); // What corrects an earlier call has the moment of that one.
+      if (monthOf(on) === monthOf(all.day)) all.month += cost;
+      if (on === all.day) {
+        all.today += cost;
+        if (!NO_CALLS.includes(call.outcome)) all.calls += 1;
+      }
       show();
     },
   };
 }
+
+const dayOf = (at) => at.slice(0, 10); // UTC, as the gateway writes it.
+const monthOf = (at) => at.slice(0, 7);
+const today = () => dayOf(new Date().toISOString());
 
 /** What a month comes to that goes on as it began. */
 function atThisPace(spent) {
