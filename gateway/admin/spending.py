@@ -122,7 +122,7 @@ async def _savings(call: Call) -> Struct:
 
     def sums() -> list[Sum]:
         with site.reading() as ledger:
-            return [_sum(row) for row in ledger.usage(_SUMMED, since, until, team)]
+            return [_sum(row) for row in ledger.usage(_SUMMED, since, until, team, only_priced=True)]
 
     found = saved(await in_thread(sums), _first(site), _rates(site, now))
     return d.Savings(
@@ -144,7 +144,7 @@ def _sum(row: dict[str, Any]) -> Sum:
         input_tokens=row["input_tokens"],
         cached_tokens=row["cached_tokens"],
         output_tokens=row["output_tokens"],
-        paid=None if row["cost_usd"] is None else Money.usd(row["cost_usd"]),
+        paid=Money.usd(row["cost_usd"] or 0),  # None: adjustments have it, which are rows of their own.
         saved=Money.usd(row["saved_usd"]),
     )
 

@@ -42,9 +42,10 @@ SELECT {dimensions}, count(*) FILTER (WHERE outcome NOT IN ('adjusted', 'idle', 
     sum(cached_tokens), sum(output_tokens), sum(cost_picos / {half}),
     count(*) FILTER (WHERE cost_picos IS NULL AND id NOT IN ({adjusted})), sum(saved_nanos),
     sum(cost_picos - cost_picos / {half} * {half})
-FROM entries WHERE at >= :since AND at < :until AND :team IN ('', team) AND :key IN ('', key_id)
+FROM entries WHERE at >= :since AND at < :until AND :team IN ('', team) AND :key IN ('', key_id) AND {among}
 GROUP BY {positions} ORDER BY sum(cost_picos / {half}) DESC NULLS LAST, {positions}
 """
+_PRICED_BY_NOW = "(cost_picos IS NOT NULL OR id IN ({adjusted}))"
 _ADJUSTED = "SELECT {adjusts} FROM entries WHERE outcome = 'adjusted' AND at >= :since AND at < :until"
 """What was adjusted has a price by now. An adjustment is no call, and has the moment of what it adjusts."""
 _PRICED = """
@@ -148,15 +149,25 @@ class Reader:
             yield _entry.decode(text)
 
     def usage(
-        self, names: Sequence[str], since: float, until: float, team: str = "", key: str = ""
+        self,
+        names: Sequence[str],
+        since: float,
+        until: float,
+        team: str = "",
+        key: str = "",
+        *,
+        only_priced: bool = False,
     ) -> list[dict[str, object]]:
-        """One row for each combination of these DIMENSIONS, dearest first; of one team or key alone, if named."""
+        """One row for each combination of these DIMENSIONS, dearest first; of one team or key alone, if named.
+        `only_priced`: without calls that have no price by now. Then a row without a cost has all of it in adjustments.
+        """
         words = self._words
         dimensions = ", ".join(DIMENSIONS[name].format(day=words.day, hour=words.hour) for name in names)
         positions = ", ".join(str(number) for number in range(1, len(names) + 1))
         adjusted = _ADJUSTED.format(adjusts=words.adjusts)
         values = {"since": since, "until": until, "team": team, "key": key}
-        query = _USAGE.format(dimensions=dimensions, positions=positions, half=_HALF, adjusted=adjusted)
+        among = _PRICED_BY_NOW.format(adjusted=adjusted) if only_priced else "true"
+        query = _USAGE.format(dimensions=dimensions, positions=positions, half=_HALF, adjusted=adjusted, among=among)
         return [_row(names, values) for values in self._select(query, values)]
 
 

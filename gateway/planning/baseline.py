@@ -28,7 +28,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """What calls of one kind came to together."""
+    """What calls of one kind that have a price came to together."""
 
     asked: str  # The name that callers used.
     deployment: str  # "provider/model" that answered.
@@ -37,7 +37,7 @@ class Sum:
     input_tokens: int
     cached_tokens: int  # Of these, read from the provider's cache.
     output_tokens: int
-    paid: Money | None  # None: unpriced.
+    paid: Money
     saved: Money  # By answers from the cache.
 
 
@@ -61,7 +61,7 @@ def saved(sums: Iterable[Sum], first: Callable[[str], str | None], rates: Callab
     for one in sums:
         if one.outcome == Outcome.CACHED:
             found.by_cause[Cause.CACHE] += one.saved.picos
-        elif one.paid is not None:
+        else:
             found.paid += one.paid.picos
             _add(found, one, one.paid.picos, first(one.asked), rates)
     return found

@@ -47,6 +47,18 @@ async def test_an_adjustment_is_no_call_and_what_it_adjusts_has_a_price(kept, le
     assert (row["calls"], row["cost_usd"], row["unpriced_calls"]) == (2, "0.10", 0)
 
 
+async def test_calls_without_a_price_can_be_left_out(kept, ledger):
+    """Until they are priced anew: then they count, and their cost is the adjustment's."""
+    cost = Cost(Money.usd("0.5"), CostStatus.EXACT)
+    told = [entry("r1.1", cost=UNPRICED), entry("r2.1", cost=cost), entry("r3.1", cost=UNPRICED, model="later")]
+    told.append(entry("r3.1~1", cost=cost, outcome=Outcome.ADJUSTED, adjusts="r3.1", model="later", usage=Usage()))
+    await ledger.record(told)
+    with kept.reading() as reader:
+        rows = reader.usage(["model", "outcome"], 0, NOON, only_priced=True)
+    found = {(row["model"], row["outcome"]): (row["calls"], row["input_tokens"], row["cost_usd"]) for row in rows}
+    assert found == {("m", "ok"): (1, 3, "0.50"), ("later", "adjusted"): (0, 0, "0.50"), ("later", "ok"): (1, 3, None)}
+
+
 async def test_by_everything_that_there_is(kept, ledger):
     names = list(DIMENSIONS)
     one = entry("r.1", at=NOON + 3599.9, caller=Caller("k", "o", "t", "u"))
