@@ -58,11 +58,12 @@ _UNCACHED_MEDIA = ("input_audio", "cache_read_audio", "input_image", "cache_read
 class Tally:
     """Of one set of labels. Money is in pico-dollars."""
 
-    __slots__ = ("calls", "credited", "labels", "picos", "rare", "text", "unpriced", "where")
+    __slots__ = ("calls", "credited", "labels", "picos", "priceless", "rare", "text", "unpriced", "where")
 
-    def __init__(self, labels: Labels, where: str) -> None:
+    def __init__(self, labels: Labels, where: str, *, priceless: bool) -> None:
         self.labels = labels  # Team, provider, model, tier.
         self.where = where
+        self.priceless = priceless  # What it has is of no known cost.
         self.calls = self.unpriced = self.picos = self.credited = 0
         self.text = [0, 0, 0, 0]  # The first four of TOKEN_CLASSES.
         self.rare: Counter[str] = Counter()
@@ -71,7 +72,7 @@ class Tally:
         """What one entry says, which is no answer from a cache."""
         cost, usage, text = entry.cost.total, entry.usage, self.text
         if cost is None:
-            self.unpriced += 1
+            self.unpriced += entry.outcome not in NO_CALLS
         elif cost.picos >= 0:
             self.picos += cost.picos
         else:
@@ -128,7 +129,7 @@ class Tallies:
             team = model = OTHER
         known = team, provider, model, tier, selfhosted, priceless
         labels, where = (team, provider, model, tier), "selfhosted" if selfhosted else "api"
-        return self._tallies.setdefault(known, Tally(labels, where))
+        return self._tallies.setdefault(known, Tally(labels, where, priceless=priceless))
 
     def _add_cached(self, usage: Usage, input_picos: int, cache_picos: int) -> None:
         """What the provider's prompt cache was worth, where the entry alone tells the rate of uncached input."""
@@ -168,7 +169,7 @@ def _sum(tally: Tally, sums: dict[str, Counter[Labels]]) -> None:
         sums["fareway_credit_dollars"][tally.labels] += tally.credited
     if tally.unpriced:
         sums["fareway_unpriced"][model,] += tally.unpriced
-    elif tally.text != [0, 0, 0, 0] or tally.rare or tally.picos:
+    if not tally.priceless and (tally.text != [0, 0, 0, 0] or tally.rare or tally.picos):
         sums["ml_inference_cost_dollars"][model, tally.where, tier] += tally.picos - tally.credited
     by_class = tally.by_class
     for name, count in by_class.items():

@@ -108,6 +108,18 @@ def test_an_unpriced_call_is_counted_apart_and_costs_not_zero():
     assert families(metrics)["ml_inference_cost_dollars"].samples == []
 
 
+def test_a_batch_without_a_price_is_one_such_call():
+    """Its correction is none; its tokens count, and cost not zero, also where another process had the call."""
+    correction = entry(outcome=Outcome.ADJUSTED, cost=UNPRICED)
+    metrics, another = Metrics(), Metrics()
+    metrics.booked(entry(outcome=Outcome.PENDING, usage=Usage(final=False), cost=UNPRICED))
+    for one, count in (metrics, 1), (another, None):
+        one.booked(correction)
+        assert value(one, "fareway_unpriced_total", model="m") == count
+        assert value(one, "ml_inference_tokens_total", model="m", direction="input") == 15
+        assert families(one)["ml_inference_cost_dollars"].samples == []
+
+
 def test_an_answer_from_the_cache_saves_and_neither_costs_nor_uses_tokens():
     metrics = Metrics()
     metrics.booked(entry(outcome=Outcome.CACHED, saved_nanos=5 * 10**8, cost=Cost(Money(0), CostStatus.EXACT)))
