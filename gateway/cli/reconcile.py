@@ -6,7 +6,7 @@ import argparse
 import json
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ _COLUMNS = (
     *("day", "model", "class", "ledger_tokens", "billed_tokens"),
     *("ledger_usd", "billed_usd", "difference_usd", "likely_cause"),
 )
-_DAY = r"\d{4}-\d\d-\d\d"
 _EXIT_DRIFT = 1
 
 
@@ -75,10 +74,20 @@ def _read(provider: str, path: Path) -> list[Billed]:
 def _days(parsed: argparse.Namespace, rows: Sequence[Billed]) -> tuple[str, str]:
     """First day, and the day after the last one."""
     for text in (parsed.since, parsed.until):
-        if text is not None and not re.fullmatch(_DAY, text):
+        if text is not None and not _is_day(text):
             raise Unusable(f"{text!r} is not a day such as 2026-11-01")
     days = [row.day for row in rows]
-    return parsed.since or min(days), parsed.until or _next(max(days))
+    since, until = parsed.since or min(days), parsed.until or _next(max(days))
+    if since >= until:
+        raise Unusable(f"there is no day from {since} until {until}: the bill is of {min(days)} to {max(days)}")
+    return since, until
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _next(day: str) -> str:

@@ -238,6 +238,12 @@ def test_the_exit_status_says_whether_the_drift_is_too_large(home, capsys):
         ([str(SAMPLES / "gcp.csv")], "nothing in it looks like an export of openai"),
         ([str(SAMPLES / "openai_costs.json"), "--threshold", "few"], "is not a percentage"),
         ([str(SAMPLES / "openai_costs.json"), "--from", "yesterday"], "is not a day"),
+        ([str(SAMPLES / "openai_costs.json"), "--from", "2026-13-01"], "is not a day"),
+        ([str(SAMPLES / "openai_costs.json"), "--to", "20261201"], "is not a day"),
+        (
+            [str(SAMPLES / "openai_costs.json"), "--from", "2026-11-30"],
+            "there is no day from 2026-11-30 until 2026-11-21",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_said_in_a_line(home, capsys, arguments, says):
