@@ -224,6 +224,6 @@ class Gateway:
             background.sweep(money.claims, self._clock, money.ledger, money.store),
             self.reloading.run(),
         )
-        alarms = told.alarms.works(self._number, lasting.pricing, money, told.health, reading)
+        alarms = told.alarms.works(self._number, lasting.pricing, money, told.health, reading, called=lasting.called)
         later = lasting.deferred.works(self._answer, money, lasting.desk, worker=self._number)
         background.run((*works, *alarms, *later), self._stack, self.failed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -15,6 +15,7 @@ from gateway.alerts.delivering import Alerts
 from gateway.alerts.repriced import repriced
 from gateway.alerts.watching import Seen, changes
 from gateway.assembly.foresight import Foresight
+from gateway.assembly.in_use import Pairs
 from gateway.config.settings import Settings
 from gateway.core.alert import Alert, AlertKind
 from gateway.core.errors import Unavailable
@@ -36,9 +37,6 @@ FORESEE_EVERY_S = 60.0
 FORESEE_SHARE = 50
 """Of so many parts of the time, one may go into looking at the ledger."""
 
-USED_WITHIN_S = 30 * 86_400.0
-"""A model that was called within it is in use: its prices matter."""
-
 STALE_AFTER = 3
 """A feed that has not answered for so many of its rounds is stale."""
 
@@ -47,6 +45,8 @@ ALL_PERCENT = 100
 log = logging.getLogger("fareway.alerts")
 
 Reading = Callable[[], AbstractContextManager[Reader]]
+Called = Callable[[], Awaitable[Pairs]]
+"""What was called lately, as prices name it; raises what reading the ledger raises."""
 
 
 class Alarms:
@@ -54,7 +54,6 @@ class Alarms:
 
     def __init__(self, settings: Settings, clock: Callable[[], float], metrics: Metrics, home: str) -> None:
         self._settings = settings
-        self.providers = settings.providers  # As the configuration has them now.
         self._clock = clock
         self._home = home
         self._alerts = Alerts(
@@ -76,7 +75,14 @@ class Alarms:
         self._alerts.tell(Alert(f"{kind}/{self._home}/{at:.3f}", kind, at, f"The store of limits {sentence}."))
 
     def works(
-        self, worker: int | None, pricing: Pricing, money: Finances, health: Health, reading: Reading
+        self,
+        worker: int | None,
+        pricing: Pricing,
+        money: Finances,
+        health: Health,
+        reading: Reading,
+        *,
+        called: Called,
     ) -> tuple[Coroutine[Any, Any, None], ...]:
         """What runs beside the calls. Of several workers the first watches and sends for all."""
         first = worker in (None, 1)
@@ -94,10 +100,10 @@ class Alarms:
 
         if not first or not self._settings.alerts:
             return (self._alerts.run(deliver=first),)
-        watching = self._watch(seen, pricing, money, reading)
+        watching = self._watch(seen, pricing, money, called)
         return (self._alerts.run(deliver=True), watching, self._foresee(money, reading))
 
-    async def _watch(self, seen: Callable[[], Seen], pricing: Pricing, money: Finances, reading: Reading) -> None:
+    async def _watch(self, seen: Callable[[], Seen], pricing: Pricing, money: Finances, called: Called) -> None:
         """For ever. Which keys there are at the start is told to nobody, and what has a price then neither."""
         before, book = Seen(keys=seen().keys), pricing.book
         while True:
@@ -106,25 +112,10 @@ class Alarms:
             news = list(changes(before, now, self._clock(), self._home))
             if pricing.book is not book:
                 book, old = pricing.book, book
-                alert = repriced(old, book, await self._used(old, reading), self._clock())
+                alert = repriced(old, book, await _used(old, called), self._clock())
                 news += [alert] if alert is not None else []
             await self._tell_first(news, money)
             before = now
-
-    async def _used(self, book: PriceBook, reading: Reading) -> set[tuple[str, str]]:
-        """Models that are in use, as prices name them: here, and where the ledger can be read anywhere."""
-
-        def called() -> list[tuple[str, str]]:
-            with reading() as ledger:
-                return ledger.called(self._clock() - USED_WITHIN_S)
-
-        providers = self.providers
-        try:
-            found = await asyncio.to_thread(called)
-        except Exception:  # Whatever it is: what is in use here is known.
-            log.exception("which models were called is not known now")
-            found = []
-        return book.in_use() | {(providers[name].priced_as, model) for name, model in found if name in providers}
 
     async def _foresee(self, money: Finances, reading: Reading) -> None:
         """For ever. A ledger that is away is read later; no call waits for it."""
@@ -160,6 +151,15 @@ class Alarms:
                 earlier = None
             if earlier is None or earlier.replica == self._home:
                 self._alerts.tell(alert)
+
+
+async def _used(book: PriceBook, called: Called) -> Pairs:
+    """Models that are in use: here, and where the ledger can be read anywhere."""
+    try:
+        return book.in_use() | await called()
+    except Exception:  # Whatever it is: what is in use here is known.
+        log.exception("which models were called is not known now")
+        return book.in_use()
 
 
 def of_threshold(event: Passed) -> Alert:

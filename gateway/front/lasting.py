@@ -111,21 +111,24 @@ class Lasting:
         routing, prices = settings.routing, settings.prices
         self.wire.wait(**asdict(settings.timeouts))
         self.told.health.break_after(routing.breaker_failures, routing.breaker_open_s)
-        self.told.alarms.providers = settings.providers
         self.retries.share = routing.retry_budget
         self.desk.know(settings.providers.values())
         self.pricing.configure(prices.overrides, prices.guard_factor)
         self.money.configure(settings.limits)
 
-    async def _prices_in_use(self) -> Pairs:
-        """Here, by the configuration, and by the ledger. Raises what reading it raises."""
-        now = self._now()
+    async def called(self) -> Pairs:
+        """What was called lately, by the ledger. Raises what reading it raises."""
+        settings = self._now().settings
 
         def lately() -> Pairs:
-            with ledger_reader(now.settings) as ledger:
-                return called(now.settings, ledger, self.clock())
+            with ledger_reader(settings) as ledger:
+                return called(settings, ledger, self.clock())
 
-        return self.pricing.book.in_use() | configured(now.catalog) | await asyncio.to_thread(lately)
+        return await asyncio.to_thread(lately)
+
+    async def _prices_in_use(self) -> Pairs:
+        """Here, by the configuration, and by the ledger. Raises what reading it raises."""
+        return self.pricing.book.in_use() | configured(self._now().catalog) | await self.called()
 
     def _forget(self) -> None:
         self._now().catalog.forget()

@@ -62,13 +62,18 @@ alerts: [{{to: "{hook.url}", private: true}}]
     hook.stop()
 
 
-def ran(world, until, read=None, worker=None):
+async def called():
+    return {("p", "m")}
+
+
+def ran(world, until, read=None, called=called):
     """Run what it does beside the calls until then. What it told, by kind."""
 
     async def run():
         alarms = Alarms(world.settings, time.time, Metrics(), "home")
         health = Health(failures_max=3, open_s=1.0)
-        works = alarms.works(worker, world.pricing, world.money, health, read or (lambda: reading(world.path)))
+        reads = read or (lambda: reading(world.path))
+        works = alarms.works(None, world.pricing, world.money, health, reads, called=called)
         tasks = [asyncio.create_task(work) for work in works]
         await asyncio.sleep(0)  # They see how things are now.
         world.pricing.book = book("2026-11-02", 3)
@@ -103,12 +108,15 @@ def test_a_ledger_that_is_away_or_broken_stops_nothing(world, caplog):
     def read():
         raise ValueError("what nobody thought of")
 
-    ran(world, lambda: "cannot be told" in caplog.text, read)
+    async def called():
+        read()
+
+    ran(world, lambda: "cannot be told" in caplog.text and "not known now" in caplog.text, read, called)
 
 
 def test_of_several_workers_the_first_watches(world):
     alarms = Alarms(world.settings, time.time, Metrics(), "home")
-    works = alarms.works(2, world.pricing, world.money, Health(failures_max=3, open_s=1.0), lambda: None)
+    works = alarms.works(2, world.pricing, world.money, Health(failures_max=3, open_s=1.0), lambda: None, called=called)
     assert len(works) == 1
     for work in works:
         work.close()
