@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import count
 from math import inf
 from typing import Any
@@ -19,13 +19,15 @@ from weakref import ref
 
 from gateway.core.errors import Unavailable
 from gateway.core.limit import Fare, ended_before
-from gateway.core.rolling import books, record_of
-from gateway.limits.accounts import PERIODS_AHEAD, Account
+from gateway.core.rolling import books, length, record_of, width
+from gateway.limits.accounts import Account
+from gateway.limits.asks import closed, share, whole
 from gateway.limits.booked import Balances, spent_on
 from gateway.limits.holds import Charges, Hold
 from gateway.limits.recall import Recall
 from gateway.limits.thresholds import Thresholds
-from gateway.stores.base import KEPT_S, Ask, LeaseStore
+from gateway.limits.turns import Turns
+from gateway.stores.base import KEPT_S, LeaseStore
 
 REPORT_EVERY_S = 0.5
 """How old the picture of this replica may be in a store that it does not share. Nothing depends on it."""
@@ -35,26 +37,6 @@ SYNC_EVERY_S = 0.2
 
 TURN_BITS = 36
 """So many of a word's number are for one process; the rest say which, within the 53 that a Lua number can hold."""
-
-
-class _Queue:
-    """One after another. Who waited while another one failed fails with it: nobody waits for a dead store twice."""
-
-    def __init__(self) -> None:
-        self._lock = asyncio.Lock()
-        self._failures = 0
-
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        failures = self._failures
-        async with self._lock:
-            if failures != self._failures:
-                raise Unavailable("The store of limits does not answer.")
-            try:
-                yield
-            except Unavailable:
-                self._failures += 1
-                raise
 
 
 class Leases:
@@ -79,12 +61,16 @@ class Leases:
         self._thresholds = thresholds
         self._known: dict[str, Account] = {}
         self._next_end = inf  # When the first of their windows ends.
-        self._opening = _Queue()
-        self._talking = _Queue()  # What is told must be so until the answer is there.
+        self._opening = Turns()
+        self._talking = Turns()  # What is told must be so until the answer is there.
         self._turns = count(life << TURN_BITS | 1)
         self._booked: tuple[str, ...] = ()  # Of earlier processes, in windows that may still run.
         self._recall = Recall(self._exchange)
-        self._back: Counter[str] = Counter()  # By record, what corrections gave back on accounts that were not open.
+        # Records that are not open here and of which the store is to hear, with what corrections gave back.
+        self._untold: Counter[str] = Counter()
+        self._telling: Counter[str] = Counter()  # Those of which it hears now,
+        self._closing: asyncio.Task[None] | None = None  # by this task.
+        self._leaving: dict[str, float] = {}  # Those that roll, and when what was told of them has left.
         self._epoch = store.epoch  # The store's, when it was last told everything.
         self.lent: Counter[str] = Counter()  # By rule, what was held without the store's word since this process began.
 
@@ -107,8 +93,8 @@ class Leases:
                 continue
             if (account := self._known.get(record)) is not None:
                 account.correct(book, amount)
-            elif not self._store.exclusive:
-                self._back[record] -= min(0, amount)
+            elif not (self._store.exclusive or ended_before(record, now)):
+                self._untold[record] -= min(0, amount)
 
     async def resume(self, booked: Mapping[str, int]) -> None:
         """The journal of an earlier process of this name is replayed: what it leased and did not spend is free again.
@@ -124,14 +110,14 @@ class Leases:
 
     async def open(self, accounts: Iterable[Account]) -> None:
         """Load the balance and lease what there is. Raises Unavailable if the store does not answer."""
-        async with self._opening.turn():  # Two calls at once must not load one balance twice.
+        async with self._opening.next():  # Two calls at once must not load one balance twice.
             fresh = [a for a in accounts if not a.open]
             if not fresh:
                 return
             balances = await self._balances([name for a in fresh for name in books(a.id, self._clock())])
             for account in fresh:
                 account.load(balances)
-                account.back = self._back.pop(account.id, 0)
+                account.back += self._untold.pop(account.id, 0) + self._telling[account.id]
                 self._know(account)  # From here on, lest a lease whose word is lost is never given back.
             try:
                 await self._exchange(fresh)
@@ -174,13 +160,20 @@ class Leases:
 
     async def run(self, clock: Callable[[], float]) -> None:
         """Sync for ever. A store that does not answer is asked again next time."""
-        while True:
-            await asyncio.sleep(REPORT_EVERY_S if self._store.exclusive else SYNC_EVERY_S)
-            try:
-                await self.sync(clock())
-            except Unavailable:
-                for account in self._known.values():
-                    account.dry = None  # What was not to be had is not known any more.
+        try:
+            while True:
+                await asyncio.sleep(REPORT_EVERY_S if self._store.exclusive else SYNC_EVERY_S)
+                await self._try_to_sync(clock())
+        finally:
+            if self._closing is not None:
+                self._closing.cancel()
+
+    async def _try_to_sync(self, now: float) -> None:
+        try:
+            await self.sync(now)
+        except Unavailable:
+            for account in self._known.values():
+                account.dry = None  # What was not to be had is not known any more.
 
     async def sync(self, now: float) -> None:
         """Tell the store what has changed, lease ahead, give back what others are short of; forget windows that have
@@ -195,13 +188,14 @@ class Leases:
             await self._exchange(news, wanted)
         for account in stirred:
             account.stirred = bool(account.pace or account.limit.rolling_s) or self._is_news(account)
-        if closed := [name for name in (*wanted, *(self._booked if forgot else ())) if name not in self._known]:
-            await self._tell_of_closed(closed)
+        names = (*wanted, *(self._booked if forgot else ()), *self._left(now))
+        self._untold.update({name: 0 for name in names if name not in self._known})
         self._epoch = epoch
         if now >= self._next_end:
             self._forget(now)
         if self._thresholds is not None:
             await self._thresholds.tell(now)
+        await self._tell_of_closed()
 
     def _forget(self, now: float) -> None:
         """Of windows that have ended, what is settled, once all that was spent in it is told."""
@@ -224,14 +218,36 @@ class Leases:
         self._known[account.id] = account
         self._next_end = min(self._next_end, account.window.end)
 
-    async def _tell_of_closed(self, records: list[str]) -> None:
+    def _left(self, now: float) -> list[str]:
+        """Rolling records that are not open here, and what was told of them counts no more."""
+        left = [record for record, at in self._leaving.items() if at <= now]
+        for record in left:
+            del self._leaving[record]
+        return left
+
+    async def _tell_of_closed(self) -> None:
+        """What was spent where nothing is open only the ledger knows. Nobody waits for a slow one longer than for a
+        sync."""
+        if self._untold and (self._closing is None or self._closing.done()):
+            self._closing = asyncio.create_task(self._tell_untold())
+            await asyncio.wait({self._closing}, timeout=SYNC_EVERY_S)
+
+    async def _tell_untold(self) -> None:
         """On accounts that are not open here nothing is needed: of windows that have ended, of callers who have not
         come since the start, or leased by the late word of an earlier process."""
-        spent = await spent_on(records, self._balances, self._clock())
-        async with self._talking.turn():
-            closed = [record for record in records if record not in self._known]  # Still.
-            asks = [Ask(record, 0, s := spent.get(record, 0), s, turn=next(self._turns)) for record in closed]
-            await self._store.exchange(self._replica, asks)
+        self._telling, self._untold = self._untold, Counter()
+        try:
+            spent = await spent_on(list(self._telling), self._balances, now := self._clock())
+            async with self._talking.next():
+                still = [(name, back) for name, back in self._telling.items() if name not in self._known]
+                asks = [closed(name, spent[name], back, next(self._turns)) for name, back in still]
+                await self._store.exchange(self._replica, asks)
+            rolling = [(ask.record, seconds) for ask in asks if ask.spent and (seconds := length(ask.record))]
+            self._leaving |= {record: now + seconds + width(seconds) for record, seconds in rolling}
+            self._telling.clear()
+        except Unavailable:
+            self._untold.update({name: back for name, back in self._telling.items() if name not in self._known})
+            self._telling.clear()
 
     def _news(self, stirred: Iterable[Account], wanted: Iterable[str]) -> list[Account]:
         """Of which accounts the store should hear."""
@@ -247,12 +263,12 @@ class Leases:
         return not told or account.runs_low or account.short or account.dry is not None or bool(account.waiting)
 
     async def _exchange(self, accounts: Sequence[Account], wanted: Collection[str] = ()) -> None:
-        async with self._talking.turn():
+        async with self._talking.next():
             for account in accounts:
                 if account.yields or (account.id in wanted and not account.waiting):
                     account.give_back()
             fallen = [account.fallen for account in accounts]
-            asks = [self._whole(a) if self._store.exclusive else self._share(a) for a in accounts]
+            asks = [whole(a) if self._store.exclusive else share(a, next(self._turns)) for a in accounts]
             words = await self._store.exchange(self._replica, asks)
             for account, ask, word, fell in zip(accounts, asks, words, fallen, strict=True):
                 self._know(account)
@@ -260,27 +276,3 @@ class Leases:
                 account.back -= ask.back
             if self._thresholds is not None:
                 self._thresholds.note(accounts)
-
-    def _whole(self, account: Account) -> Ask:
-        """The whole limit, where nobody shares it."""
-        limit = account.limit.amount
-        return Ask(account.id, limit, account.spent, max(limit, account.needed), account.held)
-
-    def _share(self, account: Account) -> Ask:
-        """What calls need that run or wait, and something ahead: at first as much as is fair."""
-        limit, waiting = account.limit.amount, sum(account.waiting)
-        want = max(account.leased, account.needed + waiting)
-        aim = account.pace * PERIODS_AHEAD if account.open else limit
-        spare = want - waiting - account.needed
-        return Ask(
-            account.id,
-            limit,
-            account.spent,
-            want,
-            account.held,
-            least=account.needed + min(account.waiting) if account.waiting else 0,
-            keep=max(account.leased, account.needed),
-            ahead=max(0, aim - spare) if account.runs_low or not account.open else 0,
-            turn=next(self._turns),
-            back=account.back,
-        )

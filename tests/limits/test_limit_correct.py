@@ -9,14 +9,46 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.caller import Caller
-from gateway.core.errors import LimitReached
+from gateway.core.errors import LimitReached, Unavailable
 from gateway.core.limit import Fare, Limit, OnReached, Span, Then, Unit
+from gateway.core.rolling import record_of
+from gateway.limits.accounts import Account
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
+from gateway.limits.windows import window_at
 from gateway.stores.memory import MemoryStore
 
 ANN = Caller(key_id="k1")
 NOW = 1_800_000_000.0
+
+
+class Store(MemoryStore):
+    """As a Redis that is down, slow, or was flushed."""
+
+    def __init__(self, **more):
+        super().__init__(**more)
+        self.down = self.slow = False
+        self.asked = asyncio.Event()
+        self.exchanges = 0
+
+    async def exchange(self, replica, asks):
+        self.exchanges += 1
+        self.asked.set()
+        if self.slow:
+            await asyncio.sleep(0.02)
+        if self.down:
+            raise Unavailable("down")
+        return await super().exchange(replica, asks)
+
+    def forget(self):
+        self._records.clear()
+        self.epoch += 1
+
+
+class Ledger(Counter):
+    """`silent`: it does not answer."""
+
+    silent = False
 
 
 class World:
@@ -24,16 +56,19 @@ class World:
 
     def __init__(self, limit, *names):
         self.now = NOW
-        self.limit, self.store = limit, MemoryStore(exclusive=len(names) < 2, clock=lambda: self.now)
+        self.limit, self.store = limit, Store(exclusive=len(names) < 2, clock=lambda: self.now)
         self.ledgers, self.leases, self.limits, self.lives = {}, {}, {}, 0
         for name in names:
             self.restart(name, {})
 
     def restart(self, name, booked):
         """Another process of that name, which has this in its ledger."""
-        ledger = self.ledgers[name] = Counter(booked)
+        ledger = self.ledgers[name] = Ledger(booked)
 
         async def balances(accounts):
+            if ledger.silent:
+                await asyncio.sleep(20)
+                raise Unavailable("silent")
             return {account: ledger[account] for account in accounts if account in ledger}
 
         self.lives += 1
@@ -131,6 +166,7 @@ async def test_who_waits_for_room_hears_of_it():
 @pytest.mark.parametrize("limit", [usd(100), ROLLING], ids=["month", "rolling"])
 @pytest.mark.parametrize("opened", [True, False], ids=["open", "after a restart"])
 async def test_other_replicas_may_have_what_came_back(limit, opened):
+    """Also where no call comes any more to the replica that had spent it."""
     world = World(limit, "a", "b")
     charges = await world.spend(90)
     await world.leases["a"].sync(world.now)
@@ -138,17 +174,115 @@ async def test_other_replicas_may_have_what_came_back(limit, opened):
         await world.spend(20, "b")
     if not opened:
         world.restart("a", dict(charges))
+        await world.leases["a"].resume({record_of(book, world.now): amount for book, amount in charges})
     world.correct(charges, -80)
-    if not opened:
-        await world.spend(1)
     await world.leases["a"].sync(world.now)
     await world.leases["b"].sync(world.now)
     account = world.account("b")
-    assert account.others.spent == (10 if opened else 11)
+    assert account.others.spent == 10
     async with world.running("a"):
         await world.spend(80, "b")
     with pytest.raises(LimitReached):
         await world.spend(11, "b")
+
+
+async def restarted(limit, amount):
+    """Two replicas, of which one has spent this, and has not opened the account since its restart."""
+    world = World(limit, "a", "b")
+    charges = await world.spend(amount)
+    world.restart("a", dict(charges))
+    await world.leases["a"].resume({record_of(book, world.now): spent for book, spent in charges})
+    return world, charges
+
+
+async def seen_by_b(world):
+    await world.leases["b"].open([account := Account("all", world.limit, window_at(Span.MONTH, "UTC", world.now))])
+    return account.others.spent
+
+
+async def test_other_replicas_hear_what_came_to_more_where_no_call_comes_any_more():
+    world, charges = await restarted(usd(100), 10)
+    world.correct(charges, 85)
+    await world.leases["a"].sync(world.now)
+    assert await seen_by_b(world) == 95
+
+
+async def test_what_came_back_is_told_though_the_store_did_not_answer_the_first_call():
+    """The account is known then, and not open."""
+    world, charges = await restarted(usd(100), 90)
+    world.correct(charges, -50)
+    world.store.down = True
+    with pytest.raises(Unavailable):
+        await world.spend(1)
+    world.correct(charges, -30)
+    world.store.down = False
+    await world.spend(1)
+    await world.leases["a"].sync(world.now)
+    assert await seen_by_b(world) == 11
+
+
+async def test_what_came_back_is_told_though_the_store_did_not_answer_and_no_call_comes():
+    world, charges = await restarted(usd(100), 90)
+    world.correct(charges, -80)
+    world.store.down = True
+    await world.leases["a"].sync(world.now)
+    world.store.down = False
+    await world.leases["a"].sync(world.now)
+    assert await seen_by_b(world) == 10
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_what_comes_back_is_told_by_the_account_if_it_opens_meanwhile(answers):
+    world, charges = await restarted(usd(100), 90)
+    world.correct(charges, -80)
+    world.store.down, world.store.slow = not answers, True
+    telling = asyncio.create_task(world.leases["a"].sync(world.now))
+    await world.store.asked.wait()
+    opening = asyncio.create_task(world.spend(1))
+    await asyncio.wait({telling, opening})
+    world.store.down = False
+    await world.spend(1)
+    await world.leases["a"].sync(world.now)
+    assert await seen_by_b(world) == (12 if opening.exception() is None else 11)
+
+
+async def test_what_came_back_in_a_window_that_has_ended_is_told_to_nobody():
+    world = World(usd(100, Span.HOUR), "a", "b")
+    charges = await world.spend(90)
+    world.restart("a", dict(charges))
+    world.now += 7200
+    world.correct(charges, -80)
+    before = world.store.exchanges
+    await world.leases["a"].sync(world.now)
+    assert world.store.exchanges == before
+
+
+async def test_a_silent_ledger_holds_up_nothing_but_what_is_not_open_here():
+    world, _ = await restarted(usd(100), 90)
+    await world.spend(5)
+    world.correct((("team:t/usd/month@2027-01-01T00:00:00+00:00", 0),), -5)
+    world.ledgers["a"].silent = True
+    for _ in range(3):
+        await world.leases["a"].sync(world.now)
+    account = world.account()
+    account.hold(3)
+    await world.leases["a"].sync(world.now)
+    assert account.reported == (95, 3)
+
+
+@pytest.mark.parametrize("why", ["corrected", "forgotten"])
+async def test_what_is_told_of_a_rolling_window_where_no_call_comes_any_more_leaves_it(why):
+    """Too much for a while, never too little, and not for ever."""
+    world, charges = await restarted(ROLLING, 90)
+    if why == "forgotten":
+        world.store.forget()
+    world.correct(charges, -80)
+    await world.leases["a"].sync(world.now)
+    (record,) = {record_of(book, world.now) for book, _ in charges}
+    assert world.store.standings(record)["a"].spent == 10
+    world.now += 62
+    await world.leases["a"].sync(world.now)
+    assert world.store.standings(record)["a"].spent == 0
 
 
 @settings(deadline=None)
