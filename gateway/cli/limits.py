@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.assembly.home import journal_of, worker_number
 from gateway.assembly.ledgers import open_ledger
 from gateway.assembly.stores import claim_store, shared_leases
 from gateway.cli import rules
@@ -20,6 +21,7 @@ from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
+from gateway.core.limit import Unit, account_unit
 from gateway.core.threshold import Passed
 from gateway.ledger.base import LedgerUnfit
 from gateway.ledger.disk import JournalBusy
@@ -55,8 +57,13 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         help="its name, as `fareway limits replicas` shows it; or the id of a request that broke down (req_…): its "
         "Idempotency-Key may then be used anew, at the risk of paying twice",
     )
-    known = "its home, if that is left, whose books tell what it spent; else what it last told it spent and held counts"
-    ending.add_argument("--home", type=Path, metavar="DIR", help=known)
+    ending.add_argument(
+        "--home",
+        type=Path,
+        metavar="DIR",
+        help="its home, if that is left, whose books (journal, ledger.db) tell what it spent; else what it last told "
+        "it spent and held counts",
+    )
     ending.set_defaults(run=_resolve)
 
 
@@ -124,7 +131,8 @@ async def _resolved(parsed: argparse.Namespace) -> int:
         if ago < SILENT_S_MIN:
             raise Unusable(f"{parsed.replica} spoke {ago:.1f} s ago: stop it first")
         standings = await store.standings(parsed.replica)
-        spent = {name: _spent(standing) for name, standing in standings.items()}
+        # Without its books nobody knows what became of its calls.
+        spent = {name: standing.spent + _held(name, standing) for name, standing in standings.items()}
         if parsed.home is not None:
             spent = await _by_its_books(settings(parsed), parsed.home, parsed.replica, standings)
         await store.resume(parsed.replica, spent)
@@ -134,24 +142,37 @@ async def _resolved(parsed: argparse.Namespace) -> int:
         return len(spent)
 
 
-def _spent(standing: Standing) -> int:
-    """Without its books nobody knows what became of its calls: all that they held counts. What it took in its last
-    fifth of a second it may not have told."""
-    return standing.spent + standing.held
+def _held(record: str, standing: Standing) -> int:
+    """What its calls held may be spent; but they are over, and count as calls no more. What it took in its last fifth
+    of a second it may not have told."""
+    return 0 if account_unit(record) == Unit.CONCURRENT else standing.held
 
 
 async def _by_its_books(found: Settings, home: Path, replica: str, standings: Mapping[str, Standing]) -> dict[str, int]:
-    """What it spent, with what its journal still holds. Where the ledger is a file, it is that of its home."""
+    """What it spent, with what its journal still holds: where that tells of no call, all that was held counts as well.
+    Where the ledger is a file, it is that of its home."""
+    left = replace(found, home=home, journal=home / "journal", ledger=home / "ledger.db")
+    folder = journal_of(left, worker_number(replica) or None)
     try:
-        with (
-            closing(Journal(home / "journal", SYNC_NEVER)) as journal,
-            closing(await open_ledger(replace(found, ledger=home / "ledger.db"), replica)) as ledger,
-        ):
-            await Mover(journal, ledger).recover()
+        _is_left(left, folder, replica)
+        with closing(Journal(folder, SYNC_NEVER)) as journal, closing(await open_ledger(left, replica)) as ledger:
+            replayed = any(await Mover(journal, ledger).recover())
             known = await spent_on(list(standings), ledger.balances, time.time())
     except (OSError, JournalBusy, LedgerUnfit) as error:
         raise Unusable(f"the books in {home} cannot be read: {error}") from None
-    return {name: max(known[name], standing.spent) for name, standing in standings.items()}
+    return {
+        name: max(known[name], standing.spent) + (0 if replayed else _held(name, standing))
+        for name, standing in standings.items()
+    }
+
+
+def _is_left(left: Settings, journal: Path, replica: str) -> None:
+    """Raises OSError where these are not its books: others would say that it has spent nothing."""
+    name = (left.home / "replica").read_text().strip()
+    if name != replica.partition(".")[0]:
+        raise OSError(f"it is the home of {name}")
+    for path in (journal, left.ledger) if left.ledger_url is None else (journal,):
+        path.stat()
 
 
 def _shared(parsed: argparse.Namespace) -> str:
