@@ -88,7 +88,9 @@ class Finances:
         self._stack.push_async_callback(closed, self.store)
         thresholds = Thresholds(self.store, told.telling.passed)
         life = next_life(settings, self._number)
-        self.leases = Leases(self.store, self.replica, balances.of, self._clock, thresholds, life=life)
+        self.leases = Leases(
+            self.store, self.replica, balances.of, self._clock, thresholds, life=life, is_new=balances.is_new
+        )
         self._stack.push_async_callback(self._give_back)
         if settings.shared is not None:
             add_store_figures(told.metrics, self.store, self._store_clock, self.leases)

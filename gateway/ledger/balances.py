@@ -31,11 +31,12 @@ class Balances:
 
     async def of(self, accounts: list[str]) -> dict[str, int]:
         """What was spent on these accounts; one on which nothing was is missing. Raises Unavailable."""
-        unknown = [account for account in accounts if not self._is_new(account)]
+        unknown = [account for account in accounts if not self.is_new(account)]
         return await self._ask(unknown) if unknown else {}
 
-    def _is_new(self, account: str) -> bool:
-        """Whether nothing can be booked on it. One that was asked for before may have been charged since."""
+    def is_new(self, account: str) -> bool:
+        """Whether nothing can be booked on it, so that the ledger need not be asked. One that was asked for before
+        may have been charged since."""
         if account_unit(account) == Unit.CONCURRENT:
             return True  # Held, and never spent.
         limit, _, label = account.rpartition("@")

@@ -42,7 +42,8 @@ TURN_BITS = 36
 class Leases:
     """Opens accounts, and keeps them and the store in step. `balances` reads from the ledger what this replica has
     spent on accounts: all that was ever spent, where it is the only one. `life`: how many processes had this replica's
-    name before this one, whose words may still be on their way."""
+    name before this one, whose words may still be on their way. `is_new`: whether nothing can be booked on an account,
+    so that it opens without a word of the ledger."""
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class Leases:
         thresholds: Thresholds | None = None,
         *,
         life: int = 0,
+        is_new: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._store = store
         self._replica = replica
@@ -61,6 +63,8 @@ class Leases:
         self._thresholds = thresholds
         self._known: dict[str, Account] = {}
         self._next_end = inf  # When the first of their windows ends.
+        self._is_new = is_new
+        self._beginning = Turns()  # Of windows that need no balance, and wait for nobody who needs one.
         self._opening = Turns()
         self._talking = Turns()  # What is told must be so until the answer is there.
         self._turns = count(life << TURN_BITS | 1)
@@ -108,26 +112,34 @@ class Leases:
             await self._store.resume(self._replica, spent, next(self._turns))
             self._booked = tuple(booked)
 
-    async def open(self, accounts: Iterable[Account]) -> None:
-        """Load the balance and lease what there is. Raises Unavailable if the store does not answer."""
+    async def open(self, accounts: Sequence[Account]) -> None:
+        """Load the balance and lease what there is. Raises Unavailable if the store does not answer, or the ledger that
+        has to be asked."""
+        async with self._beginning.next():
+            if fresh := [a for a in accounts if not a.open and self._is_new(a.id)]:
+                await self._open(fresh, {})
+        if all(account.open for account in accounts):
+            return
         async with self._opening.next():  # Two calls at once must not load one balance twice.
-            fresh = [a for a in accounts if not a.open]
-            if not fresh:
-                return
-            balances = await self._balances([name for a in fresh for name in books(a.id, self._clock())])
+            if fresh := [a for a in accounts if not a.open]:
+                balances = await self._balances([name for a in fresh for name in books(a.id, self._clock())])
+                await self._open(fresh, balances)
+
+    async def _open(self, fresh: Sequence[Account], balances: Mapping[str, int]) -> None:
+        """In the turn of the event loop in which the balances were read: else a correction might come between."""
+        for account in fresh:
+            account.load(balances)
+            account.back += self._untold.pop(account.id, 0) + self._telling[account.id]
+            self._know(account)  # From here on, lest a lease whose word is lost is never given back.
+        try:
+            await self._exchange(fresh)
+        except Unavailable:
+            if self._store.exclusive or not all(account.lends for account in fresh):
+                raise
             for account in fresh:
-                account.load(balances)
-                account.back += self._untold.pop(account.id, 0) + self._telling[account.id]
-                self._know(account)  # From here on, lest a lease whose word is lost is never given back.
-            try:
-                await self._exchange(fresh)
-            except Unavailable:
-                if self._store.exclusive or not all(account.lends for account in fresh):
-                    raise
-                for account in fresh:
-                    account.leased = account.spent
-            for account in fresh:
-                account.open = True
+                account.leased = account.spent
+        for account in fresh:
+            account.open = True
 
     async def make_room(self, hold: Hold, fare: Fare) -> None:
         """Lease what the hold lacks to come to this fare, as far as it is to be had; where the store does not answer,

@@ -7,10 +7,11 @@ import pytest
 
 from gateway.core.errors import Unavailable
 from gateway.core.limit import Limit, Span, Unit
+from gateway.ledger.balances import Balances
 from gateway.limits import leases as leases_module
 from gateway.limits.accounts import Account
 from gateway.limits.leases import Leases
-from gateway.limits.windows import Window
+from gateway.limits.windows import Window, window_at
 from gateway.stores.base import Ask
 from gateway.stores.memory import MemoryStore
 from gateway.stores.sqlite import SqliteStore
@@ -188,3 +189,58 @@ async def test_reporting_goes_on_after_the_store_was_away(monkeypatch):
     reporting.cancel()
     with suppress(asyncio.CancelledError):
         await reporting
+
+
+NOON = 1767268800.0  # 2026-01-01T12:00Z
+
+
+class Silent:
+    """A ledger that says nothing until it is given up."""
+
+    def __init__(self):
+        self.asked, self.given_up = [], asyncio.Event()
+
+    async def ask(self, names):
+        self.asked += names
+        await self.given_up.wait()
+        raise Unavailable("silent")
+
+
+def window_of(node, span, now):
+    return Account(node, Limit(node, Unit.USD, 100, span), window_at(span, "UTC", now))
+
+
+async def test_nobody_whose_window_is_new_waits_for_a_ledger_that_is_silent():
+    """Not even on an account that a call shares which has to ask."""
+    ledger = Silent()
+    balances = Balances(ledger.ask, NOON)
+    leases = Leases(MemoryStore(), "r1", balances.of, lambda: NOON + 60, is_new=balances.is_new)
+    minutes = [window_of(f"key:{name}", Span.MINUTE, NOON + 60) for name in "abc"]
+    month = window_of("key:a", Span.MONTH, NOON)
+    old = asyncio.create_task(leases.open([minutes[0], month]))
+    await until(lambda: ledger.asked)
+    await leases.open(minutes)
+    await asyncio.gather(*(leases.open([one]) for one in minutes))
+    assert all(one.open and one.available == 100 for one in minutes)
+    behind = asyncio.create_task(leases.open([month]))
+    await asyncio.sleep(0)
+    ledger.given_up.set()
+    for task in (old, behind):
+        with pytest.raises(Unavailable):
+            await task
+    assert ledger.asked == [month.id]
+
+
+async def test_a_new_window_that_could_not_be_opened_is_asked_for():
+    """By then it may have been charged."""
+    store, ledger, now = Broken(), Ledger(), NOON + 60
+    balances = Balances(ledger, NOON)
+    leases = Leases(store, "r1", balances.of, lambda: now, is_new=balances.is_new)
+    minute = window_of("key:a", Span.MINUTE, now)
+    store.down = True
+    with pytest.raises(Unavailable):
+        await leases.open([minute])
+    store.down = False
+    ledger.spent[minute.id] = 30
+    await leases.open([minute])
+    assert (ledger.calls, minute.spent, minute.available) == (1, 30, 70)
