@@ -115,3 +115,13 @@ async def test_all_keys_are_read_beside_the_calls(local):
     await ring.follow()
     assert len(store.readers) == 1
     assert threading.current_thread() not in store.readers
+
+
+def test_rules_have_one_order_however_the_store_tells_them():
+    """Of two that are equally narrow the first counts, and that must be the same one everywhere."""
+    store, rules = Store(), []
+    for node in ("team:u", "team:t"):
+        rule = Rule(Limit(node, Unit.USD, 5, Span.DAY))
+        store.put(Kind.RULES, rule.limit.id, rule)
+    ring_of(store, rules, local=True)
+    assert [rule.limit.node for rule in rules[-1]] == ["team:t", "team:u"]

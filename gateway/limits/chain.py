@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from dataclasses import replace
 from math import inf
 from operator import attrgetter
@@ -13,7 +13,7 @@ from gateway.core.caller import Caller
 from gateway.core.errors import LimitReached
 from gateway.core.limit import Fare, HoldMode, Limit, Mode
 from gateway.core.money import Money
-from gateway.core.node import Place, placed
+from gateway.core.node import Place, breadth, placed
 from gateway.limits.accounts import Account
 from gateway.limits.holds import Charges, Hold, Refused, refused
 from gateway.limits.leases import Leases
@@ -85,16 +85,23 @@ class Limits:
     def rule(self, limits: Iterable[Limit]) -> None:
         """These are the rules from now on. What accounts have spent and hold stays; what they do not need of a
         smaller amount is given up at once, and more of a larger one leased within half a second."""
-        self._rules = Rules(limits)
+        before, self._rules = self._rules, Rules(limits)
         self._chains.clear()
-        for (node, counts), series in self._series.items():
-            limit = self._rules.at(node).get((node, counts))
-            if (
-                limit is None
-            ):  # Calls in flight settle there, and nothing is refused or told any more. It may come back.
+        for node, counts in self._concerned(self._rules.unlike(before)):
+            series, limit = self._series[node, counts], self._rules.at(node).get((node, counts))
+            if limit is None:  # Calls in flight settle there; nothing is refused or told any more. It may come back.
                 limit = replace(series.limit, mode=Mode.SHADOW, alert=())
             if limit != series.limit:
                 series.ruled(limit)
+
+    def _concerned(self, changed: Collection[Limit]) -> list[tuple[str, str]]:
+        """The series of which one of these speaks: of many thousands mostly one, and nothing else runs meanwhile."""
+        named = {(limit.node, limit.counts) for limit in changed}
+        stars = {limit.counts for limit in changed if breadth(limit.node)}
+        if not stars:
+            return [key for key in named if key in self._series]
+        rules = Rules(changed)
+        return [key for key in self._series if key in named or (key[1] in stars and rules.speak_of(*key))]
 
     def chain(self, caller: Caller, place: Place | None = None) -> Chain:
         """The limits that speak about this caller, and about a call that goes to this place."""

@@ -40,7 +40,9 @@ class Rules:
     def __init__(self, limits: Iterable[Limit]) -> None:
         self._given: ByFirst[Limit] = defaultdict(list)
         self._tightening: ByFirst[Tightening] = defaultdict(list)
+        self._by_id: defaultdict[str, list[Limit]] = defaultdict(list)
         for limit in limits:
+            self._by_id[limit.id].append(limit)
             first = parts(limit.node)[0]
             if isinstance(limit, Tightening):
                 self._tightening[first].append(limit)
@@ -69,6 +71,24 @@ class Rules:
         """What rules at one node."""
         first = parts(node)[0]
         return self._ruling((first, f"{kind_of(first)}:*"), lambda pattern: (node,) if covers(pattern, node) else ())
+
+    def unlike(self, before: Rules) -> list[Limit]:
+        """The limits that one of both has and the other has not, or has otherwise. All where they stand in another
+        order: of two that are equally narrow the first rules."""
+        ours, theirs = self._by_id, before._by_id
+        in_order = [name for name in ours if name in theirs] == [name for name in theirs if name in ours]
+        changed = [name for name in {**ours, **theirs} if not in_order or ours.get(name) != theirs.get(name)]
+        return [limit for name in changed for limit in (*ours.get(name, ()), *theirs.get(name, ()))]
+
+    def speak_of(self, node: str, counts: str) -> bool:
+        """Whether any says how much of that this node may use."""
+        first = parts(node)[0]
+        return any(
+            limit.counts == counts and covers(limit.node, node)
+            for by_first in (self._given, self._tightening)
+            for name in (first, f"{kind_of(first)}:*")
+            for limit in by_first.get(name, ())
+        )
 
     def _ruling(self, firsts: Collection[str], spoken_of: SpokenOf) -> Ruling:
         given = _narrowest(self._given, firsts, spoken_of)

@@ -4,6 +4,8 @@ import asyncio
 from weakref import ref
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.core.caller import Caller
 from gateway.core.errors import LimitReached, Unavailable
@@ -14,6 +16,7 @@ from gateway.limits import chain as chain_module
 from gateway.limits.chain import Limits
 from gateway.limits.holds import may_come_back
 from gateway.limits.leases import Leases
+from gateway.limits.rules import Rules
 from gateway.stores.memory import MemoryStore
 
 ANN = Caller(key_id="k1", org="o", team="t", user="ann")
@@ -452,6 +455,58 @@ async def test_rules_may_change_while_calls_are_under_way():
     assert not first["user:ann"].refuses(10**9)  # No rule any more: what is in flight ends in peace.
     hold.settle(Fare(nanos=70, concurrent=0))
     assert first["user:ann"].spent == 70
+
+
+RULES = st.lists(
+    st.builds(
+        usd,
+        st.sampled_from(
+            ["all", "key:*", "key:k1", "team:t", "key:* model:*", "key:k1 model:*", "key:* model:m", "tag:*", "tag:a"]
+        ),
+        st.integers(1, 2),
+        st.sampled_from([Span.DAY, Span.MONTH]),
+    ).flatmap(lambda limit: st.sampled_from([limit, Tightening.of(limit)])),
+    max_size=8,
+)
+
+
+@given(st.lists(RULES, min_size=2, max_size=5))
+def test_whatever_changes_everything_is_ruled_as_if_it_were_made_anew(rules):
+    limits = make()
+    for now in rules:
+        limits.rule(now)
+        for key in ("k1", "k2"):
+            limits.chain(Caller(key_id=key, team="t", tags=("a", "b")), Place("p", "t", "m"))
+        for (node, counts), series in limits._series.items():
+            ruling = Rules(now).at(node).get((node, counts))
+            assert series.limit == ruling or (ruling is None and series.limit.mode is Mode.SHADOW)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "looked_at"),
+    [
+        ([], [usd("key:k7", 5)], 1),
+        ([usd("key:k7", 5)], [usd("key:k7", 6)], 1),
+        ([usd("key:k7", 5)], [], 1),
+        ([usd("key:k7", 5)], [usd("key:k7", 5)], 0),
+        ([], [usd("key:k7", 5, Span.MONTH)], 0),
+        ([], [usd("key:nobody model:*", 5)], 0),
+        ([], [usd("user:*", 5)], 0),
+        ([], [usd("key:k7 model:*", 5)], 2),
+        ([usd("key:k7 model:*", 5), usd("all", 9)], [usd("all", 9), usd("key:k7 model:*", 5)], 202),
+    ],
+)
+def test_only_what_a_change_can_concern_is_looked_at(monkeypatch, before, after, looked_at):
+    """There are many thousands of keys, and each of them may have a limit of its own, or get one any moment."""
+    every, looked = [usd("key:*", 100), usd("key:* model:*", 50)], []
+    limits = make(*every, *before)
+    for number in range(100):
+        for model in ["m", "n"][: 1 + (number == 7)]:
+            limits.chain(Caller(key_id=f"k{number}"), Place("p", "t", model))
+    at = Rules.at
+    monkeypatch.setattr(Rules, "at", lambda rules, node: looked.append(node) or at(rules, node))
+    limits.rule([*every, *after])
+    assert len(looked) == looked_at
 
 
 async def test_a_rule_that_comes_back_finds_what_was_spent_and_is_held():
