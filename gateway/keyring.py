@@ -101,14 +101,15 @@ class Keyring:
     def _told_anew(
         self, keys: dict[str, Key], rules: dict[str, Rule], drains: dict[str, Drain]
     ) -> tuple[dict[str, Key], dict[str, Rule], dict[str, Drain]]:
-        """The store has lost its newest records, or all: it gets those back that we know. Revoked keys stay revoked."""
+        """The store has lost its newest records, or all: it gets those back that we know, also where it has them as
+        they were before. What is revoked stays so, whoever has seen it."""
         lost = {
             name: key
             for name, key in self.tenants.known.items()
-            if name not in keys or (key.revoked and not keys[name].revoked)
+            if name not in keys or not (keys[name].revoked or keys[name] == key)
         }
-        missing = {name: rule for name, rule in self._rules.items() if name not in rules}
-        ended = {name: drain for name, drain in self._drains.items() if name not in drains}
+        missing = {name: rule for name, rule in self._rules.items() if rules.get(name) != rule}
+        ended = {name: drain for name, drain in self._drains.items() if drains.get(name) != drain}
         for kind, records in ((Kind.KEYS, lost), (Kind.RULES, missing), (Kind.DRAINS, ended)):
             for name, record in records.items():
                 write = Write(kind, name, self._beside.find(kind, name), encoded(record))

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -125,3 +126,52 @@ def test_rules_have_one_order_however_the_store_tells_them():
         store.put(Kind.RULES, rule.limit.id, rule)
     ring_of(store, rules, local=True)
     assert [rule.limit.node for rule in rules[-1]] == ["team:t", "team:u"]
+
+
+KEY = Key("k", b"secret", Caller("k"))
+
+
+async def after_a_failover(before, after, meanwhile=()):
+    """A store that had these keys and rules and forgets that they became those; `meanwhile` somebody changes it.
+    Returns it, with the tenants and the rules that a gateway knows which had seen them."""
+    store, rules = Store(), []
+    for kind, name, record in before:
+        store.put(kind, name, record)
+    kept, version = {kind: dict(records) for kind, records in store.records.items()}, store.version
+    ring = ring_of(store, rules, local=False)
+    for kind, name, record in (*after, *after):  # More was forgotten than is changed again.
+        store.put(kind, name, record)
+    await ring.follow()
+    store.records, store.version = kept, version
+    for kind, name, record in meanwhile:
+        store.put(kind, name, record)
+    await ring.follow()
+    return store, ring.tenants, rules[-1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"digest": b"other", "former_digest": b"secret"}, {"expires": 5.0}, {"models": ("m",)}, {"revoked": True}],
+    ids=str,
+)
+async def test_a_key_is_after_a_failover_what_it_had_become(change):
+    """A secret that leaked is not good again."""
+    changed = replace(KEY, **change)
+    store, tenants, _ = await after_a_failover([(Kind.KEYS, "k", KEY)], [(Kind.KEYS, "k", changed)])
+    assert tenants.known == {"k": changed}
+    assert store.records[Kind.KEYS] == {"k": encoded(changed)}
+
+
+async def test_a_limit_is_after_a_failover_what_it_had_become():
+    name, lower = RULE.limit.id, Rule(replace(RULE.limit, amount=2))
+    store, _, rules = await after_a_failover([(Kind.RULES, name, RULE)], [(Kind.RULES, name, lower)])
+    assert rules == [lower]
+    assert store.records[Kind.RULES] == {name: encoded(lower)}
+
+
+async def test_a_key_that_is_revoked_after_a_failover_stays_so():
+    revoked = replace(KEY, revoked=True)
+    changed = [(Kind.KEYS, "k", replace(KEY, models=("m",)))]
+    store, tenants, _ = await after_a_failover([(Kind.KEYS, "k", KEY)], changed, [(Kind.KEYS, "k", revoked)])
+    assert tenants.known == {"k": revoked}
+    assert store.records[Kind.KEYS] == {"k": encoded(revoked)}
