@@ -13,7 +13,7 @@ from gateway.core.limit import SHORT_SPANS, Limit, Span, amount_text
 from gateway.core.threshold import Passed
 from gateway.limits.accounts import Account
 from gateway.limits.windows import utc_text
-from gateway.stores.base import Claims
+from gateway.stores.base import PassedThresholds
 
 KEPT_S = 30 * 86400
 SHORT_KEPT_S = 2 * 86400
@@ -23,7 +23,7 @@ SHORT_KEPT_S = 2 * 86400
 class Thresholds:
     """See the module. `tell` hears of every one that nobody else has told."""
 
-    def __init__(self, claims: Claims, tell: Callable[[Passed], None]) -> None:
+    def __init__(self, claims: PassedThresholds, tell: Callable[[Passed], None]) -> None:
         self._claims = claims
         self._tell = tell
         self._due: dict[str, Account] = {}

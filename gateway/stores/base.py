@@ -94,7 +94,7 @@ class LeaseStore(Protocol):
         ...
 
 
-class Claims(Protocol):
+class PassedThresholds(Protocol):
     """Keeps what was told about limits. Every method may raise gateway.core.errors.Unavailable."""
 
     async def claim(self, events: Sequence[Passed]) -> list[Passed]:

@@ -1,4 +1,4 @@
-"""Claims on idempotency keys: of all processes that share a store, one makes the call."""
+"""Claims on names, of idempotency keys and of alerts: of all who share a store, one makes the call, or tells."""
 
 from __future__ import annotations
 

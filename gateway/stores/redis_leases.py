@@ -145,7 +145,7 @@ class RedisStore:
         return found
 
     async def claim(self, events: Sequence[Passed]) -> list[Passed]:
-        """See `Claims.claim`. What comes to nothing for us may stand in the store: then it is ours the next time."""
+        """See `PassedThresholds.claim`. What comes to nothing here may stand in the store: it is ours next time."""
         signed = [self._claiming.setdefault(event.name, _signed(event)) for event in events]
         claimed = [event for event, text in zip(events, signed, strict=True) if await self._claimed(event, text)]
         for event in events:
@@ -158,7 +158,7 @@ class RedisStore:
         return bool(await self.link.ask("claim", lambda client: _CLAIM.run(client, keys, told)))
 
     async def told(self) -> list[Passed]:
-        """See `Claims.told`."""
+        """See `PassedThresholds.told`."""
         return in_order(await self.link.ask("told", _found, patient=True))
 
     async def _field(self, key: str, field: str) -> Any:

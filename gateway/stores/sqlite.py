@@ -104,11 +104,11 @@ class SqliteStore:
         await self._run(self._replace, "DELETE FROM standings", (), [(*row, 0) for row in balances])
 
     async def claim(self, events: Sequence[Passed]) -> list[Passed]:
-        """See `Claims.claim`."""
+        """See `PassedThresholds.claim`."""
         return await self._run(self._claim, events)
 
     async def told(self) -> list[Passed]:
-        """See `Claims.told`."""
+        """See `PassedThresholds.told`."""
         return await self._run(self._told)
 
     async def sweep(self, before: float) -> int:

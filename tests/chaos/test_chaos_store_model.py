@@ -7,6 +7,7 @@ import time
 from itertools import product
 
 import pytest
+from memory_store import MemoryStore
 from simulation.__main__ import TOGETHER, several
 from stores.redis_server import BINARY, RedisServer
 
@@ -16,7 +17,6 @@ from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
 from gateway.stores import redis_leases
 from gateway.stores.base import Ask
-from gateway.stores.memory import MemoryStore
 from gateway.stores.redis_leases import RedisStore
 
 LEVELS = {"org": 2, "team": 4, "user": 8, "key": 16}  # How many of each.

@@ -4,6 +4,7 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
+from memory_store import MemoryStore
 
 from gateway.core.caller import Caller
 from gateway.core.entry import Outcome
@@ -19,7 +20,6 @@ from gateway.journey.draft import Trip
 from gateway.ledger.journal import SYNC_NEVER, Journal
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
-from gateway.stores.memory import MemoryStore
 
 HELD = Fare(10**10)
 

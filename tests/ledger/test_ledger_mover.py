@@ -10,6 +10,7 @@ import pytest
 from entries import entry, held, ids
 from journals import on_disk
 from ledgers import balances
+from memory_store import MemoryStore
 
 from gateway.core.caller import Caller
 from gateway.core.errors import LimitReached, Unavailable
@@ -20,7 +21,6 @@ from gateway.ledger.journal import SYNC_NEVER, Journal
 from gateway.ledger.mover import Mover
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
-from gateway.stores.memory import MemoryStore
 
 NOW = 1_800_000_000.0
 

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from memory_store import MemoryStore
 
 from gateway.core.caller import Caller
 from gateway.core.limit import Fare, Limit, Mode, Span, Unit
@@ -10,7 +11,6 @@ from gateway.limits.burn import BURN_MAX, Spending
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
 from gateway.stores.base import Standing
-from gateway.stores.memory import MemoryStore
 
 ANN = Caller(key_id="k1", org="o", team="t", user="ann")
 DAY = 86400

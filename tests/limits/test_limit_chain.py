@@ -6,6 +6,7 @@ from weakref import ref
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from memory_store import MemoryStore
 
 from gateway.core.caller import Caller
 from gateway.core.errors import LimitReached, Unavailable
@@ -17,7 +18,6 @@ from gateway.limits.chain import Limits
 from gateway.limits.holds import may_come_back
 from gateway.limits.leases import Leases
 from gateway.limits.rules import Rules
-from gateway.stores.memory import MemoryStore
 
 ANN = Caller(key_id="k1", org="o", team="t", user="ann")
 BOB = Caller(key_id="k2", org="o", team="t", user="bob")

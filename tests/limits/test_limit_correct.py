@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory_store import MemoryStore
 
 from gateway.core.caller import Caller
 from gateway.core.errors import LimitReached, Unavailable
@@ -16,7 +17,6 @@ from gateway.limits.accounts import Account
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
 from gateway.limits.windows import window_at
-from gateway.stores.memory import MemoryStore
 
 ANN = Caller(key_id="k1")
 NOW = 1_800_000_000.0

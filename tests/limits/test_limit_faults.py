@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from memory_store import MemoryStore
 from test_limit_recall import ANN, NOW, RECORD, Counting, Replica, nanos, pair, usd
 
 from gateway.core.errors import LimitReached
@@ -10,7 +11,6 @@ from gateway.core.limit import Limit, Span, Unit
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
 from gateway.stores.base import KEPT_S, Ask, Standing
-from gateway.stores.memory import MemoryStore
 
 
 def forget(store):

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 
 import pytest
+from memory_store import MemoryStore
 
 from gateway.core.errors import Unavailable
 from gateway.core.limit import Limit, Span, Unit
@@ -13,7 +14,6 @@ from gateway.limits.accounts import Account
 from gateway.limits.leases import Leases
 from gateway.limits.windows import Window, window_at
 from gateway.stores.base import Ask
-from gateway.stores.memory import MemoryStore
 from gateway.stores.sqlite import SqliteStore
 
 HOUR = Window("h", 0.0, 3600.0)

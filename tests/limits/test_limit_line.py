@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from memory_store import MemoryStore
 
 from gateway.core.caller import Caller
 from gateway.core.errors import LimitReached
@@ -13,7 +14,6 @@ from gateway.limits.chain import REACHES, Limits
 from gateway.limits.holds import Refused
 from gateway.limits.leases import Leases
 from gateway.limits.line import Line
-from gateway.stores.memory import MemoryStore
 
 ANN, BOB = Caller(key_id="ann", team="t"), Caller(key_id="bob", team="t")
 QUEUE = OnReached(Then.QUEUE, wait_s=5)

@@ -4,6 +4,7 @@ import asyncio
 from math import inf
 
 import pytest
+from memory_store import MemoryStore
 from test_limit_recall import ANN, NOW, Counting, Replica, nanos, usd
 from virtual import VirtualLoop
 
@@ -14,7 +15,6 @@ from gateway.limits.accounts import CEILING, Account
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
 from gateway.limits.windows import window_at
-from gateway.stores.memory import MemoryStore
 
 
 def test_a_ceiling_is_an_account_that_needs_no_store():

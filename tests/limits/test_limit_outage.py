@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 
 import pytest
+from memory_store import MemoryStore
 
 from gateway.core.caller import Caller
 from gateway.core.errors import LimitReached, Unavailable
@@ -13,7 +14,6 @@ from gateway.limits.chain import Limits
 from gateway.limits.leases import SYNC_EVERY_S, Leases
 from gateway.limits.windows import Window
 from gateway.stores.base import Ask
-from gateway.stores.memory import MemoryStore
 
 ALWAYS = Window("always", 0.0, float("inf"))
 ANN = Caller(key_id="k1", org="o", team="t", user="ann")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from memory_store import MemoryStore
 from virtual import VirtualLoop
 
 from gateway.core.caller import Caller
@@ -17,7 +18,6 @@ from gateway.limits.holds import to_tell
 from gateway.limits.leases import Leases
 from gateway.limits.recall import WAIT_S_MAX
 from gateway.stores.base import Standing
-from gateway.stores.memory import MemoryStore
 
 ANN = Caller(key_id="k1", org="o", team="t", user="ann")
 NOW = 1_800_000_000.0

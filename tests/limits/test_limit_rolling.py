@@ -7,6 +7,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory_store import MemoryStore
 
 from gateway.core.caller import Caller
 from gateway.core.errors import LimitReached, Reason, Unavailable
@@ -14,7 +15,6 @@ from gateway.core.limit import Fare, Limit, Span, Unit
 from gateway.core.rolling import length, width
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
-from gateway.stores.memory import MemoryStore
 
 ANN = Caller(key_id="k1", org="o", team="t", user="ann")
 NOW = 1_800_000_000.0

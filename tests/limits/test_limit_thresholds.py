@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from memory_store import MemoryStore
 
 from gateway.core.caller import Caller
 from gateway.core.errors import Unavailable
@@ -14,7 +15,6 @@ from gateway.limits.rolling import RollingAccount
 from gateway.limits.thresholds import Thresholds, level
 from gateway.limits.windows import window_at
 from gateway.stores.base import Standing
-from gateway.stores.memory import MemoryStore
 
 NOW = 1_800_000_000.0
 

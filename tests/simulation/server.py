@@ -7,9 +7,10 @@ from collections import deque
 from dataclasses import dataclass, replace
 from math import inf
 
+from memory_store import MemoryStore
+
 from gateway.core.errors import Unavailable
 from gateway.stores.base import Standing, grant, word
-from gateway.stores.memory import MemoryStore
 
 LEARN_S = 1.0
 TIMEOUT_S = 0.05

@@ -8,13 +8,13 @@ from datetime import datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory_store import MemoryStore
 from stores.redis_server import RedisServer
 
 from gateway.core.errors import Unavailable
 from gateway.core.threshold import Passed
 from gateway.stores import redis_leases
 from gateway.stores.base import Ask, Standing, Word, grant
-from gateway.stores.memory import MemoryStore
 from gateway.stores.redis_leases import RedisStore
 from gateway.stores.sqlite import SqliteStore
 

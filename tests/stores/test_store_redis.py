@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from memory_store import MemoryStore
 from stores.redis_server import KINDS, RedisServer
 
 from gateway.core.caller import Caller, Key
@@ -18,7 +19,6 @@ from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
 from gateway.stores import redis_leases, redis_link
 from gateway.stores.base import KEPT_S, Ask, Standing, Word
-from gateway.stores.memory import MemoryStore
 from gateway.stores.redis_leases import RedisStore
 from gateway.stores.redis_registry import RedisRegistry
 from gateway.stores.registry import Kind, Write, drains_of, encoded, keys_of, rules_of

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from memory_store import MemoryStore
 from stores.redis_server import RedisServer
 
 from gateway.stores import redis_leases
 from gateway.stores.base import Ask
-from gateway.stores.memory import MemoryStore
 from gateway.stores.redis_leases import RedisStore
 from gateway.stores.sqlite import SqliteStore
 

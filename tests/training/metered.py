@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from memory_store import MemoryStore
+
 from gateway.core.caller import Caller
 from gateway.core.limit import Limit, Span, Unit
 from gateway.core.money import Money
@@ -13,7 +15,6 @@ from gateway.ledger.mover import Mover
 from gateway.ledger.sqlite import SqliteLedger
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
-from gateway.stores.memory import MemoryStore
 from gateway.stores.sqlite_registry import SqliteRegistry
 from gateway.training.desk import Desk
 from gateway.training.job import Job, State

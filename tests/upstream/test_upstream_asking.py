@@ -10,6 +10,7 @@ from email.utils import formatdate
 from types import SimpleNamespace
 
 import pytest
+from memory_store import MemoryStore
 
 from gateway.catalog.providers import Deployment, Provider
 from gateway.core.caller import Caller
@@ -33,7 +34,6 @@ from gateway.journey.refused import ProviderRefused
 from gateway.ledger.journal import SYNC_NEVER, Journal
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
-from gateway.stores.memory import MemoryStore
 from gateway.tokens.size import Size
 from gateway.upstream.errors import Lost, LostWaiting, Unreached
 from gateway.upstream.health import Health

@@ -1,4 +1,4 @@
-"""Leases in memory: for tests, and for a gateway that may forget."""
+"""Leases in memory: a store that forgets, to try limits with."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ class MemoryStore:
         """See `LeaseStore.learn_time`. It has none."""
 
     async def claim(self, events: Sequence[Passed]) -> list[Passed]:
-        """See `Claims.claim`."""
+        """See `PassedThresholds.claim`."""
         fresh = {event.name: event for event in events if event.name not in self._told}
         self._told |= fresh
         return list(fresh.values())
 
     async def told(self) -> list[Passed]:
-        """See `Claims.told`."""
+        """See `PassedThresholds.told`."""
         return list(self._told.values())
 
     def standings(self, record: str) -> Mapping[str, Standing]:
