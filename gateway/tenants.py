@@ -49,6 +49,11 @@ def rotated(pepper: bytes, key: Key, until: float) -> tuple[Key, str]:
     return new, f"fw-{key.id}-{secret}"
 
 
+def is_token(text: str) -> bool:
+    """Whether it has the form of a gateway's key, this one's or another's."""
+    return _TOKEN.fullmatch(text) is not None
+
+
 def digest(pepper: bytes, secret: str) -> bytes:
     """What is stored of a secret."""
     return hmac.digest(pepper, secret.encode(), hashlib.sha256)

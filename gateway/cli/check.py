@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from gateway.assembly.routing import catalog
 from gateway.cli.settings import settings
 from gateway.cli.table import FORMATS, print_rows
+from gateway.config.enabled import left_alone
 from gateway.config.json_schema import json_schema
 from gateway.config.settings import Settings
 from gateway.core.limit import Limit, Span, Unit, amount_text
@@ -38,6 +40,8 @@ def _check(parsed: argparse.Namespace) -> int:
     rows = priced(found)
     if parsed.format == "table":
         print(f"Providers: {', '.join(found.providers) or 'none, so the simulator will answer'}")
+        for line in left_alone(os.environ, found.providers):
+            print(line)
         print(f"Limits: {len(found.limits) or 'none'}")
         for limit in found.limits:
             print(f"  {_limit(limit)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from gateway.config.references import Source
 from gateway.config.schema import ProviderSection
 from gateway.config.units import UnreadableError
 from gateway.config.yaml_file import KeyPath
+from gateway.tenants import is_token
 
 SIMULATOR = "sim"
 """Needs neither a key nor an address: it runs inside the gateway."""
@@ -47,12 +48,20 @@ def enabled(
     return providers
 
 
+def left_alone(environ: Mapping[str, str], providers: Collection[str]) -> Iterator[str]:
+    """A sentence for each variable that holds a key of a gateway and none of its provider's, which is not among
+    `providers` for that: whoever follows the quickstart has told OpenAI's clients that one."""
+    for name, known in KNOWN.items():
+        if name not in providers and is_token(environ.get(known.key_env, "").strip()):
+            yield f"{known.key_env} holds a gateway's key (fw-…), so it is not used as {name}'s."
+
+
 def _from_environment(environ: Mapping[str, str], named: frozenset[str], findings: Findings) -> dict[str, Provider]:
     """Those that need no more than a key, if the file does not speak of them."""
     found = {}
     for name, known in KNOWN.items():
         text = environ.get(known.key_env, "").strip()
-        if not text or name in named or not known.base_url:
+        if not text or is_token(text) or name in named or not known.base_url:
             continue
         try:
             provider = replace(known, key=secret(text).get_secret_value())
@@ -178,4 +187,6 @@ def _check_complete(provider: Provider, section: ProviderSection, path: KeyPath,
     ):
         message = f"has no key: set {provider.key_env}, or write key: ${{NAME}}"
         findings.add(path, message, f"write {provider.name}: off if it is not wanted", at_key=True)
+    elif known and is_token(provider.key) and section.base_url is None and not provider.backends:
+        findings.add(path, "has the key of a gateway (fw-…), which is not told to a provider", at_key=True)
     _check_placed(provider, path, findings)

@@ -39,6 +39,13 @@ def test_a_fresh_home_is_well(home, capsys, monkeypatch):
     assert str(home) in checks["home"]["found"]
 
 
+def test_a_gateways_key_where_a_providers_belongs_is_told(home, capsys, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", f"fw-{'a' * 12}-{'b' * 43}")
+    _, checks = told(capsys)
+    assert checks["environment"]["state"] == "warn"
+    assert "OPENAI_API_KEY" in checks["environment"]["found"]
+
+
 def test_old_prices_without_a_feed_are_told(home, capsys, monkeypatch):
     monkeypatch.setattr(doctor, "PRICES_OLD_DAYS", -(10**6))
     status, checks = told(capsys)

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.assembly.simulated import needs_simulator, with_simulator
 from gateway.catalog.providers import KNOWN, Provider
+from gateway.config.enabled import left_alone
 from gateway.config.load import load
 from gateway.config.problems import ConfigError
 from gateway.config.settings import Cache, PolicyChoice, Prices, Server, Settings, Target, Timeouts, Training
@@ -21,6 +22,7 @@ from gateway.difficulty.guard import Terms
 from gateway.ledger.journal import SYNC_ALWAYS, SYNC_NEVER
 
 HOME = Path("/home/me/.fareway")
+GATEWAYS_KEY = f"fw-{'a' * 12}-{'b' * 43}"
 DEFAULTS = Settings(HOME, HOME / "state.db", HOME / "ledger.db", HOME / "journal")
 
 
@@ -200,6 +202,31 @@ def test_a_bad_key_in_the_environment():
     with pytest.raises(ConfigError) as error:
         load(None, {"OPENAI_API_KEY": "two\nlines"})
     assert str(error.value) == "environment: error: OPENAI_API_KEY must be one line of plain characters, as keys are"
+
+
+def test_a_gateways_own_key_is_no_providers(configured):
+    """The quickstart has it put where clients look for OpenAI's: it must not leave the machine from there."""
+    environ = {"OPENAI_API_KEY": GATEWAYS_KEY, "GROQ_API_KEY": "gsk-1"}
+    found = configured("", **environ).providers
+    assert set(found) == {"groq"}
+    (told,) = left_alone(environ, found)
+    assert told.startswith("OPENAI_API_KEY holds a gateway's key")
+
+
+@pytest.mark.parametrize("text", ["openai: {}", 'openai: {key: "${OPENAI_API_KEY}"}'])
+def test_a_gateways_own_key_for_a_provider_of_the_file_is_an_error(wrong, text):
+    (said,) = wrong(f"providers: {{{text}}}", OPENAI_API_KEY=GATEWAYS_KEY)
+    assert "providers.openai: has the key of a gateway" in said
+    assert GATEWAYS_KEY not in said
+
+
+def test_another_gateway_is_shown_its_key(configured):
+    """A gateway may stand behind another, at an address that the file says."""
+    text = 'providers: {openai: {base_url: "http://gateway:4000/v1", key: "${OPENAI_API_KEY}"}}'
+    environ = {"OPENAI_API_KEY": GATEWAYS_KEY}
+    found = configured(text, **environ).providers
+    assert found["openai"].key == GATEWAYS_KEY
+    assert not list(left_alone(environ, found))
 
 
 def test_the_simulator_needs_nothing(configured):
