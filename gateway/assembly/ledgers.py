@@ -28,7 +28,7 @@ log = logging.getLogger("fareway.ledger")
 
 async def open_ledger(settings: Settings, replica: str | None = None, *, patient: bool = False) -> Ledger:
     """The ledger, for a command. `replica`: whose balances are told; None for those of all. `patient`: wait until it is
-    there. Raises Unavailable, LedgerUnfit or sqlite3.Error."""
+    there. Raises Unavailable or LedgerUnfit."""
     if settings.ledger_url is None:
         return sqlite.SqliteLedger(settings.ledger, replica)
     ledger = _postgres(settings.ledger_url, replica, None, command=True)
@@ -38,7 +38,7 @@ async def open_ledger(settings: Settings, replica: str | None = None, *, patient
 
 async def gateway_ledger(settings: Settings, replica: str | None) -> Ledger:
     """The same for a gateway. Without it nobody knows what is left of a limit: so it waits until it is there. Raises
-    LedgerUnfit or sqlite3.Error."""
+    Unavailable or LedgerUnfit."""
     if settings.ledger_url is None:
         return sqlite.SqliteLedger(settings.ledger, replica)
     home = replica_name(settings, None) if settings.shared is None else None

@@ -21,6 +21,7 @@ from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
 from gateway.prices.bundled import header
 from gateway.stores.clock import TOLD_FROM_S
+from gateway.stores.sqlite_registry import keys_in
 from gateway.tokens.calibration import BOUND_SAMPLES_MIN
 from gateway.tokens.kept import learned_in, load
 
@@ -43,8 +44,8 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def _doctor(parsed: argparse.Namespace) -> int:
     found = settings(parsed)
-    own = [*_basics(found, time.time()), *machine(found.home, found.journal), *_store(found.shared), *_ledger(found)]
-    rows = [*own, *reached(found.providers.values()), *_learned(found.home)]
+    own = [*_basics(found, time.time()), *machine(found.home, found.journal), *_store(found.shared), *_state(found)]
+    rows = [*own, *_ledger(found), *reached(found.providers.values()), *_learned(found.home)]
     print_rows(rows, _COLUMNS, parsed.format)
     return 1 if any(row["state"] is State.FAIL for row in rows) else 0
 
@@ -86,6 +87,16 @@ async def _clock_ahead(shared: str) -> float:
     async with shared_leases(shared) as store:
         await store.learn_time()
         return store.clock.offset_s
+
+
+def _state(found: Settings) -> Iterator[Row]:
+    """Whether the file of keys and limits can be read. It begins with the first key."""
+    if found.shared is not None or not found.state.exists():
+        return
+    try:
+        yield row("state", State.OK, f"{keys_in(found.state)} keys in {found.state}")
+    except Unavailable as error:
+        yield row("state", State.FAIL, str(error), "let the gateway's own user run this, or put it back from a backup")
 
 
 def _ledger(found: Settings) -> Iterator[Row]:

@@ -95,14 +95,20 @@ _entry = msgspec.json.Decoder(Entry)
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the database; readers do not block the writer. Raises sqlite3.Error."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")  # The journal forgets what is here: once a group, so it is cheap.
-    with _transaction(connection):  # Several processes may start at once.
-        for statement in _missing(connection).split(";"):
-            connection.execute(statement)
+    """Open the database; readers do not block the writer. Raises Unavailable, which says what is wrong with which
+    file."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(
+            "PRAGMA synchronous = FULL"
+        )  # The journal forgets what is here: once a group, so it is cheap.
+        with _transaction(connection):  # Several processes may start at once.
+            for statement in _missing(connection).split(";"):
+                connection.execute(statement)
+    except (OSError, sqlite3.Error) as error:
+        raise Unavailable(f"{path} cannot be opened: {error}") from error
     return connection
 
 

@@ -54,11 +54,14 @@ CREATE INDEX IF NOT EXISTS standings_short ON standings (record) WHERE short > 0
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open, and create what is missing. Raises sqlite3.Error."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
-    database.execute("PRAGMA journal_mode = WAL")
-    database.executescript(_SCHEMA)
+    """Open, and create what is missing. Raises Unavailable, which says what is wrong with which file."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.executescript(_SCHEMA)
+    except (OSError, sqlite3.Error) as error:
+        raise Unavailable(f"{path} cannot be opened: {error}") from error
     return database
 
 

@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,15 @@ class SqliteRegistry:
 _SILENT = "The store of keys does not answer."
 
 
+def keys_in(path: Path) -> int:
+    """How many keys a file has that a gateway may be using; nothing is written. Raises Unavailable."""
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as database:
+            return int(database.execute("SELECT count(*) FROM keys").fetchone()[0])
+    except sqlite3.Error as error:
+        raise Unavailable(f"{path} cannot be read: {error}") from error
+
+
 def _put(database: sqlite3.Connection, write: Write) -> None:
     if write.after is None:
         database.execute(f"DELETE FROM {write.kind} WHERE id = ?", (write.id,))  # noqa: S608 - one of a few words
@@ -82,11 +91,15 @@ def _put(database: sqlite3.Connection, write: Write) -> None:
 
 
 def load_pepper(path: Path) -> bytes:
-    """The secret under which key secrets are hashed; made on first use, readable by the owner only."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _make_pepper(path)
-    return path.read_bytes()
+    """The secret under which key secrets are hashed; made on first use, readable by the owner only. Raises
+    Unavailable."""
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make_pepper(path)
+        return path.read_bytes()
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be used: {error}") from error
 
 
 def _make_pepper(path: Path) -> None:

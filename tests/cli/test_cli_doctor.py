@@ -145,6 +145,16 @@ def test_a_home_that_others_may_look_into_is_told(home, capsys):
     assert told(capsys)[1]["permissions"]["state"] == "ok"
 
 
+def test_a_state_that_cannot_be_read_is_told(home, capsys):
+    assert main(["keys", "create"]) == 0
+    capsys.readouterr()
+    assert told(capsys)[1]["state"]["found"] == f"1 keys in {home / 'state.db'}"
+    (home / "state.db").write_bytes(b"nothing that a database would begin with" * 100)
+    status, checks = told(capsys)
+    assert status == 1
+    assert checks["state"]["found"] == f"{home / 'state.db'} cannot be read: file is not a database"
+
+
 def test_a_journal_is_read_and_its_damage_told(home, capsys):
     (home / "journal").mkdir()
     left = home / "journal" / "000000000001.journal"

@@ -26,6 +26,20 @@ def test_where_a_key_is_kept_is_told(home, capsys):
     assert str(home) in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [["list"], ["create", "x"]])
+def test_a_store_that_cannot_be_opened_is_told_with_its_name(home, capsys, command):
+    (home / "state.db").write_bytes(b"nothing that a database would begin with" * 100)
+    assert main(["keys", *command]) == 1
+    told = capsys.readouterr().err
+    assert told == f"{home / 'state.db'} cannot be opened: file is not a database\n"
+
+
+def test_a_home_that_cannot_be_made_is_told(home, monkeypatch, capsys):
+    monkeypatch.setenv("FAREWAY_HOME", "/proc/nope")
+    assert main(["keys", "create"]) == 1
+    assert capsys.readouterr().err.startswith("/proc/nope/state.db cannot be opened: ")
+
+
 def test_where_the_configuration_is_looked_for_is_told(home, capsys):
     with pytest.raises(SystemExit):
         main(["keys", "create", "--help"])

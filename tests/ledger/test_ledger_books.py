@@ -126,7 +126,7 @@ async def test_a_locked_database_is_unavailable_and_nothing_is_half_done(ledger,
 
 async def test_a_database_that_is_none_is_said_at_the_start(tmp_path):
     (tmp_path / "ledger.db").write_bytes(b"no database" * 1000)
-    with pytest.raises(sqlite3.Error):
+    with pytest.raises(Unavailable, match=r"ledger.db cannot be opened: file is not a database"):
         SqliteLedger(tmp_path / "ledger.db")
 
 

@@ -8,6 +8,7 @@ import pytest
 from stores.redis_server import RedisServer
 
 from gateway.core.caller import Caller, Key, Role
+from gateway.core.errors import Unavailable
 from gateway.stores.base import Ask
 from gateway.stores.redis_registry import RedisRegistry
 from gateway.stores.registry import Kind, Write, encoded, key_of
@@ -180,8 +181,7 @@ def test_a_pepper_that_could_not_be_written_leaves_no_empty_one(tmp_path, monkey
         raise OSError("no space left on device")
 
     monkeypatch.setattr("gateway.stores.sqlite_registry.secrets.token_bytes", full)
-    try:
+    with pytest.raises(Unavailable, match="no space left"):
         load_pepper(tmp_path / "pepper")
-    except OSError:
-        monkeypatch.undo()
+    monkeypatch.undo()
     assert len(load_pepper(tmp_path / "pepper")) == PEPPER_BYTES
