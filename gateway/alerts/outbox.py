@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.core.alert import Alert
+from gateway.stores.closed import closed_to_others
 
 KEPT_S = 90 * 86_400.0
 """How long it is known that something was told."""
@@ -48,8 +49,8 @@ class Outbox:
 
     def __init__(self, path: Path) -> None:
         self._alone = Lock()
+        closed_to_others(path)
         self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-        path.chmod(0o600)
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.executescript(_SCHEMA)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sqlite3
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ import msgspec
 
 from gateway.core.errors import Unavailable
 from gateway.deferred.record import ENDED, Later, State
+from gateway.stores.closed import closed_to_others
 from gateway.stores.sqlite import transaction
 
 P = ParamSpec("P")
@@ -287,9 +287,7 @@ async def surely(step: Callable[P, Awaitable[R]], *args: P.args, **named: P.kwar
 def _connect(path: Path) -> sqlite3.Connection:
     """Open it for its owner alone, and create what is missing. A call that was taken outlives a power failure, too:
     so every write waits for the disk. Raises OSError and sqlite3.Error."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    path.chmod(0o600)
+    closed_to_others(path)
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=PATIENCE_S)
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
         database.execute(f"PRAGMA {pragma}")

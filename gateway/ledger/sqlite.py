@@ -27,6 +27,7 @@ from gateway.ledger.rates import decoded, encoded
 from gateway.ledger.reader import Reader, Words
 from gateway.ledger.rows import COLUMNS, charged, row
 from gateway.ledger.thread import stand_back
+from gateway.stores.closed import closed_to_others
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -95,10 +96,10 @@ _entry = msgspec.json.Decoder(Entry)
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the database; readers do not block the writer. Raises Unavailable, which says what is wrong with which
-    file."""
+    """Open the database for its owner alone; readers do not block the writer. Raises Unavailable, which says
+    what is wrong with which file."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        closed_to_others(path)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(

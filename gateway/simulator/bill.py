@@ -135,7 +135,7 @@ class Bill:
 
     def __init__(self, path: Path | None, *, aborts_bill_rest: bool = False) -> None:
         self.aborts_bill_rest = aborts_bill_rest
-        self._file = None if path is None else os.open(path, os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o644)
+        self._file = None if path is None else os.open(path, os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o600)
 
     @contextmanager
     def tab(  # noqa: PLR0917 - the columns of the bill

@@ -18,6 +18,7 @@ from gateway.core.errors import Unavailable
 from gateway.core.limit import ended_before
 from gateway.core.threshold import Passed
 from gateway.stores.base import Ask, Standing, Word, counting, grant, in_order, left_behind, word
+from gateway.stores.closed import closed_to_others
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,9 +55,10 @@ CREATE INDEX IF NOT EXISTS standings_short ON standings (record) WHERE short > 0
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open, and create what is missing. Raises Unavailable, which says what is wrong with which file."""
+    """Open it for its owner alone, and create what is missing. Raises Unavailable, which says what is wrong with
+    which file."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        closed_to_others(path)
         database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
         database.execute("PRAGMA journal_mode = WAL")
         database.executescript(_SCHEMA)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from gateway.core.clearing import Clearing, Label
 from gateway.core.errors import Unavailable
 from gateway.stores.answers import WAIT_S
 from gateway.stores.breaker import Breaker
+from gateway.stores.closed import closed_to_others
 from gateway.stores.sqlite import transaction
 
 P = ParamSpec("P")
@@ -121,9 +121,7 @@ class SqliteAnswers:
 def _connect(path: Path) -> sqlite3.Connection:
     """Open it for its owner alone, and create what is missing. What is deleted is overwritten. Raises OSError and
     sqlite3.Error."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    path.chmod(0o600)
+    closed_to_others(path)
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=PATIENCE_S)
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "secure_delete = ON"):
         database.execute(f"PRAGMA {pragma}")

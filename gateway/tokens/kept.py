@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.prices.stored import write
 from gateway.tokens.calibration import Calibration, Remembered
 
 KEEP_EVERY_S = 60.0
@@ -47,10 +48,8 @@ def load(path: Path) -> Kept:
 
 def save(path: Path, kept: Kept) -> None:
     """Replace the file. A failure is logged: what is lost is learned again."""
-    new = path.with_suffix(".new")
     try:
-        new.write_bytes(msgspec.json.encode(kept))
-        new.replace(path)
+        write(path, msgspec.json.encode(kept))
     except OSError as problem:
         log.warning("what was learned of token counts could not be kept: %s: %s", path, problem)
 

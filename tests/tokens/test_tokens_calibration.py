@@ -164,10 +164,11 @@ def test_odd_figures_in_a_file_do_no_harm(tmp_path):
     assert calibration.most(SIZE, MODEL) > 0
 
 
-def test_no_file_is_no_news_and_no_folder_is_logged(tmp_path, caplog):
+def test_no_file_is_no_news_and_one_that_cannot_be_written_is_logged(tmp_path, caplog):
     assert kept.load(tmp_path / "none.json") == {}
     assert not caplog.text
-    kept.save(tmp_path / "none" / "tokens.json", {})
+    (tmp_path / "no folder").touch()
+    kept.save(tmp_path / "no folder" / "tokens.json", {})
     assert "could not be kept" in caplog.text
 
 
