@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.config.settings import Settings
+from gateway.core.errors import Unavailable
 from gateway.prices.stored import write
 
 LIVES_LOST = 1 << 16
@@ -35,6 +37,20 @@ def next_life(settings: Settings, worker: int | None) -> int:
         life = LIVES_LOST + int(time.time() // 86_400)
     write(path, str(life).encode())
     return life
+
+
+def lost(settings: Settings) -> Iterator[str]:
+    """A sentence for each file of the books that is gone from a home in which a gateway has run. Raises Unavailable for
+    one that was emptied: that is damage, after which limits would let through what is spent already."""
+    if not any(settings.home.glob("lives*")):
+        return
+    books = {} if settings.ledger_url else {settings.ledger: "what was spent of limits"}
+    books |= {} if settings.shared else {settings.state: "keys and limits that were set"}
+    for path, what in books.items():
+        if not path.exists():
+            yield f"{path} is not there, though a gateway has run in this home: it does not know {what} until now"
+        elif not path.stat().st_size:
+            raise Unavailable(f"{path} is empty: put it back from a backup, or remove it to begin anew.")
 
 
 def journal_of(settings: Settings, worker: int | None) -> Path:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway.config.settings import Settings
+from gateway.core.errors import Unavailable
 from gateway.directory.directory import Directory
 from gateway.stores.claims import Claims
 from gateway.stores.clock import StoreClock
-from gateway.stores.registry import Registry
+from gateway.stores.registry import Kind, Registry
 from gateway.stores.sqlite import SqliteStore
 from gateway.stores.sqlite_claims import SqliteClaims
 from gateway.stores.sqlite_registry import SqliteRegistry, load_pepper
@@ -77,5 +79,19 @@ def directory(settings: Settings, clock: Callable[[], float] = time.time) -> Ite
 
 
 def pepper(settings: Settings) -> bytes:
-    """The secret under which key secrets are hashed."""
-    return settings.pepper or load_pepper(settings.home / "pepper")
+    """The secret under which key secrets are hashed; made where no key was hashed with another. Raises Unavailable."""
+    path = settings.home / "pepper"
+    if not settings.pepper and not path.exists():
+        _must_need_none(settings, path)
+    return settings.pepper or load_pepper(path)
+
+
+def _must_need_none(settings: Settings, path: Path) -> None:
+    with closing(registry(settings)) as kept:
+        keys = len(kept.all(Kind.KEYS))
+    if keys and not path.exists():  # Else another process has made it, and a key, just now.
+        where = "the shared state" if settings.shared else settings.state
+        raise Unavailable(
+            f"{path} is not there, without which none of the {keys} keys in {where} is good: put it back from a "
+            "backup, or set pepper to what they were made with."
+        )

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from gateway.assembly.stores import shared_leases
+from gateway.assembly.stores import pepper, shared_leases
 from gateway.cli.books import reading
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.surroundings import Row, State, machine, reached, row
@@ -90,11 +90,13 @@ async def _clock_ahead(shared: str) -> float:
 
 
 def _state(found: Settings) -> Iterator[Row]:
-    """Whether the file of keys and limits can be read. It begins with the first key."""
+    """Whether keys and limits can be read, and keys be checked. The file begins with the first one."""
     if found.shared is not None or not found.state.exists():
         return
     try:
-        yield row("state", State.OK, f"{keys_in(found.state)} keys in {found.state}")
+        if keys := keys_in(found.state):
+            pepper(found)
+        yield row("state", State.OK, f"{keys} keys in {found.state}")
     except Unavailable as error:
         yield row("state", State.FAIL, str(error), "let the gateway's own user run this, or put it back from a backup")
 

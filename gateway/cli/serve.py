@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from gateway.app import Gateway
+from gateway.assembly.home import lost
 from gateway.cli.greeting import Started, first_keys, greet
 from gateway.cli.running import allow_many_sockets, carry_calls, port, run
 from gateway.cli.settings import Unusable, config_path, settings
@@ -21,6 +22,8 @@ from gateway.config.load import load
 from gateway.config.schema import WORKERS_MAX
 from gateway.config.settings import Settings
 from gateway.config.takeover import Source
+
+log = logging.getLogger("fareway")
 
 
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -57,6 +60,8 @@ def _demo(parsed: argparse.Namespace) -> int:
 
 
 def _start(found: Settings, file: Path | None, source: Source | None = None) -> int:
+    for loss in lost(found):
+        log.warning("%s.", loss)
     if found.server.workers > 1:
         return supervise(found, file, source)
     return run(lambda: _gateway(found, file, source))

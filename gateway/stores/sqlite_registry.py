@@ -91,15 +91,18 @@ def _put(database: sqlite3.Connection, write: Write) -> None:
 
 
 def load_pepper(path: Path) -> bytes:
-    """The secret under which key secrets are hashed; made on first use, readable by the owner only. Raises
-    Unavailable."""
+    """The secret under which key secrets are hashed; made on first use, readable by the owner only. Raises Unavailable,
+    also for one that is not whole: what is hashed with it opens nothing later, or everything."""
     try:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             _make_pepper(path)
-        return path.read_bytes()
+        pepper = path.read_bytes()
     except OSError as error:
         raise Unavailable(f"{path} cannot be used: {error}") from error
+    if len(pepper) != PEPPER_BYTES:
+        raise Unavailable(f"{path} has {len(pepper)} bytes, not {PEPPER_BYTES}: put it back from a backup.")
+    return pepper
 
 
 def _make_pepper(path: Path) -> None:

@@ -40,6 +40,24 @@ def test_a_home_that_cannot_be_made_is_told(home, monkeypatch, capsys):
     assert capsys.readouterr().err.startswith("/proc/nope/state.db cannot be opened: ")
 
 
+def test_keys_are_not_hashed_with_a_damaged_pepper(home, capsys):
+    assert main(["keys", "create"]) == 0
+    (home / "pepper").write_bytes(b"")
+    assert main(["keys", "create"]) == 1
+    assert "pepper has 0 bytes, not 32" in capsys.readouterr().err
+
+
+def test_no_second_pepper_is_made_where_keys_need_the_first(home, capsys):
+    """All of them would be refused, and nobody knew why."""
+    assert main(["keys", "create"]) == 0
+    (home / "pepper").unlink()
+    assert main(["keys", "create"]) == 1
+    assert "none of the 1 keys in" in capsys.readouterr().err
+    assert not (home / "pepper").exists()
+    assert main(["doctor"]) == 1
+    assert "pepper is not there" in capsys.readouterr().out
+
+
 def test_where_the_configuration_is_looked_for_is_told(home, capsys):
     with pytest.raises(SystemExit):
         main(["keys", "create", "--help"])
