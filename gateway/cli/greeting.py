@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +46,14 @@ def greet(started: Started, tokens: tuple[str, str] | None) -> None:
     lines = _where(started, url)
     if tokens is not None:
         lines += _first_call(url, _some_model(started.settings), tokens)
+    elif started.admin_port is not None and not _has_admin(started.settings):
+        lines.append("No key of an admin is good. For the dashboard: fareway keys create admin --admin")
     say("\n".join(lines))
+
+
+def _has_admin(found: Settings) -> bool:
+    with directory(found) as kept:
+        return any(key.role is Role.ADMIN and key.good(time.time()) for key in kept.keys().values())
 
 
 def _some_model(settings: Settings) -> str:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.assembly.stores import directory
+from gateway.cli.kept import kept_in
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.config import fields
@@ -116,14 +117,14 @@ def _after(text: str | None, option: str) -> float:
 
 
 def _list(parsed: argparse.Namespace) -> int:
-    with directory(settings(parsed)) as kept:
+    with kept_in(settings(parsed)) as kept:
         keys = sorted(kept.keys().values(), key=lambda key: key.created)
     print_rows([_row(key, time.time()) for key in keys], _COLUMNS, parsed.format)
     return 0
 
 
 def _show(parsed: argparse.Namespace) -> int:
-    with directory(settings(parsed)) as kept:
+    with kept_in(settings(parsed)) as kept:
         key = kept.key(parsed.id)
     more = {
         "networks": list(key.networks),
@@ -136,7 +137,7 @@ def _show(parsed: argparse.Namespace) -> int:
 
 
 def _revoke(parsed: argparse.Namespace) -> int:
-    with directory(settings(parsed)) as kept:
+    with kept_in(settings(parsed)) as kept:
         kept.revoke_key(Actor.of_machine(), parsed.id)
     print(f"revoked {parsed.id}", file=sys.stderr)
     return 0
@@ -144,7 +145,7 @@ def _revoke(parsed: argparse.Namespace) -> int:
 
 def _rotate(parsed: argparse.Namespace) -> int:
     found = settings(parsed)
-    with directory(found) as kept:
+    with kept_in(found) as kept:
         return _tell(*kept.rotate_key(Actor.of_machine(), parsed.id, _after(parsed.grace, "--grace")), found)
 
 

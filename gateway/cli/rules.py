@@ -6,11 +6,13 @@ import argparse
 from typing import Any
 
 from gateway.assembly.stores import directory
+from gateway.cli.kept import anything, kept_in
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.config.limit import limit_of
 from gateway.config.problems import ConfigError
 from gateway.core.limit import amount_text
+from gateway.core.tenant import Rule
 from gateway.directory.actor import Actor
 from gateway.directory.rules import in_force
 
@@ -36,8 +38,10 @@ def add_to(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 def _list_rules(parsed: argparse.Namespace) -> int:
     found = settings(parsed)
-    with directory(found) as kept:
-        stored = kept.rules()
+    stored: dict[str, Rule] = {}
+    if anything(found):
+        with kept_in(found) as kept:
+            stored = kept.rules()
     rows: list[dict[str, object]] = []
     for limit in in_force(found.limits, stored.values()):
         amount = amount_text(limit.amount, limit.unit)
@@ -61,7 +65,7 @@ def _set(parsed: argparse.Namespace) -> int:
 
 
 def _unset(parsed: argparse.Namespace) -> int:
-    with directory(settings(parsed)) as kept:
+    with kept_in(settings(parsed)) as kept:
         kept.unset_rule(Actor.of_machine(), parsed.id)
     print(f"unset {parsed.id}")
     return 0

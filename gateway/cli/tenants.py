@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from gateway.assembly.stores import directory
+from gateway.cli.kept import kept_in
 from gateway.cli.settings import settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.core.tenant import Tenant
@@ -45,7 +46,7 @@ def _create(kind: Kind, parsed: argparse.Namespace) -> int:
 
 
 def _list(kind: Kind, parsed: argparse.Namespace) -> int:
-    with directory(settings(parsed)) as kept:
+    with kept_in(settings(parsed)) as kept:
         found = sorted(kept.tenants(kind).values(), key=lambda one: one.id)
     columns = ("id", *_ABOVE[kind], "name", "created")
     print_rows([{name: _text(getattr(one, name)) for name in columns} for one in found], columns, parsed.format)
@@ -53,7 +54,7 @@ def _list(kind: Kind, parsed: argparse.Namespace) -> int:
 
 
 def _delete(kind: Kind, parsed: argparse.Namespace) -> int:
-    with directory(settings(parsed)) as kept:
+    with kept_in(settings(parsed)) as kept:
         kept.remove_tenant(Actor.of_machine(), kind, parsed.id)
     print(f"deleted {parsed.id}")
     return 0

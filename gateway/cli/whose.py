@@ -7,7 +7,8 @@ import time
 from collections.abc import Collection, Sequence
 
 from gateway.assembly.ledgers import ledger_reader
-from gateway.assembly.stores import directory, shared_leases
+from gateway.assembly.stores import shared_leases
+from gateway.cli.kept import kept_in
 from gateway.cli.settings import Unusable
 from gateway.config.settings import Settings
 from gateway.core.caller import Key
@@ -30,9 +31,9 @@ def key_and_limits(found: Settings, name: str) -> tuple[Key, tuple[Limit, ...]]:
         return NOBODY, found.limits
     known = name.split("-")[1] if name.startswith("fw-") and name.count("-") else name
     try:
-        with directory(found) as kept:
+        with kept_in(found) as kept:
             return kept.key(known), in_force(found.limits, kept.rules().values())
-    except GatewayError as error:
+    except (GatewayError, Unusable) as error:
         raise Unusable(f"--key: {error}") from None
 
 

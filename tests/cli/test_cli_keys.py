@@ -58,6 +58,24 @@ def test_no_second_pepper_is_made_where_keys_need_the_first(home, capsys):
     assert "pepper is not there" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["keys", "list"], ["keys", "show", "x"], ["keys", "revoke", "x"], ["teams", "list"], ["limits", "unset", "x"]],
+)
+def test_who_looks_into_a_home_that_is_none_is_told_and_makes_none(home, capsys, command):
+    """An empty table would be taken for the gateway's."""
+    assert main(command) == 3
+    assert f"nothing is kept at {home / 'state.db'} yet" in capsys.readouterr().err
+    assert list(home.iterdir()) == []
+
+
+def test_limits_of_the_configuration_are_listed_where_nothing_is_kept(home, capsys):
+    (home / "fareway.yaml").write_text("limits: [{node: all, amount: 5 usd, window: day}]\n")
+    assert main(["limits", "list"]) == 0
+    assert "configuration" in capsys.readouterr().out
+    assert [file.name for file in home.iterdir()] == ["fareway.yaml"]
+
+
 def test_where_the_configuration_is_looked_for_is_told(home, capsys):
     with pytest.raises(SystemExit):
         main(["keys", "create", "--help"])
