@@ -13,6 +13,11 @@ from gateway.config.enabled import left_alone
 from gateway.config.settings import Settings
 from gateway.core.caller import Caller, Key, Role
 from gateway.directory.actor import Actor
+from gateway.prices.book import PriceBook
+from gateway.prices.bundled import price_book
+
+TEXT_TOKENS_MIN = 4096
+"""What a model can write at once that writes texts; one that judges or embeds them writes less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +62,25 @@ def _has_admin(found: Settings) -> bool:
 
 
 def _some_model(settings: Settings) -> str:
-    """A name that may be asked for; a word that stands for one where only providers are configured."""
-    return next(iter(settings.models), "MODEL") if settings.providers else "sim-small"
+    """A name that may be asked for; a word that stands for one where nobody lists what the providers have."""
+    if not settings.providers:
+        return "sim-small"
+    if settings.models:
+        return next(iter(settings.models))
+    book = price_book(settings.prices.overrides)
+    cheapest = ((name, _cheapest(book, provider.priced_as)) for name, provider in settings.providers.items())
+    return next((f"{name}/{model}" for name, model in cheapest if model), "MODEL")
+
+
+def _cheapest(book: PriceBook, provider: str) -> str:
+    """Of the models that write texts; empty where none is known."""
+    sums = {}
+    for model in book.models(provider):
+        price = book.price(provider, model, time.time())
+        rates = price.standard.base if price is not None else None
+        if rates and rates.input and rates.output and (book.output_max(provider, model) or 0) >= TEXT_TOKENS_MIN:
+            sums[model] = rates.input + rates.output
+    return min(sums, key=sums.__getitem__, default="")
 
 
 def _where(started: Started, url: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.catalog.providers import KNOWN
 from gateway.cli.greeting import Started, first_keys, greet
 from gateway.cli.main import main
 from gateway.config.settings import Settings
@@ -40,3 +41,21 @@ def test_where_keys_were_made_before_and_none_is_an_admins_it_is_told_how_to_get
     assert NO_ADMIN not in greeting(admin_port=None)
     assert main(["keys", "create", "admin", "--admin"]) == 0
     assert NO_ADMIN not in greeting()
+
+
+@pytest.mark.parametrize(
+    ("providers", "asked"),
+    [
+        ([], "sim-small"),
+        (["vllm"], "MODEL"),
+        (["vllm", "openai"], "openai/gpt-"),
+        (["groq"], "groq/openai/gpt-oss-20b"),
+    ],
+)
+def test_the_first_call_asks_for_a_model_that_is_there(greeting, providers, asked):
+    """Who copies it gets an answer: one that writes texts, and costs little."""
+    assert f'"model": "{asked}' in greeting(providers={name: KNOWN[name] for name in providers})
+
+
+def test_the_first_call_asks_for_the_first_model_of_the_configuration(greeting):
+    assert '"model": "fast"' in greeting(providers={"openai": KNOWN["openai"]}, models={"fast": ()})
