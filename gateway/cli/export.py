@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from gateway.cli.books import reading
 from gateway.cli.moments import moment
-from gateway.cli.settings import Unusable, settings
+from gateway.cli.settings import Unusable, settings_of_books
 from gateway.export import focus
 from gateway.export.files import WRITERS, NoParquet
 from gateway.export.places import whole_file
@@ -40,7 +40,7 @@ def _export(parsed: argparse.Namespace) -> int:
     since, until = moment(parsed.since, now), moment(parsed.until, now) if parsed.until else now + 1
     form = _form(parsed.format, parsed.out, parsed.focus_version)
     try:
-        with reading(settings(parsed)) as ledger, _opened(parsed.out) as file:
+        with reading(settings_of_books(parsed)) as ledger, _opened(parsed.out) as file:
             unpriced = write_table(form, ledger.entries(since, until), ledger.prices(), file)
     except NoParquet as error:
         raise Unusable(str(error)) from None

@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.assembly.stores import directory
 from gateway.cli.kept import kept_in
-from gateway.cli.settings import Unusable, settings
+from gateway.cli.settings import Unusable, settings_of_books
 from gateway.cli.table import FORMATS, print_rows
 from gateway.config import fields
 from gateway.config.settings import Settings
@@ -72,7 +72,7 @@ def _create(parsed: argparse.Namespace) -> int:
         cache=parsed.cache,
         **_later(parsed),
     )
-    found = settings(parsed)
+    found = settings_of_books(parsed)
     with directory(found) as kept:
         kept.make_missing(Actor.of_machine(), template.caller)
         key, token = kept.add_key(Actor.of_machine(), template)
@@ -117,14 +117,14 @@ def _after(text: str | None, option: str) -> float:
 
 
 def _list(parsed: argparse.Namespace) -> int:
-    with kept_in(settings(parsed)) as kept:
+    with kept_in(settings_of_books(parsed)) as kept:
         keys = sorted(kept.keys().values(), key=lambda key: key.created)
     print_rows([_row(key, time.time()) for key in keys], _COLUMNS, parsed.format)
     return 0
 
 
 def _show(parsed: argparse.Namespace) -> int:
-    with kept_in(settings(parsed)) as kept:
+    with kept_in(settings_of_books(parsed)) as kept:
         key = kept.key(parsed.id)
     more = {
         "networks": list(key.networks),
@@ -137,14 +137,14 @@ def _show(parsed: argparse.Namespace) -> int:
 
 
 def _revoke(parsed: argparse.Namespace) -> int:
-    with kept_in(settings(parsed)) as kept:
+    with kept_in(settings_of_books(parsed)) as kept:
         kept.revoke_key(Actor.of_machine(), parsed.id)
     print(f"revoked {parsed.id}", file=sys.stderr)
     return 0
 
 
 def _rotate(parsed: argparse.Namespace) -> int:
-    found = settings(parsed)
+    found = settings_of_books(parsed)
     with kept_in(found) as kept:
         return _tell(*kept.rotate_key(Actor.of_machine(), parsed.id, _after(parsed.grace, "--grace")), found)
 

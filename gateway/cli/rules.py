@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.assembly.stores import directory
 from gateway.cli.kept import anything, kept_in
-from gateway.cli.settings import Unusable, settings
+from gateway.cli.settings import Unusable, settings_of_books
 from gateway.cli.table import FORMATS, print_rows
 from gateway.config.limit import limit_of
 from gateway.config.problems import ConfigError
@@ -37,7 +37,7 @@ def add_to(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _list_rules(parsed: argparse.Namespace) -> int:
-    found = settings(parsed)
+    found = settings_of_books(parsed)
     stored: dict[str, Rule] = {}
     if anything(found):
         with kept_in(found) as kept:
@@ -57,7 +57,7 @@ def _set(parsed: argparse.Namespace) -> int:
         limit = limit_of({name: value for name, value in given.items() if value is not None})
     except ConfigError as error:
         raise Unusable(str(error)) from None
-    found = settings(parsed)
+    found = settings_of_books(parsed)
     with directory(found) as kept:
         kept.set_rule(Actor.of_machine(), limit, found.limits)
     print(f"set {limit.id}: {amount_text(limit.amount, limit.unit)}")
@@ -65,7 +65,7 @@ def _set(parsed: argparse.Namespace) -> int:
 
 
 def _unset(parsed: argparse.Namespace) -> int:
-    with kept_in(settings(parsed)) as kept:
+    with kept_in(settings_of_books(parsed)) as kept:
         kept.unset_rule(Actor.of_machine(), parsed.id)
     print(f"unset {parsed.id}")
     return 0

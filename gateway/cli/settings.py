@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from gateway.config.load import load
+from gateway.config.load import load, load_books
 from gateway.config.problems import ConfigError
 from gateway.config.settings import Settings
 
@@ -30,8 +31,17 @@ def config_path(parsed: argparse.Namespace) -> Path | None:
 
 def settings(parsed: argparse.Namespace) -> Settings:
     """The settings. Raises Unusable with every problem of the file, line by line."""
+    return _read(load, parsed)
+
+
+def settings_of_books(parsed: argparse.Namespace) -> Settings:
+    """What a command needs that asks no provider: see `load_books`. Raises Unusable as `settings` does."""
+    return _read(load_books, parsed)
+
+
+def _read(how: Callable[[Path | None, Mapping[str, str]], Settings], parsed: argparse.Namespace) -> Settings:
     try:
-        return load(config_path(parsed), os.environ)
+        return how(config_path(parsed), os.environ)
     except ConfigError as error:
         raise Unusable(str(error)) from None
     except OSError as error:

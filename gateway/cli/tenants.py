@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.assembly.stores import directory
 from gateway.cli.kept import kept_in
-from gateway.cli.settings import settings
+from gateway.cli.settings import settings_of_books
 from gateway.cli.table import FORMATS, print_rows
 from gateway.core.tenant import Tenant
 from gateway.directory.actor import Actor
@@ -39,14 +39,14 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def _create(kind: Kind, parsed: argparse.Namespace) -> int:
     above = {level: getattr(parsed, level) for level in _ABOVE[kind]}
-    with directory(settings(parsed)) as kept:
+    with directory(settings_of_books(parsed)) as kept:
         made = kept.add_tenant(Actor.of_machine(), kind, Tenant(parsed.id, name=parsed.name, **above))
     print(f"created {made.id}")
     return 0
 
 
 def _list(kind: Kind, parsed: argparse.Namespace) -> int:
-    with kept_in(settings(parsed)) as kept:
+    with kept_in(settings_of_books(parsed)) as kept:
         found = sorted(kept.tenants(kind).values(), key=lambda one: one.id)
     columns = ("id", *_ABOVE[kind], "name", "created")
     print_rows([{name: _text(getattr(one, name)) for name in columns} for one in found], columns, parsed.format)
@@ -54,7 +54,7 @@ def _list(kind: Kind, parsed: argparse.Namespace) -> int:
 
 
 def _delete(kind: Kind, parsed: argparse.Namespace) -> int:
-    with kept_in(settings(parsed)) as kept:
+    with kept_in(settings_of_books(parsed)) as kept:
         kept.remove_tenant(Actor.of_machine(), kind, parsed.id)
     print(f"deleted {parsed.id}")
     return 0

@@ -9,7 +9,7 @@ from typing import Any
 from gateway.cli import export
 from gateway.cli.books import reading
 from gateway.cli.moments import moment
-from gateway.cli.settings import Unusable, settings
+from gateway.cli.settings import Unusable, settings_of_books
 from gateway.cli.table import FORMATS, print_rows
 from gateway.ledger.reader import DIMENSIONS, FIGURES
 
@@ -32,7 +32,7 @@ def _usage(parsed: argparse.Namespace) -> int:
         raise Unusable(f"--by: {unknown[0]!r} is none of {', '.join(DIMENSIONS)}")
     now = time.time()
     since, until = moment(parsed.since, now), moment(parsed.until, now) if parsed.until else now + 1
-    with reading(settings(parsed)) as ledger:
+    with reading(settings_of_books(parsed)) as ledger:
         rows = ledger.usage(names, since, until)
     if not rows and parsed.format == "table":
         print("No calls in that time.")

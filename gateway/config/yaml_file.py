@@ -8,7 +8,7 @@ tags are not YAML that anybody needs here, and are refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -52,6 +52,11 @@ class Document:
     sources: dict[KeyPath, Source] = field(default_factory=dict)
     unresolved: dict[KeyPath, UnresolvedError] = field(default_factory=dict)
     repeated: list[Problem] = field(default_factory=list)
+
+    def leave_out(self, sections: Collection[str]) -> None:
+        """Forget what stands in them, and that references in them lead nowhere."""
+        self.value = {key: value for key, value in self.value.items() if key not in sections}
+        self.unresolved = {path: error for path, error in self.unresolved.items() if path[0] not in sections}
 
 
 def read(path: Path, references: References) -> Document:

@@ -76,6 +76,29 @@ def test_limits_of_the_configuration_are_listed_where_nothing_is_kept(home, caps
     assert [file.name for file in home.iterdir()] == ["fareway.yaml"]
 
 
+def test_a_key_is_revoked_without_the_providers_secrets_and_the_policies(home, monkeypatch, capsys):
+    """They are in a file that root alone reads, and the shell in which it is urgent has none of them."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    (home / "fareway.yaml").write_text(
+        'providers: {openai: {key: "${OPENAI_API_KEY}"}}\nrouting: {policy: nobodys.policy}\nhome: books\n'
+    )
+    assert main(["keys", "create"]) == 0
+    name = capsys.readouterr().out.split("-")[1]
+    assert main(["keys", "revoke", name]) == 0
+    assert main(["limits", "set", "all", "5usd", "--window", "day"]) == 0
+    assert (home / "books" / "state.db").exists()
+    assert main(["usage"]) == 1
+    assert "there is no ledger at" in capsys.readouterr().err
+    assert main(["check"]) == 1
+
+
+def test_a_misspelled_section_is_told_by_every_command(home, capsys):
+    """Else its keys were those of another home."""
+    (home / "fareway.yaml").write_text("hoem: books\n")
+    assert main(["keys", "list"]) == 1
+    assert "hoem: unknown key" in capsys.readouterr().err
+
+
 def test_where_the_configuration_is_looked_for_is_told(home, capsys):
     with pytest.raises(SystemExit):
         main(["keys", "create", "--help"])
