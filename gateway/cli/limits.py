@@ -17,7 +17,8 @@ from gateway.assembly.home import journal_of, worker_number
 from gateway.assembly.ledgers import open_ledger
 from gateway.assembly.stores import claim_store, shared_leases
 from gateway.cli import rules
-from gateway.cli.settings import Unusable, settings
+from gateway.cli.kept import anything
+from gateway.cli.settings import Unusable, settings_of_books
 from gateway.cli.table import FORMATS, print_rows
 from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
@@ -74,10 +75,12 @@ def _events(parsed: argparse.Namespace) -> int:
 
 
 async def _told(parsed: argparse.Namespace) -> list[Passed]:
-    found = settings(parsed)
+    found = settings_of_books(parsed)
     if found.shared is not None:
         async with shared_leases(found.shared) as store:
             return await store.told()
+    if not anything(found):
+        return []
     with closing(SqliteStore(found.state)) as state:
         return await state.told()
 
@@ -115,7 +118,7 @@ async def _list(parsed: argparse.Namespace) -> list[dict[str, object]]:
 
 
 async def _resolve_key(parsed: argparse.Namespace) -> None:
-    claims = claim_store(settings(parsed))
+    claims = claim_store(settings_of_books(parsed))
     try:
         if not await claims.resolve(parsed.replica):
             raise Unusable(f"{parsed.replica} is no call with an Idempotency-Key that broke down less than a day ago")
@@ -134,9 +137,9 @@ async def _resolved(parsed: argparse.Namespace) -> int:
         # Without its books nobody knows what became of its calls.
         spent = {name: standing.spent + _held(name, standing) for name, standing in standings.items()}
         if parsed.home is not None:
-            spent = await _by_its_books(settings(parsed), parsed.home, parsed.replica, standings)
+            spent = await _by_its_books(settings_of_books(parsed), parsed.home, parsed.replica, standings)
         await store.resume(parsed.replica, spent)
-        claims = claim_store(settings(parsed))
+        claims = claim_store(settings_of_books(parsed))
         await claims.resume(parsed.replica)
         await claims.close()
         return len(spent)
@@ -176,7 +179,7 @@ def _is_left(left: Settings, journal: Path, replica: str) -> None:
 
 
 def _shared(parsed: argparse.Namespace) -> str:
-    found = settings(parsed)
+    found = settings_of_books(parsed)
     if found.shared is None:
         alone = "so there are no replicas, and `limits resolve` takes the id of a call (req_…) alone"
         raise Unusable(f"limits are not shared here: state is no redis:// address, {alone}")

@@ -102,9 +102,8 @@ def connect(path: Path) -> sqlite3.Connection:
         closed_to_others(path)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(
-            "PRAGMA synchronous = FULL"
-        )  # The journal forgets what is here: once a group, so it is cheap.
+        # The journal forgets what is here. Once for each group of entries, it is cheap.
+        connection.execute("PRAGMA synchronous = FULL")
         with _transaction(connection):  # Several processes may start at once.
             for statement in _missing(connection).split(";"):
                 connection.execute(statement)

@@ -105,3 +105,11 @@ def test_where_the_configuration_is_looked_for_is_told(home, capsys):
     told = capsys.readouterr().out
     assert "$FAREWAY_CONFIG" in told
     assert "./fareway.yaml" in told
+
+
+def test_events_of_limits_are_none_where_nothing_is_kept_and_nothing_is_made(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FAREWAY_HOME", str(tmp_path / "home"))
+    assert main(["limits", "events", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+    assert not (tmp_path / "home").exists()
