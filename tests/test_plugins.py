@@ -4,8 +4,9 @@ import sys
 
 import pytest
 
+from gateway.core.errors import NoPrice, PolicyFailed
 from gateway.core.route import Signal
-from gateway.plugins import NoPolicy, load_policy
+from gateway.plugins import NoPolicy, Plugin, load_policy
 
 
 def test_a_policy_is_the_function_choose_of_its_module():
@@ -44,6 +45,31 @@ def test_a_policy_says_what_it_reads(tmp_path, monkeypatch):
     assert load_policy("a_reading_policy").reads == {Signal.SUCCESS, Signal.BURN}
     with pytest.raises(NoPolicy, match=r"READS may name success, .*'bern'"):
         load_policy("a_curious_policy")
+
+
+def test_a_function_that_cannot_be_called_as_policies_are_is_named(tmp_path, monkeypatch):
+    (tmp_path / "a_short_policy.py").write_text("def choose(a, b): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(NoPolicy, match=r"`choose` must take \(request, candidates, context\): too many positional"):
+        load_policy("a_short_policy")
+
+
+@pytest.mark.parametrize(
+    ("choose", "cause"), [(lambda *_: 1 / 0, ZeroDivisionError), (lambda *_: None, TypeError)], ids=["raises", "None"]
+)
+def test_a_policy_that_fails_is_named_without_what_it_raised(choose, cause):
+    """Which may quote a prompt; it is the cause, for the log."""
+    with pytest.raises(PolicyFailed, match=r"^The routing policy acme\.bad failed\.$") as failed:
+        Plugin(choose, frozenset(), name="acme.bad").decide(None, (), None)
+    assert isinstance(failed.value.__cause__, cause)
+
+
+def test_a_policy_may_refuse():
+    def choose(*_):
+        raise NoPrice("none")
+
+    with pytest.raises(NoPrice):
+        Plugin(choose, frozenset(), name="acme.strict").decide(None, (), None)
 
 
 def test_a_module_that_is_not_there_is_named():

@@ -13,14 +13,14 @@ from gateway.assembly.simulated import with_simulator
 from gateway.cli.books import reading
 from gateway.cli.explained import Desk, Explained
 from gateway.cli.moments import moment
-from gateway.cli.params import add_params, with_policy
+from gateway.cli.params import add_params, failed, with_policy
 from gateway.cli.request import add_request, read_request
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.table import print_rows
 from gateway.cli.told import document, shown
 from gateway.cli.whose import key_and_limits, load
 from gateway.config.settings import Settings
-from gateway.core.errors import GatewayError
+from gateway.core.errors import GatewayError, PolicyFailed
 from gateway.journey.signals import Stated
 from gateway.limits.accounts import Account
 from gateway.tenants import tagged
@@ -57,6 +57,8 @@ def _explain(parsed: argparse.Namespace) -> int:
     found = with_policy(with_simulator(settings(parsed), ""), parsed.policy, parsed.params)
     try:
         told = explained(found, parsed)
+    except PolicyFailed as error:
+        raise failed(error) from None
     except GatewayError as error:
         raise Unusable(f"the call would be refused with status {error.status}: {error}") from None
     if parsed.format == "json":

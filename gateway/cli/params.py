@@ -13,6 +13,7 @@ from gateway.cli.settings import Unusable
 from gateway.config.policies import known_policy, read_params
 from gateway.config.settings import PolicyChoice, Settings
 from gateway.config.units import UnreadableError
+from gateway.core.errors import PolicyFailed
 
 
 def add_params(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +38,12 @@ def with_policy(found: Settings, dotted: str, params: Sequence[str]) -> Settings
         raise Unusable(f"--params: {wrong.name}: {wrong.message}{f' ({wrong.hint})' if wrong.hint else ''}", 2)
     choice = PolicyChoice(dotted, read)
     return replace(found, routing=replace(found.routing, choice=choice, auto=choice, named={}))
+
+
+def failed(error: PolicyFailed) -> Unusable:
+    """What the policy raised, for whoever tries it; callers are not shown it."""
+    cause = error.__cause__
+    return Unusable(f"{error} It raised {type(cause).__name__}: {cause}")
 
 
 def _param(text: str) -> tuple[str, Any]:

@@ -15,13 +15,14 @@ from gateway.assembly.routing import catalog, router
 from gateway.assembly.simulated import with_simulator
 from gateway.cli.books import reading
 from gateway.cli.moments import moment
-from gateway.cli.params import add_params, with_policy
+from gateway.cli.params import add_params, failed, with_policy
 from gateway.cli.plan.sheet import add_format, show
 from gateway.cli.replayed import sheet
 from gateway.cli.settings import Unusable, settings
 from gateway.config.load import load
 from gateway.config.problems import ConfigError
 from gateway.config.settings import Settings
+from gateway.core.errors import PolicyFailed
 from gateway.core.rating import Rating
 from gateway.core.route import Signal
 from gateway.journey.replay.budgets import Budgets
@@ -61,8 +62,11 @@ def _replay(parsed: argparse.Namespace) -> int:
     found, now = settings(parsed), time.time()
     since, until = moment(parsed.since, now), moment(parsed.until, now) if parsed.until else now + 1
     new = with_simulator(_new(found, parsed), "")
-    with reading(found) as ledger:
-        tally = replayed(new, ledger, since, until, team=parsed.team)
+    try:
+        with reading(found) as ledger:
+            tally = replayed(new, ledger, since, until, team=parsed.team)
+    except PolicyFailed as error:
+        raise failed(error) from None
     if not tally.fates:
         raise Unusable("there were no calls in that time", 3)
     return show(sheet(tally, new, _reads(new)), parsed)

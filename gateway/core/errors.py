@@ -15,6 +15,7 @@
     · AlreadyAnswered       409  or has ended, and its answer is not here
     · Unresolved            409  or nobody knows what became of it
   - LimitReached            429  a budget or rate limit refused; says which, and when it resets
+  - PolicyFailed            500  a routing policy raised, or gave no decision: whose it is must mend it
   - Unavailable             503  we cannot do our part now: store, journal, no working deployment
     · NoPrice               503  a hard budget needs a price and there is none
     · Overloaded            503  more calls came than we can carry
@@ -198,6 +199,14 @@ class LimitReached(GatewayError):
 
 RETRY_WORTH_WAITING_S = 60
 """Client libraries wait exactly this long when told; longer values they ignore or sleep through."""
+
+
+class PolicyFailed(GatewayError):
+    """The policy that was to decide on the call raised, or gave no decision. What it raised is the cause: that is for
+    whose policy it is, for it may quote anything."""
+
+    code = "policy_failed"
+    retryable = False
 
 
 class Unavailable(GatewayError):

@@ -18,7 +18,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from gateway.core.errors import GatewayError, LimitReached
+from gateway.core.errors import GatewayError, LimitReached, PolicyFailed
 from gateway.deferred.again import BrokeDown, again_at
 from gateway.deferred.asking import Answer, Asking, worded
 from gateway.deferred.choosing import Choice, Offer, Way, choose
@@ -260,6 +260,8 @@ class Running:
 
     async def _not_now(self, later: Later, error: GatewayError) -> None:
         """It was refused, or failed: another way, or later, or never."""
+        if isinstance(error, PolicyFailed):
+            log.error("call %s was not decided on", later.id, exc_info=error)
         now = self._clock()
         at = again_at(error, later.runs, now, later.deadline)
         if later.state is State.RUNNING and later.way != Way.SYNC and not isinstance(error, LimitReached):

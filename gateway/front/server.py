@@ -21,6 +21,7 @@ from gateway.core.errors import (
     MethodNotAllowed,
     NotFound,
     Overloaded,
+    PolicyFailed,
 )
 from gateway.deferred.record import PREFIX
 from gateway.front import feedback
@@ -115,6 +116,8 @@ class Front:
             else:
                 await self._page(exchange, call_id, way)
         except GatewayError as error:
+            if isinstance(error, PolicyFailed):
+                log.exception("request %s was not decided on", call_id)
             await self._refuse(exchange, error, call_id, surface)
         except ConnectionError:
             raise

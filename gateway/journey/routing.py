@@ -170,7 +170,7 @@ class Router:
             by_name = {o.candidate.name: o for o in told}
         candidates = tuple([o.candidate for o in by_name.values()])
         stays = self._signals.stays(plugin.reads, request) if plugin.reads else ""
-        decision = plugin.choose(request, candidates, Context(remaining, params, stays, burn))
+        decision = plugin.decide(request, candidates, Context(remaining, params, stays, burn))
         decided = self._decided[plugin.name]
         if Signal.SUCCESS in plugin.reads or decision.cascade is not None:
             decision, decided = self._signals.judged(plugin, request, candidates, decision, remaining)

@@ -19,6 +19,7 @@ from gateway.cli.main import main
 from gateway.cli.request import guessed
 from gateway.cli.settings import Unusable
 from gateway.core.caller import Caller
+from gateway.core.entry import Shape
 from gateway.core.usage import Usage
 from gateway.dialects.spoken import DIALECTS
 from gateway.ledger.sqlite import SqliteLedger
@@ -253,3 +254,25 @@ def test_the_ledger_tells_how_deployments_have_been_doing(explain, tmp_path):
     by_name = {row["candidate"]: row for row in told["candidates"]}
     assert by_name["sim/sim-small"]["first_token_ms"] == 120
     assert by_name["sim/sim-large"]["error_rate"] > 0.4
+
+
+@pytest.mark.parametrize("command", ["explain", "replay"])
+def test_a_policy_that_fails_is_told_in_one_line(fareway, explain, tmp_path, monkeypatch, command):
+    """With what it raised: whoever tries it wants to mend it."""
+    (tmp_path / "failing_policy.py").write_text("def choose(request, candidates, context):\n    return 1 / 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    async def book():
+        ledger = SqliteLedger(tmp_path / "ledger.db")
+        shape = Shape("openai-chat", input_max=5, output_max=9, turns=1)
+        one = entry(asked_model="sims", provider="sim", model="sim-small", at=time.time() - 60, shape=shape)
+        await ledger.record([one])
+        ledger.close()
+
+    asyncio.run(book())
+    if command == "explain":
+        done = explain({"model": "sims", "messages": HI}, "--policy=failing_policy")
+    else:
+        done = fareway("replay", "--policy=failing_policy")
+    said = "The routing policy failing_policy failed. It raised ZeroDivisionError: division by zero\n"
+    assert (done.status, done.err) == (1, said)

@@ -14,14 +14,25 @@ pytestmark = pytest.mark.xdist_group("front-bugs")
 
 BROKEN_POLICY = f"""
 import builtins
+from gateway.core.route import Decision
+def broken(prompt):
+    raise getattr(builtins, prompt)("{CANARY} and what the caller said: " + prompt)
+class Plan(tuple):
+    def __getitem__(self, at):
+        broken(self.prompt)
 def choose(request, candidates, context):
-    raise getattr(builtins, request.facts.prompt)("{CANARY} and what the caller said: " + request.facts.prompt)
+    kind, _, prompt = request.facts.prompt.rpartition(" ")
+    if kind:
+        broken(prompt)
+    plan = Plan(candidates)
+    plan.prompt = prompt
+    return Decision(plan, "none")
 """
 
 
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory):
-    """A gateway whose routing policy has the bug that it is asked for."""
+    """A gateway whose routing policy raises what it is asked for, or where the gateway reads its plan."""
     folder = tmp_path_factory.mktemp("bugs")
     (folder / "broken_policy.py").write_text(BROKEN_POLICY)
     config = CONFIG + "\nauto: {policy: broken_policy}\ntiers: {standard: [ours]}\n"
@@ -47,6 +58,16 @@ def test_a_bug_shows_nothing_costs_nothing_and_ends_nothing(gate, error):
     assert gate.booked() == booked + 1
     assert len(gate.bill()) == bill + 1
     assert "unhandled error in request" in gate.gate.stderr, "whoever runs it must hear of it"
+
+
+def test_a_policy_that_fails_is_named_and_not_quoted(gate):
+    with gate.connect() as sock:
+        send(sock, post(CALL.replace(b"sim-small", b"auto").replace(b"Hi", b"policy ValueError"), gate.bearer()))
+        answer = read(sock)
+    assert_refused(answer, 500, "policy_failed")
+    assert answer.error["message"] == "The routing policy broken_policy failed."
+    gate.at_rest()
+    assert "ValueError: " in gate.gate.stderr, "whoever runs it must learn what it raised"
 
 
 @pytest.mark.parametrize("error", [ValueError, TimeoutError, LookupError])

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from gateway.catalog.providers import Deployment
 from gateway.core.entry import Entry, Outcome
-from gateway.core.errors import BadRequest, GatewayError
+from gateway.core.errors import BadRequest, GatewayError, PolicyFailed
 from gateway.core.limit import Fare, HoldMode, Then
 from gateway.core.node import Place
 from gateway.core.request import Asked, Facts
@@ -148,6 +148,8 @@ class Deciding:
                 went = self._around(entry, question, refused)
         except Refused as refused:
             return Again(entry, Fate.REFUSED, why=_limit(refused), way=Then.REFUSE), None
+        except PolicyFailed:
+            raise
         except GatewayError as error:
             return Again(entry, Fate.UNSERVED, why=str(error)), None
         return _gone(entry, went), went
