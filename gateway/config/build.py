@@ -178,14 +178,15 @@ def _choice(
     section: RoutingSection | AutoSection | ModelSection, default: PolicyChoice, path: KeyPath, findings: Findings
 ) -> PolicyChoice:
     if section.policy is None:
-        if section.params:
+        if section.params and not findings.at((*path, "policy")):
             hint = f"write policy: {default.policy}"
             findings.add((*path, "params"), "means nothing without a policy", hint, at_key=True)
         return default
     params, misread = read_params(section.policy, section.params)
     for wrong in misread:
         place, value = (*path, "params", wrong.name), section.params[wrong.name]
-        message, shown = wrong.message, "" if wrong.unknown else findings.shown(place, value)
+        quoted = wrong.unknown or f"'{value}'" in wrong.message
+        message, shown = wrong.message, "" if quoted else findings.shown(place, value)
         if findings.source(place) is not Source.LITERAL:  # A reader may quote it.
             message = message.replace(str(value), "…")
         findings.add(place, message + shown, wrong.hint, at_key=wrong.unknown)

@@ -32,6 +32,10 @@ class Findings:
         text = f"{dotted(path)}: {message}" if path else message
         self.problems.append(Problem(self.document.name, line, column, text, hint))
 
+    def at(self, path: KeyPath) -> bool:
+        """Whether a mistake was noted at this place."""
+        return path in self._taken
+
     def add_environment(self, message: str) -> None:
         """Note a mistake that stands in an environment variable."""
         self.problems.append(Problem(ENVIRONMENT, 0, 0, message))

@@ -320,6 +320,7 @@ def test_a_policy_that_fails_to_load(wrong, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     said = "1:19 routing.policy: the policy broken_policy cannot be loaded: ZeroDivisionError: division by zero"
     assert wrong("routing: {policy: broken_policy}") == [said]
+    assert wrong("routing: {policy: broken_policy, params: {calls: 3}}") == [said], "nothing is said of params"
 
 
 def test_a_value_is_shown_only_if_it_stands_in_the_file(wrong):
