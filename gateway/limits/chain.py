@@ -141,7 +141,13 @@ class Limits:
     def running(self, now: float) -> list[Account]:
         """The accounts of windows that run and that a limit speaks of, as far as this process has opened them."""
         running = [a for a in self._leases.accounts if a.window.start <= now < a.window.end]
-        return [a for a in running if (a.node, a.limit.counts) in self._rules.at(a.node)]
+        return [a for a in running if self._rules_it(a)]
+
+    def _rules_it(self, account: Account) -> bool:
+        """Whether a limit speaks of it, in such windows: it may have others by now."""
+        limit = self._rules.at(account.node).get((account.node, account.limit.counts))
+        windows = account.limit.timezone, account.limit.start
+        return limit is not None and (limit.timezone, limit.start) == windows
 
     def _whole(self, caller: Caller, place: Place | None) -> Chain:
         return self.chain(caller, place if self._rules.any_placed else None)

@@ -562,3 +562,11 @@ async def test_the_accounts_that_run_are_those_that_were_opened_and_that_a_limit
     assert [a.node for a in limits.running(clock.now)] == ["all"]
     limits.rule([usd("key:*", 5, Span.HOUR)])
     assert limits.running(clock.now) == []
+
+
+async def test_of_a_limit_that_was_set_anew_with_other_windows_only_those_run():
+    limits = make(usd("all", 9))
+    await limits.accounts(ANN)
+    limits.rule([usd("all", 9, timezone="Asia/Tokyo")])
+    (account,) = await limits.accounts(ANN)
+    assert limits.running(Clock.now) == [account]
