@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from gateway.config import fields
 from gateway.config.settings import Settings
 from gateway.config.units import duration
 from gateway.core.caller import Caller, Key, Role
-from gateway.core.errors import BadRequest
+from gateway.core.errors import BadRequest, GatewayError
 from gateway.deferred.deadline import checked_url, seconds
 from gateway.directory.actor import Actor
 
@@ -39,7 +40,9 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     create.add_argument("--networks", default="", metavar="A,B", help="where it may be used from, such as 10.0.0.0/8")
     create.add_argument("--deadline", metavar="2h", help="by when its calls want their answers, at the lowest price")
     create.add_argument("--webhook", default="", metavar="URL", help="what hears of those that were answered later")
-    create.add_argument("--role", choices=[*Role], default=Role.CALLER, help="what its holder may see and change")
+    create.add_argument(
+        "--role", choices=[role.value for role in Role], default=Role.CALLER, help="what its holder may see and change"
+    )
     create.add_argument("--admin", dest="role", action="store_const", const=Role.ADMIN, help="the same as --role admin")
     create.set_defaults(run=_create)
     listing = verbs.add_parser("list", parents=[common], help="all keys, without their secrets")
@@ -58,7 +61,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _create(parsed: argparse.Namespace) -> int:
-    now = time.time()
+    now, found = time.time(), settings_of_books(parsed)
     expires = _after(parsed.expires, "--expires")
     template = Key(
         id="",
@@ -70,9 +73,10 @@ def _create(parsed: argparse.Namespace) -> int:
         models=_names(parsed.models),
         networks=_networks(parsed.networks),
         cache=parsed.cache,
-        **_later(parsed),
+        **_later(parsed, private=found.deferred.private_webhooks),
     )
-    found = settings_of_books(parsed)
+    if template.models:
+        _warn_of_models(parsed, template.models)
     with directory(found) as kept:
         kept.make_missing(Actor.of_machine(), template.caller)
         key, token = kept.add_key(Actor.of_machine(), template)
@@ -98,11 +102,31 @@ def _networks(text: str) -> tuple[str, ...]:
         raise Unusable(f"--networks: {error}") from None
 
 
-def _later(parsed: argparse.Namespace) -> dict[str, Any]:
+def _warn_of_models(parsed: argparse.Namespace, models: Sequence[str]) -> None:
+    """A model may come later; more often its name is mistyped. Where the secrets of providers are not at hand, nobody
+    knows which there are."""
+    from gateway.assembly.routing import catalog  # noqa: PLC0415 - takes a second, and is asked for here alone
+    from gateway.assembly.simulated import with_simulator  # noqa: PLC0415
+    from gateway.prices.stored import book_in_use  # noqa: PLC0415
+
+    try:
+        found = settings(parsed)
+    except Unusable:
+        return
+    book = book_in_use(found.home, found.prices.overrides, time.time())
+    names = catalog(with_simulator(found, ""), lambda: book, time.time)
+    for model in models:
+        try:
+            names.find(model)
+        except GatewayError as error:
+            print(f"warning: --models: {model}: {error}", file=sys.stderr)
+
+
+def _later(parsed: argparse.Namespace, *, private: bool) -> dict[str, Any]:
     """What calls say that have time, where they say nothing."""
     try:
         deadline_s = seconds(parsed.deadline) if parsed.deadline else None
-        webhook = checked_url(parsed.webhook, private=True) if parsed.webhook else ""
+        webhook = checked_url(parsed.webhook, private=private) if parsed.webhook else ""
     except BadRequest as error:
         raise Unusable(str(error)) from None
     return {"deadline_s": deadline_s, "webhook": webhook}

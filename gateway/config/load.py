@@ -16,8 +16,8 @@ from gateway.config.settings import Settings
 from gateway.config.shape import shaped
 from gateway.config.yaml_file import Document, read
 
-BOOKS = frozenset({"home", "state", "pepper", "ledger", "journal", "limits"})
-"""The sections that say where keys and money are kept, and what limits there are."""
+BOOKS = frozenset({"home", "state", "pepper", "ledger", "journal", "limits", "deferred"})
+"""The sections that say where keys and money are kept, what limits there are, and which webhooks a key may have."""
 
 DEFAULTS = "defaults"
 """What a configuration without a file is called."""
