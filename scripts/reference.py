@@ -145,7 +145,8 @@ def _headers() -> str:
         where = [page for page, text in texts.items() if re.search(rf"{name}(?![\w-])", text)]
         links = [f"[{page.stem}](../{page.name})" if page.parent.name == "docs" else page.stem for page in where]
         rows.append([f"`{name}`", ", ".join(links)])
-    told = [NOTE, "# Headers\n", "Of calls and of answers, and where each is explained.\n"]
+    refused = "A call with any other that begins with `x-fareway-` is refused with a 400."
+    told = [NOTE, "# Headers\n", f"Of calls and of answers, and where each is explained. {refused}\n"]
     return "\n".join([*told, _table("Header | Explained in", rows)])
 
 

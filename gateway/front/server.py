@@ -35,6 +35,7 @@ from gateway.front.events import live
 from gateway.front.exchange import Exchange
 from gateway.front.lists import Lists
 from gateway.front.models import Shape, fits, one, page, shape_of
+from gateway.front.own_headers import refuse_unknown
 from gateway.front.own_key import key_document
 from gateway.front.passing import RESPONSES, Passing, may_continue
 from gateway.front.paths import MODELS, Way, Ways, nothing_at
@@ -107,6 +108,7 @@ class Front:
                 way = self.ways.find(exchange.path)
                 provider = way.provider
                 surface = way.surface if provider is None or exchange.method == "POST" else None
+            refuse_unknown(exchange.headers)
             if surface is not None:
                 _only(exchange, "POST")
                 await self._call(exchange, call_id, surface, provider)

@@ -275,7 +275,7 @@ def test_the_answer_to_head_has_no_body(gate, path, status):
 
 def test_the_canary_is_in_what_was_sent_and_nowhere_in_the_home(gate):
     """Neither in a database, nor in the journal, nor in the log."""
-    gate.ask(CALL.replace(b"Hi", CANARY.encode()), {"x-note": CANARY, "x-fareway-note": CANARY})
+    gate.ask(CALL.replace(b"Hi", CANARY.encode()), {"x-note": CANARY, "x-fareway-request-id": CANARY})
     gate.entries()
     for path in gate.gate.home.rglob("*"):
         if path.is_file():
