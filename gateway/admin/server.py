@@ -119,7 +119,8 @@ async def listen(site: Site, host: str, port: int, *, shared: bool) -> Listening
         )
     except OSError as error:
         await runner.cleanup()
-        raise OSError(error.errno, f"the admin API at {host}:{port}: {error.strerror} (server.admin_port)") from error
+        said = f"the admin API at {host}:{port}: {error.strerror} (server.admin_port, or --admin-port)"
+        raise OSError(error.errno, said) from error
     except BaseException:
         await runner.cleanup()
         raise
@@ -253,7 +254,7 @@ def _ours(error: web.HTTPException) -> GatewayError:
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return BodyTooLarge(f"The body is larger than {BODY_BYTES_MAX} bytes.")
     if error.status == NotFound.status:
-        return NotFound("There is nothing at this path.")
+        return NotFound("There is nothing at this path. The dashboard is at /dashboard, the API below /admin/v1.")
     return BadRequest(_NO_HTTP)
 
 

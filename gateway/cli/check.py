@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.assembly.routing import catalog
+from gateway.assembly.simulated import with_simulator
 from gateway.cli.settings import settings
 from gateway.cli.table import FORMATS, print_rows
 from gateway.config.enabled import left_alone
@@ -37,7 +38,7 @@ def add_to(commands: Any, _: argparse.ArgumentParser) -> None:
 
 def _check(parsed: argparse.Namespace) -> int:
     found = settings(parsed)
-    rows = priced(found)
+    rows = priced(with_simulator(found, ""))
     if parsed.format == "table":
         print(f"Providers: {', '.join(found.providers) or 'none, so the simulator will answer'}")
         for line in left_alone(os.environ, found.providers):
@@ -49,7 +50,8 @@ def _check(parsed: argparse.Namespace) -> int:
             print("\nPrices in dollars per million tokens:")
         else:
             print("\nNo model is named. Every priced model of a provider can be called as provider/model.")
-    print_rows(rows, _COLUMNS, parsed.format)
+    if rows or parsed.format != "table":
+        print_rows(rows, _COLUMNS, parsed.format)
     return 0
 
 

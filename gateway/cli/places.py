@@ -13,15 +13,19 @@ SOCKET_PATH_MAX = 100
 
 
 @contextmanager
-def reserved_port(host: str, port: int) -> Iterator[int]:
-    """The port that all workers listen on, kept until the end, also while none of them does. Raises OSError."""
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    with socket.socket(family, kind, protocol) as alone:  # Who shares a port may not notice another gateway's workers.
-        alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        alone.bind(address)
-        alone.listen()
+def reserved_port(host: str, port: int, said: str) -> Iterator[int]:
+    """The port that all workers listen on, kept until the end, also while none of them does. `said`: where it may be
+    changed. Raises OSError."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as alone:  # Who shares one may not notice another gateway's workers.
+            alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            alone.bind(address)
+            alone.listen()
+    except OSError as error:
+        raise OSError(error.errno, f"{host}:{port}: {error.strerror} ({said})") from error
     with socket.socket(family, kind, protocol) as kept:
         kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

@@ -68,7 +68,8 @@ def supervise(found: Settings, file: Path | None, source: Source | None) -> int:
     try:
         with ExitStack() as stack:
             recovered = stack.enter_context(open_books(found, patient=True))
-            port = stack.enter_context(reserved_port(found.server.host, found.server.port))
+            server = found.server
+            port = stack.enter_context(reserved_port(server.host, server.port, "server.port, or --port"))
             admin_port = _reserved_for_admins(stack, found.server)
             found = replace(found, server=replace(found.server, admin_port=admin_port))
             folder = stack.enter_context(socket_folder(found.home))
@@ -87,7 +88,9 @@ def supervise(found: Settings, file: Path | None, source: Source | None) -> int:
 
 def _reserved_for_admins(stack: ExitStack, server: Server) -> int | None:
     """The port of the admin API, which all workers listen on, too. Raises OSError."""
-    return stack.enter_context(reserved_port(server.admin_host, server.admin_at)) if server.admin else None
+    if not server.admin:
+        return None
+    return stack.enter_context(reserved_port(server.admin_host, server.admin_at, "server.admin_port, or --admin-port"))
 
 
 class Workers:

@@ -31,16 +31,17 @@ class ConfigError(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
-def closest(word: object, allowed: Iterable[str]) -> str | None:
-    """The allowed word that is most like this one, whatever the case; None if none is."""
+def closest(word: object, allowed: Iterable[str], *, alike: float = 0.6) -> str | None:
+    """The allowed word that is most like this one, whatever the case; None if none is. `alike`: how much at least, from
+    0 to 1."""
     by_fold = {name.casefold(): name for name in allowed}
-    found = get_close_matches(str(word).casefold(), by_fold, n=1)
+    found = get_close_matches(str(word).casefold(), by_fold, n=1, cutoff=alike)
     return by_fold[found[0]] if found else None
 
 
-def did_you_mean(word: object, allowed: Iterable[str], *, otherwise: str = "") -> str:
+def did_you_mean(word: object, allowed: Iterable[str], *, otherwise: str = "", alike: float = 0.6) -> str:
     """A hint that names the closest allowed word, or else the given one."""
-    name = closest(word, allowed)
+    name = closest(word, allowed, alike=alike)
     return f'did you mean "{name}"?' if name else otherwise
 
 

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from gateway.config.problems import did_you_mean
 
+ALIKE = 0.8
+"""Of names of variables that may be meant: all that end with _API_KEY are alike by more than half."""
+
 FILE_BYTES_MAX = 64 << 10
 """A secret is short; a larger file is a wrong path."""
 
@@ -86,7 +89,8 @@ class References:
         if default is not None:
             return default
         state = "not set" if value is None else "empty"
-        hint = did_you_mean(name, self.environ, otherwise=f"set it, or give a default: ${{{name}:-…}}")
+        set_it = f"set it, or give a default: ${{{name}:-…}}"
+        hint = did_you_mean(name, self.environ, otherwise=set_it, alike=ALIKE)
         raise UnresolvedError(f"the environment variable {name} is {state}", hint if value is None else "")
 
     def _read(self, name: str) -> str:

@@ -176,6 +176,7 @@ class Refusal:
     reason: Reason
     resets_in_s: float | None = None
     elsewhere: bool = False  # It is about where the call would go: another place may take it.
+    ceiling: bool = False  # The caller's own, for this call alone.
 
 
 class LimitReached(GatewayError):
@@ -256,5 +257,7 @@ def _sentence(refusal: Refusal) -> str:
         Reason.HELD: " Calls in flight hold the rest: try again in a moment.",
         Reason.TOO_BIG: f"{until} Ask for less output or send a shorter prompt.",
     }[refusal.reason]
+    if refusal.ceiling:
+        return f"This call would pass its own ceiling, {refusal.node}: {figures}. Raise it, or ask for less."
     what = "Budget" if refusal.unit == "usd" else "Limit"
     return f"{what} reached for {refusal.node} ({refusal.window}): {figures}.{advice}"

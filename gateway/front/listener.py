@@ -34,9 +34,12 @@ class Listener:
     async def listen(self, host: str, port: int, *, shared: bool = False) -> int:
         """Begin to take connections, on a port that other processes share or not. Returns the port. Raises OSError."""
         self._loop = asyncio.get_running_loop()
-        self._server = await self._loop.create_server(
-            self.connection, host, port, backlog=BACKLOG, reuse_port=shared or None
-        )
+        try:
+            self._server = await self._loop.create_server(
+                self.connection, host, port, backlog=BACKLOG, reuse_port=shared or None
+            )
+        except OSError as error:
+            raise OSError(error.errno, f"{error.strerror} (server.port, or --port)") from error
         for sock in self._server.sockets:
             _keep_little_unsent(sock)
         self._sweep()

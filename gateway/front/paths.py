@@ -101,6 +101,8 @@ def nothing_at(path: str) -> str:
         return "There is nothing at this path. The base URL of this client ends without /v1: it adds that itself."
     if _leads(path.rstrip("/")):
         return "There is nothing at this path: it ends without a slash."
+    if path.startswith("/admin/"):
+        return "There is nothing at this path. The admin API has a port of its own: 4001, or server.admin_port."
     return "There is nothing at this path."
 
 

@@ -270,6 +270,7 @@ class Account:
             reason=self._reason(own + amount),
             resets_in_s=resets_at - now if resets_at < inf else None,
             elsewhere=placed(self.node),
+            ceiling=self.own,
         )
 
     def _reason(self, amount: int) -> Reason:

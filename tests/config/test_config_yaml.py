@@ -136,6 +136,7 @@ def test_references(tmp_path, text, value, source):
     ("text", "message", "hint"),
     [
         ("${OPENAI_KEY}", "variable OPENAI_KEY is not set", 'did you mean "OPENAI_API_KEY"?'),
+        ("${GROQ_API_KEY}", "variable GROQ_API_KEY is not set", "set it, or give a default: ${GROQ_API_KEY:-…}"),
         ("${ZZZ}", "variable ZZZ is not set", "set it, or give a default: ${ZZZ:-…}"),
         ("${EMPTY}", "variable EMPTY is empty", ""),
         ("${}", "no valid name", "write ${NAME}, ${NAME:-default} or ${file:/path}"),

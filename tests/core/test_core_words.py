@@ -218,6 +218,16 @@ def test_an_exhausted_budget_that_stays_so_is_not_retried(resets_in):
     assert (error.retry_after_s, error.retryable) == (None, False)
 
 
+def test_a_ceiling_of_the_callers_own_is_not_somebody_elses_budget():
+    refused = Refusal(
+        "x-fareway-max-cost", "usd", "lifetime", "$0.01", "$0.00", "$0.00", "$0.02", None, Reason.TOO_BIG, ceiling=True
+    )
+    assert str(LimitReached(refused)) == (
+        "This call would pass its own ceiling, x-fareway-max-cost: $0.00 spent and $0.00 held of $0.01; this call "
+        "needs $0.02. Raise it, or ask for less."
+    )
+
+
 def test_a_call_that_cannot_fit_is_not_retried_even_if_the_window_ends_soon():
     error = LimitReached(refusal(Reason.TOO_BIG, 5.0))
     assert (error.retry_after_s, error.retryable) == (None, False)

@@ -358,3 +358,10 @@ async def test_a_caller_that_never_reads_does_not_keep_us(monkeypatch):
         async with asyncio.timeout(PATIENCE_S):
             await listener.close(0.05)
         await eventually(lambda: not listener._connections)
+
+
+async def test_a_port_that_is_taken_is_told_with_where_it_is_said():
+    async with listening() as (_, port):
+        other = Listener(echo, door(), header_timeout_s=5)
+        with pytest.raises(OSError, match=r"in use \(server\.port, or --port\)$"):
+            await other.listen("127.0.0.1", port)

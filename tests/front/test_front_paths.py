@@ -95,6 +95,7 @@ def test_a_path_without_a_prefix_is_taken_as_it_is(path):
         ("/v1/v1beta/models/m:generateContent", "ends without /v1"),
         ("/v1/chat/completions/", "without a slash"),
         ("/v1beta/models/", "without a slash"),
+        ("/admin/v1/budgets", "The admin API has a port of its own: 4001, or server.admin_port"),
         ("/v1/assistants", "There is nothing at this path."),
         ("/", "There is nothing at this path."),
     ],

@@ -27,6 +27,7 @@ def test_a_ceiling_is_an_account_that_needs_no_store():
     )
     assert (ceiling.limit.span, ceiling.window.start, ceiling.window.end) == (Span.LIFETIME, 0, inf)
     assert (ceiling.leased, ceiling.open, ceiling.own) == (100, True, True)
+    assert ceiling.refusal(200, NOW).ceiling, "so that its words are others"
 
 
 @pytest.mark.parametrize(("exclusive", "times"), [(True, 4), (False, 10)])
