@@ -72,6 +72,7 @@ CASES = {
     "concurrent-held": limit("concurrent", Reason.HELD, spent="0", resets_in_s=None),
     "store-down": errors.Unavailable("The limits' store does not answer."),
     "no-price": errors.NoPrice("A hard budget guards this key, and no price is known for the model."),
+    "policy-failed": errors.PolicyFailed("The routing policy acme.with_room failed."),
     "provider-failed": errors.UpstreamError("The provider refused the gateway's own credentials or account."),
     "provider-unreached": Unreached("The provider cannot be reached."),
     "provider-broke-off": Lost("The provider's answer broke off."),
