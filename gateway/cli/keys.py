@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.assembly.stores import directory
 from gateway.cli.kept import kept_in
-from gateway.cli.settings import Unusable, settings_of_books
+from gateway.cli.settings import Unusable, settings, settings_of_books
 from gateway.cli.table import FORMATS, print_rows
 from gateway.config import fields
 from gateway.config.settings import Settings

@@ -58,7 +58,7 @@ def _list_rules(parsed: argparse.Namespace) -> int:
         with kept_in(found) as kept:
             stored = kept.rules()
     limits = in_force(found.limits, stored.values())
-    accounts = _accounts(found, limits) if anything(found) else {}
+    accounts = _accounts(found, limits)
     rows: list[dict[str, object]] = []
     for limit in limits:
         source = f"set by {stored[limit.id].by}" if limit.id in stored else "configuration"
