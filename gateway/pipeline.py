@@ -105,14 +105,14 @@ class Pipeline:
                 detour = question.detour
                 left = self.monotonic() - (0.0 if detour is None else detour.waited_s)
                 around = _around(detour, booking.passed) if detour is not None or booking.passed else {}
-                if flight is None or not flight.kept:
+                # What is not what was asked for is given to nobody else.
+                feeds = None if detour is not None and detour.changes_the_answer else flight
+                if feeds is None or not feeds.kept:
                     booking.expect_caller = partial(_expect, client, stops=question.stops_when_left(chosen))
                 booking.expect_caller()
 
                 # 8. Ask, and pass the answer on.  9. It is settled on the way, and 10. told by its entry.
                 leg = Leg(call, key, question, booking, left, around, cached=flight is not None and flight.cached)
-                # What is not what was asked for is given to nobody else.
-                feeds = None if detour is not None and detour.changes_the_answer else flight
                 if chosen.cascade is None:
                     await self._ask_and_pass_on(leg, chosen, client, feeds)
                 else:

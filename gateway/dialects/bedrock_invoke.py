@@ -136,7 +136,9 @@ class BedrockInvoke:
 def _shown(body: bytes) -> tuple[int, ...]:
     """How many pictures, files and films there are, by whoever's names."""
     plain = splice.with_plain_letters(body)
-    return tuple(len(kind.findall(plain)) for kind in (_PICTURE, _FILE, _FILM))
+    said = splice.find_any(plain, "messages")  # Where tools are defined, a film is a parameter's name.
+    shown = plain[slice(*said)] if said is not None else plain
+    return tuple(len(kind.findall(shown)) for kind in (_PICTURE, _FILE, _FILM))
 
 
 def _with_usage(before: Report, read: tuple[Usage | None, bool], block: dict[str, Any]) -> Report:

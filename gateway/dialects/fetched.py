@@ -15,18 +15,26 @@ _SEARCH = b"web_search"
 class Fetched:
     """Of one stream, as far as it came. Every turn reads all results before it."""
 
-    __slots__ = ("_bytes", "_read_bytes", "_searches", "turns")
+    __slots__ = ("_bytes", "_read_bytes", "_searches", "reading", "turns")
 
     def __init__(self) -> None:
         self.turns = self._searches = 0  # Turns after the first.
         self._bytes = self._read_bytes = 0  # Of all results; and of them in each turn, added up.
+        self.reading = False  # Results go by, and the model has written nothing since: they are one turn's.
 
     def note(self, tool: bytes, size: int) -> None:
         """A result of this tool went by, in so many bytes."""
-        self.turns += 1
+        if not self.reading:
+            self.reading = True
+            self.turns += 1
+            self._read_bytes += self._bytes
         self._searches += tool == _SEARCH
         self._bytes += size
-        self._read_bytes += self._bytes
+        self._read_bytes += size
+
+    def read(self) -> None:
+        """The model writes: what comes later is for another turn."""
+        self.reading = False
 
     def added_to(self, first: Usage) -> Usage:
         """What all turns used, where the input of the first is known: a little too much, rather than too little. What

@@ -83,11 +83,13 @@ def heard(recordings: Iterable[msgspec.Raw]) -> Heard:
 
 
 def _decoded(recording: msgspec.Raw) -> bytes | None:
-    """What stands there in base64 of either alphabet, with or without the head of a data URL; None where none does."""
+    """What stands there in base64 of either alphabet, padded or not, with or without the head of a data URL; None where
+    none does."""
     try:
         given = _written.decode(recording)
         written = (given.data if isinstance(given, _Clip) else given) or ""
         data = written.partition(";base64,")[2] if written.startswith("data:") else written
-        return a2b_base64(data.encode().translate(_ALPHABET, _BREAKS), strict_mode=True) or None
+        letters = data.encode().translate(_ALPHABET, _BREAKS)
+        return a2b_base64(letters + b"=" * (-len(letters) % 4), strict_mode=True) or None
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None

@@ -28,6 +28,7 @@ HEAD_BYTES = 4096
 """Of a long event: its name, and what its data begins with."""
 
 _DIGITS = digits.encode()
+_USE = b'_tool_use"'
 _ERROR_FIELD = re.compile(rb'"error"\s*:\s*[{"]')
 
 
@@ -121,9 +122,11 @@ class StreamWatch:
     def _watch(self, whole: bytes) -> bytes:
         signs, framing = self._signs, self._framing
         read = whole if framing.readable is None else framing.readable(whole)
-        self._note_text(read, signs.text)
-        if signs.fetched is not None and signs.fetched.search(read):
-            self._note_fetched(framing.events(whole))
+        if signs.fetched is not None and (self.fetched.reading or signs.fetched.search(read)):
+            for event in framing.events(whole):
+                self._note_turn(event)
+        else:
+            self._note_text(read, signs.text)
         if signs.done_hint in read and signs.done.search(read):
             self.done = True
         if self.error is None and (b"error" in read or framing.error_hint in read):
@@ -139,13 +142,14 @@ class StreamWatch:
 
     def _watch_late(self, event: bytes) -> None:
         """A long event that has been passed on. No pattern that is slow goes over all of it, and nothing copies it."""
-        for match in self._signs.text.finditer(event):
-            start, end = match.span(1)
-            self.text_bytes += end - start
-            if self.text_bytes <= TEXT_BYTES_KEPT_MAX:
-                self._keep(event[start:end])
-        self._note_ends(event)
-        self._note_fetched((event,))
+        if not self._is_result(event):
+            for match in self._signs.text.finditer(event):
+                start, end = match.span(1)
+                self.text_bytes += end - start
+                if self.text_bytes <= TEXT_BYTES_KEPT_MAX:
+                    self._keep(event[start:end])
+            self._note_ends(event)
+            self.fetched.read()
         if self._signs.done.search(event[:HEAD_BYTES]):
             self.done = True
         if b"error" in event and self.error is None:
@@ -174,12 +178,23 @@ class StreamWatch:
         if signs.reasoning_hint in whole and signs.reasoning.search(whole):
             self.shows_reasoning = True
 
-    def _note_fetched(self, events: Iterable[bytes]) -> None:
-        if (result := self._signs.fetched) is None:
+    def _note_turn(self, event: bytes) -> None:
+        """One event where the provider runs tools: what they found is nothing that the model wrote."""
+        if self._is_result(event):
             return
-        for event in events:
-            if found := result.search(event, 0, HEAD_BYTES):
-                self.fetched.note(found[1], len(event))
+        before = self.text_bytes
+        self._note_text(event, self._signs.text)
+        if self.text_bytes > before or _USE in event:
+            self.fetched.read()
+
+    def _is_result(self, event: bytes) -> bool:
+        """Whether it is what a tool has found that the provider ran; then it is noted."""
+        result = self._signs.fetched
+        found = None if result is None else result.search(event, 0, HEAD_BYTES)
+        if found is None:
+            return False
+        self.fetched.note(found[1], len(event))
+        return True
 
     def _note_error(self, events: Iterable[bytes]) -> None:
         for event in events:

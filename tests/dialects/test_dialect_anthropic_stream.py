@@ -279,7 +279,8 @@ def test_what_the_providers_tools_found_is_read_in_every_turn_after_it():
     before = start(2000, cache_read_input_tokens=10, cache_creation_input_tokens=5)
     watched = watch()
     watched.feed(streamed(before, PING, found[0]))  # They may come together.
-    for one in (*found[1:], delta("text_delta", text='"type": "web_search_tool_result"')):
+    said = delta("text_delta", text='"type": "web_search_tool_result"')
+    for one in (use("server_tool_use"), found[1], delta("input_json_delta", partial_json="{}"), found[2], said):
         watched.feed(one + b"\n\n")
     sizes = [len(one) + 2 for one in found]
     read = 3 * sizes[0] + 2 * sizes[1] + sizes[2]
@@ -291,6 +292,32 @@ def test_what_the_providers_tools_found_is_read_in_every_turn_after_it():
         prompt=2015,
         extras=Extras(web_searches=2),
     )
+
+
+def use(kind):
+    return event("content_block_start", index=0, content_block={"type": kind, "id": "u", "name": "f", "input": {}})
+
+
+def test_what_tools_found_side_by_side_is_read_in_one_turn_and_nothing_that_the_model_wrote():
+    """Five calls of an MCP server at once, whose results are texts."""
+    found = [result("mcp", [{"type": "text", "text": "z" * 300}]) for _ in range(5)]
+    watched = watch()
+    watched.feed(streamed(start(50_000), *[use("mcp_tool_use") for _ in found], *found))
+    assert watched.text_bytes == 0
+    watched.feed(streamed(PING, found[0], delta("text_delta", text="So"), found[0]))
+    size = len(found[0]) + 2
+    read = 6 * size + 7 * size
+    assert watched.fetched.turns == 2
+    assert watched.fetched.added_to(watched.report.usage).input == 3 * 50_000 + read // BYTES_PER_TOKEN
+    assert (watched.text, watched.text_bytes) == ("So", 2)
+
+
+def test_a_long_result_is_nothing_that_the_model_wrote_either():
+    watched = watch()
+    page = streamed(start(10), result("mcp", [{"type": "text", "text": "z" * EVENT_BYTES_MAX}]))
+    for at in range(0, len(page), 1 << 16):
+        watched.feed(page[at : at + (1 << 16)])
+    assert (watched.fetched.turns, watched.text_bytes) == (1, 0)
 
 
 def test_a_result_that_is_too_long_to_be_held_back_is_read_too():
@@ -321,6 +348,7 @@ def test_searches_that_were_recorded_are_counted_a_little_too_high(first, sizes,
     fetched = Fetched()
     for size in sizes:
         fetched.note(b"web_search", size)
+        fetched.read()
     counted = fetched.added_to(Usage(input=first))
     assert billed <= counted.input < 1.2 * billed
     assert counted.extras == Extras(web_searches=searches)

@@ -95,6 +95,12 @@ def test_film_is_held_for_by_the_window_however_its_name_is_written(part, counts
     assert (counted.images, counted.files) == counts[:2]
 
 
+def test_a_parameter_of_a_tool_is_no_film():
+    tools = b'[{"name":"cut","input_schema":{"type":"object","properties":{"video":{"type":"string"}}}}]'
+    facts = INVOKE.read(asked(b'{"tools":%b,"messages":[{"role":"user","content":"Hi"}]}' % tools, verb="invoke"))
+    assert (facts.files, facts.unseen, "tools" in facts.needs) == (0, False, True)
+
+
 @pytest.mark.parametrize(
     ("dialect", "body"),
     [(INVOKE, b'{"tools":[],"tools":[]}'), (CONVERSE, b'{"additionalModelRequestFields":{"tools":[],"tools":[]}}')],

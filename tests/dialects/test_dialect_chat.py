@@ -248,9 +248,14 @@ def test_sound_is_as_long_as_its_bytes_can_be(head, encode):
     assert (facts.extras_max, facts.unseen) == (Extras(audio_ms=2 * 61_000), False)
 
 
+@pytest.mark.parametrize("data", ["AAAAAA==", "AAAAAA", "AA-_/+A", "AAAA\nAAA="])
+def test_sound_in_the_body_may_be_written_in_either_alphabet_padded_or_not(data):
+    assert CHAT.read(sounding({"data": data})) == CHAT.read(sounding({"data": "AAAA"}))
+
+
 @pytest.mark.parametrize(
     "recording",
-    [{"data": data} for data in ("https://x/3h.mp3", "data:audio/mp3,AAAA", "AAAA=AAAA", "AAA", "", None)]
+    [{"data": data} for data in ("https://x/3h.mp3", "data:audio/mp3,AAAA", "AAAA=AAAA", "AAAAA", "", None)]
     + ["https://x/3h.mp3", {"file_id": "x"}, None, 3],
 )
 def test_sound_that_is_not_in_the_body_may_be_as_long_as_any(recording):
