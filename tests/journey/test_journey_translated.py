@@ -181,6 +181,19 @@ def test_a_stream_that_breaks_off_is_no_clean_end(gate, client, answers):
         list(told)
 
 
+def test_a_prediction_that_is_not_carried_is_not_paid_for_where_the_stream_breaks_off(gate, client, answers):
+    """Claude makes no tokens that it would reject and not show."""
+    costs = []
+    for more in ({}, {"prediction": {"type": "content", "content": "Hello"}}):
+        answers(events(START, BLOCK, *WORDS))
+        raw = client.chat.completions.with_raw_response.create(**ASKED | {"max_tokens": 8000}, stream=True, **more)
+        with pytest.raises(openai.APIError, match="complete"):
+            list(raw.parse())
+        entry = entry_of(gate, raw.headers)
+        costs.append((entry["cost_usd"], entry["cost_status"]))
+    assert costs[0] == costs[1]
+
+
 def test_the_next_of_the_plan_is_carried_to_in_its_turn(client, answers):
     got = answers(Reply(json.dumps(OVERLOADED).encode(), status=529), SAID)
     raw = chat(client, model="carried")
