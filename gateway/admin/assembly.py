@@ -39,7 +39,7 @@ def admin_site(
     clock: Callable[[], float],
 ) -> Site:
     """What the admin API speaks for. It has a connection to the store of its own: calls wait for no disk."""
-    kept = registry(settings)
+    kept, secret = registry(settings), pepper(settings)
     stack.callback(kept.close)
 
     async def others() -> dict[str, float]:
@@ -47,7 +47,7 @@ def admin_site(
         return seen
 
     return Site(
-        directory=Directory(kept, pepper(settings), clock),
+        directory=Directory(kept, lambda: secret, clock),
         audited=Audited(kept, clock),
         keyring=money.keyring,
         limits=money.limits,
@@ -64,6 +64,6 @@ def admin_site(
         catalog=catalog,
         baseline=baseline,
         told=partial(history, settings.home / "alerts.db"),
-        door=Door(Sessions(pepper(settings), money.keyring.tenants, clock), money.keyring.tenants, clock, READING),
+        door=Door(Sessions(secret, money.keyring.tenants, clock), money.keyring.tenants, clock, READING),
         trusted_proxies=settings.server.trusted_proxies,
     )

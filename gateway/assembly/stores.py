@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.config.settings import Settings
@@ -13,7 +13,7 @@ from gateway.core.errors import Unavailable
 from gateway.directory.directory import Directory
 from gateway.stores.claims import Claims
 from gateway.stores.clock import StoreClock
-from gateway.stores.registry import Kind, Registry
+from gateway.stores.registry import Registry, keys_of
 from gateway.stores.sqlite import SqliteStore
 from gateway.stores.sqlite_claims import SqliteClaims
 from gateway.stores.sqlite_registry import SqliteRegistry, load_pepper
@@ -75,23 +75,27 @@ def registry(settings: Settings) -> Registry:
 def directory(settings: Settings, clock: Callable[[], float] = time.time) -> Iterator[Directory]:
     """The same, to be changed."""
     with closing(registry(settings)) as kept:
-        yield Directory(kept, pepper(settings), clock)
+        yield Directory(kept, partial(pepper, settings), clock)
 
 
 def pepper(settings: Settings) -> bytes:
-    """The secret under which key secrets are hashed; made where no key was hashed with another. Raises Unavailable."""
+    """The secret under which key secrets are hashed; made where no good key was hashed with another. Raises
+    Unavailable."""
+    return kept_pepper(settings) or load_pepper(settings.home / "pepper")
+
+
+def kept_pepper(settings: Settings) -> bytes | None:
+    """The same, but none is made: None where no good key needs one. Raises Unavailable."""
     path = settings.home / "pepper"
-    if not settings.pepper and not path.exists():
-        _must_need_none(settings, path)
-    return settings.pepper or load_pepper(path)
-
-
-def _must_need_none(settings: Settings, path: Path) -> None:
+    if settings.pepper or path.exists():
+        return settings.pepper or load_pepper(path)
+    now = time.time()
     with closing(registry(settings)) as kept:
-        keys = len(kept.all(Kind.KEYS))
+        keys = sum(key.good(now) for key in keys_of(kept).values())
     if keys and not path.exists():  # Else another process has made it, and a key, just now.
         where = "the shared state" if settings.shared else settings.state
         raise Unavailable(
-            f"{path} is not there, without which none of the {keys} keys in {where} is good: put it back from a "
-            "backup, or set pepper to what they were made with."
+            f"{path} is not there, without which none of the {keys} good keys in {where} can be checked: put it back "
+            "from a backup, set pepper to what they were made with, or revoke them (`fareway keys revoke`)."
         )
+    return None

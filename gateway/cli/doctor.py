@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from gateway.assembly.stores import pepper, shared_leases
+from gateway.assembly.stores import kept_pepper, shared_leases
 from gateway.cli.books import reading
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.surroundings import Row, State, machine, reached, row
@@ -95,7 +95,7 @@ def _state(found: Settings) -> Iterator[Row]:
         return
     try:
         if keys := keys_in(found.state):
-            pepper(found)
+            kept_pepper(found)
         yield row("state", State.OK, f"{keys} keys in {found.state}")
     except Unavailable as error:
         yield row("state", State.FAIL, str(error), "let the gateway's own user run this, or put it back from a backup")

@@ -43,7 +43,8 @@ T = TypeVar("T")
 class Directory:
     """See the package. Every method may raise Unavailable, and GatewayErrors that say what is wrong."""
 
-    def __init__(self, registry: Registry, pepper: bytes, clock: Callable[[], float]) -> None:
+    def __init__(self, registry: Registry, pepper: Callable[[], bytes], clock: Callable[[], float]) -> None:
+        """`pepper` is asked for where a secret is hashed, and nowhere else: without it keys can still be revoked."""
         self._registry = registry
         self._audited = Audited(registry, clock)
         self._pepper = pepper
@@ -150,7 +151,7 @@ class Directory:
     def add_key(self, actor: Actor, template: Key) -> tuple[Key, str]:
         """A new key like this one, and its token."""
         key, token = new_key(
-            self._pepper, replace(template, caller=self.placed(template.caller), created=self._clock())
+            self._pepper(), replace(template, caller=self.placed(template.caller), created=self._clock())
         )
         actor.must_have_key(key)
         self._audited.change(actor, "create", Kind.KEYS, key.id, decode=key_of, step=lambda _: key)
@@ -177,7 +178,7 @@ class Directory:
         def change(key: Key) -> Key:
             if not key.good(self._clock()):
                 raise Conflict("This key is revoked or expired.")
-            key, token = rotated(self._pepper, key, self._clock() + grace_s)
+            key, token = rotated(self._pepper(), key, self._clock() + grace_s)
             tokens.append(token)
             return key
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -54,10 +55,36 @@ def test_no_second_pepper_is_made_where_keys_need_the_first(home, capsys):
     assert main(["keys", "create"]) == 0
     (home / "pepper").unlink()
     assert main(["keys", "create"]) == 1
-    assert "none of the 1 keys in" in capsys.readouterr().err
+    assert "none of the 1 good keys in" in capsys.readouterr().err
     assert not (home / "pepper").exists()
     assert main(["doctor"]) == 1
     assert "pepper is not there" in capsys.readouterr().out
+
+
+def test_what_hashes_nothing_needs_no_pepper(home, capsys):
+    """Where it is lost for good, keys that nobody can use any more are revoked, and new ones made."""
+    assert main(["keys", "create", "--team", "research"]) == 0
+    name = capsys.readouterr().out.split("-")[1]
+    (home / "pepper").unlink()
+    for command in (["keys", "list"], ["keys", "show", name], ["teams", "list"], ["limits", "list"]):
+        assert main(command) == 0
+    assert main(["limits", "set", "all", "5usd", "--window", "day"]) == 0
+    capsys.readouterr()
+    assert main(["keys", "rotate", name]) == 1
+    assert "or revoke them" in capsys.readouterr().err
+    assert main(["keys", "revoke", name]) == 0
+    assert main(["doctor"]) == 0
+    assert not (home / "pepper").exists()
+    assert main(["keys", "create"]) == 0
+
+
+def test_an_expired_key_needs_no_pepper(home, monkeypatch):
+    assert main(["keys", "create", "--expires", "1h"]) == 0
+    (home / "pepper").unlink()
+    assert main(["keys", "create"]) == 1
+    later = time.time() + 3601
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert main(["keys", "create"]) == 0
 
 
 @pytest.mark.parametrize(
