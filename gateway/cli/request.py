@@ -16,6 +16,7 @@ from gateway.core.errors import GatewayError
 from gateway.core.request import Asked
 from gateway.dialects.base import Dialect
 from gateway.dialects.spoken import DIALECTS
+from gateway.front.own_headers import refuse_unknown
 from gateway.front.paths import nothing_at, way_of
 from gateway.front.surfaces import EXACT, Surface, asked_at
 
@@ -49,12 +50,14 @@ def add_request(parser: argparse.ArgumentParser) -> None:
 def read_request(
     parsed: argparse.Namespace, providers: Mapping[str, Provider]
 ) -> tuple[Dialect, Asked, Mapping[str, str]]:
-    """The request, in whose dialect, and its headers. Raises Unusable."""
+    """The request, in whose dialect, and its headers. Raises Unusable; and BadRequest, as the gateway does, for a
+    header that only begins as ours do."""
     try:
         body = sys.stdin.buffer.read() if str(parsed.request) == "-" else parsed.request.read_bytes()
     except OSError as error:
         raise Unusable(f"cannot read the request: {error}") from None
     headers = dict(map(_header, parsed.header))
+    refuse_unknown(headers)
     path, _, query = parsed.path.partition("?")
     surface, only = _surface(path, parsed.dialect, body, providers)
     return surface.dialect, asked_at(surface, headers, body, query, only), headers

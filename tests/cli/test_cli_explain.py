@@ -177,6 +177,7 @@ def test_paths_say_the_dialect_the_model_and_the_provider(explain):
         ({"model": "simz", "messages": HI}, [], 1, "404"),
         ({"model": "sims", "messages": "Hi"}, ["--dialect=openai-chat"], 1, "400"),
         ({"model": "sims", "messages": HI}, ["--header=x-fareway-max-cost: much"], 1, "x-fareway-max-cost"),
+        ({"model": "sims", "messages": HI}, ["--header=X-Fareway-Maxcost: 1"], 1, 'mean "x-fareway-max-cost"?'),
         ({"model": "sims", "messages": HI}, ["--since=1h"], 1, "no ledger"),
     ],
 )
