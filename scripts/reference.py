@@ -18,10 +18,10 @@ from gateway.admin.server import BASE, ROUTES  # noqa: E402
 from gateway.cli.main import parser  # noqa: E402
 from gateway.config.fields import REFERENCE  # noqa: E402
 from gateway.config.json_schema import json_schema  # noqa: E402
+from gateway.dashboard.door import CSRF  # noqa: E402
+from gateway.front.own_headers import SAID, TOLD  # noqa: E402
 
 FOLDER = ROOT / "docs" / "reference"
-HEADER = re.compile(r"x-fareway-[a-z]+(?:-[a-z]+)*")
-INNER_HEADERS = {"x-fareway-csrf"}  # Between the dashboard's pages and the gateway.
 NOTE = "<!-- Made by scripts/reference.py. -->\n"
 
 
@@ -133,9 +133,8 @@ def _help(found: argparse.ArgumentParser, action: argparse.Action) -> str:
 
 
 def headers() -> list[str]:
-    """All that are named in the sources."""
-    found = {name for path in (ROOT / "gateway").rglob("*.py") for name in HEADER.findall(path.read_text())}
-    return sorted(found - INNER_HEADERS)
+    """All that the gateway knows, but for what the dashboard's pages alone say."""
+    return sorted((SAID | TOLD) - {CSRF})
 
 
 def _headers() -> str:
@@ -145,8 +144,9 @@ def _headers() -> str:
         where = [page for page, text in texts.items() if re.search(rf"{name}(?![\w-])", text)]
         links = [f"[{page.stem}](../{page.name})" if page.parent.name == "docs" else page.stem for page in where]
         rows.append([f"`{name}`", ", ".join(links)])
-    refused = "A call with any other that begins with `x-fareway-` is refused with a 400."
-    told = [NOTE, "# Headers\n", f"Of calls and of answers, and where each is explained. {refused}\n"]
+    refused = "A call with any other that begins with `x-fareway-` is refused with a 400"
+    told = [NOTE, "# Headers\n", "Of calls and of answers, and where each is explained. "]
+    told[-1] += f"{refused}, but for those of the dashboard's own pages.\n"
     return "\n".join([*told, _table("Header | Explained in", rows)])
 
 

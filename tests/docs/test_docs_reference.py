@@ -21,6 +21,15 @@ def test_every_header_is_explained_somewhere():
     assert [name for name in reference.headers() if not re.search(rf"\| `{name}` \| \S", rows)] == []
 
 
+def test_every_header_that_a_page_names_is_there():
+    """The table says that all others are refused."""
+    rows = (reference.FOLDER / "headers.md").read_text()
+    texts = [page.read_text() for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]]
+    named = {name for text in texts for name in re.findall(r"`(x-fareway-[a-z-]*[a-z])\b", text)}
+    assert "x-fareway-cache-ttl" in named
+    assert [name for name in sorted(named) if f"| `{name}` |" not in rows] == []
+
+
 def test_every_command_is_there_with_its_options():
     told = (reference.FOLDER / "cli.md").read_text()
     parsers = list(reference.commands(reference.parser()))
