@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from gateway.assembly.home import lost
 from gateway.assembly.stores import kept_pepper, shared_leases
 from gateway.cli.books import reading
 from gateway.cli.settings import Unusable, settings
@@ -44,8 +45,15 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def _doctor(parsed: argparse.Namespace) -> int:
     found = settings(parsed)
-    own = [*_basics(found, time.time()), *machine(found.home, found.journal), *_store(found.shared), *_state(found)]
-    rows = [*own, *_ledger(found), *reached(found.providers.values()), *_learned(found.home)]
+    own = [*_basics(found, time.time()), *machine(found.home, found.journal), *_store(found.shared)]
+    rows = [
+        *own,
+        *_lost(found),
+        *_state(found),
+        *_ledger(found),
+        *reached(found.providers.values()),
+        *_learned(found.home),
+    ]
     print_rows(rows, _COLUMNS, parsed.format)
     return 1 if any(row["state"] is State.FAIL for row in rows) else 0
 
@@ -89,9 +97,23 @@ async def _clock_ahead(shared: str) -> float:
         return store.clock.offset_s
 
 
+def _lost(found: Settings) -> Iterator[Row]:
+    """What is told at a start of a home in which a gateway has run."""
+    try:
+        for loss in lost(found):
+            yield row("books", State.WARN, loss, "put it back from a backup before the next start, or begin anew")
+    except Unavailable as error:
+        yield row("books", State.FAIL, str(error), "the gateway does not start before that")
+
+
+def _begun(books: Path) -> bool:
+    """Whether something was written yet. Where it was and is gone, `_lost` says so."""
+    return books.exists() and books.stat().st_size > 0
+
+
 def _state(found: Settings) -> Iterator[Row]:
     """Whether keys and limits can be read, and keys be checked. The file begins with the first one."""
-    if found.shared is not None or not found.state.exists():
+    if found.shared is not None or not _begun(found.state):
         return
     try:
         if keys := keys_in(found.state):
@@ -103,7 +125,7 @@ def _state(found: Settings) -> Iterator[Row]:
 
 def _ledger(found: Settings) -> Iterator[Row]:
     """Whether it can be read, in a form that this version knows. A file begins with the first call."""
-    if found.ledger_url is None and not found.ledger.exists():
+    if found.ledger_url is None and not _begun(found.ledger):
         return
     where = "PostgreSQL answers" if found.ledger_url is not None else f"{found.ledger} is read"
     try:

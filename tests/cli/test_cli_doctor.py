@@ -14,6 +14,7 @@ from gateway.cli import doctor, surroundings
 from gateway.cli.main import main
 from gateway.core.request import Facts
 from gateway.ledger.records import Kind, line
+from gateway.ledger.sqlite import SqliteLedger
 from gateway.tokens import kept, measure
 from gateway.tokens.calibration import Calibration
 
@@ -153,6 +154,37 @@ def test_a_state_that_cannot_be_read_is_told(home, capsys):
     status, checks = told(capsys)
     assert status == 1
     assert checks["state"]["found"] == f"{home / 'state.db'} cannot be read: file is not a database"
+
+
+@pytest.fixture
+def books(home, capsys):
+    """Those of a home in which a gateway has run."""
+    assert main(["keys", "create"]) == 0
+    capsys.readouterr()
+    SqliteLedger(home / "ledger.db").close()
+    (home / "lives").write_text("0")
+    return home / "ledger.db", home / "state.db"
+
+
+def test_books_that_are_gone_are_told_as_at_a_start(books, capsys):
+    assert "books" not in told(capsys)[1]
+    for path in books:
+        path.unlink()
+    assert main(["doctor", "--json"]) == 0
+    rows = [row for row in json.loads(capsys.readouterr().out) if row["check"] == "books"]
+    assert [(row["state"], row["found"].partition(",")[0]) for row in rows] == [
+        ("warn", f"{path} is not there") for path in books
+    ]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_books_that_were_emptied_are_told_as_at_a_start(books, capsys, place):
+    books[place].write_bytes(b"")
+    status, checks = told(capsys)
+    assert status == 1
+    assert checks["books"]["state"] == "fail"
+    assert checks["books"]["found"].startswith(f"{books[place]} is empty: put it back from a backup")
+    assert not {"ledger", "state"} <= checks.keys(), "what is told once is not told again in other words"
 
 
 def test_a_journal_is_read_and_its_damage_told(home, capsys):
