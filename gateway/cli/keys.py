@@ -21,6 +21,7 @@ from gateway.core.caller import Caller, Key, Role
 from gateway.core.errors import BadRequest, GatewayError
 from gateway.deferred.deadline import checked_url, seconds
 from gateway.directory.actor import Actor
+from gateway.front.own_headers import PREFIX
 
 _COLUMNS = ("id", "alias", "org", "team", "user", "tags", "models", "role", "cache", "created", "expires", "state")
 
@@ -123,12 +124,12 @@ def _warn_of_models(parsed: argparse.Namespace, models: Sequence[str]) -> None:
 
 
 def _later(parsed: argparse.Namespace, *, private: bool) -> dict[str, Any]:
-    """What calls say that have time, where they say nothing."""
+    """What calls say that have time, where they say nothing: each option has the name of their header."""
     try:
         deadline_s = seconds(parsed.deadline) if parsed.deadline else None
         webhook = checked_url(parsed.webhook, private=private) if parsed.webhook else ""
     except BadRequest as error:
-        raise Unusable(str(error)) from None
+        raise Unusable(str(error).replace(PREFIX, "--")) from None
     return {"deadline_s": deadline_s, "webhook": webhook}
 
 

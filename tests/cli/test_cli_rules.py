@@ -102,6 +102,13 @@ def test_a_webhook_that_no_call_could_use_is_refused(fareway, tmp_path):
     asked = ("keys", "create", "--webhook", "http://127.0.0.1/x")
     status, out, err = fareway(*asked)
     assert (status, out) == (1, "")
-    assert "https://" in err
+    assert err.startswith("--webhook must be a URL that begins with https://")
     (tmp_path / "fareway.yaml").write_text(f"{CONFIG}deferred: {{private_webhooks: true}}\n")
     assert fareway(*asked)[0] == 0
+
+
+@pytest.mark.parametrize("text", ["soon", "8d"])
+def test_a_deadline_that_no_call_could_have_is_refused_by_the_options_name(fareway, text):
+    status, out, err = fareway("keys", "create", "--deadline", text)
+    assert (status, out) == (1, "")
+    assert err.startswith("--deadline must be ")
