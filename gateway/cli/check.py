@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from gateway.assembly.routing import catalog
 from gateway.assembly.simulated import with_simulator
 from gateway.cli.settings import settings
 from gateway.cli.table import FORMATS, print_rows
-from gateway.config.enabled import left_alone
 from gateway.config.json_schema import json_schema
 from gateway.config.settings import Settings
 from gateway.core.limit import Limit, Span, Unit, amount_text
@@ -41,7 +39,7 @@ def _check(parsed: argparse.Namespace) -> int:
     rows = priced(with_simulator(found, ""))
     if parsed.format == "table":
         print(f"Providers: {', '.join(found.providers) or 'none, so the simulator will answer'}")
-        for line in left_alone(os.environ, found.providers):
+        for line in found.left_alone:
             print(line)
         print(f"Limits: {len(found.limits) or 'none'}")
         for limit in found.limits:

@@ -17,7 +17,6 @@ from gateway.cli.books import reading
 from gateway.cli.settings import Unusable, settings
 from gateway.cli.surroundings import Row, State, machine, reached, row
 from gateway.cli.table import FORMATS, print_rows
-from gateway.config.enabled import left_alone
 from gateway.config.settings import Settings
 from gateway.core.errors import Unavailable
 from gateway.prices.bundled import header
@@ -60,7 +59,7 @@ def _doctor(parsed: argparse.Namespace) -> int:
 
 def _basics(found: Settings, now: float) -> Iterator[Row]:
     yield row("configuration", State.OK, ", ".join(found.providers) or "no provider: the simulator will answer")
-    for line in left_alone(os.environ, found.providers):
+    for line in found.left_alone:
         yield row("environment", State.WARN, line, "put the provider's own key there, if it is wanted")
     home = next(path for path in (found.home, *found.home.parents) if path.exists())
     writable = home.is_dir() and os.access(home, os.W_OK)

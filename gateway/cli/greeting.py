@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.assembly.stores import directory
 from gateway.cli.running import say
-from gateway.config.enabled import left_alone
 from gateway.config.settings import Settings
 from gateway.core.caller import Caller, Key, Role
 from gateway.directory.actor import Actor
@@ -99,7 +97,7 @@ def _where(started: Started, url: str) -> list[str]:
             "No provider is configured, so only the built-in simulator answers: no call leaves this machine, and"
         )
         lines.append("its costs are play money. Set OPENAI_API_KEY, or write fareway.yaml, for real ones.")
-    lines += left_alone(os.environ, settings.providers)
+    lines += settings.left_alone
     ledger = " and PostgreSQL" if settings.ledger_url else ""
     lines.append(f"Prices: {started.prices}. Books: {settings.home}{ledger}")
     settled, unresolved = started.recovered

@@ -48,11 +48,12 @@ def enabled(
     return providers
 
 
-def left_alone(environ: Mapping[str, str], providers: Collection[str]) -> Iterator[str]:
-    """A sentence for each variable that holds a key of a gateway and none of its provider's, which is not among
-    `providers` for that: whoever follows the quickstart has told OpenAI's clients that one."""
+def left_alone(environ: Mapping[str, str], named: Collection[str]) -> Iterator[str]:
+    """A sentence for each variable that holds a key of a gateway and none of its provider's, and so enables none:
+    whoever follows the quickstart has told OpenAI's clients that one. `named`: providers that the file speaks of, if
+    only to turn them off."""
     for name, known in KNOWN.items():
-        if name not in providers and is_token(environ.get(known.key_env, "").strip()):
+        if name not in named and is_token(environ.get(known.key_env, "").strip()):
             yield f"{known.key_env} holds a gateway's key (fw-…), so it is not used as {name}'s."
 
 

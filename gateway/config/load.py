@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.config.build import Folders, build
-from gateway.config.enabled import enabled
+from gateway.config.enabled import enabled, left_alone
 from gateway.config.findings import Findings
 from gateway.config.names import names_in
 from gateway.config.problems import ConfigError
@@ -45,9 +46,12 @@ def _load(path: Path | None, environ: Mapping[str, str], left_out: frozenset[str
     document.leave_out(left_out)
     findings = Findings(document)
     found = shaped(findings)
-    providers = {} if "providers" in left_out else enabled(found.file.providers, environ, findings)
+    sections = found.file.providers
+    providers = {} if "providers" in left_out else enabled(sections, environ, findings)
     names = names_in(findings, found, providers)
     result = build(found, providers, names, Folders(folder, environ))
+    if "providers" not in left_out:
+        result = replace(result, left_alone=tuple(left_alone(environ, sections)))
     if findings.problems:
         raise ConfigError(findings.problems)
     return result

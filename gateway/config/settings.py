@@ -176,6 +176,7 @@ class Settings:
     journal_sync_s: float = 0.05  # gateway.ledger.journal.SYNC_ALWAYS and SYNC_NEVER are special.
     server: Server = Server()
     providers: Mapping[str, Provider] = field(default_factory=dict)  # Only those enabled, by name.
+    left_alone: tuple[str, ...] = ()  # A sentence for each key in the environment that enables none of these.
     machines: Mapping[str, Machine] = field(default_factory=dict)  # Below each backend of a provider, by its name.
     models: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)

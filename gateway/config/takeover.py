@@ -9,7 +9,7 @@ from typing import Any
 from gateway.config.policies import predicts
 from gateway.config.settings import Settings
 
-TAKEN = frozenset({"providers", "models", "aliases", "tiers", "routing", "timeouts", "limits"})
+TAKEN = frozenset({"providers", "left_alone", "models", "aliases", "tiers", "routing", "timeouts", "limits"})
 """Settings that are taken over whole, but for what `_PARTS` names of them."""
 
 _KEYS = {

@@ -11,7 +11,6 @@ import pytest
 
 from gateway.assembly.simulated import needs_simulator, with_simulator
 from gateway.catalog.providers import KNOWN, Provider
-from gateway.config.enabled import left_alone
 from gateway.config.load import load
 from gateway.config.problems import ConfigError
 from gateway.config.settings import Cache, PolicyChoice, Prices, Server, Settings, Target, Timeouts, Training
@@ -207,10 +206,14 @@ def test_a_bad_key_in_the_environment():
 def test_a_gateways_own_key_is_no_providers(configured):
     """The quickstart has it put where clients look for OpenAI's: it must not leave the machine from there."""
     environ = {"OPENAI_API_KEY": GATEWAYS_KEY, "GROQ_API_KEY": "gsk-1"}
-    found = configured("", **environ).providers
-    assert set(found) == {"groq"}
-    (told,) = left_alone(environ, found)
+    found = configured("", **environ)
+    assert set(found.providers) == {"groq"}
+    (told,) = found.left_alone
     assert told.startswith("OPENAI_API_KEY holds a gateway's key")
+
+
+def test_nothing_is_said_of_a_key_whose_provider_is_off(configured):
+    assert configured("providers: {openai: off}", OPENAI_API_KEY=GATEWAYS_KEY).left_alone == ()
 
 
 @pytest.mark.parametrize("text", ["openai: {}", 'openai: {key: "${OPENAI_API_KEY}"}'])
@@ -224,9 +227,9 @@ def test_another_gateway_is_shown_its_key(configured):
     """A gateway may stand behind another, at an address that the file says."""
     text = 'providers: {openai: {base_url: "http://gateway:4000/v1", key: "${OPENAI_API_KEY}"}}'
     environ = {"OPENAI_API_KEY": GATEWAYS_KEY}
-    found = configured(text, **environ).providers
-    assert found["openai"].key == GATEWAYS_KEY
-    assert not list(left_alone(environ, found))
+    found = configured(text, **environ)
+    assert found.providers["openai"].key == GATEWAYS_KEY
+    assert found.left_alone == ()
 
 
 def test_the_simulator_needs_nothing(configured):

@@ -15,7 +15,10 @@ cache: {exact: {ttl: 1h}}
 """
 
 TAKEN = (
-    BEFORE.replace("ONE", "TWO").replace("5 usd", "6 usd").replace("gpt-4o-mini", "gpt-4o")
+    BEFORE.replace("ONE", "TWO")
+    .replace("5 usd", "6 usd")
+    .replace("gpt-4o-mini", "gpt-4o")
+    .replace("own:", "groq: off, own:")
     + """
 aliases: {quick: fast}
 tiers: {economy: [fast]}
@@ -31,6 +34,7 @@ def source(tmp_path):
     file = tmp_path / "fareway.yaml"
     file.write_text(BEFORE)
     env = {"FAREWAY_HOME": str(tmp_path), "ONE": "1", "TWO": "2", "PEPPER": "0123456789abcdef" * 2}
+    env["GROQ_API_KEY"] = f"fw-{'a' * 12}-{'b' * 43}"  # A gateway's, of which something is told.
     return file, Source(load(file, env), lambda: load(file, env))
 
 
@@ -45,6 +49,7 @@ def test_what_calls_go_by_is_taken_over(source):
     now = found.again().said
     assert now.aliases == {"quick": "fast"}
     assert now.timeouts.total_s == 100
+    assert (len(found.said.left_alone), now.left_alone) == (1, ())
     assert now.prices.unknown == "allow"
     file.write_text(BEFORE + "providers:\n")  # And it may be broken later.
     with pytest.raises(ConfigError):
