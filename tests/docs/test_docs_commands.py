@@ -29,6 +29,7 @@ NOT_RUN = {
     "docker ": "no engine is at hand",
     "kubectl ": "no cluster is at hand; what helm makes of the chart is tested in tests/deploy",
     "FAREWAY_KEY=fw-… fareway top": "looks until it is told to stop: tests/cli/test_cli_top.py does so",
+    "FAREWAY_HOME=/var/lib/fareway": "is for the machine on which it is a service",
     "make bench": "takes up to 20 minutes",
 }
 # Examples of what the reader has, and what it is called here.
