@@ -208,6 +208,20 @@ def _check_thoughts(body: Body) -> None:
         raise _wrong("`max_tokens` must be greater than `thinking.budget_tokens`")
     if (body.tool_choice or {}).get("type") in {"any", "tool"}:
         raise _wrong("Thinking may not be enabled when tool_choice forces tool use.")
+    _check_turn(body.messages)
+
+
+def _check_turn(messages: list[Message]) -> None:
+    """With a budget to think, the last turn begins with a thought. Results of tools do not end it."""
+    begins = ""
+    for message in reversed(messages):
+        kinds = [str(block.get("type")) for block in message.blocks]
+        if message.role == "user" and "tool_result" not in kinds:
+            break
+        if message.role == "assistant":
+            begins = next(iter(kinds), "")
+    if begins not in ("", "thinking", "redacted_thinking"):
+        raise _wrong(f"Expected `thinking` or `redacted_thinking`, but found `{begins}`.")
 
 
 def _wrong(what: str) -> RefusedError:

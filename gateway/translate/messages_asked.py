@@ -19,7 +19,8 @@ NOT_THERE: dict[str, tuple[Any, ...]] = {  # By what each may say and change not
 THOUGHTS = "messages.content.thinking"
 """What the thoughts of other models are called where they are left out, all together."""
 
-CLEARING = ("clear_thinking_", "clear_tool_uses_")
+CLEARING_THOUGHTS = "clear_thinking_"
+CLEARING = (CLEARING_THOUGHTS, "clear_tool_uses_")
 """How the edits of a context begin that only take away from what the model sees:
 https://platform.claude.com/docs/en/build-with-claude/context-editing"""
 

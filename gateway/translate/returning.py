@@ -1,7 +1,8 @@
 """What a conversation holds of other makers' thoughts, once it goes to a provider that speaks the caller's own dialect.
 
 An edge writes them where that dialect has its own, with a mark of ours instead of a signature. A provider refuses what
-it has not signed, so there they are left out, as on every edge. All else stays, byte for byte.
+it has not signed, so there they are left out, as on every edge. All else stays, byte for byte, but for a budget to
+think with which Claude would refuse the call then.
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ from msgspec.structs import replace
 from gateway.core.request import Asked
 from gateway.dialects.validate import decode
 from gateway.translate.edge import Losses
-from gateway.translate.messages_asked import THOUGHTS
+from gateway.translate.messages_asked import CLEARING_THOUGHTS, THOUGHTS
 from gateway.translate.sealed import MARK
+
+Members = dict[str, msgspec.Raw]
 
 _MARKED = b'"%b' % MARK.encode()
 
 
-class _Thought(msgspec.Struct):
+class _Part(msgspec.Struct):
+    """A thought, or anything else that has a type."""
+
     type: Any = None
     signature: Any = None  # Of a block of Anthropic's messages.
     encrypted_content: Any = None  # Of an item of OpenAI's responses.
@@ -33,42 +38,95 @@ class _Thought(msgspec.Struct):
         return isinstance(seal, str) and seal.startswith(MARK)
 
 
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+class _Context(msgspec.Struct):
+    edits: list[msgspec.Raw] | None = None
+
+
+_members = msgspec.json.Decoder(Members)
 _array = msgspec.json.Decoder(list[msgspec.Raw])
-_thought = msgspec.json.Decoder(_Thought)
+_part = msgspec.json.Decoder(_Part)
+_context = msgspec.json.Decoder(_Context | None)
+_anything = msgspec.json.Decoder()
 
 
 def returned(dialect: str, asked: Asked, losses: Losses) -> Asked:
     """The call for a provider that speaks its dialect. Raises BadRequest."""
-    if dialect not in _CONVERSATIONS or _MARKED not in asked.body:
+    own = _OWN.get(dialect)
+    if own is None or _MARKED not in asked.body:
         return asked
-    name, without = _CONVERSATIONS[dialect]
     body = decode(_members, asked.body)
-    said = bytes(body.get(name, b""))
-    own = without(said, losses)
-    return asked if own is said else replace(asked, body=msgspec.json.encode(body | {name: msgspec.Raw(own)}))
+    made = own(body, losses)
+    return asked if made is body else replace(asked, body=msgspec.json.encode(made))
 
 
-def own_messages(messages: bytes, losses: Losses) -> bytes:
-    """Anthropic's messages without other makers' thoughts; the same object where there are none. A message of nothing
-    else is left out whole: an empty one is refused."""
+def own_messages(body: Members, losses: Losses) -> Members:
+    """A call in Anthropic's messages without other makers' thoughts; the same object where there are none."""
+    messages = bytes(body.get("messages", b""))
     if _MARKED not in messages:
-        return messages
-    kept, changed = [], False
-    for raw in decode(_array, messages):
-        message = decode(_members, bytes(raw))
-        blocks = bytes(message.get("content", b""))
-        own = _own(blocks, THOUGHTS, losses)
-        changed = changed or own is not blocks
-        if own is blocks:
-            kept.append(raw)
-        elif own != b"[]":
-            kept.append(msgspec.Raw(msgspec.json.encode(message | {"content": msgspec.Raw(own)})))
-    return msgspec.json.encode(kept) if changed else messages
+        return body
+    given = decode(_array, messages)
+    own = [_own_message(each, losses) for each in given]
+    if all(now is before for now, before in zip(own, given, strict=True)):
+        return body
+    made = body | {"messages": _raw([each for each in own if each is not None])}
+    return _without_budget(made, losses) if _has_budget(body) and _lacks_thoughts(given, own) else made
 
 
-def _own_items(items: bytes, losses: Losses) -> bytes:
-    return _own(items, "input.reasoning", losses)
+def _own_message(message: msgspec.Raw, losses: Losses) -> msgspec.Raw | None:
+    """The same object where it has no thoughts of others; None where it has nothing else: an empty one is refused."""
+    members = decode(_members, bytes(message))
+    blocks = bytes(members.get("content", b""))
+    own = _own(blocks, THOUGHTS, losses)
+    if own is blocks:
+        return message
+    return None if own == b"[]" else _raw(members | {"content": msgspec.Raw(own)})
+
+
+def _has_budget(body: Members) -> bool:
+    """Not so where it is the model that decides how much to think: that model demands no thoughts."""
+    thinking = decode(_anything, bytes(body.get("thinking", b"null")))
+    return isinstance(thinking, dict) and thinking.get("type") == "enabled"
+
+
+def _lacks_thoughts(given: list[msgspec.Raw], own: list[msgspec.Raw | None]) -> bool:
+    """Whether the last turn has lost thoughts and begins with none, as it must beside a budget to think. Results of
+    tools do not end a turn."""
+    lost, first = False, None
+    for before, now in zip(reversed(given), reversed(own), strict=True):
+        lost = lost or now is not before
+        message = decode(_anything, bytes(now or b"{}"))
+        kinds = _kinds(message.get("content"))
+        if message.get("role") == "user" and "tool_result" not in kinds:
+            break
+        if message.get("role") == "assistant":
+            first = next(iter(kinds), None)
+    return lost and first not in (None, "thinking", "redacted_thinking")
+
+
+def _kinds(content: Any) -> list[Any]:
+    """Of blocks."""
+    return [each.get("type") for each in content if isinstance(each, dict)] if isinstance(content, list) else []
+
+
+def _without_budget(body: Members, losses: Losses) -> Members:
+    """And without edits of thoughts, which are refused without it."""
+    losses.note("thinking")
+    made = {name: value for name, value in body.items() if name != "thinking"}
+    context = decode(_context, bytes(made.get("context_management", b"null")))
+    edits = (context and context.edits) or []
+    kept = [each for each in edits if not str(decode(_part, bytes(each)).type).startswith(CLEARING_THOUGHTS)]
+    if len(kept) == len(edits):
+        return made
+    losses.note("context_management")
+    given = decode(_members, bytes(made.pop("context_management")))
+    return made | ({"context_management": _raw(given | {"edits": _raw(kept)})} if kept else {})
+
+
+def _own_input(body: Members, losses: Losses) -> Members:
+    """A call of OpenAI's responses, likewise."""
+    items = bytes(body.get("input", b""))
+    own = _own(items, "input.reasoning", losses)
+    return body if own is items else body | {"input": msgspec.Raw(own)}
 
 
 def _own(given: bytes, called: str, losses: Losses) -> bytes:
@@ -76,17 +134,21 @@ def _own(given: bytes, called: str, losses: Losses) -> bytes:
     if _MARKED not in given or not given.startswith(b"["):
         return given
     listed = decode(_array, given)
-    own = [each for each in listed if not decode(_thought, bytes(each)).of_another]
+    own = [each for each in listed if not decode(_part, bytes(each)).of_another]
     if len(own) == len(listed):
         return given
     losses.note(called)
     return msgspec.json.encode(own)
 
 
-_CONVERSATIONS: dict[str, tuple[str, Callable[[bytes, Losses], bytes]]] = {
-    "anthropic-messages": ("messages", own_messages),
-    "anthropic-count-tokens": ("messages", own_messages),
-    "openai-responses": ("input", _own_items),
-    "openai-count-tokens": ("input", _own_items),
+def _raw(value: Any) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))
+
+
+_OWN: dict[str, Callable[[Members, Losses], Members]] = {
+    "anthropic-messages": own_messages,
+    "anthropic-count-tokens": own_messages,
+    "openai-responses": _own_input,
+    "openai-count-tokens": _own_input,
 }
-"""Where the conversation stands, by dialects with such thoughts in them."""
+"""By dialects with such thoughts in them."""

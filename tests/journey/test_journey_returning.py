@@ -33,9 +33,16 @@ def way(tmp_path_factory):
 
 @pytest.mark.parametrize("claude", [CLAUDE, BEDROCK])
 @pytest.mark.parametrize("stream", [False, True])
-def test_claude_goes_on_after_gemini(way, claude, stream):
-    fields = {"max_tokens": 3000, "tools": [{"name": "weather", "input_schema": SCHEMA}]}
-    fields |= {"thinking": {"type": "adaptive"}}
+@pytest.mark.parametrize(
+    ("thinking", "dropped"),
+    [
+        ({"type": "adaptive"}, "messages.content.thinking"),
+        ({"type": "enabled", "budget_tokens": 1024}, "messages.content.thinking, thinking"),
+    ],
+)
+def test_claude_goes_on_after_gemini(way, claude, stream, thinking, dropped):
+    """Where Claude would demand thoughts that it has signed, for a budget to think, it goes on without thinking."""
+    fields = {"max_tokens": 3000, "tools": [{"name": "weather", "input_schema": SCHEMA}], "thinking": thinking}
     with anthropic.Anthropic(base_url=way.url, api_key=way.first, max_retries=0) as client:
         if stream:
             with client.messages.stream(model=GEMINI, messages=said("Use a tool"), **fields) as events:
@@ -50,7 +57,7 @@ def test_claude_goes_on_after_gemini(way, claude, stream):
         back = client.messages.create(model=GEMINI, messages=talk, **fields)
         counted = client.messages.count_tokens(model=CLAUDE, messages=talk, tools=fields["tools"])
     assert raw.parse().content[-1].text == back.content[-1].text == ANSWER
-    assert raw.headers["x-fareway-dropped"] == "messages.content.thinking"
+    assert raw.headers["x-fareway-dropped"] == dropped
     assert counted.input_tokens
 
 

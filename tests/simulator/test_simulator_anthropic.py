@@ -180,6 +180,10 @@ async def test_errors_are_in_shape(sim, client, status, kind):
 async def test_what_is_wrong_is_named(client):
     small = {"type": "enabled", "budget_tokens": 10}
     large = {"type": "enabled", "budget_tokens": 2000}
+    unthought = [
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "1"}]},
+    ]
     for match, fields in {
         "budget_tokens": {"thinking": small},
         "max_tokens": {"thinking": large},
@@ -189,6 +193,7 @@ async def test_what_is_wrong_is_named(client):
             "tools": [WEATHER],
             "tool_choice": {"type": "any"},
         },
+        "found `tool_use`": {"thinking": large, "max_tokens": 4000, "messages": said("Hello") + unthought},
         "Tool choice": {"tool_choice": {"type": "tool", "name": "x"}},
         "messages": {"messages": []},
     }.items():

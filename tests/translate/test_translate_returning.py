@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from msgspec import Raw
+from msgspec.json import decode
 
 from gateway.core.errors import BadRequest
 from gateway.core.request import Asked
@@ -64,6 +66,70 @@ def test_what_holds_none_is_not_touched(dialect, body):
     made, dropped = sent(dialect, body)
     assert made.body == body.encode()
     assert dropped == ()
+
+
+CALL, RESULT = '{"type": "tool_use", "id": "a"}', '{"role": "user", "content": [{"type": "tool_result"}]}'
+HIDDEN = '{"type": "redacted_thinking", "data": "c2ln"}'
+BUDGET = '{"type": "enabled", "budget_tokens": 1024}'
+CLEARS, OTHER = '{"type": "clear_thinking_20251015", "keep": "all"}', '{"type":"clear_tool_uses_20250919","keep":1.50}'
+
+
+def members(messages, **others):
+    """What else is left of a call, and what was left out beside thoughts."""
+    said = {"messages": f"[{', '.join(messages)}]"} | others
+    body = "{" + ", ".join(f'"{name}": {value}' for name, value in said.items()) + "}"
+    made, dropped = sent("anthropic-messages", body)
+    left = {name: bytes(value).decode() for name, value in decode(made.body, type=dict[str, Raw]).items()}
+    assert dropped[0] == THOUGHTS
+    return {name: value for name, value in left.items() if name != "messages"}, dropped[1:]
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        [answered(FOREIGN, CALL), RESULT],
+        [answered(FOREIGN, TEXT, CALL), RESULT],
+        [answered(FOREIGN, CALL), RESULT, answered(CALL), RESULT],
+        [answered(FOREIGN, CALL), RESULT, answered(FOREIGN), answered(FOREIGN, CALL), RESULT],
+    ],
+)
+def test_a_turn_of_tools_that_lost_its_thoughts_goes_on_without_a_budget_to_think(turn):
+    """Claude refuses a budget where the last turn begins with no thoughts; also the next turns of the same tools."""
+    for earlier in ([], [ASKS, answered(SIGNED, TEXT), ASKS]):
+        assert members([*earlier, *turn], thinking=BUDGET, top_p="0.10") == ({"top_p": "0.10"}, ("thinking",))
+
+
+@pytest.mark.parametrize(
+    ("turn", "thinking"),
+    [
+        ([answered(FOREIGN, TEXT), ASKS], BUDGET),
+        ([answered(FOREIGN, CALL), RESULT, answered(TEXT), ASKS, answered(SIGNED, CALL), RESULT], BUDGET),
+        ([answered(SIGNED, CALL), RESULT, answered(FOREIGN, CALL), RESULT], BUDGET),
+        ([answered(FOREIGN, HIDDEN, CALL), RESULT], BUDGET),
+        ([answered(FOREIGN, TEXT), ASKS, answered(CALL), RESULT], BUDGET),
+        ([answered(FOREIGN, CALL), RESULT], '{"type": "adaptive"}'),
+        ([answered(FOREIGN, CALL), RESULT], "7"),
+    ],
+)
+def test_else_a_budget_to_think_stays(turn, thinking):
+    """Where a turn begins with Claude's own thoughts, or has ended, nobody asks for more of them."""
+    assert members([ASKS, *turn], thinking=thinking) == ({"thinking": thinking}, ())
+
+
+@pytest.mark.parametrize(
+    ("edits", "kept", "dropped"),
+    [
+        (f"[{CLEARS}, {OTHER}]", {"context_management": f'{{"a":1.0,"edits":[{OTHER}]}}'}, ("context_management",)),
+        (f"[{CLEARS}]", {}, ("context_management",)),
+        (f"[{OTHER}]", {"context_management": f'{{"a": 1.0, "edits": [{OTHER}]}}'}, ()),
+        ("null", {"context_management": '{"a": 1.0, "edits": null}'}, ()),
+    ],
+)
+def test_no_thoughts_are_cleared_where_there_is_no_budget_for_them(edits, kept, dropped):
+    """Claude refuses that edit where it does not think. Others stay, byte for byte."""
+    context = f'{{"a": 1.0, "edits": {edits}}}'
+    found = members([ASKS, answered(FOREIGN, CALL), RESULT], thinking=BUDGET, context_management=context)
+    assert found == (kept, ("thinking", *dropped))
 
 
 def test_what_nobody_can_read_is_refused():

@@ -91,9 +91,10 @@ def translated(asked: Asked, target: Target, losses: Losses) -> Asked:
     """See `Edge.request`. What is carried is carried byte for byte."""
     given = decode(_bodies, asked.body)
     kept = {name: value for name, value in given.items() if _carried(name, bytes(value), losses)}
-    for name, carry in (("tools", _with_tools), ("messages", without_links), ("messages", own_messages)):
+    for name, carry in (("tools", _with_tools), ("messages", without_links)):
         if name in kept:
             kept[name] = msgspec.Raw(carry(bytes(kept[name]), losses))
+    kept = own_messages(kept, losses)
     if _cap.decode(kept["max_tokens"]) > target.output_tokens_max:  # What is more than the model can make.
         kept["max_tokens"] = msgspec.Raw(b"%d" % target.output_tokens_max)
     kept["anthropic_version"] = msgspec.Raw(VERSION)
