@@ -19,22 +19,25 @@ _STRICT = frozenset(
 _FORMATS = ("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid")
 """Of texts, by the same."""
 
-_UNKEPT = frozenset(
-    {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength"}
-    | {"maxItems", "uniqueItems", "minContains", "maxContains", "minProperties", "maxProperties"}
+_KEPT = frozenset(
+    {"type", "title", "description", "enum", "const", "default", "properties", "required", "additionalProperties"}
+    | {"items", "minItems", "anyOf", "allOf", "$ref", "$defs", "definitions", "pattern", "format"}
 )
-"""Words that Claude refuses to keep to: https://platform.claude.com/docs/en/build-with-claude/structured-outputs ."""
+"""Words that Claude keeps to; it refuses others: https://platform.claude.com/docs/en/build-with-claude/structured-outputs"""
 
 _CLAUDE_FORMATS = (*_FORMATS, "uri")
 
-OPEN = "Objects there hold only what they name: additionalProperties must be false."
+OPEN = "Objects there hold only what they name: additionalProperties must be false, and allOf joins none."
 """Why a schema that `for_claude` does not take cannot be carried."""
 
 _BY_NAME = frozenset({"properties", "$defs", "definitions"})
 """Words with a schema for each name."""
 
-_PLAIN = frozenset({"items", "anyOf", "allOf", "oneOf", "prefixItems", "additionalProperties", "not"})
-"""Words with a schema, or a list of them."""
+_PLAIN = frozenset({"items", "anyOf", "allOf", "oneOf", "additionalProperties"})
+"""Words with a schema, or a list of them, as far as anybody here keeps to them."""
+
+_COMPOSED = frozenset({"$ref", "anyOf", "oneOf", "allOf"})
+"""Words by which a schema may be that of an object without saying so."""
 
 
 def strictly(schema: Json) -> Json | None:
@@ -52,8 +55,8 @@ class ForClaude(NamedTuple):
 
 def for_claude(schema: Json) -> ForClaude | None:
     """The same, as Claude keeps to it, which takes no object that is not closed; None where one is meant to be open.
-    Bounds it does not keep to, and refuses, are told in the descriptions, as Anthropic's own clients do."""
-    made: Json = _closed(schema)
+    What it does not keep to, and refuses, is told in the descriptions, as Anthropic's own clients do."""
+    made = _closed(schema)
     if _open(made):
         return None
     told = _told(made)
@@ -68,28 +71,31 @@ def strict_tool(schema: Json, leave: Callable[[str], None]) -> tuple[Json, bool]
     return (schema, False) if kept is None else (kept.schema, True)
 
 
-def _closed(schema: Any) -> Any:
+def _closed(schema: Json) -> Json:
     """Objects that name what they hold, and say nothing of more, hold no more."""
-    if isinstance(schema, list):
-        return [_closed(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    made = {word: _within(_closed, word, value) for word, value in schema.items()}
+    made = _inside(_closed, _merged(schema))
     if isinstance(made.get("properties"), dict):
         made.setdefault("additionalProperties", False)
     return made
 
 
-def _told(schema: Any) -> Any:
-    """With what Claude does not keep to in words."""
-    if isinstance(schema, list):
-        return [_told(each) for each in schema]
-    if not isinstance(schema, dict):
+def _merged(schema: Json) -> Json:
+    """What stands alone in an `allOf`, as older clients write it around a reference, is no other schema than this."""
+    joined = schema.get("allOf")
+    if not (isinstance(joined, list) and len(joined) == 1 and isinstance(joined[0], dict)):
         return schema
-    bounds = {word: value for word, value in schema.items() if _unkept(word, value)}
-    made = {word: _within(_told, word, value) for word, value in schema.items() if word not in bounds}
-    if bounds:
-        about, told = schema.get("description"), msgspec.json.encode(bounds).decode()
+    rest = {word: value for word, value in schema.items() if word != "allOf"}
+    return schema if rest.keys() & joined[0].keys() else rest | joined[0]
+
+
+def _told(schema: Json) -> Json:
+    """With what Claude does not keep to in words. One of several is for it any of them."""
+    if "anyOf" not in schema:
+        schema = {"anyOf" if word == "oneOf" else word: value for word, value in schema.items()}
+    unkept = {word: value for word, value in schema.items() if _unkept(word, value)}
+    made = _inside(_told, {word: value for word, value in schema.items() if word not in unkept})
+    if unkept:
+        about, told = schema.get("description"), msgspec.json.encode(unkept).decode()
         made["description"] = f"{about} {told}" if about else told
     return made
 
@@ -97,14 +103,24 @@ def _told(schema: Any) -> Any:
 def _unkept(word: str, value: Any) -> bool:
     if word == "format":
         return value not in _CLAUDE_FORMATS
-    return word in _UNKEPT or (word == "minItems" and value not in (0, 1))
+    return word not in _KEPT or (word == "minItems" and value not in (0, 1))
 
 
-def _within(change: Callable[[Any], Any], word: str, value: Any) -> Any:
-    """The value of a word, with the schemas in it changed."""
-    if word in _BY_NAME and isinstance(value, dict):
-        return {name: change(each) for name, each in value.items()}
-    return change(value) if word in _PLAIN else value
+def _inside(change: Callable[[Json], Json], schema: Json) -> Json:
+    """The schema, with those in it changed."""
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, list):
+            return [changed(each) for each in value]
+        return change(value) if isinstance(value, dict) else value
+
+    made = {}
+    for word, value in schema.items():
+        if word in _BY_NAME and isinstance(value, dict):
+            made[word] = {name: changed(each) for name, each in value.items()}
+        else:
+            made[word] = changed(value) if word in _PLAIN else value
+    return made
 
 
 def _open(schema: Any) -> bool:
@@ -115,8 +131,16 @@ def _open(schema: Any) -> bool:
         return False
     if (_is_object(schema) or "additionalProperties" in schema) and schema.get("additionalProperties") is not False:
         return True
+    if "patternProperties" in schema or _joins_objects(schema.get("allOf")):
+        return True
     named = [each for word in _BY_NAME if isinstance(schema.get(word), dict) for each in schema[word].values()]
     return any(map(_open, [*named, *(schema[word] for word in _PLAIN & schema.keys())]))
+
+
+def _joins_objects(schemas: Any) -> bool:
+    """Each would have to hold what the others name."""
+    found = [each for each in schemas if isinstance(each, dict)] if isinstance(schemas, list) else []
+    return any(_is_object(each) or not _COMPOSED.isdisjoint(each) for each in found)
 
 
 def _is_object(schema: Json) -> bool:

@@ -34,6 +34,14 @@ def test_what_openai_keeps_to_is_told_as_it_is(schema):
     assert strictly(schema) == schema
 
 
+def test_what_stands_alone_in_an_allof_is_the_schema_itself():
+    """Pydantic wrote references so: OpenAI takes no `allOf`, and Claude none with a reference."""
+    schema, definitions = obj(a={"allOf": [{"$ref": "#/$defs/B"}]}), {"$defs": {"B": TEXT}}
+    made = obj(a={"$ref": "#/$defs/B"}) | definitions
+    assert strictly(schema | definitions) == made
+    assert for_claude(schema | definitions) == ForClaude(made, exact=True)
+
+
 def test_objects_that_say_nothing_of_more_are_closed():
     open_ = obj(closed=False, a={"items": obj(closed=False, enum=obj(closed=False, properties=TEXT))})
     assert strictly(open_) == obj(a={"items": obj(enum=obj(properties=TEXT))})
@@ -56,7 +64,7 @@ def test_objects_that_say_nothing_of_more_are_closed():
         obj(a=TEXT | {"minLength": 1}),
         obj(a=TEXT | {"format": "uri"}),
         obj(a=TEXT | {"format": ["date"]}),
-        obj(a={"allOf": [{"$ref": "#/$defs/B"}]}),
+        obj(a={"allOf": [{"$ref": "#/$defs/B"}, {"title": "B"}]}),
         obj(a={"$ref": "#/$defs/B", "description": "One."}) | {"$defs": {"B": TEXT}},
     ],
 )
@@ -88,6 +96,11 @@ def test_what_is_closed_already_is_told_to_claude_as_it_is(schema):
         obj(a={"additionalProperties": TEXT}),
         obj(a={"anyOf": [TEXT, {"type": "object"}]}),
         obj(a={"$ref": "#/definitions/B"}) | {"definitions": {"B": {"type": "object"}}},
+        obj() | {"patternProperties": {"^a": TEXT}},
+        {"allOf": [obj(a=TEXT), obj(b=TEXT)]},
+        {"allOf": [obj(a=TEXT)]} | obj(b=TEXT),
+        obj(a={"allOf": [{"$ref": "#/$defs/B"}, {"title": "B"}]}),
+        obj(a={"allOf": [7, {"title": "B"}, {"oneOf": [obj(b=TEXT)]}]}),
     ],
 )
 def test_an_object_that_is_meant_to_be_open_is_nothing_to_say_to_claude(schema):
@@ -107,10 +120,27 @@ def test_an_object_that_is_meant_to_be_open_is_nothing_to_say_to_claude(schema):
             obj(a={"anyOf": [{"items": TEXT, "description": '{"minItems":2,"format":["x"]}'}]}),
         ),
         (obj(a=TEXT | {"format": "iri"}), obj(a=TEXT | {"description": '{"format":"iri"}'})),
+        (
+            obj(a=TEXT | {"not": obj(closed=False)}),
+            obj(a=TEXT | {"description": json.dumps({"not": obj(closed=False)}, separators=(",", ":"))}),
+        ),
+        (obj(a={"oneOf": [obj(b=TEXT), TEXT]}), obj(a={"anyOf": [obj(b=TEXT), TEXT]})),
+        (
+            obj(a={"oneOf": [obj(b=TEXT)], "discriminator": {"propertyName": "b"}}),
+            obj(a={"anyOf": [obj(b=TEXT)], "description": '{"discriminator":{"propertyName":"b"}}'}),
+        ),
+        (
+            obj(a={"oneOf": [TEXT], "anyOf": [TEXT]}),
+            obj(a={"anyOf": [TEXT], "description": '{"oneOf":[{"type":"string"}]}'}),
+        ),
+        (
+            obj(a={"type": "array", "prefixItems": [TEXT]}),
+            obj(a={"type": "array", "description": '{"prefixItems":[{"type":"string"}]}'}),
+        ),
     ],
 )
-def test_bounds_that_claude_refuses_are_told_in_words(schema, told):
-    """Pydantic writes them for `Field(ge=0)`; OpenAI keeps to them."""
+def test_what_claude_refuses_to_keep_to_is_told_in_words(schema, told):
+    """Pydantic writes bounds for `Field(ge=0)`, which OpenAI keeps to, and `oneOf` with a discriminator for unions."""
     assert for_claude(schema) == ForClaude(told, exact=False)
 
 
