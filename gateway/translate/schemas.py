@@ -19,6 +19,9 @@ _STRICT = frozenset(
 _FORMATS = ("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid")
 """Of texts, by the same."""
 
+_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
+"""Of values, as schemas call them."""
+
 _KEPT = frozenset(
     {"type", "title", "description", "enum", "const", "default", "properties", "required", "additionalProperties"}
     | {"items", "minItems", "anyOf", "allOf", "$ref", "$defs", "definitions", "pattern", "format"}
@@ -42,8 +45,19 @@ _COMPOSED = frozenset({"$ref", "anyOf", "oneOf", "allOf"})
 
 def strictly(schema: Json) -> Json | None:
     """The schema with its objects closed, if OpenAI can keep to it to the letter; else None."""
-    made = _closed(schema)
+    made = _typed(_closed(schema))
     return made if _is_object(made) and "anyOf" not in made and _strict(made) else None
+
+
+def _typed(schema: Json) -> Json:
+    """Each says its type, which OpenAI demands also where the values that are allowed tell it."""
+    made = _inside(_typed, schema)
+    if "type" not in made and ("const" in made or "enum" in made):
+        values = [made["const"]] if "const" in made else made["enum"]
+        types = dict.fromkeys(_TYPES.get(type(value)) for value in values) if isinstance(values, list) else {}
+        if types and None not in types:
+            made["type"] = next(iter(types)) if len(types) == 1 else [*types]
+    return made
 
 
 class ForClaude(NamedTuple):
@@ -144,21 +158,26 @@ def _joins_objects(schemas: Any) -> bool:
 
 
 def _is_object(schema: Json) -> bool:
-    kind = schema.get("type")
-    return "properties" in schema or (isinstance(kind, str | list) and "object" in kind)
+    return "properties" in schema or _may_be(schema, "object")
+
+
+def _may_be(schema: Json, kind: str) -> bool:
+    kinds = schema.get("type")
+    return isinstance(kinds, str | list) and kind in kinds
 
 
 def _strict(schema: Any) -> bool:
-    """Whether nothing in it is optional or unknown to OpenAI, which takes no words beside a reference."""
+    """Whether nothing in it is open, optional or unknown to OpenAI, which takes no words beside a reference."""
     if not isinstance(schema, dict) or not _STRICT.issuperset(schema) or schema.get("format", "date") not in _FORMATS:
         return False
     if "$ref" in schema:
         return len(schema) == 1
+    if not ("type" in schema or "anyOf" in schema) or (_may_be(schema, "array") and "items" not in schema):
+        return False
     properties, definitions = schema.get("properties", {}), schema.get("$defs", {})
     others, required = schema.get("anyOf", []), schema.get("required", [])
-    if not (isinstance(properties, dict) and isinstance(definitions, dict)):
-        return False
-    if not (isinstance(others, list) and isinstance(required, list)):
+    named, listed = (properties, definitions), (others, required)
+    if not (all(isinstance(each, dict) for each in named) and all(isinstance(each, list) for each in listed)):
         return False
     if _is_object(schema) and (
         schema.get("additionalProperties") is not False

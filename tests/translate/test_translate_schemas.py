@@ -26,7 +26,7 @@ def obj(closed=True, **properties):
         obj(a={"type": ["number", "null"], "exclusiveMinimum": 0, "exclusiveMaximum": 9, "multipleOf": 3}),
         obj(a={"type": "array", "items": obj(b=TEXT), "minItems": 1}),
         obj(a={"anyOf": [obj(b=TEXT), {"type": "null"}]}),
-        obj(a={"$ref": "#/$defs/B"}) | {"$defs": {"B": obj(c={"const": {"properties": {}}})}},
+        obj(a={"$ref": "#/$defs/B"}) | {"$defs": {"B": obj(c=TEXT | {"const": {"properties": {}}})}},
         obj(properties=TEXT, enum=TEXT, items=obj(b=TEXT)),
     ],
 )
@@ -42,9 +42,27 @@ def test_what_stands_alone_in_an_allof_is_the_schema_itself():
     assert for_claude(schema | definitions) == ForClaude(made, exact=True)
 
 
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ({"const": "x"}, "string"),
+        ({"const": None}, "null"),
+        ({"enum": ["a", "b"]}, "string"),
+        ({"enum": [1, True, 0.5, None]}, ["integer", "boolean", "number", "null"]),
+        ({"enum": ["a"], "type": ["string", "null"]}, ["string", "null"]),
+    ],
+)
+def test_the_type_of_values_is_said_to_openai_which_demands_it(values, kind):
+    """Anthropic's own clients leave it out, and Claude does not ask for it."""
+    schema = obj(a={"type": "array", "items": values})
+    assert strictly(schema) == obj(a={"type": "array", "items": values | {"type": kind}})
+    assert for_claude(schema) == ForClaude(schema, exact=True)
+
+
 def test_objects_that_say_nothing_of_more_are_closed():
-    open_ = obj(closed=False, a={"items": obj(closed=False, enum=obj(closed=False, properties=TEXT))})
-    assert strictly(open_) == obj(a={"items": obj(enum=obj(properties=TEXT))})
+    inner = obj(closed=False, enum=obj(closed=False, properties=TEXT))
+    open_ = obj(closed=False, a={"type": "array", "items": inner})
+    assert strictly(open_) == obj(a={"type": "array", "items": obj(enum=obj(properties=TEXT))})
     assert "additionalProperties" not in open_
 
 
@@ -65,6 +83,14 @@ def test_objects_that_say_nothing_of_more_are_closed():
         obj(a=TEXT | {"format": "uri"}),
         obj(a=TEXT | {"format": ["date"]}),
         obj(a={"allOf": [{"$ref": "#/$defs/B"}, {"title": "B"}]}),
+        obj(a=TEXT | {"$defs": 7}),
+        obj(a={"anyOf": 7}),
+        obj(a={"title": "Anything"}),
+        obj(a={"type": "array"}),
+        obj(a={"type": "array", "items": {}}),
+        obj(a={"enum": ["a", {}]}),
+        obj(a={"enum": []}),
+        obj(a={"enum": "a"}),
         obj(a={"$ref": "#/$defs/B", "description": "One."}) | {"$defs": {"B": TEXT}},
     ],
 )
