@@ -11,8 +11,8 @@ Json = dict[str, Any]
 
 _STRICT = frozenset(
     {"type", "title", "description", "enum", "const", "properties", "required", "additionalProperties", "items"}
-    | {"anyOf", "$ref", "$defs", "minItems", "maxItems", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
-    | {"multipleOf", "pattern", "format"}
+    | {"anyOf", "$ref", "$defs", "definitions", "minItems", "maxItems", "minimum", "maximum", "exclusiveMinimum"}
+    | {"exclusiveMaximum", "multipleOf", "pattern", "format"}
 )
 """Words that OpenAI keeps to strictly: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas"""
 
@@ -86,8 +86,10 @@ def strict_tool(schema: Json, leave: Callable[[str], None]) -> tuple[Json, bool]
 
 
 def _closed(schema: Json) -> Json:
-    """Objects that name what they hold, and say nothing of more, hold no more."""
+    """Objects that name what they hold, and say nothing of more, hold no more. The draft that a schema is written by
+    says nothing to a provider."""
     made = _inside(_closed, _merged(schema))
+    made.pop("$schema", None)
     if isinstance(made.get("properties"), dict):
         made.setdefault("additionalProperties", False)
     return made
@@ -174,15 +176,14 @@ def _strict(schema: Any) -> bool:
         return len(schema) == 1
     if not ("type" in schema or "anyOf" in schema) or (_may_be(schema, "array") and "items" not in schema):
         return False
-    properties, definitions = schema.get("properties", {}), schema.get("$defs", {})
+    named = [schema.get(word, {}) for word in _BY_NAME]
     others, required = schema.get("anyOf", []), schema.get("required", [])
-    named, listed = (properties, definitions), (others, required)
-    if not (all(isinstance(each, dict) for each in named) and all(isinstance(each, list) for each in listed)):
+    if not (all(isinstance(each, dict) for each in named) and isinstance(others, list) and isinstance(required, list)):
         return False
     if _is_object(schema) and (
         schema.get("additionalProperties") is not False
-        or not {name for name in required if isinstance(name, str)}.issuperset(properties)
+        or not {name for name in required if isinstance(name, str)}.issuperset(schema.get("properties", {}))
     ):
         return False
     items = [schema["items"]] if "items" in schema else []
-    return all(map(_strict, [*properties.values(), *definitions.values(), *others, *items]))
+    return all(map(_strict, [*(inner for each in named for inner in each.values()), *others, *items]))

@@ -27,6 +27,7 @@ def obj(closed=True, **properties):
         obj(a={"type": "array", "items": obj(b=TEXT), "minItems": 1}),
         obj(a={"anyOf": [obj(b=TEXT), {"type": "null"}]}),
         obj(a={"$ref": "#/$defs/B"}) | {"$defs": {"B": obj(c=TEXT | {"const": {"properties": {}}})}},
+        obj(a={"$ref": "#/definitions/B"}) | {"definitions": {"B": obj(c=TEXT)}},
         obj(properties=TEXT, enum=TEXT, items=obj(b=TEXT)),
     ],
 )
@@ -40,6 +41,14 @@ def test_what_stands_alone_in_an_allof_is_the_schema_itself():
     made = obj(a={"$ref": "#/$defs/B"}) | definitions
     assert strictly(schema | definitions) == made
     assert for_claude(schema | definitions) == ForClaude(made, exact=True)
+
+
+def test_the_draft_that_a_schema_is_written_by_is_left_out():
+    """Zod and Vercel's SDK name it at the root. Nobody needs it, and a property of that name stays."""
+    schema = obj(**{"$schema": TEXT})
+    given = schema | {"$schema": "http://json-schema.org/draft-07/schema#"}
+    assert strictly(given) == schema
+    assert for_claude(given) == ForClaude(schema, exact=True)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +94,7 @@ def test_objects_that_say_nothing_of_more_are_closed():
         obj(a={"allOf": [{"$ref": "#/$defs/B"}, {"title": "B"}]}),
         obj(a=TEXT | {"$defs": 7}),
         obj(a={"anyOf": 7}),
+        obj(a={"$ref": "#/definitions/B"}) | {"definitions": {"B": {"type": "object"}}},
         obj(a={"title": "Anything"}),
         obj(a={"type": "array"}),
         obj(a={"type": "array", "items": {}}),
