@@ -24,6 +24,7 @@ from gateway.deferred.sending import Member, Sending
 from gateway.deferred.settling import Found, Give, Settling
 from gateway.deferred.shelf import NotKept, Shelf, surely
 from gateway.journey.batches.desk import GIVEN_UP_S
+from gateway.journey.carriage import home
 from gateway.journey.option import Option
 
 CALLS_MAX, BYTES_MAX = 5_000, 64 << 20
@@ -135,7 +136,8 @@ class Lanes:
             try:
                 call = self._asking.call(running, body)
                 offered = await self._offering.of(call, self._asking.key(running))
-                members.append(Member(running, offered, _option(lane, offered), running.reason))
+                asked, _ = home(offered.question.dialect.name, offered.question.asked)
+                members.append(Member(running, offered, _option(lane, offered), running.reason, asked))
             except GatewayError as error:
                 failed.append((running, error))
         return members, failed

@@ -18,6 +18,7 @@ from gateway.core.entry import Outcome
 from gateway.core.errors import GatewayError, UpstreamTimeout
 from gateway.core.limit import Fare
 from gateway.core.price import Cost, CostStatus
+from gateway.core.request import Asked
 from gateway.deferred.offers import Offered
 from gateway.deferred.record import Later, Place
 from gateway.dialects.batch_requests import ENDPOINTS
@@ -42,12 +43,13 @@ class Member(NamedTuple):
     offered: Offered
     option: Option
     reason: str
+    asked: Asked  # As it goes to who speaks its own dialect.
 
     @property
     def body(self) -> bytes:
         """As the provider must get it."""
         question = self.offered.question
-        return question.dialect.aim(question.asked, self.option.deployment.model, question.request.facts).body
+        return question.dialect.aim(self.asked, self.option.deployment.model, question.request.facts).body
 
 
 Keep = Callable[[list[tuple[Later, Place]]], Awaitable[None]]

@@ -105,6 +105,20 @@ def test_anthropics_batch(way, provider, key):
     check_paid(document, SONNET, HALF)
 
 
+def test_anthropics_batch_holds_no_thoughts_that_it_has_not_signed(way, provider, key):
+    """They are those of an answer that another maker's model gave, as on any other way."""
+    before, hello = set(provider.batches), {"role": "user", "content": "Hello"}
+    thoughts = [{"type": "thinking", "thinking": "Hm.", "signature": f"{mark}c2ln"} for mark in ("fareway-1.", "")]
+    answer = {"role": "assistant", "content": [*thoughts, {"type": "text", "text": "Yes."}]}
+    body = {"model": "clever", "max_tokens": 50, "messages": [hello, answer, hello]}
+    told = way.ask("POST", "/v1/messages", body, key, x_fareway_deadline="1d")[2]
+    batch = the_batch(provider, before)
+    (left,) = provider.asked_for(batch)["requests"]
+    assert left["params"]["messages"] == [hello, answer | {"content": answer["content"][1:]}, hello]
+    provider.end(batch)
+    assert way.over(told["id"], key)["way"] == "batch"
+
+
 def test_the_flex_tier_is_taken_where_it_costs_no_more_than_a_batch(way, provider, key):
     document = way.over(way.later("flexible", key=key), key)
     assert (document["way"], document["entries"][0]["service_tier"]) == ("flex", "flex")
