@@ -24,6 +24,9 @@ CLEARING = (CLEARING_THOUGHTS, "clear_tool_uses_")
 """How the edits of a context begin that only take away from what the model sees:
 https://platform.claude.com/docs/en/build-with-claude/context-editing"""
 
+_SEARCH = "tool_search_tool"
+"""How Anthropic's searches for tools begin: https://platform.claude.com/docs/en/agents-and-tools/tool-use/tool-search-tool"""
+
 
 def found_tool(block: Fields, name: str) -> str:
     """What a search for tools at the caller found, in words: every tool is there from the beginning. `name`: what the
@@ -35,11 +38,21 @@ def found_tool(block: Fields, name: str) -> str:
 def searches_tools(tool: Fields, kind: str | None) -> bool:
     """Whether this is a search for tools that runs at Anthropic: a hint, since every tool is there from the
     beginning."""
-    if kind is None or not kind.startswith("tool_search_tool"):
+    if kind is None or not kind.startswith(_SEARCH):
         return False
     tool.skip()
     tool.hint(kind)
     return True
+
+
+def searched_tools(block: Fields, kind: str) -> bool:
+    """Whether this is such a search in an earlier answer, or what it found: a hint like the search itself."""
+    searched = kind == "server_tool_use" and str(block.any("name")).startswith(_SEARCH)
+    if searched or kind == f"{_SEARCH}_result":
+        block.skip()
+        block.leave(f"messages.content.{kind}")
+        return True
+    return False
 
 
 def leave_out(body: Fields) -> None:

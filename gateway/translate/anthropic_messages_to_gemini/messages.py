@@ -10,7 +10,7 @@ from gateway.translate.anthropic_messages_to_gemini.signatures import opened
 from gateway.translate.fields import Fields
 from gateway.translate.gemini import call, parts
 from gateway.translate.instructions import in_turn
-from gateway.translate.messages_asked import THOUGHTS
+from gateway.translate.messages_asked import THOUGHTS, searched_tools
 
 Json = dict[str, Any]
 
@@ -82,7 +82,7 @@ class _Conversation:
             elif kind == "redacted_thinking":
                 block.any("data")
                 block.leave(THOUGHTS)
-            else:
+            elif not searched_tools(block, kind):
                 said += [part for part in shown(block, kind) if part.get("text") != ""]
         if signature:  # It came after the last word.
             said.append({"text": "", "thoughtSignature": signature})

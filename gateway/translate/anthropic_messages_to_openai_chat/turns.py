@@ -10,6 +10,7 @@ from gateway.core.errors import BadRequest
 from gateway.translate.anthropic_messages_to_openai_chat.blocks import CACHE, Part, joined, part, text_part
 from gateway.translate.anthropic_messages_to_openai_chat.names import short
 from gateway.translate.fields import Fields
+from gateway.translate.messages_asked import searched_tools
 
 Message = dict[str, Any]
 
@@ -91,7 +92,7 @@ def _assistant(message: Fields, *, recalls: bool) -> list[Message]:
             thoughts.append(_thought(block, kind, recalls=recalls))
         elif kind == "tool_use":
             calls.append(_call(block))
-        else:
+        elif not searched_tools(block, kind):
             texts += _only_said(block, kind)
     said: Message = {"role": "assistant", "content": joined(texts) if texts or not calls else None}
     if thought := "".join(thoughts):
