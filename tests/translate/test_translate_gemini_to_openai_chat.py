@@ -218,6 +218,16 @@ def test_what_a_model_only_thought_is_nothing_to_tell_again():
     assert dropped == ["contents.parts.thought"]
 
 
+@pytest.mark.parametrize(("model", "recalled"), [("gpt-4o", {}), ("deepseek-v4", {"reasoning_content": "Hm."})])
+def test_what_a_model_drew_while_it_thought_is_left_out(model, recalled):
+    """Google's models for pictures do, and clients send it back."""
+    drawn = {"inlineData": {"mimeType": "image/png", "data": "QQ=="}, "thought": True}
+    said = {"role": "model", "parts": [{"text": "Hm.", "thought": True}, drawn, {"text": "Done."}]}
+    body, dropped = sent(model, contents=[HI, said, HI])
+    assert body["messages"][1] == {"role": "assistant", "content": "Done."} | recalled
+    assert dropped == ["contents.parts.thought"]
+
+
 @pytest.mark.parametrize(
     "loose",
     [

@@ -134,12 +134,11 @@ class _Conversation:
         return text_part("What you drew:") + drawn if drawn else []
 
     def _thought(self, part: Fields) -> str:
-        """What was thought, if it may come back."""
-        text = part.text("text") or ""
-        if self._recalls:
-            return text
-        part.leave("contents.parts.thought")
-        return ""
+        """What was thought, if it may come back: no model takes the pictures again that it drew while it thought."""
+        text, drawn = part.text("text") or "", [part.any(name) for name in _MEDIA]
+        if any(drawn) or not self._recalls:
+            part.leave("contents.parts.thought")
+        return text if self._recalls else ""
 
     def _called(self, given: Fields, signature: str | None) -> Message:
         name, call_id = given.needed("name"), given.text("id")
