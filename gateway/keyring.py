@@ -95,12 +95,12 @@ class Keyring:
         version = self._beside.version
         keys, rules, drains = keys_of(self._beside), rules_of(self._beside), drains_of(self._beside)
         if version < seen:
-            keys, rules, drains = self._told_anew(keys, rules, drains)
+            self._tell_anew(keys, rules, drains)
+            self._beside.lift(seen)  # Who comes later, and has seen no more, must not take what changes now for lost.
+            return self._all(seen)
         return version, keys, rules, clearings_of(self._beside), drains
 
-    def _told_anew(
-        self, keys: dict[str, Key], rules: dict[str, Rule], drains: dict[str, Drain]
-    ) -> tuple[dict[str, Key], dict[str, Rule], dict[str, Drain]]:
+    def _tell_anew(self, keys: dict[str, Key], rules: dict[str, Rule], drains: dict[str, Drain]) -> None:
         """The store has lost its newest records, or all: it gets those back that we know, also where it has them as
         they were before. What is revoked stays so, whoever has seen it."""
         lost = {
@@ -114,7 +114,6 @@ class Keyring:
             for name, record in records.items():
                 write = Write(kind, name, self._beside.find(kind, name), encoded(record))
                 self._beside.write([write], ())
-        return keys | lost, rules | missing, drains | ended
 
     def _find(self, name: str) -> Key | None:
         """One that is not known yet, or not with that secret."""

@@ -46,6 +46,9 @@ class Store:
         self.version += 1
         return True
 
+    def lift(self, version):
+        self.version = max(self.version, version + 1)
+
     def put(self, kind, name, record):
         self.write([Write(kind, name, None, record and encoded(record))], ())
 
@@ -175,3 +178,36 @@ async def test_a_key_that_is_revoked_after_a_failover_stays_so():
     store, tenants, _ = await after_a_failover([(Kind.KEYS, "k", KEY)], changed, [(Kind.KEYS, "k", revoked)])
     assert tenants.known == {"k": revoked}
     assert store.records[Kind.KEYS] == {"k": encoded(revoked)}
+
+
+async def test_who_comes_late_to_a_store_that_has_its_records_back_undoes_nothing_newer():
+    """A replica that was cut off had seen a later version than the store had again by then: a secret that had leaked
+    was good again everywhere."""
+    store, secrets = Store(), [replace(KEY, digest=b"%d" % n) for n in range(7)]
+    store.put(Kind.KEYS, "k", secrets[1])
+    kept, version = {kind: dict(records) for kind, records in store.records.items()}, store.version
+    for n in (2, 3, 4, 5):
+        store.put(Kind.KEYS, "k", secrets[n])
+    quick, late, later = (ring_of(store, [], local=False) for _ in range(3))
+    store.records, store.version = kept, version
+    await quick.follow()
+    assert store.records[Kind.KEYS] == {"k": encoded(secrets[5])}
+    await late.follow()
+    store.put(Kind.KEYS, "k", secrets[6])
+    for ring in (later, quick, late):
+        await ring.follow()
+        assert ring.tenants.known == {"k": secrets[6]}
+    assert store.records[Kind.KEYS] == {"k": encoded(secrets[6])}
+
+
+async def test_what_changed_before_a_store_has_its_records_back_is_seen_by_all():
+    """Also by whoever had seen just the version that the first to come lifts it to."""
+    store = Store()
+    for _ in range(3):
+        store.put(Kind.KEYS, "k", KEY)
+    rings = [ring_of(store, [], local=False) for _ in range(2)]
+    store.version = 1
+    store.add_key("new")
+    for ring in rings:
+        await ring.follow()
+        assert set(ring.tenants.known) == {"k", "new"}

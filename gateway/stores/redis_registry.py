@@ -24,6 +24,7 @@ PATIENT_S = 0.5
 """For what no call waits for."""
 
 _WRITE = files("gateway.stores").joinpath("lua/write.lua").read_text(encoding="utf-8")
+_LIFT = "if tonumber(redis.call('GET', KEYS[1]) or 0) <= tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[2]) end"
 
 
 class _Client:
@@ -105,6 +106,10 @@ class RedisRegistry:
     def version(self) -> int:
         """See `Registry.version`."""
         return int(self._patient.ask("GET", _VERSION) or 0)
+
+    def lift(self, version: int) -> None:
+        """See `Registry.lift`."""
+        self._patient.ask("EVAL", _LIFT, 1, _VERSION, version, version + 1)
 
     def close(self) -> None:
         """See `Registry.close`."""

@@ -72,6 +72,10 @@ class Registry(Protocol):
         """Another number after every write of what is FOLLOWED, by whoever it was."""
         ...
 
+    def lift(self, version: int) -> None:
+        """From now on the version is later than this one, which a store had before it forgot."""
+        ...
+
     def close(self) -> None:
         """Let go of the file or the connection."""
         ...

@@ -59,6 +59,10 @@ class SqliteRegistry:
         """See `Registry.version`."""
         return int(self._asked("SELECT n FROM key_changes")[0][0])
 
+    def lift(self, version: int) -> None:
+        """See `Registry.lift`."""
+        self._asked("UPDATE key_changes SET n = ?1 + 1 WHERE n <= ?1", version)
+
     def close(self) -> None:
         """See `Registry.close`."""
         self._database.close()

@@ -95,6 +95,15 @@ def test_every_write_changes_the_version_and_all_see_the_same(connect):
     assert len(set(seen)) == len(seen)
 
 
+def test_a_version_that_is_lifted_is_later_than_one_that_was_seen_and_never_earlier_than_it_was(connect):
+    one, two = connect(), connect()
+    one.lift(7)
+    assert one.version == two.version == 8
+    assert put(two, "a", b"1")
+    one.lift(3)
+    assert one.version == two.version == 9
+
+
 def test_files_and_batches_are_kept_beside_and_nobody_follows_them(connect):
     one, two = connect(), connect()
     assert put(one, "a", b"1")
