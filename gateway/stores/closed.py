@@ -10,9 +10,12 @@ from pathlib import Path
 def closed_to_others(path: Path) -> None:
     """Make the file where there is none, and let its owner alone read and write it; what SQLite puts beside it follows
     it. A file that is there is not opened: closing it again would take the locks away that this process has on it by
-    other connections. Raises OSError."""
+    other connections. One of another owner, who shares it with a group, or whose mode cannot be changed where it lies,
+    stays as it is. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    if path.stat().st_mode & 0o077:
-        path.chmod(0o600)
+    there = path.stat()
+    if there.st_mode & 0o077 and there.st_uid == os.geteuid():
+        with suppress(PermissionError):
+            path.chmod(0o600)

@@ -1,10 +1,12 @@
 """Files that nobody but their owner reads or writes."""
 
+import os
 import sqlite3
 import stat
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 
 from gateway.alerts.outbox import Outbox
 from gateway.core.request import Facts
@@ -41,6 +43,32 @@ def test_a_file_of_an_earlier_version_is_closed(tmp_path):
     (tmp_path / "state.db").touch(0o644)
     closed_to_others(tmp_path / "state.db")
     assert stat.S_IMODE((tmp_path / "state.db").stat().st_mode) == 0o600
+
+
+def shared(home):
+    (home / "state.db").touch()
+    (home / "state.db").chmod(0o660)
+    return home / "state.db"
+
+
+def test_a_file_of_another_owner_stays_as_it_is(tmp_path, monkeypatch):
+    """A volume's group may read and write it, and SQLite needs no more. Root could close it, and would shut out those
+    who share it."""
+    path = shared(tmp_path)
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    with closing(SqliteRegistry(path)) as registry:
+        assert registry.version == 0
+    assert stat.S_IMODE(path.stat().st_mode) == 0o660
+
+
+def test_a_file_whose_mode_cannot_be_changed_where_it_lies_stays_as_it_is(tmp_path, monkeypatch):
+    def refused(path, mode):
+        raise PermissionError(1, "Operation not permitted", str(path))
+
+    path = shared(tmp_path)
+    monkeypatch.setattr(Path, "chmod", refused)
+    with closing(SqliteRegistry(path)) as registry:
+        assert registry.version == 0
 
 
 def test_what_this_process_has_open_stays_its_own(tmp_path):
