@@ -59,14 +59,15 @@ class Vitals:
     failures: dict[str, int] = field(default_factory=dict)  # In a row, by key, until it is open to all.
     open_until: float = 0.0  # To all,
     failing_key: str = ""  # and to this key alone
-    key_open_until: float = 0.0  # until then.
+    key_open_until: float = 0.0  # until then,
+    key_open_from: float = 0.0  # from then on.
     probing: bool = False
-    answered_key: str = ""  # Whose call was answered last; empty: nobody's yet.
+    answered_key: str = ""  # Whose call was answered last; empty: nobody's yet, or none for a pause.
 
     @property
     def left_alone(self) -> bool:
-        """By all, or by the key that was answered last: until it answers again. What one key breaks for itself is not
-        the operator's matter."""
+        """By all, or by the one key that calls: until it answers again. What one key breaks for itself while others
+        are answered is not the operator's matter."""
         return self.open_until > 0.0 or (self.failing_key != "" and self.answered_key in ("", self.failing_key))
 
     def working(self, now: float, key_id: str = "") -> bool:
@@ -106,9 +107,16 @@ class Vitals:
         if not self.open_until:
             self.failures[key_id] = self.failures.get(key_id, 0) + 1
         if self._fails_alone(now, key_id, failures_max):
-            self.failing_key, self.key_open_until = key_id, now + open_s
+            self._open_to_one(now, key_id, open_s)
         elif self.open_until or self._failures_of_others >= failures_max:
             self.open_until = now + open_s
+
+    def _open_to_one(self, now: float, key_id: str, open_s: float) -> None:
+        if key_id != self.failing_key:
+            self.key_open_from = now
+        self.failing_key, self.key_open_until = key_id, now + open_s
+        if now >= self.key_open_from + open_s:  # No other was answered for a pause: it may be down, and this key alone.
+            self.answered_key = ""
 
     def _open_to(self, key_id: str) -> float:
         """Until when it is open to this key; 0 where it is closed."""

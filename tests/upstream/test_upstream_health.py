@@ -165,7 +165,7 @@ def test_an_answer_that_begins_for_another_key_says_nothing_to_the_key_that_brea
 
 def test_one_key_that_breaks_it_all_the_time_takes_it_from_nobody():
     """Twenty calls a second that fail, beside one a second of another key, of which every fifth fails."""
-    vitals, refused = Vitals(), 0
+    vitals, refused, answered, told = Vitals(), 0, False, False
     for tick in range(20 * 60):
         now = tick / 20
         if vitals.working(now, "a"):
@@ -177,8 +177,11 @@ def test_one_key_that_breaks_it_all_the_time_takes_it_from_nobody():
         elif tick % 100 == 10:
             vitals.failed(now, "b", failures_max=5, open_s=10.0)
         elif tick % 20 == 10:
-            vitals.succeeded()
+            vitals.succeeded("b")
+            answered = True
+        told = told or (answered and vitals.left_alone)
     assert refused == 0
+    assert not told, "nor has it the operator called"
 
 
 def test_a_key_that_breaks_it_takes_the_try_from_nobody():
@@ -326,6 +329,22 @@ def test_what_one_key_breaks_for_itself_is_not_left_alone():
         vitals.failed(0.0, "a", failures_max=3, open_s=10.0)
     assert not vitals.working(0.0, "a")
     assert not vitals.left_alone
+
+
+def test_who_was_answered_long_ago_does_not_hide_that_nobody_is_now():
+    """A provider died at night, when one key's batch alone called: nobody heard of it until others had failed."""
+    vitals = Vitals()
+    vitals.succeeded("b")
+    for now in (100.0, 100.0, 100.0, 104.0, 109.9):  # Also such as are sent as the last resort.
+        vitals.failed(now, "a", failures_max=3, open_s=10.0)
+        assert not vitals.left_alone, "others may be answered"
+    vitals.failed(110.0, "a", failures_max=3, open_s=10.0)
+    assert vitals.left_alone
+    vitals.succeeded("b")
+    assert not vitals.left_alone
+    for now in (111.0, 111.0, 111.0, 120.9):
+        vitals.failed(now, "a", failures_max=3, open_s=10.0)
+    assert not vitals.left_alone, "b was answered since"
 
 
 def test_a_look_keeps_nothing():
