@@ -72,7 +72,7 @@ class Leases:
         self._recall = Recall(self._exchange)
         # Records that are not open here and of which the store is to hear, with what corrections gave back.
         self._untold: Counter[str] = Counter()
-        self._telling: Counter[str] = Counter()  # Those of which it hears now,
+        self._telling: Counter[str] = Counter()  # Those of which it is about to hear,
         self._closing: asyncio.Task[None] | None = None  # by this task.
         self._leaving: dict[str, float] = {}  # Those that roll, and when what was told of them has left.
         self._epoch = store.epoch  # The store's, when it was last told everything.
@@ -129,7 +129,7 @@ class Leases:
         """In the turn of the event loop in which the balances were read: else a correction might come between."""
         for account in fresh:
             account.load(balances)
-            account.back += self._untold.pop(account.id, 0) + self._telling[account.id]
+            account.back += self._untold.pop(account.id, 0) + self._telling.pop(account.id, 0)
             self._know(account)  # From here on, lest a lease whose word is lost is never given back.
         try:
             await self._exchange(fresh)
@@ -240,26 +240,36 @@ class Leases:
     async def _tell_of_closed(self) -> None:
         """What was spent where nothing is open only the ledger knows. Nobody waits for a slow one longer than for a
         sync."""
-        if self._untold and (self._closing is None or self._closing.done()):
+        if self._untold and self._closing is None:
             self._closing = asyncio.create_task(self._tell_untold())
             await asyncio.wait({self._closing}, timeout=SYNC_EVERY_S)
+        if self._closing is not None and self._closing.done():
+            told, self._closing = self._closing, None
+            told.result()  # What went wrong there is the sync's.
 
     async def _tell_untold(self) -> None:
         """On accounts that are not open here nothing is needed: of windows that have ended, of callers who have not
         come since the start, or leased by the late word of an earlier process."""
         self._telling, self._untold = self._untold, Counter()
+        sent: dict[str, int] = {}
         try:
             spent = await spent_on(list(self._telling), self._balances, now := self._clock())
             async with self._talking.next():
-                still = [(name, back) for name, back in self._telling.items() if name not in self._known]
-                asks = [closed(name, spent[name], back, next(self._turns)) for name, back in still]
+                sent = {name: self._telling.pop(name) for name in [*self._telling] if name not in self._known}
+                asks = [closed(name, spent[name], back, next(self._turns)) for name, back in sent.items()]
                 await self._store.exchange(self._replica, asks)
+            sent = {}
             rolling = [(ask.record, seconds) for ask in asks if ask.spent and (seconds := length(ask.record))]
             self._leaving |= {record: now + seconds + width(seconds) for record, seconds in rolling}
-            self._telling.clear()
         except Unavailable:
-            self._untold.update({name: back for name, back in self._telling.items() if name not in self._known})
-            self._telling.clear()
+            pass
+        finally:  # What it has not heard is told by the account, where one is known by now, or with the next sync.
+            unheard, self._telling = sent | self._telling, Counter()
+            for name, back in unheard.items():
+                if (account := self._known.get(name)) is not None:
+                    account.back += back
+                else:
+                    self._untold[name] += back
 
     def _news(self, stirred: Iterable[Account], wanted: Iterable[str]) -> list[Account]:
         """Of which accounts the store should hear."""

@@ -28,8 +28,9 @@ class Store(MemoryStore):
     def __init__(self, **more):
         super().__init__(**more)
         self.down = self.slow = False
+        self.bug = None
         self.asked = asyncio.Event()
-        self.exchanges = 0
+        self.exchanges, self.asks = 0, []
 
     async def exchange(self, replica, asks):
         self.exchanges += 1
@@ -38,6 +39,9 @@ class Store(MemoryStore):
             await asyncio.sleep(0.02)
         if self.down:
             raise Unavailable("down")
+        if self.bug is not None:
+            raise self.bug
+        self.asks += asks
         return await super().exchange(replica, asks)
 
     def forget(self):
@@ -46,9 +50,13 @@ class Store(MemoryStore):
 
 
 class Ledger(Counter):
-    """`silent`: it does not answer."""
+    """`silent`: it does not answer, and is `asked` all the same."""
 
     silent = False
+
+    def __init__(self, booked):
+        super().__init__(booked)
+        self.asked = asyncio.Event()
 
 
 class World:
@@ -66,6 +74,7 @@ class World:
         ledger = self.ledgers[name] = Ledger(booked)
 
         async def balances(accounts):
+            ledger.asked.set()
             if ledger.silent:
                 await asyncio.sleep(20)
                 raise Unavailable("silent")
@@ -231,19 +240,55 @@ async def test_what_came_back_is_told_though_the_store_did_not_answer_and_no_cal
     assert await seen_by_b(world) == 10
 
 
-@pytest.mark.parametrize("answers", [True, False])
-async def test_what_comes_back_is_told_by_the_account_if_it_opens_meanwhile(answers):
+async def opened_meanwhile(answers):
+    """What came back was on its way to the store when a call opened the account. Returns how that went, too."""
     world, charges = await restarted(usd(100), 90)
     world.correct(charges, -80)
     world.store.down, world.store.slow = not answers, True
+    world.store.asked.clear()
     telling = asyncio.create_task(world.leases["a"].sync(world.now))
     await world.store.asked.wait()
     opening = asyncio.create_task(world.spend(1))
     await asyncio.wait({telling, opening})
+    return world, opening
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_what_comes_back_is_told_by_the_account_if_it_opens_meanwhile(answers):
+    world, opening = await opened_meanwhile(answers)
     world.store.down = False
     await world.spend(1)
     await world.leases["a"].sync(world.now)
     assert await seen_by_b(world) == (12 if opening.exception() is None else 11)
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_what_comes_back_is_told_once_though_the_account_opens_meanwhile(answers):
+    world, _ = await opened_meanwhile(answers)
+    world.store.down = False
+    await world.spend(1)
+    assert sum(ask.back for ask in world.store.asks) == 80
+
+
+async def test_who_stops_waits_for_no_ledger_that_is_asked_about_what_is_closed():
+    world, charges = await restarted(usd(100), 90)
+    world.correct(charges, -80)
+    world.ledgers["a"].silent = True
+    world.ledgers["a"].asked.clear()
+    async with world.running("a"):
+        await world.ledgers["a"].asked.wait()
+
+
+async def test_what_goes_wrong_while_it_is_told_is_heard_of_and_what_came_back_is_told_all_the_same():
+    """Not only a store that is down: nobody looked at anything else, and what was to be told was gone."""
+    world, charges = await restarted(usd(100), 90)
+    world.correct(charges, -80)
+    world.store.bug = ValueError("a bug")
+    with pytest.raises(ValueError, match="a bug"):
+        await world.leases["a"].sync(world.now)
+    world.store.bug = None
+    await world.leases["a"].sync(world.now)
+    assert await seen_by_b(world) == 10
 
 
 async def test_what_came_back_in_a_window_that_has_ended_is_told_to_nobody():
