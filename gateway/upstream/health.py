@@ -70,6 +70,11 @@ class Vitals:
         are answered is not the operator's matter."""
         return self.open_until > 0.0 or (self.failing_key != "" and self.answered_key in ("", self.failing_key))
 
+    @property
+    def worth(self) -> tuple[bool, float]:
+        """The more, the longer it is kept: what was learned of answers, and until when it is left alone."""
+        return self.output_tokens is not None, max(self.open_until, self.key_open_until)
+
     def working(self, now: float, key_id: str = "") -> bool:
         """Whether a call of this key may be sent now; without one, whether any key's may."""
         until = self._open_to(key_id)
@@ -181,9 +186,10 @@ class Health:
         return vitals
 
     def _forget(self) -> None:
-        """So many at once that the search is no part of a call: such as no call is at, rather those not left alone."""
-        idle = {name: max(v.open_until, v.key_open_until) for name, v in self._vitals.items() if not v.in_flight}
-        for name in sorted(idle, key=idle.__getitem__)[:FORGOTTEN]:
+        """So many at once that the search is no part of a call: such as no call is at, rather those that have answered
+        nothing, and of these rather those not left alone."""
+        idle = [name for name, vitals in self._vitals.items() if not vitals.in_flight]
+        for name in sorted(idle, key=lambda name: self._vitals[name].worth)[:FORGOTTEN]:
             del self._vitals[name]
 
     def failed(self, deployment: str, now: float, key_id: str = "") -> None:

@@ -378,15 +378,17 @@ def test_vitals_are_kept_of_so_many_and_no_more():
 
 
 def test_names_that_were_made_up_are_forgotten_though_their_provider_is_down():
-    """Those whose pause is over first: what failed last is left alone with reason."""
+    """Those whose pause is over first: what failed last is left alone with reason. And never before them one that has
+    answered: what policies know of it would be gone."""
     health = Health(failures_max=1, open_s=5.0)
-    health.of("well").succeeded()
+    health.of("well").saw_output(7)
     for n in range(2 * DEPLOYMENTS_MAX):
         health.failed(f"d{n}", n / 1000, ("a", "")[n % 2])
         assert len(health._vitals) <= DEPLOYMENTS_MAX
     last = 2 * DEPLOYMENTS_MAX - 1
     assert not health.seen(f"d{last}").working(last / 1000)
-    assert not {"well", "d0"} & health.known.keys()
+    assert "d0" not in health.known
+    assert health.seen("well").output_tokens == 7
 
 
 def test_where_all_are_busy_another_is_kept_all_the_same(monkeypatch):
