@@ -146,8 +146,7 @@ class Limits:
     def _rules_it(self, account: Account) -> bool:
         """Whether a limit speaks of it, in such windows: it may have others by now."""
         limit = self._rules.at(account.node).get((account.node, account.limit.counts))
-        windows = account.limit.timezone, account.limit.start
-        return limit is not None and (limit.timezone, limit.start) == windows
+        return limit is not None and limit.keeps_time_with(account.limit)
 
     def _whole(self, caller: Caller, place: Place | None) -> Chain:
         return self.chain(caller, place if self._rules.any_placed else None)

@@ -50,7 +50,7 @@ class Series:
 
     def ruled(self, limit: Limit) -> None:
         """This limit rules from now on, in the windows that run, too: but not where its windows are others."""
-        if (limit.timezone, limit.start) != (self.limit.timezone, self.limit.start):
+        if not limit.keeps_time_with(self.limit):
             self._latest = ()
         left, self.line = self.line, self.line or _line(limit) if limit.on_reached.then is Then.QUEUE else None
         self.limit = limit
