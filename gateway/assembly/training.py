@@ -9,10 +9,8 @@ from gateway.assembly.home import settles
 from gateway.assembly.stores import registry
 from gateway.assembly.told import Told
 from gateway.config.settings import Settings
-from gateway.core.entry import Entry
 from gateway.training.desk import Desk
 from gateway.training.figures import Figures
-from gateway.training.job import Job
 from gateway.training.kept import Jobs
 from gateway.training.metering import Metering
 
@@ -21,10 +19,6 @@ def training_desk(settings: Settings, told: Told, money: Finances, stack: AsyncE
     """Everything about training jobs; its `metering` is to be run. It has a connection to the store of its own."""
     jobs, figures, terms = Jobs(registry(settings), told.clock), Figures(told.metrics), settings.training
     stack.callback(jobs.close)
-
-    def hear(job: Job, entry: Entry) -> None:
-        figures.told(job, entry)
-        money.books.booked(entry)
 
     metering = Metering(
         limits=money.limits,
@@ -36,8 +30,9 @@ def training_desk(settings: Settings, told: Told, money: Finances, stack: AsyncE
         silent_ms=int(terms.silent_after_s * 1000),
         since=int(told.clock() * 1000),
         ours=lambda replica: settles(money.replica, settings.server.workers, replica),
-        accounts_here=money.books.has_accounts_of,
-        told=hear,
+        book=money.books.book,
+        correct=money.books.correct,
+        told=figures.told,
     )
     stack.push_async_callback(metering.close)
     return Desk(jobs, metering, terms.approve_above, int(terms.interval_s * 1000))

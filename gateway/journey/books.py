@@ -32,10 +32,6 @@ class Books:
         """The same, of what changes an earlier entry; accounts that are here change with it. The ledger tells others
         of theirs."""
         self.journal.settle(correction)
-        if self.has_accounts_of(correction.replica):
+        if self.alone or correction.replica == self.replica:
             self.limits.correct(correction.charges)
         self.booked(correction)
-
-    def has_accounts_of(self, replica: str) -> bool:
-        """Whether what that replica booked is in accounts of this process."""
-        return self.alone or replica == self.replica

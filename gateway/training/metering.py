@@ -51,8 +51,8 @@ class Meter:
 
 @dataclass(frozen=True)
 class Metering:
-    """See the module. `ours`: whether a replica's jobs are for this process to meter. `accounts_here`: whether
-    its accounts are in memory here. `told`: hears of every entry."""
+    """See the module. `ours`: whether a replica's jobs are for this process to meter. `book` writes an entry down, and
+    `correct` what changes an earlier one, on accounts too. `told`: hears of both."""
 
     limits: Limits
     journal: Journal
@@ -63,7 +63,8 @@ class Metering:
     silent_ms: int
     since: int  # When this process began: before that it heard of nobody. In milliseconds of Unix time.
     ours: Callable[[str], bool]
-    accounts_here: Callable[[str], bool]
+    book: Callable[[Entry], None]
+    correct: Callable[[Entry], None]
     told: Callable[[Job, Entry], None]
     _meters: dict[str, Meter] = field(default_factory=dict)
 
@@ -224,7 +225,7 @@ class Metering:
             duration_ms=min(job.interval_ms, max(0, job.last - job.edge(number))),
             charges=hold.settle(Fare(amount.nanos_up, requests=0, concurrent=0)),
         )
-        self.journal.settle(entry)
+        self.book(entry)
         self.told(job, entry)
 
     def _correct(self, job: Job, number: int, entry: Entry) -> None:
@@ -235,9 +236,7 @@ class Metering:
         exact = Cost(cost, CostStatus.EXACT, fees=cost)
         correction = corrected(entry, NOTHING_USED, exact, TRAINING, now=self.clock())
         correction = replace(correction, reason="the job was over before", service_tier="")
-        self.journal.settle(correction)
-        if self.accounts_here(entry.replica):
-            self.limits.correct(correction.charges)
+        self.correct(correction)
         self.told(job, correction)
 
     def _entry(self, job: Job, number: int, charges: tuple[tuple[str, int], ...], cost: Cost) -> Entry:

@@ -10,6 +10,7 @@ from gateway.core.caller import Caller
 from gateway.core.limit import Limit, Span, Unit
 from gateway.core.money import Money
 from gateway.directory.actor import Actor
+from gateway.journey.books import Books
 from gateway.ledger.journal import SYNC_NEVER, Journal
 from gateway.ledger.mover import Mover
 from gateway.ledger.sqlite import SqliteLedger
@@ -61,6 +62,7 @@ class World:
         self.leases = Leases(MemoryStore(), "r", self.mover.balances, self._clock)
         self.limits = Limits(self.rules, self.leases, self._clock)
         self.jobs = Jobs(SqliteRegistry(self.home / "state.db"), self._clock)
+        books = Books(self.limits, self.journal, self._clock, lambda _: None, "r", alone=False)
         metering = Metering(
             limits=self.limits,
             journal=self.journal,
@@ -71,7 +73,8 @@ class World:
             silent_ms=SILENT_MS,
             since=self.now_ms,
             ours=lambda replica: replica == "r",
-            accounts_here=lambda replica: replica == "r",
+            book=books.book,
+            correct=books.correct,
             told=lambda one, entry: self.told.append((one, entry)),
         )
         self.desk = Desk(self.jobs, metering, self.approve_above, INTERVAL_MS)
