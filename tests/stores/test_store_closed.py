@@ -80,3 +80,10 @@ def test_what_this_process_has_open_stays_its_own(tmp_path):
         closed_to_others(path)
         subprocess.run([sys.executable, "-c", OPENED_ELSEWHERE, str(path)], check=True)
         assert (tmp_path / "state.db-wal").exists()
+
+
+def test_a_link_may_lead_to_where_no_file_is_yet(tmp_path):
+    link, volume = tmp_path / "state.db", tmp_path / "volume" / "state.db"
+    link.symlink_to(volume)
+    closed_to_others(link)
+    assert volume.stat().st_mode & 0o777 == 0o600
