@@ -14,6 +14,9 @@ from gateway.core.tenant import Drain, Rule
 from gateway.stores.registry import Kind, Registry, Write, clearings_of, drains_of, encoded, key_of, keys_of, rules_of
 from gateway.tenants import Tenants
 
+LOST_MAX = 1000
+"""Versions by which one that lost its newest goes beyond all that anybody has seen of it before."""
+
 CHECKED_EVERY_S = 0.4
 """How long a key that somebody revokes may still be used."""
 
@@ -51,8 +54,9 @@ class Keyring:
         self._following = asyncio.Lock()  # What one has read is in use before another reads.
         self._drain: Callable[[Mapping[str, Drain]], None] = lambda _: None
         self._drains: dict[str, Drain] = {}
+        self.tenants = Tenants(pepper, {}, self._find)
         self._seen, keys, self._rules, clearings, self._drains = self._all(self._seen)
-        self.tenants = Tenants(pepper, keys, self._find)
+        self.tenants.replace_all(keys)
         rule(self._rules.values())
         clear(clearings)
 
@@ -96,13 +100,20 @@ class Keyring:
         keys, rules, drains = keys_of(self._beside), rules_of(self._beside), drains_of(self._beside)
         if version < seen:
             self._tell_anew(keys, rules, drains)
-            self._beside.lift(seen)  # Who comes later, and has seen no more, must not take what changes now for lost.
+            self._beside.lift(seen + LOST_MAX)  # Who comes later must not take what changes now for lost.
             return self._all(seen)
-        return version, keys, rules, clearings_of(self._beside), drains
+        return version, keys | self._revoked_anew(keys), rules, clearings_of(self._beside), drains
+
+    def _revoked_anew(self, keys: dict[str, Key]) -> dict[str, Key]:
+        """Keys that are revoked for whoever has seen it, also where a store that lost that has gone on since."""
+        known = self.tenants.known.items()
+        revoked = {name: key for name, key in known if key.revoked and name in keys and not keys[name].revoked}
+        self._put_back(Kind.KEYS, revoked)
+        return revoked
 
     def _tell_anew(self, keys: dict[str, Key], rules: dict[str, Rule], drains: dict[str, Drain]) -> None:
         """The store has lost its newest records, or all: it gets those back that we know, also where it has them as
-        they were before. What is revoked stays so, whoever has seen it."""
+        they were before."""
         lost = {
             name: key
             for name, key in self.tenants.known.items()
@@ -110,10 +121,14 @@ class Keyring:
         }
         missing = {name: rule for name, rule in self._rules.items() if rules.get(name) != rule}
         ended = {name: drain for name, drain in self._drains.items() if drains.get(name) != drain}
-        for kind, records in ((Kind.KEYS, lost), (Kind.RULES, missing), (Kind.DRAINS, ended)):
-            for name, record in records.items():
-                write = Write(kind, name, self._beside.find(kind, name), encoded(record))
-                self._beside.write([write], ())
+        self._put_back(Kind.KEYS, lost)
+        self._put_back(Kind.RULES, missing)
+        self._put_back(Kind.DRAINS, ended)
+
+    def _put_back(self, kind: Kind, records: Mapping[str, Key | Rule | Drain]) -> None:
+        for name, record in records.items():
+            write = Write(kind, name, self._beside.find(kind, name), encoded(record))
+            self._beside.write([write], ())
 
     def _find(self, name: str) -> Key | None:
         """One that is not known yet, or not with that secret."""

@@ -211,3 +211,21 @@ async def test_what_changed_before_a_store_has_its_records_back_is_seen_by_all()
     for ring in rings:
         await ring.follow()
         assert set(ring.tenants.known) == {"k", "new"}
+
+
+async def test_a_revocation_that_one_alone_has_seen_is_not_lost():
+    """The first to come had not, and told the store all that it knew; somebody has gone on with that."""
+    store = Store()
+    store.put(Kind.KEYS, "k", KEY)
+    kept, version = {kind: dict(records) for kind, records in store.records.items()}, store.version
+    store.add_key("other")
+    behind = ring_of(store, [], local=False)
+    store.put(Kind.KEYS, "k", replace(KEY, revoked=True))
+    ahead = ring_of(store, [], local=False)
+    store.records, store.version = kept, version
+    for ring in (behind, ahead):
+        await ring.follow()
+    store.add_key("new")
+    for ring in (ahead, behind):
+        await ring.follow()
+        assert ring.tenants.known["k"].revoked

@@ -39,8 +39,9 @@ def admin_site(
     clock: Callable[[], float],
 ) -> Site:
     """What the admin API speaks for. It has a connection to the store of its own: calls wait for no disk."""
-    kept, secret = registry(settings), pepper(settings)
+    kept = registry(settings)
     stack.callback(kept.close)
+    secret = pepper(settings)
 
     async def others() -> dict[str, float]:
         seen: dict[str, float] = await money.store.seen() if settings.shared is not None else {}  # type: ignore[union-attr]

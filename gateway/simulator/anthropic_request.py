@@ -213,13 +213,15 @@ def _check_thoughts(body: Body) -> None:
 
 def _check_turn(messages: list[Message]) -> None:
     """With a budget to think, the last turn begins with a thought. Results of tools do not end it."""
-    begins = ""
+    begins, said = "", None  # By the user, behind what is looked at: messages in a row are one.
     for message in reversed(messages):
         kinds = [str(block.get("type")) for block in message.blocks]
-        if message.role == "user" and "tool_result" not in kinds:
+        if message.role == "user":
+            said = [*(said or ()), *kinds]
+        elif said is not None and "tool_result" not in said:
             break
-        if message.role == "assistant":
-            begins = next(iter(kinds), "")
+        else:
+            begins, said = next(iter(kinds), ""), None
     if begins not in ("", "thinking", "redacted_thinking"):
         raise _wrong(f"Expected `thinking` or `redacted_thinking`, but found `{begins}`.")
 

@@ -92,14 +92,15 @@ def _lacks_thoughts(given: list[msgspec.Raw], own: list[msgspec.Raw | None]) -> 
     """Whether the last turn has lost thoughts and begins with none, as it must beside a budget to think. Results of
     tools do not end a turn."""
     lost, first = False, None
+    said: list[Any] | None = None  # By the user, behind what is looked at: messages in a row are one.
     for before, now in zip(reversed(given), reversed(own), strict=True):
-        lost = lost or now is not before
-        message = decode(_anything, bytes(now or b"{}"))
-        kinds = _kinds(message.get("content"))
-        if message.get("role") == "user" and "tool_result" not in kinds:
+        kinds = _kinds(decode(_anything, bytes(now or b"{}")).get("content"))
+        if decode(_anything, bytes(before)).get("role") == "user":
+            said = [*(said or ()), *kinds]
+        elif said is not None and "tool_result" not in said:
             break
-        if message.get("role") == "assistant":
-            first = next(iter(kinds), None)
+        else:
+            said, lost, first = None, lost or now is not before, next(iter(kinds), first)
     return lost and first not in (None, "thinking", "redacted_thinking")
 
 

@@ -108,7 +108,8 @@ def _told(schema: Json) -> Json:
     """With what Claude does not keep to in words. One of several is for it any of them."""
     if "anyOf" not in schema:
         schema = {"anyOf" if word == "oneOf" else word: value for word, value in schema.items()}
-    unkept = {word: value for word, value in schema.items() if _unkept(word, value)}
+    tuples = {"items"} if "prefixItems" in schema else set()  # Beside it, they are only what comes after.
+    unkept = {word: value for word, value in schema.items() if word in tuples or _unkept(word, value)}
     made = _inside(_told, {word: value for word, value in schema.items() if word not in unkept})
     if unkept:
         about, told = schema.get("description"), msgspec.json.encode(unkept).decode()

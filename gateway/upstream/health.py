@@ -59,9 +59,10 @@ class Vitals:
     failures: dict[str, int] = field(default_factory=dict)  # In a row, by key, until it is open to all.
     open_until: float = 0.0  # To all,
     failing_key: str = ""  # and to this key alone
-    key_open_until: float = 0.0  # until then,
-    key_open_from: float = 0.0  # from then on.
+    key_open_until: float = 0.0  # until then.
+    unanswered_since: float = 0.0  # When it first opened to one key, and no call was answered whole after that.
     probing: bool = False
+    answered: bool = False  # At any time.
     answered_key: str = ""  # Whose call was answered last; empty: nobody's yet, or none for a pause.
 
     @property
@@ -72,8 +73,8 @@ class Vitals:
 
     @property
     def worth(self) -> tuple[bool, float]:
-        """The more, the longer it is kept: what was learned of answers, and until when it is left alone."""
-        return self.output_tokens is not None, max(self.open_until, self.key_open_until)
+        """The more, the longer it is kept: whether it has answered, and until when it is left alone."""
+        return self.answered, max(self.open_until, self.key_open_until)
 
     def working(self, now: float, key_id: str = "") -> bool:
         """Whether a call of this key may be sent now; without one, whether any key's may."""
@@ -101,9 +102,9 @@ class Vitals:
 
     def succeeded(self, key_id: str = "") -> None:
         """It answered a call of this key."""
-        self.answered_key = key_id
+        self.answered, self.answered_key = True, key_id
         self.failures.clear()
-        self.open_until, self.failing_key, self.key_open_until = 0.0, "", 0.0
+        self.open_until, self.failing_key, self.key_open_until, self.unanswered_since = 0.0, "", 0.0, 0.0
         self.error_rate *= 1 - RECENT
 
     def failed(self, now: float, key_id: str = "", *, failures_max: int, open_s: float) -> None:
@@ -117,10 +118,9 @@ class Vitals:
             self.open_until = now + open_s
 
     def _open_to_one(self, now: float, key_id: str, open_s: float) -> None:
-        if key_id != self.failing_key:
-            self.key_open_from = now
         self.failing_key, self.key_open_until = key_id, now + open_s
-        if now >= self.key_open_from + open_s:  # No other was answered for a pause: it may be down, and this key alone.
+        self.unanswered_since = self.unanswered_since or now
+        if now >= self.unanswered_since + open_s:  # It may be down, and this key the only one that calls.
             self.answered_key = ""
 
     def _open_to(self, key_id: str) -> float:

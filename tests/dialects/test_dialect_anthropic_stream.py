@@ -314,7 +314,7 @@ def test_what_tools_found_side_by_side_is_read_in_one_turn_and_nothing_that_the_
 
 def test_a_long_result_is_nothing_that_the_model_wrote_either():
     watched = watch()
-    page = streamed(start(10), result("mcp", [{"type": "text", "text": "z" * EVENT_BYTES_MAX}]))
+    page = streamed(start(10), result("mcp", [{"type": "text", "text": "z" * 2 * EVENT_BYTES_MAX}]))
     for at in range(0, len(page), 1 << 16):
         watched.feed(page[at : at + (1 << 16)])
     assert (watched.fetched.turns, watched.text_bytes) == (1, 0)
@@ -323,7 +323,7 @@ def test_a_long_result_is_nothing_that_the_model_wrote_either():
 def test_a_result_that_is_too_long_to_be_held_back_is_read_too():
     watched = watch()
     watched.feed(streamed(start(10)))
-    page = streamed(result("web_fetch", "x" * EVENT_BYTES_MAX))
+    page = streamed(result("web_fetch", "x" * 2 * EVENT_BYTES_MAX))
     for at in range(0, len(page), 1 << 16):
         watched.feed(page[at : at + (1 << 16)])
     assert watched.fetched.added_to(watched.report.usage).input == 20 + len(page) // BYTES_PER_TOKEN

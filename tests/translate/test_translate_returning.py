@@ -91,6 +91,7 @@ def members(messages, **others):
         [answered(FOREIGN, TEXT, CALL), RESULT],
         [answered(FOREIGN, CALL), RESULT, answered(CALL), RESULT],
         [answered(FOREIGN, CALL), RESULT, answered(FOREIGN), answered(FOREIGN, CALL), RESULT],
+        [answered(FOREIGN, CALL), RESULT, ASKS],
     ],
 )
 def test_a_turn_of_tools_that_lost_its_thoughts_goes_on_without_a_budget_to_think(turn):
@@ -103,6 +104,7 @@ def test_a_turn_of_tools_that_lost_its_thoughts_goes_on_without_a_budget_to_thin
     ("turn", "thinking"),
     [
         ([answered(FOREIGN, TEXT), ASKS], BUDGET),
+        ([answered(FOREIGN), ASKS, ASKS], BUDGET),
         ([answered(FOREIGN, CALL), RESULT, answered(TEXT), ASKS, answered(SIGNED, CALL), RESULT], BUDGET),
         ([answered(SIGNED, CALL), RESULT, answered(FOREIGN, CALL), RESULT], BUDGET),
         ([answered(FOREIGN, HIDDEN, CALL), RESULT], BUDGET),

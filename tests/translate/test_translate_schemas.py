@@ -173,6 +173,10 @@ def test_an_object_that_is_meant_to_be_open_is_nothing_to_say_to_claude(schema):
             obj(a={"type": "array", "prefixItems": [TEXT]}),
             obj(a={"type": "array", "description": '{"prefixItems":[{"type":"string"}]}'}),
         ),
+        (
+            obj(a={"type": "array", "prefixItems": [TEXT], "items": False}),
+            obj(a={"type": "array", "description": '{"prefixItems":[{"type":"string"}],"items":false}'}),
+        ),
     ],
 )
 def test_what_claude_refuses_to_keep_to_is_told_in_words(schema, told):

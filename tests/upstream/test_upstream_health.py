@@ -347,6 +347,19 @@ def test_who_was_answered_long_ago_does_not_hide_that_nobody_is_now():
     assert not vitals.left_alone, "b was answered since"
 
 
+def test_answers_that_begin_and_break_off_do_not_hide_it_either():
+    vitals = Vitals()
+    vitals.succeeded("b")
+    for now in (100.0, 100.0, 100.0):
+        vitals.failed(now, "a", failures_max=3, open_s=10.0)
+    for now in (110.0, 122.0):
+        assert vitals.begin(now, "a")
+        vitals.begun("a")
+        vitals.leave(probe=True)
+        vitals.failed(now + 1, "a", failures_max=3, open_s=10.0)
+    assert vitals.left_alone
+
+
 def test_a_look_keeps_nothing():
     """Policies look at every candidate, and callers can make up names."""
     health = Health(failures_max=1, open_s=5.0)
@@ -381,14 +394,14 @@ def test_names_that_were_made_up_are_forgotten_though_their_provider_is_down():
     """Those whose pause is over first: what failed last is left alone with reason. And never before them one that has
     answered: what policies know of it would be gone."""
     health = Health(failures_max=1, open_s=5.0)
-    health.of("well").saw_output(7)
+    health.of("well").succeeded("k")  # Of a ranking, say, which has no tokens.
     for n in range(2 * DEPLOYMENTS_MAX):
         health.failed(f"d{n}", n / 1000, ("a", "")[n % 2])
         assert len(health._vitals) <= DEPLOYMENTS_MAX
     last = 2 * DEPLOYMENTS_MAX - 1
     assert not health.seen(f"d{last}").working(last / 1000)
     assert "d0" not in health.known
-    assert health.seen("well").output_tokens == 7
+    assert health.seen("well").answered
 
 
 def test_where_all_are_busy_another_is_kept_all_the_same(monkeypatch):
