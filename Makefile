@@ -125,7 +125,7 @@ bench-limits-short: $(VENV)/.dev ## fail if a budget is overspent or a charge is
 	@scripts/setup-tests.sh
 	$(BIN)/python benchmarks/money/suite/run.py --short
 
-bench-soak: $(VENV)/.dev ## ten minutes of fifty tenants, and the same money in every book, into build/bench/soak.json; BENCH=--short: one; BENCH=--faults: half an hour in which something always breaks
+bench-soak: $(VENV)/.dev ## ten minutes of fifty tenants, and the same money in every book, into build/bench/soak.json; BENCH=--short: one; BENCH=--faults: half an hour in which something always breaks; BENCH="--hours 2": so long, at little load
 	$(BIN)/python benchmarks/soak/run.py $(BENCH)
 
 lock: ## lock the packages of the image with their digests; LOCK=--upgrade for the newest ones

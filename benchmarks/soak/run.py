@@ -1,9 +1,10 @@
 """Does all of it show the same money? A gateway with fifty tenants in every dialect, and its books beside each other.
 
-    python benchmarks/soak/run.py [--short] [--faults] [--seed N]
+    python benchmarks/soak/run.py [--short] [--faults] [--hours N] [--seed N]
 
 Ten minutes; one with --short, which is not recorded. With --faults half an hour in which something breaks every 20 s,
-at 70 % of what the machine carries (soak_faults.py lists what), and memory, descriptors and tasks are watched. Prints
+at 70 % of what the machine carries (soak_faults.py lists what), and memory, descriptors and tasks are watched; with
+--hours so long, with a fault every minute, and so little load that other work can go on beside it. Prints
 what was found and writes build/bench/soak.json; exits with 1 if a book differs from the others by a nano-dollar, or a
 call failed for no reason. The provider cannot be asked what a call cost whose answer broke off or had no usage: without
 faults such calls come in the last third only; they are booked by estimate (docs/money.md), and the difference is told
@@ -31,6 +32,7 @@ from soak_faulty import Faulty, faulty  # noqa: E402
 SECONDS, SHORT_SECONDS = 600, 45
 FAULTS_SECONDS, FAULTS_EVERY_S = 1800, 20
 SHORT_FAULTS_SECONDS, SHORT_FAULTS_EVERY_S = 60, 3
+HOURS_FAULTS_EVERY_S, HOURS_LOAD = 60, 0.12
 ERRORS_TOLD = 20
 OF_THE_PAGE = ("first_paint_ms", "page_kb", "csp_violations")
 PICOS_PER_NANO = 1000
@@ -128,6 +130,14 @@ def _with_faults(folder: Path, seed: int, *, short: bool) -> list[str]:
     return [*found.broken, *found.turned_away]
 
 
+def _for_hours(folder: Path, seed: int, hours: int) -> list[str]:
+    """Why it did not hold."""
+    print(f"seed {seed}")
+    found = faulty(folder, hours * 3600, HOURS_FAULTS_EVERY_S, seed, HOURS_LOAD)
+    record("soak", "make bench-soak", {"hours": figures_of_faults(found)})
+    return [*found.broken, *found.turned_away]
+
+
 def _without(folder: Path, *, short: bool) -> list[str]:
     """Why it did not hold."""
     seconds = SHORT_SECONDS if short else SECONDS
@@ -142,10 +152,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true", help="a minute instead")
     parser.add_argument("--faults", action="store_true", help="something breaks all the time")
+    parser.add_argument("--hours", type=int, help="the same for so long, at little load")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32), help="what breaks when")
     told = parser.parse_args()
     with TemporaryDirectory(prefix="fareway-soak-") as folder:
-        if told.faults:
+        if told.hours:
+            wrong = _for_hours(Path(folder), told.seed, told.hours)
+        elif told.faults:
             wrong = _with_faults(Path(folder), told.seed, short=told.short)
         else:
             wrong = _without(Path(folder), short=told.short)

@@ -106,8 +106,9 @@ class Faulty:
         return [error for error in self.seen.errors if _was_turned_away(error)]
 
 
-def faulty(folder: Path, seconds: float, every_s: float, seed: int) -> Faulty:
-    """A soak of so many seconds with a fault every so many. Raises AssertionError if a gateway logs a bug."""
+def faulty(folder: Path, seconds: float, every_s: float, seed: int, load: float = LOAD) -> Faulty:
+    """A soak of so many seconds with a fault every so many, at this share of what the machine carries. Raises
+    AssertionError if a gateway logs a bug."""
     dice = random.Random(seed)
     with stage(folder, LIMITS, "--output-tokens", "20") as on:
         api = Api.of(on.gates[0], on.gates[0].admin)
@@ -129,7 +130,7 @@ def faulty(folder: Path, seconds: float, every_s: float, seed: int) -> Faulty:
                         KINDS,
                         dice,
                         seconds=seconds,
-                        a_second=LOAD * carried,
+                        a_second=load * carried,
                         excused=weather.excused,
                     )
                 )
@@ -147,7 +148,7 @@ def faulty(folder: Path, seconds: float, every_s: float, seed: int) -> Faulty:
             seed=seed,
             seconds=seconds,
             carried=carried,
-            rate=LOAD * carried,
+            rate=load * carried,
             faults=weather.counts,
             seen=seen,
             books={"provider_bill": billed(bill), **_books(on)},
