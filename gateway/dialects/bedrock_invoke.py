@@ -83,7 +83,7 @@ class BedrockInvoke:
         splice.refuse_twins(asked.body, (*CAPS, *NESTED, "tools"))
         messages = body.get("messages")
         tools = body.get("tools") or body.get("toolConfig")
-        pictures, files, films = _shown(asked.body)
+        pictures, files, films = _shown(asked.body, tools)
         needs = {name for name, needed in (("tools", tools), ("vision", pictures), ("files", files + films)) if needed}
         return Facts(
             model=model_name(asked.model),
@@ -105,8 +105,9 @@ class BedrockInvoke:
 
     def countable(self, asked: Asked) -> Countable:
         """See `Dialect.countable`. All of the body counts: no one knows every vendor's."""
-        pictures, files, films = _shown(asked.body)
-        defined = own_tools_tokens(kinds_of(decode(_requests, asked.body).get("tools")))
+        body = decode(_requests, asked.body)
+        pictures, files, films = _shown(asked.body, body.get("tools") or body.get("toolConfig"))
+        defined = own_tools_tokens(kinds_of(body.get("tools")))
         return Countable(
             texts=(asked.body.decode(errors="replace"),), defined=defined, images=pictures, files=files + films
         )
@@ -133,12 +134,11 @@ class BedrockInvoke:
     stream_error = staticmethod(aws_errors.stream_error)
 
 
-def _shown(body: bytes) -> tuple[int, ...]:
-    """How many pictures, files and films there are, by whoever's names."""
+def _shown(body: bytes, tools: Any) -> tuple[int, ...]:
+    """How many pictures, files and films there are, by whoever's names. Those in `tools` are names of parameters."""
     plain = splice.with_plain_letters(body)
-    said = splice.find_any(plain, "messages")  # Where tools are defined, a film is a parameter's name.
-    shown = plain[slice(*said)] if said is not None else plain
-    return tuple(len(kind.findall(shown)) for kind in (_PICTURE, _FILE, _FILM))
+    defined = msgspec.json.encode(tools)
+    return tuple(len(kind.findall(plain)) - len(kind.findall(defined)) for kind in (_PICTURE, _FILE, _FILM))
 
 
 def _with_usage(before: Report, read: tuple[Usage | None, bool], block: dict[str, Any]) -> Report:

@@ -63,8 +63,9 @@ def test_before_an_answer_in_one_piece_which_is_charged_in_full(gate, abruptly):
     """Giving it up would save nothing and leave its cost unknown: it is read to its end, for the books."""
     bills, entries = len(gate.bill()), len(gate.entries())
     with gate.connect() as sock:
-        send(sock, post(call("slow_headers=1"), gate.bearer()))
+        send(sock, post(call("slow_headers=2"), gate.bearer()))
         eventually(lambda: gate.metric("fareway_inflight_requests") == 1)
+        time.sleep(0.5)  # Until the provider has it: before that nothing would be sent.
         if abruptly:
             leave_abruptly(sock)
     assert gate.ask().status == 200

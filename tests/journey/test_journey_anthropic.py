@@ -203,7 +203,9 @@ def test_a_stream_that_breaks_off_is_booked_with_what_anthropics_own_tools_found
     found = [{"type": "web_search_result", "encrypted_content": "x" * 30_000}]
     block = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": found}
     result = {"type": "content_block_start", "index": 0, "content_block": block}
-    answers(events(START, result, result, BLOCK, *WORDS))
+    use = {"type": "server_tool_use", "id": "srvtoolu_2", "name": "web_search", "input": {}}
+    again = {"type": "content_block_start", "index": 1, "content_block": use}
+    answers(events(START, result, again, result, BLOCK, *WORDS))
     tools = [{"type": "web_search_20250305", "name": "web_search"}]
     raw = client.messages.with_raw_response.create(**ASKED, **thinking, tools=tools, stream=True)
     with raw.parse() as stream, pytest.raises(anthropic.APIStatusError):

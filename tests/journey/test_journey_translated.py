@@ -191,6 +191,8 @@ def test_a_prediction_that_is_not_carried_is_not_paid_for_where_the_stream_break
             list(raw.parse())
         entry = entry_of(gate, raw.headers)
         costs.append((entry["cost_usd"], entry["cost_status"]))
+    answers(SAID)
+    assert chat(client).status_code == 200, "no breaker stays open"
     assert costs[0] == costs[1]
 
 
