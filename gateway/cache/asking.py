@@ -39,7 +39,7 @@ def question(tenant: str, dialect: str, facts: Facts, asked: Asked) -> Question 
     if (
         turns is None
         or facts.needs - _NEEDS
-        or facts.speaks
+        or facts.hides_output
         or facts.images
         or facts.files
         or facts.unseen

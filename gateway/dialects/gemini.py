@@ -110,7 +110,7 @@ class Gemini:
             choices=_choices(generation.candidate_count),
             needs=_needs(body, generation, [*mimes, *referred]),
             reasons=generation.thinking_config is not None and generation.thinking_config.thinking_budget != 0,
-            speaks=_speaks(generation),
+            hides_output=_hides_output(generation),
             images=sum(map(_is_image, [*mimes, *referred])),
             files=sum(map(_is_file, mimes)),
             turns=len(said),
@@ -256,7 +256,7 @@ def _choices(count: int | None) -> int:
     return count
 
 
-def _speaks(generation: Generation) -> bool:
+def _hides_output(generation: Generation) -> bool:
     """Whether more than text is asked for: sound or pictures."""
     asked = generation.response_modalities or ()
     modalities = [asked] if isinstance(asked, str) else asked

@@ -160,7 +160,7 @@ class OpenAIChat:
             choices=choices(asked.n),
             needs=_needs(asked, parts),
             reasons=asked.reasoning_effort not in (None, "none") or bool(asked.reasoning),
-            speaks="audio" in (asked.modalities or ()) or asked.prediction is not None,
+            hides_output="audio" in (asked.modalities or ()) or asked.prediction is not None,
             images=parts.count("image_url"),
             files=sum(kind not in PLAIN for kind in parts),
             turns=len(asked.messages),

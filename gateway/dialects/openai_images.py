@@ -97,7 +97,7 @@ class OpenAIImages:
             output_tokens_max=IMAGE_TOKENS_MAX + PARTIAL_TOKENS * max(0, body.partial_images or 0),
             choices=count,
             needs=frozenset({"images"}),
-            speaks=True,
+            hides_output=True,
             images=_images(form, body),
             prompt=excerpt(body.prompt),
             session=body.user,

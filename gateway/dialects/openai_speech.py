@@ -77,7 +77,7 @@ class OpenAISpeech:
             stream=asked.stream_format == "sse",
             output_tokens_max=len(asked.input) * TOKENS_PER_CHARACTER * slowness,
             needs=frozenset({"speech"}),
-            speaks=True,
+            hides_output=True,
             prompt=excerpt(asked.input),
             extras=Extras(characters=len(asked.input)),
         )

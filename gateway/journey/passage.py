@@ -240,7 +240,7 @@ class Incoming:
             return True
         told = watch.report.usage is not None and watch.report.usage.output_reasoning > 0  # In running totals.
         unseen = self.option.may_reason_unseen and not watch.shows_reasoning and not told
-        if unseen or self.option.besides or self._facts.speaks:
+        if unseen or self.option.besides or self._facts.hides_output:
             return False
         return watch.complete or watch.text_bytes > 0
 

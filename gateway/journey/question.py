@@ -84,7 +84,7 @@ class Question(Struct, frozen=True):
         All that it may make where stopping it would save nothing, or where we cannot see how much was made.
         """
         facts = self.request.facts if option.carried is None else option.carried.facts
-        unstoppable = option.deployment.provider.bills_after_abort or facts.speaks
+        unstoppable = option.deployment.provider.bills_after_abort or facts.hides_output
         if self.hold_mode is HoldMode.STRICT or unstoppable:
             return option.output_max
         return option.output_expected(self.request.key_id)

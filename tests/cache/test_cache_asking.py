@@ -98,7 +98,7 @@ def test_what_is_not_compared(body):
     [
         Facts("m", needs=frozenset({"tools"})),
         Facts("m", needs=frozenset({"vision"})),
-        Facts("m", speaks=True),
+        Facts("m", hides_output=True),
         Facts("m", images=1),
         Facts("m", files=1),
         Facts("m", unseen=True),

@@ -150,7 +150,7 @@ def test_a_plain_call_has_the_defaults():
     assert (facts.model, facts.stream, facts.wants_usage, facts.output_tokens_max) == ("m", False, True, None)
     assert (facts.choices, facts.needs, facts.turns, facts.prompt) == (1, frozenset(), 1, "hi")
     assert (facts.service_tier, facts.session, facts.images, facts.files) == (None, None, 0, 0)
-    assert (facts.reasons, facts.speaks) == (False, False)
+    assert (facts.reasons, facts.hides_output) == (False, False)
 
 
 def test_nulls_are_the_same_as_nothing():
@@ -296,7 +296,7 @@ def test_a_part_without_a_type_is_text():
 
 
 @pytest.mark.parametrize(
-    ("more", "speaks"),
+    ("more", "hides"),
     [
         ({"modalities": ["text", "audio"]}, True),
         ({"modalities": ["audio"]}, True),
@@ -307,9 +307,9 @@ def test_a_part_without_a_type_is_text():
         ({"prediction": None}, False),
     ],
 )
-def test_a_call_that_asks_for_what_no_stream_shows_says_so(more, speaks):
+def test_a_call_that_asks_for_what_no_stream_shows_says_so(more, hides):
     """Speech; and of a prediction the tokens that the model rejects, which are charged as if it had made them."""
-    assert CHAT.read(body(**more)).speaks is speaks
+    assert CHAT.read(body(**more)).hides_output is hides
 
 
 @pytest.mark.parametrize(

@@ -270,7 +270,7 @@ def test_a_transcript_may_be_plain_text_or_a_stream():
 
 def test_speech_is_charged_by_the_characters_of_the_request():
     facts = SPEECH.read(asked(input="Hällo", voice="v"))
-    assert (facts.extras, facts.stream, facts.speaks) == (Extras(characters=5), False, True)
+    assert (facts.extras, facts.stream, facts.hides_output) == (Extras(characters=5), False, True)
     assert facts.output_tokens_max == 5 * TOKENS_PER_CHARACTER
     assert SPEECH.read(asked(input="Hi", speed=0.25)).output_tokens_max >= 4 * 2 * TOKENS_PER_CHARACTER
     assert SPEECH.read(asked(input="Hi", speed=4, stream_format="sse")).stream
