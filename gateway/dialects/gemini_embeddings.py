@@ -94,11 +94,13 @@ class GeminiEmbeddings:
 
 def _each(asked: Asked) -> Iterator[_One]:
     """Everything to embed. Raises BadRequest, also where a model or content is named twice."""
-    batch = decode(_batches, asked.body).requests if asked.verb == _BATCH else [asked.body]
+    plain = camel(asked.body)
+    batch = [msgspec.Raw(plain)]
     if asked.verb == _BATCH:
-        splice.refuse_twins(asked.body, ("requests",))
+        batch = decode(_batches, plain).requests
+        splice.refuse_twins(plain, ("requests",))
     for raw in batch:
-        body = camel(bytes(raw))
+        body = bytes(raw)
         one = decode(_ones, body)
         splice.refuse_twins(body, ("model", "content"))
         yield one

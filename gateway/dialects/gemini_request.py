@@ -82,7 +82,6 @@ _CAMEL = {
     for name, written in zip(struct.__struct_fields__, struct.__struct_encode_fields__, strict=True)
     if name != written
 }
-_OURS = frozenset(_CAMEL.values())
 _SNAKE = re.compile(rb'"(?:' + b"|".join(name.encode() for name in _CAMEL) + rb')"')
 _SNAKE_ENDS = re.compile(rb"_(?:" + b"|".join(name.partition("_")[2].encode() for name in _CAMEL) + rb')"')
 """Of the same names. Most bodies have far more quotes than underscores, so this is sooner done."""
@@ -118,8 +117,8 @@ def _renamed(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     renamed: dict[str, Any] = {}
     for name, value in pairs:
         spelt = _CAMEL.get(name, name)
-        if spelt in renamed and spelt in _OURS:
-            raise BadRequest(f"{spelt!r} is given twice", spelt)
+        if spelt in renamed:
+            raise BadRequest(f"{spelt[:100]!r} is given twice")
         renamed[spelt] = value
     return renamed
 

@@ -129,6 +129,8 @@ def test_a_tier_that_a_header_asks_for():
         (b'{"contents": [{}], "generationConfig": {"maxOutputTokens": -1}}', "maxOutputTokens"),
         (b'{"contents": [{}], "generationConfig": {"maxOutputTokens": 1, "maxOutputTokens": 2}}', "twice"),
         (b'{"contents": [{}], "generationConfig": {}, "generation_config": {}}', "twice"),
+        (b'{"contents": [{}], "contents": [], "generation_config": {}}', "twice"),
+        (b'{"contents": [{}], "generation_config": {}, "a\\ud800": 1, "a\\ud800": 2}', "twice"),
         (b'{"contents": [{}], "generationConfig": {}, "generation\\u005fconfig": {}}', "twice"),
         (b'{"contents": [{}], "generationConfig": {}, "generation\\u0043onfig": {}}', "twice"),
         (b'{"contents": [{}], "generationConfig": {"candidateCount": 9}}', "candidateCount"),
@@ -395,6 +397,8 @@ def test_embeddings_are_aimed_at_the_model_wherever_it_is_named(verb, body):
         ("batchEmbedContents", {"requests": []}),
         ("batchEmbedContents", {"requests": [{"content": {}, "model": "models/another"}]}),
         ("batchEmbedContents", b'{"requests": [], "requests": [{"content": {}}]}'),
+        ("batchEmbedContents", b'{"requests": [], "requests": [{"content": {"inline_data": 1}}]}'),
+        ("batchEmbedContents", b'{"requests": [{"content": {}, "x": "\xff"}, {"content": {"inline_data": 1}}]}'),
     ],
 )
 def test_embeddings_that_are_refused(verb, body):
