@@ -1,7 +1,7 @@
 """OpenAI's `POST /v1/audio/transcriptions` and `/translations`: a recording as a form in, text out.
 
 GPT models report tokens, Whisper reports seconds; Groq's Whisper and the formats that are no JSON report nothing.
-How long a recording is only its decoder knows: at most, what `recordings.py` says.
+How long a recording is only its decoder knows: at most, what `recording_length.py` says.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gateway.dialects import openai_errors
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
 from gateway.dialects.multipart import Form, read_form
 from gateway.dialects.openai_usage import UNREADABLE, length_ms, read_newer_usage
-from gateway.dialects.recordings import longest_ms
+from gateway.dialects.recording_length import seconds_max
 from gateway.dialects.validate import model_name
 
 TOKENS_PER_SECOND = 10
@@ -67,13 +67,13 @@ class OpenAITranscriptions:
             raise BadRequest("model is required", "model")
         _refuse_elsewhere(form)
         form.text("prompt")  # It is counted where a decision hangs on that, and must be text.
-        sound_ms = longest_ms(form.body, form.files_bytes)
+        seconds = sum(seconds_max(form.body, field.span) for field in form.fields if field.is_file)
         return Facts(
             model=model_name(model),
             stream=(form.text("stream") or "").lower() in ("true", "1"),
             needs=frozenset({"transcription"}),
-            input_tokens_max=len(form.body) - form.files_bytes + sound_ms * TOKENS_PER_SECOND // 1000 + 1,
-            extras_max=Extras(audio_ms=sound_ms),
+            input_tokens_max=len(form.body) - form.files_bytes + seconds * TOKENS_PER_SECOND,
+            extras_max=Extras(audio_ms=seconds * 1000),
         )
 
     def aim(self, asked: Asked, model: str, facts: Facts) -> Aimed:

@@ -13,7 +13,8 @@ from gateway.core.money import Money
 from gateway.core.usage import Extras, Usage
 from gateway.dialects.base import NOTHING_YET, Quirk
 from gateway.dialects.openai_chat import CHOICES_MAX, OUTPUT_TOKENS_CREDIBLE_MAX, OpenAIChat
-from gateway.dialects.recordings import BYTES_PER_SECOND_MIN, ELSEWHERE_MS_MAX
+from gateway.dialects.recording_length import BYTES_PER_SECOND_MIN
+from gateway.dialects.recordings import ELSEWHERE_MS_MAX
 from gateway.dialects.validate import MODEL_NAME_MAX, model_name
 
 CHAT = OnBytes(OpenAIChat())

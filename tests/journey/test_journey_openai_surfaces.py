@@ -174,7 +174,7 @@ def test_minutes_that_an_answer_does_not_tell_are_booked_at_what_was_held(client
     )
     booked = entry(got.headers)
     assert (booked["outcome"], booked["cost_status"]) == ("ok", "uncertain")
-    assert booked["cost_usd"] == Decimal("0.030834030834")  # 1,000 s at 6 kbit/s, and the millisecond begun.
+    assert booked["cost_usd"] == Decimal("0.030864834")  # 1,000 s at 6 kbit/s, and the second begun.
 
 
 def asks_of_sound(client, seconds, model="mistral/voxtral-small-latest", **more):
