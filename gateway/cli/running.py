@@ -20,7 +20,7 @@ from gateway.ledger.base import LedgerUnfit
 from gateway.ledger.disk import JournalBusy
 
 if TYPE_CHECKING:
-    from gateway.app import Gateway  # Other commands than `serve` need not wait for all of it.
+    from gateway.app.gateway import Gateway  # Other commands than `serve` need not wait for all of it.
 
 GC_THRESHOLD = 50_000
 """Objects made between two collections. A call makes some two hundred, and hardly any in cycles."""

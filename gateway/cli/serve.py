@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from gateway.app import Gateway
+from gateway.app.gateway import Gateway
 from gateway.assembly.home import lost
 from gateway.cli.greeting import Started, first_keys, greet
 from gateway.cli.running import allow_many_sockets, carry_calls, port, run

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gateway.app import Gateway
+from gateway.app.gateway import Gateway
 from gateway.assembly.simulated import started_simulator
 from gateway.cli.children import Ties
 from gateway.cli.running import carry_calls, run, until_told

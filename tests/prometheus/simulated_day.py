@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 from harness import make_key
 
-from gateway.app import Gateway
+from gateway.app.gateway import Gateway
 from gateway.config.load import load
 from gateway.simulator import EngineServerSettings, start_engine
 

@@ -1,4 +1,4 @@
-"""The composition root: where a process is put together, started and stopped."""
+"""One gateway process, started, changed and stopped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from typing import Any, Self
 
 from gateway import background
 from gateway.admin import server as admin
-from gateway.admin.assembly import admin_site
+from gateway.app.admin import admin_site
+from gateway.app.generation import generation
+from gateway.app.lasting import Lasting
 from gateway.assembly.exports import exports
 from gateway.assembly.figures import add_gauges
 from gateway.assembly.finances import Finances
@@ -28,8 +30,6 @@ from gateway.config.takeover import Source
 from gateway.core.caller import Key
 from gateway.front.door import Door
 from gateway.front.exchange import Exchange
-from gateway.front.generation import generation
-from gateway.front.lasting import Lasting
 from gateway.front.listener import Listener
 from gateway.front.peers import Worker
 from gateway.journey.passage import Client

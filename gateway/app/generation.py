@@ -9,10 +9,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gateway.app.lasting import Lasting
 from gateway.assembly.routing import Signs, catalog, hedging, prompts, router, signers
 from gateway.catalog.catalog import Catalog
 from gateway.config.settings import Settings
-from gateway.front.lasting import Lasting
 from gateway.front.server import Front
 from gateway.front.traced import traced
 from gateway.journey.hedging import Hedging

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from gateway.app.batches import batches
 from gateway.assembly.answers import each, looked_in
 from gateway.assembly.deferred import Deferred
 from gateway.assembly.finances import Finances
@@ -17,7 +18,6 @@ from gateway.assembly.ledgers import ledger_reader
 from gateway.assembly.routing import Seen, learning_of, pricing, wire
 from gateway.assembly.told import Told
 from gateway.config.settings import Settings
-from gateway.front.batch_assembly import batches
 from gateway.front.deferred import later_pages
 from gateway.front.feedback import Ratings
 from gateway.front.peers import Worker
@@ -31,7 +31,7 @@ from gateway.tokens import Tokens, kept
 from gateway.upstream.retry import RetryBudget
 
 if TYPE_CHECKING:
-    from gateway.front.generation import Generation
+    from gateway.app.generation import Generation
 
 
 class Lasting:
