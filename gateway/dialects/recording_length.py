@@ -4,8 +4,9 @@ length is not read.
 What decoders cannot do without is: how many samples a second of WAV has, and how many a frame of MP3 or FLAC. Of other
 codecs nothing is known but the lowest bit rate, and that pages of Ogg are never longer than some seconds: an hour of
 silence is 270 kB of Vorbis (84 kB of FLAC).
-Not proven: a sample rate below 8 kHz and silence in other containers (MP4, Matroska), FLAC that hides its mark, a page
-of Ogg that nobody's encoder writes.
+Not proven: a sample rate below 8 kHz, silence in AAC and in other containers (MP4, Matroska), FLAC that hides its
+mark, a page of Ogg that nobody's encoder writes, and what is made to look like MP3 to us and like another codec to its
+reader.
 """
 
 from __future__ import annotations
