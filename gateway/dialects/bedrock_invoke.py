@@ -36,9 +36,10 @@ CAPS = (
     "maxTokenCount",
 )
 NESTED = ("inferenceConfig", "textGenerationConfig")  # Nova's and Titan's.
-_PICTURE = re.compile(rb'"type"\s*:\s*"(image|image_url)"|"(image)"\s*:\s*\{')
-_FILE = re.compile(rb'"type"\s*:\s*"(document|file)"|"(document|audio)"\s*:\s*\{')
-_FILM = re.compile(rb'"type"\s*:\s*"(?:video|video_url|input_video)"|"video"\s*:\s*\{')
+_BEGIN = rb'"(?<!\\")'  # Of a string. Looking behind only at quotes is sixty times as fast.
+_PICTURE = re.compile(_BEGIN + rb'(?:type"\s*:\s*"(?:image|image_url)"|image"\s*:\s*\{)')
+_FILE = re.compile(_BEGIN + rb'(?:type"\s*:\s*"(?:document|file)"|(?:document|audio)"\s*:\s*\{)')
+_FILM = re.compile(_BEGIN + rb'(?:type"\s*:\s*"(?:video|video_url|input_video)"|video"\s*:\s*\{)')
 
 
 class _Answer(msgspec.Struct):
@@ -135,7 +136,8 @@ class BedrockInvoke:
 
 
 def _shown(body: bytes, tools: Any) -> tuple[int, ...]:
-    """How many pictures, files and films there are, by whoever's names. Those in `tools` are names of parameters."""
+    """How many pictures, files and films there are, by whoever's names. Those in `tools` are names of parameters. No
+    quote inside a string counts: written anew, those of `tools` may be escaped otherwise than in the body."""
     plain = splice.with_plain_letters(body)
     defined = msgspec.json.encode(tools)
     return tuple(len(kind.findall(plain)) - len(kind.findall(defined)) for kind in (_PICTURE, _FILE, _FILM))

@@ -101,6 +101,31 @@ def test_a_parameter_of_a_tool_is_no_film():
     assert (facts.files, facts.unseen, "tools" in facts.needs) == (0, False, True)
 
 
+ODD = st.lists(st.sampled_from(["~", "\\", "image", "document", "video", "type", ": {", "u0022"]), max_size=3).map(
+    "".join
+)
+TOOLS = st.recursive(ODD, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ODD, inner, max_size=3))
+
+
+@given(TOOLS, st.sampled_from([r"\"", r"\u0022"]), st.sampled_from("aemo"))
+def test_no_tool_takes_a_picture_a_file_or_a_film_from_what_is_held_for(tools, quote, letter):
+    """However the quotes in its strings (here ~) and its letters are escaped: a caller chooses that."""
+    said = [{"image": {}}, {"type": "image"}, {"document": {}}, {"type": "document"}, {"video": {}}, {"type": "video"}]
+    body = json.dumps({"tools": [tools], "messages": [{"role": "user", "content": said}]}).replace("~", quote)
+    for written in (body, body.replace(letter, rf"\u00{ord(letter):02x}")):
+        assert json.loads(written)["messages"][0]["content"] == said
+        facts = INVOKE.read(asked(written.encode(), verb="invoke"))
+        assert facts.images >= 2
+        assert facts.files >= 4
+        assert facts.unseen
+
+
+def test_an_escaped_quote_in_the_name_of_a_parameter_hides_no_film():
+    call = rb'{"tools":[{"\u0022video":{},"\u0022image":{}}],"messages":[{"content":[{"video":{}},{"image":{}}]}]}'
+    facts = INVOKE.read(asked(call, verb="invoke"))
+    assert (facts.images, facts.files, facts.unseen) == (1, 1, True)
+
+
 @pytest.mark.parametrize(
     ("dialect", "body"),
     [(INVOKE, b'{"tools":[],"tools":[]}'), (CONVERSE, b'{"additionalModelRequestFields":{"tools":[],"tools":[]}}')],
