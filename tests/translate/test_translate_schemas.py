@@ -269,6 +269,14 @@ def test_strict_tools_go_up_as_claude_keeps_to_them(inbound, outbound, name):
 
 
 @TO_CLAUDE
+@pytest.mark.parametrize("schema", [[1], "x", 3, True])
+def test_what_a_tool_takes_is_an_object(inbound, outbound, name, schema):
+    del name
+    with pytest.raises(BadRequest, match="parameters"):
+        strict_tools(outbound, inbound, schema)
+
+
+@TO_CLAUDE
 def test_a_map_is_refused_by_name_for_claude_and_may_be_left_out(inbound, outbound, name):
     schema = obj(a={"type": "object", "additionalProperties": TEXT})
     with pytest.raises(BadRequest, match="additionalProperties must be false") as refused:

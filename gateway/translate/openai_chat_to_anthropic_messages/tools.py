@@ -22,7 +22,7 @@ def tool(given: Fields, claude: Claude) -> dict[str, Any] | None:
     made: dict[str, Any] = {"name": function.needed("name")}
     if (about := function.text("description")) is not None:
         made["description"] = about
-    made["input_schema"] = function.any("parameters") or {"type": "object", "properties": {}}
+    made["input_schema"] = function.mapping("parameters") or {"type": "object", "properties": {}}
     if function.flag("strict"):
         if claude.formats:
             made["input_schema"], made["strict"] = strict_tool(made["input_schema"], function.leave)
