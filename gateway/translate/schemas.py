@@ -30,7 +30,7 @@ _KEPT = frozenset(
 
 _CLAUDE_FORMATS = (*_FORMATS, "uri")
 
-OPEN = "Objects there hold only what they name: additionalProperties must be false, and allOf joins none."
+OPEN = "Objects there hold only what they name: additionalProperties must be false, and nothing joins them."
 """Why a schema that `for_claude` does not take cannot be carried."""
 
 _BY_NAME = frozenset({"properties", "$defs", "definitions"})
@@ -46,7 +46,7 @@ _COMPOSED = frozenset({"$ref", "anyOf", "oneOf", "allOf"})
 def strictly(schema: Json) -> Json | None:
     """The schema with its objects closed, if OpenAI can keep to it to the letter; else None."""
     made = _typed(_closed(schema))
-    return made if _is_object(made) and "anyOf" not in made and _strict(made) else None
+    return made if _is_object(made) and _strict(made) else None
 
 
 def _typed(schema: Json) -> Json:
@@ -148,16 +148,18 @@ def _open(schema: Any) -> bool:
         return False
     if (_is_object(schema) or "additionalProperties" in schema) and schema.get("additionalProperties") is not False:
         return True
-    if "patternProperties" in schema or _joins_objects(schema.get("allOf")):
+    if "patternProperties" in schema or _joins_objects(schema):
         return True
     named = [each for word in _BY_NAME if isinstance(schema.get(word), dict) for each in schema[word].values()]
     return any(map(_open, [*named, *(schema[word] for word in _PLAIN & schema.keys())]))
 
 
-def _joins_objects(schemas: Any) -> bool:
-    """Each would have to hold what the others name."""
-    found = [each for each in schemas if isinstance(each, dict)] if isinstance(schemas, list) else []
-    return any(_is_object(each) or not _COMPOSED.isdisjoint(each) for each in found)
+def _joins_objects(schema: Json) -> bool:
+    """Each would have to hold what the others name. Those that it may be any of are joined by an object beside them."""
+    own = _is_object(schema)
+    listed = [schema.get(word) for word in (("allOf", "anyOf", "oneOf") if own else ("allOf",))]
+    found = [each for some in listed if isinstance(some, list) for each in some if isinstance(each, dict)]
+    return (own and "$ref" in schema) or any(_is_object(each) or not _COMPOSED.isdisjoint(each) for each in found)
 
 
 def _is_object(schema: Json) -> bool:
@@ -170,7 +172,8 @@ def _may_be(schema: Json, kind: str) -> bool:
 
 
 def _strict(schema: Any) -> bool:
-    """Whether nothing in it is open, optional or unknown to OpenAI, which takes no words beside a reference."""
+    """Whether nothing in it is open, optional or unknown to OpenAI, which takes no words beside a reference. An object
+    that is also any of others could hold nothing: each is closed."""
     if not isinstance(schema, dict) or not _STRICT.issuperset(schema) or schema.get("format", "date") not in _FORMATS:
         return False
     if "$ref" in schema:
@@ -182,7 +185,8 @@ def _strict(schema: Any) -> bool:
     if not (all(isinstance(each, dict) for each in named) and isinstance(others, list) and isinstance(required, list)):
         return False
     if _is_object(schema) and (
-        schema.get("additionalProperties") is not False
+        "anyOf" in schema
+        or schema.get("additionalProperties") is not False
         or not {name for name in required if isinstance(name, str)}.issuperset(schema.get("properties", {}))
     ):
         return False

@@ -82,6 +82,7 @@ def test_objects_that_say_nothing_of_more_are_closed():
         {"type": 7},
         {"type": "array", "items": TEXT},
         obj() | {"anyOf": [obj()]},
+        obj(a=obj(b=TEXT) | {"anyOf": [obj(c=TEXT)]}),
         obj(a=TEXT) | {"required": []},
         obj(a=TEXT) | {"required": [["a"]]},
         obj(a=TEXT) | {"additionalProperties": True},
@@ -115,7 +116,10 @@ def test_what_openai_refuses_to_keep_to_is_not_said_to_be_strict(schema):
         {"type": "array", "items": obj(a=TEXT)},
         obj(a=TEXT) | {"required": []},
         obj(a={"type": "string", "default": {"type": "object"}}, type=TEXT),
-        obj(a={"anyOf": [obj(b=TEXT), {"type": "null"}], "allOf": 7, "properties": 7, "additionalProperties": False}),
+        obj(
+            a={"anyOf": [obj(b=TEXT), {"type": "null"}], "allOf": 7}, b={"properties": 7, "additionalProperties": False}
+        ),
+        obj(a=TEXT, b=TEXT) | {"required": [], "anyOf": [{"required": ["a"]}, {"required": ["b"]}, 7]},
         {"$ref": "#/$defs/A", "$defs": {"A": obj(a={"items": [TEXT, True]})}},
     ],
 )
@@ -135,6 +139,10 @@ def test_what_is_closed_already_is_told_to_claude_as_it_is(schema):
         obj() | {"patternProperties": {"^a": TEXT}},
         {"allOf": [obj(a=TEXT), obj(b=TEXT)]},
         {"allOf": [obj(a=TEXT)]} | obj(b=TEXT),
+        {"allOf": [{"$ref": "#/$defs/B"}]} | obj(b=TEXT),
+        obj(a=obj(b=TEXT) | {"$ref": "#/$defs/B"}),
+        obj(a=obj(b=TEXT) | {"oneOf": [TEXT, obj(c=TEXT)]}),
+        obj(b=TEXT) | {"anyOf": [{"$ref": "#/$defs/B"}, {"$ref": "#/$defs/C"}]},
         obj(a={"allOf": [{"$ref": "#/$defs/B"}, {"title": "B"}]}),
         obj(a={"allOf": [7, {"title": "B"}, {"oneOf": [obj(b=TEXT)]}]}),
     ],
