@@ -39,6 +39,8 @@ _BY_NAME = frozenset({"properties", "$defs", "definitions"})
 _PLAIN = frozenset({"items", "anyOf", "allOf", "oneOf", "additionalProperties"})
 """Words with a schema, or a list of them, as far as anybody here keeps to them."""
 
+_ABOUT = frozenset({"title", "description"})
+
 _COMPOSED = frozenset({"$ref", "anyOf", "oneOf", "allOf"})
 """Words by which a schema may be that of an object without saying so."""
 
@@ -96,12 +98,13 @@ def _closed(schema: Json) -> Json:
 
 
 def _merged(schema: Json) -> Json:
-    """What stands alone in an `allOf`, as older clients write it around a reference, is no other schema than this."""
+    """What stands alone in an `allOf`, as older clients write it around a reference, is no other schema than this. Its own
+    title and description say more of it."""
     joined = schema.get("allOf")
     if not (isinstance(joined, list) and len(joined) == 1 and isinstance(joined[0], dict)):
         return schema
-    rest = {word: value for word, value in schema.items() if word != "allOf"}
-    return schema if rest.keys() & joined[0].keys() else rest | joined[0]
+    rest, inner = {word: value for word, value in schema.items() if word != "allOf"}, _merged(joined[0])
+    return schema if (rest.keys() & inner.keys()) - _ABOUT else inner | rest
 
 
 def _told(schema: Json) -> Json:

@@ -43,6 +43,14 @@ def test_what_stands_alone_in_an_allof_is_the_schema_itself():
     assert for_claude(schema | definitions) == ForClaude(made, exact=True)
 
 
+def test_what_is_said_of_it_outside_an_allof_is_said_of_the_schema():
+    inner = {"allOf": [{"allOf": [obj(a=TEXT) | {"title": "A", "description": "Any."}], "description": "One."}]}
+    made = obj(a=TEXT) | {"title": "A", "description": "This one."}
+    given = inner | {"description": "This one."}
+    assert strictly(given) == made
+    assert for_claude(given) == ForClaude(made, exact=True)
+
+
 def test_the_draft_that_a_schema_is_written_by_is_left_out():
     """Zod and Vercel's SDK name it at the root. Nobody needs it, and a property of that name stays."""
     schema = obj(**{"$schema": TEXT})
@@ -144,6 +152,7 @@ def test_what_is_closed_already_is_told_to_claude_as_it_is(schema):
         obj(a=obj(b=TEXT) | {"oneOf": [TEXT, obj(c=TEXT)]}),
         obj(b=TEXT) | {"anyOf": [{"$ref": "#/$defs/B"}, {"$ref": "#/$defs/C"}]},
         obj(a={"allOf": [{"$ref": "#/$defs/B"}, {"title": "B"}]}),
+        {"allOf": [{"allOf": [obj(a=TEXT)], "properties": {}}], "title": "A"},
         obj(a={"allOf": [7, {"title": "B"}, {"oneOf": [obj(b=TEXT)]}]}),
     ],
 )
