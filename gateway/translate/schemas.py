@@ -111,8 +111,8 @@ def _told(schema: Json) -> Json:
     """With what Claude does not keep to in words. One of several is for it any of them."""
     if "anyOf" not in schema:
         schema = {"anyOf" if word == "oneOf" else word: value for word, value in schema.items()}
-    tuples = {"items"} if "prefixItems" in schema else set()  # Beside it, they are only what comes after.
-    unkept = {word: value for word, value in schema.items() if word in tuples or _unkept(word, value)}
+    after = "prefixItems" in schema  # Beside it, items are only what comes after.
+    unkept = {word: value for word, value in schema.items() if _unkept(word, value) or (after and word == "items")}
     made = _inside(_told, {word: value for word, value in schema.items() if word not in unkept})
     if unkept:
         about, told = schema.get("description"), msgspec.json.encode(unkept).decode()
@@ -123,6 +123,8 @@ def _told(schema: Json) -> Json:
 def _unkept(word: str, value: Any) -> bool:
     if word == "format":
         return value not in _CLAUDE_FORMATS
+    if word == "items":
+        return isinstance(value, list)  # One by one, as older drafts have them.
     return word not in _KEPT or (word == "minItems" and value not in (0, 1))
 
 

@@ -128,7 +128,7 @@ def test_what_openai_refuses_to_keep_to_is_not_said_to_be_strict(schema):
             a={"anyOf": [obj(b=TEXT), {"type": "null"}], "allOf": 7}, b={"properties": 7, "additionalProperties": False}
         ),
         obj(a=TEXT, b=TEXT) | {"required": [], "anyOf": [{"required": ["a"]}, {"required": ["b"]}, 7]},
-        {"$ref": "#/$defs/A", "$defs": {"A": obj(a={"items": [TEXT, True]})}},
+        {"$ref": "#/$defs/A", "$defs": {"A": obj(a={"items": TEXT}, b={"items": True})}},
     ],
 )
 def test_what_is_closed_already_is_told_to_claude_as_it_is(schema):
@@ -193,6 +193,10 @@ def test_an_object_that_is_meant_to_be_open_is_nothing_to_say_to_claude(schema):
         (
             obj(a={"type": "array", "prefixItems": [TEXT], "items": False}),
             obj(a={"type": "array", "description": '{"prefixItems":[{"type":"string"}],"items":false}'}),
+        ),
+        (
+            obj(a={"type": "array", "items": [TEXT, True], "minItems": 2}),
+            obj(a={"type": "array", "description": '{"items":[{"type":"string"},true],"minItems":2}'}),
         ),
     ],
 )
