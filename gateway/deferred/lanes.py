@@ -136,8 +136,9 @@ class Lanes:
             try:
                 call = self._asking.call(running, body)
                 offered = await self._offering.of(call, self._asking.key(running))
-                asked, _ = home(offered.question.dialect.name, offered.question.asked)
-                members.append(Member(running, offered, _option(lane, offered), running.reason, asked))
+                option, question = _option(lane, offered), offered.question
+                asked, _ = home(question.dialect.name, question.asked, option.deployment.model)
+                members.append(Member(running, offered, option, running.reason, asked))
             except GatewayError as error:
                 failed.append((running, error))
         return members, failed

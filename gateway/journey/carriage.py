@@ -76,10 +76,10 @@ class Carrier:
         return Carried(edge, dialect, translated, dialect.read(translated), losses.dropped, framing_wanted(asked))
 
 
-def home(dialect: str, asked: Asked) -> tuple[Asked, tuple[str, ...]]:
-    """The call as it goes to who speaks its own dialect, and what was left out of it. Raises BadRequest."""
+def home(dialect: str, asked: Asked, model: str) -> tuple[Asked, tuple[str, ...]]:
+    """The call as it goes to a model of who speaks its own dialect, and what was left out of it. Raises BadRequest."""
     losses = Losses(allowed=False)
-    return returned(dialect, asked, losses), losses.dropped
+    return returned(dialect, asked, model, losses), losses.dropped
 
 
 def headers_of(carried: Carried | None, dropped: tuple[str, ...], answer: Mapping[str, str]) -> dict[str, str]:

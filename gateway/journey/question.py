@@ -71,7 +71,7 @@ class Question(Struct, frozen=True):
         if self.detour is not None:
             asked = self.detour.asked(asked, self.dialect, option)
         if carried is None:
-            asked, dropped = home(self.dialect.name, asked)
+            asked, dropped = home(self.dialect.name, asked, option.deployment.model)
             return Said(self.dialect, asked, self.request.facts, self.headers, dropped)
         if asked is not self.asked:
             each = option.output_max // self.request.facts.choices

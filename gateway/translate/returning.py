@@ -22,6 +22,8 @@ from gateway.translate.sealed import MARK
 Members = dict[str, msgspec.Raw]
 
 _MARKED = b'"%b' % MARK.encode()
+_BUDGET, _CALLS = b'"enabled"', b'"tool_use"'
+"""In every body that may have a budget to think within a turn of tools: others are not taken apart for that."""
 
 
 class _Part(msgspec.Struct):
@@ -42,20 +44,29 @@ class _Context(msgspec.Struct):
     edits: list[msgspec.Raw] | None = None
 
 
+class _Message(msgspec.Struct):
+    role: Any = None
+    content: str | list[_Part] | None = None
+
+
 _members = msgspec.json.Decoder(Members)
 _array = msgspec.json.Decoder(list[msgspec.Raw])
 _part = msgspec.json.Decoder(_Part)
+_message = msgspec.json.Decoder(_Message)
 _context = msgspec.json.Decoder(_Context | None)
 _anything = msgspec.json.Decoder()
 
 
-def returned(dialect: str, asked: Asked, losses: Losses) -> Asked:
-    """The call for a provider that speaks its dialect. Raises BadRequest."""
+def returned(dialect: str, asked: Asked, model: str, losses: Losses) -> Asked:
+    """The call for this model of a provider that speaks its dialect. Raises BadRequest."""
     own = _OWN.get(dialect)
-    if own is None or _MARKED not in asked.body:
+    budget = own is own_messages and "claude" in model.lower() and _BUDGET in asked.body and _CALLS in asked.body
+    if own is None or not (budget or _MARKED in asked.body):
         return asked
     body = decode(_members, asked.body)
     made = own(body, losses)
+    if budget:
+        made = within_budget(made, losses)
     return asked if made is body else replace(asked, body=msgspec.json.encode(made))
 
 
@@ -68,8 +79,13 @@ def own_messages(body: Members, losses: Losses) -> Members:
     own = [_own_message(each, losses) for each in given]
     if all(now is before for now, before in zip(own, given, strict=True)):
         return body
-    made = body | {"messages": _raw([each for each in own if each is not None])}
-    return _without_budget(made, losses) if _has_budget(body) and _lacks_thoughts(given, own) else made
+    return body | {"messages": _raw([each for each in own if each is not None])}
+
+
+def within_budget(body: Members, losses: Losses) -> Members:
+    """Without a budget to think where Claude would refuse it, since another maker's model has begun the last turn,
+    which may have shown no thoughts; the same object elsewhere."""
+    return _without_budget(body, losses) if _has_budget(body) and _lacks_thoughts(body) else body
 
 
 def _own_message(message: msgspec.Raw, losses: Losses) -> msgspec.Raw | None:
@@ -88,25 +104,21 @@ def _has_budget(body: Members) -> bool:
     return isinstance(thinking, dict) and thinking.get("type") == "enabled"
 
 
-def _lacks_thoughts(given: list[msgspec.Raw], own: list[msgspec.Raw | None]) -> bool:
-    """Whether the last turn has lost thoughts and begins with none, as it must beside a budget to think. Results of
-    tools do not end a turn."""
-    lost, first = False, None
-    said: list[Any] | None = None  # By the user, behind what is looked at: messages in a row are one.
-    for before, now in zip(reversed(given), reversed(own), strict=True):
-        kinds = _kinds(decode(_anything, bytes(now or b"{}")).get("content"))
-        if decode(_anything, bytes(before)).get("role") == "user":
+def _lacks_thoughts(body: Members) -> bool:
+    """Whether the last turn calls tools and begins with no thought. Results of tools do not end a turn."""
+    begins: str | None = None
+    said: list[str] | None = []  # By the user, behind what is looked at: messages in a row are one.
+    messages = decode(_array, bytes(body.get("messages", b"[]")))
+    for raw in reversed(messages):
+        message = decode(_message, bytes(raw))
+        kinds = [str(each.type) for each in message.content] if isinstance(message.content, list) else []
+        if message.role == "user":
             said = [*(said or ()), *kinds]
         elif said is not None and "tool_result" not in said:
             break
         else:
-            said, lost, first = None, lost or now is not before, next(iter(kinds), first)
-    return lost and first not in (None, "thinking", "redacted_thinking")
-
-
-def _kinds(content: Any) -> list[Any]:
-    """Of blocks."""
-    return [each.get("type") for each in content if isinstance(each, dict)] if isinstance(content, list) else []
+            said, begins = None, next(iter(kinds), begins)
+    return begins not in (None, "thinking", "redacted_thinking")
 
 
 def _without_budget(body: Members, losses: Losses) -> Members:

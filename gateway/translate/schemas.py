@@ -98,8 +98,8 @@ def _closed(schema: Json) -> Json:
 
 
 def _merged(schema: Json) -> Json:
-    """What stands alone in an `allOf`, as older clients write it around a reference, is no other schema than this. Its own
-    title and description say more of it."""
+    """What stands alone in an `allOf`, as older clients write it around a reference, is no other schema than this. What
+    stands around it says more of it."""
     joined = schema.get("allOf")
     if not (isinstance(joined, list) and len(joined) == 1 and isinstance(joined[0], dict)):
         return schema

@@ -94,7 +94,9 @@ async def test_a_call_that_must_be_asked_at_once_hurries_no_batch(shelf):
 
     offer = Offer(Way.BATCH, "openai/m", "openai", None)
     question = SimpleNamespace(headers={}, dialect=SimpleNamespace(name="openai-chat"), asked=Asked(b""))
-    offered = SimpleNamespace(question=question, offers=[offer], option=lambda name: name)
+    offered = SimpleNamespace(
+        question=question, offers=[offer], option=lambda name: SimpleNamespace(deployment=SimpleNamespace(model=name))
+    )
     lanes = Lanes(shelf, asked, Offering(), Outgoing(), SimpleNamespace(), clock=lambda: now, collect_s=1.0)
     for name, switch_at in (("late", 1001.5), ("early", 1900.0)):
         call = Later(

@@ -15,11 +15,12 @@ CONFIG = """
 providers:
   chat-sim: {kind: sim, prices: openai, base_url: SIM_URL/v1, dialects: [openai-chat]}
   responses-sim: {kind: sim, prices: openai, base_url: SIM_URL/v1, dialects: [openai-responses, openai-count-tokens]}
-  claude-sim: {kind: sim, base_url: SIM_URL/v1, dialects: [anthropic-messages, anthropic-count-tokens]}
+  claude-sim:
+    {kind: sim, prices: anthropic, base_url: SIM_URL/v1, dialects: [anthropic-messages, anthropic-count-tokens]}
   gemini-sim: {kind: sim, prices: google, base_url: SIM_URL/v1, dialects: [gemini]}
   bedrock-sim: {kind: sim, prices: aws, base_url: SIM_URL/v1, dialects: [bedrock-invoke]}
 """
-CLAUDE, BEDROCK = "claude-sim/sim-caching", "bedrock-sim/us.anthropic.claude-haiku-4-5-20251001-v1:0"
+CLAUDE, BEDROCK = "claude-sim/claude-haiku-4-5", "bedrock-sim/us.anthropic.claude-haiku-4-5-20251001-v1:0"
 GEMINI, OPENAI = "gemini-sim/gemini-3-flash-preview", "responses-sim/gpt-5-mini"
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 ANSWER = "It says: 18 °C"
@@ -59,6 +60,20 @@ def test_claude_goes_on_after_gemini(way, claude, stream, thinking, dropped):
     assert raw.parse().content[-1].text == back.content[-1].text == ANSWER
     assert raw.headers["x-fareway-dropped"] == dropped
     assert counted.input_tokens
+
+
+@pytest.mark.parametrize("claude", [CLAUDE, BEDROCK])
+def test_claude_goes_on_after_a_model_that_shows_no_thoughts(way, claude):
+    fields = {"max_tokens": 3000, "tools": [{"name": "weather", "input_schema": SCHEMA}]}
+    fields["thinking"] = {"type": "enabled", "budget_tokens": 1024}
+    with anthropic.Anthropic(base_url=way.url, api_key=way.first, max_retries=0) as client:
+        first = client.messages.create(model="chat-sim/gpt-5", messages=said("Use a tool"), **fields)
+        assert [block.type for block in first.content] == ["tool_use"]
+        result = [{"type": "tool_result", "tool_use_id": first.content[-1].id, "content": "18 °C"}]
+        turn = [{"role": "assistant", "content": first.content}, {"role": "user", "content": result}]
+        raw = client.messages.with_raw_response.create(model=claude, messages=said("Use a tool") + turn, **fields)
+    assert raw.parse().content[-1].text == ANSWER
+    assert raw.headers["x-fareway-dropped"] == "thinking"
 
 
 def test_openai_goes_on_after_claude(way):

@@ -16,7 +16,7 @@ from gateway.dialects.bedrock_invoke import STREAM
 from gateway.dialects.validate import decode
 from gateway.translate.anthropic_messages_to_bedrock_invoke.content import without_links
 from gateway.translate.edge import Losses, Target
-from gateway.translate.returning import own_messages
+from gateway.translate.returning import own_messages, within_budget
 
 VERSION = b'"bedrock-2023-05-31"'
 
@@ -94,7 +94,7 @@ def translated(asked: Asked, target: Target, losses: Losses) -> Asked:
     for name, carry in (("tools", _with_tools), ("messages", without_links)):
         if name in kept:
             kept[name] = msgspec.Raw(carry(bytes(kept[name]), losses))
-    kept = own_messages(kept, losses)
+    kept = within_budget(own_messages(kept, losses), losses)
     if _cap.decode(kept["max_tokens"]) > target.output_tokens_max:  # What is more than the model can make.
         kept["max_tokens"] = msgspec.Raw(b"%d" % target.output_tokens_max)
     kept["anthropic_version"] = msgspec.Raw(VERSION)
