@@ -89,7 +89,9 @@ class StreamWatch:
         rest = self._splitter.rest()
         last = self._splitter.late or rest
         if last and not self.complete and self.error is None and not _is_whole(last, self._framing.payload(last)):
-            self._note_text(last if self._framing.readable is None else self._framing.readable(last), self._signs.text)
+            if not self._is_result(last):
+                readable = last if self._framing.readable is None else self._framing.readable(last)
+                self._note_text(readable, self._signs.text)
             self._torn = True
             return b""
         if self._splitter.late:

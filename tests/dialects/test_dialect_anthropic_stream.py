@@ -294,6 +294,14 @@ def test_what_the_providers_tools_found_is_read_in_every_turn_after_it():
     )
 
 
+def test_what_a_tool_found_is_nothing_that_the_model_wrote_where_the_stream_is_torn():
+    watched = watch()
+    watched.feed(start(2000) + b"\n\n" + result("mcp", [{"type": "text", "text": "found"}])[:-3])
+    watched.finish()
+    assert watched.text == ""
+    assert watched.fetched.turns == 1
+
+
 def use(kind):
     return event("content_block_start", index=0, content_block={"type": kind, "id": "u", "name": "f", "input": {}})
 
