@@ -118,7 +118,7 @@ def _renamed(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for name, value in pairs:
         spelt = _CAMEL.get(name, name)
         if spelt in renamed:
-            raise BadRequest(f"{spelt[:100]!r} is given twice")
+            raise BadRequest(f"{spelt[:100]!r} is given twice", spelt[:100])
         renamed[spelt] = value
     return renamed
 
