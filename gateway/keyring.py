@@ -25,6 +25,7 @@ ASKED_EVERY_S = 0.05
 callers may invent any number of names."""
 
 Seen = tuple[int, dict[str, Key], dict[str, Rule], list[Clearing], dict[str, Drain]]
+Stored = Mapping[Kind, Mapping[str, bytes]]
 
 
 class Keyring:
@@ -97,23 +98,25 @@ class Keyring:
     def _all(self, seen: int) -> Seen:
         """The version first: what changes meanwhile is read once more."""
         version = self._beside.version
-        keys, rules, drains = keys_of(self._beside), rules_of(self._beside), drains_of(self._beside)
+        stored = {kind: self._beside.all(kind) for kind in (Kind.KEYS, Kind.RULES, Kind.DRAINS, Kind.CACHE)}
         if version < seen:
-            self._tell_anew(keys, rules, drains)
+            self._tell_anew(stored)
             self._beside.lift(seen + LOST_MAX)  # Who comes later must not take what changes now for lost.
             return self._all(seen)
-        return version, keys | self._revoked_anew(keys), rules, clearings_of(self._beside), drains
+        keys, rules, drains = keys_of(stored[Kind.KEYS]), rules_of(stored[Kind.RULES]), drains_of(stored[Kind.DRAINS])
+        return version, keys | self._revoked_anew(keys, stored), rules, clearings_of(stored[Kind.CACHE]), drains
 
-    def _revoked_anew(self, keys: dict[str, Key]) -> dict[str, Key]:
+    def _revoked_anew(self, keys: dict[str, Key], stored: Stored) -> dict[str, Key]:
         """Keys that are revoked for whoever has seen it, also where a store that lost that has gone on since."""
         known = self.tenants.known.items()
         revoked = {name: key for name, key in known if key.revoked and name in keys and not keys[name].revoked}
-        self._put_back(Kind.KEYS, revoked)
+        self._put_back(Kind.KEYS, revoked, stored)
         return revoked
 
-    def _tell_anew(self, keys: dict[str, Key], rules: dict[str, Rule], drains: dict[str, Drain]) -> None:
+    def _tell_anew(self, stored: Stored) -> None:
         """The store has lost its newest records, or all: it gets those back that we know, also where it has them as
         they were before."""
+        keys, rules, drains = keys_of(stored[Kind.KEYS]), rules_of(stored[Kind.RULES]), drains_of(stored[Kind.DRAINS])
         lost = {
             name: key
             for name, key in self.tenants.known.items()
@@ -121,14 +124,14 @@ class Keyring:
         }
         missing = {name: rule for name, rule in self._rules.items() if rules.get(name) != rule}
         ended = {name: drain for name, drain in self._drains.items() if drains.get(name) != drain}
-        self._put_back(Kind.KEYS, lost)
-        self._put_back(Kind.RULES, missing)
-        self._put_back(Kind.DRAINS, ended)
+        self._put_back(Kind.KEYS, lost, stored)
+        self._put_back(Kind.RULES, missing, stored)
+        self._put_back(Kind.DRAINS, ended, stored)
 
-    def _put_back(self, kind: Kind, records: Mapping[str, Key | Rule | Drain]) -> None:
+    def _put_back(self, kind: Kind, records: Mapping[str, Key | Rule | Drain], stored: Stored) -> None:
+        """What somebody has changed since it was read stays so, and is looked at anew: the version is another one."""
         for name, record in records.items():
-            write = Write(kind, name, self._beside.find(kind, name), encoded(record))
-            self._beside.write([write], ())
+            self._beside.write([Write(kind, name, stored[kind].get(name), encoded(record))], ())
 
     def _find(self, name: str) -> Key | None:
         """One that is not known yet, or not with that secret."""

@@ -23,6 +23,7 @@ class Store:
         self.version = 0
         self.records = {kind: {} for kind in Kind}
         self.readers, self.reads, self.go_on, self.held = [], threading.Event(), threading.Event(), False
+        self.meanwhile = lambda: None
 
     def all(self, kind):
         if kind is Kind.KEYS:
@@ -31,7 +32,10 @@ class Store:
                 self.held = False
                 self.reads.set()
                 self.go_on.wait(20)
-        return dict(self.records[kind])
+        found, meanwhile = dict(self.records[kind]), self.meanwhile
+        self.meanwhile = lambda: None
+        meanwhile()
+        return found
 
     def find(self, kind, name, *, hasty=False):
         del hasty
@@ -39,6 +43,8 @@ class Store:
 
     def write(self, writes, notes):
         del notes
+        if any(write.before != self.find(write.kind, write.id) for write in writes):
+            return False
         for write in writes:
             self.records[write.kind][write.id] = write.after
             if write.after is None:
@@ -50,7 +56,7 @@ class Store:
         self.version = max(self.version, version + 1)
 
     def put(self, kind, name, record):
-        self.write([Write(kind, name, None, record and encoded(record))], ())
+        assert self.write([Write(kind, name, self.find(kind, name), record and encoded(record))], ())
 
     def add_key(self, name):
         self.put(Kind.KEYS, name, Key(name, b"digest", Caller(name)))
@@ -229,3 +235,17 @@ async def test_a_revocation_that_one_alone_has_seen_is_not_lost():
     for ring in (ahead, behind):
         await ring.follow()
         assert ring.tenants.known["k"].revoked
+
+
+async def test_what_is_revoked_while_a_store_gets_its_records_back_stays_so():
+    """It was overwritten by whoever had read the key a moment before."""
+    store, revoked = Store(), replace(KEY, models=("m",), revoked=True)
+    store.put(Kind.KEYS, "k", KEY)
+    kept, version = {kind: dict(records) for kind, records in store.records.items()}, store.version
+    store.put(Kind.KEYS, "k", replace(KEY, models=("m",)))
+    ring = ring_of(store, [], local=False)
+    store.records, store.version = kept, version
+    store.meanwhile = lambda: store.put(Kind.KEYS, "k", revoked)
+    await ring.follow()
+    assert ring.tenants.known == {"k": revoked}
+    assert store.records[Kind.KEYS] == {"k": encoded(revoked)}

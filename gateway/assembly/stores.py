@@ -13,7 +13,7 @@ from gateway.core.errors import Unavailable
 from gateway.directory.directory import Directory
 from gateway.stores.claims import Claims
 from gateway.stores.clock import StoreClock
-from gateway.stores.registry import Registry, keys_of
+from gateway.stores.registry import Kind, Registry, keys_of
 from gateway.stores.sqlite import SqliteStore
 from gateway.stores.sqlite_claims import SqliteClaims
 from gateway.stores.sqlite_registry import SqliteRegistry, load_pepper
@@ -91,7 +91,7 @@ def kept_pepper(settings: Settings) -> bytes | None:
         return settings.pepper or load_pepper(path)
     now = time.time()
     with closing(registry(settings)) as kept:
-        keys = sum(key.good(now) for key in keys_of(kept).values())
+        keys = sum(key.good(now) for key in keys_of(kept.all(Kind.KEYS)).values())
     if keys and not path.exists():  # Else another process has made it, and a key, just now.
         where = "the shared state" if settings.shared else settings.state
         raise Unavailable(

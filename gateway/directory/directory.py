@@ -54,7 +54,7 @@ class Directory:
 
     def keys(self) -> dict[str, Key]:
         """Every key, revoked ones included, by its id."""
-        return keys_of(self._registry)
+        return keys_of(self._registry.all(Kind.KEYS))
 
     def key(self, name: str) -> Key:
         """One key."""
@@ -70,7 +70,7 @@ class Directory:
 
     def rules(self) -> dict[str, Rule]:
         """Every limit that was set at run time, by its id."""
-        return rules_of(self._registry)
+        return rules_of(self._registry.all(Kind.RULES))
 
     # Orgs, teams and users.
 
@@ -226,7 +226,7 @@ class Directory:
 
     def drains(self) -> dict[str, Drain]:
         """Every backend that gets no new calls, by its id."""
-        return drains_of(self._registry)
+        return drains_of(self._registry.all(Kind.DRAINS))
 
     def drain(self, actor: Actor, backend: str) -> Drain:
         """This backend gets no new calls, until it is resumed. Saying so again changes nothing."""

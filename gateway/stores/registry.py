@@ -6,7 +6,7 @@ audit log, and is made only if nothing has changed since its maker looked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -103,25 +103,25 @@ def key_of(record: bytes) -> Key:
     return replace(key, role=Role.ADMIN) if _earlier.decode(record).admin else key
 
 
-def keys_of(registry: Registry) -> dict[str, Key]:
-    """Every key, revoked ones included. Raises Unavailable."""
-    return {name: key_of(record) for name, record in registry.all(Kind.KEYS).items()}
+def keys_of(records: Mapping[str, bytes]) -> dict[str, Key]:
+    """Every key, revoked ones included."""
+    return {name: key_of(record) for name, record in records.items()}
 
 
-def rules_of(registry: Registry) -> dict[str, Rule]:
+def rules_of(records: Mapping[str, bytes]) -> dict[str, Rule]:
     """Every rule that was set at run time, by the id of its limit: in their order, so that of two that are equally
-    narrow the same one rules in every process. Raises Unavailable."""
-    return {name: rule_of(record) for name, record in sorted(registry.all(Kind.RULES).items())}
+    narrow the same one rules in every process."""
+    return {name: rule_of(record) for name, record in sorted(records.items())}
 
 
-def clearings_of(registry: Registry) -> list[Clearing]:
-    """What kept answers are not to be given any more. Raises Unavailable."""
-    return [clearing_of(record) for record in registry.all(Kind.CACHE).values()]
+def clearings_of(records: Mapping[str, bytes]) -> list[Clearing]:
+    """What kept answers are not to be given any more."""
+    return [clearing_of(record) for record in records.values()]
 
 
-def drains_of(registry: Registry) -> dict[str, Drain]:
-    """Every backend that gets no new calls, by its id. Raises Unavailable."""
-    return {name: drain_of(record) for name, record in registry.all(Kind.DRAINS).items()}
+def drains_of(records: Mapping[str, bytes]) -> dict[str, Drain]:
+    """Every backend that gets no new calls, by its id."""
+    return {name: drain_of(record) for name, record in records.items()}
 
 
 def drain_of(record: bytes) -> Drain:

@@ -395,10 +395,12 @@ async def test_keys_that_the_store_lost_are_given_back_and_revoked_ones_stay_rev
     server.say("FLUSHALL")
     save(one, revoked)
     await ring.follow()
-    assert keys_of(one) == ring.tenants.known == {"kept": kept, "revoked": replace(revoked, revoked=True)}
-    assert rules_of(one) == {rule.limit.id: rule}
+    assert (
+        keys_of(one.all(Kind.KEYS)) == ring.tenants.known == {"kept": kept, "revoked": replace(revoked, revoked=True)}
+    )
+    assert rules_of(one.all(Kind.RULES)) == {rule.limit.id: rule}
     assert rules == [[rule]]
-    assert drains_of(one) == {"local@gpu": drain}
+    assert drains_of(one.all(Kind.DRAINS)) == {"local@gpu": drain}
     assert drains == [{"local@gpu": drain}]
     assert one.write([Write(Kind.DRAINS, "local@gpu", encoded(drain), None)], ())
     await ring.follow()
