@@ -104,14 +104,9 @@ class Keyring:
             self._beside.lift(seen + LOST_MAX)  # Who comes later must not take what changes now for lost.
             return self._all(seen)
         keys, rules, drains = keys_of(stored[Kind.KEYS]), rules_of(stored[Kind.RULES]), drains_of(stored[Kind.DRAINS])
-        return version, keys | self._revoked_anew(keys, stored), rules, clearings_of(stored[Kind.CACHE]), drains
-
-    def _revoked_anew(self, keys: dict[str, Key], stored: Stored) -> dict[str, Key]:
-        """Keys that are revoked for whoever has seen it, also where a store that lost that has gone on since."""
-        known = self.tenants.known.items()
-        revoked = {name: key for name, key in known if key.revoked and name in keys and not keys[name].revoked}
-        self._put_back(Kind.KEYS, revoked, stored)
-        return revoked
+        lost = _lost(self.tenants.known, keys)
+        self._put_back(Kind.KEYS, lost, stored)
+        return version, keys | lost, rules, clearings_of(stored[Kind.CACHE]), drains
 
     def _tell_anew(self, stored: Stored) -> None:
         """The store has lost its newest records, or all: it gets those back that we know, also where it has them as
@@ -120,7 +115,7 @@ class Keyring:
         lost = {
             name: key
             for name, key in self.tenants.known.items()
-            if name not in keys or not (keys[name].revoked or keys[name] == key)
+            if name not in keys or not (keys[name] == key or _newer(keys[name], key))
         }
         missing = {name: rule for name, rule in self._rules.items() if rules.get(name) != rule}
         ended = {name: drain for name, drain in self._drains.items() if drains.get(name) != drain}
@@ -145,3 +140,14 @@ class Keyring:
         except Unavailable:
             return None
         return key_of(record) if record is not None else None
+
+
+def _lost(known: Mapping[str, Key], keys: Mapping[str, Key]) -> dict[str, Key]:
+    """Of the keys that are known, those that the store must have lost, also if it has gone on since: none is ever
+    deleted, or good again under a secret before."""
+    return {name: key for name, key in known.items() if name not in keys or _newer(key, keys[name])}
+
+
+def _newer(key: Key, other: Key) -> bool:
+    """Whether one record of a key is surely later than the other."""
+    return not other.revoked and (key.revoked or key.former_digest == other.digest)

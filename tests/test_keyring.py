@@ -219,14 +219,20 @@ async def test_what_changed_before_a_store_has_its_records_back_is_seen_by_all()
         assert set(ring.tenants.known) == {"k", "new"}
 
 
-async def test_a_revocation_that_one_alone_has_seen_is_not_lost():
+ROTATED = replace(KEY, digest=b"other", former_digest=KEY.digest)
+
+
+@pytest.mark.parametrize(
+    ("record", "name"), [(replace(KEY, revoked=True), "k"), (ROTATED, "k"), (KEY, "made")], ids=["end", "secret", "key"]
+)
+async def test_what_one_alone_has_seen_of_a_key_is_not_lost(record, name):
     """The first to come had not, and told the store all that it knew; somebody has gone on with that."""
     store = Store()
     store.put(Kind.KEYS, "k", KEY)
     kept, version = {kind: dict(records) for kind, records in store.records.items()}, store.version
     store.add_key("other")
     behind = ring_of(store, [], local=False)
-    store.put(Kind.KEYS, "k", replace(KEY, revoked=True))
+    store.put(Kind.KEYS, name, record)
     ahead = ring_of(store, [], local=False)
     store.records, store.version = kept, version
     for ring in (behind, ahead):
@@ -234,7 +240,26 @@ async def test_a_revocation_that_one_alone_has_seen_is_not_lost():
     store.add_key("new")
     for ring in (ahead, behind):
         await ring.follow()
-        assert ring.tenants.known["k"].revoked
+        assert ring.tenants.known[name] == record
+        assert set(ring.tenants.known) == {"k", "other", "new", name}
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_key_that_is_rotated_after_a_failover_keeps_its_new_secret(late):
+    """Also where somebody knew a change that was lost: the secret before may have leaked."""
+    store = Store()
+    store.put(Kind.KEYS, "k", KEY)
+    kept, version = {kind: dict(records) for kind, records in store.records.items()}, store.version
+    for _ in range(2):
+        store.put(Kind.KEYS, "k", replace(KEY, models=("m",)))
+    ring = ring_of(store, [], local=False)
+    store.records, store.version = kept, version
+    store.put(Kind.KEYS, "k", ROTATED)
+    if late:
+        store.lift(1000)
+    await ring.follow()
+    assert ring.tenants.known == {"k": ROTATED}
+    assert store.records[Kind.KEYS] == {"k": encoded(ROTATED)}
 
 
 async def test_what_is_revoked_while_a_store_gets_its_records_back_stays_so():
