@@ -70,9 +70,8 @@ class Attempt:
 
     def begun(self) -> None:
         """The first piece of its stream is here."""
-        if self._probe:
-            self._probe = False
-            self._health.of(self.option.candidate.name).begun(self.key_id)
+        self._health.of(self.option.candidate.name).begun(self.key_id, probe=self._probe)
+        self._probe = False
         if self.visit is not None:
             self.visit.began()
 

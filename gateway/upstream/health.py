@@ -15,6 +15,9 @@ WAITS_KEPT = 64
 WAITS_MIN = 8
 """Fewer say nothing about the slow ones."""
 
+UNANSWERED_S = 300
+"""Nobody was answered for so long, and one key alone fails: it may be down, and this key the only one that calls."""
+
 
 @dataclass(slots=True)
 class Waits:
@@ -60,7 +63,7 @@ class Vitals:
     open_until: float = 0.0  # To all,
     failing_key: str = ""  # and to this key alone
     key_open_until: float = 0.0  # until then.
-    unanswered_since: float = 0.0  # When it first opened to one key, and no call was answered whole after that.
+    unanswered_since: float = 0.0  # When it opened to one key, and no call was answered after that.
     probing: bool = False
     answered: bool = False  # At any time.
     answered_key: str = ""  # Whose call was answered last; empty: nobody's yet, or none for a pause.
@@ -94,10 +97,13 @@ class Vitals:
         if probe:
             self.probing = False
 
-    def begun(self, key_id: str = "") -> None:
-        """The call that tries, of this key, gets an answer: others need not wait for its end, minutes away maybe."""
-        self.open_until, self.probing = 0.0, False
-        if key_id == self.failing_key:
+    def begun(self, key_id: str = "", *, probe: bool) -> None:
+        """A call of this key gets an answer: if it tries, others need not wait for its end, minutes away maybe."""
+        if key_id not in self.failures:  # Else it may break off again.
+            self.unanswered_since = 0.0
+        if probe:
+            self.open_until, self.probing = 0.0, False
+        if probe and key_id == self.failing_key:
             self.failing_key, self.key_open_until = "", 0.0
 
     def succeeded(self, key_id: str = "") -> None:
@@ -120,7 +126,7 @@ class Vitals:
     def _open_to_one(self, now: float, key_id: str, open_s: float) -> None:
         self.failing_key, self.key_open_until = key_id, now + open_s
         self.unanswered_since = self.unanswered_since or now
-        if now >= self.unanswered_since + open_s:  # It may be down, and this key the only one that calls.
+        if now >= self.unanswered_since + UNANSWERED_S:
             self.answered_key = ""
 
     def _open_to(self, key_id: str) -> float:

@@ -1,5 +1,6 @@
 """The breaker: failures in a row keep calls away for a while, then one may try."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,7 +57,7 @@ def test_a_try_that_begins_to_be_answered_closes_it_for_the_others():
     """Its stream may take minutes."""
     vitals = broken()
     assert vitals.begin(10.0)
-    vitals.begun()
+    vitals.begun(probe=True)
     assert vitals.working(10.0)
     assert vitals.begin(10.0) is False
     vitals.leave(False)
@@ -66,11 +67,11 @@ def test_a_try_that_begins_to_be_answered_closes_it_for_the_others():
 def test_until_one_has_succeeded_the_next_failure_opens_it_again():
     vitals = broken()
     vitals.begin(10.0)
-    vitals.begun()
+    vitals.begun(probe=True)
     vitals.failed(11.0, failures_max=3, open_s=10.0)
     assert not vitals.working(20.9)
     vitals.begin(21.0)
-    vitals.begun()
+    vitals.begun(probe=True)
     vitals.succeeded()
     vitals.failed(22.0, failures_max=3, open_s=10.0)
     assert vitals.working(22.0)
@@ -149,7 +150,7 @@ def test_a_key_alone_tries_again_after_a_while():
         assert not vitals.working(now + 9.9, "a")
     assert vitals.working(30.0, "a")
     assert vitals.begin(30.0, "a")
-    vitals.begun("a")
+    vitals.begun("a", probe=True)
     assert vitals.begin(30.0, "a") is False, "it answers this key, too"
 
 
@@ -157,7 +158,7 @@ def test_an_answer_that_begins_for_another_key_says_nothing_to_the_key_that_brea
     vitals = broken_for_all()
     vitals.failed(10.0, "a", failures_max=3, open_s=10.0)
     assert vitals.begin(10.0, "b")
-    vitals.begun("b")
+    vitals.begun("b", probe=True)
     assert [vitals.working(10.0, key_id) for key_id in "abc"] == [False, True, True]
     vitals.failed(11.0, "a", failures_max=3, open_s=10.0)
     assert [vitals.working(11.0, key_id) for key_id in "abc"] == [False, True, True]
@@ -260,7 +261,7 @@ def test_whatever_comes_no_two_calls_try_at_once(steps):
                 flying.append(vitals.begin(now, key_id))
             case "begun" if any(flying):
                 flying[flying.index(True)] = False
-                vitals.begun(key_id)
+                vitals.begun(key_id, probe=True)
             case "leave" if flying:
                 vitals.leave(flying.pop(n % len(flying)))
             case "fail":
@@ -306,7 +307,7 @@ def test_it_is_left_alone_until_it_answers():
     assert vitals.left_alone
     vitals.leave(True)
     assert vitals.begin(10.0, "b")
-    vitals.begun("b")
+    vitals.begun("b", probe=True)
     vitals.succeeded("b")
     assert not vitals.left_alone
 
@@ -335,14 +336,14 @@ def test_who_was_answered_long_ago_does_not_hide_that_nobody_is_now():
     """A provider died at night, when one key's batch alone called: nobody heard of it until others had failed."""
     vitals = Vitals()
     vitals.succeeded("b")
-    for now in (100.0, 100.0, 100.0, 104.0, 109.9):  # Also such as are sent as the last resort.
+    for now in (100.0, 100.0, 100.0, 110.0, 399.9):  # Also such as are sent as the last resort.
         vitals.failed(now, "a", failures_max=3, open_s=10.0)
         assert not vitals.left_alone, "others may be answered"
-    vitals.failed(110.0, "a", failures_max=3, open_s=10.0)
+    vitals.failed(400.0, "a", failures_max=3, open_s=10.0)
     assert vitals.left_alone
     vitals.succeeded("b")
     assert not vitals.left_alone
-    for now in (111.0, 111.0, 111.0, 120.9):
+    for now in (401.0, 401.0, 401.0, 700.9):
         vitals.failed(now, "a", failures_max=3, open_s=10.0)
     assert not vitals.left_alone, "b was answered since"
 
@@ -352,12 +353,51 @@ def test_answers_that_begin_and_break_off_do_not_hide_it_either():
     vitals.succeeded("b")
     for now in (100.0, 100.0, 100.0):
         vitals.failed(now, "a", failures_max=3, open_s=10.0)
-    for now in (110.0, 122.0):
+    for now in (110.0, 250.0, 401.0):
         assert vitals.begin(now, "a")
-        vitals.begun("a")
+        vitals.begun("a", probe=True)
+        vitals.begun("a", probe=False)  # Who follows it at once.
         vitals.leave(probe=True)
         vitals.failed(now + 1, "a", failures_max=3, open_s=10.0)
     assert vitals.left_alone
+
+
+def changes(*, every_s, stream_s, down_at=float("inf"), seconds=1200):
+    """What is told, second by second, of one that key `a` breaks for itself, beside streams of `b`: and when."""
+    vitals, told, ends = Vitals(), [], []
+    vitals.succeeded("b")
+    for now in range(seconds):
+        if vitals.working(now, "a"):
+            probe = vitals.begin(now, "a")
+            vitals.failed(now, "a", failures_max=5, open_s=10.0)
+            vitals.leave(probe)
+        if now % every_s == 0 and vitals.working(now, "b"):
+            ends.append((now + stream_s, vitals.begin(now, "b")))
+            vitals.begun("b", probe=ends[-1][1])
+        while ends and ends[0][0] <= now:
+            vitals.leave(ends.pop(0)[1])
+            if now < down_at:
+                vitals.succeeded("b")
+            else:
+                vitals.failed(now, "b", failures_max=5, open_s=10.0)
+        if vitals.left_alone != bool(len(told) % 2):
+            told.append(now)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("every_s", "stream_s"), [(30, 0), (15, 30), (60, 900)], ids=["answers", "streams", "long streams"]
+)
+def test_what_one_key_breaks_for_itself_is_not_told_while_another_is_answered(every_s, stream_s):
+    """Every ten seconds the operator was called, and again for every answer."""
+    assert changes(every_s=every_s, stream_s=stream_s) == []
+
+
+@pytest.mark.parametrize(("every_s", "stream_s"), [(30, 0), (15, 30)])
+def test_what_breaks_for_another_key_too_is_told(every_s, stream_s):
+    """Also where its answers begin all the same."""
+    (first, *_) = changes(every_s=every_s, stream_s=stream_s, down_at=600)
+    assert 600 < first <= 600 + 5 * every_s
 
 
 def test_a_look_keeps_nothing():
