@@ -1,6 +1,7 @@
 """Files that nobody but their owner reads or writes."""
 
 import os
+import re
 import sqlite3
 import stat
 import subprocess
@@ -8,7 +9,10 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from gateway.alerts.outbox import Outbox
+from gateway.core.errors import Unavailable
 from gateway.core.request import Facts
 from gateway.ledger.sqlite import SqliteLedger
 from gateway.simulator.bill import Bill
@@ -82,8 +86,26 @@ def test_what_this_process_has_open_stays_its_own(tmp_path):
         assert (tmp_path / "state.db-wal").exists()
 
 
-def test_a_link_may_lead_to_where_no_file_is_yet(tmp_path):
-    link, volume = tmp_path / "state.db", tmp_path / "volume" / "state.db"
-    link.symlink_to(volume)
-    closed_to_others(link)
-    assert volume.stat().st_mode & 0o777 == 0o600
+def linked(home, volume):
+    (home / "state.db").symlink_to(volume / "state.db")
+    return home / "state.db"
+
+
+def test_a_link_may_lead_to_a_volume_that_has_no_file_yet(tmp_path):
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    closed_to_others(linked(tmp_path, volume))
+    assert (volume / "state.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_link_to_a_volume_that_is_not_there_makes_none(tmp_path):
+    """A database without keys and limits was made on the disk below, and used."""
+    volume = tmp_path / "volume"
+    with pytest.raises(Unavailable, match=re.escape(f"{tmp_path / 'state.db'} cannot be opened")):
+        SqliteRegistry(linked(tmp_path, volume))
+    assert not volume.exists()
+
+
+def test_links_in_a_circle_are_told(tmp_path):
+    with pytest.raises(Unavailable, match="Too many levels of symbolic links"):
+        SqliteRegistry(linked(tmp_path, tmp_path))
