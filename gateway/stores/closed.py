@@ -18,5 +18,5 @@ def closed_to_others(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     there = path.stat()
     if there.st_mode & 0o077 and there.st_uid == os.geteuid():
-        with suppress(PermissionError):
+        with suppress(OSError):
             path.chmod(0o600)

@@ -1,5 +1,6 @@
 """Files that nobody but their owner reads or writes."""
 
+import errno
 import os
 import re
 import sqlite3
@@ -65,9 +66,10 @@ def test_a_file_of_another_owner_stays_as_it_is(tmp_path, monkeypatch):
     assert stat.S_IMODE(path.stat().st_mode) == 0o660
 
 
-def test_a_file_whose_mode_cannot_be_changed_where_it_lies_stays_as_it_is(tmp_path, monkeypatch):
+@pytest.mark.parametrize("why", [errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EROFS])
+def test_a_file_whose_mode_cannot_be_changed_where_it_lies_stays_as_it_is(tmp_path, monkeypatch, why):
     def refused(path, mode):
-        raise PermissionError(1, "Operation not permitted", str(path))
+        raise OSError(why, os.strerror(why), str(path))
 
     path = shared(tmp_path)
     monkeypatch.setattr(Path, "chmod", refused)
