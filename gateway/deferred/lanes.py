@@ -137,8 +137,8 @@ class Lanes:
                 call = self._asking.call(running, body)
                 offered = await self._offering.of(call, self._asking.key(running))
                 option, question = _option(lane, offered), offered.question
-                asked, _ = home(question.dialect.name, question.asked, option.deployment.model)
-                members.append(Member(running, offered, option, running.reason, asked))
+                asked, dropped = home(question.dialect.name, question.asked, option.deployment.model)
+                members.append(Member(running, offered, option, running.reason, asked, dropped))
             except GatewayError as error:
                 failed.append((running, error))
         return members, failed

@@ -43,6 +43,7 @@ class Place(Struct, frozen=True):
     batch: str  # The provider's name for it.
     request_id: str  # Its name in the books, and in the batch.
     entry_id: str  # That charges its bound until the batch has ended.
+    dropped: tuple[str, ...] = ()  # Fields that were left out.
 
 
 class Later(Struct, frozen=True, omit_defaults=True):

@@ -44,6 +44,7 @@ class Member(NamedTuple):
     option: Option
     reason: str
     asked: Asked  # As it goes to who speaks its own dialect.
+    dropped: tuple[str, ...]  # Fields that were left out.
 
     @property
     def body(self) -> bytes:
@@ -80,7 +81,7 @@ class Sending:
             except TimeoutError:
                 raise UpstreamTimeout("The provider did not have the batch in time.") from None
             provider = held[0][0].option.deployment.provider.name
-            await keep([(m.later, Place(provider, name, m.later.request_id, b.draft.id)) for m, b in held])
+            await keep([(m.later, Place(provider, name, m.later.request_id, b.draft.id, m.dropped)) for m, b in held])
             for _, booking in held:
                 booking.settle_in_full(Outcome.PENDING, status)
         return refused

@@ -29,6 +29,7 @@ from gateway.dialects.batches import BATCH, Result, read_results
 from gateway.dialects.spoken import DIALECTS
 from gateway.journey.batches.desk import BATCHES, Desk, good, result_paths
 from gateway.journey.books import Books
+from gateway.journey.carriage import headers_of
 from gateway.journey.receipt import Receipt
 from gateway.ledger.correction import corrected
 from gateway.ledger.mover import Mover
@@ -122,20 +123,21 @@ class Settling:
             return Found(later, None)
         usage = result.report.used
         if usage is None:
-            return self._at_bound(later, entry, result, "its result tells no usage")
+            return self._at_bound(later, later.place, entry, result, "its result tells no usage")
         cost = self._cost(entry, provider, result.report, usage, entry.at)
         if cost.total is None and entry.cost.total is not None:
-            return self._at_bound(later, entry, result, "not all of it has a price")
+            return self._at_bound(later, later.place, entry, result, "not all of it has a price")
         usual = self._cost(entry, provider, replace(result.report, service_tier=None, cost=None), usage, later.accepted)
         saved = max(0, usual.known.nanos_up - cost.known.nanos_up) if usual.total is not None else 0
         if not done:
             self._correct(entry, usage, cost, saved, result.report.answer_id)
-        return Found(later, self._answer(entry, cost, usage, saved, result))
+        whole = replace(entry, cost=cost, usage=usage, saved_nanos=saved)
+        return Found(later, self._answer(later.place, whole, result))
 
-    def _at_bound(self, later: Later, entry: Entry, result: Result, why: str) -> Found:
+    def _at_bound(self, later: Later, place: Place, entry: Entry, result: Result, why: str) -> Found:
         """Nobody says what it cost: unknown is not nothing."""
         log.error("call %s stays charged at its bound: %s", later.id, why)
-        return Found(later, self._answer(entry, entry.cost, entry.usage, 0, result))
+        return Found(later, self._answer(place, replace(entry, saved_nanos=0), result))
 
     def _cost(self, entry: Entry, provider: Provider, report: Report, usage: Usage, at: float) -> Cost:
         def price_of(model: str) -> Price | None:
@@ -152,8 +154,8 @@ class Settling:
         )
         self.books.correct(correction)
 
-    def _answer(self, entry: Entry, cost: Cost, usage: Usage, saved: int, result: Result) -> Answer:
+    def _answer(self, place: Place, entry: Entry, result: Result) -> Answer:
         """As the ordinary journey gives it, its receipt included."""
-        whole = replace(entry, cost=cost, usage=usage, saved_nanos=saved, service_tier=BATCH)
-        receipt = Receipt(whole, "off", 0.0, self.books.limits.remaining_now(entry.caller))
-        return Answer(200, {"content-type": "application/json"} | receipt.headers(), result.answer)
+        receipt = Receipt(replace(entry, service_tier=BATCH), "off", 0.0, self.books.limits.remaining_now(entry.caller))
+        told = {"content-type": "application/json"} | receipt.headers() | headers_of(None, place.dropped, {})
+        return Answer(200, told, result.answer)

@@ -20,7 +20,7 @@ OFFERED = SimpleNamespace(question=SimpleNamespace(request=SimpleNamespace(input
 
 def member(name):
     later = Later(name, Caller("k"), "openai-chat", "m", Asked(b""), {}, accepted=1.0, deadline=9.0)
-    return Member(later, OFFERED, OPTION, "", later.asked)
+    return Member(later, OFFERED, OPTION, "", later.asked, ())
 
 
 @pytest.fixture

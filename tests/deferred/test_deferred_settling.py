@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from charges import entry, flat
+from msgspec import structs
 
 from gateway.catalog.providers import KNOWN
 from gateway.core.caller import Caller
@@ -119,6 +120,17 @@ async def test_a_call_without_a_result_costs_nothing_only_where_all_answers_are_
     assert lacking.booked["b-1"].total == Money(0) - BOUND.known
     assert "c-1" not in lacking.booked
     assert lacking.reading.happened[-1] == "c"
+
+
+async def test_an_answer_tells_what_was_left_out_of_its_call():
+    """As it would have been told at once."""
+    settled = Settled(["a", "b"], answered("a"), answered("b"))
+    first, *others = settled._calls
+    dropped = ("messages.content.thinking", "thinking")
+    settled._calls = (structs.replace(first, place=structs.replace(first.place, dropped=dropped)), *others)
+    await settled.collect(done=2)
+    told = [settled.answers[name].headers.get("x-fareway-dropped") for name in "ab"]
+    assert told == ["messages.content.thinking, thinking", None]
 
 
 async def test_what_cannot_be_priced_any_more_stays_charged_at_its_bound(caplog):

@@ -98,7 +98,7 @@ async def test_one_idempotency_key_is_one_call(shelf):
 
 async def test_what_stands_in_a_batch_stays_until_its_cost_is_known(shelf):
     call = await shelf.add(later(), b"body", None, MOST)
-    placed = replace(call, state=State.RUNNING, place=Place("openai", "batch_1", "r", "r.1"))
+    placed = replace(call, state=State.RUNNING, place=Place("openai", "batch_1", "r", "r.1", ("seed",)))
     await shelf.put(placed, before=State.WAITING, batch="batch_1")
     await shelf.put(replace(placed, state=State.DONE), before=State.RUNNING, answer=b"secret", until=10)
     await shelf.sweep(20)

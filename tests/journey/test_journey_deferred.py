@@ -116,7 +116,9 @@ def test_anthropics_batch_holds_no_thoughts_that_it_has_not_signed(way, provider
     (left,) = provider.asked_for(batch)["requests"]
     assert left["params"]["messages"] == [hello, answer | {"content": answer["content"][1:]}, hello]
     provider.end(batch)
-    assert way.over(told["id"], key)["way"] == "batch"
+    document = way.over(told["id"], key)
+    assert document["way"] == "batch"
+    assert document["headers"]["x-fareway-dropped"] == "messages.content.thinking"
 
 
 def test_the_flex_tier_is_taken_where_it_costs_no_more_than_a_batch(way, provider, key):
