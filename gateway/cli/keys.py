@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.assembly.stores import directory
+from gateway.assembly.stores import directory, pepper
 from gateway.cli.kept import kept_in
 from gateway.cli.settings import Unusable, settings, settings_of_books
 from gateway.cli.table import FORMATS, print_rows
@@ -78,6 +78,7 @@ def _create(parsed: argparse.Namespace) -> int:
     )
     if template.models:
         _warn_of_models(parsed, template.models)
+    pepper(found)  # Without it there can be no key, and so nothing is made that it belongs to.
     with directory(found) as kept:
         kept.make_missing(Actor.of_machine(), template.caller)
         key, token = kept.add_key(Actor.of_machine(), template)

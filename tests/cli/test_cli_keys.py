@@ -61,6 +61,17 @@ def test_no_second_pepper_is_made_where_keys_need_the_first(home, capsys):
     assert "pepper is not there" in capsys.readouterr().out
 
 
+def test_a_key_that_cannot_be_made_leaves_no_team(home, capsys):
+    assert main(["keys", "create"]) == 0
+    pepper = (home / "pepper").rename(home / "elsewhere")
+    assert main(["keys", "create", "--org", "acme", "--team", "new"]) == 1
+    pepper.rename(home / "pepper")
+    capsys.readouterr()
+    for kind in ("orgs", "teams"):
+        assert main([kind, "list", "--format", "json"]) == 0
+        assert json.loads(capsys.readouterr().out) == []
+
+
 def test_what_hashes_nothing_needs_no_pepper(home, capsys):
     """Where it is lost for good, keys that nobody can use any more are revoked, and new ones made."""
     assert main(["keys", "create", "--team", "research"]) == 0
