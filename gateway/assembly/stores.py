@@ -79,23 +79,22 @@ def directory(settings: Settings, clock: Callable[[], float] = time.time) -> Ite
 
 
 def pepper(settings: Settings) -> bytes:
-    """The secret under which key secrets are hashed; made where no good key was hashed with another. Raises
-    Unavailable."""
+    """The secret under which key secrets are hashed; made where every key is revoked that was hashed with
+    another: an expired one may get another end. Raises Unavailable."""
     return kept_pepper(settings) or load_pepper(settings.home / "pepper")
 
 
 def kept_pepper(settings: Settings) -> bytes | None:
-    """The same, but none is made: None where no good key needs one. Raises Unavailable."""
+    """The same, but none is made: None where no key needs one. Raises Unavailable."""
     path = settings.home / "pepper"
     if settings.pepper or path.exists():
         return settings.pepper or load_pepper(path)
-    now = time.time()
     with closing(registry(settings)) as kept:
-        keys = sum(key.good(now) for key in keys_of(kept.all(Kind.KEYS)).values())
+        keys = sum(not key.revoked for key in keys_of(kept.all(Kind.KEYS)).values())
     if keys and not path.exists():  # Else another process has made it, and a key, just now.
         where = "the shared state" if settings.shared else settings.state
         raise Unavailable(
-            f"{path} is not there, without which none of the {keys} good keys in {where} can be checked: put it back "
-            "from a backup, set pepper to what they were made with, or revoke them (`fareway keys revoke`)."
+            f"{path} is not there, without which none of the {keys} keys in {where} can be checked: put it back from a "
+            "backup, set pepper to what they were made with, or revoke them (`fareway keys revoke`), expired ones too."
         )
     return None
