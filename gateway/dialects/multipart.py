@@ -1,7 +1,8 @@
 """Reading the fields of a form (multipart/form-data) where they lie, without decoding or copying files.
 
 Strict, because what we read must be what the provider reads: RFC 7578 over RFC 2046 section 5.1, with CRLF line ends.
-What other parsers may read in another way (a field given twice, a preamble, encoded parts) is refused.
+What other parsers may read in another way (a field given twice, a preamble, encoded parts, line ends of one byte, names
+in other charsets) is refused.
 """
 
 from __future__ import annotations
@@ -17,10 +18,28 @@ HEAD_BYTES_MAX = 4096
 VALUE_BYTES_MAX = 1 << 20
 """Of a field that is no file: a prompt may be long."""
 
-_BOUNDARY = re.compile(r';\s*boundary=(?:"([^"\\\r\n]{1,70})"|([^\s;",\\]{1,70}))\s*(?:;|$)', re.IGNORECASE)
-_DISPOSITION = re.compile(rb"content-disposition:[ \t]*form-data[ \t]*(?=;)(.*)", re.IGNORECASE)
+_CHARSET = r'charset="?(?:utf-?8|us-ascii|iso-8859-1)"?'
+"""In each of them ASCII is ASCII. The last is what Apache's client for Java says of UTF-8."""
+
+_BOUNDARY = re.compile(
+    rf"multipart/form-data(?:[ \t]*;[ \t]*{_CHARSET})?[ \t]*;[ \t]*"
+    r"""boundary=(?P<quote>"?)(?P<boundary>[\w!#$%&'*+./:=?^`|~-]{1,70})(?P=quote)"""
+    rf"[ \t]*(?:;[ \t]*{_CHARSET}[ \t]*)?;?",
+    re.ASCII | re.IGNORECASE,
+)
+_LINE = re.compile(rb"([a-z-]++):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*)", re.IGNORECASE)
+_DISPOSITION = re.compile(rb"form-data[ \t]*(?=;)(.*)", re.IGNORECASE)
 _PARAMETER = re.compile(rb';[ \t]*([a-z*]+)=(?:"((?:[^"\\\r\n]|\\["\\])*)"|([^\s;"]+))[ \t]*', re.IGNORECASE)
-_ENCODED = re.compile(rb"content-transfer-encoding:[ \t]*+(?!(?:binary|8bit|7bit)[ \t]*+(?:\r|\Z))", re.IGNORECASE)
+_NAME = re.compile(rb"(?!_charset_\Z)[\w.\[\]-]+")
+"""The one left out would say how all others are to be decoded."""
+
+_TEXT_TYPE = re.compile(rf"[^;]*(?:;[ \t]*{_CHARSET}[ \t]*)?;?".encode(), re.IGNORECASE)
+_PLAIN = {
+    b"content-type": re.compile(rb"(?!multipart/|message/).*", re.IGNORECASE),
+    b"content-transfer-encoding": re.compile(rb"(?:binary|8bit|7bit)[ \t]*", re.IGNORECASE),
+    **dict.fromkeys((b"content-disposition", b"content-length", b"content-id", b"mime-version"), re.compile(rb".*")),
+}
+"""The lines that clients write above a value, where they leave it as it is."""
 
 
 class Field(NamedTuple):
@@ -80,15 +99,14 @@ class Form(NamedTuple):
 
 def boundary_of(content_type: str) -> bytes | None:
     """What stands between the parts of a form, which every client makes up anew; None where none is named."""
-    found = _BOUNDARY.search(content_type)
-    return (found[1] or found[2]).encode("latin-1", "replace") if found else None
+    found = _BOUNDARY.fullmatch(content_type)
+    return found["boundary"].encode() if found else None
 
 
 def read_form(body: bytes, content_type: str) -> Form:
     """The form that a body is. Raises BadRequest for one that is not well-formed."""
-    kind, _, _ = content_type.partition(";")
     boundary = boundary_of(content_type)
-    if kind.strip().lower() != "multipart/form-data" or boundary is None:
+    if boundary is None:
         raise BadRequest("This endpoint takes multipart/form-data with a boundary.")
     mark = b"--" + boundary
     if not body.startswith(mark + b"\r\n"):
@@ -101,35 +119,56 @@ def read_form(body: bytes, content_type: str) -> Form:
         end = body.find(b"\r\n" + mark, at + 2)
         fields.append(_field(body, at + 2, end))
         at = end + 2 + len(mark)
-    if body[at : at + 2] != b"--" or body[at + 2 :].strip():
+    if body[at : at + 2] != b"--" or body[at + 2 :].strip() or _ends_otherwise(body, mark, len(fields)):
         raise BadRequest("The form is not closed as it should be.")
     return Form(body, tuple(fields))
+
+
+def _ends_otherwise(body: bytes, mark: bytes, parts: int) -> bool:
+    """Whether a part ends early for who takes CR or LF for the end of a line."""
+    return body.count(b"\n" + mark) != parts or b"\r" + mark in body
 
 
 def _field(body: bytes, start: int, end: int) -> Field:
     head_end = body.find(b"\r\n\r\n", start, start + HEAD_BYTES_MAX)
     if end < 0 or head_end < 0 or head_end + 4 > end:
         raise BadRequest("A part of the form is not well-formed.")
-    head = body[start:head_end]
-    said = [found[1] for line in head.split(b"\r\n") if (found := _DISPOSITION.fullmatch(line))]
-    if len(said) != 1 or _ENCODED.search(head):
+    head = _head(body[start:head_end])
+    said = _DISPOSITION.fullmatch(head.get(b"content-disposition", b""))
+    if said is None:
         raise BadRequest("A part of the form is not well-formed.")
-    given = _parameters(said[0])
-    name = given.get(b"name")
-    if name is None or b"name*" in given:
+    given = _parameters(said[1])
+    name = given.get(b"name", b"")
+    if _NAME.fullmatch(name) is None or b"name*" in given:
         raise BadRequest("A part of the form has no plain name.")
     is_file = b"filename" in given or b"filename*" in given
-    return Field(name.decode(errors="replace"), (head_end + 4, end), is_file)
+    if not is_file and _TEXT_TYPE.fullmatch(head.get(b"content-type", b"")) is None:
+        raise BadRequest("A part of the form is in a charset that is not taken.")
+    return Field(name.decode(), (head_end + 4, end), is_file)
+
+
+def _head(lines: bytes) -> dict[bytes, bytes]:
+    """What the lines above a value say, by their names in small letters."""
+    head: dict[bytes, bytes] = {}
+    for line in lines.split(b"\r\n"):
+        found = _LINE.fullmatch(line)
+        name = found[1].lower() if found else b""
+        if found is None or name in head or name not in _PLAIN or _PLAIN[name].fullmatch(found[2]) is None:
+            raise BadRequest("A part of the form is not well-formed.")
+        head[name] = found[2]
+    return head
 
 
 def _parameters(text: bytes) -> dict[bytes, bytes]:
     found: dict[bytes, bytes] = {}
     at = 0
     while (match := _PARAMETER.match(text, at)) is not None:
-        name = match[1].lower()
+        name, value = match[1].lower(), match[2] if match[2] is not None else match[3]
         if name in found:
             raise BadRequest("A part of the form names itself twice.")
-        found[name] = match[2] if match[2] is not None else match[3]
+        if {*b"\\;"} <= {*value}:  # Who takes no backslash for an escape reads the next parameter there.
+            break
+        found[name] = value
         at = match.end()
     if at != len(text):
         raise BadRequest("A part of the form is not well-formed.")
