@@ -82,14 +82,15 @@ class Form(NamedTuple):
             raise BadRequest(f"{name} must be a whole number", name)
         return int(text)
 
-    def files(self, *names: str) -> list[Field]:
-        """The files given under these names, alone or as one of a list: `image[]`."""
-        return [field for field in self.fields if field.is_file and field.name.removesuffix("[]") in names]
+    @property
+    def files(self) -> list[Field]:
+        """All that are no text, whatever their names are."""
+        return [field for field in self.fields if field.is_file]
 
     @property
     def files_bytes(self) -> int:
         """Of all files together."""
-        return sum(field.size for field in self.fields if field.is_file)
+        return sum(field.size for field in self.files)
 
     def with_text(self, name: str, value: str) -> bytes:
         """The body with another value in that field, which is known to be there."""

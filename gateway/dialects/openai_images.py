@@ -131,9 +131,9 @@ class OpenAIImages:
 
 
 def _images(form: Form | None, body: _Body) -> int:
-    """That are sent along; a mask is one."""
+    """That are sent along; a mask is one, and any file of a form: which names providers take is theirs to say."""
     if form is not None:
-        return len(form.files("image", "mask"))
+        return len(form.files)
     return len(body.images or []) + bool(body.mask)
 
 

@@ -67,7 +67,7 @@ class OpenAITranscriptions:
             raise BadRequest("model is required", "model")
         _refuse_elsewhere(form)
         form.text("prompt")  # It is counted where a decision hangs on that, and must be text.
-        seconds = sum(seconds_max(form.body, field.span) for field in form.fields if field.is_file)
+        seconds = sum(seconds_max(form.body, field.span) for field in form.files)
         return Facts(
             model=model_name(model),
             stream=(form.text("stream") or "").lower() in ("true", "1"),
@@ -105,7 +105,7 @@ def _refuse_elsewhere(form: Form) -> None:
         raise BadRequest(
             f"{name} is not taken here, as nobody could say how long what lies there is: send a file", name
         )
-    if len(form.files("file")) != 1:
+    if [file.name.removesuffix("[]") for file in form.files].count("file") != 1:
         raise BadRequest("file must be given once, as a file", "file")
 
 

@@ -93,6 +93,12 @@ def test_what_is_no_json_is_refused(dialect, body):
         dialect.read(Asked(body))
 
 
+@pytest.mark.parametrize("name", ["image", "image[]", "image[0]", "images", "reference_image", "mask"])
+def test_any_file_of_an_edit_is_an_image(name):
+    edit = form("edits", [(name, b"\0" * 10_000)], model="m", prompt="Cut")
+    assert (IMAGES.read(edit).images, IMAGES.countable(edit).images) == (1, 1)
+
+
 @pytest.mark.parametrize("call", [asked("generations"), form("edits", [("image", b"x")], model="m"), asked()])
 def test_images_are_aimed_by_the_model_alone(call):
     facts = IMAGES.read(call)
