@@ -93,10 +93,14 @@ def _beside(whole: msgspec.Raw, known: Known) -> int:
         members = _object.decode(raw)
         while callable(known):
             known = known(members)
-        inside = {name: (known or {}).get(name, ALL) for name in members if known is None or name in known}
-        left += [(members[name], known_inside) for name, known_inside in inside.items() if known_inside is not None]
-        understood = (name for name in members if name in inside or _is_number(members[name]))
-        found += len(memoryview(raw)) - 1 - sum(_written(name, members[name]) for name in understood)
+        found += len(memoryview(raw)) - 1
+        for name, value in members.items():
+            if known is None or name in known:
+                if known and (inside := known[name]) is not None:
+                    left.append((value, inside))
+            elif not _is_number(value):
+                continue
+            found -= _written(name, value)
     return found
 
 
