@@ -33,15 +33,19 @@ CAPS = ("max_tokens", "max_completion_tokens", "max_gen_len", "maxTokens", "max_
 _THINKING = ("thinking", "reasoning_config", "reasoningConfig", "reasoning_effort")
 
 
+_ABSENT = msgspec.Raw()
+"""One for all fields, so that most of them are told apart by a glance: a body may have many."""
+
+
 class _Inner(msgspec.Struct):
     """A part of a tool's result."""
 
     text: str | None = None
-    json: msgspec.Raw = msgspec.Raw()
-    image: msgspec.Raw = msgspec.Raw()
-    document: msgspec.Raw = msgspec.Raw()
-    video: msgspec.Raw = msgspec.Raw()
-    search_result: msgspec.Raw = msgspec.field(name="searchResult", default_factory=msgspec.Raw)
+    json: msgspec.Raw = _ABSENT
+    image: msgspec.Raw = _ABSENT
+    document: msgspec.Raw = _ABSENT
+    video: msgspec.Raw = _ABSENT
+    search_result: msgspec.Raw = msgspec.field(name="searchResult", default=_ABSENT)
 
 
 class _Result(msgspec.Struct):
@@ -51,12 +55,12 @@ class _Result(msgspec.Struct):
 class _Block(_Inner):
     """A part of a message. The kind is the name of the one member that it has."""
 
-    audio: msgspec.Raw = msgspec.Raw()
-    tool_use: msgspec.Raw = msgspec.field(name="toolUse", default_factory=msgspec.Raw)
+    audio: msgspec.Raw = _ABSENT
+    tool_use: msgspec.Raw = msgspec.field(name="toolUse", default=_ABSENT)
     tool_result: _Result | None = msgspec.field(name="toolResult", default=None)
-    guarded: msgspec.Raw = msgspec.field(name="guardContent", default_factory=msgspec.Raw)
-    reasoning: msgspec.Raw = msgspec.field(name="reasoningContent", default_factory=msgspec.Raw)
-    cited: msgspec.Raw = msgspec.field(name="citationsContent", default_factory=msgspec.Raw)
+    guarded: msgspec.Raw = msgspec.field(name="guardContent", default=_ABSENT)
+    reasoning: msgspec.Raw = msgspec.field(name="reasoningContent", default=_ABSENT)
+    cited: msgspec.Raw = msgspec.field(name="citationsContent", default=_ABSENT)
 
 
 class _Message(msgspec.Struct):
@@ -143,7 +147,7 @@ class BedrockConverse:
         body = decode(_requests, asked.body)
         parts = list(_parts(body))
         texts = [part.text for part in parts if part.text]
-        texts += [text for part in parts for name in _COUNTED if (text := _text(getattr(part, name, b"")))]
+        texts += [text for part in parts for name in _COUNTED if (text := _text(getattr(part, name, _ABSENT)))]
         more = _more(body)  # May define tools of its own.
         return Countable(
             texts=tuple(texts),
@@ -228,15 +232,15 @@ def _parts(body: _Body) -> Iterator[_Inner]:
 
 
 def _attached(parts: list[_Inner], kind: str) -> int:
-    return sum(_given(getattr(part, kind, b"")) for part in parts)
+    return sum(_given(getattr(part, kind, _ABSENT)) for part in parts)
 
 
-def _given(raw: msgspec.Raw | bytes) -> bool:
+def _given(raw: msgspec.Raw) -> bool:
     """Whether there is something. Pictures are not copied to see that."""
-    return len(memoryview(raw)) > _NOTHING_BYTES_MAX or bytes(raw) not in _NOTHING
+    return raw is not _ABSENT and (len(memoryview(raw)) > _NOTHING_BYTES_MAX or bytes(raw) not in _NOTHING)
 
 
-def _text(raw: msgspec.Raw | bytes) -> str:
+def _text(raw: msgspec.Raw) -> str:
     """JSON that is only counted. What is no UTF-8 is the provider's to refuse."""
     return bytes(raw).decode(errors="replace") if _given(raw) else ""
 

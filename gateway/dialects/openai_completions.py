@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import msgspec
 
 from gateway.core.errors import BadRequest
@@ -62,7 +64,7 @@ class OpenAICompletions:
             output_tokens_max=None if asked.max_tokens is None else min(asked.max_tokens, OUTPUT_TOKENS_CREDIBLE_MAX),
             choices=len(prompts) * max(choices(asked.n), choices(asked.best_of)),
             turns=len(prompts),
-            prompt=excerpt(prompts[-1]),
+            prompt=excerpt(_text(prompts[-1])),
             service_tier=asked.service_tier,
             session=asked.user,
         )
@@ -74,7 +76,9 @@ class OpenAICompletions:
     def countable(self, request: Asked) -> Countable:
         """See `Dialect.countable`. A token id counts as the text of its digits, which is never too little."""
         asked = decode(_requests, request.body)
-        return Countable(texts=(*_prompts(asked.prompt), asked.suffix or ""), unread=unread(request.body, _READ))
+        return Countable(
+            texts=(*map(_text, _prompts(asked.prompt)), asked.suffix or ""), unread=unread(request.body, _READ)
+        )
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
         """See `Dialect.report`."""
@@ -84,14 +88,13 @@ class OpenAICompletions:
     stream_error = staticmethod(openai_errors.stream_error)
 
 
-def _prompts(prompt: str | list[str | int | list[int]] | None) -> list[str]:
-    """Each prompt as text; token ids as their digits."""
+def _prompts(prompt: str | list[str | int | list[int]] | None) -> list[str | int | list[int]]:
+    """Each prompt, of which one may be given as a list of token ids."""
     if not isinstance(prompt, list):
         return [prompt or ""]
-    if all(isinstance(part, int) for part in prompt):
-        return [" ".join(map(str, prompt))]
-    return [part if isinstance(part, str) else " ".join(map(str, _ids(part))) for part in prompt]
+    return prompt if set(map(type, prompt)) - {int} else [cast("list[int]", prompt)]
 
 
-def _ids(part: int | list[int]) -> list[int]:
-    return part if isinstance(part, list) else [part]
+def _text(prompt: str | int | list[int]) -> str:
+    """Token ids as their digits."""
+    return " ".join(map(str, prompt)) if isinstance(prompt, list) else str(prompt)
