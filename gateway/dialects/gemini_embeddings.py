@@ -21,6 +21,9 @@ from gateway.dialects.gemini_request import Content, camel, parts
 from gateway.dialects.unread import ALL, Known, unread
 from gateway.dialects.validate import decode, model_name
 
+REQUESTS_MAX = 1000
+"""Of a batch. Ten times what Google takes, and each one is read by itself."""
+
 _BATCH = "batchEmbedContents"
 _PREFIX = "models/"
 
@@ -98,6 +101,8 @@ def _each(asked: Asked) -> Iterator[_One]:
     batch = [msgspec.Raw(plain)]
     if asked.verb == _BATCH:
         batch = decode(_batches, plain).requests
+        if len(batch) > REQUESTS_MAX:
+            raise BadRequest(f"requests must not be more than {REQUESTS_MAX:,}", "requests")
         splice.refuse_twins(plain, ("requests",))
     for raw in batch:
         body = bytes(raw)

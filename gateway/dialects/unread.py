@@ -21,8 +21,8 @@ ALL: Known = None
 NUMBER_BYTES_MAX = 32
 """A number, true or false of this length is a setting, whatever its name. Nobody needs a longer number."""
 
-PIECES_MAX = 150_000
-"""A chat of 5,000 messages in two parts each has fewer. To take more apart would keep everybody waiting."""
+PIECES_MAX = 60_000
+"""A chat of 2,500 messages in two parts each has fewer. To take more apart would keep everybody waiting."""
 
 SETTINGS: dict[str, Known] = dict.fromkeys(
     (

@@ -11,7 +11,7 @@ from gateway.core.errors import BadRequest
 
 T = TypeVar("T")
 
-OBJECTS_MAX = 100_000
+OBJECTS_MAX = 50_000
 """Of a body. Far more than any call has, and each one takes a step of ours."""
 
 _PATH = re.compile(r" - at `\$\.?(.*)`$")

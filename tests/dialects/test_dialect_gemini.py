@@ -395,6 +395,7 @@ def test_embeddings_are_aimed_at_the_model_wherever_it_is_named(verb, body):
         ("embedContent", {}),
         ("embedContent", b'{"content": {}, "model": "models/alias", "model": "models/another"}'),
         ("batchEmbedContents", {"requests": []}),
+        ("batchEmbedContents", {"requests": [{"content": {}}] * 1001}),
         ("batchEmbedContents", {"requests": [{"content": {}, "model": "models/another"}]}),
         ("batchEmbedContents", b'{"requests": [], "requests": [{"content": {}}]}'),
         ("batchEmbedContents", b'{"requests": [], "requests": [{"content": {"inline_data": 1}}]}'),

@@ -16,7 +16,7 @@ def body(objects, text=""):
 @pytest.mark.parametrize("begin", [b"", b" \n"])
 def test_a_body_of_too_many_objects_is_refused(begin):
     refuse_many_objects(begin + body(OBJECTS_MAX))
-    with pytest.raises(BadRequest, match="100,000 objects"):
+    with pytest.raises(BadRequest, match="50,000 objects"):
         refuse_many_objects(begin + body(OBJECTS_MAX + 1))
 
 

@@ -66,8 +66,8 @@ def carrying(data, mime):
 
 async def test_a_long_talk_is_counted(tokens):
     part = {"type": "text", "text": "It is all quite new to me."}
-    asked = question(*[{"role": "user", "content": [part, part]}] * 5000)
-    assert await input_tokens(asked, tokens, MODELS[:1]) == 5000 * (4 + 2 * 8) + 3
+    asked = question(*[{"role": "user", "content": [part, part]}] * 2500)
+    assert await input_tokens(asked, tokens, MODELS[:1]) == 2500 * (4 + 2 * 8) + 3
 
 
 async def test_the_model_that_takes_the_most_tells(tokens):
