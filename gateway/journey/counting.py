@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 from msgspec.structs import replace
 
-from gateway.core.request import Countable
+from gateway.core.request import Asked
 from gateway.dialects.unread import in_many_pieces
 from gateway.journey.question import Question
 from gateway.journey.routing import Router
@@ -16,9 +16,18 @@ from gateway.tokens import Tokens, bound
 
 HEADERS = {"content-type": "application/json", "x-fareway-count": "estimated"}
 
-_PDF = re.compile(r"JVBERi0[\w+/=-]*+", re.ASCII)
-_PDF_BYTES = re.compile(rb"JVBERi0[\w+/=-]*+")
-"""As each begins in base64."""
+_MIME = rb'"(?:media_type|mimeType|mime_type)"\s*+:\s*+"application\\?/pdf"'
+_PDF = re.compile(
+    rb"""( "(?:file_data|document_url|url)"\s*+:\s*+"data:application\\?/pdf;base64,
+         | "file_data"\s*+:\s*+"
+         | %b\s*+,\s*+"data"\s*+:\s*+"
+         | "data"\s*+:\s*+"(?=[\w+/=\\-]++"\s*+,\s*+%b)
+         | "format"\s*+:\s*+"pdf"\s*+,(?:\s*+"name"\s*+:\s*+"[^"]*+"\s*+,)?+\s*+"source"\s*+:\s*+\{\s*+"bytes"\s*+:\s*+"
+         )JVBERi0[\w+/=\\-]++"""
+    % (_MIME, _MIME),
+    re.VERBOSE,
+)
+"""As each begins in base64, where it stands as a file's data and says that it is one: a text may begin so, too."""
 
 _TOLD: dict[str, Callable[[int], object]] = {
     "anthropic-count-tokens": lambda tokens: {"input_tokens": tokens},
@@ -40,16 +49,16 @@ async def input_tokens(question: Question, tokens: Tokens, models: Iterable[str]
     little; or bounded by the bytes, where to take the body apart would keep other calls waiting."""
     if in_many_pieces(question.asked.body):
         return max(bound(question.size.body, question.request.facts, model) for model in models)
-    countable = question.dialect.countable(question.asked)
-    if countable.files and not proof:
-        countable = _by_pages(countable, question.asked.body)
+    asked = question.asked if proof else _by_pages(question)
+    countable = question.dialect.countable(asked)
     count = tokens.most if proof else tokens.count
     return max([await count(countable, model) for model in models])
 
 
-def _by_pages(countable: Countable, body: bytes) -> Countable:
-    """With PDFs counted as files are, and not by their bytes too: those bound it, and are ten times what most have."""
-    texts = tuple(_PDF.sub("", text) for text in countable.texts)
-    read = sum(map(len, countable.texts)) - sum(map(len, texts))
-    pages = sum(len(found[0]) for found in _PDF_BYTES.finditer(body))
-    return replace(countable, texts=texts, unread=max(0, countable.unread - max(0, pages - read)))
+def _by_pages(question: Question) -> Asked:
+    """What is asked with PDFs counted as files are, and not by their bytes too: those bound it, and are ten times what
+    most have."""
+    asked, files = question.asked, question.request.facts.files
+    if not files or b"JVBERi0" not in asked.body:
+        return asked
+    return replace(asked, body=_PDF.sub(rb"\1", asked.body, count=files))

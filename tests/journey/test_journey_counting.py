@@ -96,3 +96,53 @@ async def test_a_pdf_counts_as_its_pages_and_as_a_proof_by_its_bytes_too(tokens,
     assert await input_tokens(asked, tokens, MODELS[:1], proof=True) > 2 * FILE_TOKENS
     text = question_of(DIALECTS[dialect], carrying(TEXT, "text/plain")[dialect])
     assert await input_tokens(text, tokens, MODELS[:1]) > 2 * FILE_TOKENS
+
+
+QUOTED = json.dumps({"file_data": f"data:application/pdf;base64,{PDF}"})
+LATER = {"type": "document", "source": {"type": "file", "file_id": "file-x"}}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body"),
+    [
+        ("openai-chat", user({"type": "text", "text": PDF}, {"type": "file", "file": {"file_id": "file-x"}})),
+        ("openai-chat", user({"type": "text", "text": QUOTED}, {"type": "file", "file": {"file_id": "file-x"}})),
+        (
+            "openai-responses",
+            {
+                "model": "m",
+                "input": [
+                    {"role": "user", "content": QUOTED},
+                    {"role": "user", "content": [{"type": "input_file", "file_id": "file-x"}]},
+                ],
+            },
+        ),
+        (
+            "anthropic-messages",
+            user({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": PDF}}, LATER),
+        ),
+        ("anthropic-messages", user({"type": "text", "text": PDF}, LATER)),
+        ("gemini", carrying(PDF, "application/x-text")["gemini"]),
+    ],
+)
+async def test_a_text_that_looks_like_a_pdf_counts_as_text(tokens, dialect, body):
+    """It was left out of the count as soon as there was a file, whose hundred thousand tokens were all that was booked
+    of a call that broke off."""
+    found = await input_tokens(question_of(DIALECTS[dialect], body), tokens, MODELS[:1])
+    assert found > FILE_TOKENS + BYTES // 8
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body"),
+    [
+        ("anthropic-messages", user({"type": "document", "source": {"data": PDF, "media_type": "application/pdf"}})),
+        ("gemini", {"contents": [{"parts": [{"inline_data": {"data": PDF, "mime_type": "application/pdf"}}]}]}),
+        ("bedrock-invoke", carrying(PDF, "application/pdf")["anthropic-messages"]),
+        ("bedrock-invoke", carrying(PDF, "application/pdf")["bedrock-converse"]),
+        ("openai-chat", user({"type": "file", "file": {"filename": "a.pdf", "file_data": PDF}})),
+        ("openai-chat", user({"type": "document_url", "document_url": f"data:application/pdf;base64,{PDF}"})),
+    ],
+)
+async def test_a_pdf_counts_as_its_pages_however_it_is_written(tokens, dialect, body):
+    found = await input_tokens(question_of(DIALECTS[dialect], body), tokens, MODELS[:1])
+    assert FILE_TOKENS <= found < FILE_TOKENS + 1000
