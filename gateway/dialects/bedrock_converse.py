@@ -15,7 +15,7 @@ import msgspec
 from gateway.core.errors import BadRequest
 from gateway.core.request import Asked, Countable, Facts, excerpt
 from gateway.core.usage import Report
-from gateway.dialects import aws_errors, splice
+from gateway.dialects import aws_errors, bedrock_vendors, splice
 from gateway.dialects.anthropic_others import kinds_of, own_tools_tokens
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.bedrock_usage import asked_conditions, read_usage
@@ -27,9 +27,6 @@ from gateway.dialects.validate import decode, model_name
 STREAM = "converse-stream"
 
 _MONEY_KEYS = ("messages", "inferenceConfig", "additionalModelRequestFields", "serviceTier", "performanceConfig")
-CAPS = ("max_tokens", "max_completion_tokens", "max_gen_len", "maxTokens", "max_new_tokens", "maxTokenCount")
-"""What vendors call the most tokens to generate. Fields that Bedrock hands on may set it past `inferenceConfig`."""
-
 _THINKING = ("thinking", "reasoning_config", "reasoningConfig", "reasoning_effort")
 
 
@@ -126,6 +123,7 @@ class BedrockConverse:
             model=model_name(asked.model),
             stream=asked.verb == STREAM,
             output_tokens_max=_output_cap(body.inference_config, more),
+            choices=bedrock_vendors.choices(more),
             needs=_needs(body, parts, more),
             reasons=any(more.get(name) for name in _THINKING),
             images=_attached(parts, "image"),
@@ -210,10 +208,12 @@ _READ: Known = {
 def _refuse_twins(body: bytes) -> None:
     """Raises BadRequest if a field that money depends on is given twice."""
     splice.refuse_twins(body, _MONEY_KEYS)
-    for name, keys in (("inferenceConfig", ("maxTokens",)), ("additionalModelRequestFields", (*CAPS, "tools"))):
-        span = splice.find(body, name)
-        if span is not None and body[span[0] : span[0] + 1] == b"{":
-            splice.refuse_twins(body[slice(*span)], keys)
+    inference = splice.find_object(body, "inferenceConfig")
+    if inference is not None:
+        splice.refuse_twins(inference, ("maxTokens",))
+    more = splice.find_object(body, "additionalModelRequestFields")
+    if more is not None:
+        bedrock_vendors.refuse_twins(more)
 
 
 def _more(body: _Body) -> dict[str, Any]:
@@ -246,15 +246,14 @@ def _text(raw: msgspec.Raw) -> str:
 
 
 def _output_cap(inference: _Inference | None, more: dict[str, Any]) -> int | None:
-    """The largest of all that is given: which one counts is the vendor's to say."""
-    caps: list[int] = [more[name] for name in CAPS if type(more.get(name)) is int]
-    if inference is not None and inference.max_tokens is not None:
-        caps.append(inference.max_tokens)
-    if not caps:
-        return None
-    if min(caps) < 0:
+    """The larger where fields that Bedrock hands on give one, too: which one counts is the vendor's to say."""
+    theirs = bedrock_vendors.output_cap(more)
+    cap = inference.max_tokens if inference is not None else None
+    if cap is None:
+        return theirs
+    if cap < 0:
         raise BadRequest("inferenceConfig.maxTokens must not be negative", "inferenceConfig.maxTokens")
-    return min(max(caps), OUTPUT_TOKENS_CREDIBLE_MAX)
+    return min(max(cap, theirs or 0), OUTPUT_TOKENS_CREDIBLE_MAX)
 
 
 def _needs(body: _Body, parts: list[_Inner], more: dict[str, Any]) -> frozenset[str]:

@@ -15,27 +15,16 @@ from msgspec.structs import replace
 from gateway.core.errors import BadRequest
 from gateway.core.request import Asked, Countable, Facts
 from gateway.core.usage import Report, Usage
-from gateway.dialects import aws_errors, splice
+from gateway.dialects import aws_errors, bedrock_vendors, splice
 from gateway.dialects.anthropic_others import kinds_of, own_tools_tokens
 from gateway.dialects.anthropic_report import read_report
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.bedrock_usage import read_usage
 from gateway.dialects.generated import generated
-from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
 from gateway.dialects.openai_usage import read_usage as read_openai_usage
 from gateway.dialects.validate import decode, model_name
 
 STREAM = "invoke-with-response-stream"
-CAPS = (
-    "max_tokens",
-    "max_completion_tokens",
-    "max_gen_len",
-    "max_tokens_to_sample",
-    "maxTokens",
-    "max_new_tokens",
-    "maxTokenCount",
-)
-NESTED = ("inferenceConfig", "textGenerationConfig")  # Nova's and Titan's.
 _BEGIN = rb'"(?<!\\")'  # Of a string. Looking behind only at quotes is sixty times as fast.
 _PICTURE = re.compile(_BEGIN + rb'(?:type"\s*:\s*"(?:image|image_url)"|image"\s*:\s*\{)')
 _FILE = re.compile(_BEGIN + rb'(?:type"\s*:\s*"(?:document|file)"|(?:document|audio)"\s*:\s*\{)')
@@ -81,7 +70,7 @@ class BedrockInvoke:
         if asked.tier:
             raise BadRequest("InvokeModel's service tiers and latency are not metered here: ask with Converse.")
         body = decode(_requests, asked.body)
-        splice.refuse_twins(asked.body, (*CAPS, *NESTED, "tools"))
+        bedrock_vendors.refuse_twins(asked.body)
         messages = body.get("messages")
         tools = body.get("tools") or body.get("toolConfig")
         pictures, files, films = _shown(asked.body, tools)
@@ -89,7 +78,8 @@ class BedrockInvoke:
         return Facts(
             model=model_name(asked.model),
             stream=asked.verb == STREAM,
-            output_tokens_max=_output_cap(body),
+            output_tokens_max=bedrock_vendors.output_cap(body),
+            choices=bedrock_vendors.choices(body),
             needs=frozenset(needs),
             reasons=bool(body.get("thinking") or body.get("reasoning_effort")),
             images=pictures,
@@ -151,14 +141,3 @@ def _with_usage(before: Report, read: tuple[Usage | None, bool], block: dict[str
         clamped=clamped or before.clamped,
         raw=msgspec.json.encode(block),
     )
-
-
-def _output_cap(body: dict[str, Any]) -> int | None:
-    """The largest of all that is given: which one counts is the vendor's to say."""
-    places = [body, *[body[name] for name in NESTED if isinstance(body.get(name), dict)]]
-    caps: list[int] = [place[name] for place in places for name in CAPS if type(place.get(name)) is int]
-    if not caps:
-        return None
-    if min(caps) < 0:
-        raise BadRequest("The most tokens to generate must not be negative.")
-    return min(max(caps), OUTPUT_TOKENS_CREDIBLE_MAX)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gateway.dialects import bedrock_converse, bedrock_invoke, gemini_request, splice
+from gateway.dialects import bedrock_vendors, gemini_request, splice
 from gateway.dialects.base import Quirk
 from gateway.dialects.validate import decode
 
@@ -64,13 +64,6 @@ def _put(body: bytes, name: str, value: bytes) -> bytes:
     return splice.append(body, name, value) if span is None else splice.replace(body, span, value)
 
 
-def _inside(body: bytes, name: str) -> bytes | None:
-    """The object of that name in the body, if there is one."""
-    span = splice.find(body, name)
-    inner = b"" if span is None else body[slice(*span)]
-    return inner if inner.startswith(b"{") else None
-
-
 def _number(value: bytes) -> float:
     """A cap that is given; 0 for null and whatever else is none. Protobuf may write numbers in quotes."""
     try:
@@ -94,25 +87,25 @@ def _chat(body: bytes, tokens: int, quirks: Quirks) -> bytes:
 
 def _gemini(body: bytes, tokens: int, quirks: Quirks) -> bytes:
     body = gemini_request.camel(body)
-    config = _inside(body, "generationConfig") or b"{}"
+    config = splice.find_object(body, "generationConfig") or b"{}"
     return _put(body, "generationConfig", _plainly("maxOutputTokens")(config, tokens, quirks))
 
 
 def _converse(body: bytes, tokens: int, quirks: Quirks) -> bytes:
-    more = _inside(body, "additionalModelRequestFields")
-    if more is not None and (lower := _lowered(more, bedrock_converse.CAPS, tokens)) is not None:
+    more = splice.find_object(body, "additionalModelRequestFields")
+    if more is not None and (lower := _invoke(more, tokens, quirks)) is not None:
         body = _put(body, "additionalModelRequestFields", lower)
-    config = _inside(body, "inferenceConfig") or b"{}"
+    config = splice.find_object(body, "inferenceConfig") or b"{}"
     return _put(body, "inferenceConfig", _plainly("maxTokens")(config, tokens, quirks))
 
 
 def _invoke(body: bytes, tokens: int, quirks: Quirks) -> bytes | None:
     """What a vendor calls it, only its callers know: none is added."""
     del quirks
-    lower = _lowered(body, bedrock_invoke.CAPS, tokens)
-    for name in bedrock_invoke.NESTED:
-        inner = _inside(body, name)
-        if inner is not None and (lowered := _lowered(inner, bedrock_invoke.CAPS, tokens)) is not None:
+    lower = _lowered(body, bedrock_vendors.CAPS, tokens)
+    for name in bedrock_vendors.NESTED:
+        inner = splice.find_object(body, name)
+        if inner is not None and (lowered := _lowered(inner, bedrock_vendors.CAPS, tokens)) is not None:
             lower = _put(lower or body, name, lowered)
     return lower
 

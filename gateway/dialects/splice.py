@@ -49,6 +49,13 @@ def find(body: bytes, key: str) -> Span | None:
     return found
 
 
+def find_object(body: bytes, key: str) -> bytes | None:
+    """The object that a top-level key has as its value, if it has one. Raises BadRequest as `find` does."""
+    span = find(body, key)
+    inner = b"" if span is None else body[slice(*span)]
+    return inner if inner.startswith(b"{") else None
+
+
 def find_string(body: bytes, key: str) -> Span:
     """Where the string value of a top-level key lies that is known to be there. Raises BadRequest as `find` does."""
     quoted = b'"%b"' % key.encode()

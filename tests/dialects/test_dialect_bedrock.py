@@ -128,9 +128,15 @@ def test_an_escaped_quote_in_the_name_of_a_parameter_hides_no_film():
 
 @pytest.mark.parametrize(
     ("dialect", "body"),
-    [(INVOKE, b'{"tools":[],"tools":[]}'), (CONVERSE, b'{"additionalModelRequestFields":{"tools":[],"tools":[]}}')],
+    [
+        (INVOKE, b'{"tools":[],"tools":[]}'),
+        (INVOKE, b'{"n":9,"n":1}'),
+        (INVOKE, b'{"inferenceConfig":{"max_new_tokens":9,"max_new_tokens":1}}'),
+        (CONVERSE, b'{"messages":[],"additionalModelRequestFields":{"tools":[],"tools":[]}}'),
+        (CONVERSE, b'{"messages":[],"additionalModelRequestFields":{"inferenceConfig":{"maxTokens":9,"maxTokens":1}}}'),
+    ],
 )
-def test_tools_that_are_given_twice_are_refused(dialect, body):
+def test_what_money_depends_on_is_refused_where_it_is_given_twice(dialect, body):
     with pytest.raises(BadRequest, match="twice"):
         dialect.read(asked(body))
 
@@ -158,7 +164,8 @@ def test_what_a_request_needs():
     ("inference", "more", "cap"),
     [
         ({"maxTokens": 9}, {"max_tokens": 20}, 20),
-        ({"maxTokens": 30}, {"max_gen_len": 20, "maxTokens": "x"}, 30),
+        ({"maxTokens": 30}, {"max_gen_len": 20, "maxTokens": None}, 30),
+        ({"maxTokens": 30}, {"inferenceConfig": {"max_new_tokens": 40}}, 40),
         (None, {"max_tokens": 20}, 20),
         ({}, ["max_tokens"], None),
         ({"maxTokens": 10**12}, None, OUTPUT_TOKENS_CREDIBLE_MAX),
@@ -167,6 +174,44 @@ def test_what_a_request_needs():
 def test_the_largest_cap_is_held_for_wherever_it_is_given(inference, more, cap):
     facts = CONVERSE.read(asked(inferenceConfig=inference, additionalModelRequestFields=more))
     assert facts.output_tokens_max == cap
+
+
+@pytest.mark.parametrize(
+    ("more", "answers"),
+    [
+        ({"n": 16}, 16),
+        ({"n": None, "num_generations": 5}, 5),
+        ({"numResults": 3, "best_of": 4}, 4),
+        ({"textGenerationConfig": {"candidateCount": 2}}, 2),
+        ({"n": 128}, 128),
+        ({"top_k": 5}, 1),
+    ],
+)
+def test_every_answer_is_held_for_whoever_names_their_number(more, answers):
+    """All but the first went unheld for: AI21's Jamba gives sixteen of them."""
+    assert INVOKE.read(asked(more)).choices == answers
+    assert CONVERSE.read(asked(additionalModelRequestFields=more)).choices == answers
+
+
+@pytest.mark.parametrize(
+    ("more", "param"),
+    [
+        ({"max_new_tokens": 1, "maxTokens": 5000.0}, "maxTokens"),
+        ({"max_new_tokens": 1, "maxTokens": "5000"}, "maxTokens"),
+        ({"inferenceConfig": {"max_new_tokens": 1, "maxTokens": True}}, "maxTokens"),
+        ({"max_tokens": -1}, "max_tokens"),
+        ({"n": 2.0}, "n"),
+        ({"n": 0}, "n"),
+        ({"max_tokens": 5, "num_generations": "5"}, "num_generations"),
+        ({"n": 129}, None),
+    ],
+)
+def test_a_number_that_a_vendor_may_read_otherwise_is_refused(more, param):
+    """It was passed over where another was there, which was all that was held for."""
+    for dialect, call in ((INVOKE, asked(more)), (CONVERSE, asked(additionalModelRequestFields=more))):
+        with pytest.raises(BadRequest) as refused:
+            dialect.read(call)
+        assert refused.value.param == param
 
 
 @pytest.mark.parametrize(("more", "reasons"), [({"thinking": {"type": "enabled"}}, True), ({"top_k": 5}, False)])

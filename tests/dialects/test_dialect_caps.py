@@ -80,6 +80,17 @@ GOLDEN = [  # Dialect, a body, and the same body for at most 100 tokens.
     ),
     (
         "bedrock-converse",
+        (
+            '{"messages":[{"content":[]}],"additionalModelRequestFields":{"inferenceConfig":{"max_new_tokens":999}},'
+            '"inferenceConfig":{"maxTokens":300}}'
+        ),
+        (
+            '{"messages":[{"content":[]}],"additionalModelRequestFields":{"inferenceConfig":{"max_new_tokens":100}},'
+            '"inferenceConfig":{"maxTokens":100}}'
+        ),
+    ),
+    (
+        "bedrock-converse",
         '{"messages":[{"content":[]}],"additionalModelRequestFields":{"top_k":5}}',
         '{"messages":[{"content":[]}],"additionalModelRequestFields":{"top_k":5},"inferenceConfig":{"maxTokens":100}}',
     ),
