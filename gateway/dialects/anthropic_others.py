@@ -22,6 +22,9 @@ TOOL_TOKENS = 2_750
 _SMALL_TOOLS = {"bash": 1_000, "text": 1_000, "tool": 1_000, "computer": 1_750, "memory": 1_750}
 """Of some it is less, by how their names begin: 700 for a `text_editor`, 735 and 499 beside for a computer."""
 
+NO_MODEL = "default"
+"""What `fallbacks` may be that names no model."""
+
 _CALLERS = (None, "custom", "function")
 """Types of tools whose definitions are in the request, at Anthropic and with other vendors at Bedrock."""
 
@@ -37,7 +40,9 @@ class Tool(msgspec.Struct):
 
 def others(tools: list[Tool] | None, fallbacks: Any) -> tuple[Other, ...]:
     """Advisors, and models to fall back to, which may have a cap and a speed of their own. Raises BadRequest."""
-    entries = [e for e in fallbacks if isinstance(e, dict)] if isinstance(fallbacks, list) else []
+    entries = [] if fallbacks in (None, NO_MODEL) else fallbacks
+    if not isinstance(entries, list) or not all(_names_model(entry) for entry in entries):
+        raise BadRequest(f'fallbacks must be objects that name their model, or "{NO_MODEL}"', "fallbacks")
     advisors = [
         Other(tool.model, _whole(tool.max_tokens, "max_tokens"), advises=_whole(tool.max_uses, "max_uses") or 1)
         for tool in tools or ()
@@ -46,7 +51,6 @@ def others(tools: list[Tool] | None, fallbacks: Any) -> tuple[Other, ...]:
     instead = [
         Other(entry["model"], _whole(entry.get("max_tokens"), "max_tokens"), tier=speed_condition(entry.get("speed")))
         for entry in entries
-        if isinstance(entry.get("model"), str)
     ]
     if len(advisors) + len(instead) > OTHERS_MAX:
         raise BadRequest(f"a call may name {OTHERS_MAX} other models at most")
@@ -66,6 +70,10 @@ def kinds_of(tools: Any) -> list[Any]:
 def speed_condition(speed: Any) -> str:
     """As prices name it; empty for the ordinary speed."""
     return f"speed:{speed}" if speed not in (None, "standard") else ""
+
+
+def _names_model(entry: Any) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("model"), str)
 
 
 def _whole(value: Any, name: str) -> int | None:

@@ -118,6 +118,7 @@ class BedrockConverse:
         if not body.messages:  # Or they are kept at AWS, where nobody can count them.
             raise BadRequest("messages must not be empty", "messages")
         more = _more(body)
+        bedrock_vendors.refuse_others(more)
         parts = list(_parts(body))
         return Facts(
             model=model_name(asked.model),

@@ -71,6 +71,7 @@ class BedrockInvoke:
             raise BadRequest("InvokeModel's service tiers and latency are not metered here: ask with Converse.")
         body = decode(_requests, asked.body)
         bedrock_vendors.refuse_twins(asked.body)
+        bedrock_vendors.refuse_others(body)
         messages = body.get("messages")
         tools = body.get("tools") or body.get("toolConfig")
         pictures, files, films = _shown(asked.body, tools)

@@ -30,6 +30,15 @@ def refuse_twins(body: bytes) -> None:
             splice.refuse_twins(inner, (*CAPS, *_CHOICES))
 
 
+def refuse_others(body: dict[str, Any]) -> None:
+    """Raise BadRequest for other models, which nobody has priced by these names, held for or allowed."""
+    tools = body.get("tools")
+    if body.get("fallbacks"):
+        raise BadRequest("fallbacks is not taken here: Bedrock falls back to no other model", "fallbacks")
+    if isinstance(tools, list) and any(isinstance(tool, dict) and tool.get("model") for tool in tools):
+        raise BadRequest("tools must not name another model here", "tools")
+
+
 def output_cap(body: dict[str, Any]) -> int | None:
     """The largest of all that is given: which one counts is the vendor's to say. Raises BadRequest."""
     caps = _given(body, CAPS, 0)

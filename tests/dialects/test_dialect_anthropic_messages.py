@@ -216,9 +216,20 @@ def test_a_conversation_is_named_by_its_user():
 def test_models_named_inside_are_seen():
     """A key that may not use a model must not reach it as an advisor or as a fallback."""
     advisor = {"type": "advisor_20260301", "name": "advisor", "model": "wise"}
-    facts = read(tools=[advisor, {"name": "f", "input_schema": {}}], fallbacks=[{"model": "kind"}, 5, {"model": 5}])
+    facts = read(tools=[advisor, {"name": "f", "input_schema": {}}], fallbacks=[{"model": "kind"}])
     assert facts.models == ("m", "wise", "kind")
     assert read(fallbacks="default").models == ("m",)
+
+
+@pytest.mark.parametrize(
+    "fallbacks", [["kind"], [{"model": "kind"}, 5], [{"model": 5}], {"model": "kind"}, "kind", [{}], True]
+)
+def test_fallbacks_whose_models_cannot_be_read_are_refused(fallbacks):
+    """They went on as they were: what another model may cost was not held for, nor whether the key may use it asked."""
+    with pytest.raises(BadRequest) as refused:
+        read(fallbacks=fallbacks)
+    assert refused.value.param == "fallbacks"
+    assert read(fallbacks=[]).models == ("m",)
 
 
 def test_what_other_models_may_do_is_read():

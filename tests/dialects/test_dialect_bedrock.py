@@ -141,6 +141,22 @@ def test_what_money_depends_on_is_refused_where_it_is_given_twice(dialect, body)
         dialect.read(asked(body))
 
 
+@pytest.mark.parametrize(
+    ("more", "param"),
+    [
+        ({"fallbacks": [{"model": "claude-opus-4-8"}]}, "fallbacks"),
+        ({"tools": [{"type": "advisor_20260301", "name": "advisor", "model": "claude-opus-4-8"}]}, "tools"),
+    ],
+)
+def test_other_models_are_refused(more, param):
+    """They were neither held for nor asked about."""
+    for dialect, call in ((INVOKE, asked(more)), (CONVERSE, asked(additionalModelRequestFields=more))):
+        with pytest.raises(BadRequest) as refused:
+            dialect.read(call)
+        assert refused.value.param == param
+    INVOKE.read(asked(fallbacks=[], tools=[{"name": "mine", "model": None}]))
+
+
 def test_what_a_request_needs():
     result = {"toolResult": {"toolUseId": "1", "content": [{"json": {"a": 1}}, PICTURE, {"text": "t"}]}}
     content = [{"text": "see"}, PICTURE, FILE, {"video": {}}, {"video": {"format": "mp4"}}, {"audio": {"x": 1}}, result]
