@@ -10,6 +10,7 @@ import msgspec
 
 from gateway.core.errors import BadRequest
 from gateway.core.request import Facts
+from gateway.dialects.validate import decode
 
 Span = tuple[int, int]
 
@@ -69,8 +70,15 @@ def find_string(body: bytes, key: str) -> Span:
 
 
 def refuse_twins(body: bytes, keys: tuple[str, ...]) -> None:
-    """Raise BadRequest if one of the top-level keys stands there twice: parsers disagree on which one counts."""
-    if _single(body):
+    """Raise BadRequest if one of the top-level keys stands there twice: parsers disagree on which one counts. So they
+    do on a key in another case, which Go's takes for the same."""
+    members = decode(_top, body)
+    exact, folded = _spelt(keys)
+    odd = members.keys() - exact
+    if not folded.isdisjoint(map(str.casefold, odd)):
+        name = min(name for name in odd if name.casefold() in folded)
+        raise BadRequest(f"{name!r} is taken for another name by some", name)
+    if _single(body, members):
         return
     if all(body.count(quoted) <= 1 for quoted in _quoted(keys)) and not _hides_letters(body):
         return
@@ -82,17 +90,13 @@ def refuse_twins(body: bytes, keys: tuple[str, ...]) -> None:
         seen.add(name)
 
 
-def _single(body: bytes) -> bool:
+def _single(body: bytes, members: dict[str, msgspec.Raw]) -> bool:
     """Whether every top-level key stands there once, found in one pass of C for bodies as libraries write them.
 
     Of twins, msgspec keeps the place of the first and the value of the last. So where the body is what its members
     make, one behind the other, there are none: a twin would have to hide inside the place of a value, which had to
     be longer than the twin's, so a twin's itself, hidden in the place of a longer one, and so on without end.
     """
-    try:
-        members = _top.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return False
     colon, comma = (b'": ', b', "') if body.startswith(b'": ', body.find(b'"', 2)) else (b'":', b',"')
     at, before = 0, b'{"'
     for name, value in members.items():
@@ -132,6 +136,11 @@ def with_model(body: bytes, model: str, facts: Facts) -> bytes:
     if model == facts.model:
         return body
     return replace(body, find_string(body, "model"), msgspec.json.encode(model))
+
+
+@cache
+def _spelt(keys: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
+    return frozenset(keys), frozenset(map(str.casefold, keys))
 
 
 @cache

@@ -11,9 +11,7 @@ from gateway.dialects import splice
 from gateway.dialects.splice import BRACKETS_MAX
 
 NASTY = ["model", '"model":', "}", "]", "{", ",", ":", "\\", '\\"', "a\\", "é", "\u2028", '{"model":"x"}', ""]
-names = st.one_of(
-    st.sampled_from(["models", "mode", "Model", "model ", "x", "mod\\u0065l", *NASTY[1:]]), st.text(max_size=5)
-)
+names = st.one_of(st.sampled_from(["models", "mode", "model ", "x", "mod\\u0065l", *NASTY[1:]]), st.text(max_size=5))
 scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.sampled_from(NASTY), st.text(max_size=5))
 values = st.recursive(
     scalars,
@@ -227,7 +225,7 @@ def test_every_letter_of_our_keys_is_found_in_its_hiding_place(letter, spelling)
 )
 def test_what_hides_no_letter_of_a_key_costs_no_walk(text):
     """Every é of a body from Python is written so; and behind an escaped backslash `u0065` is plain text."""
-    body = b'{"text": "%b", "model": "m"}' % text.encode() + b"[" * (BRACKETS_MAX + 1)
+    body = b'{ "text": "%b", "model": "m", "x": [%b]}' % (text.encode(), b",".join([b"[]"] * BRACKETS_MAX))
     begin, end = splice.find_string(body, "model")
     assert body[begin:end] == b'"m"'
     assert splice.find(body, "stream") is None
