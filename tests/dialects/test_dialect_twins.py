@@ -6,6 +6,7 @@ import pytest
 
 from gateway.core.errors import BadRequest
 from gateway.core.request import Asked
+from gateway.dialects.caps import capped
 from gateway.dialects.spoken import DIALECTS
 
 HI = [{"role": "user", "content": "hi"}]
@@ -57,3 +58,34 @@ def test_a_name_in_another_case_is_refused(dialect, body, name):
         with pytest.raises(BadRequest, match="another name") as refused:
             read(dialect, beside(body, name, other))
         assert refused.value.param == other
+
+
+@pytest.mark.parametrize(("dialect", "body", "name"), KEYS)
+def test_a_twin_is_refused_whichever_letter_of_it_is_escaped(dialect, body, name):
+    for at, letter in enumerate(name):
+        for escape in (f"\\u{ord(letter):04x}", f"\\u{ord(letter):04X}"):
+            with pytest.raises(BadRequest, match="twice"):
+                read(dialect, beside(body, name, name[:at] + escape + name[at + 1 :]))
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body", "name"),
+    [
+        ("bedrock-invoke", '{"maxTokens": 5000}', "maxTokens"),
+        ("bedrock-invoke", '{"inferenceConfig": {"maxTokens": 5000}}', "inferenceConfig"),
+        ("bedrock-converse", json.dumps({**CONVERSE, "inferenceConfig": {"maxTokens": 5000}}), "maxTokens"),
+        ("bedrock-converse", json.dumps({**CONVERSE, "inferenceConfig": {"maxTokens": 5000}}), "inferenceConfig"),
+        (
+            "gemini",
+            json.dumps({"contents": CONTENTS, "generationConfig": {"maxOutputTokens": 5000}}),
+            "maxOutputTokens",
+        ),
+    ],
+)
+def test_a_cap_is_lowered_whichever_letter_of_its_name_is_escaped(dialect, body, name):
+    """Where it was a capital, the cap was not found: another was added behind it, and either could count."""
+    for at, letter in enumerate(name):
+        hidden = body.replace(f'"{name}"', f'"{name[:at]}\\u{ord(letter):04x}{name[at + 1 :]}"')
+        lower = capped(dialect, hidden.encode(), 100)
+        assert b"5000" not in lower
+        assert read(dialect, lower.decode()).output_tokens_max == 100
