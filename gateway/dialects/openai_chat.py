@@ -28,7 +28,7 @@ OUTPUT_TOKENS_CREDIBLE_MAX = 10_000_000
 _CAP_KEYS = ("max_tokens", "max_completion_tokens")
 _MONEY_KEYS = (
     *("model", "models", "messages", "tools", "stream", "stream_options", "n", "service_tier", *_CAP_KEYS),
-    *("modalities", "prediction", "reasoning_effort", "reasoning", "web_search_options"),
+    *("modalities", "prediction", "reasoning_effort", "reasoning", "web_search_options", "compound_custom"),
 )
 _NO_NEEDS: frozenset[str] = frozenset()
 
@@ -87,6 +87,7 @@ class _Body(msgspec.Struct):
     response_format: _ResponseFormat | None = None
     service_tier: str | None = None
     models: Any = None
+    compound_custom: Any = None
     web_search_options: Any = None
     modalities: list[str] | None = None
     prediction: Any = None
@@ -147,6 +148,8 @@ class OpenAIChat:
             raise BadRequest("messages must not be empty", "messages")
         if asked.models:  # OpenRouter's list of fallbacks: what nobody has priced, held for or allowed.
             raise BadRequest("models is not taken here: ask for one model, and configure fallbacks", "models")
+        if isinstance(asked.compound_custom, dict) and asked.compound_custom.get("models"):  # Groq's, in the same way.
+            raise BadRequest("compound_custom.models is not taken here", "compound_custom.models")
         stream = bool(asked.stream)
         options = asked.stream_options
         everything = [p for m in asked.messages if isinstance(m.content, list) for p in m.content]

@@ -90,6 +90,7 @@ def raw(member):
         (body(models=["m", SECRET]), "models"),
         (body(models=SECRET), "models"),
         (body(models={SECRET: 1}), "models"),
+        (body(compound_custom={"models": {"answering_model": SECRET}}), "compound_custom.models"),
         (body(modalities="audio"), "modalities"),
         (body(modalities=[[SECRET]]), "modalities[0]"),
         (body(model=""), "model"),
@@ -116,6 +117,7 @@ def test_a_wrong_body_is_refused_naming_the_field_and_not_shown(bad, param):
         "web_search_options",
         "model",
         "models",
+        "compound_custom",
         "stream",
         "n",
         "max_tokens",
@@ -142,7 +144,7 @@ def test_a_key_that_money_depends_on_may_stand_there_once_only(key):
 VALUES = {
     "model": '"m"', "stream": "false", "n": "1", "max_tokens": "5", "max_completion_tokens": "5",
     "service_tier": '"flex"', "stream_options": "{}", "models": "[]", "web_search_options": "{}", "prediction": "{}",
-    "messages": '[{"role":"user","content":"hi"}]', "tools": "[]",
+    "compound_custom": "{}", "messages": '[{"role":"user","content":"hi"}]', "tools": "[]",
 }  # fmt: skip
 
 
@@ -326,8 +328,12 @@ def test_a_call_that_asks_for_reasoning_says_so(more, reasons):
 
 @pytest.mark.parametrize("nothing", [None, []])
 def test_an_empty_list_of_fallbacks_asks_for_none(nothing):
-    asked = body(models=nothing)
-    assert CHAT.aim(asked, "m", CHAT.read(asked)) == asked
+    for asked in (
+        body(models=nothing),
+        body(compound_custom={"models": nothing, "tools": {}}),
+        body(compound_custom=nothing),
+    ):
+        assert CHAT.aim(asked, "m", CHAT.read(asked)) == asked
 
 
 @pytest.mark.parametrize("name", ["m", "m" * MODEL_NAME_MAX, "org/model-4.1:free@eu", "modèle ü 模型"])
