@@ -83,8 +83,9 @@ _READ: dict[str, Known] = {
 SIGNS = Signs(
     usage=re.compile(rb'"usage"\s*:\s*\{|"finish_reason"\s*:\s*"(?:ERROR|TIMEOUT)'),
     text=re.compile(rb'"(?:text|thinking|tool_plan|arguments)"\s*:\s*"((?:[^"\\]++|\\.)++)"', re.DOTALL),
-    finish=re.compile(rb'"finish_reason"\s*:\s*"'),
-    done=re.compile(rb'"type"\s*:\s*"message-end"'),
+    finish=re.compile(rb"\0(?!)"),  # It stands in the last event, and anywhere in what citations repeat of documents.
+    # At the start of a line, where nothing can stand that a caller wrote and an event repeats.
+    done=re.compile(rb'(?:\A(?:\xef\xbb\xbf)?|[\r\n])(?:event:[ \t]*|data:[ \t]*\{"type":[ \t]*")message-end'),
     done_hint=b"message-end",
     reasoning=re.compile(rb'"thinking"\s*:\s*"[^"]'),
     reasoning_hint=b'"thinking"',

@@ -164,6 +164,15 @@ def test_a_stream_tells_its_usage_at_the_end_and_passes_as_it_came():
     assert watched(b"".join(TALK[:-1]))[3] is False
 
 
+def test_a_document_that_a_citation_repeats_ends_nothing():
+    document = {"type": "document", "document": {"type": "message-end", "finish_reason": "COMPLETE", "snippet": "hi"}}
+    cited = event("citation-start", {"message": {"citations": {"text": "Hello", "sources": [document]}}})
+    _, report, _, complete, done, *_ = watched(b"".join([*TALK[:-1], cited]))
+    assert (report.usage, complete, done) == (None, False, False)
+    _, report, _, complete, done, *_ = watched(b"".join([*TALK[:-1], cited, TALK[-1]]))
+    assert (report.usage, complete, done) == (Usage(input=5, output=7), True, True)
+
+
 def test_a_stream_that_ends_in_an_error():
     end = event("message-end", {"finish_reason": "ERROR", "error": "boom"})
     *_, error, _ = watched(b"".join(TALK[:-1]) + end)
