@@ -118,17 +118,16 @@ class _Texts(msgspec.Struct):
 _DATA = re.compile(r'"image_url"\s*+:\s*+"data:image/[\w.+-]++;base64,[\w+/=-]*+"', re.ASCII)
 _READ = SETTINGS | dict.fromkeys(("instructions", "input", "tools", "text"), ALL)
 _NEVER = re.compile(rb"\0(?!)")  # Beginning with a byte that never comes, it is fast to say so.
+_START = rb'(?:\A(?:\xef\xbb\xbf)?|[\r\n])(?:event:[ \t]*|data:[ \t]*\{"type":[ \t]*")'
+"""Of a line, where nothing can stand that a caller wrote and an event repeats, as they do tools and metadata."""
+
 _SIGNS = Signs(
     usage=re.compile(rb'"usage"\s*:\s*\{|"type"\s*:\s*"(?:error|response\.(?:completed|incomplete|failed))"'),
     text=re.compile(rb'"delta"\s*:\s*"((?:[^"\\]++|\\.)++)"', re.DOTALL),
     finish=_NEVER,
-    # At the start of a line, where nothing can stand that a caller wrote and an event repeats.
-    done=re.compile(
-        rb"(?:\A(?:\xef\xbb\xbf)?|[\r\n])"
-        rb'(?:event:[ \t]*|data:[ \t]*\{"type":[ \t]*")response\.(?:completed|incomplete|failed)'
-    ),
+    done=re.compile(_START + rb"response\.(?:completed|incomplete|failed)"),
     done_hint=b"response.",
-    reasoning=re.compile(rb'"type"\s*:\s*"response\.reasoning_text\.delta"'),  # A summary is not all of it.
+    reasoning=re.compile(_START + rb"response\.reasoning_text\.delta"),  # A summary is not all of it.
     reasoning_hint=b"response.reasoning_text.delta",
     text_whole=lambda: re.compile(rb'"(?:text|refusal|arguments|input|code)"\s*:\s*"((?:[^"\\]++|\\.)++)"', re.DOTALL),
 )

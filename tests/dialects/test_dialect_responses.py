@@ -468,6 +468,13 @@ def test_reasoning_that_is_shown_is_noticed():
     assert watched.shows_reasoning
 
 
+def test_reasoning_that_only_the_callers_own_words_name_is_not_shown():
+    watched = StreamWatch(OpenAIResponses(), NONE, wants_usage=True, price=lambda _: None)
+    echo = {"tools": [{"type": "function", "parameters": {"type": "response.reasoning_text.delta"}}]}
+    watched.feed(events(("response.created", {"response": echo})))
+    assert not watched.shows_reasoning
+
+
 # Recordings.
 
 FILES = [
