@@ -359,6 +359,12 @@ def test_it_is_finished_before_it_is_done():
     assert watched(CONVERSE, b"".join(TALK[:-2]))[3] is False
 
 
+def test_what_a_tool_of_the_providers_found_ends_nothing():
+    found = event("contentBlockDelta", {"delta": {"toolResult": [{"json": {"stopReason": "x"}}]}})
+    assert not watched(CONVERSE, b"".join([*TALK[:-2], found]))[3]
+    assert watched(CONVERSE, b"".join([*TALK[:-2], found, *TALK[-2:]]))[3]
+
+
 @pytest.mark.parametrize(
     "error",
     [
