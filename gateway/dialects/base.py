@@ -41,7 +41,7 @@ class Signs(NamedTuple):
 
     usage: re.Pattern[bytes]  # The event may say something about usage: it is decoded.
     text: re.Pattern[bytes]  # Generated text as JSON writes it, in group 1. Possessive: it may be cut short.
-    finish: re.Pattern[bytes]  # One choice gives its reason to finish.
+    finish: re.Pattern[bytes]  # One choice gives its reason to finish, unless group 1 is empty.
     done: re.Pattern[bytes]  # The provider says that this was all.
     done_hint: bytes  # A word that stands in every event that matches `done`.
     reasoning: re.Pattern[bytes]  # Reasoning is shown, and so is part of the text.

@@ -49,7 +49,8 @@ _SIGNS = Signs(
         re.DOTALL,
     ),
     finish=re.compile(rb'"(?:stop_reason|stopReason|finish_reason|completionReason)"\s*:\s*"'),
-    done=re.compile(rb'"amazon-bedrock-invocationMetrics"\s*:\s*\{'),
+    # The last member of an event, which nothing is that stands deeper: arguments of Cohere's tools are objects.
+    done=re.compile(rb'"amazon-bedrock-invocationMetrics"\s*:\s*\{[^{}]*\}\s*\}\s*(?:\n|\Z)'),
     done_hint=b"amazon-bedrock-invocationMetrics",
     reasoning=re.compile(rb'"(?:thinking|reasoningContent)"\s*:\s*["{]'),
     reasoning_hint=b"ing",  # Of either name.

@@ -29,7 +29,7 @@ from gateway.dialects.gemini_request import (
     read_generation,
     turns,
 )
-from gateway.dialects.generated import generated
+from gateway.dialects.generated import ends, generated
 from gateway.dialects.openai_chat import OUTPUT_TOKENS_CREDIBLE_MAX
 from gateway.dialects.openai_usage import UNREADABLE
 from gateway.dialects.recordings import Heard, heard
@@ -46,7 +46,7 @@ _CUTTING = frozenset({"fields", "callback"})
 SIGNS = Signs(
     usage=re.compile(rb'"usageMetadata"\s*:\s*\{'),
     text=generated(rb"text|code", rb"args"),
-    finish=re.compile(rb'"finishReason"\s*:\s*"(?!FINISH_REASON_UNSPECIFIED)'),
+    finish=ends(rb"args", rb'finishReason"\s*:\s*"(?!FINISH_REASON_UNSPECIFIED)'),
     done=re.compile(rb"(?!)"),  # There is no end mark.
     done_hint=b"\0",
     reasoning=re.compile(rb"(?!)"),  # What is shown of thoughts is a summary.

@@ -20,6 +20,12 @@ def generated(strings: bytes, objects: bytes) -> re.Pattern[bytes]:
     )
 
 
+def ends(objects: bytes, sign: bytes) -> re.Pattern[bytes]:
+    """What begins with a quote and goes on as the sign does, that in group 1. It is empty for each object under these
+    names: what the model wrote there is no sign."""
+    return re.compile(rb'"(?:(?:' + objects + rb')"\s*:\s*\{' + _inside(_DEPTH) + rb"|(" + sign + rb"))", re.DOTALL)
+
+
 def _inside(depth: int) -> bytes:
     """A pattern for what stands in an object, which may be cut short."""
     deeper = rb"|\{" + _inside(depth - 1) + rb"(?:\}|\Z)" if depth else b""

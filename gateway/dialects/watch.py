@@ -174,7 +174,7 @@ class StreamWatch:
     def _note_ends(self, whole: bytes) -> None:
         """What has finished, and whether reasoning is shown."""
         signs = self._signs
-        if finished := len(signs.finish.findall(whole)):
+        if finished := sum(map(bool, signs.finish.findall(whole))):
             self._running -= finished
             self._ended = self._ended or self._running <= 0
         if signs.reasoning_hint in whole and signs.reasoning.search(whole):

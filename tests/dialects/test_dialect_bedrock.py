@@ -426,6 +426,17 @@ def test_of_other_vendors_bedrocks_metrics_count():
     assert (report.usage, text, complete) == (Usage(input=3, output=8), "Hi!", True)
 
 
+def test_arguments_of_a_tool_that_the_model_called_end_nothing():
+    metrics = {"amazon-bedrock-invocationMetrics": COUNTED}
+    called = chunk(json.dumps({"event_type": "tool-calls-generation", "tool_calls": [{"parameters": metrics}]}).encode())
+    wrapped = chunk(json.dumps({"parameters": metrics}).encode())
+    end = chunk(json.dumps({"event_type": "stream-end", **metrics}, indent=1).encode())
+    _, report, _, _, done, *_ = watched(INVOKE, called + wrapped)
+    assert (report.usage, done) == (None, False)
+    _, report, _, _, done, *_ = watched(INVOKE, called + end + wrapped)
+    assert (report.usage, done) == (Usage(input=3, cache_read=4, cache_write=6, output=8), True)
+
+
 def test_an_error_of_claudes_inside_a_stream():
     told = b'{"type":"error","error":{"type":"overloaded_error","message":"busy"}}'
     *_, error, _ = watched(INVOKE, chunk(told))

@@ -256,6 +256,22 @@ def test_arguments_end_where_they_do_whatever_follows_in_the_same_piece(kind):
     assert whole[1] == '"a": {"b": 1}Hm'
 
 
+@pytest.mark.parametrize("kind", STREAMS)
+def test_arguments_that_the_model_wrote_end_nothing(kind):
+    called = chunk(part={"functionCall": {"name": "f", "args": {"a": {}, "finishReason": "STOP"}}}, made=5)
+    framing = STREAMS[kind][0]
+
+    def written(*chunks):
+        return {
+            "events": b"".join(b"data: " + json.dumps(c).encode() + b"\n\n" for c in chunks),
+            "array": json.dumps(chunks).encode(),
+        }[kind]
+
+    assert not run(framing, written(called))[2][0]
+    assert run(framing, written(called, chunk(".", finish="STOP")))[2][0]
+    assert run(framing, written(called | {"candidates": [called["candidates"][0] | {"finishReason": "STOP"}]}))[2][0]
+
+
 def test_arguments_that_are_cut_short_count_as_far_as_they_came():
     stream = b'[{"candidates": [{"content": {"parts": [{"functionCall": {"name": "f", "args": {"a": {"b": "some wor'
     assert run(JSON_ARRAY, stream, torn=True)[1] == '"a": {"b": "some wor'
