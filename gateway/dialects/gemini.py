@@ -19,12 +19,14 @@ from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.framing import JSON_ARRAY, SSE, Framing
 from gateway.dialects.gemini_report import read_report
 from gateway.dialects.gemini_request import (
+    Blob,
     Body,
-    Content,
     Generation,
     Part,
     camel,
+    contents,
     parts,
+    plain_mime,
     read_body,
     read_generation,
     turns,
@@ -60,7 +62,7 @@ _RAW_PARTS = ("function_call", "function_response", "executable_code", "code_exe
 
 def _read_of(blob: Members) -> Known:
     """What is counted of a picture, a recording or a document: of all but pictures, its bytes are."""
-    return ALL if _is_image(word(blob, "mimeType")) else {"mimeType": ALL}
+    return ALL if _is_image(plain_mime(word(blob, "mimeType"))) else {"mimeType": ALL}
 
 
 SAID = {
@@ -81,6 +83,9 @@ _NAMED_TOOLS = frozenset({"functionDeclarations", "function_declarations"}) | {
 """Tools that the caller runs, and a search: what that finds is in no recorded prompt, and of its queries there were 319
 tokens at most, which is within what any tools are held for."""
 
+_PICTURES_AT = re.compile(r"gs://|https://(?![\w.-]*youtu)[\w.-]+/", re.IGNORECASE | re.ASCII)
+"""Where one lies that is what it is called. At YouTube there are films alone."""
+
 _tools = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 
@@ -99,19 +104,20 @@ class Gemini:
         said = turns(body)
         if not said:
             raise BadRequest("contents must not be empty", "contents")
-        everything = tuple(parts(_contents(body)))
-        mimes = [part.inline_data.mime_type or "" for part in everything if part.inline_data]
+        everything = tuple(parts(contents(body)))
+        mimes = [part.inline_data.kind for part in everything if part.inline_data]
         sound = _sound(everything)
-        referred = [part.file_data.mime_type or "" for part in everything if part.file_data]
+        referred = [part.file_data for part in everything if part.file_data]
+        kinds = [*mimes, *[blob.kind for blob in referred]]
         return Facts(
             model=model_name(asked.model),
             stream=asked.verb == STREAMS,
             output_tokens_max=_output_cap(generation),
             choices=_choices(generation.candidate_count),
-            needs=_needs(body, generation, [*mimes, *referred]),
+            needs=_needs(body, generation, kinds),
             reasons=generation.thinking_config is not None and generation.thinking_config.thinking_budget != 0,
             hides_output=_hides_output(generation),
-            images=sum(map(_is_image, [*mimes, *referred])),
+            images=sum(map(_is_image, kinds)),
             files=sum(map(_is_file, mimes)),
             turns=len(said),
             prompt=excerpt(" ".join(part.text for part in parts(said[-1:]) if part.text)),
@@ -128,14 +134,14 @@ class Gemini:
     def countable(self, asked: Asked) -> Countable:
         """See `Dialect.countable`."""
         body = read_body(asked.body)
-        everything = tuple(parts(_contents(body)))
-        mimes = [blob.mime_type or "" for p in everything for blob in (p.inline_data, p.file_data) if blob]
+        everything = tuple(parts(contents(body)))
+        mimes = [blob.kind for p in everything for blob in (p.inline_data, p.file_data) if blob]
         raws = (raw for p in everything for raw in (getattr(p, name) for name in _RAW_PARTS))
         structured = _wants_json(read_generation(body))
         texts = [p.text for p in everything if p.text]
         return Countable(
             texts=(*texts, *filter(None, map(_text, raws))),
-            messages=len(_contents(body)),
+            messages=len(contents(body)),
             tools=_text(body.tools) + _text(body.tool_config),
             schema=_text(body.generation_config) if structured else "",
             images=sum(map(_is_image, mimes)),
@@ -187,31 +193,27 @@ def _name(written: str) -> str:
     return unquote_plus(written).removeprefix("$").strip()
 
 
-def _contents(body: Body) -> list[Content]:
-    instruction = () if body.system_instruction is None else (body.system_instruction,)
-    return [*instruction, *turns(body)]
-
-
 def _pictures(everything: Iterable[Part]) -> Iterator[Picture]:
     """Those in the body itself, whose base64 has nothing to unescape. Others count as the largest."""
     for blob in (part.inline_data for part in everything):
-        if blob and _is_image(blob.mime_type or ""):
+        if blob and _is_image(blob.kind):
             yield Picture(bytes(blob.data)[1:-1].decode(errors="replace"))
 
 
 def _sound(everything: Iterable[Part]) -> Heard:
     """The recordings in the body itself."""
     blobs = (part.inline_data for part in everything)
-    return heard(blob.data for blob in blobs if blob and (blob.mime_type or "").startswith("audio/"))
+    return heard(blob.data for blob in blobs if blob and blob.kind.startswith("audio/"))
 
 
 def _is_image(mime: str) -> bool:
     return mime.startswith("image/")
 
 
-def _sees_more(body: Body, referred: list[str]) -> bool:
+def _sees_more(body: Body, referred: list[Blob]) -> bool:
     """Whether part of the prompt is not in the request."""
-    return bool(body.cached_content) or not all(map(_is_image, referred)) or _fetches(body.tools)
+    pictures = all(_is_image(blob.kind) and _PICTURES_AT.match(blob.file_uri or "") for blob in referred)
+    return bool(body.cached_content) or not pictures or _fetches(body.tools)
 
 
 def _fetches(tools: msgspec.Raw) -> bool:

@@ -14,11 +14,22 @@ from gateway.dialects import splice
 from gateway.dialects.validate import decode
 
 
+def plain_mime(named: str | None) -> str:
+    """The name of a MIME type, in which case does not matter."""
+    return (named or "").strip().lower()
+
+
 class Blob(msgspec.Struct, rename="camel"):
     """A picture, a recording or a document, inside the body or by reference."""
 
     mime_type: str | None = None
     data: msgspec.Raw = msgspec.Raw()  # Base64, in quotes.
+    file_uri: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """Its MIME type, as it is compared."""
+        return plain_mime(self.mime_type)
 
 
 class Part(msgspec.Struct, rename="camel"):
@@ -99,6 +110,9 @@ def read_body(body: bytes) -> Body:
     plain = camel(body)
     found = decode(_bodies, plain)
     splice.refuse_twins(plain, _BODY_KEYS)
+    named = len(_MEDIA.findall(plain))
+    if named and named > sum(bool(part.inline_data or part.file_data) for part in parts(contents(found))):
+        _respelt(plain)  # Arguments of a tool may be called so, too.
     return found
 
 
@@ -107,6 +121,11 @@ def camel(body: bytes) -> bytes:
     snake = _SNAKE_ENDS.search(body) is not None and _SNAKE.search(body) is not None
     if not snake and _HIDDEN_LETTER.search(body) is None:
         return body
+    return _respelt(body)
+
+
+def _respelt(body: bytes) -> bytes:
+    """The same, name by name. Raises BadRequest, also for any that is given twice."""
     try:
         return msgspec.json.encode(json.loads(body.decode(), object_pairs_hook=_renamed))
     except (ValueError, RecursionError, msgspec.MsgspecError):
@@ -138,9 +157,15 @@ def turns(body: Body) -> Sequence[Content]:
     return body.contents if isinstance(body.contents, list) else (body.contents,)
 
 
-def parts(contents: Sequence[Content]) -> Iterator[Part]:
+def contents(body: Body) -> Sequence[Content]:
+    """What is said, the instruction included."""
+    instruction = () if body.system_instruction is None else (body.system_instruction,)
+    return (*instruction, *turns(body))
+
+
+def parts(said: Sequence[Content]) -> Iterator[Part]:
     """All parts, those inside what functions gave back included."""
-    for content in contents:
+    for content in said:
         for part in content.parts if isinstance(content.parts, list) else (content.parts,):
             if part is None:
                 continue

@@ -428,7 +428,7 @@ def test_of_other_vendors_bedrocks_metrics_count():
 
 def test_arguments_of_a_tool_that_the_model_called_end_nothing():
     metrics = {"amazon-bedrock-invocationMetrics": COUNTED}
-    called = chunk(json.dumps({"event_type": "tool-calls-generation", "tool_calls": [{"parameters": metrics}]}).encode())
+    called = chunk(json.dumps({"tool_calls": [{"name": "f", "parameters": metrics}]}).encode())
     wrapped = chunk(json.dumps({"parameters": metrics}).encode())
     end = chunk(json.dumps({"event_type": "stream-end", **metrics}, indent=1).encode())
     _, report, _, _, done, *_ = watched(INVOKE, called + wrapped)

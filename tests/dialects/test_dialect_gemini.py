@@ -102,6 +102,34 @@ def parts(*given):
             {"contents": parts({"fileData": {"fileUri": "https://youtu.be/x"}})},
             {"unseen": True, "needs": frozenset({"files"}), "prompt": ""},
         ),
+        *[
+            (
+                {"contents": parts({"file_data": {"mime_type": "Image/PNG", "file_uri": uri}})},
+                {"images": 1, "unseen": unseen, "needs": frozenset({"vision"}), "prompt": ""},
+            )
+            for uri, unseen in [
+                ("gs://youtube/x.png", False),
+                ("https://generativelanguage.googleapis.com/v1beta/files/abc", False),
+                ("https://example.com/youtube.png", False),
+                ("https://www.YouTube.com/watch?v=x", True),
+                ("https://youtu.be/x", True),
+                ("https://a:b@youtube.com/x", True),
+                ("//youtube.com/x", True),
+                (None, True),
+            ]
+        ],
+        (
+            {"contents": parts({"inlineData": {"mimeType": "VIDEO/mp4", "data": "AA=="}})},
+            {"unseen": True, "files": 1, "needs": frozenset({"files"}), "prompt": ""},
+        ),
+        (
+            {"contents": parts({"inlineData": {"mimeType": " Audio/wav", "data": "https://x"}})},
+            {"unseen": True, "needs": frozenset({"audio"}), "prompt": ""},
+        ),
+        (
+            {"contents": parts({"functionCall": {"name": "f", "args": {"fileData": "x", "inlineData": {}}}})},
+            {"prompt": ""},
+        ),
         ({"systemInstruction": {"parts": [PNG]}}, {"images": 1, "needs": frozenset({"vision"})}),
         (
             {"contents": parts({"functionResponse": {"name": "f", "response": {}, "parts": [PNG]}})},
@@ -111,6 +139,19 @@ def parts(*given):
 )
 def test_facts(body, facts):
     assert read(**body) == Facts("gemini-2.5-flash", **{"prompt": "Hi", **facts})
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        (b'{"parts": [{"fileData": {"fileUri": "https://youtu.be/x"}}], "parts": [{"text": "x"}]}', "parts"),
+        (b'{"parts": [{"fileData": {"fileUri": "https://youtu.be/x"}, "fileData": null}]}', "fileData"),
+    ],
+)
+def test_a_film_is_not_hidden_by_a_twin(said, named):
+    with pytest.raises(BadRequest) as refused:
+        LENS.read(asked(b'{"contents": [%b]}' % said))
+    assert refused.value.param == named
 
 
 def test_a_tier_that_a_header_asks_for():
