@@ -121,7 +121,7 @@ class Gemini:
             files=sum(map(_is_file, mimes)),
             turns=len(said),
             prompt=excerpt(" ".join(part.text for part in parts(said[-1:]) if part.text)),
-            service_tier=_tier(body.service_tier or asked.tier),
+            service_tier=_tier(body.service_tier, asked.tier),
             input_tokens_max=sound.tokens_max(asked.body),
             unseen=sound.elsewhere or _sees_more(body, referred) or any(map(_is_film, mimes)),
         )
@@ -265,9 +265,14 @@ def _hides_output(generation: Generation) -> bool:
     return bool(_text(generation.speech_config)) or any(word.upper() != "TEXT" for word in modalities)
 
 
-def _tier(named: str | None) -> str | None:
-    tier = (named or "").lower().removeprefix("service_tier_")
-    return None if tier in ("", "unspecified") else tier
+def _tier(*named: str | None) -> str | None:
+    """The dearest that is named: whether the body or the header counts is Google's to say."""
+    tiers = [(name or "").lower().removeprefix("service_tier_") for name in named]
+    return max([tier for tier in tiers if tier not in ("", "unspecified")], key=_is_dear, default=None)
+
+
+def _is_dear(tier: str) -> int:
+    return {"flex": 0, "standard": 1}.get(tier, 2)
 
 
 def _needs(body: Body, generation: Generation, mimes: Iterable[str]) -> frozenset[str]:

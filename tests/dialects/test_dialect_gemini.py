@@ -154,9 +154,20 @@ def test_a_film_is_not_hidden_by_a_twin(said, named):
     assert refused.value.param == named
 
 
-def test_a_tier_that_a_header_asks_for():
-    assert read(tier="priority").service_tier == "priority"
-    assert read(tier="priority", serviceTier="flex").service_tier == "flex"
+@pytest.mark.parametrize(
+    ("header", "body", "tier"),
+    [
+        ("priority", None, "priority"),
+        ("priority", "unspecified", "priority"),
+        ("priority", "standard", "priority"),
+        ("priority", "flex", "priority"),
+        ("flex", "standard", "standard"),
+        ("flex", "priority", "priority"),
+        ("flex", "flex", "flex"),
+    ],
+)
+def test_of_a_tier_in_the_header_and_another_in_the_body_the_dearer_is_held_for(header, body, tier):
+    assert read(tier=header, serviceTier=body).service_tier == tier
 
 
 @pytest.mark.parametrize(
