@@ -21,6 +21,9 @@ ALL: Known = None
 NUMBER_BYTES_MAX = 32
 """A number, true or false of this length is a setting, whatever its name. Nobody needs a longer number."""
 
+ROLE_BYTES_MAX = 18
+"""With its quotes. What comes with each message has room for one, and templates write out also what is none."""
+
 PIECES_MAX = 60_000
 """A chat of 2,500 messages in two parts each has fewer. To take more apart would keep everybody waiting."""
 
@@ -95,7 +98,7 @@ def _beside(whole: msgspec.Raw, known: Known) -> int:
             known = known(members)
         found += len(memoryview(raw)) - 1
         for name, value in members.items():
-            if known is None or name in known:
+            if (known is None or name in known) and not _is_long_role(name, value):
                 if known and (inside := known[name]) is not None:
                     left.append((value, inside))
             elif not _is_number(value):
@@ -111,6 +114,10 @@ def _opening(raw: msgspec.Raw) -> bytes:
 def _is_number(raw: msgspec.Raw) -> bool:
     value = memoryview(raw)
     return len(value) <= NUMBER_BYTES_MAX and bytes(value[:1]) not in (b'"', b"{", b"[")
+
+
+def _is_long_role(name: str, raw: msgspec.Raw) -> bool:
+    return name == "role" and len(memoryview(raw)) > ROLE_BYTES_MAX
 
 
 def _written(name: str, value: msgspec.Raw) -> int:
