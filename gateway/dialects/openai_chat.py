@@ -153,7 +153,7 @@ class OpenAIChat:
         stream = bool(asked.stream)
         options = asked.stream_options
         everything = [p for m in asked.messages if isinstance(m.content, list) for p in m.content]
-        parts = [part.type for part in everything]
+        parts = [part.kind for part in everything]
         theirs, heard = fetches(asked.tools), sound(everything)
         return Facts(
             model=model_name(asked.model),
@@ -161,7 +161,7 @@ class OpenAIChat:
             wants_usage=not stream or bool(options and options.include_usage),
             output_tokens_max=_output_cap(asked),
             choices=choices(asked.n),
-            needs=_needs(asked, parts),
+            needs=_needs(asked, [part.type for part in everything]),
             reasons=asked.reasoning_effort not in (None, "none") or bool(asked.reasoning),
             hides_output="audio" in (asked.modalities or ()) or asked.prediction is not None,
             images=parts.count("image_url"),
@@ -195,9 +195,9 @@ class OpenAIChat:
             names=sum(m.name is not None for m in asked.messages),
             tools=_text(asked.tools) + _text(asked.functions),
             schema=shape if structured else "",
-            images=(images := sum(p.type == "image_url" for p in parts)),
+            images=(images := sum(p.kind == "image_url" for p in parts)),
             pictures=_pictures(said) if images else (),
-            files=sum(p.type not in PLAIN for p in parts),
+            files=sum(p.kind not in PLAIN for p in parts),
             unread=unread(request.body, _READ) + sound(parts).more,
         )
 

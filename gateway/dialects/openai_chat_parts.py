@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from gateway.dialects.pictures import kind_of
 from gateway.dialects.recordings import Heard, heard
 
 PLAIN = frozenset({"", "text", "image_url", "input_audio", "refusal"})
@@ -13,6 +14,8 @@ PLAIN = frozenset({"", "text", "image_url", "input_audio", "refusal"})
 
 FILM = frozenset({"video_url", "input_video"})
 """An hour of it can be a few kilobytes: only the context window bounds its tokens."""
+
+_SHOWN = {"image": "image_url", "audio": "input_audio", "video": "video_url", "file": "file"}
 
 NEEDS = {"image_url": "vision", "input_audio": "audio", "file": "files"}
 
@@ -23,8 +26,15 @@ class Part(msgspec.Struct):
     type: str = ""
     text: str | None = None
     input_audio: msgspec.Raw = msgspec.Raw()
+    image_url: msgspec.Raw = msgspec.Raw()
+
+    @property
+    def kind(self) -> str:
+        """Its type, unless it is a picture that says of itself that it is none."""
+        return _SHOWN[kind_of(self.image_url)] if self.type == "image_url" else self.type
 
 
 def sound(parts: Iterable[Part]) -> Heard:
     """The recordings among them, together."""
-    return heard(part.input_audio for part in parts if part.type == "input_audio")
+    sounding = (part for part in parts if part.kind == "input_audio")
+    return heard(part.image_url if part.type == "image_url" else part.input_audio for part in sounding)

@@ -6,6 +6,9 @@ import msgspec
 
 from gateway.core.request import Picture
 
+HEAD_CHARACTERS = 256
+"""Of a data URL: more than any type of media has."""
+
 
 class _Image(msgspec.Struct):
     """`image_url` of a chat."""
@@ -33,17 +36,31 @@ def of_url(image_url: msgspec.Raw) -> Picture | None:
         return None
     image = _Image(given) if isinstance(given, str) else given
     head, comma, data = image.url.partition(";base64,")
-    return Picture(data, low=image.detail == "low") if comma and head.startswith("data:") else None
+    return Picture(data, low=image.detail == "low") if comma and head.startswith("data:image/") else None
 
 
 def is_image(image_url: msgspec.Raw) -> bool:
     """Whether this can be one: not what a data URL says is something else, or writes out as text."""
+    head = _head(image_url)
+    if head is None or not head.startswith("data:"):
+        return head is not None
+    return head.startswith("data:image/") and ";base64," in head
+
+
+def kind_of(image_url: msgspec.Raw) -> str:
+    """What a chat's part shows: "image", unless a data URL says that it is "audio", "video", or else a "file"."""
+    head = _head(image_url) or ""
+    kind = head[5:].partition("/")[0] if head.startswith("data:") else "image"
+    return kind if kind in ("image", "audio", "video") else "file"
+
+
+def _head(image_url: msgspec.Raw) -> str | None:
+    """What the URL begins with; None where it is not written as expected."""
     try:
         given = _images.decode(bytes(image_url))
     except (msgspec.MsgspecError, ValueError):
-        return False
-    url = (given if isinstance(given, str) else given.url).strip().lower()
-    return not url.startswith("data:") or (url.startswith("data:image/") and ";base64," in url)
+        return None
+    return (given if isinstance(given, str) else given.url).lstrip()[:HEAD_CHARACTERS].lower()
 
 
 def of_source(source: msgspec.Raw) -> Picture | None:

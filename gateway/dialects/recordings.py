@@ -36,9 +36,10 @@ class Heard(NamedTuple):
 
 
 class _Clip(msgspec.Struct):
-    """`input_audio` of a chat."""
+    """`input_audio` of a chat, or an `image_url` that is sound."""
 
     data: str | None = None
+    url: str | None = None
 
 
 _written = msgspec.json.Decoder(str | _Clip)
@@ -65,7 +66,7 @@ def _decoded(recording: msgspec.Raw) -> bytes | None:
     none does."""
     try:
         given = _written.decode(recording)
-        written = (given.data if isinstance(given, _Clip) else given) or ""
+        written = (given.data or given.url if isinstance(given, _Clip) else given) or ""
         data = written.partition(";base64,")[2] if written.startswith("data:") else written
         letters = data.encode().translate(_ALPHABET, _BREAKS)
         return a2b_base64(letters + b"=" * (-len(letters) % 4), strict_mode=True) or None

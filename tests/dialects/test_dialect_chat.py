@@ -276,6 +276,21 @@ def test_only_the_context_window_bounds_film(kind, unseen):
     assert CHAT.read(body(messages=[{"role": "user", "content": [{"type": kind}]}])).unseen is unseen
 
 
+def shown(*urls):
+    return body(messages=[{"role": "user", "content": [{"type": "image_url", "image_url": url} for url in urls]}])
+
+
+@pytest.mark.parametrize("written", [lambda url: url, lambda url: {"detail": "low", "url": url}])
+def test_a_picture_that_says_that_it_is_none_is_held_for_as_what_it_is(written):
+    mp3 = "data:audio/mp3;base64," + base64.b64encode(b"\xff\xfb" * (30 * BYTES_PER_SECOND_MIN)).decode()
+    asked = shown(*map(written, ["data:application/pdf;base64,AAAA", mp3, "data:image/png;base64,AAAA", "data:,x"]))
+    facts, countable = CHAT.read(asked), CHAT.countable(asked)
+    assert (facts.images, facts.files, facts.extras_max) == (1, 2, Extras(audio_ms=61_000))
+    assert (countable.images, countable.files, len(countable.pictures)) == (1, 2, 1)
+    assert (facts.needs, facts.unseen) == ({"vision"}, False)
+    assert CHAT.read(shown(written(" Data:Video/mp4;base64,AAAA"))).unseen
+
+
 @pytest.mark.parametrize(
     ("tools", "theirs"),
     [
