@@ -29,7 +29,9 @@ _CAP_KEYS = ("max_tokens", "max_completion_tokens")
 _MONEY_KEYS = (
     *("model", "models", "messages", "tools", "stream", "stream_options", "n", "service_tier", *_CAP_KEYS),
     *("modalities", "prediction", "reasoning_effort", "reasoning", "web_search_options", "compound_custom"),
+    *("data_sources", "chat_template", "google", "extra_body"),
 )
+_CACHED = re.compile(rb'"cached_?content"\s*:\s*"[^"]', re.IGNORECASE)
 _NO_NEEDS: frozenset[str] = frozenset()
 
 
@@ -62,6 +64,7 @@ class _Message(msgspec.Struct):
     content: str | list[Part] | None = None
     name: str | None = None
     tool_calls: msgspec.Raw = msgspec.Raw()
+    audio: msgspec.Raw = msgspec.Raw()  # An earlier answer that was spoken, by its id.
 
 
 class StreamOptions(msgspec.Struct):
@@ -95,6 +98,10 @@ class _Body(msgspec.Struct):
     reasoning: Any = None  # OpenRouter's name for it.
     prompt_cache_key: str | None = None
     user: str | None = None
+    data_sources: msgspec.Raw = msgspec.Raw()  # Azure's: what it finds there, it puts into the prompt.
+    chat_template: msgspec.Raw = msgspec.Raw()  # vLLM's: it may repeat the prompt without end.
+    google: msgspec.Raw = msgspec.Raw()
+    extra_body: msgspec.Raw = msgspec.Raw()  # Where that stands as Google's own guide has it.
 
 
 _SIGNS = Signs(
@@ -154,7 +161,7 @@ class OpenAIChat:
         options = asked.stream_options
         everything = [p for m in asked.messages if isinstance(m.content, list) for p in m.content]
         parts = [part.kind for part in everything]
-        theirs, heard = fetches(asked.tools), sound(everything)
+        theirs, heard = fetches(asked.tools), sound(everything, _spoken(asked))
         return Facts(
             model=model_name(asked.model),
             stream=stream,
@@ -170,7 +177,7 @@ class OpenAIChat:
             prompt=_head(asked.messages[-1]),
             service_tier=asked_conditions(asked.service_tier, asked.web_search_options),
             session=asked.prompt_cache_key or asked.user,
-            unseen=theirs or heard.elsewhere or not FILM.isdisjoint(parts),
+            unseen=theirs or heard.elsewhere or not FILM.isdisjoint(parts) or _sees_more(asked),
             fees_untold=theirs,
             input_tokens_max=heard.tokens_max(body),
             extras_max=heard.extras_max,
@@ -198,7 +205,7 @@ class OpenAIChat:
             images=(images := sum(p.kind == "image_url" for p in parts)),
             pictures=_pictures(said) if images else (),
             files=sum(p.kind not in PLAIN for p in parts),
-            unread=unread(request.body, _READ) + sound(parts).more,
+            unread=unread(request.body, _READ) + sound(parts, _spoken(asked)).more,
         )
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:
@@ -236,6 +243,17 @@ def _with_usage(options: bytes) -> bytes:
 
 def _given(raw: msgspec.Raw) -> bool:
     return bytes(raw) not in (b"", b"null", b"[]")
+
+
+def _sees_more(asked: _Body) -> bool:
+    """Whether part of the prompt lies at the provider, or is made there."""
+    if _given(asked.data_sources) or _given(asked.chat_template):
+        return True
+    return _CACHED.search(splice.with_plain_letters(bytes(asked.google) + bytes(asked.extra_body))) is not None
+
+
+def _spoken(asked: _Body) -> int:
+    return sum(_given(message.audio) for message in asked.messages)
 
 
 def _text(raw: msgspec.Raw) -> str:

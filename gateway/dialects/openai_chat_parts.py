@@ -20,6 +20,10 @@ _SHOWN = {"image": "image_url", "audio": "input_audio", "video": "video_url", "f
 NEEDS = {"image_url": "vision", "input_audio": "audio", "file": "files"}
 
 
+SPOKEN_TOKENS_MAX = 16_384
+"""Of an answer that was spoken: as many as any model of OpenAI's that speaks writes at once."""
+
+
 class Part(msgspec.Struct):
     """A part as far as money depends on it."""
 
@@ -34,7 +38,8 @@ class Part(msgspec.Struct):
         return _SHOWN[kind_of(self.image_url)] if self.type == "image_url" else self.type
 
 
-def sound(parts: Iterable[Part]) -> Heard:
-    """The recordings among them, together."""
+def sound(parts: Iterable[Part], spoken: int) -> Heard:
+    """The recordings among them, together, and so many answers that were spoken and lie at the provider."""
     sounding = (part for part in parts if part.kind == "input_audio")
-    return heard(part.image_url if part.type == "image_url" else part.input_audio for part in sounding)
+    found = heard(part.image_url if part.type == "image_url" else part.input_audio for part in sounding)
+    return found._replace(more=found.more + spoken * SPOKEN_TOKENS_MAX)

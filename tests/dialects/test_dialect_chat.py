@@ -276,6 +276,37 @@ def test_only_the_context_window_bounds_film(kind, unseen):
     assert CHAT.read(body(messages=[{"role": "user", "content": [{"type": kind}]}])).unseen is unseen
 
 
+GOOGLE = {"cached_content": "cachedContents/x"}
+
+
+@pytest.mark.parametrize(
+    ("more", "unseen"),
+    [
+        ({"google": GOOGLE}, True),
+        ({"extra_body": {"google": GOOGLE}}, True),
+        ({"extra_body": {"google": {"cachedContent": "cachedContents/x"}}}, True),
+        ({"extra_body": {"google": {"cached_content": None, "thinking_config": {"thinking_budget": 1}}}}, False),
+        ({"extra_body": "cached_content"}, False),
+        ({"data_sources": [{"type": "azure_search"}]}, True),
+        ({"data_sources": []}, False),
+        ({"chat_template": "{% for i in range(10 ** 6) %}x{% endfor %}"}, True),
+        ({"chat_template": None}, False),
+    ],
+)
+def test_only_the_context_window_bounds_what_lies_at_the_provider(more, unseen):
+    assert CHAT.read(body(**more)).unseen is unseen
+    assert CHAT.read(body(**more).replace(b"cached_c", b"cached\\u005f\\u0063")).unseen is unseen
+
+
+def test_an_answer_that_was_spoken_is_named_by_its_id_and_may_be_long():
+    asked = body(
+        messages=[*HI, {"role": "assistant", "audio": {"id": "audio_x"}}, {"role": "assistant", "audio": None}]
+    )
+    facts = CHAT.read(asked)
+    assert (facts.input_tokens_max, facts.unseen) == (len(asked) + 16_384, False)
+    assert CHAT.countable(asked).unread >= 16_384
+
+
 def shown(*urls):
     return body(messages=[{"role": "user", "content": [{"type": "image_url", "image_url": url} for url in urls]}])
 
