@@ -14,6 +14,7 @@ from gateway.core.price import PLACE, conditions
 from gateway.core.request import Asked, Countable, Facts, excerpt
 from gateway.core.usage import Report
 from gateway.dialects import anthropic_errors, splice
+from gateway.dialects.anthropic_blocks import BOUNDED, PLAIN, Block, all_blocks, is_file
 from gateway.dialects.anthropic_others import Tool, others, own_tools_tokens, speed_condition
 from gateway.dialects.anthropic_report import read_report
 from gateway.dialects.anthropic_usage import NOWHERE_SPECIAL
@@ -28,20 +29,6 @@ _MONEY_KEYS = (
     *("model", "messages", "system", "stream", "max_tokens", "service_tier", "speed", "inference_geo"),
     *("thinking", "tools", "mcp_servers", "fallbacks", "thread"),
 )
-_BOUNDED = ("_use", "_result")
-"""How the types of blocks end that the bytes of their JSON bound."""
-
-_PLAIN = frozenset(
-    {"", "text", "thinking", "redacted_thinking", "tool_reference", "browser_state", "compaction", "fallback", "image"}
-)
-"""Others of which that is true, and images, which are counted apart. Any other block is held for as a file."""
-
-
-class _Block(msgspec.Struct):
-    type: str = ""
-    text: str | None = None
-    content: msgspec.Raw = msgspec.Raw()  # Of a tool's result: text, or blocks.
-    source: msgspec.Raw = msgspec.Raw()  # Of a document or an image.
 
 
 class _Typed(msgspec.Struct):
@@ -50,7 +37,7 @@ class _Typed(msgspec.Struct):
 
 class _Message(msgspec.Struct):
     role: str = ""
-    content: str | list[_Block] | None = None
+    content: str | list[Block] | None = None
 
 
 class _Metadata(msgspec.Struct):
@@ -66,7 +53,7 @@ class _Body(msgspec.Struct):
     messages: list[_Message]
     max_tokens: int | None = None
     stream: bool | None = None
-    system: str | list[_Block] | None = None
+    system: str | list[Block] | None = None
     tools: list[Tool] | None = None
     mcp_servers: Any = None
     thinking: _Typed | None = None
@@ -96,10 +83,8 @@ class _Text(msgspec.Struct):
 
 _requests = msgspec.json.Decoder(_Body)
 _counted = msgspec.json.Decoder(_Text)
-_block = msgspec.json.Decoder(_Block)
-_inner = msgspec.json.Decoder(str | list[_Block] | None)
+_block = msgspec.json.Decoder(Block)
 _inner_text = msgspec.json.Decoder(str | list[msgspec.Raw] | None)
-_sources = msgspec.json.Decoder(_Typed)
 
 SIGNS = Signs(
     usage=re.compile(rb'"usage"\s*:\s*\{'),
@@ -180,7 +165,7 @@ def _read(given: bytes) -> _Body:
 
 def _facts(body: _Body) -> Facts:
     blocks = _blocks(body)
-    images, files = sum(block.type == "image" for block in blocks), sum(map(_is_file, blocks))
+    images, files = sum(block.type == "image" for block in blocks), sum(map(is_file, blocks))
     needs = {"tools": body.tools or body.mcp_servers, "vision": images, "files": files, "json": _wants_json(body)}
     return Facts(
         model=model_name(body.model),
@@ -216,23 +201,8 @@ def _output_cap(cap: int | None) -> int:
     return min(cap, OUTPUT_TOKENS_CREDIBLE_MAX)
 
 
-def _blocks(body: _Body) -> list[_Block]:
-    """Every block, those in results of tools too."""
-    given = [message.content for message in body.messages] + [body.system]
-    found = [block for content in given if isinstance(content, list) for block in content]
-    results = [block.content for block in found if block.type == "tool_result" and block.content]
-    contents = [decode(_inner, bytes(result)) for result in results]
-    inside = [block for content in contents if isinstance(content, list) for block in content]
-    if any(block.type == "tool_result" for block in inside):  # Each would be read once for every one around it.
-        raise BadRequest("A tool_result must not hold another one", "messages")
-    return found + inside
-
-
-def _is_file(block: _Block) -> bool:
-    """Whether no number of bytes bounds what the block becomes: pages are read as text and as pictures."""
-    if block.type == "document" and block.source:
-        return bool(decode(_sources, bytes(block.source)).type != "text")
-    return block.type not in _PLAIN and not block.type.endswith(_BOUNDED)
+def _blocks(body: _Body) -> list[Block]:
+    return all_blocks([*[message.content for message in body.messages], body.system])
 
 
 def _texts(contents: list[str | list[msgspec.Raw] | None]) -> Iterator[str]:
@@ -247,7 +217,7 @@ def _texts(contents: list[str | list[msgspec.Raw] | None]) -> Iterator[str]:
                 contents.append(decode(_inner_text, bytes(block.content)))
             elif block.type == "text" and block.text is not None:
                 yield block.text
-            elif block.type != "image" and not _is_file(block):
+            elif block.type != "image" and not is_file(block):
                 yield _text(raw)
 
 
@@ -262,7 +232,7 @@ def _read_of(members: Members) -> Known:
         return dict.fromkeys(("type", "source", "cache_control"), ALL)
     if kind == "document":
         return {"type": ALL, "source": _read_of_source, "cache_control": ALL}
-    return ALL if kind in _PLAIN or kind.endswith(_BOUNDED) else {"type": ALL}
+    return ALL if kind in PLAIN or kind.endswith(BOUNDED) else {"type": ALL}
 
 
 def _read_of_source(source: Members) -> Known:

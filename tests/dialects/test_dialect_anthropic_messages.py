@@ -193,6 +193,28 @@ def test_blocks_within_blocks_count_and_the_last_message_is_the_prompt():
     assert (facts.images, facts.files, facts.turns, facts.prompt) == (2, 1, 2, "look here")
 
 
+FETCHED = {"type": "web_fetch_result", "url": "https://example.com", "content": PDF}
+
+
+@pytest.mark.parametrize(
+    ("block", "images", "files"),
+    [
+        ({"type": "document", "source": {"type": "content", "content": [IMAGE, IMAGE, {"type": "text"}]}}, 2, 1),
+        ({"type": "document", "source": {"type": "content", "content": "text"}}, 0, 1),
+        ({"type": "document"}, 0, 1),
+        ({"type": "web_fetch_tool_result", "tool_use_id": "t", "content": FETCHED}, 0, 1),
+        ({"type": "web_fetch_tool_result", "content": {**FETCHED, "content": PLAIN}}, 0, 0),
+        ({"type": "mcp_tool_result", "content": [IMAGE, {"type": "text", "text": "hi"}, {"type": "new"}]}, 1, 0),
+        ({"type": "code_execution_tool_result", "content": {"type": "x_result", "content": [{"type": "x"}]}}, 0, 0),
+        ({"type": "web_search_tool_result"}, 0, 0),
+    ],
+)
+def test_what_is_shown_in_a_document_or_a_result_of_anthropics_is_held_for(block, images, files):
+    messages = said(block, {"type": "tool_result", "content": [block]})
+    facts, found = read(messages=messages), counted(messages=messages)
+    assert (facts.images, facts.files) == (found.images, found.files) == (2 * images, 2 * files)
+
+
 @pytest.mark.parametrize(
     ("content", "head"), [("a" * 5000 + "z" * 5000, "a" * 1000 + "\n" + "z" * 1000), (None, ""), ([], "")]
 )
