@@ -60,6 +60,12 @@ class _Block(_Inner):
     cited: msgspec.Raw = msgspec.field(name="citationsContent", default=_ABSENT)
 
 
+class _Guarded(msgspec.Struct):
+    """What a guardrail is to look at."""
+
+    image: msgspec.Raw = msgspec.Raw()
+
+
 class _Message(msgspec.Struct):
     content: list[_Block]
     role: str = ""
@@ -90,6 +96,7 @@ class _Answer(msgspec.Struct, rename="camel"):
 
 
 _requests = msgspec.json.Decoder(_Body)
+_guarded = msgspec.json.Decoder(_Guarded | None)
 _answers = msgspec.json.Decoder(_Answer)
 
 _SIGNS = Signs(
@@ -224,12 +231,14 @@ def _more(body: _Body) -> dict[str, Any]:
 
 
 def _parts(body: _Body) -> Iterator[_Inner]:
-    """Every part of the prompt, also those inside results of tools."""
+    """Every part of the prompt, also those inside results of tools, and pictures for a guardrail."""
     for parts in (body.system or (), *[message.content for message in body.messages]):
         for part in parts:
             yield part
             if part.tool_result is not None:
                 yield from part.tool_result.content
+            if part.guarded and (guarded := decode(_guarded, bytes(part.guarded))) is not None:
+                yield _Inner(image=guarded.image)
 
 
 def _attached(parts: list[_Inner], kind: str) -> int:

@@ -95,6 +95,13 @@ def test_film_is_held_for_by_the_window_however_its_name_is_written(part, counts
     assert (counted.images, counted.files) == counts[:2]
 
 
+def test_a_picture_for_a_guardrail_is_a_picture():
+    parts = [{"guardContent": PICTURE}, {"guardContent": {"text": {"text": "hi"}}}, {"guardContent": None}]
+    call = asked(messages=[{"role": "user", "content": parts}])
+    facts = CONVERSE.read(call)
+    assert (facts.images, CONVERSE.countable(call).images, facts.needs) == (1, 1, {"vision"})
+
+
 def test_a_parameter_of_a_tool_is_no_film():
     tools = b'[{"name":"cut","input_schema":{"type":"object","properties":{"video":{"type":"string"}}}}]'
     facts = INVOKE.read(asked(b'{"tools":%b,"messages":[{"role":"user","content":"Hi"}]}' % tools, verb="invoke"))
