@@ -32,7 +32,6 @@ _MONEY_KEYS = (
     *("data_sources", "chat_template", "google", "extra_body"),
 )
 _CACHED = re.compile(rb'"cached_?content"\s*:\s*"[^"]', re.IGNORECASE)
-_NO_NEEDS: frozenset[str] = frozenset()
 
 
 class _Picture(msgspec.Struct):
@@ -157,8 +156,7 @@ class OpenAIChat:
             raise BadRequest("models is not taken here: ask for one model, and configure fallbacks", "models")
         if isinstance(asked.compound_custom, dict) and asked.compound_custom.get("models"):  # Groq's, in the same way.
             raise BadRequest("compound_custom.models is not taken here", "compound_custom.models")
-        stream = bool(asked.stream)
-        options = asked.stream_options
+        stream, options = bool(asked.stream), asked.stream_options
         everything = [p for m in asked.messages if isinstance(m.content, list) for p in m.content]
         parts = [part.kind for part in everything]
         theirs, heard = fetches(asked.tools), sound(everything, _spoken(asked))
@@ -247,9 +245,8 @@ def _given(raw: msgspec.Raw) -> bool:
 
 def _sees_more(asked: _Body) -> bool:
     """Whether part of the prompt lies at the provider, or is made there."""
-    if _given(asked.data_sources) or _given(asked.chat_template):
-        return True
-    return _CACHED.search(splice.with_plain_letters(bytes(asked.google) + bytes(asked.extra_body))) is not None
+    named = splice.with_plain_letters(bytes(asked.google) + bytes(asked.extra_body))
+    return _given(asked.data_sources) or _given(asked.chat_template) or _CACHED.search(named) is not None
 
 
 def _spoken(asked: _Body) -> int:
@@ -283,7 +280,7 @@ def choices(n: int | None) -> int:
 
 def _needs(asked: _Body, parts: list[str]) -> frozenset[str]:
     if not (parts or asked.tools or asked.functions or asked.response_format):
-        return _NO_NEEDS
+        return frozenset()
     needs = {NEEDS[kind] for kind in parts if kind in NEEDS}
     if _given(asked.tools) or _given(asked.functions):
         needs.add("tools")
