@@ -159,7 +159,7 @@ class OpenAIChat:
         stream, options = bool(asked.stream), asked.stream_options
         everything = [p for m in asked.messages if isinstance(m.content, list) for p in m.content]
         parts = [part.kind for part in everything]
-        theirs, heard = fetches(asked.tools), sound(everything, _spoken(asked))
+        theirs, heard = fetches(asked.tools), sound(everything, parts, _spoken(asked))
         return Facts(
             model=model_name(asked.model),
             stream=stream,
@@ -189,8 +189,8 @@ class OpenAIChat:
         """See `Dialect.countable`."""
         asked, said = decode(_requests, request.body), decode(_said, request.body)
         parts = [p for m in asked.messages if isinstance(m.content, list) for p in m.content]
-        texts = [m.content for m in asked.messages if isinstance(m.content, str)]
-        texts += [p.text for p in parts if p.text]
+        kinds = [part.kind for part in parts]
+        texts = [m.content for m in asked.messages if isinstance(m.content, str)] + [p.text for p in parts if p.text]
         texts += [text for m in asked.messages for text in (m.name, _text(m.tool_calls)) if text]
         beside = (_text(getattr(m, name)) for m in said.messages for name in _BESIDE)
         shape, structured = _text(said.response_format), _wants_json(asked)
@@ -200,10 +200,10 @@ class OpenAIChat:
             names=sum(m.name is not None for m in asked.messages),
             tools=_text(asked.tools) + _text(asked.functions),
             schema=shape if structured else "",
-            images=(images := sum(p.kind == "image_url" for p in parts)),
-            pictures=_pictures(said) if images else (),
-            files=sum(p.kind not in PLAIN for p in parts),
-            unread=unread(request.body, _READ) + sound(parts, _spoken(asked)).more,
+            images=kinds.count("image_url"),
+            pictures=_pictures(said) if "image_url" in kinds else (),
+            files=sum(kind not in PLAIN for kind in kinds),
+            unread=unread(request.body, _READ) + sound(parts, kinds, _spoken(asked)).more,
         )
 
     def report(self, message: bytes, quirks: frozenset[Quirk], before: Report = NOTHING_YET) -> Report:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import msgspec
 
@@ -19,6 +19,7 @@ _SHOWN = {"image": "image_url", "audio": "input_audio", "video": "video_url", "f
 
 NEEDS = {"image_url": "vision", "input_audio": "audio", "file": "files"}
 
+_SILENCE = heard(())
 
 SPOKEN_TOKENS_MAX = 16_384
 """Of an answer that was spoken: as many as any model of OpenAI's that speaks writes at once."""
@@ -38,8 +39,10 @@ class Part(msgspec.Struct):
         return _SHOWN[kind_of(self.image_url)] if self.type == "image_url" else self.type
 
 
-def sound(parts: Iterable[Part], spoken: int) -> Heard:
-    """The recordings among them, together, and so many answers that were spoken and lie at the provider."""
-    sounding = (part for part in parts if part.kind == "input_audio")
+def sound(parts: Sequence[Part], kinds: Sequence[str], spoken: int) -> Heard:
+    """The recordings among parts of these kinds, and so many answers that were spoken and lie at the provider."""
+    if not spoken and "input_audio" not in kinds:
+        return _SILENCE
+    sounding = (part for part, kind in zip(parts, kinds, strict=True) if kind == "input_audio")
     found = heard(part.image_url if part.type == "image_url" else part.input_audio for part in sounding)
     return found._replace(more=found.more + spoken * SPOKEN_TOKENS_MAX)
