@@ -20,7 +20,7 @@ from gateway.dialects.anthropic_others import kinds_of, own_tools_tokens
 from gateway.dialects.anthropic_report import read_report
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs
 from gateway.dialects.bedrock_usage import read_usage
-from gateway.dialects.generated import generated
+from gateway.dialects.generated import ends, generated
 from gateway.dialects.openai_usage import read_usage as read_openai_usage
 from gateway.dialects.validate import decode, model_name
 
@@ -48,7 +48,7 @@ _SIGNS = Signs(
         rb'"(?:text|partial_json|thinking|generation|outputText|completion|content)"\s*:\s*"((?:[^"\\]++|\\.)++)"',
         re.DOTALL,
     ),
-    finish=re.compile(rb'"(?:stop_reason|stopReason|finish_reason|completionReason)"\s*:\s*"'),
+    finish=ends(rb"parameters", rb'(?:stop_reason|stopReason|finish_reason|completionReason)"\s*:\s*"'),
     # The last member of an event, which nothing is that stands deeper: arguments of Cohere's tools are objects.
     done=re.compile(rb'"amazon-bedrock-invocationMetrics"\s*:\s*\{[^{}]*\}\s*\}\s*(?:\n|\Z)'),
     done_hint=b"amazon-bedrock-invocationMetrics",

@@ -48,7 +48,7 @@ _CUTTING = frozenset({"fields", "callback"})
 SIGNS = Signs(
     usage=re.compile(rb'"usageMetadata"\s*:\s*\{'),
     text=generated(rb"text|code", rb"args"),
-    finish=ends(rb"args", rb'finishReason"\s*:\s*"(?!FINISH_REASON_UNSPECIFIED)'),
+    finish=ends(rb"args|response", rb'finishReason"\s*:\s*"(?!FINISH_REASON_UNSPECIFIED)'),
     done=re.compile(rb"(?!)"),  # There is no end mark.
     done_hint=b"\0",
     reasoning=re.compile(rb"(?!)"),  # What is shown of thoughts is a summary.
@@ -83,8 +83,12 @@ _NAMED_TOOLS = frozenset({"functionDeclarations", "function_declarations"}) | {
 """Tools that the caller runs, and a search: what that finds is in no recorded prompt, and of its queries there were 319
 tokens at most, which is within what any tools are held for."""
 
-_PICTURES_AT = re.compile(r"gs://|https://(?![\w.-]*youtu)[\w.-]+/", re.IGNORECASE | re.ASCII)
-"""Where one lies that is what it is called. At YouTube there are films alone."""
+_PICTURES_AT = re.compile(
+    r"gs://|https?://(?:img\.youtube\.com/vi/"
+    r"|(?!(?:[\w-]+\.)*(?:youtube(?:-nocookie)?\.com|youtu\.be)\.?[:/])[\w.-]+(?::\d+)?/)",
+    re.IGNORECASE | re.ASCII,
+)
+"""Where one lies that is what it is called. At YouTube there are films, and pictures of them."""
 
 _tools = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 

@@ -98,7 +98,7 @@ _SNAKE_ENDS = re.compile(rb"_(?:" + b"|".join(name.partition("_")[2].encode() fo
 """Of the same names. Most bodies have far more quotes than underscores, so this is sooner done."""
 _BODY_KEYS, _GENERATION_KEYS = (s.__struct_encode_fields__ for s in (Body, Generation))
 _HIDDEN_LETTER = re.compile(rb"\\u00[4-7]")  # As in "generation\u005fconfig".
-_MEDIA = re.compile(rb'"(?:inlineData|fileData)"')
+_MEDIA = re.compile(rb'"(?:inlineData|fileData|mimeType|fileUri)"')
 
 _bodies = msgspec.json.Decoder(Body)
 _generations = msgspec.json.Decoder(Generation | None, strict=False)  # Numbers may be strings: so writes protobuf.
@@ -111,9 +111,15 @@ def read_body(body: bytes) -> Body:
     found = decode(_bodies, plain)
     splice.refuse_twins(plain, _BODY_KEYS)
     named = len(_MEDIA.findall(plain))
-    if named and named > sum(bool(part.inline_data or part.file_data) for part in parts(contents(found))):
+    if named and named > sum(map(_named, parts(contents(found)))):
         _respelt(plain)  # Arguments of a tool may be called so, too.
     return found
+
+
+def _named(part: Part) -> int:
+    """How many of these names have a value there."""
+    blobs = [blob for blob in (part.inline_data, part.file_data) if blob is not None]
+    return len(blobs) + sum(value is not None for blob in blobs for value in (blob.mime_type, blob.file_uri))
 
 
 def camel(body: bytes) -> bytes:

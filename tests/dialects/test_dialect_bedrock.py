@@ -434,12 +434,13 @@ def test_of_other_vendors_bedrocks_metrics_count():
 
 
 def test_arguments_of_a_tool_that_the_model_called_end_nothing():
-    metrics = {"amazon-bedrock-invocationMetrics": COUNTED}
+    metrics = {"amazon-bedrock-invocationMetrics": COUNTED, "finish_reason": "x"}
     called = chunk(json.dumps({"tool_calls": [{"name": "f", "parameters": metrics}]}).encode())
     wrapped = chunk(json.dumps({"parameters": metrics}).encode())
-    end = chunk(json.dumps({"event_type": "stream-end", **metrics}, indent=1).encode())
-    _, report, _, _, done, *_ = watched(INVOKE, called + wrapped)
-    assert (report.usage, done) == (None, False)
+    last = {"event_type": "stream-end", "amazon-bedrock-invocationMetrics": COUNTED}
+    end = chunk(json.dumps(last, indent=1).encode())
+    _, report, _, complete, done, *_ = watched(INVOKE, called + wrapped)
+    assert (report.usage, complete, done) == (None, False, False)
     _, report, _, _, done, *_ = watched(INVOKE, called + end + wrapped)
     assert (report.usage, done) == (Usage(input=3, cache_read=4, cache_write=6, output=8), True)
 

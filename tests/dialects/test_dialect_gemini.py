@@ -111,6 +111,11 @@ def parts(*given):
                 ("gs://youtube/x.png", False),
                 ("https://generativelanguage.googleapis.com/v1beta/files/abc", False),
                 ("https://example.com/youtube.png", False),
+                ("http://example.com:8080/a.png", False),
+                ("https://my-youtube.s3.amazonaws.com/x.png", False),
+                ("https://img.youtube.com/vi/x/0.jpg", False),
+                ("https://img.youtube.com/watch?v=x", True),
+                ("https://youtube.com.:443/watch?v=x", True),
                 ("https://www.YouTube.com/watch?v=x", True),
                 ("https://youtu.be/x", True),
                 ("https://a:b@youtube.com/x", True),
@@ -146,6 +151,8 @@ def test_facts(body, facts):
     [
         (b'{"parts": [{"fileData": {"fileUri": "https://youtu.be/x"}}], "parts": [{"text": "x"}]}', "parts"),
         (b'{"parts": [{"fileData": {"fileUri": "https://youtu.be/x"}, "fileData": null}]}', "fileData"),
+        (b'{"parts": [{"fileData": {"fileUri": "https://youtu.be/x", "fileUri": "gs://x"}}]}', "fileUri"),
+        (b'{"parts": [{"inlineData": {"mimeType": "video/mp4", "mimeType": "image/png"}}]}', "mimeType"),
     ],
 )
 def test_a_film_is_not_hidden_by_a_twin(said, named):
@@ -309,8 +316,9 @@ def test_arguments_end_where_they_do_whatever_follows_in_the_same_piece(kind):
 
 
 @pytest.mark.parametrize("kind", STREAMS)
-def test_arguments_that_the_model_wrote_end_nothing(kind):
-    called = chunk(part={"functionCall": {"name": "f", "args": {"a": {}, "finishReason": "STOP"}}}, made=5)
+@pytest.mark.parametrize("said", [("functionCall", "args"), ("functionResponse", "response")])
+def test_what_goes_to_a_tool_or_comes_from_it_ends_nothing(kind, said):
+    called = chunk(part={said[0]: {"name": "f", said[1]: {"a": {}, "finishReason": "STOP"}}}, made=5)
     framing = STREAMS[kind][0]
 
     def written(*chunks):
