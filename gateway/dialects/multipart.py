@@ -30,6 +30,7 @@ _BOUNDARY = re.compile(
 _LINE = re.compile(rb"([a-z-]++):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*)", re.IGNORECASE)
 _DISPOSITION = re.compile(rb"form-data[ \t]*(?=;)(.*)", re.IGNORECASE)
 _PARAMETER = re.compile(rb';[ \t]*([a-z*]+)=(?:"((?:[^"\\\r\n]|\\["\\])*)"|([^\s;"]+))[ \t]*', re.IGNORECASE)
+_NESTED = re.compile(rb'\\"[^"]*;[ \t]*(?:file)?name', re.IGNORECASE)
 _NAME = re.compile(rb"(?!_charset_\Z)[\w.\[\]-]+")
 """The one left out would say how all others are to be decoded."""
 
@@ -37,7 +38,10 @@ _TEXT_TYPE = re.compile(rf"[^;]*(?:;[ \t]*{_CHARSET}[ \t]*)?;?".encode(), re.IGN
 _PLAIN = {
     b"content-type": re.compile(rb"(?!multipart/|message/).*", re.IGNORECASE),
     b"content-transfer-encoding": re.compile(rb"(?:binary|8bit|7bit)[ \t]*", re.IGNORECASE),
-    **dict.fromkeys((b"content-disposition", b"content-length", b"content-id", b"mime-version"), re.compile(rb".*")),
+    **dict.fromkeys(
+        (b"content-disposition", b"content-length", b"content-id", b"content-language", b"content-md5"),
+        re.compile(rb".*"),
+    ),
 }
 """The lines that clients write above a value, where they leave it as it is."""
 
@@ -154,10 +158,16 @@ def _head(lines: bytes) -> dict[bytes, bytes]:
     for line in lines.split(b"\r\n"):
         found = _LINE.fullmatch(line)
         name = found[1].lower() if found else b""
-        if found is None or name in head or name not in _PLAIN or _PLAIN[name].fullmatch(found[2]) is None:
+        if found is None or name in head or not _is_plain(name, found[2]):
             raise BadRequest("A part of the form is not well-formed.")
         head[name] = found[2]
     return head
+
+
+def _is_plain(name: bytes, said: bytes) -> bool:
+    """Whether a line leaves the value below it as it is. What is not about content is about nothing here."""
+    plain = _PLAIN.get(name)
+    return not name.startswith(b"content-") if plain is None else plain.fullmatch(said) is not None
 
 
 def _parameters(text: bytes) -> dict[bytes, bytes]:
@@ -167,7 +177,7 @@ def _parameters(text: bytes) -> dict[bytes, bytes]:
         name, value = match[1].lower(), match[2] if match[2] is not None else match[3]
         if name in found:
             raise BadRequest("A part of the form names itself twice.")
-        if {*b"\\;"} <= {*value}:  # Who takes no backslash for an escape reads the next parameter there.
+        if _NESTED.search(value):  # Who takes no backslash for an escape reads that parameter.
             break
         found[name] = value
         at = match.end()
