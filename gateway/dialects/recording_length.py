@@ -91,7 +91,7 @@ _MP3_VERSIONS = (
 )
 """Second byte of a frame, its samples, and what its third byte numbers: samples a second and kbit/s (ISO 11172-3 and
 13818-3, section 2.4.2.3)."""
-_KILOBITS_MIN = 32  # The bytes of a frame below say enough, and there could be very many of them.
+_FRAMES_MAX = 300_000  # Two hours. Those that come after are as long as their bytes can be.
 
 
 def _mp3_frames() -> Iterator[tuple[bytes, _Frame]]:
@@ -99,10 +99,9 @@ def _mp3_frames() -> Iterator[tuple[bytes, _Frame]]:
     for second, samples, rates, ladder in _MP3_VERSIONS:
         numbered = product(enumerate(ladder, start=1), enumerate(rates), (0, 1), (0, 1), (0, 1))
         for (bit_rate, kilobits), (sampling, rate), padding, private, unchecked in numbered:
-            if kilobits >= _KILOBITS_MIN:
-                third = bit_rate << 4 | sampling << 2 | padding << 1 | private
-                frame = _Frame(samples * kilobits * 125 // rate + padding, -(-samples * _US // rate))
-                yield bytes((0xFF, second | unchecked, third)), frame
+            third = bit_rate << 4 | sampling << 2 | padding << 1 | private
+            frame = _Frame(samples * kilobits * 125 // rate + padding, -(-samples * _US // rate))
+            yield bytes((0xFF, second | unchecked, third)), frame
 
 
 _FRAMES = dict(_mp3_frames())
@@ -112,7 +111,10 @@ def _mp3_us(body: bytes, at: int, end: int) -> int:
     """Of MP3, as far as frame follows frame. What comes then, all of it in anything else, is as long as its bytes can
     be."""
     us = 0
-    while (frame := _FRAMES.get(body[at : at + 3])) is not None and at < end:
+    for _ in range(_FRAMES_MAX):
+        frame = _FRAMES.get(body[at : at + 3])
+        if frame is None or at >= end:
+            break
         at, us = at + frame.size, us + frame.us
     return us + max(0, end - at) * _US // BYTES_PER_SECOND_MIN
 

@@ -93,6 +93,7 @@ HEADS = {  # Of some frames: their size and how long they last, in microseconds.
     b"\xff\xfa\xe4": (960, 24_000),
     b"\xff\xf3\x44": (96, 24_000),
     b"\xff\xe3\x48": (288, 72_000),
+    b"\xff\xf3\x14": (24, 24_000),  # Of silence at a variable rate.
 }
 
 
@@ -131,14 +132,20 @@ def test_a_tag_that_is_longer_than_the_file_leaves_nothing():
     assert length(b"ID3") == length(b"ID3\4\0\0") == 1
 
 
-@pytest.mark.parametrize("after", [b"TAG" + b"\0" * 125, MINUTE[3:], b"\0" * 70_000, b"\xff\xf3\x10" * 10_000])
+@pytest.mark.parametrize("after", [b"TAG" + b"\0" * 125, MINUTE[3:], b"\0" * 70_000, b"\xff\xf3\x00" * 10_000])
 def test_what_follows_the_frames_is_as_long_as_its_bytes_can_be(after):
     assert length(MINUTE + after) == int(2298 * 1152 / 44_100 + len(after) / BYTES_PER_SECOND_MIN) + 1
 
 
-@pytest.mark.parametrize("head", [b"\xff\xfb\x9c", b"\xff\xfb\x00", b"\xff\xfb\xf0", b"\xff\xfd\x90", b"\xff\xf3\x10"])
-def test_what_is_no_frame_or_one_of_few_bytes_is_as_long_as_those_can_be(head):
+@pytest.mark.parametrize("head", [b"\xff\xfb\x9c", b"\xff\xfb\x00", b"\xff\xfb\xf0", b"\xff\xfd\x90"])
+def test_what_is_no_frame_is_as_long_as_its_bytes_can_be(head):
     assert length(head * 10_000) == by_bytes(30_000)
+
+
+def test_of_very_many_frames_the_last_are_as_long_as_their_bytes_can_be():
+    silence = b"\xff\xf3\x14".ljust(24, b"\0")
+    assert length(silence * 300_000) == 300_000 * 24 // 1000 + 1
+    assert length(silence * 310_000) == 300_000 * 24 // 1000 + 10_000 * 24 // BYTES_PER_SECOND_MIN + 1
 
 
 # FLAC.
