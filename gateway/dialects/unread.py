@@ -24,8 +24,8 @@ NUMBER_BYTES_MAX = 32
 ROLE_BYTES_MAX = 18
 """With its quotes. What comes with each message has room for one, and templates write out also what is none."""
 
-PIECES_MAX = 60_000
-"""A chat of 2,500 messages in two parts each has fewer. To take more apart would keep everybody waiting."""
+PIECES_MAX = 150_000
+"""A chat of 5,000 messages in two parts each has fewer. To take more apart would keep everybody waiting."""
 
 SETTINGS: dict[str, Known] = dict.fromkeys(
     (

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import msgspec
 from msgspec.structs import replace
 
-from gateway.core.request import Asked
+from gateway.core.request import Asked, Countable
 from gateway.dialects.unread import in_many_pieces
 from gateway.journey.question import Question
 from gateway.journey.routing import Router
 from gateway.tokens import Tokens, bound
 
+LARGE_BYTES = 1 << 16
+"""To take more apart would keep other calls waiting, and is done beside them."""
+
 HEADERS = {"content-type": "application/json", "x-fareway-count": "estimated"}
 
 _MIME = rb'"(?:media_type|mimeType|mime_type)"\s*+:\s*+"application\\?/pdf"'
+_FORMAT = rb'"format"\s*+:\s*+"pdf"'
+_MORE = rb'(?:"[^"]*+"\s*+:\s*+"[^"]*+"\s*+,\s*+){0,4}?'  # Members with a name, a title, a type.
 _PDF = re.compile(
-    rb"""( "(?:file_data|document_url|url)"\s*+:\s*+"data:application\\?/pdf;base64,
+    rb"""( "(?:file_data|file_url|document_url|image_url|url)"\s*+:\s*+"data:application\\?/pdf[^",]*+,
          | "file_data"\s*+:\s*+"
-         | %b\s*+,\s*+"data"\s*+:\s*+"
-         | "data"\s*+:\s*+"(?=[\w+/=\\-]++"\s*+,\s*+%b)
-         | "format"\s*+:\s*+"pdf"\s*+,(?:\s*+"name"\s*+:\s*+"[^"]*+"\s*+,)?+\s*+"source"\s*+:\s*+\{\s*+"bytes"\s*+:\s*+"
+         | %b\s*+,\s*+%b"data"\s*+:\s*+"
+         | "data"\s*+:\s*+"(?=[\w+/=\\-]++"\s*+,\s*+%b%b)
+         | %b\s*+,\s*+%b"source"\s*+:\s*+\{\s*+"bytes"\s*+:\s*+"
+         | "bytes"\s*+:\s*+"(?=[\w+/=\\-]++"\s*+\}\s*+,\s*+%b%b)
          )JVBERi0[\w+/=\\-]++"""
-    % (_MIME, _MIME),
+    % (_MIME, _MORE, _MORE, _MIME, _FORMAT, _MORE, _MORE, _FORMAT),
     re.VERBOSE,
 )
 """As each begins in base64, where it stands as a file's data and says that it is one: a text may begin so, too."""
@@ -49,10 +57,14 @@ async def input_tokens(question: Question, tokens: Tokens, models: Iterable[str]
     little; or bounded by the bytes, where to take the body apart would keep other calls waiting."""
     if in_many_pieces(question.asked.body):
         return max(bound(question.size.body, question.request.facts, model) for model in models)
-    asked = question.asked if proof else _by_pages(question)
-    countable = question.dialect.countable(asked)
+    apart = partial(_countable, question, proof=proof)
+    countable = apart() if len(question.asked.body) < LARGE_BYTES else await asyncio.to_thread(apart)
     count = tokens.most if proof else tokens.count
     return max([await count(countable, model) for model in models])
+
+
+def _countable(question: Question, *, proof: bool) -> Countable:
+    return question.dialect.countable(question.asked if proof else _by_pages(question))
 
 
 def _by_pages(question: Question) -> Asked:

@@ -36,6 +36,7 @@ def question_of(dialect, body):
 
 
 BYTES = 600_000
+MIME = "application/pdf"
 PDF = base64.b64encode(b"%PDF-1.7" + b"x" * BYTES).decode()
 TEXT = base64.b64encode(b"text\n" * (BYTES // 5)).decode()
 
@@ -66,8 +67,8 @@ def carrying(data, mime):
 
 async def test_a_long_talk_is_counted(tokens):
     part = {"type": "text", "text": "It is all quite new to me."}
-    asked = question(*[{"role": "user", "content": [part, part]}] * 2500)
-    assert await input_tokens(asked, tokens, MODELS[:1]) == 2500 * (4 + 2 * 8) + 3
+    asked = question(*[{"role": "user", "content": [part, part]}] * 5000)
+    assert await input_tokens(asked, tokens, MODELS[:1]) == 5000 * (4 + 2 * 8) + 3
 
 
 async def test_the_model_that_takes_the_most_tells(tokens):
@@ -140,6 +141,18 @@ async def test_a_text_that_looks_like_a_pdf_counts_as_text(tokens, dialect, body
         ("bedrock-invoke", carrying(PDF, "application/pdf")["anthropic-messages"]),
         ("bedrock-invoke", carrying(PDF, "application/pdf")["bedrock-converse"]),
         ("openai-chat", user({"type": "file", "file": {"filename": "a.pdf", "file_data": PDF}})),
+        ("bedrock-converse", user({"document": {"source": {"bytes": PDF}, "format": "pdf", "name": "a"}})),
+        ("bedrock-converse", user({"document": {"format": "pdf", "context": "b", "source": {"bytes": PDF}}})),
+        ("gemini", {"contents": [{"parts": [{"inlineData": {"data": PDF, "displayName": "a", "mimeType": MIME}}]}]}),
+        (
+            "anthropic-messages",
+            user({"type": "document", "source": {"media_type": MIME, "type": "base64", "data": PDF}}),
+        ),
+        (
+            "anthropic-messages",
+            user({"type": "document", "source": {"data": PDF, "type": "base64", "media_type": MIME}}),
+        ),
+        ("openai-chat", user({"type": "file", "file": {"file_data": f"data:{MIME};name=a.pdf;base64,{PDF}"}})),
         ("openai-chat", user({"type": "document_url", "document_url": f"data:application/pdf;base64,{PDF}"})),
     ],
 )
