@@ -19,15 +19,17 @@ CAPS = (
 )
 NESTED = ("inferenceConfig", "textGenerationConfig")  # Nova's and Titan's.
 _CHOICES = ("n", "best_of", "num_generations", "numResults", "candidateCount")
+_COUNTS = (*CAPS, *_CHOICES)
+_ONCE = (*_COUNTS, *NESTED, "tools")
 
 
 def refuse_twins(body: bytes) -> None:
     """Raise BadRequest if a setting that money depends on is given twice."""
-    splice.refuse_twins(body, (*CAPS, *_CHOICES, *NESTED, "tools"))
+    splice.refuse_twins(body, _ONCE)
     for name in NESTED:
         inner = splice.find_object(body, name)
         if inner is not None:
-            splice.refuse_twins(inner, (*CAPS, *_CHOICES))
+            splice.refuse_twins(inner, _COUNTS)
 
 
 def refuse_others(body: dict[str, Any]) -> None:

@@ -12,8 +12,8 @@ from gateway.core.request import Asked, Countable, Facts, Picture, excerpt
 from gateway.core.usage import Report
 from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
-from gateway.dialects.openai_chat_parts import FILM, NEEDS, PLAIN, Part, sound
-from gateway.dialects.openai_chat_tools import fetches
+from gateway.dialects.openai_chat_parts import FILM, NEEDS, PLAIN, Part, is_set, sound
+from gateway.dialects.openai_chat_tools import fetches, refuse_compound
 from gateway.dialects.openai_report import read_report
 from gateway.dialects.openai_research import asked_conditions
 from gateway.dialects.pictures import is_image, of_url
@@ -89,7 +89,7 @@ class _Body(msgspec.Struct):
     response_format: _ResponseFormat | None = None
     service_tier: str | None = None
     models: Any = None
-    compound_custom: Any = None
+    compound_custom: msgspec.Raw = msgspec.Raw()
     web_search_options: Any = None
     modalities: list[str] | None = None
     prediction: Any = None
@@ -154,8 +154,7 @@ class OpenAIChat:
             raise BadRequest("messages must not be empty", "messages")
         if asked.models:  # OpenRouter's list of fallbacks: what nobody has priced, held for or allowed.
             raise BadRequest("models is not taken here: ask for one model, and configure fallbacks", "models")
-        if isinstance(asked.compound_custom, dict) and asked.compound_custom.get("models"):  # Groq's, in the same way.
-            raise BadRequest("compound_custom.models is not taken here", "compound_custom.models")
+        refuse_compound(asked.compound_custom)
         stream, options = bool(asked.stream), asked.stream_options
         everything = [p for m in asked.messages if isinstance(m.content, list) for p in m.content]
         parts = [part.kind for part in everything]
@@ -246,11 +245,11 @@ def _given(raw: msgspec.Raw) -> bool:
 def _sees_more(asked: _Body) -> bool:
     """Whether part of the prompt lies at the provider, or is made there."""
     named = splice.with_plain_letters(bytes(asked.google) + bytes(asked.extra_body))
-    return _given(asked.data_sources) or _given(asked.chat_template) or _CACHED.search(named) is not None
+    return is_set(asked.data_sources) or is_set(asked.chat_template) or _CACHED.search(named) is not None
 
 
 def _spoken(asked: _Body) -> int:
-    return sum(_given(message.audio) for message in asked.messages)
+    return sum(is_set(message.audio) for message in asked.messages)
 
 
 def _text(raw: msgspec.Raw) -> str:

@@ -39,6 +39,11 @@ class Part(msgspec.Struct):
         return _SHOWN[kind_of(self.image_url)] if self.type == "image_url" else self.type
 
 
+def is_set(raw: msgspec.Raw) -> bool:
+    """Whether something stands there that is not what clients write for nothing."""
+    return bytes(raw) not in (b"", b"null", b"[]", b"{}", b'""', b"false")
+
+
 def sound(parts: Sequence[Part], kinds: Sequence[str], spoken: int) -> Heard:
     """The recordings among parts of these kinds, and so many answers that were spoken and lie at the provider."""
     if not spoken and "input_audio" not in kinds:

@@ -1,4 +1,4 @@
-"""Tools of a chat: whose they are to run."""
+"""Tools of a chat: whose they are to run, and by which models."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.errors import BadRequest
+from gateway.dialects import splice
 from gateway.dialects.openai_usage import UNREADABLE
 
 _CALLERS = ("function", "custom")
@@ -15,7 +17,20 @@ class _Tool(msgspec.Struct):
     type: Any = "function"
 
 
+_objects = msgspec.json.Decoder(dict[str, Any])
 _tools = msgspec.json.Decoder(list[_Tool])
+
+
+def refuse_compound(custom: msgspec.Raw) -> None:
+    """Raise BadRequest where Groq's systems of several models are told which: nobody has priced, held for or allowed
+    those."""
+    given = bytes(custom)
+    if not given.startswith(b"{"):
+        return
+    splice.refuse_twins(given, ("models",))
+    models = _objects.decode(given).get("models")
+    if any(models.values()) if isinstance(models, dict) else models:
+        raise BadRequest("compound_custom.models is not taken here", "compound_custom.models")
 
 
 def fetches(tools: msgspec.Raw) -> bool:

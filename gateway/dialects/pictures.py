@@ -54,12 +54,12 @@ def is_image(image_url: msgspec.Raw) -> bool:
 
 
 def kind_of(image_url: msgspec.Raw) -> str:
-    """What a chat's part shows: "image", unless a data URL says that it is "audio", "video", or else a "file"."""
+    """What a chat's part shows: "image", unless a data URL says that it is "audio", "video" or a "file"."""
     if _is_plainly_image(memoryview(image_url)):
         return "image"
     head = _head(image_url) or ""
     kind = head[5:].partition("/")[0] if head.startswith("data:") else "image"
-    return kind if kind in ("image", "audio", "video") else "file"
+    return {"audio": "audio", "video": "video", "application": "file", "text": "file"}.get(kind, "image")
 
 
 def _is_plainly_image(image_url: memoryview) -> bool:

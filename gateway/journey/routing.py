@@ -87,7 +87,7 @@ class Router:
         if facts.unseen:
             return self._widest(facts)
         by_bytes = max([tokens.bound(size.body, facts, model) for model in self.models(facts)])
-        if facts.files:  # Their bytes may be many times their tokens.
+        if facts.files or facts.input_tokens_max is not None:  # They may be many times their tokens.
             by_bytes = min(by_bytes, self._widest(facts))
         return by_bytes if proven else min(by_bytes, self._learned(facts, size) or by_bytes)
 

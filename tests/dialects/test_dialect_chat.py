@@ -91,6 +91,7 @@ def raw(member):
         (body(models=SECRET), "models"),
         (body(models={SECRET: 1}), "models"),
         (body(compound_custom={"models": {"answering_model": SECRET}}), "compound_custom.models"),
+        (body(compound_custom={"Models": {"answering_model": SECRET}}), "Models"),
         (body(modalities="audio"), "modalities"),
         (body(modalities=[[SECRET]]), "modalities[0]"),
         (body(model=""), "model"),
@@ -305,6 +306,8 @@ def test_an_answer_that_was_spoken_is_named_by_its_id_and_may_be_long():
     facts = CHAT.read(asked)
     assert (facts.input_tokens_max, facts.unseen) == (len(asked) + 16_384, False)
     assert CHAT.countable(asked).unread >= 16_384
+    empty = body(messages=[{"role": "assistant", "audio": nothing} for nothing in ({}, "", False, [], None)])
+    assert CHAT.read(empty).input_tokens_max is None
 
 
 def shown(*urls):
@@ -316,8 +319,8 @@ def test_a_picture_that_says_that_it_is_none_is_held_for_as_what_it_is(written):
     mp3 = "data:audio/mp3;base64," + base64.b64encode(b"\xff\xfb" * (30 * BYTES_PER_SECOND_MIN)).decode()
     asked = shown(*map(written, ["data:application/pdf;base64,AAAA", mp3, "data:image/png;base64,AAAA", "data:,x"]))
     facts, countable = CHAT.read(asked), CHAT.countable(asked)
-    assert (facts.images, facts.files, facts.extras_max) == (1, 2, Extras(audio_ms=61_000))
-    assert (countable.images, countable.files, len(countable.pictures)) == (1, 2, 1)
+    assert (facts.images, facts.files, facts.extras_max) == (2, 1, Extras(audio_ms=61_000))
+    assert (countable.images, countable.files, len(countable.pictures)) == (2, 1, 1)
     assert (facts.needs, facts.unseen) == ({"vision"}, False)
     assert CHAT.read(shown(written(" Data:Video/mp4;base64,AAAA"))).unseen
 
@@ -377,6 +380,7 @@ def test_an_empty_list_of_fallbacks_asks_for_none(nothing):
     for asked in (
         body(models=nothing),
         body(compound_custom={"models": nothing, "tools": {}}),
+        body(compound_custom={"models": {"answering_model": nothing}}),
         body(compound_custom=nothing),
     ):
         assert CHAT.aim(asked, "m", CHAT.read(asked)) == asked
