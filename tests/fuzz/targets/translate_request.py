@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from fuzz.golden import requests
 from fuzz.targets.usage import quirks_of
+from msgspec.structs import replace
 
 from gateway.core.errors import BadRequest
 from gateway.core.request import Asked, Facts
@@ -19,6 +20,7 @@ HEAD = 4
 """Which edge; whether losses are allowed, and a stream asked for; which model; which quirks."""
 
 JSON = True
+INVOKE = "bedrock-invoke"
 
 LOSSY, STREAM = 1, 2
 OUTPUT_TOKENS_MAX = 64_000
@@ -76,6 +78,8 @@ def check(data: bytes) -> None:
         read = lens.read(sent)
     except BadRequest:  # Nothing is left that could be sent, such as a message without a part.
         return
+    if edge.outbound == INVOKE:  # Its lens takes the largest of all vendors' names, which Claude does not know.
+        read = replace(read, choices=min(read.choices, facts.choices))
     _nothing_lost(facts, read, most, lossy=bool(losses.dropped))
     assert read.model == model
     lens.aim(sent, model, read)
@@ -87,7 +91,7 @@ def _nothing_lost(facts: Facts, sent: Facts, most: int, *, lossy: bool) -> None:
     """What decides about money is the same there."""
     assert sent.stream == facts.stream
     assert sent.choices == facts.choices or (lossy and sent.choices < facts.choices)
-    if facts.output_tokens_max is not None:  # InvokeModel's lens takes the largest of all vendors' names.
+    if facts.output_tokens_max is not None:
         assert sent.output_tokens_max is not None
         assert sent.output_tokens_max >= most or lossy
 
