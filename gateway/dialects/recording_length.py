@@ -131,7 +131,7 @@ _FLAC_FRAME = re.compile(
 """RFC 9639, section 9.1, but for its checksum."""
 _FLAC_RATES = dict(enumerate((88200, 176400, 192000, 8000, 16000, 22050, 24000, 32000, 44100, 48000, 96000), start=1))
 _LOWEST_RATE = 8000  # Where it stands elsewhere.
-_FLAC_FRAME_BYTES = 256  # Of a recording that is no silence, at least, on the average; looked at one by one.
+_FLAC_FRAME_BYTES = 256  # On the average. Of silence there are fewer, and so too many frames to look at each.
 
 
 def _flac_us(body: bytes, start: int, end: int) -> int:

@@ -77,7 +77,8 @@ def refuse_twins(body: bytes, keys: tuple[str, ...]) -> None:
     odd = members.keys() - exact
     if not folded.isdisjoint(map(str.casefold, odd)):
         name = min(name for name in odd if name.casefold() in folded)
-        raise BadRequest(f"{name!r} is taken for another name by some", name)
+        meant = next(key for key in keys if key.casefold() == name.casefold())
+        raise BadRequest(f"{name!r} is not taken, for some parsers read it as another name: {meant!r}", name)
     if _single(body, members):
         return
     if all(body.count(quoted) <= 1 for quoted in _quoted(keys)) and not _hides_letters(body):
