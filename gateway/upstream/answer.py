@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from io import BytesIO
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
@@ -157,13 +158,13 @@ class Answer:
         body = await self.next_chunk()
         if self._complete and not self._parts:  # It came at once, as small ones do.
             return body
-        parts, size = [body], len(body)
+        whole = BytesIO()  # Gives out what it holds: joined from parts, a large one would be in memory twice.
+        whole.write(body)
         while chunk := await self.next_chunk():
-            parts.append(chunk)
-            size += len(chunk)
-            if size > READ_BYTES_MAX:
+            whole.write(chunk)
+            if whole.tell() > READ_BYTES_MAX:
                 raise Lost("The provider's answer is too large.")
-        return b"".join(parts)
+        return whole.getvalue()
 
     def close(self) -> None:
         """Done with it. If it had not come to its end, the connection is cut, which aborts the call."""
