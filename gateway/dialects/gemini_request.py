@@ -83,6 +83,7 @@ class Generation(msgspec.Struct, rename="camel"):
 class _Response(msgspec.Struct):
     """What a function gave back: media may be among it."""
 
+    response: msgspec.Raw = msgspec.Raw()
     parts: list[Part] | None = None
 
 
@@ -99,9 +100,11 @@ _SNAKE_ENDS = re.compile(rb"_(?:" + b"|".join(name.partition("_")[2].encode() fo
 _BODY_KEYS, _GENERATION_KEYS = (s.__struct_encode_fields__ for s in (Body, Generation))
 _HIDDEN_LETTER = re.compile(rb"\\u00[4-7]")  # As in "generation\u005fconfig".
 _MEDIA = re.compile(rb'"(?:inlineData|fileData|mimeType|fileUri)"')
+_BLOBS = re.compile(rb'"(?:inlineData|fileData|mimeType|fileUri|data)"')
 
 _bodies = msgspec.json.Decoder(Body)
 _generations = msgspec.json.Decoder(Generation | None, strict=False)  # Numbers may be strings: so writes protobuf.
+_NOT_GIVEN = msgspec.Raw()
 _responses = msgspec.json.Decoder(_Response)
 
 
@@ -110,16 +113,36 @@ def read_body(body: bytes) -> Body:
     plain = camel(body)
     found = decode(_bodies, plain)
     splice.refuse_twins(plain, _BODY_KEYS)
-    named = len(_MEDIA.findall(plain))
-    if named and named > sum(map(_named, parts(contents(found)))):
-        _respelt(plain)  # Arguments of a tool may be called so, too.
+    named = _names(plain)
+    if named and named > _known_names(found):
+        _respelt(plain)  # A text may be just such a name.
     return found
 
 
-def _named(part: Part) -> int:
-    """How many of these names have a value there."""
+def _names(raw: bytes | msgspec.Raw) -> int:
+    """How often those stand there by which a picture, a recording or a document could be given twice."""
+    return len(_BLOBS.findall(raw))
+
+
+def _known_names(body: Body) -> int:
+    """How many of them have been read, or are what tools and schemas call so."""
+    theirs = _names(body.tools) + _names(body.generation_config)
+    return theirs + sum(_read_names(part) + _names_of_tools(part) for part in parts(contents(body)))
+
+
+def _read_names(part: Part) -> int:
     blobs = [blob for blob in (part.inline_data, part.file_data) if blob is not None]
-    return len(blobs) + sum(value is not None for blob in blobs for value in (blob.mime_type, blob.file_uri))
+    given = [blob.mime_type is not None for blob in blobs]
+    given += [blob.file_uri is not None for blob in blobs]
+    given += [blob.data != _NOT_GIVEN for blob in blobs]
+    return len(blobs) + sum(given)
+
+
+def _names_of_tools(part: Part) -> int:
+    answered = part.function_response
+    if _MEDIA.search(answered):  # The parts beside what it answered are read, too.
+        answered = decode(_responses, bytes(answered)).response
+    return _names(part.function_call) + _names(answered)
 
 
 def camel(body: bytes) -> bytes:

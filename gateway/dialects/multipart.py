@@ -30,7 +30,7 @@ _BOUNDARY = re.compile(
 _LINE = re.compile(rb"([a-z-]++):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*)", re.IGNORECASE)
 _DISPOSITION = re.compile(rb"form-data[ \t]*(?=;)(.*)", re.IGNORECASE)
 _PARAMETER = re.compile(rb';[ \t]*([a-z*]+)=(?:"((?:[^"\\\r\n]|\\["\\])*)"|([^\s;"]+))[ \t]*', re.IGNORECASE)
-_NESTED = re.compile(rb'\\"[^"]*;[ \t]*(?:file)?name', re.IGNORECASE)
+_NESTED = re.compile(rb";[ \t]*(?:file)?name", re.IGNORECASE)
 _NAME = re.compile(rb"(?!_charset_\Z)[\w.\[\]-]+")
 """The one left out would say how all others are to be decoded."""
 
@@ -177,10 +177,9 @@ def _parameters(text: bytes) -> dict[bytes, bytes]:
         name, value = match[1].lower(), match[2] if match[2] is not None else match[3]
         if name in found:
             raise BadRequest("A part of the form names itself twice.")
-        if _NESTED.search(value):  # Who takes no backslash for an escape reads that parameter.
-            break
         found[name] = value
         at = match.end()
-    if at != len(text):
+    nested = b'\\"' in text and any(map(_NESTED.search, found.values()))
+    if nested or at != len(text):  # Who takes no backslash for an escape reads that parameter.
         raise BadRequest("A part of the form is not well-formed.")
     return found

@@ -9,6 +9,7 @@ import msgspec
 from gateway.core.errors import BadRequest
 from gateway.dialects import splice
 from gateway.dialects.openai_usage import UNREADABLE
+from gateway.dialects.validate import decode
 
 _CALLERS = ("function", "custom")
 
@@ -17,7 +18,11 @@ class _Tool(msgspec.Struct):
     type: Any = "function"
 
 
-_objects = msgspec.json.Decoder(dict[str, Any])
+class _Compound(msgspec.Struct):
+    models: Any = None
+
+
+_compounds = msgspec.json.Decoder(_Compound)
 _tools = msgspec.json.Decoder(list[_Tool])
 
 
@@ -28,7 +33,7 @@ def refuse_compound(custom: msgspec.Raw) -> None:
     if not given.startswith(b"{"):
         return
     splice.refuse_twins(given, ("models",))
-    models = _objects.decode(given).get("models")
+    models = decode(_compounds, given).models
     if any(models.values()) if isinstance(models, dict) else models:
         raise BadRequest("compound_custom.models is not taken here", "compound_custom.models")
 

@@ -13,6 +13,7 @@ HEAD_CHARACTERS = 256
 
 _BEGINNING = re.compile(rb'(?:\{\s*"url"\s*:\s*)?"data:image/[a-z]+;base64,')
 _QUOTE = re.compile(rb'"')
+_TYPE = re.compile(r"data:\s*([\w.+-]+)\s*/")
 _ENDING = re.compile(rb'(?:\s*,\s*"detail"\s*:\s*"[a-z]*")?\s*\}?')
 
 
@@ -57,9 +58,10 @@ def kind_of(image_url: msgspec.Raw) -> str:
     """What a chat's part shows: "image", unless a data URL says that it is "audio", "video" or a "file"."""
     if _is_plainly_image(memoryview(image_url)):
         return "image"
-    head = _head(image_url) or ""
-    kind = head[5:].partition("/")[0] if head.startswith("data:") else "image"
-    return {"audio": "audio", "video": "video", "application": "file", "text": "file"}.get(kind, "image")
+    said = _TYPE.match(_head(image_url) or "")
+    if said is None:
+        return "image"
+    return said[1] if said[1] in ("image", "audio", "video") else "file"
 
 
 def _is_plainly_image(image_url: memoryview) -> bool:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.core.usage import Extras
+from gateway.dialects import splice
 from gateway.dialects.recording_length import seconds_max
 
 ELSEWHERE_MS_MAX = 3 * 3600 * 1000
@@ -48,7 +49,8 @@ _BREAKS = b" \t\r\n"
 
 
 def heard(recordings: Iterable[msgspec.Raw]) -> Heard:
-    """How much recordings can be, each the JSON of its base64 or of an object with that as `data`."""
+    """How much recordings can be, each the JSON of its base64 or of an object with that as `data`. Raises
+    BadRequest for one that is given twice."""
     ms, elsewhere, more = 0, False, 0
     for recording in recordings:
         found = _decoded(recording)
@@ -66,6 +68,8 @@ def _decoded(recording: msgspec.Raw) -> bytes | None:
     none does."""
     try:
         given = _written.decode(recording)
+        if isinstance(given, _Clip):
+            splice.refuse_twins(bytes(recording), _Clip.__struct_fields__)
         written = (given.data or given.url if isinstance(given, _Clip) else given) or ""
         data = written.partition(";base64,")[2] if written.startswith("data:") else written
         letters = data.encode().translate(_ALPHABET, _BREAKS)

@@ -16,7 +16,7 @@ from gateway.journey.question import Question
 from gateway.journey.routing import Router
 from gateway.tokens import Tokens, bound
 
-LARGE_BYTES = 1 << 16
+LARGE_BYTES = 1 << 13
 """To take more apart would keep other calls waiting, and is done beside them."""
 
 HEADERS = {"content-type": "application/json", "x-fareway-count": "estimated"}

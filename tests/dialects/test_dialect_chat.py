@@ -92,6 +92,8 @@ def raw(member):
         (body(models={SECRET: 1}), "models"),
         (body(compound_custom={"models": {"answering_model": SECRET}}), "compound_custom.models"),
         (body(compound_custom={"Models": {"answering_model": SECRET}}), "Models"),
+        (raw(b'"compound_custom": {"models": "%b\xff"}' % SECRET.encode()), None),
+        (raw(b'"compound_custom": {"models": %b}' % (b"9" * 5000)), "models"),
         (body(modalities="audio"), "modalities"),
         (body(modalities=[[SECRET]]), "modalities[0]"),
         (body(model=""), "model"),
@@ -250,6 +252,13 @@ def test_sound_is_as_long_as_its_bytes_can_be(head, encode):
     written = head + encode(b"\xff\xfb" * (30 * BYTES_PER_SECOND_MIN)).decode()
     facts = CHAT.read(sounding({"data": written, "format": "mp3"}, written))
     assert (facts.extras_max, facts.unseen) == (Extras(audio_ms=2 * 61_000), False)
+
+
+def test_sound_is_not_hidden_by_a_twin():
+    asked = sounding({"data": "T2dnUw==", "url": "x"})
+    with pytest.raises(BadRequest) as refused:
+        CHAT.read(asked.replace(b'"url"', b'"data"'))
+    assert refused.value.param == "data"
 
 
 @pytest.mark.parametrize("data", ["AAAAAA==", "AAAAAA", "AA-_/+A", "AAAA\nAAA="])

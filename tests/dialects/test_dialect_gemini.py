@@ -115,6 +115,12 @@ def parts(*given):
                 ("https://my-youtube.s3.amazonaws.com/x.png", False),
                 ("https://img.youtube.com/vi/x/0.jpg", False),
                 ("https://img.youtube.com/watch?v=x", True),
+                ("https://img.youtube.com/vi/../../watch?v=x", True),
+                ("https://img.youtube.com/vi/%2e%2e/watch?v=x", True),
+                ("https://www.youtube.co.uk/watch?v=x", True),
+                ("https://youtube.googleapis.com/v/x", True),
+                ("https://youtube.com..:1/x", True),
+                ("https://youtube-pictures.s3.amazonaws.com/x.png", False),
                 ("https://youtube.com.:443/watch?v=x", True),
                 ("https://www.YouTube.com/watch?v=x", True),
                 ("https://youtu.be/x", True),
@@ -153,12 +159,28 @@ def test_facts(body, facts):
         (b'{"parts": [{"fileData": {"fileUri": "https://youtu.be/x"}, "fileData": null}]}', "fileData"),
         (b'{"parts": [{"fileData": {"fileUri": "https://youtu.be/x", "fileUri": "gs://x"}}]}', "fileUri"),
         (b'{"parts": [{"inlineData": {"mimeType": "video/mp4", "mimeType": "image/png"}}]}', "mimeType"),
+        (b'{"parts": [{"inlineData": {"mimeType": "audio/ogg", "data": "T2dnUw==", "data": "AA=="}}]}', "data"),
+        (b'{"parts": [{"functionCall": {"args": {"data": 1}}, "inlineData": {"data": "", "data": ""}}]}', "data"),
+        (b'{"parts": [{"functionCall": {"args": {"data": 1}}, "functionCall": {}}]}', "functionCall"),
     ],
 )
 def test_a_film_is_not_hidden_by_a_twin(said, named):
     with pytest.raises(BadRequest) as refused:
         LENS.read(asked(b'{"contents": [%b]}' % said))
     assert refused.value.param == named
+
+
+def test_what_tools_call_so_is_theirs():
+    """Functions that read mail or files name media types, and may give back what is no object of JavaScript's."""
+    names = b'{"mimeType": "a", "data": {"fileUri": 1}, "x": 1, "x": 2}'
+    response = (
+        b'{"functionResponse": {"name": "f", "response": %b, "parts": [{"inlineData": {"data": "AA=="}}]}}' % names
+    )
+    said = b'{"parts": [{"functionCall": {"name": "f", "args": %b}}, %b]}' % (names, response)
+    tools = b'[{"functionDeclarations": [{"name": "f", "parameters": {"properties": %b}}]}]' % names
+    schema = b'{"responseSchema": {"properties": %b}}' % names
+    facts = LENS.read(asked(b'{"contents": [%b], "tools": %b, "generationConfig": %b}' % (said, tools, schema)))
+    assert (facts.unseen, facts.files) == (False, 1)
 
 
 @pytest.mark.parametrize(
