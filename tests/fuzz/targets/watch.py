@@ -70,7 +70,9 @@ def is_json(line: bytes) -> bool:
     return True
 
 
-def _outcome(choice: int, how: int, framing: Framing, chunks: list[bytes]) -> tuple[bytes, Report, object, str, int]:
+def _outcome(
+    choice: int, how: int, framing: Framing, chunks: list[bytes]
+) -> tuple[bytes, Report, object, bool, str, int]:
     """Everything that can be seen of it."""
     watch = StreamWatch(
         DIALECTS[NAMES[choice % len(NAMES)]],
@@ -80,8 +82,8 @@ def _outcome(choice: int, how: int, framing: Framing, chunks: list[bytes]) -> tu
         framing=framing,
     )
     out = b"".join([watch.feed(chunk) for chunk in chunks]) + watch.finish()
-    said = (watch.done, watch.complete, watch.error is not None)  # Which of several errors came first is nobody's.
-    return out, watch.report, said, watch.text, watch.text_bytes
+    said = (watch.done, watch.error is not None)  # Which of several errors came first is nobody's.
+    return out, watch.report, said, watch.complete, watch.text, watch.text_bytes
 
 
 def _price(report: Report) -> Money | None:
