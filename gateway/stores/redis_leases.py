@@ -21,11 +21,11 @@ from gateway.core.rolling import length, width
 from gateway.core.threshold import Passed
 from gateway.stores.base import KEPT_S, Ask, Standing, Word, in_order
 from gateway.stores.clock import StoreClock
-from gateway.stores.redis_link import Link
+from gateway.stores.redis_link import Link, refuse_policy
 
 VERSION = 1
 ROOT = f"{{fareway:{VERSION}}}"
-META, _WANTED = f"{ROOT}:meta", f"{ROOT}:wanted"
+META, _WANTED, _ALL = f"{ROOT}:meta", f"{ROOT}:wanted", f"{ROOT}:records"
 
 _PASSED = f"{ROOT}:passed:"
 
@@ -90,10 +90,16 @@ class RedisStore:
         return [_word(word) for word in said]
 
     async def wanted(self, replica: str) -> set[str]:
-        """See `LeaseStore.wanted`. Asked also while calls leave the store alone: so it is noticed when it is back."""
+        """See `LeaseStore.wanted`. Asked also while calls leave the store alone: so it is noticed when it is back, and
+        when it may forget no more."""
         keys, told, asked = [META, _WANTED], [replica, _shorts(""), _record("")], self.clock.steady()
-        said = await self.link.ask("look", lambda client: _LOOK.run(client, keys, told), anyhow=True)
-        seconds, micros, self.epoch, *names = said
+
+        async def look(client: Any) -> Any:
+            said = await _LOOK.run(client, keys, told)
+            refuse_policy(said[3].decode())
+            return said
+
+        seconds, micros, self.epoch, _, *names = await self.link.ask("look", look, anyhow=True)
         self.clock.learn(asked, _unix(seconds, micros), self.clock.steady())
         return {name.decode() for name in names}
 
@@ -169,7 +175,8 @@ class RedisStore:
         how many. Raises Unavailable."""
         old = [name for name in await self.records(self._replica) if ended_before(name, before)]
         if old:
-            await self.link.ask("sweep", lambda client: client.srem(_of(self._replica), *old), patient=True)
+            for names in (_of(self._replica), _ALL):
+                await self.link.ask("sweep", lambda client, names=names: client.srem(names, *old), patient=True)
         return len(old)
 
     async def close(self) -> None:
@@ -197,7 +204,7 @@ def _signed(event: Passed) -> bytes:
 
 
 def _keys(replica: str, records: Sequence[str]) -> list[str]:
-    return [META, _WANTED, _of(replica), *(key for name in records for key in (_record(name), _shorts(name)))]
+    return [META, _WANTED, _ALL, _of(replica), *(key for name in records for key in (_record(name), _shorts(name)))]
 
 
 def _kept_s(record: str) -> int:

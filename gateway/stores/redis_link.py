@@ -57,6 +57,12 @@ class MayForget(RedisError):
     """The server evicts what it needs not keep in its own opinion."""
 
 
+def refuse_policy(policy: str) -> None:
+    """Raise MayForget for a `maxmemory-policy` by which the server does; what says none of it is believed."""
+    if policy not in ("noeviction", ""):
+        raise MayForget(f"The store of limits may forget (maxmemory-policy {policy}): set it to noeviction.")
+
+
 class Link:
     """Asks, and waits no longer than the address says. What is not answered in time goes on for a while, lest a
     connection that takes long to make is never made; its answer is lost, which the store's callers bear.
@@ -73,6 +79,7 @@ class Link:
         self._address = Address.read(text)
         self._meet = meet
         self._breaker = Breaker(changed)
+        self._may_forget = ""  # Why it is not believed until a look says otherwise.
         self._asking: set[asyncio.Task[Any]] = set()
         self.calls: Counter[str] = Counter()  # By what was asked.
         options: dict[str, Any] = {
@@ -91,7 +98,9 @@ class Link:
         self, operation: str, question: Callable[[Any], Awaitable[Any]], *, patient: bool = False, anyhow: bool = False
     ) -> Any:
         """What the client answers to this question. `patient`: no call waits for it. `anyhow`: also while the store is
-        left alone. Raises Unavailable."""
+        left alone, or may forget. Raises Unavailable."""
+        if self._may_forget and not anyhow:
+            raise Unavailable(self._may_forget)
         if not (self._breaker.admits() or anyhow):
             raise Unavailable("The store of limits does not answer.")
         self.calls[operation] += 1
@@ -106,10 +115,13 @@ class Link:
         answer, failure = asking.result() if asking.done() else (None, TimeoutError("no answer in time"))
         if failure is None:
             self._breaker.worked()
+            self._may_forget = ""
             return answer
         self._breaker.failed()
         log.debug("the store of limits: %s", failure)
         reason = str(failure) if isinstance(failure, MayForget) else "The store of limits does not answer."
+        if isinstance(failure, MayForget) and anyhow:
+            self._may_forget = reason
         raise Unavailable(reason) from failure
 
     async def close(self) -> None:
@@ -154,8 +166,7 @@ class Link:
         told: dict[str, str] = {}
         for _ in sections:
             told |= _fields(await connection.read_response())
-        if (policy := told.get("maxmemory_policy", "noeviction")) != "noeviction":
-            raise MayForget(f"The store of limits may forget (maxmemory-policy {policy}): set it to noeviction.")
+        refuse_policy(told.get("maxmemory_policy", ""))
         try:
             await self._meet(connection, told)
         except AskError:  # Or MovedError, which is one: a node of a cluster that keeps other things.

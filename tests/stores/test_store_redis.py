@@ -269,6 +269,68 @@ async def test_a_server_that_may_forget_is_not_used(connect, server):
         await lease(connect(), "a", 60)
 
 
+async def refused(store):
+    """Why a look failed, if it did."""
+    try:
+        await store.wanted("a")
+    except Unavailable as error:
+        return str(error)
+    return ""
+
+
+async def newer(store, epoch):
+    """The time of its memory's beginning, if that is later."""
+    await store.wanted("a")
+    return store.epoch > epoch
+
+
+async def test_a_server_that_is_told_to_evict_while_it_runs_is_not_used_until_it_is_told_otherwise(connect, server):
+    store = connect()
+    assert await patient(lambda: lease(store, "a", 60)) == 60
+    assert await refused(store) == ""
+    server.say("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    assert "allkeys-lru" in await patient(lambda: refused(store))
+    with pytest.raises(Unavailable, match="allkeys-lru"):
+        await lease(store, "a", 70)
+    server.say("CONFIG", "SET", "maxmemory-policy", "noeviction")
+
+    async def believed():
+        return not await refused(store)
+
+    await patient(believed)
+    assert await lease(store, "a", 70) == 70
+
+
+async def test_after_an_eviction_all_is_told_anew(connect, server):
+    """Of whatever it was, and though the server was told not to again before anybody looked."""
+    store = connect()
+    await store.wanted("a")
+    epoch = store.epoch
+    server.say("SET", "some", "thing", "EX", "1000")
+    server.say("CONFIG", "SET", "maxmemory-policy", "volatile-random")
+    server.say("CONFIG", "SET", "maxmemory", "1")
+    server.say("SET", "another", "thing")
+    server.say("CONFIG", "SET", "maxmemory", "0")
+    server.say("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    await patient(lambda: newer(store, epoch))
+
+
+@pytest.mark.parametrize("told", ["exchange", "resume"])
+async def test_one_record_that_is_lost_is_told_anew_and_nobody_gets_it_twice(connect, server, told):
+    one, two = connect(), connect()
+    await patient(lambda: lease(one, "a", 80))
+    await one.wanted("a")
+    epoch = one.epoch
+    server.say("DEL", redis_leases._record("x"))
+    if told == "exchange":
+        assert await lease(two, "b", 60) == 0, "nothing new is leased"
+    else:
+        await two.resume("b", {"x": 0})
+    assert await newer(one, epoch), "all tell anew"
+    assert await lease(one, "a", 80, keep=80) == 80, "what was leased stays leased"
+    assert await patient(lambda: lease(two, "b", 60)) == 20
+
+
 @pytest.mark.parametrize("told", ["exchange", "resume"])
 async def test_records_of_windows_that_end_go_by_themselves_and_others_stay(connect, at_once, told):
     """From their last word on, which may be the window's first: some days after its end."""

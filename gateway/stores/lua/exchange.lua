@@ -1,12 +1,13 @@
 -- One replica's word on some records, and what each of them says then. See `grant` and `word` in base.py: the same rule,
 -- by totals, so that a record may have any number of replicas.
 --
--- KEYS  meta, wanted, the asker's set of records; then for each ask its record and its set of those who are short
+-- KEYS  meta, wanted, the names of all records, the asker's set of records; then for each ask its record and its set of
+--       those who are short
 -- ARGV  replica, how long to learn in ms; then for each ask: name, limit, spent, want, held, least, keep, ahead, turn, and
 --       for how many seconds the record is kept (0: for ever), how many its window rolls over (0: it does not), back
 -- Returns for each ask: leased, spent, short, the others' leased, spent and held, yields and learning (0 or 1)
 
-local meta, wanted, mine = KEYS[1], KEYS[2], KEYS[3]
+local meta, wanted, all, mine = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local replica, learn_ms = ARGV[1], tonumber(ARGV[2])
 
 local time = redis.call('TIME')
@@ -48,13 +49,17 @@ for at = 3, #ARGV, 12 do
   local name, ask = ARGV[at], {}
   for i = 1, 8 do ask[i] = tonumber(ARGV[at + i]) end
   local limit, told, want, held, least, keep, ahead, turn = unpack(ask)
-  local record, shorts = KEYS[4 + 2 * (at - 3) / 12], KEYS[5 + 2 * (at - 3) / 12]
+  local record, shorts = KEYS[5 + 2 * (at - 3) / 12], KEYS[6 + 2 * (at - 3) / 12]
   local rolls = tonumber(ARGV[at + 10]) > 0
   if rolls then let_go(record, now_ms / 1000) end
 
   local found = redis.call('HMGET', record, 'r:' .. replica, 'leased', 'spent', 'held', 'count')
   local known, now = found[1], {0, 0, 0, 0, 0}
   if known then now = cmsgpack.unpack(known) end
+  if not found[5] and redis.call('SISMEMBER', all, name) == 1 then -- This record alone is lost: evicted, or deleted.
+    learning = true
+    redis.call('HSET', meta, 'born', now_ms)
+  end
   for i = 2, 5 do found[i] = tonumber(found[i] or '0') end
   local others = {found[2] - math.max(now[1], now[2]), found[3] - now[2], found[4] - now[3]}
   local count = found[5] - (known and 1 or 0)
@@ -99,5 +104,8 @@ for at = 3, #ARGV, 12 do
   local yields = now[4] > 0 and redis.call('ZRANGE', shorts, 0, 0)[1] ~= replica
   words[#words + 1] = {now[1], now[2], now[4], others[1], others[2], others[3], yields and 1 or 0, learning and 1 or 0}
 end
-if #names > 0 then redis.call('SADD', mine, unpack(names)) end
+if #names > 0 then
+  redis.call('SADD', mine, unpack(names))
+  redis.call('SADD', all, unpack(names))
+end
 return words

@@ -2,13 +2,25 @@
 --
 -- KEYS  meta, wanted
 -- ARGV  replica, how the keys of those who are short begin and how records do (in the same slot as all others)
--- Returns the store's time in seconds and microseconds, since when it has its memory, and the names of the records
+-- Returns the store's time in seconds and microseconds, since when it has its memory, what it evicts by, and the names of
+-- the records
 
 local replica = ARGV[1]
 local now = redis.call('TIME')
 local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
-local born = tonumber(redis.call('HGET', KEYS[1], 'born'))
-if not born or born > now_ms then -- It is new, has lost everything, or its clock was ahead: see exchange.lua.
+local born, asked, evicted, policy = unpack(redis.call('HMGET', KEYS[1], 'born', 'asked', 'evicted', 'policy'))
+born = tonumber(born)
+if not asked or math.abs(now_ms - asked) >= 1000 then -- Whether it may forget, and has.
+  local function told(section, field)
+    local info = redis.pcall('INFO', section)
+    return type(info) == 'string' and string.match(info, field .. ':([%w-]+)') or ''
+  end
+  local before = evicted
+  evicted, policy = told('stats', 'evicted_keys'), told('memory', 'maxmemory_policy')
+  if before and before ~= evicted then born = nil end
+  redis.call('HSET', KEYS[1], 'asked', now_ms, 'evicted', evicted, 'policy', policy)
+end
+if not born or born > now_ms then -- It is new, has lost something, or its clock was ahead: see exchange.lua.
   born = now_ms
   redis.call('HSET', KEYS[1], 'born', born)
 end
@@ -18,7 +30,7 @@ local function has_some(name)
   local standing = packed and cmsgpack.unpack(packed)
   return standing and standing[1] > standing[2]
 end
-local answer = {tonumber(now[1]), tonumber(now[2]), born}
+local answer = {tonumber(now[1]), tonumber(now[2]), born, policy}
 for _, name in ipairs(redis.call('SMEMBERS', KEYS[2])) do
   local shorts = ARGV[2] .. name
   local count = redis.call('ZCARD', shorts)
