@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.resources import files
 from secrets import token_hex
 from typing import Any
@@ -175,8 +176,8 @@ class RedisStore:
         how many. Raises Unavailable."""
         old = [name for name in await self.records(self._replica) if ended_before(name, before)]
         if old:
-            for names in (_of(self._replica), _ALL):
-                await self.link.ask("sweep", lambda client, names=names: client.srem(names, *old), patient=True)
+            for names in (_ALL, _of(self._replica)):
+                await self.link.ask("sweep", partial(_remove, names, old), patient=True)
         return len(old)
 
     async def close(self) -> None:
@@ -189,6 +190,10 @@ async def _meet(connection: Any, server: Mapping[str, str]) -> None:
     identity = f"{server.get('run_id')}/{server.get('master_replid')}"
     await connection.send_command("EVAL", _HELLO.text, 1, META, identity)
     await connection.read_response()
+
+
+async def _remove(names: str, old: Sequence[str], client: Any) -> None:
+    await client.srem(names, *old)
 
 
 async def _found(client: Any) -> list[bytes]:
