@@ -11,7 +11,7 @@ import smtplib
 import ssl
 from dataclasses import dataclass, field
 from email.message import EmailMessage
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -21,10 +21,9 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from gateway.alerts.shapes import Post, Shape
+from gateway.core.address import wrapped
 
 SEND_S_MAX = 15.0
-
-_TRANSLATED = IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48")
 
 MAIL_PORTS = {"smtp": 587, "smtps": 465}
 
@@ -78,19 +77,11 @@ def is_public(address: str) -> bool:
     """Whether an IP address is anybody's to reach, also where it only wraps another one."""
     found = ip_address(address.partition("%")[0])
     if isinstance(found, IPv6Address):
-        if (inner := _wrapped(found)) is not None:
+        if (inner := wrapped(found)) is not None:
             return is_public(str(inner))
         if found.is_reserved or found.is_site_local:
             return False
     return found.is_global and not found.is_multicast
-
-
-def _wrapped(address: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address behind one that is mapped (RFC 4291, section 2.5.5), 6to4 (RFC 3056) or translated (NAT64, RFC
-    6052 and RFC 8215): where such a gateway is at hand, it leads there."""
-    if any(address in network for network in _TRANSLATED):
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour
 
 
 async def post(target: Target, message: Post) -> None:

@@ -15,6 +15,7 @@ from gateway.config.moments import exact_moment
 from gateway.config.policies import known_policy
 from gateway.config.problems import did_you_mean
 from gateway.config.units import Amount, UnreadableError
+from gateway.config.urls import base_url, feed, url
 from gateway.core import limit
 from gateway.core.money import Money
 from gateway.core.node import KINDS, kind_of
@@ -91,43 +92,12 @@ def has_password(address: str) -> bool:
     return ":" in parts.netloc.rpartition("@")[0] or "password=" in parts.query.lower()
 
 
-def url(value: str) -> str:
-    """An address without credentials. Raises UnreadableError; the text may hold a password and is not repeated."""
-    example = "such as https://api.example.com/v1"
-    try:
-        parts = urlsplit(value)
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
-    if not good or not re.fullmatch(r"[!-~]+", value):
-        raise UnreadableError(f"must be an http or https URL, {example}")
-    if "@" in parts.netloc:
-        raise UnreadableError(f"must have no user or password in it, {example}")
-    return value
-
-
-def base_url(value: str) -> str:
-    """A URL to which paths are appended: no query, no slash at its end. Raises UnreadableError."""
-    if "?" in value or "#" in value:
-        raise UnreadableError("must have no ? or #, such as https://api.example.com/v1: paths are appended to it")
-    return url(value).rstrip("/")
-
-
 def export_place(value: str) -> str:
     """A path, or a bucket with or without a prefix."""
     bucket, _, _ = value.removeprefix("s3://").partition("/")
     if "://" in value and not (value.startswith("s3://") and bucket):
         raise UnreadableError("must be a folder, or s3://bucket/prefix")
     return value
-
-
-def feed(value: object) -> str | None:
-    """A URL, or None for off. Raises UnreadableError."""
-    if value is False or value == "off":
-        return None
-    if isinstance(value, str) and "://" in value:
-        return url(value)
-    raise UnreadableError("must be off, or an http or https URL, such as https://example.com/prices.json")
 
 
 def sync(value: object) -> float:

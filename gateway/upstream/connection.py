@@ -14,6 +14,7 @@ from typing import cast
 
 import httptools
 
+from gateway.core.address import link_local
 from gateway.upstream.answer import Answer, Patience
 from gateway.upstream.errors import Lost, Unreached
 
@@ -91,6 +92,12 @@ class Connection(asyncio.BufferedProtocol):
     def left_by_peer(self) -> bool:
         """Whether the provider ended it as soon as it was open. Input alone says nothing: TLS may have sent tickets."""
         return self._transport is None or any(events & _LEFT_BY_PEER for _, events in self._input.poll(0))
+
+    @property
+    def at_link(self) -> bool:
+        """Whether its other end is at an address of the link. One that has just gone is not."""
+        there = self._transport.get_extra_info("peername") if self._transport is not None else None
+        return there is not None and link_local(there[0])
 
     def close(self) -> None:
         """End an idle connection in order."""

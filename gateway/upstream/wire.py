@@ -15,6 +15,7 @@ from urllib.request import getproxies
 from gateway.core.errors import UpstreamError
 from gateway.upstream.answer import Answer, Patience
 from gateway.upstream.connect import Connector
+from gateway.upstream.errors import Unreached
 from gateway.upstream.pool import Pool
 from gateway.upstream.target import Origin, request_head, target
 from gateway.upstream.tls import ClientTls
@@ -84,10 +85,14 @@ class Wire:
         self, url: str, headers: Mapping[str, str], bytes_max: int, *, follow: bool = True
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Fetch a document of at most that size: status, headers, body. `follow`: also where it has moved, with the
-        same headers; never where they hold a key. Raises UpstreamError."""
+        same headers; never where they hold a key, and never to an address of the link, whatever its name is said to
+        be in that moment. Raises UpstreamError."""
         for _ in range(REDIRECTS_MAX + 1):
             origin, head = self._request("GET", url, headers, 0)
             connection = self._pool.idle(origin) or await self._pool.connect(origin)
+            if follow and connection.at_link:
+                connection.close()
+                raise Unreached("the document is at an address of the link, where nobody publishes any")
             async with connection.ask(head, b"", self._whole) as answer:
                 await answer.head()
                 location = answer.headers.get("location")

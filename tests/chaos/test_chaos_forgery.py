@@ -10,8 +10,8 @@ import threading
 import pytest
 from edge import CONFIG, edge, eventually
 
-from gateway.config.fields import base_url, url
 from gateway.config.units import UnreadableError
+from gateway.config.urls import base_url, url
 
 ELSEWHERE = ("file:///etc/passwd", "unix:///run/x.sock", "gopher://127.0.0.1/", "ftp://127.0.0.1/", "//127.0.0.1/", "")
 IMAGE = {"type": "image_url", "image_url": {"url": "URL/image.png"}}

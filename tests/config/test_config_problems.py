@@ -60,6 +60,10 @@ SHAPES = [
         "prices: {feed: on}",
         "1:16 prices.feed: must be off, or an http or https URL, such as https://example.com/prices.json",
     ),
+    (
+        "prices: {feed: 'http://169.254.169.254/latest/meta-data/'}",
+        "1:16 prices.feed: must not be an address of the link or of a cloud's metadata, such as 169.254.169.254",
+    ),
     ("prices: {feed: 'https://u:hidden@x'}", f"1:16 prices.feed: must have no user or password in it, {URL}"),
     (
         "journal: {sync: never}",

@@ -9,7 +9,7 @@ from hostile import BODY, GOOD, JSON, STREAMED, says, serving
 
 from gateway.core.errors import UpstreamError
 from gateway.upstream import answer as answers
-from gateway.upstream import pool
+from gateway.upstream import connection, pool
 from gateway.upstream.errors import Lost, LostWaiting, Unreached
 from gateway.upstream.wire import Wire
 
@@ -373,6 +373,20 @@ async def test_a_document_is_not_followed_to_another_host(wire):
             with pytest.raises(UpstreamError, match="another host"):
                 await wire.get(server.url, {}, 100)
         assert other.requests == []
+
+
+async def test_a_document_is_not_asked_for_at_an_address_of_the_link(wire, monkeypatch):
+    """It is the address at the other end that counts: what a name is said to be may be another one each time."""
+    monkeypatch.setattr(connection, "link_local", lambda address: address == "127.0.0.1")
+    async with serving(says(GOOD)) as server:
+        there = server.url.replace("127.0.0.1", "localhost")
+        with pytest.raises(Unreached, match="address of the link"):
+            await wire.get(there, {}, 100)
+        assert (server.connections, server.requests) == (1, [])
+        assert (await wire.get(there, {}, 100, follow=False))[2] == BODY, "a page of an engine of one's own"
+        with pytest.raises(Unreached, match="address of the link"):
+            await wire.get(there, {}, 100)
+        assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(
