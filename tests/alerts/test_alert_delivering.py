@@ -322,6 +322,41 @@ def test_a_name_that_leads_inside_is_refused_when_it_is_looked_up():
         asyncio.run(look())
 
 
+PUBLIC, INSIDE = "93.184.215.14", "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("answers", "connected"),
+    [
+        ([[PUBLIC], [INSIDE]], [[PUBLIC], None]),
+        ([[PUBLIC, INSIDE], [INSIDE, PUBLIC]], [[PUBLIC], [PUBLIC]]),
+        ([[INSIDE], [PUBLIC]], [None, [PUBLIC]]),
+        ([["169.254.169.254"]], [None]),
+    ],
+)
+def test_what_is_connected_to_is_what_was_looked_at(monkeypatch, answers, connected):
+    """A name may lead elsewhere each time it is looked up (DNS rebinding): it is looked up once for each message, and
+    nothing is connected to but what was found public."""
+    looked_up, reached = [], []
+
+    def look_up(host, port, *_, **__):
+        looked_up.append(host)
+        found = answers[len(looked_up) - 1] if len(looked_up) <= len(answers) else [INSIDE]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
+
+    async def reach(addr_infos, **_):
+        reached.append([info[4][0] for info in addr_infos])
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr("aiohttp.connector.aiohappyeyeballs.start_connection", reach)
+    for _ in answers:
+        with pytest.raises(NotSentError):
+            asyncio.run(post(Target("t", Shape.WEBHOOK, "https://rebound.example/"), Post(b"{}", {})))
+    assert reached == [addresses for addresses in connected if addresses]
+    assert looked_up == ["rebound.example"] * len(answers)
+
+
 def test_no_problem_tells_the_address(tmp_path, outbox):
     """A chat's URL is a secret."""
     world = World(tmp_path, Target("gone", Shape.SLACK, "http://127.0.0.1:9/T00/SECRET", private=True))
