@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-FOLDERS = ("journey", "replicas", "workers", "upstream", "front", "admin", "browser", "ledger")
+FOLDERS = ("journey", "replicas", "workers", "upstream", "front", "admin", "browser", "ledger", "telemetry")
 sys.path[:0] = [str(Path(__file__).parent), str(TESTS), *(str(TESTS / folder) for folder in FOLDERS)]
 
 from shown import Shown  # noqa: E402

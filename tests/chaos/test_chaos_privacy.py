@@ -7,12 +7,13 @@ repeats in its errors all that it was sent; the gateway is killed in the midst o
 import json
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 import dumps
 import harness
 import pytest
 from api import Api
+from collector import Collector
 from edge import PATH, Edge, eventually, head, post, send
 from hunt import Hunt
 from postgres_server import INITDB, PostgresServer
@@ -29,6 +30,7 @@ models:
   own: {deployments: [own/gpt-4o-mini]}
 routing: {retry: {rounds: 0}, breaker: {failures: 1000, open: 1s}}
 limits: [{node: "tag:poor", amount: 1 requests, window: lifetime}]
+telemetry: {otel: {endpoint: "COLLECTOR"}}
 """
 SHARED = 'state: REDIS\nledger: "${DATABASE_URL}"\npepper: "${PEPPER}"\n'
 TALK = [{"role": "user", "content": f"Hello {PROMPT}"}]
@@ -65,17 +67,27 @@ def answered(got):
     return Reply(b"data: %b\n\ndata: %b\n\ndata: [DONE]\n\n" % (piece, end), content_type="text/event-stream")
 
 
+class Watched(Edge):
+    """Both processes, and the collector of spans."""
+
+    def __init__(self, sim, gate, collector):
+        super().__init__(sim, gate)
+        self.collector = collector
+
+
 @contextmanager
 def gateway(folder, more="", level="debug"):
-    """In front of a simulator and of a provider that repeats everything. It is killed, if need be, by the test."""
+    """In front of a simulator and of a provider that repeats everything; a collector is told of every call. It is
+    killed, if need be, by the test."""
     sim = harness.simulator(folder / "sim")
     try:
-        with upstream() as provider:
+        with upstream() as provider, closing(Collector()) as collector:
             provider.take = answered
             config = CONFIG.replace("SIM_URL", sim.url).replace("OWN_URL", provider.url) + more
+            config = config.replace("COLLECTOR", collector.url)
             gate = harness.gateway(folder / "gate", config, "--log-level", level)
             try:
-                yield Edge(sim, gate)
+                yield Watched(sim, gate, collector)
             finally:
                 gate.stop()
     finally:
@@ -144,7 +156,11 @@ def live(gate, heard):
 
 
 def searched(gate, hunt):
-    """Files, figures, the admin API and exports."""
+    """Files, figures, the admin API, and what a collector was told."""
+    last = gate.ask(json.dumps(GOOD[0][1]).encode()).headers["x-fareway-request-id"]
+    eventually(lambda: gate.collector.heard_of(last))
+    for body in gate.collector.bodies:
+        hunt.look("spans and metrics", body)
     eventually(lambda: not gate.metric("fareway_inflight_requests") and not gate.metric("fareway_journal_entries"))
     hunt.look_below(gate.gate.home, ["fareway.yaml"])
     hunt.look("/metrics", gate.exchange(head("GET", "/metrics", {})).body)

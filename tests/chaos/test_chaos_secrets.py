@@ -15,11 +15,16 @@ from contextlib import suppress
 import harness
 import pytest
 from api import Api
+from collector import Collector
 from edge import PATH, Edge, eventually, head, post, send
 from hunt import Hunt
+from postgres_server import INITDB, PASSWORD, QUOTED, PostgresServer
+from redis import Redis
+from stores.redis_server import BINARY, RedisServer
 
 WORD = "canary-{}-5d1f"
-KINDS = ("provider", "virtual", "bearer", "xapikey", "query", "hook", "signing", "prompt", "field", "header", "image")
+KINDS = ("provider", "virtual", "bearer", "xapikey", "query", "hook", "signing", "prompt", "field", "header", "image",
+         "collector")  # fmt: skip
 SECRETS = {kind: WORD.format(kind) for kind in KINDS} | {"signing": "canarysigning5d1f000"}  # As base64 may be.
 CONFIG = """
 server: {body_max: 1MiB}
@@ -32,8 +37,10 @@ prices: {unknown: allow}
 routing: {retry: {rounds: 0}, breaker: {failures: 1000, open: 1s}}
 limits: [{node: "tag:poor", amount: 1 requests, window: month}, {node: all, amount: 90 usd, window: month, alert: [1%]}]
 alerts: [{to: "${HOOK}", secret: "${SIGNING}", private: true}]
+telemetry: {otel: {endpoint: "COLLECTOR", headers: {authorization: "Bearer ${OTEL}"}}}
 """
 ENV = {
+    "OTEL": SECRETS["collector"],
     "HOOK": f"http://127.0.0.1:9/{SECRETS['hook']}?token={SECRETS['hook']}",
     "SIGNING": f"whsec_{SECRETS['signing']}",
 }
@@ -50,13 +57,27 @@ def call(text="", **fields):
 
 
 @pytest.fixture
-def gate(tmp_path):
+def collector():
+    """Who is told of every call, in spans."""
+    found = Collector()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def level():
+    return "debug"
+
+
+@pytest.fixture
+def gate(tmp_path, collector, level):
     """A simulator, and a gateway whose every secret is a canary. Its log is searched at the end."""
     sim = harness.simulator(tmp_path / "sim")
     (tmp_path / "key").write_text(f"sk-{SECRETS['provider']}")
     config = CONFIG.replace("SIM_URL", sim.url).replace("PROVIDER", str(tmp_path / "key"))
+    config = config.replace("COLLECTOR", collector.url)
     try:
-        gate = harness.gateway(tmp_path / "gate", config, "--log-level", "debug", env=ENV)
+        gate = harness.gateway(tmp_path / "gate", config, "--log-level", level, env=ENV)
         try:
             yield Edge(sim, gate)
         finally:
@@ -89,14 +110,20 @@ def failing_ways(gate, key):
     yield gate.ask, (call("x" * (1 << 20)), bearer)
 
 
-def everything(gate, admin):
+def everything(gate, admin, variables=ENV):
     """All that the gateway has said, beside what it has written."""
     yield "metrics", gate.exchange(head("GET", "/metrics", {})).body
     routes = ("keys", "limits", "alerts", "requests", "budgets", "savings", "deployments", "usage", "prices", "audit")
     for route in routes:
         yield route, admin.ask("GET", f"/{route}").raw
-    environ = os.environ | ENV | {"FAREWAY_HOME": str(gate.gate.home), "PYTHONPATH": str(harness.ROOT)}
-    for command in ("usage export --format csv", "usage export --format json", "check fareway.yaml", "keys list"):
+    environ = os.environ | variables | {"FAREWAY_HOME": str(gate.gate.home), "PYTHONPATH": str(harness.ROOT)}
+    for command in (
+        "usage export --format csv",
+        "usage export --format json",
+        "check fareway.yaml",
+        "keys list",
+        "doctor",
+    ):
         done = subprocess.run(
             [sys.executable, "-m", "gateway", *command.split()],
             cwd=gate.gate.home, env=environ, capture_output=True, check=False,
@@ -105,7 +132,8 @@ def everything(gate, admin):
         yield command, done.stdout + done.stderr
 
 
-def test_no_secret_and_no_prompt_is_told_or_written_down(gate, shown):
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_no_secret_and_no_prompt_is_told_or_written_down(gate, collector, level, shown):
     """What comes from the caller may be told to the caller alone."""
     admin = Api.of(gate, gate.admin)
     key, calls = admin.key(alias="canary")[1], 0
@@ -116,13 +144,17 @@ def test_no_secret_and_no_prompt_is_told_or_written_down(gate, shown):
             if b"chat.completion" not in answer.body:
                 answers.look("an answer", str(answer))
         calls += 1
+    last = gate.ask(call(), {"Authorization": f"Bearer {key}"}).headers["x-fareway-request-id"]
+    eventually(lambda: collector.heard_of(last))
     eventually(lambda: not gate.metric("fareway_inflight_requests") and not gate.metric("fareway_journal_entries"))
     hunt = Hunt(SECRETS | {"key": key.rpartition("-")[2]})
     hunt.look_below(gate.gate.home, ["fareway.yaml"])
     for where, text in everything(gate, admin):
         hunt.look(where, text)
+    for body in collector.bodies:
+        hunt.look("spans and metrics", body)
     hits, places = answers.hits | hunt.hits, answers.places + hunt.places
-    how, figure = "calls that fail in every way, at debug", f"{len(hits)} hits of {len(SECRETS) + 1} secrets"
+    how, figure = f"calls that fail in every way, at {level}", f"{len(hits)} hits of {len(SECRETS) + 1} secrets"
     figure += f" in {places} places after {calls} calls"
     shown("S1", how, figure, target="0 hits", met=not hits, hits=sorted(hits))
 
@@ -171,3 +203,70 @@ def test_a_configuration_that_is_refused_is_not_repeated(tmp_path, shown, full):
             hunt.look(line, done.stdout + done.stderr)
     figure = f"{len(hunt.hits)} repeated of {hunt.places}"
     shown("S1", "passwords in configurations that are refused", figure, target="0", met=not hunt.hits)
+
+
+STORES = """
+state: "${STATE}"
+ledger: "${DATABASE_URL}"
+pepper: "${PEPPER}"
+prices: {unknown: allow}
+providers: {sim: {base_url: SIM_URL/v1, prices: sim}}
+limits: [{node: all, amount: 90 usd, window: month}]
+"""
+
+
+def locked(redis):
+    """Nobody gets in without the password, as after a start that reads it from a file."""
+    assert redis.say("CONFIG", "SET", "requirepass", WORD.format("redis")) == b"+OK\r\n"
+
+
+def test_passwords_of_stores_that_go_away_are_not_told(tmp_path, shown):
+    """They are killed, come back without the password that was given and then with another one, and are right again."""
+    how = "passwords of a Redis and a PostgreSQL that are used, killed and locked"
+    if BINARY is None or INITDB is None:
+        shown.untried("S1", how, target="0 hits", lacking="redis-server or PostgreSQL")
+    redis, postgres = RedisServer(tmp_path / "redis").start(), PostgresServer()
+    hunt = Hunt(
+        {"redis": WORD.format("redis"), "postgres": PASSWORD, "quoted": QUOTED, "pepper": WORD.format("pepper")}
+    )
+    try:
+        locked(redis)
+        stores = {"DATABASE_URL": postgres.start().url(postgres.database()), "PEPPER": WORD.format("pepper")}
+        stores["STATE"] = redis.patient_url.replace("redis://", f"redis://:{WORD.format('redis')}@")
+        sim = harness.simulator(tmp_path / "sim")
+        try:
+            config = STORES.replace("SIM_URL", sim.url)
+            gate = Edge(sim, harness.gateway(tmp_path / "gate", config, "--log-level", "debug", env=stores))
+            try:
+                shaken(gate, redis, postgres, hunt)
+                for where, text in everything(gate, Api.of(gate, gate.admin), stores):
+                    hunt.look(where, text)
+            finally:
+                gate.gate.kill()
+            hunt.look_below(gate.gate.home, ["fareway.yaml"])
+        finally:
+            sim.stop()
+    finally:
+        redis.kill()
+        postgres.close()
+    figure = f"{len(hunt.hits)} hits in {hunt.places} places"
+    shown("S1", how, figure, target="0 hits", met=not hunt.hits, hits=sorted(hunt.hits))
+
+
+def shaken(gate, redis, postgres, hunt):
+    """Both stores are taken away under a gateway that says so, and given back."""
+    assert gate.ask().status == 200
+    redis.kill()
+    postgres.stop()
+    before = len(gate.gate.stderr)
+    for _ in range(3):
+        hunt.look("an answer while the stores are away", str(gate.ask()))
+    redis.start()  # Without any password, which tells whoever shows one that it is none.
+    assert redis.say("CONFIG", "SET", "requirepass", "another") == b"+OK\r\n"
+    postgres.start()
+    for _ in range(3):
+        hunt.look("an answer while the password is wrong", str(gate.ask()))
+    eventually(lambda: "invalid username-password" in gate.gate.stderr[before:])
+    with Redis(port=redis.port, password="another") as client:
+        client.config_set("requirepass", WORD.format("redis"))
+    eventually(lambda: gate.ask().status == 200, 60)
