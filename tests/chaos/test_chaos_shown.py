@@ -1,4 +1,5 @@
-"""What a trial says: a fact that is missed fails; a bound that a busy machine may miss fails only in the full form."""
+"""What a trial says: a fact that is missed fails; a bound that a busy machine may miss fails only in the full form,
+and one of which it is known why it cannot be kept stays red there."""
 
 import json
 
@@ -9,7 +10,11 @@ from shown import OutOfBounds, Shown
 def told(folder, *, full=False, **found):
     shown = Shown("a_test", 1, full, folder)
     shown("C1", "one way", "a figure", target="another", **found)
-    return json.loads((folder / "C1" / "a_test.json").read_text())[0]["met"]
+    return kept(folder)["met"]
+
+
+def kept(folder):
+    return json.loads((folder / "C1" / "a_test.json").read_text())[0]
 
 
 def test_a_fact(tmp_path):
@@ -28,3 +33,12 @@ def test_a_bound(tmp_path):
 def test_what_cannot_be_met(tmp_path):
     with pytest.raises(pytest.xfail.Exception, match="because"):
         told(tmp_path, full=True, met=True, bounded=False, because="because")
+    assert kept(tmp_path)["because"] == "because"
+    with pytest.raises(AssertionError, match="a figure, wanted another"):
+        told(tmp_path, met=False, bounded=False, because="because")
+    assert kept(tmp_path)["because"] == ""
+
+
+def test_what_was_met_after_all(tmp_path):
+    assert told(tmp_path, full=True, met=True, because="because") is True
+    assert kept(tmp_path)["because"] == ""

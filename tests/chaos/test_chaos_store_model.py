@@ -23,6 +23,7 @@ LEVELS = {"org": 2, "team": 4, "user": 8, "key": 16}  # How many of each.
 WINDOWS = ("lifetime", "month", "day")
 SPANS = (Span.LIFETIME, Span.MONTH, Span.DAY)
 OPERATIONS, SEEDS = 1_000_000, 2000
+COLD_US_MAX = 600  # Of Redis for a script about twelve records, on a machine that is busy.
 
 needs_redis = pytest.mark.skipif(BINARY is None, reason="neither redis-server nor valkey-server is installed")
 
@@ -155,12 +156,10 @@ async def test_what_a_decision_costs(tmp_path, shown):
         "12 limits, nothing leased",
         f"{first_p50:.2f} ms (p50), {micros:.0f} µs of Redis for a script",
         target="40 µs of Redis for a script at most",
-        met=True,
+        met=micros < COLD_US_MAX,
         bounded=micros <= 40,
-        because=""
-        if micros <= 40
-        else "a script tells twelve records whole, once a sync or for a call that finds nothing "
-        "leased, and not twice a call: the questions for 1,000 calls stand above",
+        because="a script tells twelve records whole, once a sync or for a call that finds nothing leased, and not "
+        "twice a call: the questions for 1,000 calls stand above",
     )
 
 
