@@ -14,18 +14,29 @@ sys.path[:0] = [str(Path(__file__).parent), str(TESTS), *(str(TESTS / folder) fo
 
 from shown import Shown  # noqa: E402
 
+FULL = os.environ.get("CHAOS") == "full"
+
+
+def pytest_configure():
+    """What chance begins with: SEED, or another one each time, the same for every test of a run, whichever process it
+    is in. The short form, which runs before changes land, draws the same each time: what it finds must hang on the
+    change."""
+    os.environ["SEED"] = os.environ.get("SEED") or str(random.randrange(1 << 32) if FULL else 1)
+
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line(f"Chance began with SEED={os.environ['SEED']}.")
+
 
 @pytest.fixture(scope="session")
 def full():
     """Whether there is time for all of it: CHAOS=full. Else the short form."""
-    return os.environ.get("CHAOS") == "full"
+    return FULL
 
 
 @pytest.fixture
-def seed(full):
-    """What chance begins with: SEED, or another one each time. A test that fails says which. The short form, which
-    runs before changes land, draws the same each time: what it finds must hang on the change."""
-    return int(os.environ.get("SEED") or (random.randrange(1 << 32) if full else 1))
+def seed():
+    return int(os.environ["SEED"])
 
 
 @pytest.fixture
@@ -35,5 +46,4 @@ def dice(seed):
 
 @pytest.fixture
 def shown(request, seed, full):
-    print(f"seed {seed}")
     return Shown(re.sub(r"\W+", "_", request.node.name).strip("_"), seed, full)

@@ -2,8 +2,12 @@
 and one of which it is known why it cannot be kept stays red there."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
+from harness import ROOT
 from shown import OutOfBounds, Shown
 
 
@@ -42,3 +46,12 @@ def test_what_cannot_be_met(tmp_path):
 def test_what_was_met_after_all(tmp_path):
     assert told(tmp_path, full=True, met=True, because="because") is True
     assert kept(tmp_path)["because"] == ""
+
+
+def test_a_run_says_what_chance_began_with():
+    """Also where all is well, or the same could not be tried again."""
+    one = f"{__file__}::{test_what_was_met_after_all.__name__}"
+    told = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", one]
+    asked = os.environ | {"CHAOS": "full", "SEED": ""}
+    said = subprocess.run(told, env=asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "Chance began with SEED=" in said
