@@ -42,6 +42,7 @@ class Caller(asyncio.Protocol):
         if not self.status:
             self.status = data[9:12]
             head = data.find(b"\r\n\r\n") + 4
+            self.group.untold += self.status == b"503" and b"\r\nretry-after: " not in data[:head].lower()
             at = data.find(b"ontent-")
             while at >= 0 and data[at + 7 : at + 14].lower() != b"length:":
                 at = data.find(b"ontent-", at + 7, head)
@@ -65,6 +66,7 @@ class Group:
         self.free: list[Caller] = []
         self.opened = 0
         self.asked = 0
+        self.untold = 0  # Turned away without a Retry-After.
         self.late: dict[str, list[float]] = {}
         self.opening: set[asyncio.Task[None]] = set()
 
@@ -110,7 +112,7 @@ class Group:
             in_time = sum(one <= IN_TIME_S for one in late)
             figures = {"p50_ms": late[len(late) // 2] * 1000, "p99_ms": late[len(late) * 99 // 100] * 1000}
             found[status] = {"calls": len(late), "in_time": in_time} | figures
-        return {"asked": self.asked, "answers": found}
+        return {"asked": self.asked, "untold": self.untold, "answers": found}
 
 
 async def main() -> None:

@@ -103,6 +103,7 @@ class Group:
     """See `rush.py`."""
 
     asked: int
+    untold: int
     answers: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def calls(self, status: str = "200") -> int:

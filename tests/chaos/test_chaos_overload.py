@@ -10,7 +10,7 @@ from harness import make_key
 from rushing import percentile, rushed, watched
 
 PEAK = 64  # Callers who ask again as soon as they are answered: a gateway has no better time.
-SHARE_MIN, HEALTH_MS_MAX = 0.6, 1000  # Whatever else the machine does.
+SHARE_MIN, HEALTH_MS_MAX, OTHERS_MIN = 0.6, 1000, 0.3  # Whatever else the machine does.
 BECAUSE = (
     "to read a small call and to write a refusal takes a tenth of what the call itself takes, most of it in two system "
     "calls that no decision can spare; at three times the peak there are two refusals for each call"
@@ -19,6 +19,11 @@ BECAUSE = (
 NEW = (
     "once in some hundred times a connection that is new waits for half a second until it is taken; why is not known. "
     "Over one that is open, 13 ms (p99) were measured"
+)
+
+INSIDE = (
+    "the door lets keys in by turns, but streams that were let in share the processor, whoever's they are; so those of "
+    "others take as long as the many of the one, about a second"
 )
 
 
@@ -39,7 +44,7 @@ def test_three_times_what_it_can_carry(rush, shown, full, kind, because):
     tries, seconds = (7, 5) if full else (3, 2)
     request = rush.request(rush.gate.tokens[1], stream=kind == "streams")
     closed_loop(rush, 1, request)  # Warm.
-    kept, offered, late, good, away, neither = [], [], [], 0, 0, 0
+    kept, offered, late, good, away, neither, untold = [], [], [], 0, 0, 0, 0
     for _ in range(tries):
         rate, peak = closed_loop(rush, seconds, request)
         before = rush.shed()
@@ -50,15 +55,16 @@ def test_three_times_what_it_can_carry(rush, shown, full, kind, because):
         late.append(found.answers["200"]["p99_ms"])
         good, away = good + found.good, away + found.calls("503")
         neither += found.asked - found.calls() - found.calls("503")
+        untold += found.untold
     share = median(kept)
     shown(
         "O6",
         f"open loop at 3 x the peak, {kind}",
         f"goodput {share:.0%} of the peak for each CPU second (median of {tries}, {min(kept):.0%} to {max(kept):.0%}) "
         f"at {median(offered):.1f} x; {good:,} answered within 1 s, "
-        f"{away:,} turned away, {neither} neither; p99 {median(late):.0f} ms",
-        target="goodput >= 90 % of the peak, the rest 503",
-        met=share >= SHARE_MIN and away > 0,
+        f"{away:,} turned away ({untold} without Retry-After), {neither} neither; p99 {median(late):.0f} ms",
+        target="goodput >= 90 % of the peak, the rest 503 with Retry-After",
+        met=share >= SHARE_MIN and away > 0 and not untold,
         bounded=share >= 0.9,
         because=because,
         shares=kept,
@@ -104,14 +110,18 @@ def test_one_key_that_sends_too_much_harms_itself_alone(rush, shown, full):
         seconds, {"request": greedy, "rate": 5 * rate}, *({"request": request} | each for request in modest)
     )
     asked, refused = sum(one.asked for one in found), sum(one.calls("503") for one in found)
-    good = sum(one.good for one in found)
+    good, untold = sum(one.good for one in found), sum(one.untold for one in [flood, *found])
+    p50 = median(one.answers["200"]["p50_ms"] for one in found)
     shown(
         "O6",
         "one key at 5 x the peak, four others at a tenth of it each",
-        f"others: {good:,} of {asked:,} answered within 1 s, {refused} turned away; the one: {flood.calls():,} of "
-        f"{flood.asked:,}, {flood.calls('503'):,} turned away",
-        target="others: 0 turned away",
-        met=refused == 0 and flood.calls("503") > 0,
+        f"others: {good:,} of {asked:,} ({good / asked:.0%}) answered within 1 s, {refused} turned away, p50 "
+        f"{p50:.0f} ms; the one: {flood.calls():,} of {flood.asked:,}, {flood.calls('503'):,} turned away "
+        f"({untold} without Retry-After), p50 {flood.answers['200']['p50_ms']:.0f} ms",
+        target="others: 0 turned away, 95 % answered within 1 s",
+        met=refused == 0 and flood.calls("503") > 0 and not untold and good >= OTHERS_MIN * asked,
+        bounded=good >= 0.95 * asked,
+        because=INSIDE,
         others_answered=good,
         others_asked=asked,
     )
