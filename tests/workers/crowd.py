@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -20,6 +20,7 @@ class Answers:
     refusals: list = field(default_factory=list)
     lost: int = 0  # Connections that broke off.
     waits: list[float] = field(default_factory=list)  # How long each that was answered took, in seconds.
+    waits_of: defaultdict = field(default_factory=lambda: defaultdict(list))  # The same, by status.
 
 
 async def crowd(road, token, *, callers, calls, body, answers=None, pause_s=0):
@@ -39,6 +40,7 @@ async def crowd(road, token, *, callers, calls, body, answers=None, pause_s=0):
                         answers.statuses[answer.status] += 1
                         text = await answer.read()
                         answers.waits.append(time.monotonic() - begun)
+                        answers.waits_of[answer.status].append(answers.waits[-1])
                         if answer.status == 429:
                             answers.refusals.append((dict(answer.headers), text))
                 except (aiohttp.ClientError, ConnectionError):
