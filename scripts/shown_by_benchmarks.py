@@ -8,20 +8,22 @@ from pathlib import Path
 from typing import Any
 
 NO_OVERSPENDING = "0 overspent, 0 lost, 0 doubled, 0 wrongly refused"
+WITHIN_FORMULA = "overspent no more than the formula, nor than 0.5 % of the limit"
 NOTHING_LOST = "0 overspent, 0 lost, 0 doubled"
 SCENARIOS: Mapping[str, tuple[str, str]] = {  # Of build/bench/limits.json: its row, and what is wanted.
     "strict": ("B1", NO_OVERSPENDING),
     "strict-4": ("B2", NO_OVERSPENDING),
     "strict-8": ("B2", NO_OVERSPENDING),
-    "progressive": ("B3", "overspent no more than the formula"),
-    "running-dry": ("B3", "overspent no more than the formula"),
-    "trace-x50-4": ("B3", "overspent no more than the formula"),
+    "progressive": ("B3", WITHIN_FORMULA),
+    "running-dry": ("B3", WITHIN_FORMULA),
+    "trace-x50-4": ("B3", WITHIN_FORMULA),
     "crash": ("B6", NOTHING_LOST),
     "redis-killed": ("B7", NOTHING_LOST),
     "redis-frozen": ("B8", NOTHING_LOST),
     "redis-flushed": ("B9", NOTHING_LOST),
     "rollover": ("B11", NOTHING_LOST),
 }
+OVERSPENT_PCT_MAX = 0.5  # Beyond none at all, which a formula of $0 asks for.
 
 Trial = dict[str, Any]
 
@@ -46,7 +48,8 @@ def shown_by_benchmarks(folder: Path) -> dict[str, list[Trial]]:
 
 def _trial(how: str, figures: Mapping[str, Any], target: str) -> Trial:
     refused = figures["wrongly_refused"] or 0
-    met = bool(figures["within_formula"]) and not (figures["lost"] or figures["doubled"] or refused)
+    within = figures["within_formula"] and figures["overspend_pct"] <= OVERSPENT_PCT_MAX
+    met = bool(within) and not (figures["lost"] or figures["doubled"] or refused)
     told = f"${figures['overspend_usd']:.7f} overspent"
     if figures["formula_usd"]:
         told += f" (formula ${figures['formula_usd']:.7f})"

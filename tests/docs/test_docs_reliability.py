@@ -71,12 +71,15 @@ def test_what_benchmarks_recorded_stands_beside_what_was_run(made):
 
 def test_a_benchmark_that_lost_a_charge_is_a_row_missed(made, tmp_path):
     figures = {"overspend_usd": 0.0, "formula_usd": 0.0, "within_formula": True, "lost": 0, "doubled": 0}
+    figures["overspend_pct"] = 0.0
     figures |= {"wrongly_refused": 0, "utilisation_pct": 99.8, "recover_s": None}
     about = {"command": "make bench-limits", "date": "2026-11-21T15:53:39+00:00"}
-    found = {"strict": {"fareway": figures}, "crash": {"fareway": figures | {"lost": 1}}}
+    found = {"strict": {"fareway": figures}, "progressive": {"fareway": figures | {"overspend_pct": 0.6}}}
+    found |= {"crash": {"fareway": figures | {"lost": 1}}}
     (tmp_path / "limits.json").write_text(json.dumps({"about": about, "scenarios": found}))
     shown = made.shown_by_benchmarks(tmp_path)
-    assert {row: [one["met"] for one in trials] for row, trials in shown.items()} == {"B1": [True], "B6": [False]}
+    verdicts = {row: [one["met"] for one in trials] for row, trials in shown.items()}
+    assert verdicts == {"B1": [True], "B3": [False], "B6": [False]}
     assert shown["B1"][0]["measured"] == "2026-11-21"
     assert made.shown_by_benchmarks(tmp_path / "nowhere") == {}
 
