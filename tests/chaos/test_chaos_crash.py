@@ -27,7 +27,7 @@ limits:
   - {node: "team:*", amount: 100000000 tokens, window: lifetime}
 """
 KILLED_AT = Path(__file__).parent / "killed_at.py"
-CALLERS, FULL_S, LIFE_S_MAX = 12, 600, 20
+CALLERS, FULL_S, LIFE_S_MAX, READY_S_MAX = 12, 600, 20, 10
 PATIENCE = aiohttp.ClientTimeout(total=30)
 
 
@@ -122,8 +122,9 @@ async def test_killed_between_any_two_steps(tmp_path, shown, dice):
         f"{kills.total()} kills, at least {fewest} at each point; {under} of {len(bill)} charges under-counted, "
         f"{doubled} doubled, {unexplained} over-counted but by calls in flight (${over} in all); 0 orphans in the "
         f"store; ready after {max(starts):.1f} s at most",
-        target="0 under-counted, over-counted by what was in flight alone, 0 orphans",
+        target=f"0 under-counted, over-counted by what was in flight alone, 0 orphans, ready within {READY_S_MAX} s",
         met=not (under or doubled or unexplained) and balances == sums and fewest > 0,
+        bounded=max(starts) <= READY_S_MAX,
         kills=dict(kills),
     )
 

@@ -100,13 +100,15 @@ async def test_all_that_one_knows_is_told_to_a_store_that_forgot(tmp_path, shown
 
 
 async def test_a_minute_ends_under_load(tmp_path, shown):
-    """One gateway's own clock is five minutes behind; windows go by the store's."""
+    """One gateway's own clock is five minutes behind, another's ahead; windows go by the store's."""
+    how = "clocks 5 min behind and ahead, a minute ends under load"
     if FAKETIME is None:
-        shown.untried("B11", "clocks 5 min apart", target="0 in a wrong window", lacking="libfaketime")
+        shown.untried("B11", how, target="0 in a wrong window", lacking="libfaketime")
     budget = Decimal("0.003")
-    behind = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": "-5m", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    off = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    clocks = {number: off | {"FAKETIME": by} for number, by in enumerate(("-5m", "+5m"))}
     limits = MONEY.replace("lifetime", "minute").replace(str(BUDGET), str(budget))
-    with fleet(tmp_path, limits, env={0: behind}) as made:
+    with fleet(tmp_path, limits, env=clocks) as made:
         await asyncio.sleep(max(0, 57 - time.time() % 60) if time.time() % 60 < 57 else 0)
         begun = time.time()
         async with load(made, callers=8):
@@ -118,7 +120,7 @@ async def test_a_minute_ends_under_load(tmp_path, shown):
     windows = {name for line in lines for name in line["charges"]}
     shown(
         "B11",
-        "clocks 5 min apart, a minute ends under load",
+        how,
         f"{wrong + early} of {len(lines)} entries in a wrong window, {len(windows)} windows, none above ${budget}",
         target="0 in a wrong window, 0 overspent",
         met=not wrong and not early and len(windows) >= 2,

@@ -15,7 +15,7 @@ from statistics import median
 import pytest
 from chaos_proxy import NONE, SILENT, ChaosProxy, Toxics
 from harness import ROOT
-from outages import BUDGET, HANGS_S, MONEY, down, drained, everywhere, up
+from outages import BUDGET, HANGS_S, MONEY, down, drained, everywhere, load, up
 from replica_fleet import fleet
 from road import eventually
 from stores.redis_server import BINARY, RedisServer
@@ -82,9 +82,9 @@ async def away(made, shown, row, how, *, breaks, mends):
     before = await everywhere(made, callers=4, calls=40)
     breaks()
     queued = queued_s(made)
-    load = asyncio.create_task(everywhere(made, callers=4, calls=600 if shown.full else 60))
+    calls = asyncio.create_task(everywhere(made, callers=4, calls=600 if shown.full else 60))
     noticed_s = await asyncio.to_thread(eventually, lambda: down(made))
-    answers = await load
+    answers = await calls
     waits = Waits.of(before, answers, queued_s(made) - queued)
     mends()
     await asyncio.to_thread(eventually, lambda: up(made))
@@ -104,6 +104,30 @@ async def test_it_does_not_answer_any_more(tmp_path, shown):
     with fleet(tmp_path, MONEY, patient=False) as made:
         redis = made.redis
         await away(made, shown, "B8", "frozen (SIGSTOP) under load", breaks=redis.freeze, mends=redis.thaw)
+
+
+@pytest.mark.parametrize("seconds", [0.2, 1, 5])
+async def test_it_stands_still_for_so_long(tmp_path, shown, seconds):
+    """With money for all, so that nobody is refused by a limit."""
+    budget = Decimal("0.5")
+    with fleet(tmp_path, MONEY.replace(str(BUDGET), str(budget)), patient=False) as made:
+        async with load(made, callers=2) as answers:
+            await asyncio.sleep(1)
+            made.redis.freeze()
+            await asyncio.sleep(seconds)
+            made.redis.thaw()
+            await asyncio.to_thread(eventually, lambda: up(made))
+            at_thaw = answers.statuses[200]
+            await asyncio.to_thread(eventually, lambda: answers.statuses[200] > at_thaw)
+        spent = made.assert_books_agree(budget, died=True)
+    shown(
+        "B8",
+        f"frozen for {seconds:g} s under load",
+        f"{answers.statuses[200]} served, {answers.statuses[503]} refused with 503; {1000 * max(answers.waits):.0f} ms "
+        f"at most; ${spent} of ${budget} spent",
+        target="served or 503; nobody hangs; 0 overspent, all books agree",
+        met=well(answers),
+    )
 
 
 async def test_it_is_out_of_memory(tmp_path, shown):
