@@ -24,6 +24,7 @@ INSIDE = "FAREWAY_TESTS_INSIDE_A_NAMESPACE"
 TARGET = "served while the lease lasts, then 503; nobody hangs; 0 overspent, all books agree"
 ADDED_MS_MAX = {"B7": 60, "B8": 100, "B10": 100}  # Of 99 in 100. One question is 50 ms, and may come after one more.
 SERVED_MS_MAX = 10  # In the median: what is leased needs no word of the store.
+RECORD = "{fareway:1}:record:all/usd/lifetime@always"
 BUSY = (
     "what the processor was waited for counts, too: callers, two gateways, provider and store share two, and the rest "
     "of the machine"
@@ -179,6 +180,38 @@ async def test_it_loses_its_records_while_it_runs(tmp_path, shown):
         target="noticed within 1 s, no budget begins anew",
         met=spent <= BUDGET,
         bounded=back_s <= 1,
+    )
+
+
+async def test_it_loses_one_record_while_it_runs(tmp_path, shown):
+    """As an eviction that nobody forbade would: all else is there, the mark too."""
+    with fleet(tmp_path, MONEY) as made:
+        await everywhere(made, callers=4, calls=40)
+        assert made.redis.say("DEL", RECORD) == b":1\r\n"
+        await asyncio.sleep(1.5)
+        spent = await drained(made)
+    figure, target = f"${spent} of ${BUDGET} spent", "no budget begins anew"
+    shown("B10", "one record deleted while it runs", figure, target=target, met=spent <= BUDGET)
+
+
+async def test_it_is_told_to_evict_while_it_runs(tmp_path, shown):
+    """Before it has, and until it is told otherwise."""
+    with fleet(tmp_path, MONEY) as made:
+        await everywhere(made, callers=4, calls=40)
+        made.redis.say("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        begun = time.monotonic()
+        await asyncio.to_thread(eventually, lambda: down(made))
+        noticed_s = time.monotonic() - begun
+        made.redis.say("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        await asyncio.to_thread(eventually, lambda: up(made))
+        spent = await drained(made)
+    shown(
+        "B10",
+        "told to evict while it runs",
+        f"not used any more after {noticed_s:.2f} s; ${spent} of ${BUDGET} spent",
+        target="noticed within 2 s, no budget begins anew",
+        met=spent <= BUDGET,
+        bounded=noticed_s <= 2,
     )
 
 
