@@ -88,6 +88,7 @@ for at = 3, #ARGV, 12 do
       'leased', string.format('%.0f', others[1] + math.max(leased, spent)),
       'spent', string.format('%.0f', others[2] + spent), 'held', string.format('%.0f', others[3] + held))
     names[#names + 1] = name
+    if not known then redis.call('SADD', all, name) end
     if short > 0 then
       redis.call('ZADD', shorts, 0, replica)
       redis.call('SADD', wanted, name)
@@ -104,8 +105,5 @@ for at = 3, #ARGV, 12 do
   local yields = now[4] > 0 and redis.call('ZRANGE', shorts, 0, 0)[1] ~= replica
   words[#words + 1] = {now[1], now[2], now[4], others[1], others[2], others[3], yields and 1 or 0, learning and 1 or 0}
 end
-if #names > 0 then
-  redis.call('SADD', mine, unpack(names))
-  redis.call('SADD', all, unpack(names))
-end
+if #names > 0 then redis.call('SADD', mine, unpack(names)) end
 return words
