@@ -11,6 +11,10 @@ from gateway.front.door import Door
 
 SWEPT_EVERY_S = 0.25
 BACKLOG = 4096
+ACCEPTED_AT_ONCE = 8
+"""New connections that are taken at one turn of the event loop, however many wait. uvloop takes one, so that under load,
+when turns are long, a connection would wait for a second."""
+
 CANCELLED_S_MAX = 5.0
 """How long calls that were broken off may take to close their books."""
 
@@ -28,22 +32,31 @@ class Listener:
         self._connections: set[Connection] = set()
         self._emptied = asyncio.Event()  # The last connection has gone.
         self._leaving = False  # No more requests are wanted.
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._sweeper: asyncio.TimerHandle | None = None
 
     async def listen(self, host: str, port: int, *, shared: bool = False) -> int:
         """Begin to take connections, on a port that other processes share or not. Returns the port. Raises OSError."""
         self._loop = asyncio.get_running_loop()
         try:
-            self._server = await self._loop.create_server(
+            server = await self._loop.create_server(
                 self.connection, host, port, backlog=BACKLOG, reuse_port=shared or None
             )
         except OSError as error:
             raise OSError(error.errno, f"{error.strerror} (server.port, or --port)") from error
-        for sock in self._server.sockets:
+        self._servers.append(server)
+        for sock in server.sockets:
             _keep_little_unsent(sock)
+            if type(self._loop).__module__.startswith("uvloop"):
+                await self._take_more_of(sock)
         self._sweep()
-        return int(self._server.sockets[0].getsockname()[1])
+        return int(server.sockets[0].getsockname()[1])
+
+    async def _take_more_of(self, sock: socket.socket) -> None:
+        """Connections, at one turn: each descriptor of the same socket takes one."""
+        for _ in range(ACCEPTED_AT_ONCE - 1):
+            same = socket.fromfd(sock.fileno(), sock.family, sock.type)
+            self._servers.append(await self._loop.create_server(self.connection, sock=same, backlog=BACKLOG))
 
     def connection(self) -> Connection:
         """For a connection that was taken."""
@@ -68,8 +81,8 @@ class Listener:
         for connection in self._connections:
             connection.last()
         await asyncio.sleep(grace_s)
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for connection in list(self._connections):
             connection.leave()
         await self._gone(loop.time() + drain_s)

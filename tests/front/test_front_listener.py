@@ -9,6 +9,7 @@ import struct
 import tracemalloc
 
 import pytest
+import uvloop
 from inside import GET, LAST, PATIENCE_S, POST, ask, door, echo, eventually, listening, quiet, statuses
 
 from gateway.front import connection
@@ -30,6 +31,27 @@ async def test_a_request_is_answered_and_the_connection_kept():
         async with listening() as (_, port):
             assert statuses(await ask(port, GET + CHUNKED + LAST)) == [200] * 3
             assert statuses(await ask(port, GET + BROKEN + LAST)) == [200, 400]
+
+
+def test_new_connections_do_not_wait_for_one_another_at_uvloop():
+    """Which by itself takes one at a turn, however long turns are."""
+
+    async def turns_to_take(count):
+        async with listening() as (listener, port):
+            socks = [socket.socket() for _ in range(count)]
+            for sock in socks:
+                sock.setblocking(False)
+                sock.connect_ex(("127.0.0.1", port))
+            turns = 0
+            while len(listener._connections) < count:
+                await asyncio.sleep(0)
+                turns += 1
+            for sock in socks:
+                sock.close()
+            await eventually(lambda: not listener._connections)
+            return turns
+
+    assert uvloop.run(turns_to_take(20 * module.ACCEPTED_AT_ONCE)) <= 40
 
 
 async def test_whoever_dawdles_over_a_head_is_cut_off_and_others_are_not(monkeypatch):
@@ -246,7 +268,7 @@ async def test_who_was_answered_at_the_end_of_the_grace_may_ask_once_more(monkey
         await asyncio.sleep(0)
         free.set()
         await reader.readuntil(b"0\r\n\r\n")
-        await eventually(lambda: not listener._server.is_serving())
+        await eventually(lambda: not any(server.is_serving() for server in listener._servers))
         await asyncio.sleep(0.05)
         writer.write(GET)
         assert statuses(await read(reader)) == [200]
