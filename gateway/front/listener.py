@@ -12,8 +12,8 @@ from gateway.front.door import Door
 SWEPT_EVERY_S = 0.25
 BACKLOG = 4096
 ACCEPTED_AT_ONCE = 8
-"""New connections that are taken at one turn of the event loop, however many wait. uvloop takes one, so that under load,
-when turns are long, a connection would wait for a second."""
+"""New connections that are taken at one turn of the event loop, however many wait. uvloop takes one: under load, when
+turns are long, a connection would wait for a second."""
 
 CANCELLED_S_MAX = 5.0
 """How long calls that were broken off may take to close their books."""

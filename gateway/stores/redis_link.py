@@ -115,7 +115,8 @@ class Link:
         answer, failure = asking.result() if asking.done() else (None, TimeoutError("no answer in time"))
         if failure is None:
             self._breaker.worked()
-            self._may_forget = ""
+            if anyhow:
+                self._may_forget = ""
             return answer
         self._breaker.failed()
         log.debug("the store of limits: %s", failure)

@@ -301,6 +301,35 @@ async def test_a_server_that_is_told_to_evict_while_it_runs_is_not_used_until_it
     assert await lease(store, "a", 70) == 70
 
 
+async def test_an_answer_that_was_under_way_does_not_make_it_believed(connect, server):
+    store = connect()
+    await patient(lambda: lease(store, "a", 60))
+    late = asyncio.Event()
+
+    async def slow(client):
+        await late.wait()
+
+    asking = asyncio.create_task(store.link.ask("slow", slow, patient=True))
+    await asyncio.sleep(0)
+    server.say("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    await patient(lambda: refused(store))
+    late.set()
+    await asking
+    with pytest.raises(Unavailable, match="allkeys-lru"):
+        await lease(store, "a", 70)
+
+
+async def test_a_server_that_does_not_say_whether_it_evicts_is_named_in_the_log(connect, server, caplog, monkeypatch):
+    store = connect()
+    await patient(lambda: lease(store, "a", 60))
+    server.say("ACL", "SETUSER", "default", "-info")
+    server.say("HDEL", redis_leases.META, "asked")
+    await store.wanted("a")
+    await store.wanted("a")
+    assert caplog.text.count("does not tell scripts whether it evicts") == 1
+    assert await patient(lambda: lease(store, "a", 70)) == 70
+
+
 async def test_after_an_eviction_all_is_told_anew(connect, server):
     """Of whatever it was, and though the server was told not to again before anybody looked."""
     store = connect()
@@ -329,6 +358,55 @@ async def test_one_record_that_is_lost_is_told_anew_and_nobody_gets_it_twice(con
     assert await newer(one, epoch), "all tell anew"
     assert await lease(one, "a", 80, keep=80) == 80, "what was leased stays leased"
     assert await patient(lambda: lease(two, "b", 60)) == 20
+
+
+async def names(store):
+    return await store.link._redis.smembers(redis_leases._ALL)
+
+
+@pytest.mark.parametrize("lost", ["the names", "an older version knew no names"])
+async def test_names_that_are_lost_are_told_anew_so_that_a_record_that_is_lost_after_is_noticed(connect, server, lost):
+    one, two = connect(), connect()
+    await patient(lambda: lease(one, "a", 80))
+    await one.wanted("a")
+    await asyncio.sleep(1.1)  # It looks once a second.
+    await one.wanted("a")
+    epoch = one.epoch
+    server.say("DEL", redis_leases._ALL)
+    if lost != "the names":
+        server.say("HDEL", redis_leases.META, "names")
+    assert await patient(lambda: newer(one, epoch)), "all tell anew"
+    await lease(one, "a", 80, keep=80)
+    assert await names(one) == {b"x"}
+    await patient(lambda: lease(two, "b", 10))
+    server.say("DEL", redis_leases._record("x"))
+    assert await lease(two, "b", 60, keep=10) == 10, "nothing new is leased"
+    assert await lease(one, "a", 80, keep=80) == 80
+
+    async def more():
+        granted = await lease(two, "b", 60, keep=10)
+        return granted if granted != 10 else 0
+
+    assert await patient(more) == 20
+
+
+async def test_who_goes_on_from_a_record_names_it(connect, at_once, server):
+    store = connect()
+    assert await lease(store, "a", 80) == 80
+    server.say("DEL", redis_leases._ALL)
+    await store.resume("a", {"x": 0})
+    assert await names(store) == {b"x"}
+
+
+async def test_a_store_of_many_records_learns_for_as_long_as_they_take_to_be_told(connect, server, monkeypatch):
+    store = connect()
+    monkeypatch.setattr(redis_leases, "LEARN_MS", 100)
+    await patient(lambda: lease(store, "a", 1))
+    await store.link._redis.sadd(redis_leases._ALL, *range(200_000))
+    server.say("DEL", redis_leases._record("x"))
+    asked = time.monotonic()
+    await patient(lambda: lease(store, "b", 1))
+    assert time.monotonic() - asked > 0.9
 
 
 @pytest.mark.parametrize("told", ["exchange", "resume"])

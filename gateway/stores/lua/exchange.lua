@@ -3,7 +3,7 @@
 --
 -- KEYS  meta, wanted, the names of all records, the asker's set of records; then for each ask its record and its set of
 --       those who are short
--- ARGV  replica, how long to learn in ms; then for each ask: name, limit, spent, want, held, least, keep, ahead, turn, and
+-- ARGV  replica, how long to learn in ms for up to 20,000 records, which take half of that to be told; then for each ask: name, limit, spent, want, held, least, keep, ahead, turn, and
 --       for how many seconds the record is kept (0: for ever), how many its window rolls over (0: it does not), back
 -- Returns for each ask: leased, spent, short, the others' leased, spent and held, yields and learning (0 or 1)
 
@@ -18,9 +18,9 @@ if not born or born > now_ms then
   -- The store is new, or has lost everything: nobody may lease until all have said what they have. Or its clock was
   -- ahead then and is right now: it would learn until that time has come.
   born = now_ms
-  redis.call('HSET', meta, 'born', born)
+  redis.call('HSET', meta, 'born', born, 'names', 0)
 end
-local learning = now_ms < born + learn_ms
+local learning = now_ms < born + learn_ms * math.max(1, redis.call('SCARD', all) / 20000)
 
 local function number(record, field)
   return tonumber(redis.call('HGET', record, field) or '0')
@@ -88,7 +88,7 @@ for at = 3, #ARGV, 12 do
       'leased', string.format('%.0f', others[1] + math.max(leased, spent)),
       'spent', string.format('%.0f', others[2] + spent), 'held', string.format('%.0f', others[3] + held))
     names[#names + 1] = name
-    if not known then redis.call('SADD', all, name) end
+    if learning or not known then redis.call('SADD', all, name) end -- The names may be lost as well.
     if short > 0 then
       redis.call('ZADD', shorts, 0, replica)
       redis.call('SADD', wanted, name)

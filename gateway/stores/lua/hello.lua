@@ -6,6 +6,6 @@
 
 if redis.call('HGET', KEYS[1], 'server') ~= ARGV[1] then
   local now = redis.call('TIME')
-  redis.call('HSET', KEYS[1], 'server', ARGV[1], 'born', now[1] * 1000 + math.floor(now[2] / 1000))
+  redis.call('HSET', KEYS[1], 'server', ARGV[1], 'born', now[1] * 1000 + math.floor(now[2] / 1000), 'names', 0)
 end
 return 0

@@ -1,6 +1,6 @@
 -- A replica looks whether others are short of anything that it has leased and not spent. That shows that it lives.
 --
--- KEYS  meta, wanted
+-- KEYS  meta, wanted, the names of all records
 -- ARGV  replica, how the keys of those who are short begin and how records do (in the same slot as all others)
 -- Returns the store's time in seconds and microseconds, since when it has its memory, what it evicts by, and the names of
 -- the records
@@ -8,17 +8,19 @@
 local replica = ARGV[1]
 local now = redis.call('TIME')
 local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
-local born, asked, evicted, policy = unpack(redis.call('HMGET', KEYS[1], 'born', 'asked', 'evicted', 'policy'))
-born = tonumber(born)
+local found = redis.call('HMGET', KEYS[1], 'born', 'asked', 'evicted', 'policy', 'names')
+local born, asked, evicted, policy, names = tonumber(found[1]), unpack(found, 2)
 if not asked or math.abs(now_ms - asked) >= 1000 then -- Whether it may forget, and has.
   local function told(section, field)
     local info = redis.pcall('INFO', section)
     return type(info) == 'string' and string.match(info, field .. ':([%w-]+)') or ''
   end
-  local before = evicted
+  local before, named = evicted, tonumber(names)
   evicted, policy = told('stats', 'evicted_keys'), told('memory', 'maxmemory_policy')
+  names = redis.call('SCARD', KEYS[3])
   if before and before ~= evicted then born = nil end
-  redis.call('HSET', KEYS[1], 'asked', now_ms, 'evicted', evicted, 'policy', policy)
+  if not named or named > 0 and names == 0 then born = nil end -- Who knows no names sees no record that is lost.
+  redis.call('HSET', KEYS[1], 'asked', now_ms, 'evicted', evicted, 'policy', policy, 'names', names)
 end
 if not born or born > now_ms then -- It is new, has lost something, or its clock was ahead: see exchange.lua.
   born = now_ms

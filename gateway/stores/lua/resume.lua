@@ -1,7 +1,8 @@
 -- A new process has the replica's name: on these of its records it has leased what it has spent, and no more. In a rolling
 -- window that counts until it has left. What else is in the replica's set stays there: another script may be to do it.
 --
--- KEYS  meta, wanted, the names of all records, the replica's set of records; then for each record itself and its set of those who are short
+-- KEYS  meta, wanted, the names of all records, the replica's set of records; then for each record itself and its set of
+--       those who are short
 -- ARGV  replica, turn: its words up to this one are late; then for each record: name, spent, for how many seconds it is kept
 --       (0: for ever), and in how many seconds what is spent has left its rolling window (0: never)
 
@@ -11,7 +12,8 @@ for at = 3, #ARGV, 4 do
   local name, spent, kept_s, rolls_s = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
   local record, shorts = KEYS[5 + 2 * (at - 3) / 4], KEYS[6 + 2 * (at - 3) / 4]
   local packed = redis.call('HGET', record, 'r:' .. replica)
-  if redis.call('EXISTS', record) == 0 and redis.call('SADD', KEYS[3], name) == 0 then -- It alone is lost.
+  local named = redis.call('SADD', KEYS[3], name) == 0
+  if named and redis.call('EXISTS', record) == 0 then -- It alone is lost.
     redis.call('HSET', KEYS[1], 'born', time[1] * 1000 + math.floor(time[2] / 1000))
   end
   local before = packed and cmsgpack.unpack(packed) or {0, 0, 0, 0, 0}
