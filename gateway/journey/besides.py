@@ -7,9 +7,14 @@ from collections.abc import Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gateway.catalog.providers import Provider
 from gateway.core.money import Money
-from gateway.core.price import STANDARD_TIERS, Price
-from gateway.core.request import Request
+from gateway.core.price import STANDARD_TIERS, Price, conditions
+from gateway.core.request import Facts, Request
+from gateway.prices.book import PriceBook
+
+OUTPUT_TOKENS_MAX = 32_768
+"""Taken for the most that a model generates when neither the caller, the configuration nor the price book says."""
 
 
 class Beside(Struct, frozen=True):
@@ -29,6 +34,19 @@ class Beside(Struct, frozen=True):
         if self.price is None or self.tier not in STANDARD_TIERS:
             return self
         return replace(self, price=self.price.under(condition))
+
+
+def besides_of(facts: Facts, provider: Provider, book: PriceBook, now: float) -> tuple[Beside, ...]:
+    """Those that a call names, at their prices there at that Unix time."""
+    besides = []
+    for other in facts.also:
+        price = book.price(provider.priced_as, other.model, now, provider.region)
+        most = other.output_tokens_max
+        if most is None and other.advises:
+            most = book.output_max(provider.priced_as, other.model) or OUTPUT_TOKENS_MAX
+        tier = conditions(facts.service_tier or "", other.tier)
+        besides.append(Beside(price, tier, most, other.advises))
+    return tuple(besides)
 
 
 def worst_beside(besides: Iterable[Beside], own: Price, request: Request, output_tokens: int) -> Money:

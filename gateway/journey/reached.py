@@ -105,11 +105,13 @@ class Detours:
         """The same asked of a tier; None if nobody there speaks its dialect, or the key may use none of them."""
         assert isinstance(refused, Refused)
         question, tier, key = stuck.question, refused.account.limit.on_reached.tier, stuck.key
-        facts = replace(question.request.facts, model=tier)
+        facts = replace(question.request.facts, model=tier, unseen=question.dialect.read(question.asked).unseen)
+        request = replace(question.request, facts=facts)
         try:
             allowed = self._router.members(tier, lambda names: any(map(key.may_use, (tier, *names))))
+            facts = replace(facts, unseen=self._router.unseen(request, question.carrier))
             bound = self._router.bound(facts, question.size, proven=proven(facts, question.hold_mode, question.ceiling))
-            request = replace(question.request, facts=facts, input_tokens=bound, input_exact=False)
+            request = replace(request, facts=facts, input_tokens=bound, input_exact=False)
             options = self._router.options(request, question.size, question.carrier)
         except (UnknownModel, BadRequest):
             return None

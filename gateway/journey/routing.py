@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from msgspec.structs import replace
 
 from gateway import tokens
 from gateway.catalog.catalog import AUTO, Catalog
-from gateway.catalog.providers import Deployment, Provider
+from gateway.catalog.providers import Deployment
 from gateway.core.errors import BadRequest, NoPrice
 from gateway.core.money import Money
-from gateway.core.price import FREE, Price, conditions
+from gateway.core.price import FREE, Price
 from gateway.core.rating import Decided
 from gateway.core.request import Asked, Facts, Request
 from gateway.core.route import Candidate, Context, Signal
 from gateway.fleet.fleet import Fleet
 from gateway.fleet.meter import Meter
-from gateway.journey.besides import Beside
+from gateway.journey.besides import OUTPUT_TOKENS_MAX, besides_of
 from gateway.journey.carriage import Carrier
 from gateway.journey.cascade.reading import READABLE
 from gateway.journey.option import OUTPUT_TOKENS_GUESS, Chosen, Option, worst_cost
@@ -34,9 +35,6 @@ from gateway.tokens.size import Size
 from gateway.translate.edge import Edge
 from gateway.translate.edges import edge_to, inbound_to
 from gateway.upstream.health import Health, Vitals
-
-OUTPUT_TOKENS_MAX = 32_768
-"""Taken for the most that a model generates when neither the caller, the configuration nor the price book says."""
 
 CONTEXT_TOKENS_MAX = 2**20
 """Taken for a model's context window where the price book does not say. Hardly any model has a larger one."""
@@ -142,10 +140,21 @@ class Router:
         deployments = self._catalog.find(request.facts.model, request.facts.provider)
         return any(request.dialect in deployment.provider.dialects for deployment in deployments)
 
-    def stays_unseen(self, request: Request, size: Size, carrier: Carrier) -> bool:
-        """Whether the part of the prompt that lies at the provider is asked for: an edge may leave it out. Raises as
-        `options` does."""
-        return any(o.carried is None or o.carried.facts.unseen for o in self.options(request, size, carrier))
+    def unseen(self, request: Request, carrier: Carrier) -> bool:
+        """Whether part of the prompt lies at a provider that may be asked, as it is read there: an edge may leave that
+        part out, and what is a picture here may be a film there. Raises UnknownModel."""
+        facts, book = request.facts, self._catalog.book()
+        for deployment in self._catalog.find(facts.model, facts.provider):
+            dialects = deployment.provider.dialects
+            if request.dialect in dialects:
+                if facts.unseen:
+                    return True
+            elif (edge := edge_to(dialects, request.dialect, deployment.model)) is not None:
+                with suppress(BadRequest):
+                    most = _output_max(deployment, book, request) // facts.choices
+                    if carrier.carried(edge, deployment, most).facts.unseen:
+                        return True
+        return False
 
     def choose(
         self,
@@ -217,7 +226,7 @@ class Router:
         given = min(request.input_tokens, self._calibration.likely(size, deployment.group) + request.facts.defined)
         likely = price.likely(given, guess) if price else None
         others = request.facts.also and meter is None and not request.facts.free
-        besides = _besides(request.facts, provider, book, now) if others else ()
+        besides = besides_of(request.facts, provider, book, now) if others else ()
         worst = worst_cost(price, request, most, besides) if price else None
         candidate = _candidate(request, deployment, likely, worst, vitals=vitals, now=now)
         reasons = request.facts.reasons or vitals.reasons
@@ -243,18 +252,6 @@ class Router:
 def _alone(request: Request) -> Request:
     """Without the other models that it names: no edge carries them."""
     return replace(request, facts=replace(request.facts, also=())) if request.facts.also else request
-
-
-def _besides(facts: Facts, provider: Provider, book: PriceBook, now: float) -> tuple[Beside, ...]:
-    besides = []
-    for other in facts.also:
-        price = book.price(provider.priced_as, other.model, now, provider.region)
-        most = other.output_tokens_max
-        if most is None and other.advises:
-            most = book.output_max(provider.priced_as, other.model) or OUTPUT_TOKENS_MAX
-        tier = conditions(facts.service_tier or "", other.tier)
-        besides.append(Beside(price, tier, most, other.advises))
-    return tuple(besides)
 
 
 def _over(edge: Edge, option: Option, carrier: Carrier, choices: int) -> Option:

@@ -47,13 +47,12 @@ def understood(call: Call, key: Key, router: Router, mode: HoldMode) -> Question
     size = measure(asked.body, facts)
     mode = hold_mode(headers, mode)
     ceiling = ceiling_of(headers)
-    bound = router.bound(facts, size, proven=proven(facts, mode, ceiling))
-    request = Request(call.id, key.id, call.dialect.name, facts, input_tokens=bound)
     carrier = Carrier(asked, lossy=lossy(headers))
-    if facts.unseen and not router.stays_unseen(request, size, carrier):
-        facts = replace(facts, unseen=False)
-        bound = router.bound(facts, size, proven=proven(facts, mode, ceiling))
-        request = replace(request, facts=facts, input_tokens=bound)
+    request = Request(call.id, key.id, call.dialect.name, facts, input_tokens=0)
+    if (unseen := router.unseen(request, carrier)) != facts.unseen:
+        facts = replace(facts, unseen=unseen)
+    bound = router.bound(facts, size, proven=proven(facts, mode, ceiling))
+    request = replace(request, facts=facts, input_tokens=bound)
     travelling = for_provider(headers.items())
     prefix = router.prefix(request, asked)
     since = call.baseline_at

@@ -11,10 +11,10 @@ from gateway.core.price import CostStatus, Price, Rates, Schedule
 from gateway.core.request import Asked, Facts, Other, Request
 from gateway.core.route import Decision, Signal
 from gateway.core.usage import Extras, Report, Usage
-from gateway.journey.besides import Beside
+from gateway.journey.besides import OUTPUT_TOKENS_MAX, Beside
 from gateway.journey.carriage import Carrier
 from gateway.journey.option import OUTPUT_TOKENS_GUESS
-from gateway.journey.routing import CONTEXT_TOKENS_MAX, OUTPUT_TOKENS_MAX, Router
+from gateway.journey.routing import CONTEXT_TOKENS_MAX, Router
 from gateway.journey.signals import Signals
 from gateway.plugins import Plugin
 from gateway.tokens import measure
