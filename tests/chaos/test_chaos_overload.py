@@ -10,20 +10,10 @@ from harness import make_key
 from rushing import percentile, rushed, watched
 
 PEAK = 64  # Callers who ask again as soon as they are answered: a gateway has no better time.
-SHARE_MIN, HEALTH_MS_MAX, OTHERS_MIN = 0.6, 1000, 0.3  # Whatever else the machine does.
+SHARE_MIN, HEALTH_MS_MAX, OTHERS_MIN = 0.6, 1000, 0.8  # Whatever else the machine does.
 BECAUSE = (
     "to read a small call and to write a refusal takes a tenth of what the call itself takes, most of it in two system "
     "calls that no decision can spare; at three times the peak there are two refusals for each call"
-)
-
-NEW = (
-    "once in some hundred times a connection that is new waits for half a second until it is taken; why is not known. "
-    "Over one that is open, 13 ms (p99) were measured"
-)
-
-INSIDE = (
-    "the door lets keys in by turns, but streams that were let in share the processor, whoever's they are; so those of "
-    "others take as long as the many of the one, about a second"
 )
 
 
@@ -92,7 +82,6 @@ def test_who_looks_after_it_does_not_wait(rush, shown, full):
         target="< 100 ms",
         met=max(p99.values()) < HEALTH_MS_MAX and found.calls("503") > 0,
         bounded=max(p99.values()) < 100,
-        because=NEW,
         p99_ms=p99,
         at_rest_ms=beside,
     )
@@ -121,7 +110,6 @@ def test_one_key_that_sends_too_much_harms_itself_alone(rush, shown, full):
         target="others: 0 turned away, 95 % answered within 1 s",
         met=refused == 0 and flood.calls("503") > 0 and not untold and good >= OTHERS_MIN * asked,
         bounded=good >= 0.95 * asked,
-        because=INSIDE,
         others_answered=good,
         others_asked=asked,
     )
