@@ -12,7 +12,7 @@ from gateway.core.request import Asked, Countable, Facts, Picture, excerpt
 from gateway.core.usage import Report
 from gateway.dialects import openai_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk, Signs, with_query
-from gateway.dialects.openai_chat_parts import FILM, NEEDS, PLAIN, Part, is_set, sound
+from gateway.dialects.openai_chat_parts import FILM, NEEDS, PLAIN, Part, is_set, kinds_of, refuse_twins, sound
 from gateway.dialects.openai_chat_tools import fetches, refuse_compound
 from gateway.dialects.openai_report import read_report
 from gateway.dialects.openai_research import asked_conditions
@@ -157,7 +157,8 @@ class OpenAIChat:
         refuse_compound(asked.compound_custom)
         stream, options = bool(asked.stream), asked.stream_options
         everything = [p for m in asked.messages if isinstance(m.content, list) for p in m.content]
-        parts = [part.kind for part in everything]
+        refuse_twins(body, everything)
+        parts = kinds_of(everything)
         theirs, heard = fetches(asked.tools), sound(everything, parts, _spoken(asked))
         return Facts(
             model=model_name(asked.model),
@@ -188,7 +189,7 @@ class OpenAIChat:
         """See `Dialect.countable`."""
         asked, said = decode(_requests, request.body), decode(_said, request.body)
         parts = [p for m in asked.messages if isinstance(m.content, list) for p in m.content]
-        kinds = [part.kind for part in parts]
+        kinds = kinds_of(parts)
         texts = [m.content for m in asked.messages if isinstance(m.content, str)] + [p.text for p in parts if p.text]
         texts += [text for m in asked.messages for text in (m.name, _text(m.tool_calls)) if text]
         beside = (_text(getattr(m, name)) for m in said.messages for name in _BESIDE)

@@ -7,6 +7,7 @@ import re
 import msgspec
 
 from gateway.core.request import Picture
+from gateway.dialects import splice
 
 HEAD_CHARACTERS = 256
 """Of a data URL: more than any type of media has."""
@@ -15,6 +16,7 @@ _BEGINNING = re.compile(rb'(?:\{\s*"url"\s*:\s*)?"data:image/[a-z]+;base64,')
 _QUOTE = re.compile(rb'"')
 _TYPE = re.compile(r"data:\s*([\w.+-]+)\s*/")
 _ENDING = re.compile(rb'(?:\s*,\s*"detail"\s*:\s*"[a-z]*")?\s*\}?')
+_URL_ALONE = re.compile(rb'(?!\{)|\{\s*"url"\s*:\s*"[^"\\]{0,2048}+"' + _ENDING.pattern + rb"\Z")
 
 
 class _Image(msgspec.Struct):
@@ -55,9 +57,13 @@ def is_image(image_url: msgspec.Raw) -> bool:
 
 
 def kind_of(image_url: msgspec.Raw) -> str:
-    """What a chat's part shows: "image", unless a data URL says that it is "audio", "video" or a "file"."""
-    if _is_plainly_image(memoryview(image_url)):
+    """What a chat's part shows: "image", unless a data URL says that it is "audio", "video" or a "file". Raises
+    BadRequest for a URL that is given twice."""
+    whole = memoryview(image_url)
+    if _is_plainly_image(whole):
         return "image"
+    if _URL_ALONE.match(whole) is None:
+        splice.refuse_twins(bytes(image_url), _Image.__struct_fields__)
     said = _TYPE.match(_head(image_url) or "")
     if said is None:
         return "image"

@@ -261,6 +261,55 @@ def test_sound_is_not_hidden_by_a_twin():
     assert refused.value.param == "data"
 
 
+LONG = json.dumps({"data": base64.b64encode(b"\xff\xfb" * 90_000).decode()})
+SHOWS = '"type":"image_url","image_url":{"url":"https://x.test/a.png"}'
+
+
+@pytest.mark.parametrize(
+    ("part", "named"),
+    [
+        (f'"type":"input_audio","input_audio":{LONG},"input_audio":{{"data":"T2dnUw=="}}', "input_audio"),
+        (f'"type":"input_audio","input_audio":{{"data":"T2dnUw=="}},"input_audio":{LONG}', "input_audio"),
+        (f'"type":"input_audio","input_audio":{LONG},"type":"text","text":"x"', "type"),
+        (f'"type":"input_audio","input_audio":{LONG},"typ\\u0065":"text","text":"x"', "type"),
+        (f'"type":"input_audio","input_audio":{LONG},"input_audio":null', "input_audio"),
+        (f'"type":"text","text":"x","input_audio":{LONG},"Type":"input_audio"', "Type"),
+        ('"type":"video_url","video_url":{"url":"https://x.test/a.mp4"},"type":"text","text":"x"', "type"),
+        ('"type":"input_video","input_video":{},"type":"text","text":"x"', "type"),
+        ('"type":"file","file":{"file_id":"x"},"type":"text","text":"x"', "type"),
+        ('"type":"document","type":"image_url"', "type"),
+        (f'{SHOWS},"image_url":{{"detail":"low"}}', "image_url"),
+        (f'{SHOWS},"Image_URL":{{"url":"data:video/mp4;base64,AAAA"}}', "Image_URL"),
+        ('"type":"image_url","image_url":{"url":"data:video/mp4;base64,AAAA","url":"data:image/png;base64,A"}', "url"),
+        ('"type":"image_url","image_url":{"url":"https://x.test/a.png","URL":"data:video/mp4;base64,AAAA"}', "URL"),
+    ],
+)
+def test_what_a_part_shows_is_not_hidden_by_a_twin(part, named):
+    """Who takes the first of twins, or makes one of both, saw a film or heard an hour where a picture was held for."""
+    hidden = f'{{"type":"text","text":"x"}},{{{SHOWS}}},{{{part}}}'
+    with pytest.raises(BadRequest) as refused:
+        CHAT.read(body(messages=[*HI, {"role": "user", "content": []}]).replace(b"[]", f"[{hidden}]".encode()))
+    assert refused.value.param == named
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (" ,", " :")])
+def test_parts_may_say_more_than_is_read(separators):
+    """And in any order; twins of what nobody reads are nobody's."""
+    parts = [
+        {"type": "image_url", "image_url": {"url": "https://x.test/a.png", "detail": "low", "x": 1}, "id": "a"},
+        {"image_url": {"detail": "high", "url": "https://x.test/a.png"}, "type": "image_url"},
+        {"type": "image_url", "image_url": "https://x.test/a.png"},
+        {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "mp3"}, "cache_control": {"type": "x"}},
+        {"type": "text", "text": "image_url", "file": None},
+        {"type": "file", "file": {"file_id": "x"}},
+        {"type": "document", "document": {"type": "text"}},
+    ]
+    asked = {"model": "m", "messages": [*HI, {"role": "user", "content": parts}, {"role": "tool", "content": parts}]}
+    asked = json.dumps(asked, separators=separators).encode().replace(b"cache_control", b"id")
+    facts = CHAT.read(asked.replace(b'"id"', b'"id":1,"id"'))
+    assert (facts.images, facts.files, facts.unseen) == (6, 4, False)
+
+
 @pytest.mark.parametrize("data", ["AAAAAA==", "AAAAAA", "AA-_/+A", "AAAA\nAAA="])
 def test_sound_in_the_body_may_be_written_in_either_alphabet_padded_or_not(data):
     assert CHAT.read(sounding({"data": data})) == CHAT.read(sounding({"data": "AAAA"}))
