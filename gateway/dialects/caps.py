@@ -86,9 +86,15 @@ def _chat(body: bytes, tokens: int, quirks: Quirks) -> bytes:
 
 
 def _gemini(body: bytes, tokens: int, quirks: Quirks) -> bytes:
-    body = gemini_request.camel(body)
-    config = splice.find_object(body, "generationConfig") or b"{}"
-    return _put(body, "generationConfig", _plainly("maxOutputTokens")(config, tokens, quirks))
+    outer = _spelt(body, "generationConfig", "generation_config")
+    config = splice.find_object(body, outer) or b"{}"
+    inner = _spelt(config, "maxOutputTokens", "max_output_tokens")
+    return _put(body, outer, _plainly(inner)(config, tokens, quirks))
+
+
+def _spelt(body: bytes, camel: str, snake: str) -> str:
+    """Whichever of the two names stands there: other names may be those of a tool's own parameters."""
+    return camel if splice.find(body, snake) is None else snake
 
 
 def _converse(body: bytes, tokens: int, quirks: Quirks) -> bytes:

@@ -55,7 +55,35 @@ GOLDEN = [  # Dialect, a body, and the same body for at most 100 tokens.
     (
         "gemini",
         '{"contents":[{"parts":[{"text":"Hi"}]}],"generation_config":{"max_output_tokens":0}}',
-        '{"contents":[{"parts":[{"text":"Hi"}]}],"generationConfig":{"maxOutputTokens":100}}',
+        '{"contents":[{"parts":[{"text":"Hi"}]}],"generation_config":{"max_output_tokens":100}}',
+    ),
+    (
+        "gemini",
+        '{"contents":[{}],"generation\\u005fconfig":{"max_output\\u005ftokens":800,"top_k":5}}',
+        '{"contents":[{}],"generation\\u005fconfig":{"max_output\\u005ftokens":100,"top_k":5}}',
+    ),
+    (
+        "gemini",
+        '{"contents":[{}],"generationConfig":{"max_output_tokens":800}}',
+        '{"contents":[{}],"generationConfig":{"max_output_tokens":100}}',
+    ),
+    (
+        "gemini",
+        '{"contents":[{}],"generation_config":null}',
+        '{"contents":[{}],"generation_config":{"maxOutputTokens":100}}',
+    ),
+    (
+        "gemini",
+        (
+            '{"contents":[{"parts":[{"functionCall":{"name":"f","args":{"mime_type":"a"}}}]}],"tools":'
+            '[{"functionDeclarations":[{"name":"f","parameters":{"properties":{"mime_type":{}},'
+            '"required":["mime_type"]}}]}],"generationConfig":{"maxOutputTokens":800}}'
+        ),
+        (
+            '{"contents":[{"parts":[{"functionCall":{"name":"f","args":{"mime_type":"a"}}}]}],"tools":'
+            '[{"functionDeclarations":[{"name":"f","parameters":{"properties":{"mime_type":{}},'
+            '"required":["mime_type"]}}]}],"generationConfig":{"maxOutputTokens":100}}'
+        ),
     ),
     (
         "gemini",
