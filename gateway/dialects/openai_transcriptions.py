@@ -105,7 +105,8 @@ def _refuse_elsewhere(form: Form) -> None:
         raise BadRequest(
             f"{name} is not taken here, as nobody could say how long what lies there is: send a file", name
         )
-    if [file.name.removesuffix("[]") for file in form.files].count("file") != 1:
+    given = [field.is_file for field in form.fields if field.name.removesuffix("[]") == "file"]
+    if given != [True]:  # Others take one without a name for a file, too.
         raise BadRequest("file must be given once, as a file", "file")
 
 

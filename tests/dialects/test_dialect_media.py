@@ -167,6 +167,18 @@ def test_a_prompt_of_a_recording_that_is_no_text_is_refused_at_once():
         TRANSCRIPTIONS.read(Asked(call.body.replace(b"NONE", b"\xff"), verb=call.verb, content_type=call.content_type))
 
 
+@pytest.mark.parametrize("name", ["file", "file[]"])
+def test_a_recording_is_given_once_whether_it_has_a_name_or_not(name):
+    """Who goes by the type of what is in it hears the one without."""
+    call = form("transcriptions", [("file", b"OggS")], model="m")
+    other = (
+        f'--b\r\nContent-Disposition: form-data; name="{name}"\r\nContent-Type: application/octet-stream\r\n\r\nx\r\n'
+    )
+    for body in (other.encode() + call.body, call.body.replace(b"--b--", other.encode() + b"--b--")):
+        with pytest.raises(BadRequest, match="file must be given once"):
+            TRANSCRIPTIONS.read(Asked(body, verb=call.verb, content_type=call.content_type))
+
+
 SILENT_FRAME = bytes.fromhex("fff8c408 00 0000 0000 00 00")  # Of FLAC: 4,096 samples in a few bytes.
 
 
