@@ -31,6 +31,7 @@ _LINE = re.compile(rb"([a-z-]++):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*)", re.IGNORE
 _DISPOSITION = re.compile(rb"form-data[ \t]*(?=;)(.*)", re.IGNORECASE)
 _PARAMETER = re.compile(rb';[ \t]*([a-z*]+)=(?:"((?:[^"\\\r\n]|\\["\\])*)"|([^\s;"]+))[ \t]*', re.IGNORECASE)
 _NESTED = re.compile(rb";[ \t]*(?:file)?name", re.IGNORECASE)
+_PARAMETER_INSIDE = re.compile(_NESTED.pattern + rb"[*0-9]*[ \t]*=", re.IGNORECASE)
 _NAME = re.compile(rb"(?!_charset_\Z)[\w.\[\]-]+")
 """The one left out would say how all others are to be decoded."""
 
@@ -179,7 +180,7 @@ def _parameters(text: bytes) -> dict[bytes, bytes]:
             raise BadRequest("A part of the form names itself twice.")
         found[name] = value
         at = match.end()
-    nested = b'\\"' in text and any(map(_NESTED.search, found.values()))
-    if nested or at != len(text):  # Who takes no backslash for an escape reads that parameter.
+    nested = _NESTED if b'\\"' in text else _PARAMETER_INSIDE
+    if at != len(text) or any(map(nested.search, found.values())):  # Who knows no quotes, or no escapes, reads that.
         raise BadRequest("A part of the form is not well-formed.")
     return found

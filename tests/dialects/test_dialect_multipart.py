@@ -92,7 +92,15 @@ def test_heads_are_written_in_many_ways(head):
 
 
 @pytest.mark.parametrize(
-    "name", [b"*=utf-8''%e2%82%ac", b'="\xe2\x82\xac"', b'="a\\"b\\"; c.png"', b'="a; b; name c.png"']
+    "name",
+    [
+        b"*=utf-8''%e2%82%ac",
+        b'="\xe2\x82\xac"',
+        b'="a\\"b\\"; c.png"',
+        b'="a; b; name c.png"',
+        b'="a; b.mp3"',
+        b'="name=a.mp3"',
+    ],
 )
 def test_a_file_with_a_name_in_any_alphabet_is_a_file(name):
     head = b'Content-Disposition: form-data; name="file"; filename' + name
@@ -146,6 +154,9 @@ def test_what_says_that_it_is_no_form_is_refused(content_type):
         form(part(b'Content-Disposition: attachment; name="a"', b"1")),
         form(part(b'Content-Disposition: form-data; name="a"; filename="b\\";name=c;d="', b"1")),
         form(part(b'Content-Disposition: form-data; a="\\"; x="; name=b; filename=c; y="; name=a; z="', b"1")),
+        form(part(b'Content-Disposition: form-data; x="; name=model; y="; name="prompt"', b"1")),
+        form(part(b'Content-Disposition: form-data; name="prompt"; filename="a;\tFileName = b"', b"1")),
+        form(part(b'Content-Disposition: form-data; name="prompt"; x="a; name*0*=b"', b"1")),
         form(field("_charset_", b"utf-7")),
         form(field("+AG0-odel", b"1")),
         form(field("a", b"1\n--xx--\r\n")),
