@@ -29,7 +29,7 @@ _BOUNDARY = re.compile(
 )
 _LINE = re.compile(rb"([a-z-]++):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*)", re.IGNORECASE)
 _DISPOSITION = re.compile(rb"form-data[ \t]*(?=;)(.*)", re.IGNORECASE)
-_PARAMETER = re.compile(rb';[ \t]*([a-z*]+)=(?:"((?:[^"\\\r\n]|\\["\\])*)"|([^\s;"]+))[ \t]*', re.IGNORECASE)
+_PARAMETER = re.compile(rb';[ \t]*([a-z*]+)=(?:"((?:[^"\\\r\n]|\\.)*)"|([^\s;"]+))[ \t]*', re.IGNORECASE)
 _NESTED = re.compile(rb";[ \t]*(?:file)?name", re.IGNORECASE)
 _PARAMETER_INSIDE = re.compile(_NESTED.pattern + rb"[*0-9]*[ \t]*=", re.IGNORECASE)
 _NAME = re.compile(rb"(?!_charset_\Z)[\w.\[\]-]+")
@@ -181,6 +181,8 @@ def _parameters(text: bytes) -> dict[bytes, bytes]:
         found[name] = value
         at = match.end()
     nested = _NESTED if b'\\"' in text else _PARAMETER_INSIDE
-    if at != len(text) or any(map(nested.search, found.values())):  # Who knows no quotes, or no escapes, reads that.
+    if any(map(nested.search, found.values())):  # Who knows no quotes, or no escapes, reads that parameter.
+        raise BadRequest("A part of the form is not well-formed.")
+    if text[at:].rstrip() not in (b"", b";"):
         raise BadRequest("A part of the form is not well-formed.")
     return found

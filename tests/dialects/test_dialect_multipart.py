@@ -94,12 +94,8 @@ def test_heads_are_written_in_many_ways(head):
 @pytest.mark.parametrize(
     "name",
     [
-        b"*=utf-8''%e2%82%ac",
-        b'="\xe2\x82\xac"',
-        b'="a\\"b\\"; c.png"',
-        b'="a; b; name c.png"',
-        b'="a; b.mp3"',
-        b'="name=a.mp3"',
+        *(b"*=utf-8''%e2%82%ac", b'="\xe2\x82\xac"', b'="a\\"b\\"; c.png"', b'="a; b; name c.png"', b'="a; b.mp3"'),
+        *(b'="name=a.mp3"', b'="C:\\a.mp3"', b'="a.mp3";', b'="C:\\\\"; '),
     ],
 )
 def test_a_file_with_a_name_in_any_alphabet_is_a_file(name):
@@ -157,6 +153,11 @@ def test_what_says_that_it_is_no_form_is_refused(content_type):
         form(part(b'Content-Disposition: form-data; x="; name=model; y="; name="prompt"', b"1")),
         form(part(b'Content-Disposition: form-data; name="prompt"; filename="a;\tFileName = b"', b"1")),
         form(part(b'Content-Disposition: form-data; name="prompt"; x="a; name*0*=b"', b"1")),
+        form(part(b'Content-Disposition: form-data; name="prompt"; filename="C:\\"; name="model"', b"1")),
+        form(part(b'Content-Disposition: form-data; name="prompt"; filename="C:\\"; name=model; x="', b"1")),
+        form(part(b'Content-Disposition: form-data; name="C:\\a"', b"1")),
+        form(part(b'Content-Disposition: form-data; name="a";;', b"1")),
+        form(part(b'Content-Disposition: form-data; ;name="a"', b"1")),
         form(field("_charset_", b"utf-7")),
         form(field("+AG0-odel", b"1")),
         form(field("a", b"1\n--xx--\r\n")),
@@ -189,6 +190,7 @@ NAMES = st.sampled_from(
     ["model", '"model"', '"a"', '"url"', "a", '"+AG0-odel"', '"a\\";name=model;b="', '"/a"', '"\\"']
 )
 MORE = ["", '; filename="a"', '; filename=""', "; filename*=utf-8''a", "; name*=utf-8''b", "; name*0=b", '; x="']
+MORE += [";", "; ", '; filename="C:\\a"', '; filename="C:\\"', '; x="\\\\"']
 DISPOSITION = st.builds(
     "{}{} {}; name={}{}".format,
     st.sampled_from(["Content-Disposition", "content-disposition", " Content-Disposition"]),
