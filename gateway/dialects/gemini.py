@@ -85,7 +85,7 @@ tokens at most, which is within what any tools are held for."""
 
 _PICTURES_AT = re.compile(
     r"gs://|https?://(?:img\.youtube\.com/vi/[\w-]+/\w+\.jpg\Z"
-    r"|(?!(?:[\w-]+\.)*youtu(?:be\w*)?(?:-nocookie)?\.)[\w.-]+(?::\d+)?/)",
+    r"|(?!(?:[\w-]*\.)*youtu(?:be\w*)?(?:-nocookie)?\.)[\w.-]+(?::\d+)?/)",
     re.IGNORECASE | re.ASCII,
 )
 """Where one lies that is what it is called. At YouTube there are films, and pictures of them."""

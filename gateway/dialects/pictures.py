@@ -15,6 +15,12 @@ HEAD_CHARACTERS = 256
 _BEGINNING = re.compile(rb'(?:\{\s*"url"\s*:\s*)?"data:image/[a-z]+;base64,')
 _QUOTE = re.compile(rb'"')
 _TYPE = re.compile(r"data:\s*([\w.+-]+)\s*/")
+_FILMS_AT = re.compile(
+    r"https?:[/\\]*(?!img\.youtube\.com/vi/[\w-]+/\w+\.jpg\Z)(?:[^/?#]*[.@\\])?youtu(?:be\w*)?(?:-nocookie)?\.",
+    re.IGNORECASE | re.ASCII,
+)
+"""YouTube, and not the pictures of films there. Google's models see what lies behind such an address as a film."""
+
 _ENDING = re.compile(rb'(?:\s*,\s*"detail"\s*:\s*"[a-z]*")?\s*\}?')
 _URL_ALONE = re.compile(rb'(?!\{)|\{\s*"url"\s*:\s*"[^"\\]{0,2048}+"' + _ENDING.pattern + rb"\Z")
 
@@ -50,23 +56,25 @@ def of_url(image_url: msgspec.Raw) -> Picture | None:
 
 def is_image(image_url: msgspec.Raw) -> bool:
     """Whether this can be one: not what a data URL says is something else, or writes out as text."""
-    head = _head(image_url)
-    if head is None or not head.startswith("data:"):
-        return head is not None
+    url = _url(image_url)
+    head = (url or "")[:HEAD_CHARACTERS].lower()
+    if not head.startswith("data:"):
+        return url is not None
     return head.startswith("data:image/") and ";base64," in head
 
 
 def kind_of(image_url: msgspec.Raw) -> str:
-    """What a chat's part shows: "image", unless a data URL says that it is "audio", "video" or a "file". Raises
-    BadRequest for a URL that is given twice."""
+    """What a chat's part shows: "image", unless a data URL says that it is "audio", "video" or a "file", or it is a
+    film at YouTube. Raises BadRequest for a URL that is given twice."""
     whole = memoryview(image_url)
     if _is_plainly_image(whole):
         return "image"
     if _URL_ALONE.match(whole) is None:
         splice.refuse_twins(bytes(image_url), _Image.__struct_fields__)
-    said = _TYPE.match(_head(image_url) or "")
+    url = _url(image_url) or ""
+    said = _TYPE.match(url[:HEAD_CHARACTERS].lower())
     if said is None:
-        return "image"
+        return "video" if _FILMS_AT.match(url) else "image"
     return said[1] if said[1] in ("image", "audio", "video") else "file"
 
 
@@ -77,13 +85,13 @@ def _is_plainly_image(image_url: memoryview) -> bool:
     return bool(ended and _ENDING.fullmatch(image_url, ended.end()))
 
 
-def _head(image_url: msgspec.Raw) -> str | None:
-    """What the URL begins with; None where it is not written as expected."""
+def _url(image_url: msgspec.Raw) -> str | None:
+    """The URL; None where it is not written as expected."""
     try:
         given = _images.decode(bytes(image_url))
     except (msgspec.MsgspecError, ValueError):
         return None
-    return (given if isinstance(given, str) else given.url).lstrip()[:HEAD_CHARACTERS].lower()
+    return (given if isinstance(given, str) else given.url).lstrip()
 
 
 def of_source(source: msgspec.Raw) -> Picture | None:

@@ -123,6 +123,8 @@ def parts(*given):
                 ("https://youtube-pictures.s3.amazonaws.com/x.png", False),
                 ("https://youtube.com.:443/watch?v=x", True),
                 ("https://www.YouTube.com/watch?v=x", True),
+                ("https://www..youtube.com/watch?v=x", True),
+                ("https://.youtube.com/watch?v=x", True),
                 ("https://youtu.be/x", True),
                 ("https://a:b@youtube.com/x", True),
                 ("//youtube.com/x", True),
