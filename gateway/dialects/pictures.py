@@ -15,11 +15,18 @@ HEAD_CHARACTERS = 256
 _BEGINNING = re.compile(rb'(?:\{\s*"url"\s*:\s*)?"data:image/[a-z]+;base64,')
 _QUOTE = re.compile(rb'"')
 _TYPE = re.compile(r"data:\s*([\w.+-]+)\s*/")
+_SHOWS = {"image": "image", "img": "image", "audio": "audio", "video": "video"}
+"""By type. The second is none, but many write it, and engines take it for the first."""
+
 _FILMS_AT = re.compile(
     r"https?:[/\\]*(?!img\.youtube\.com/vi/[\w-]+/\w+\.jpg\Z)(?:[^/?#]*[.@\\])?youtu(?:be\w*)?(?:-nocookie)?\.",
     re.IGNORECASE | re.ASCII,
 )
 """YouTube, and not the pictures of films there. Google's models see what lies behind such an address as a film."""
+
+_AROUND = "".join(map(chr, range(0x21)))
+_WITHIN = ("\t", "\r", "\n")
+"""What parsers of URLs leave out, at the ends or anywhere."""
 
 _ENDING = re.compile(rb'(?:\s*,\s*"detail"\s*:\s*"[a-z]*")?\s*\}?')
 _URL_ALONE = re.compile(rb'(?!\{)|\{\s*"url"\s*:\s*"[^"\\]{0,2048}+"' + _ENDING.pattern + rb"\Z")
@@ -60,7 +67,7 @@ def is_image(image_url: msgspec.Raw) -> bool:
     head = (url or "")[:HEAD_CHARACTERS].lower()
     if not head.startswith("data:"):
         return url is not None
-    return head.startswith("data:image/") and ";base64," in head
+    return head.startswith(("data:image/", "data:img/")) and ";base64," in head
 
 
 def kind_of(image_url: msgspec.Raw) -> str:
@@ -75,7 +82,7 @@ def kind_of(image_url: msgspec.Raw) -> str:
     said = _TYPE.match(url[:HEAD_CHARACTERS].lower())
     if said is None:
         return "video" if _FILMS_AT.match(url) else "image"
-    return said[1] if said[1] in ("image", "audio", "video") else "file"
+    return _SHOWS.get(said[1], "file")
 
 
 def _is_plainly_image(image_url: memoryview) -> bool:
@@ -86,12 +93,15 @@ def _is_plainly_image(image_url: memoryview) -> bool:
 
 
 def _url(image_url: msgspec.Raw) -> str | None:
-    """The URL; None where it is not written as expected."""
+    """The URL as its parsers read it; None where it is not written as expected."""
     try:
         given = _images.decode(bytes(image_url))
     except (msgspec.MsgspecError, ValueError):
         return None
-    return (given if isinstance(given, str) else given.url).lstrip()
+    url = (given if isinstance(given, str) else given.url).lstrip(_AROUND)
+    for left_out in _WITHIN:
+        url = url.replace(left_out, "")
+    return url
 
 
 def of_source(source: msgspec.Raw) -> Picture | None:

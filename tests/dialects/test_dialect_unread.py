@@ -139,6 +139,7 @@ def test_what_is_no_picture_counts_by_its_bytes_beside(dialect, body):
     [
         ("openai-chat", parts({"type": "image_url", "image_url": {"url": PICTURE}})),
         ("openai-chat", parts({"type": "image_url", "image_url": "https://x.test/a.png"})),
+        ("openai-chat", parts({"type": "image_url", "image_url": {"url": PICTURE.replace("image/", "img/")}})),
         ("anthropic-messages", parts({"type": "image", "source": {"type": "base64", "data": BASE64}})),
         ("gemini", gemini({"inlineData": blob("image/png")}, temperature=1)),
         ("openai-responses", responses({"type": "input_image", "image_url": PICTURE})),
