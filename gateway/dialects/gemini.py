@@ -216,8 +216,12 @@ def _is_image(mime: str) -> bool:
 
 def _sees_more(body: Body, referred: list[Blob]) -> bool:
     """Whether part of the prompt is not in the request."""
-    pictures = all(_is_image(blob.kind) and _PICTURES_AT.match(blob.file_uri or "") for blob in referred)
-    return bool(body.cached_content) or not pictures or _fetches(body.tools)
+    return bool(body.cached_content) or lies_elsewhere(referred) or _fetches(body.tools)
+
+
+def lies_elsewhere(referred: Iterable[Blob]) -> bool:
+    """Whether one of these is no picture, so that nobody can say how long it is."""
+    return not all(_is_image(blob.kind) and _PICTURES_AT.match(blob.file_uri or "") for blob in referred)
 
 
 def _fetches(tools: msgspec.Raw) -> bool:

@@ -15,9 +15,9 @@ from gateway.core.request import Asked, Countable, Facts
 from gateway.core.usage import Report
 from gateway.dialects import gemini_errors, splice
 from gateway.dialects.base import NOTHING_YET, Aimed, Quirk
-from gateway.dialects.gemini import SAID, SIGNS, aimed_path, travelling
+from gateway.dialects.gemini import SAID, SIGNS, aimed_path, lies_elsewhere, travelling
 from gateway.dialects.gemini_report import read_report
-from gateway.dialects.gemini_request import Content, camel, parts
+from gateway.dialects.gemini_request import Content, camel, parts, refuse_media_twins
 from gateway.dialects.unread import ALL, Known, unread
 from gateway.dialects.validate import decode, model_name
 
@@ -96,7 +96,7 @@ class GeminiEmbeddings:
 
 
 def _each(asked: Asked) -> Iterator[_One]:
-    """Everything to embed. Raises BadRequest, also where a model or content is named twice."""
+    """Everything to embed. Raises BadRequest, also where a model or content is given twice."""
     plain = camel(asked.body)
     batch = [msgspec.Raw(plain)]
     if asked.verb == _BATCH:
@@ -108,14 +108,17 @@ def _each(asked: Asked) -> Iterator[_One]:
         body = bytes(raw)
         one = decode(_ones, body)
         splice.refuse_twins(body, ("model", "content"))
+        refuse_media_twins(body, (one.content,))
         yield one
 
 
 def _mimes(one: _One) -> Iterator[str]:
+    """Of media, "" for what need not be what it says."""
     for part in parts((one.content,)):
-        for blob in (part.inline_data, part.file_data):
-            if blob is not None:
-                yield blob.mime_type or ""
+        if part.inline_data is not None:
+            yield part.inline_data.kind
+        if part.file_data is not None:
+            yield "" if lies_elsewhere((part.file_data,)) else part.file_data.kind
 
 
 def _one_with(body: bytes, model: str) -> bytes:

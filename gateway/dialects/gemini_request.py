@@ -113,10 +113,16 @@ def read_body(body: bytes) -> Body:
     plain = camel(body)
     found = decode(_bodies, plain)
     splice.refuse_twins(plain, _BODY_KEYS)
-    named = _names(plain)
-    if named and named > _known_names(found):
-        _respelt(plain)  # A text may be just such a name.
+    refuse_media_twins(plain, contents(found), found.tools, found.generation_config)
     return found
+
+
+def refuse_media_twins(plain: bytes, said: Sequence[Content], *others: msgspec.Raw) -> None:
+    """Raise BadRequest where a picture, a recording or a document is given twice in this JSON, in which all this is
+    said. `others`: tools and schemas in it, which may call what they like so."""
+    named = _names(plain)
+    if named and named > sum(map(_names, others)) + _known_names(said):
+        _respelt(plain)  # A text may be just such a name.
 
 
 def _names(raw: bytes | msgspec.Raw) -> int:
@@ -124,10 +130,9 @@ def _names(raw: bytes | msgspec.Raw) -> int:
     return len(_BLOBS.findall(raw))
 
 
-def _known_names(body: Body) -> int:
-    """How many of them have been read, or are what tools and schemas call so."""
-    theirs = _names(body.tools) + _names(body.generation_config)
-    return theirs + sum(_read_names(part) + _names_of_tools(part) for part in parts(contents(body)))
+def _known_names(said: Sequence[Content]) -> int:
+    """How many of them have been read there, or are what tools call so."""
+    return sum(_read_names(part) + _names_of_tools(part) for part in parts(said))
 
 
 def _read_names(part: Part) -> int:

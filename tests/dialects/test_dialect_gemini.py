@@ -507,6 +507,33 @@ def test_embeddings_that_are_refused(verb, body):
         EMBEDDINGS.read(asked(body, verb, model="alias"))
 
 
+@pytest.mark.parametrize("verb", ["embedContent", "batchEmbedContents"])
+@pytest.mark.parametrize(
+    "part",
+    [
+        '{"inlineData": {"mimeType": "video/mp4", "mimeType": "image/png", "data": "AA=="}}',
+        '{"inlineData": {"mimeType": "video/mp4"}, "inlineData": {"mimeType": "image/png"}}',
+        '{"fileData": {"fileUri": "https://youtu.be/x", "mimeType": "image/png", "fileUri": "gs://x"}}',
+        '{"fileData": {"fileUri": "gs://x"}, "fileData": null}',
+    ],
+)
+def test_what_is_embedded_is_not_hidden_by_a_twin(verb, part):
+    one = f'{{"content": {{"parts": [{{"text": "data"}}, {part}]}}}}'
+    body = one if verb == "embedContent" else f'{{"requests": [{one}]}}'
+    with pytest.raises(BadRequest, match="twice"):
+        EMBEDDINGS.read(asked(body.encode(), verb, model="alias"))
+
+
+@pytest.mark.parametrize(
+    ("uri", "images"),
+    [("gs://x", 1), ("https://example.com/a.png", 1), ("https://youtu.be/a.png", 0), ("https://www..youtube.com/x", 0)],
+)
+def test_a_film_that_is_embedded_as_a_picture_is_held_for_as_a_file(uri, images):
+    given = asked({"content": {"parts": [{"fileData": {"mimeType": "Image/PNG", "fileUri": uri}}]}}, "embedContent")
+    for held in (EMBEDDINGS.read(given), EMBEDDINGS.countable(given)):
+        assert (held.images, held.files) == (images, 1 - images)
+
+
 def test_what_embeddings_used():
     used = b'{"embeddings": [], "usageMetadata": {"promptTokenCount": 7}}'
     assert EMBEDDINGS.report(used, frozenset()).usage == Usage(input=7)
