@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -18,7 +19,9 @@ from gateway.deferred.record import PREFIX, Later
 from gateway.deferred.shelf import Full, Shelf
 from gateway.deferred.shown import told
 from gateway.journey.idempotency import HEADER, idempotency_key
+from gateway.journey.option import Option
 from gateway.journey.passage import Client
+from gateway.journey.question import Question
 from gateway.journey.understanding import Call
 from gateway.limits.accounts import Account
 from gateway.limits.chain import Limits
@@ -91,8 +94,8 @@ class Taking:
     async def _payable(self, offered: Offered, key: Key) -> None:
         """Raise LimitReached where it could not be paid now. Nothing stays held: it is held for when it leaves. Limits
         on other things than money pace it then; one that knows another way is asked again then."""
-        question, option = offered.question, offered.chosen.plan[0]
-        fare, _ = question.fare(option)
+        question = offered.question
+        option, fare = first_fare(question, offered.chosen.plan)
         own = None if question.ceiling is None else Account.ceiling(question.ceiling)
         money = Fare(fare.nanos, requests=0, concurrent=0)
         try:
@@ -113,3 +116,11 @@ class Taking:
         where = f"/v1/requests/{later.id}"
         head = {"Content-Type": "application/json", "Location": where, "x-fareway-request-id": later.id}
         await client.respond(202, head, msgspec.json.encode(told(later) | {"url": where}))
+
+
+def first_fare(question: Question, plan: tuple[Option, ...]) -> tuple[Option, Fare]:
+    """Where `hold_for_first` would begin, and what it would hold. Raises BadRequest where nowhere."""
+    for option in plan[:-1]:
+        with suppress(BadRequest):
+            return option, question.fare(option)[0]
+    return plan[-1], question.fare(plan[-1])[0]

@@ -118,7 +118,8 @@ class Failures:
         """All of the plan failed: how long to wait before going through it again; None if it is not worth it."""
         asked_s = retry_after_s(self._refused.headers, now) if self._refused is not None else None
         self._rounds, self._refused = self._rounds + 1, None
-        return None if self._lost else wait_s(self._rounds, asked_s)
+        in_vain = self._lost or isinstance(self._said, BadRequest)
+        return None if in_vain else wait_s(self._rounds, asked_s)
 
 
 class Way(Protocol):
@@ -197,7 +198,7 @@ class Asking:
                 if not booking.under_way:
                     await self._begin(question, chosen, booking, option)
                 return await self._try(question, booking, option)
-            except (UpstreamError, LimitReached, Unavailable) as error:
+            except (UpstreamError, LimitReached, Unavailable, BadRequest) as error:  # It may be right for the next.
                 failures.add(error)
             if failures.final:
                 raise failures.told

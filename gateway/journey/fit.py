@@ -33,7 +33,7 @@ def _cap(question: Question, option: Option, least: int, covers: Covers) -> int 
 
     def fits(cap: int) -> bool:
         unpriced = replace(option.candidate, cost_worst=None)  # That is the worst of another cap.
-        return covers(question.fare(replace(option, output_max=cap * facts.choices, candidate=unpriced))[0])
+        return covers(question.worst(replace(option, output_max=cap * facts.choices, candidate=unpriced))[0])
 
     if low > high or not fits(low):
         return None

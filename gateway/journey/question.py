@@ -99,14 +99,18 @@ class Question(Struct, frozen=True):
 
         A call that is not streamed cannot be stopped half-way, so its money is held in full. Its tokens are
         not: a limit on tokens paces callers, and few of them set a cap. Raises BadRequest for a call that
-        could cost more than any does.
+        could cost more than any does there: it may go elsewhere.
         """
-        first = self.output_first(option)
-        for_money = first if self.request.facts.stream else option.output_max
-        fare, worst = option.worst(self.request, for_money=for_money, for_count=first)
+        fare, worst = self.worst(option)
         if worst.known > FARE_CREDIBLE_MAX:
             raise BadRequest(f"This call could cost {worst.known}, which is more than any call may.")
         return fare, worst
+
+    def worst(self, option: Option) -> tuple[Fare, Cost]:
+        """The same, however much it is."""
+        first = self.output_first(option)
+        for_money = first if self.request.facts.stream else option.output_max
+        return option.worst(self.request, for_money=for_money, for_count=first)
 
 
 def proven(facts: Facts, mode: HoldMode, ceiling: Money | None) -> bool:

@@ -14,7 +14,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from gateway.core.caller import Key
-from gateway.core.errors import LimitReached
+from gateway.core.errors import BadRequest, GatewayError, LimitReached
 from gateway.core.limit import Unit
 from gateway.core.money import ZERO
 from gateway.core.route import Signal
@@ -75,14 +75,14 @@ class SettingAside:
         if unit != Unit.USD or left is None:
             return True
         nothing_in = replace(question, request=replace(question.request, input_tokens=0))
-        return any(nothing_in.fare(option)[1].known <= left for option in nothing_in.options(self.router))
+        return any(nothing_in.worst(option)[1].known <= left for option in nothing_in.options(self.router))
 
     async def _decide_and_hold(self, booking: Booking, key: Key, question: Question, *, patient: bool = True) -> Chosen:
         chosen = await self.decide(key, question)
         booking.decided = chosen.decided
         if question.detour is not None:
             chosen = question.detour.told(chosen)
-        chosen = await _hold_for_first(booking, question, chosen, patient=patient)
+        chosen = await hold_for_first(booking, question, chosen, patient=patient)
         self.router.held(chosen)
         for account in booking.passed:
             self.metrics.count("fareway_limit_passed", account.limit.id, account.limit.mode)
@@ -104,15 +104,21 @@ class SettingAside:
         )
 
 
-async def _hold_for_first(booking: Booking, question: Question, chosen: Chosen, *, patient: bool) -> Chosen:
-    """Hold for the first of the plan that no limit on places keeps out: those before it are left out."""
+async def hold_for_first(booking: Booking, question: Question, chosen: Chosen, *, patient: bool) -> Chosen:
+    """Hold for the first of the plan that no limit on places keeps out, and where the call could not cost more than any
+    may: those before it are left out. Raises LimitReached, Unavailable, or BadRequest if it is all that is said."""
+    refused: GatewayError | None = None
     for number, option in enumerate(chosen.plan):
-        fare, worst = question.fare(option)
         try:
+            fare, worst = question.fare(option)
             await booking.begin(option, chosen.reason, fare, worst, patient=patient)
-        except LimitReached as refused:
-            if not refused.refusal.elsewhere or option is chosen.plan[-1]:
+        except BadRequest as error:
+            refused = refused or error
+        except LimitReached as error:
+            if not error.refusal.elsewhere:
                 raise
+            refused = error
         else:
             return chosen if number == 0 else chosen.without_first(number)
-    raise AssertionError("a plan is never empty")
+    assert refused is not None, "a plan is never empty"
+    raise refused

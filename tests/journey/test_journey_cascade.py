@@ -17,18 +17,22 @@ providers:
   cutting: {base_url: SIM_URL/v1, prices: sim, key: SECRET, headers: {x-sim: tokens=9 cut=3}}
   failing: {base_url: SIM_URL/v1, prices: sim, key: SECRET, headers: {x-sim: fail=500}}
   other: {base_url: SIM_URL/v1, prices: sim, key: SECRET, headers: {x-sim: seed=7}}
+  costly: {base_url: SIM_URL/v1, key: SECRET}
+prices:
+  overrides: [{provider: costly, model: sim-large, input: 1/M, output: 1/M, request: 200000/each}]
 models:
   both: {deployments: [sim/sim-small, sim/sim-large]}
   cut: {deployments: [cutting/sim-small, sim/sim-large]}
   failed: {deployments: [failing/sim-small, sim/sim-large]}
   alone: {deployments: [sim/sim-small, failing/sim-large]}
+  costly: {deployments: [sim/sim-small, costly/sim-large]}
   embed: {deployments: [sim/sim-embed]}
   opinions: {deployments: [sim/sim-small, sim/sim-medium, sim/sim-large]}
   disputed: {deployments: [sim/sim-small, other/sim-medium, sim/sim-large]}
 tiers: {economy: [opinions]}
 routing: {policy: POLICY, retry: {rounds: 0}, breaker: {failures: 1000}}
 limits:
-  - {node: all, amount: 1000 usd, window: lifetime}
+  - {node: all, amount: 1000000 usd, window: lifetime}
   - {node: model:sim-large user:poor, amount: 0.000000001 usd, window: lifetime}
 """
 COMPLETE = CONFIG.replace("POLICY", "policies.cascade")
@@ -131,6 +135,14 @@ def test_what_a_limit_refuses_is_not_asked(way, stream):
         assert len(text.split()) == CAP
         assert "nobody else can answer" in headers["x-fareway-cascade"]
         assert books(way, headers) == [("sim-small", "ok")]
+
+
+def test_where_the_rest_could_cost_too_much_the_cheap_answer_is_given(way):
+    """It is paid for, and nothing is wrong with the request."""
+    headers, _ = ask(way, "costly", CUT, max_tokens=CAP)
+    assert headers["x-fareway-model"] == "sim-small"
+    assert "more than any call may" in headers["x-fareway-cascade"]
+    assert books(way, headers) == [("sim-small", "ok")]
 
 
 def test_where_nobody_answers_the_caller_is_told(way):

@@ -23,7 +23,7 @@ class Option(msgspec.Struct):
 
 
 def question(choices=1, reasons=False, first=10**9, body=b"{}", dialect="anthropic-messages"):
-    def fare(option):
+    def worst(option):
         assert option.candidate.cost_worst is None, "the worst of another cap"
         return Fare(nanos=100 + option.price * min(first, option.output_max), output_tokens=0), None
 
@@ -32,7 +32,7 @@ def question(choices=1, reasons=False, first=10**9, body=b"{}", dialect="anthrop
         dialect=SimpleNamespace(name=dialect),
         asked=SimpleNamespace(body=body),
         request=SimpleNamespace(facts=facts),
-        fare=fare,
+        worst=worst,
     )
 
 

@@ -340,6 +340,16 @@ def test_a_limit_on_a_place_sends_calls_to_the_next():
     assert again.fate is Fate.REFUSED
 
 
+def test_a_place_where_a_call_could_cost_too_much_is_passed_over(monkeypatch):
+    """Where there is no other, that is why it is not served; a limit that kept it out elsewhere tells more."""
+    monkeypatch.setitem(RATES, "dear", 10**18)
+    (again,) = decided([made("cheap")], usd(1, node="model:cheap"))
+    assert (again.fate, again.way) == (Fate.REFUSED, Then.REFUSE)
+    monkeypatch.setitem(RATES, "cheap", 10**18)
+    (again,) = decided([made("cheap")])
+    assert (again.fate, "more than any call may" in again.why) == (Fate.UNSERVED, True)
+
+
 @pytest.mark.parametrize("then", [Then.QUEUE, Then.FIT])
 def test_what_would_wait_or_be_cut_is_made_all_the_same(then):
     (again,) = decided([made()], usd(1, on_reached=OnReached(then, wait_s=1.0)))

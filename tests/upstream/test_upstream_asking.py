@@ -15,7 +15,7 @@ from memory_store import MemoryStore
 from gateway.catalog.providers import Deployment, Provider
 from gateway.core.caller import Caller
 from gateway.core.entry import Outcome
-from gateway.core.errors import LimitReached, Unavailable, UpstreamError
+from gateway.core.errors import BadRequest, LimitReached, Unavailable, UpstreamError
 from gateway.core.limit import Fare, HoldMode, Limit, Span, Unit
 from gateway.core.money import Money
 from gateway.core.price import Cost, CostStatus
@@ -31,6 +31,7 @@ from gateway.journey.carriage import Carrier
 from gateway.journey.draft import Trip
 from gateway.journey.option import Chosen
 from gateway.journey.refused import ProviderRefused
+from gateway.journey.setting_aside import hold_for_first
 from gateway.ledger.journal import SYNC_NEVER, Journal
 from gateway.limits.chain import Limits
 from gateway.limits.leases import Leases
@@ -144,8 +145,7 @@ class Road:
         chosen = Chosen(tuple(options), "because")
         with Booking(self.books, Trip("req", Caller("key"), "asked", stream=False)) as self.booking:
             self.booking.expect_caller = expect_caller
-            fare, worst = question.fare(options[0])
-            await self.booking.begin(options[0], "because", fare, worst)
+            chosen = await hold_for_first(self.booking, question, chosen, patient=True)
             with await self.asking.ask(question, chosen, self.booking) as turn:
                 found, answer = turn.option, turn.answer
                 assert self.health.of(found.candidate.name).in_flight == 1
@@ -436,6 +436,70 @@ async def test_a_budget_that_cannot_pay_for_the_first_is_refused_and_nobody_aske
     with pytest.raises(LimitReached):
         await road.call("a")
     assert road.wire.asked == []
+    road.assert_in_order()
+
+
+DEAR = option("dear", 200_000 * 10**9)
+"""A deployment where this call could cost more than any may."""
+
+
+async def test_a_fallback_where_the_call_could_cost_too_much_is_passed_over(build):
+    """What the provider had said is told: the request itself is right."""
+    road = build(a=[500], dear=[200], b=[200], limit=10**18)
+    assert await road.call("a", DEAR, "b") == "b"
+    assert road.wire.asked == ["a", "b"]
+    with pytest.raises(ProviderRefused) as raised:
+        await road.call("a", DEAR)
+    assert raised.value.status == 500
+    road.assert_in_order((OK, 10))
+
+
+async def test_a_first_choice_where_the_call_could_cost_too_much_is_passed_over(build):
+    road = build(dear=[200], a=[503], b=[200], limit=10**18)
+    assert await road.call(DEAR, "a", "b") == "b"
+    assert road.wire.asked == ["a", "b"]
+    assert road.entries[0].attempts == ("a/model-a: status 503",)
+    road.assert_in_order((OK, 10))
+
+
+async def test_a_call_that_could_cost_too_much_everywhere_is_refused_once(build):
+    road = build(rounds=2, dear=[200], limit=10**18)
+    with pytest.raises(BadRequest, match="more than any call may"):
+        await road.call(DEAR, DEAR)
+    assert (road.wire.asked, road.naps, road.entries) == ([], [], [])
+
+
+@pytest.fixture
+def not_for_a(monkeypatch):
+    """A call that cannot be said to the provider `a`."""
+    said = Question.said_to
+
+    def says(question, option):
+        if option.candidate.provider == "a":
+            raise BadRequest("The output of this call cannot be capped.")
+        return said(question, option)
+
+    monkeypatch.setattr(Question, "said_to", says)
+
+
+@pytest.mark.usefixtures("not_for_a")
+async def test_a_call_that_cannot_be_said_to_one_is_said_to_the_next(build):
+    road = build(a=[200], b=[200])
+    assert await road.call("a", "b") == "b"
+    assert road.entries[0].attempts == ("a/model-a: not sent",)
+    road.assert_in_order((OK, 10))
+
+
+@pytest.mark.usefixtures("not_for_a")
+async def test_that_a_call_cannot_be_said_is_told_where_no_provider_has_said_anything(build):
+    """And not tried again: the call stays as it is."""
+    road = build(rounds=2, a=[200], b=[503])
+    with pytest.raises(BadRequest, match="capped"):
+        await road.call("a")
+    assert road.naps == []
+    for plan in ("ab", "ba"):
+        with pytest.raises(ProviderRefused):
+            await road.call(*plan)
     road.assert_in_order()
 
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from gateway.cache.flights import Flight
 from gateway.core.entry import Entry, Outcome
-from gateway.core.errors import GatewayError, LimitReached, Unavailable, UpstreamError
+from gateway.core.errors import BadRequest, GatewayError, LimitReached, Unavailable, UpstreamError
 from gateway.core.money import Money
 from gateway.core.reply import Reply, Verdict
 from gateway.core.route import Cascade
@@ -36,7 +36,7 @@ AT_ONCE_BYTES_MAX = 16 << 10
 
 log = logging.getLogger("fareway.cascade")
 
-CannotAnswer = (UpstreamError, LimitReached, Unavailable)
+CannotAnswer = (UpstreamError, LimitReached, Unavailable, BadRequest)
 
 
 class Answer(Protocol):

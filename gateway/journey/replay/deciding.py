@@ -162,7 +162,7 @@ class Deciding:
         return Question(request, DIALECTS[shape.dialect], _NOTHING, {}, mode, size, self._carrier, prefix=prefix)
 
     def _hold(self, entry: Entry, question: Question, options: tuple[Option, ...]) -> _Went:
-        """As the pipeline does: for the first of the plan that no limit on places keeps out. Raises Refused."""
+        """As `hold_for_first` does. Raises Refused or BadRequest."""
         caller = entry.caller
         needs_price = self._refuse_unpriced and self._budgets.guarded(caller)
         chosen = self._router.choose(
@@ -173,15 +173,20 @@ class Deciding:
             burn=self._budgets.burn(caller) if Signal.BURN in self._router.reads(question.request.facts) else None,
             prefix=question.prefix,
         )
+        refused: GatewayError | None = None
         for option in chosen.plan:
             try:
                 hold = self._budgets.hold(caller, option.candidate.place, question.fare(option)[0])
-            except Refused as refused:
-                if not refused.refusal.elsewhere or option is chosen.plan[-1]:
+            except BadRequest as error:
+                refused = refused or error
+            except Refused as error:
+                if not error.refusal.elsewhere:
                     raise
+                refused = error
             else:
                 return _Went(option, hold, more=_more(chosen))
-        raise AssertionError("a plan is never empty")
+        assert refused is not None, "a plan is never empty"
+        raise refused
 
     def _around(self, entry: Entry, question: Question, refused: Refused) -> _Went:
         """The other way that the limit knows. What a queue or a shorter answer would have come to nobody knows: such
