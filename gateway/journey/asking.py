@@ -118,8 +118,7 @@ class Failures:
         """All of the plan failed: how long to wait before going through it again; None if it is not worth it."""
         asked_s = retry_after_s(self._refused.headers, now) if self._refused is not None else None
         self._rounds, self._refused = self._rounds + 1, None
-        in_vain = self._lost or isinstance(self._said, BadRequest)
-        return None if in_vain else wait_s(self._rounds, asked_s)
+        return None if self._lost or isinstance(self._said, BadRequest) else wait_s(self._rounds, asked_s)
 
 
 class Way(Protocol):
@@ -281,8 +280,10 @@ class Asking:
         elif isinstance(error, Unreached | Redirected):
             booking.void(f"{name}: {'not reached' if isinstance(error, Unreached) else 'redirected'}")
             self._health.failed(name, now, key_id)
-        elif isinstance(error, BadRequest):
+        elif isinstance(error, GatewayError) and not booking.has_left:  # The next attempt has a draft of its own.
             booking.void(f"{name}: not sent")
+        elif isinstance(error, GatewayError):
+            booking.settle_in_full(Outcome.FAILED, error.status)
 
 
 def _leaving(question: Question, option: Option, said: Said, body: bytes) -> Leaving:

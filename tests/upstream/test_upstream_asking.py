@@ -618,6 +618,28 @@ async def test_a_call_given_up_while_a_refusal_is_read_costs_nothing(build):
     road.assert_in_order()
 
 
+@pytest.mark.parametrize("error", [Unavailable("no signature"), UpstreamError("neither lost nor unreached")])
+async def test_whatever_is_gone_on_after_the_next_attempt_has_a_draft_of_its_own(build, monkeypatch, error):
+    """Before anything left it is void, after it booked in full."""
+    aim = OpenAIChat.aim
+
+    def fails(dialect, asked, model, facts):
+        if model == "model-a":
+            raise error
+        return aim(dialect, asked, model, facts)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OpenAIChat, "aim", fails)
+        road = build(a=[200], b=[200])
+        assert await road.call("a", "b") == "b"
+    assert [(e.id, e.provider) for e in road.entries] == [("req.2", "b")]
+    road.assert_in_order((OK, 10))
+    road = build(a=[error], b=[200])
+    assert await road.call("a", "b") == "b"
+    assert [(e.id, e.provider, e.status) for e in road.entries] == [("req.1", "a", error.status), ("req.2", "b", 200)]
+    road.assert_in_order((FAILED, 1000), (OK, 10))
+
+
 async def test_a_body_that_cannot_be_aimed_has_not_left(build, monkeypatch):
     def fails(*_):
         raise ZeroDivisionError
