@@ -48,6 +48,7 @@ class Booking:
         self._hold: Hold | None = None
         self._draft: Entry | None = None
         self._fare = NOTHING  # Of the attempt under way. The hold may be larger, from an attempt before it.
+        self._began = 0.0  # The attempt under way, on the monotonic clock.
         self._numbers = count(1)  # Of attempts.
         self._left = False  # The attempt under way has, and was not refused.
         self.expect_caller: Callable[[], None] = lambda: None  # Raises ConnectionError where nobody waits for it.
@@ -72,6 +73,7 @@ class Booking:
         self._fare, self._left, self.entry = fare, False, None
         self._occupancy = option.occupancy(stream=self._trip.stream)
         draft = self._draft = self._unresolved(option, reason, worst)
+        self._began = self._books.monotonic()
         if option.price is not None:
             self.note(option.price)
         try:
@@ -93,6 +95,7 @@ class Booking:
         assert self._hold is None, "one hold at a time"
         self._hold, self._draft, other._hold, other._draft = other._hold, other._draft, None, None
         self._fare, self._left, self.entry, self.tried = other._fare, other._left, other.entry, other.tried
+        self._began = other._began
         self.entries, other.entries = self.entries + other.entries, []
         self._occupancy, other._occupancy = other._occupancy, None
 
@@ -218,7 +221,7 @@ class Booking:
     @property
     def elapsed_ms(self) -> int:
         """For how long the attempt has been under way."""
-        return self._elapsed_ms(self.draft)
+        return round((self._books.monotonic() - self._began) * 1000)
 
     def __enter__(self) -> Self:
         return self
@@ -242,9 +245,7 @@ class Booking:
             fare, outcome = self._shared(self._occupancy, fare, outcome)
         charges = self._hold.settle(fare)
         self._hold = self._draft = self._occupancy = None
-        entry = replace(
-            draft, charges=charges, duration_ms=self._elapsed_ms(draft), attempts=tuple(self.tried), **outcome
-        )
+        entry = replace(draft, charges=charges, duration_ms=self.elapsed_ms, attempts=tuple(self.tried), **outcome)
         self.entry = entry
         self.entries.append(entry)
         if self.flight is not None:
@@ -261,9 +262,6 @@ class Booking:
     @property
     def _now_ns(self) -> int:
         return int(self._books.clock() * 1e9)
-
-    def _elapsed_ms(self, draft: Entry) -> int:
-        return round((self._books.clock() - draft.at) * 1000)
 
     def _unresolved(self, option: Destination, reason: str, worst: Cost) -> Entry:
         assert self._hold is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ class Books:
     replica: str = ""
     voided: Callable[[Entry, str], None] | None = None
     alone: bool = True
+    monotonic: Callable[[], float] = time.perf_counter  # For durations: the other clock may be set while a call runs.
 
     def book(self, entry: Entry) -> None:
         """The ledger gets it, and everybody hears of it."""
