@@ -161,7 +161,8 @@ class Front:
 
     async def _refuse(self, exchange: Exchange, error: GatewayError, call_id: str, surface: Surface | None) -> None:
         metrics = self.pipeline.metrics
-        metrics.count("fareway_errors", error.code)
+        if not isinstance(error, ProviderRefused) or error.status >= 500:  # Below, it is about the request.
+            metrics.count("fareway_errors", error.code)
         if exchange.begun:  # Too late for another status. The relay has said what can be said.
             raise ConnectionResetError from error
         if isinstance(error, LimitReached):

@@ -118,7 +118,10 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Requests turned away: too many come (crowded) or run (full), or there is no room for a body (large).",
         ("reason",),
     ),
-    "fareway_errors": ("Answers that were an error of ours.", ("code",)),
+    "fareway_errors": (
+        "Answers that were an error in our words, but not of what a provider had against the request.",
+        ("code",),
+    ),
     "fareway_upstream_errors": ("Attempts at a provider that failed.", ("provider", "kind")),
     "fareway_fallbacks": ("Attempts that failed before another one answered.", ()),
     "fareway_idempotent": ("Calls answered by the one that had their Idempotency-Key.", ("result",)),

@@ -95,9 +95,9 @@ def test_every_error_there_is_has_a_case():
     assert here <= {type(error) for error in CASES.values()}
 
 
-def front(serve):
+def front(serve, count=lambda *_: None):
     """The front, before a pipeline that does only this."""
-    metrics = SimpleNamespace(count=lambda *_: None)
+    metrics = SimpleNamespace(count=count)
     pipeline = SimpleNamespace(serve=serve, metrics=metrics, monotonic=lambda: 0.0, clock=lambda: 0.0)
     here = {
         "pipeline": pipeline,
@@ -121,6 +121,32 @@ def said(monkeypatch):
         return caller, sent
 
     return hear
+
+
+@pytest.mark.parametrize("reworded", [True, False])
+@pytest.mark.parametrize("status", [400, 404, 429, 499])
+async def test_what_a_provider_has_against_a_request_is_no_error_of_ours(status, reworded):
+    """Whether its words are the caller's or were carried: an alert on our errors would ring for a caller's mistake."""
+    assert await counted(ProviderRefused(status, {}, b'{"message":"Too long."}', reworded=reworded)) == []
+
+
+@pytest.mark.parametrize("case", ["carried-overload", "provider-failed", "bad-body", "unexpected"])
+async def test_what_is_said_in_our_words_is_counted(case):
+    error = CASES[case]
+    assert await counted(error) == [("fareway_errors", getattr(error, "code", GatewayError.code))]
+
+
+async def counted(error):
+    """What hears of a call that ends so."""
+
+    async def serve(call, client):
+        raise error
+
+    told = []
+    caller = Caller(front(serve, lambda *what: told.append(what)).handle)
+    await caller.say(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+    caller.hang_up()
+    return told
 
 
 @pytest.mark.parametrize("case", CASES)
