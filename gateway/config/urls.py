@@ -25,6 +25,8 @@ def url(value: str) -> str:
         raise UnreadableError(f"must be an http or https URL, {example}")
     if "@" in parts.netloc:
         raise UnreadableError(f"must have no user or password in it, {example}")
+    if "%" in re.sub(r"^\[[^]]*\]", "", parts.netloc):  # But in the zone of an IPv6 address. Some who connect decode it.
+        raise UnreadableError(f"must have no % in its host, {example}")
     return value
 
 

@@ -26,5 +26,20 @@ def test_private_addresses_and_names_are_believed(host, reads):
     assert reads(f"http://{host}:8000/v1") == f"http://{host}:8000/v1"
 
 
+@pytest.mark.parametrize(
+    "host", ["169.254.169%2e254", "%31%36%39.254.169.254", "metadata%2egoogle.internal", "api%2Eexample.com", "[::1]%2e"]
+)
+@pytest.mark.parametrize("reads", [base_url, feed, url])
+def test_a_host_is_written_out(host, reads):
+    """Some that connect decode it, and then ask somebody else."""
+    with pytest.raises(UnreadableError, match="no % in its host"):
+        reads(f"http://{host}:8000/v1")
+
+
+@pytest.mark.parametrize("reads", [base_url, feed, url])
+def test_an_address_may_name_its_zone(reads):
+    assert reads("http://[fd00::5%25eth0]:8000/a%20b") == "http://[fd00::5%25eth0]:8000/a%20b"
+
+
 def test_a_machine_may_be_asked_what_its_cloud_says_of_it():
     assert url("http://169.254.169.254/latest/meta-data/spot/instance-action")
