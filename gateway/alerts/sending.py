@@ -21,7 +21,7 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from gateway.alerts.shapes import Post, Shape
-from gateway.core.address import wrapped
+from gateway.core.address import link_local, wrapped
 
 SEND_S_MAX = 15.0
 
@@ -76,6 +76,8 @@ class PublicOnly(AbstractResolver):
 def is_public(address: str) -> bool:
     """Whether an IP address is anybody's to reach, also where it only wraps another one."""
     found = ip_address(address.partition("%")[0])
+    if link_local(address):
+        return False
     if isinstance(found, IPv6Address):
         if (inner := wrapped(found)) is not None:
             return is_public(str(inner))

@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 from gateway.config.units import UnreadableError
 from gateway.core.address import link_local
 
-_METADATA = frozenset({"metadata.google.internal", "metadata.goog", "instance-data.ec2.internal"})
+_METADATA = frozenset(
+    {"metadata.google.internal", "metadata.goog", "metadata", "instance-data.ec2.internal", "instance-data"}
+)
 
 
 def url(value: str) -> str:
@@ -25,7 +27,7 @@ def url(value: str) -> str:
         raise UnreadableError(f"must be an http or https URL, {example}")
     if "@" in parts.netloc:
         raise UnreadableError(f"must have no user or password in it, {example}")
-    if "%" in re.sub(r"^\[[^]]*\]", "", parts.netloc):  # But in the zone of an IPv6 address. Some who connect decode it.
+    if "%" in re.sub(r"^\[[^]]*\]", "", parts.netloc):  # Some who connect decode it. An IPv6 address may have a zone.
         raise UnreadableError(f"must have no % in its host, {example}")
     return value
 

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
-_TRANSLATED = IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48")
+_TRANSLATED_HERE = IPv6Network("64:ff9b:1::/48")
+_TRANSLATED = IPv6Network("64:ff9b::/96"), _TRANSLATED_HERE
 
-_METADATA = frozenset(map(ip_address, ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200")))
-"""Where clouds tell a machine who it is beside 169.254.169.254: Amazon, Google, Alibaba."""
+_EMBEDDING = IPv6Network("::/8")
+"""Whatever ends with an IPv4 address: compatible, mapped and translated ones (RFC 4291, RFC 2765, RFC 6052)."""
+
+_METADATA = frozenset(
+    ip_address(one)
+    for one in (
+        "fd00:ec2::254",  # Amazon.
+        "fd20:ce::254",  # Google.
+        "100.100.100.200",  # Alibaba.
+        "168.63.129.16",  # Azure.
+        "192.0.0.192",  # Oracle.
+        "fd00:c1::a9fe:a9fe",
+        "fd00:42::42",  # Scaleway.
+    )
+)
+"""Where clouds tell a machine who it is beside 169.254.169.254."""
 
 
 def wrapped(address: IPv6Address) -> IPv4Address | None:
@@ -22,6 +38,17 @@ def link_local(address: str) -> bool:
     """Whether an IP address, also a wrapped one, is of the link or of a cloud's metadata, which hand out credentials to
     whoever asks from this machine. Raises ValueError for what is no IP address."""
     found = ip_address(address.partition("%")[0])
-    if isinstance(found, IPv6Address):
-        found = wrapped(found) or found
-    return found.is_link_local or found in _METADATA
+    if found.is_link_local or found in _METADATA:
+        return True
+    inside = _inside(found) if isinstance(found, IPv6Address) else ()
+    return any(one.is_link_local or one in _METADATA for one in inside)
+
+
+def _inside(address: IPv6Address) -> Iterator[IPv4Address]:
+    """Every IPv4 address that a gateway may read in it."""
+    number = int(address)
+    if address in _EMBEDDING:
+        yield IPv4Address(number & 0xFFFFFFFF)
+    if address in _TRANSLATED_HERE:  # RFC 6052, section 2.2: a prefix of 48 bits has it around the ninth byte.
+        yield IPv4Address(number >> 48 & 0xFFFF0000 | number >> 40 & 0xFFFF)
+    yield from filter(None, (address.sixtofour, *(address.teredo or ())))

@@ -272,7 +272,8 @@ def test_what_became_of_a_message_is_written_down_before_the_next_is_sent(tmp_pa
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "10.1.2.3", "169.254.169.254", "192.168.0.1", "::1", "fe80::1%eth0", "::ffff:10.0.0.1", "0.0.0.0",
-     "224.0.0.1", "100.64.0.1", "64:ff9b::7f00:1", "64:ff9b:1::a9fe:a9fe", "2002:a9fe:a9fe::", "::7f00:1", "fec0::1"],
+     "224.0.0.1", "100.64.0.1", "64:ff9b::7f00:1", "64:ff9b:1::a9fe:a9fe", "2002:a9fe:a9fe::", "::7f00:1", "fec0::1",
+     "168.63.129.16", "192.0.0.192", "64:ff9b:1:a9fe:a9:fe00:808:808", "2002:a83f:8110::"],
 )  # fmt: skip
 def test_addresses_of_ones_own_are_not_public(address):
     assert not is_public(address)

@@ -9,8 +9,13 @@ METADATA = (
     "169.254.169.254", "169.254.169.254.", "2852039166", "0xa9fea9fe", "0xA9.0xFE.0xA9.0xFE", "0251.0376.0251.0376",
     "0251.254.43518", "[::ffff:169.254.169.254]", "[::ffff:a9fe:a9fe]", "[64:ff9b::a9fe:a9fe]", "[fe80::1%25eth0]",
     "[fd00:ec2::254]", "[fd20:ce::254]", "100.100.100.200", "metadata.google.internal", "Metadata.Google.Internal.",
+    "168.63.129.16", "192.0.0.192", "[fd00:c1::a9fe:a9fe]", "[fd00:42::42]", "[::169.254.169.254]", "metadata",
+    "Instance-Data.", "[64:ff9b:1:a9fe:a9:fe00::]",
 )  # fmt: skip
-OTHERS = ("127.0.0.1", "10.0.0.5", "[::1]", "[fd00::5]", "2130706433", "gpu-1", "api.example.com", "169.254.example")
+OTHERS = (
+    "127.0.0.1", "10.0.0.5", "[::1]", "[fd00::5]", "2130706433", "gpu-1", "api.example.com", "169.254.example",
+    "metadata.acme.internal", "instance-data-1",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("host", METADATA)
@@ -27,7 +32,8 @@ def test_private_addresses_and_names_are_believed(host, reads):
 
 
 @pytest.mark.parametrize(
-    "host", ["169.254.169%2e254", "%31%36%39.254.169.254", "metadata%2egoogle.internal", "api%2Eexample.com", "[::1]%2e"]
+    "host",
+    ["169.254.169%2e254", "%31%36%39.254.169.254", "metadata%2egoogle.internal", "api%2Eexample.com", "[::1]%2e"],
 )
 @pytest.mark.parametrize("reads", [base_url, feed, url])
 def test_a_host_is_written_out(host, reads):
