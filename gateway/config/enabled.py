@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -25,6 +26,13 @@ COMPATIBLE = "/openai"
 
 AWS_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 """Where AWS's own tools look for the region, in their order."""
+
+_REGION = re.compile(r"[a-z0-9-]+")
+_PROJECT = re.compile(r"\w[\w.:-]*", re.ASCII)
+_PLACES = {  # What an address holds a place for, and no more than that: its host must stay the vendor's.
+    "region": (_REGION, "must be lower-case letters, digits and hyphens"),
+    "project": (_PROJECT, "must be letters, digits, _, -, . and :"),
+}
 
 _SECRET_HEADERS = ("auth", "key", "token", "secret", "cookie", "password")
 _BY_REFERENCE = "must not stand in the file"
@@ -72,6 +80,8 @@ def _from_environment(environ: Mapping[str, str], named: frozenset[str], finding
         found[name] = provider = _placed(provider, environ)
         if "{region}" in provider.base_url and not provider.region:
             findings.add_environment(f"{known.key_env} is set, so {' or '.join(AWS_REGIONS)} must say the region, too")
+        elif "{region}" in provider.base_url and not _REGION.fullmatch(provider.region):
+            findings.add_environment(f"the region in {' or '.join(AWS_REGIONS)} {_PLACES['region'][1]}")
     return found
 
 
@@ -161,13 +171,16 @@ def _check_secrets(section: ProviderSection, path: KeyPath, variable: str, findi
 
 
 def _check_placed(provider: Provider, path: KeyPath, findings: Findings) -> None:
-    """What its address holds a place for must be given."""
+    """What its address holds a place for must be given, and fit there."""
     signs_place = provider.auth == "sigv4" and not provider.key
     region = "us-east-1" if provider.auth == "sigv4" else "us-central1"
     for name, example in (("region", region), ("project", "my-project")):
         needed = f"{{{name}" in provider.base_url or (signs_place and name == "region")
-        if needed and not getattr(provider, name):
+        given, (form, wanted) = getattr(provider, name), _PLACES[name]
+        if needed and not given:
             findings.add(path, f"needs a {name}", f"write {name}: {example}", at_key=True)
+        elif needed and not form.fullmatch(given):
+            findings.add((*path, name), wanted, f"such as {name}: {example}")
 
 
 def _check_complete(provider: Provider, section: ProviderSection, path: KeyPath, findings: Findings) -> None:

@@ -357,6 +357,40 @@ def test_bedrock_is_where_aws_tools_would_look(configured, text, environ, region
     assert (access.signed, access.headers) == (("", {"authorization": "Bearer x"}) if bearer else ("sigv4", {}))
 
 
+@pytest.mark.parametrize(
+    "region", ["169.254.169.254/", "evil.example.com/#", "eu-west-1@x", "EU", "us_east", "a\u0661"]
+)
+@pytest.mark.parametrize("provider", ["vertex: {project: p, ", "bedrock: {", 'theirs: {kind: bedrock, key: "${X}", '])
+def test_a_region_leads_to_no_other_host(configured, provider, region):
+    """What calls show there would go along."""
+    with pytest.raises(ConfigError, match=r"region: must be lower-case letters, digits and hyphens") as error:
+        configured(f'providers: {{{provider}region: "{region}"}}}}', X="x")
+    assert "example.com" not in str(error.value)
+
+
+@pytest.mark.parametrize("project", ["p/../q", "p?x=", "p#", "..", "-p", "p q"])
+def test_a_project_leads_to_no_other_path(configured, project):
+    with pytest.raises(ConfigError, match=r"vertex\.project: must be letters, digits"):
+        configured(f'providers: {{vertex: {{region: global, project: "{project}"}}}}')
+
+
+@pytest.mark.parametrize("project", ["p", "my-project-1", "example.com:my-project", "123456789"])
+def test_projects_of_every_form(configured, project):
+    vertex = configured(f'providers: {{vertex: {{region: global, project: "{project}"}}}}').providers["vertex"]
+    assert f"/projects/{project}/" in vertex.access["gemini"].base_url
+
+
+@pytest.mark.parametrize("text", ["", "providers: {bedrock: {}}"])
+def test_a_region_of_the_environment_leads_to_no_other_host_either(configured, text):
+    with pytest.raises(ConfigError, match="must be lower-case letters, digits and hyphens"):
+        configured(text, AWS_BEARER_TOKEN_BEDROCK="x", AWS_REGION="evil.example.com/")
+
+
+def test_a_region_that_is_in_no_address_is_whatever_prices_call_it(configured):
+    text = 'providers: {local: {base_url: "http://x", region: "EU (Paris)"}}'
+    assert configured(text).providers["local"].region == "EU (Paris)"
+
+
 @pytest.mark.parametrize("more", ["", "base_url: http://x"])
 def test_bedrock_without_a_region_is_told_of(configured, more):
     """Also at an address of one's own, for a signature says the region; a key of one's own needs none there."""
