@@ -3,7 +3,8 @@
     1 who asks?   2 what?   3 how big?   4 answered before?   5 where could it go?   6 which is best?
     7 set the fare aside   8 ask, and pass the answer on   9 settle   10 tell
 
-The whole life of a call is inside `serve`, so that leaving it, however that happens, closes the books.
+The whole life of a call is inside `serve`, so that leaving it, however that happens, closes the books. Calls whose
+answers may come later enter at `answer`; what a hedge outran is booked in a task of its own (`LeftBehind`).
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class Pipeline:
 
     async def serve(self, call: Call, client: Client) -> None:
         """Answer the call. Raises GatewayError for what the caller must be told instead of an answer."""
-        # 1. Who asks?  2. What is asked?  3. How big is it, at most?
+        # 1. Who asks?
         key = tagged(self.tenants.identify(call.headers, self.clock(), client.origin), call.headers)
         if (DEADLINE in call.headers or key.deadline_s is not None) and await self.taking.take(call, key, client):
             return
@@ -87,6 +88,7 @@ class Pipeline:
 
     async def answer(self, call: Call, key: Key, client: Client) -> None:
         """The same for a key that was identified, now."""
+        # 2. What is asked?  3. How big is it, at most?
         question = self._understand(call, key)
         if question.request.facts.free and not self.router.speaks(question.request):
             told = HEADERS | {"x-fareway-request-id": call.id}

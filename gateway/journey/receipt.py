@@ -24,7 +24,7 @@ class Receipt(Struct, frozen=True):
     """One answer's headers. For a stream they leave before the cost is known: then they tell what is held."""
 
     entry: Entry  # Settled, or the draft of a stream that has just begun.
-    cache: str  # hit, joined, miss or off.
+    cache: str  # hit, semantic, joined, miss or off.
     overhead_ms: float
     remaining: Money | None
 

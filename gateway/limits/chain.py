@@ -253,7 +253,7 @@ class Limits:
         return self.chain(caller).burn(self._clock())
 
     def remaining_now(self, caller: Caller) -> Money | None:
-        """The same without waiting for anything, for telling: of accounts that are not open yet nothing is known."""
+        """See `remaining`, without waiting for anything, for telling: of accounts not open yet nothing is known."""
         return remaining([a for a in self.chain(caller).at(self._clock()) if a.open])
 
 
