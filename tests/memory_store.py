@@ -46,9 +46,10 @@ class MemoryStore:
     async def resume(self, replica: str, spent: Mapping[str, int], turn: int = 0) -> None:
         """See `LeaseStore.resume`."""
         for standings in self._records.values():
-            standings.pop(replica, None)
+            if replica in standings and not 0 < turn <= standings[replica].turn:
+                del standings[replica]
         for name, amount in spent.items():
-            self._records[name][replica] = left_behind(name, amount, self._clock(), turn)
+            self._records[name].setdefault(replica, left_behind(name, amount, self._clock(), turn))
 
     async def learn_time(self) -> None:
         """See `LeaseStore.learn_time`. It has none."""

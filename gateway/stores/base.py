@@ -90,7 +90,8 @@ class LeaseStore(Protocol):
 
     async def resume(self, replica: str, spent: Mapping[str, int], turn: int = 0) -> None:
         """A new process has the replica's name: on all records it has leased what it has spent, and no more. Words
-        up to this turn that are still on their way are an earlier process's, and too late."""
+        up to this turn that are still on their way are an earlier process's, and too late; and so is this one, on a
+        record that has heard a later word of the replica's."""
         ...
 
 

@@ -98,7 +98,8 @@ class SqliteStore:
     async def resume(self, replica: str, spent: Mapping[str, int], turn: int = 0) -> None:
         """See `LeaseStore.resume`."""
         rows = [(record, replica, amount, turn) for record, amount in spent.items()]
-        await self._run(self._replace, "DELETE FROM standings WHERE replica = ?", (replica,), rows)
+        delete = "DELETE FROM standings WHERE replica = ? AND (turn < ? OR ? = 0)"
+        await self._run(self._replace, delete, (replica, turn, turn), rows)
 
     async def learn_time(self) -> None:
         """See `LeaseStore.learn_time`. A file has none."""
@@ -158,13 +159,13 @@ class SqliteStore:
         query = "SELECT record FROM standings WHERE replica = ?"
         return [row[0] for row in self._database.execute(query, (replica,))]
 
-    def _replace(self, delete: str, which: tuple[str, ...], spent: list[tuple[str, str, int, int]]) -> None:
+    def _replace(self, delete: str, which: tuple[str | int, ...], spent: list[tuple[str, str, int, int]]) -> None:
         now = self._clock()
         with transaction(self._database) as database:
             database.execute(delete, which)
             found = [(record, name, left_behind(record, amount, now, turn)) for record, name, amount, turn in spent]
             rows = [(record, replica, s.leased, s.spent, s.turn) for record, replica, s in found]
-            database.executemany("INSERT INTO standings VALUES (?, ?, ?, ?, 0, 0, ?)", rows)
+            database.executemany("INSERT INTO standings VALUES (?, ?, ?, ?, 0, 0, ?) ON CONFLICT DO NOTHING", rows)
 
     def _claim(self, events: Sequence[Passed]) -> list[Passed]:
         query = "INSERT INTO thresholds VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING"

@@ -333,6 +333,17 @@ async def test_a_new_process_of_a_name_goes_on_from_what_the_ledger_says(shared)
     assert await one.exchange("a", [Ask("y", 100, 0, 50, turn=1)]) == [Word(50, 0)]
 
 
+async def test_a_new_process_whose_first_word_comes_late_has_said_more_since(shared):
+    """It waited in vain for an answer and said it again, and the first time arrives after all."""
+    one, two = shared
+    await one.resume("a", {"x": 20, "y": 20}, 6)
+    assert await one.exchange("a", [Ask("x", 100, 50, 60, turn=7)]) == [Word(60, 50)]
+    await one.resume("a", {"x": 20, "y": 20}, 5)
+    await one.resume("a", {"x": 20, "y": 20}, 6)
+    for record, has in (("x", Standing(60, 50)), ("y", Standing(20, 20))):
+        assert await two.exchange("b", [Ask(record, 100, 0, 100)]) == [Word(100 - has.leased, 0, others=has)]
+
+
 ROLLING = "all/usd/rolling 1h@rolling"
 
 

@@ -16,27 +16,28 @@ for at = 3, #ARGV, 4 do
   if named and redis.call('EXISTS', record) == 0 then -- It alone is lost.
     redis.call('HSET', KEYS[1], 'born', time[1] * 1000 + math.floor(time[2] / 1000))
   end
-  local before = packed and cmsgpack.unpack(packed) or {0, 0, 0, 0, 0}
-  local function add(field, amount)
-    local sum = tonumber(redis.call('HGET', record, field) or '0') + amount
-    redis.call('HSET', record, field, string.format('%.0f', sum))
-  end
-  add('leased', spent - math.max(before[1], before[2]))
-  add('spent', spent - before[2])
-  add('held', -before[3])
-  add('count', packed and 0 or 1)
-  local turn = tonumber(ARGV[2])
-  if rolls_s > 0 then
-    local leaves, first = time[1] + 1 + rolls_s, tonumber(redis.call('HGET', record, 'leaves') or '0')
-    redis.call('HSET', record, 'leaves', string.format('%.0f', first == 0 and leaves or math.min(first, leaves)))
-    turn = -leaves
-  end
-  redis.call('HSET', record, 'r:' .. replica, cmsgpack.pack({spent, spent, 0, 0, turn}))
-  redis.call('SADD', KEYS[4], name)
-  if kept_s > 0 then
-    redis.call('EXPIRE', record, kept_s)
-  end
-  if redis.call('ZREM', shorts, replica) == 1 and redis.call('ZCARD', shorts) == 0 then
-    redis.call('SREM', KEYS[2], name)
+  local before, turn = packed and cmsgpack.unpack(packed) or {0, 0, 0, 0, 0}, tonumber(ARGV[2])
+  if not (turn > 0 and turn <= before[5]) then -- Else it is late: the replica has told more since.
+    local function add(field, amount)
+      local sum = tonumber(redis.call('HGET', record, field) or '0') + amount
+      redis.call('HSET', record, field, string.format('%.0f', sum))
+    end
+    add('leased', spent - math.max(before[1], before[2]))
+    add('spent', spent - before[2])
+    add('held', -before[3])
+    add('count', packed and 0 or 1)
+    if rolls_s > 0 then
+      local leaves, first = time[1] + 1 + rolls_s, tonumber(redis.call('HGET', record, 'leaves') or '0')
+      redis.call('HSET', record, 'leaves', string.format('%.0f', first == 0 and leaves or math.min(first, leaves)))
+      turn = -leaves
+    end
+    redis.call('HSET', record, 'r:' .. replica, cmsgpack.pack({spent, spent, 0, 0, turn}))
+    redis.call('SADD', KEYS[4], name)
+    if kept_s > 0 then
+      redis.call('EXPIRE', record, kept_s)
+    end
+    if redis.call('ZREM', shorts, replica) == 1 and redis.call('ZCARD', shorts) == 0 then
+      redis.call('SREM', KEYS[2], name)
+    end
   end
 end
