@@ -17,6 +17,12 @@ def test_no_seed_breaks_a_promise(first):
     assert counts["refusals"]
 
 
+@pytest.mark.parametrize("seed", [959933, 960945])
+def test_seeds_that_have_broken_one_do_so_no_more(seed):
+    _, found, _ = several(seed, seed + 1)
+    assert not found
+
+
 def test_every_trouble_is_among_the_seeds():
     assert {plan(seed)[0].trouble for seed in range(SEEDS)} == set(TROUBLES)
 
