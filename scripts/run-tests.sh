@@ -3,6 +3,7 @@
 # alone, and whatever then passes is named as unsteady. It is to be mended, and hides nothing that is broken.
 set -uo pipefail
 FEW=3
+[ "${CHAOS:-}" = full ] && export SEED="${SEED:-$((RANDOM << 15 | RANDOM))}" # Else chance could pass what it has failed.
 
 rm -f .pytest_cache/v/cache/lastfailed
 .venv/bin/pytest "$@" && exit 0
