@@ -37,6 +37,7 @@ chaos: $(VENV)/.dev ## every row of docs/reliability.md, shown anew; build/bench
 	@scripts/setup-tests.sh
 	@scripts/setup-chaos.sh
 	@scripts/setup-browser.sh
+	@scripts/setup-supply.sh
 	@rm -rf build/chaos
 	@CHAOS=full scripts/run-tests.sh tests/chaos $(ROWS); status=$$?; $(BIN)/python scripts/reliability.py && exit $$status
 

@@ -10,7 +10,7 @@ from harness import make_key
 from rushing import percentile, rushed, watched
 
 PEAK = 64  # Callers who ask again as soon as they are answered: a gateway has no better time.
-SHARE_MIN, HEALTH_MS_MAX, OTHERS_MIN = 0.6, 1000, 0.8  # Whatever else the machine does.
+SHARE_MIN, HEALTH_MS_MAX, OTHERS_MIN = 0.5, 1000, 0.8  # Whatever else the machine does.
 BECAUSE = (
     "to read a small call and to write a refusal takes a tenth of what the call itself takes, most of it in two system "
     "calls that no decision can spare; at three times the peak there are two refusals for each call"
