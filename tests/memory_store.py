@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 from gateway.core.threshold import Passed
-from gateway.stores.base import Ask, Standing, Word, counting, grant, left_behind, word
+from gateway.stores.base import Ask, Standing, Word, counting, grant, heard_more, left_behind, word
 
 
 class MemoryStore:
@@ -46,7 +46,7 @@ class MemoryStore:
     async def resume(self, replica: str, spent: Mapping[str, int], turn: int = 0) -> None:
         """See `LeaseStore.resume`."""
         for standings in self._records.values():
-            if replica in standings and not 0 < turn <= standings[replica].turn:
+            if replica in standings and not heard_more(standings[replica], turn):
                 del standings[replica]
         for name, amount in spent.items():
             self._records[name].setdefault(replica, left_behind(name, amount, self._clock(), turn))

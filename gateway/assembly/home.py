@@ -13,7 +13,7 @@ from gateway.prices.stored import write
 
 LIVES_LOST = 1 << 16
 """Where the count of lives was lost it goes on from here and the number of the day: later than any life before, and
-within the 17 bits that a word to the store has for it (`limits.leases.TURN_BITS`)."""
+within the 17 bits that a word to the store has for it (`stores.base.TURN_BITS`)."""
 
 
 def replica_name(settings: Settings, worker: int | None) -> str:

@@ -27,16 +27,13 @@ from gateway.limits.holds import Charges, Hold
 from gateway.limits.recall import Recall
 from gateway.limits.thresholds import Thresholds
 from gateway.limits.turns import Turns
-from gateway.stores.base import KEPT_S, LeaseStore
+from gateway.stores.base import KEPT_S, TURN_BITS, LeaseStore
 
 REPORT_EVERY_S = 0.5
 """How old the picture of this replica may be in a store that it does not share. Nothing depends on it."""
 
 SYNC_EVERY_S = 0.2
 """How long others may wait for what this replica does not need."""
-
-TURN_BITS = 36
-"""So many of a word's number are for one process; the rest say which, within the 53 that a Lua number can hold."""
 
 
 class Leases:

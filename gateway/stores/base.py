@@ -23,6 +23,9 @@ RETIRED = ""
 """The replica under whose name stands what was spent by all that run no more."""
 
 
+TURN_BITS = 36
+"""So many of a word's number are for one process; the rest say which, within the 53 that a Lua number can hold."""
+
 KEPT_S = 48 * 3600
 """How long the record of a window is kept after its end: for whoever was cut off, and tells of it late."""
 
@@ -91,7 +94,7 @@ class LeaseStore(Protocol):
     async def resume(self, replica: str, spent: Mapping[str, int], turn: int = 0) -> None:
         """A new process has the replica's name: on all records it has leased what it has spent, and no more. Words
         up to this turn that are still on their way are an earlier process's, and too late; and so is this one, on a
-        record that has heard a later word of the replica's."""
+        record that has heard a later word of the same process."""
         ...
 
 
@@ -140,6 +143,13 @@ def left_behind(record: str, spent: int, now: float, turn: int = 0) -> Standing:
     rolling window that counts until all of it has left."""
     seconds = length(record)
     return Standing(spent, spent, turn=-ceil(now + width(seconds) + seconds) if seconds else turn)
+
+
+def heard_more(standing: Standing, turn: int) -> bool:
+    """Of the process that says with this number what it has spent at its start: it has said it before, in vain for all
+    that it knew, and this is the late one. Another process's number may be a higher one, too: of a home that was put
+    back from a backup."""
+    return 0 < turn <= standing.turn and turn >> TURN_BITS == standing.turn >> TURN_BITS
 
 
 def counting(record: Mapping[str, Standing], now: float) -> dict[str, Standing]:

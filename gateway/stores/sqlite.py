@@ -17,7 +17,7 @@ import msgspec
 from gateway.core.errors import Unavailable
 from gateway.core.limit import ended_before
 from gateway.core.threshold import Passed
-from gateway.stores.base import Ask, Standing, Word, counting, grant, in_order, left_behind, word
+from gateway.stores.base import TURN_BITS, Ask, Standing, Word, counting, grant, in_order, left_behind, word
 from gateway.stores.closed import closed_to_others
 
 P = ParamSpec("P")
@@ -52,6 +52,9 @@ CREATE TABLE IF NOT EXISTS thresholds (
 CREATE INDEX IF NOT EXISTS standings_of_one ON standings (replica);
 CREATE INDEX IF NOT EXISTS standings_short ON standings (record) WHERE short > 0;
 """
+
+_RESUMED = "DELETE FROM standings WHERE replica = ?1 AND NOT (0 < ?2 AND ?2 <= turn AND ?2 >> ?3 = turn >> ?3)"
+"""Its numbers: the replica, the turn and TURN_BITS. See `heard_more`."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -98,8 +101,7 @@ class SqliteStore:
     async def resume(self, replica: str, spent: Mapping[str, int], turn: int = 0) -> None:
         """See `LeaseStore.resume`."""
         rows = [(record, replica, amount, turn) for record, amount in spent.items()]
-        delete = "DELETE FROM standings WHERE replica = ? AND (turn < ? OR ? = 0)"
-        await self._run(self._replace, delete, (replica, turn, turn), rows)
+        await self._run(self._replace, _RESUMED, (replica, turn, TURN_BITS), rows)
 
     async def learn_time(self) -> None:
         """See `LeaseStore.learn_time`. A file has none."""

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.assembly.home import lost, next_life, replica_name
 from gateway.core.errors import Unavailable
-from gateway.limits.leases import TURN_BITS
+from gateway.stores.base import TURN_BITS
 
 
 @pytest.fixture

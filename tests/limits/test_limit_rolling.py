@@ -53,11 +53,13 @@ class Replica:
 
     def __init__(self, world, name):
         self.world, self.name, self.ledger = world, name, Counter()
+        self.lives = -1
         self.start()
 
     def start(self):
         self.open = []
-        self.leases = Leases(self.world.store, self.name, self.balances, self.world.clock)
+        self.lives += 1
+        self.leases = Leases(self.world.store, self.name, self.balances, self.world.clock, life=self.lives)
         self.limits = Limits([self.world.limit], self.leases, self.world.clock)
 
     async def balances(self, names):
@@ -499,7 +501,7 @@ async def test_a_process_whose_clock_is_wrong_looks_at_the_store_before_it_count
     await one.spend(70)
     world.ahead = 86400
     one.start()
-    one.leases = Leases(world.store, "a", one.balances, lambda: world.now + world.ahead)
+    one.leases = Leases(world.store, "a", one.balances, lambda: world.now + world.ahead, life=1)
     await one.leases.resume({})
     with pytest.raises(LimitReached):
         await two.hold(31)

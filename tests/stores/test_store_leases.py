@@ -14,7 +14,7 @@ from stores.redis_server import RedisServer
 from gateway.core.errors import Unavailable
 from gateway.core.threshold import Passed
 from gateway.stores import redis_leases
-from gateway.stores.base import Ask, Standing, Word, grant
+from gateway.stores.base import TURN_BITS, Ask, Standing, Word, grant
 from gateway.stores.redis_leases import RedisStore
 from gateway.stores.sqlite import SqliteStore
 
@@ -342,6 +342,13 @@ async def test_a_new_process_whose_first_word_comes_late_has_said_more_since(sha
     await one.resume("a", {"x": 20, "y": 20}, 6)
     for record, has in (("x", Standing(60, 50)), ("y", Standing(20, 20))):
         assert await two.exchange("b", [Ask(record, 100, 0, 100)]) == [Word(100 - has.leased, 0, others=has)]
+
+
+async def test_a_home_that_was_put_back_from_a_backup_goes_on_with_lower_numbers(shared):
+    one, _ = shared
+    await one.exchange("a", [Ask("x", 100, 50, 60, turn=(9 << TURN_BITS) + 5)])
+    await one.resume("a", {"x": 50}, (3 << TURN_BITS) + 1)
+    assert await one.exchange("a", [Ask("x", 100, 50, 70, turn=(3 << TURN_BITS) + 2)]) == [Word(70, 50)]
 
 
 ROLLING = "all/usd/rolling 1h@rolling"

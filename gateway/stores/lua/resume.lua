@@ -17,7 +17,8 @@ for at = 3, #ARGV, 4 do
     redis.call('HSET', KEYS[1], 'born', time[1] * 1000 + math.floor(time[2] / 1000))
   end
   local before, turn = packed and cmsgpack.unpack(packed) or {0, 0, 0, 0, 0}, tonumber(ARGV[2])
-  if not (turn > 0 and turn <= before[5]) then -- Else it is late: the replica has told more since.
+  local same = math.floor(turn / 2 ^ 36) == math.floor(before[5] / 2 ^ 36) -- Process: see `heard_more` in base.py.
+  if not (turn > 0 and turn <= before[5] and same) then
     local function add(field, amount)
       local sum = tonumber(redis.call('HGET', record, field) or '0') + amount
       redis.call('HSET', record, field, string.format('%.0f', sum))
