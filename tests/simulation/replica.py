@@ -41,13 +41,21 @@ class Replica:
         self.name, self.world, self.limits, self.chance = name, world, limits, chance
         self.booked: Counter = Counter()
         self.journal: dict[int, tuple] = {}  # What would be booked of each open call if the process died now.
-        self.offset = 0.0
+        self.offset = self.furthest = 0.0  # So far is its clock ahead; the latest that it showed before it was set.
         self.lives = 0
         self.process: Process | None = None
         self.gone = False  # And never comes back.
 
     def clock(self):
         return EPOCH + self.world.loop.time() + self.offset
+
+    def set_clock(self, offset):
+        self.furthest = max(self.furthest, self.clock())
+        self.offset = offset
+
+    def has_ended(self, end):
+        """A window, by its clock: also by one that was set back since, for then it was settled and forgotten."""
+        return end <= max(self.furthest, self.clock())
 
     async def balances(self, names):
         await asyncio.sleep(0.001)
@@ -65,7 +73,7 @@ class Replica:
     def crash(self):
         """SIGKILL."""
         self.world.truth.trouble()
-        self.world.truth.amounts.pop(self.name, None)
+        self.world.truth.died(self.name)
         self.process.kill()
         self.process = None
 

@@ -33,6 +33,7 @@ class Truth:
     def __init__(self, clock):
         self.clock = clock
         self.amounts: dict[str, dict[str, int]] = {}
+        self.before: defaultdict[str, Counter] = defaultdict(Counter)  # The same of processes that died, by replica.
         self.used: defaultdict[str, Counter] = defaultdict(Counter)
         self.total: Counter = Counter()
         self.binding: dict[str, float] = {}  # Records of hard limits, and when their windows end.
@@ -53,8 +54,14 @@ class Truth:
         self.trouble_until = max(self.trouble_until, self.clock() + seconds)
 
     def allowed(self, account):
-        """The most that any living replica's configuration lets be used."""
-        return max((limits.get(account.limit.id, 0) for limits in self.amounts.values()), default=0)
+        """The most that any living replica's configuration lets be used, or that of a dead process that has used some
+        of it: others still have what they had leased beside that."""
+        of_the_dead = [self.before[name] for name, used in self.used[account.id].items() if used]
+        return max((limits.get(account.limit.id, 0) for limits in (*self.amounts.values(), *of_the_dead)), default=0)
+
+    def died(self, replica):
+        """A process of this name."""
+        self.before[replica] |= Counter(self.amounts.pop(replica, {}))
 
     def add(self, replica, account, amount):
         """So much more is held or spent. Every hold comes by here."""

@@ -143,7 +143,7 @@ class World:
 
     def _clock(self):
         self.truth.trouble()
-        self._some().offset = self.chance.choice((0, 0.3, -0.3, 2, -2, 50, -50, 3600))
+        self._some().set_clock(self.chance.choice((0, 0.3, -0.3, 2, -2, 50, -50, 3600)))
 
     def _limits(self):
         replica = self._some()
@@ -196,7 +196,7 @@ class World:
 
     def _was_it_told(self, replica, record, lost):
         process = replica.process
-        if process is None or not process.ready or replica.clock() >= self.truth.binding[record]:
+        if process is None or not process.ready or replica.has_ended(self.truth.binding[record]):
             return
         if process.line.spoke_since < self.loop.time() - 0.6:
             self.truth.broken(f"{record}: {replica.name} lives, and never told anew the {lost} that it has")
