@@ -76,6 +76,11 @@ class Flight:
         self._stir()
 
     @property
+    def failed(self) -> bool:
+        """Whether it is over and was not whole, or not paid for."""
+        return self.over and self.bought is None
+
+    @property
     def body(self) -> bytes:
         """All that came, as long as it is kept."""
         parts, piece = [], self.first

@@ -106,7 +106,7 @@ class Idempotency:
             claim = running.claim
             if claim.digest != digest:
                 raise IdempotencyKeyReused(_REUSED, HEADER)
-            if await running.flight.begun() is not None:
+            if await running.flight.begun() is not None and not running.flight.failed:
                 if running.flight.first is None:
                     raise AskedBefore(claim.request_id)
                 return Found(running.flight, idempotent="joined", first=claim.request_id)

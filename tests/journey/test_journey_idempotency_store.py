@@ -76,6 +76,33 @@ async def test_what_a_silent_store_took_is_freed_later(store, once):
     assert await call(once, 2) is None
 
 
+async def test_nobody_listens_to_what_broke_off_while_the_store_is_told_of_it(store, once):
+    """Its caller tries again as soon as it reads the error, which may be before the store knows how it ended."""
+    told = asyncio.Event()
+
+    async def end(name, claim, state):
+        await told.wait()
+        await Store.end(store, name, claim, state)
+
+    store.end = end
+
+    async def breaks_off():
+        async with once.looking("k", KEY, question(1)) as (_, flight):
+            flight.begin(HEAD)
+            flight.add(b"half of it")
+            flight.charged = True
+
+    first = asyncio.create_task(breaks_off())
+    await asyncio.sleep(0)
+    second = asyncio.create_task(call(once, 2))
+    await asyncio.sleep(0.01)
+    assert not second.done()
+    told.set()
+    await first
+    with pytest.raises(AlreadyAnswered, match="req_1"):
+        await second
+
+
 async def test_an_end_that_was_not_heard_is_told_again(store, once):
     async with once.looking("k", KEY, question(1)) as (_, flight):
         flight.charged = True

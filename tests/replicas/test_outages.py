@@ -70,8 +70,8 @@ def test_a_store_that_may_forget_is_refused_with_the_reason(tmp_path):
 async def test_far_from_the_limit_no_call_asks_the_store(tmp_path):
     limits = "limits:\n  - {node: all, amount: 100 usd, window: lifetime}\n"
     with fleet(tmp_path, limits, count=1) as made:
-        await everywhere(made, calls=40)
-        exchanges, looks = made.store_calls("exchange"), made.store_calls("look")
+        await everywhere(made, calls=400)  # The pace is known, and leased ahead for.
+        looks, exchanges = made.store_calls("look"), made.store_calls("exchange")
         answers = await everywhere(made, callers=8, calls=1000)
         assert answers.statuses == {200: 1000}
         exchanges, looks = made.store_calls("exchange") - exchanges, made.store_calls("look") - looks
