@@ -107,7 +107,7 @@ def test_usage_that_cannot_be_believed(way, stage, shown, dice, full):
             for stream in (False, True):
                 for usage in usages(tongue.name) if full else dice.sample(usages(tongue.name), 8):
                     body = with_usage(tongue, stream, usage)
-                    said = head(200, "text/event-stream") + body if stream else whole(body)
+                    said = head(200, "text/event-stream" if stream else "application/json") + body
                     text = stage.play("usage", says(said, then="close"))
                     heard = caller.ask(tongue, "playing/sim-small", text, stream=stream)
                     asked.append((f"{tongue.name} {stream} {usage[:90]}", heard))
