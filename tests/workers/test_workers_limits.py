@@ -9,6 +9,9 @@ from crowd import chat, crowd
 from road import NANOS, PROVIDERS, billed, eventually, road, spent
 
 CALLERS = 64
+STOPPED_LATE = Decimal("1.005")
+"""Of a budget that streams use up. On a machine full of tests an abort may be noticed late, and providers go on
+meanwhile: see the bound of progressive holds in docs/money.md, and the bar of B3."""
 
 
 def config(workers, limits=""):
@@ -69,4 +72,4 @@ async def test_streams_of_several_workers_grow_as_long_as_there_is_money_anywher
         lines = way.entries()
         assert "stopped" in {line["outcome"] for line in lines}
         eventually(lambda: len(way.bill()) == len(lines))
-        assert budget * Decimal("0.85") <= billed(way.bill()) <= spent(lines) <= budget
+        assert budget * Decimal("0.85") <= billed(way.bill()) <= spent(lines) <= budget * STOPPED_LATE
