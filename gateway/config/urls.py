@@ -29,6 +29,8 @@ def url(value: str) -> str:
         raise UnreadableError(f"must have no user or password in it, {example}")
     if "%" in re.sub(r"^\[[^]]*\]", "", parts.netloc):  # Some who connect decode it. An IPv6 address may have a zone.
         raise UnreadableError(f"must have no % in its host, {example}")
+    if "\\" in parts.netloc:  # Some who connect end the host there, as at a slash.
+        raise UnreadableError(f"must have no \\ in its host, {example}")
     return value
 
 

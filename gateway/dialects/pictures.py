@@ -19,7 +19,8 @@ _SHOWS = {"image": "image", "img": "image", "audio": "audio", "video": "video"}
 """By type. The second is none, but many write it, and engines take it for the first."""
 
 _FILMS_AT = re.compile(
-    r"https?:[/\\]*(?!img\.youtube\.com/vi/[\w-]+/\w+\.jpg\Z)(?:[^/?#]*[.@\\])?youtu(?:be\w*)?(?:-nocookie)?\.",
+    r"https?:(?!//img\.youtube\.com/vi/[\w-]+/\w+\.jpg\Z)"
+    r"[/\\]*+(?:[^/?#]*[.@\\])?youtu(?:be\w*)?(?:-nocookie)?\.",
     re.IGNORECASE | re.ASCII,
 )
 """YouTube, and not the pictures of films there. Google's models see what lies behind such an address as a film."""

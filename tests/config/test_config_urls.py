@@ -42,6 +42,14 @@ def test_a_host_is_written_out(host, reads):
         reads(f"http://{host}:8000/v1")
 
 
+@pytest.mark.parametrize("authority", ["collector\\@10.0.0.5", "127.0.0.1\\.example.com", "gpu-1\\"])
+@pytest.mark.parametrize("reads", [base_url, feed, url])
+def test_a_host_has_no_backslash(authority, reads):
+    """Some end the host there, as at a slash."""
+    with pytest.raises(UnreadableError, match="no user or password|no . in its host"):
+        reads(f"http://{authority}:8000/v1")
+
+
 @pytest.mark.parametrize("reads", [base_url, feed, url])
 def test_an_address_may_name_its_zone(reads):
     assert reads("http://[fd00::5%25eth0]:8000/a%20b") == "http://[fd00::5%25eth0]:8000/a%20b"
